@@ -1,0 +1,267 @@
+"""Plans: what is watched, how, and from when. Immutable and hashed.
+
+A plan is a reference plus the settings that decide anything (segments, pane, lateness, windows,
+budget). Both stages look up the plan in force for an event's time in a `PlanBook`, so a summary and
+the pane it belongs to always speak of the same bins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from detectors import Layout, Reference, ReferenceError, SignalReference
+
+__all__ = [
+    "ANY_VERSION",
+    "KIND_OF_ROLE",
+    "MINUS_INFINITY",
+    "Plan",
+    "PlanBook",
+    "PlanError",
+    "SignalOptions",
+    "Subject",
+]
+
+#: A time before every event.
+MINUS_INFINITY: Final = -(2**62)
+#: A plan's version that stands for every version of its model.
+ANY_VERSION: Final = "*"
+#: Which kind of alert a drifting signal of this role is.
+KIND_OF_ROLE: Final[Mapping[str, str]] = {
+    "feature": "data_drift",
+    "score": "prediction_drift",
+    "label": "prediction_drift",
+    "actual": "concept_drift",
+    "latency": "system",
+}
+DAY_MS: Final = 86_400_000
+_FORMAT: Final = "driftstream.plan.v1"
+
+
+class PlanError(ValueError):
+    """A plan that cannot be used, saying which field, what it holds and what it may hold."""
+
+
+class Subject(NamedTuple):
+    """(model, version): owned by one monitor, one key of the summaries topic, one budget."""
+
+    model: str
+    version: str
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka key of everything about this subject."""
+        return f"{self.model}/{self.version}".encode()
+
+    def __str__(self) -> str:
+        return f"{self.model}/{self.version}" if self.version else self.model
+
+
+class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a user says of one signal. `tests` empty means the default set for its kind."""
+
+    monitor: bool = True
+    importance: float | None = None
+    tests: tuple[str, ...] = ()
+    public: bool = False
+
+
+class _PlanDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The stored form: every field that decides something, and the reference's own JSON."""
+
+    format: str
+    effective_from_ms: int
+    settings: dict[str, Any]
+    reference: msgspec.Raw
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a worker needs to watch one model. Times are milliseconds.
+
+    Raises
+    ------
+    PlanError
+        If a value is out of its range or a named signal is not in the reference.
+    """
+
+    model: str
+    reference: Reference
+    version: str = ANY_VERSION
+    topic: str = "predictions"
+    format: str = "native"
+    segments: tuple[str, ...] = ()
+    pane_ms: int = 10_000
+    lateness_ms: int = 5_000
+    cycle_ms: int = 0
+    window_events: int = 1_000
+    window_max_age_ms: int = DAY_MS
+    window_min_events: int = 300
+    false_alarms_per_week: float = 1.0
+    signals: Mapping[str, SignalOptions] = field(default_factory=dict)
+    private: bool = False
+    environment: str = "default"
+    dashboard_url: str = ""
+    runbook_url: str = ""
+
+    def __post_init__(self) -> None:
+        for name, least in (("pane_ms", 1), ("lateness_ms", 0), ("cycle_ms", 0),
+                            ("window_events", 100), ("window_min_events", 50),
+                            ("window_max_age_ms", self.pane_ms)):  # fmt: skip
+            if (got := getattr(self, name)) < least:
+                raise PlanError(f"plan {self.model}: {name} must be >= {least}; got {got}.")
+        if not self.false_alarms_per_week > 0:
+            raise PlanError(
+                f"plan {self.model}: false_alarms_per_week must be > 0; "
+                f"got {self.false_alarms_per_week}. Use a small number such as 0.02 for one a year."
+            )
+        if self.cycle_ms % self.pane_ms:
+            raise PlanError(
+                f"plan {self.model}: cycle must be a whole number of panes; got cycle "
+                f"{self.cycle_ms} ms and pane {self.pane_ms} ms. Choose a pane that divides it."
+            )
+        known = {s.name for s in self.reference.signals}
+        if unknown := sorted(set(self.signals) - known):
+            raise PlanError(
+                f"plan {self.model}: signals.{unknown[0]} is not in the reference, which has "
+                f"{', '.join(sorted(known)[:20])}. Correct the name or fit the reference again."
+            )
+        if not self.monitored:
+            raise PlanError(f"plan {self.model}: every signal has monitor = false; nothing to do.")
+
+    def options(self, name: str) -> SignalOptions:
+        """The options of a signal, or the defaults."""
+        return self.signals.get(name, _DEFAULT_OPTIONS)
+
+    @cached_property
+    def monitored(self) -> tuple[SignalReference, ...]:
+        """The signals that are counted and tested, in the reference's order."""
+        return tuple(s for s in self.reference.signals if self.options(s.name).monitor)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each monitored signal's bins are in the flat vector of counts."""
+        return Layout({s.name: s.binning for s in self.monitored})
+
+    def importance(self, name: str) -> float:
+        """Share of a signal in the ranking: what the user said, else equal shares."""
+        said = self.options(name).importance
+        return 1.0 / len(self.monitored) if said is None else said
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """All but the reference, as plain values in a fixed order."""
+        plain: dict[str, Any] = {
+            name: getattr(self, name) for name in sorted(_SETTINGS) if name != "signals"
+        }
+        plain["segments"] = list(self.segments)
+        plain["signals"] = {
+            name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
+        }
+        return plain
+
+    @cached_property
+    def hash(self) -> str:
+        """`sha256:...` of the settings and the reference's own hash."""
+        text = msgspec.json.encode([_FORMAT, self.settings, self.reference.hash], order="sorted")
+        return "sha256:" + hashlib.sha256(text).hexdigest()
+
+    @cached_property
+    def short_hash(self) -> bytes:
+        """Eight bytes of the hash, as stamped on every summary."""
+        return bytes.fromhex(self.hash[7:23])
+
+    def pane_of(self, time_ms: int) -> int:
+        """Start of the pane that holds this time."""
+        return time_ms - time_ms % self.pane_ms
+
+    def encode(self, effective_from_ms: int = MINUS_INFINITY) -> bytes:
+        """The plan as stored on the plans topic, with the time it holds from."""
+        document = _PlanDocument(
+            _FORMAT, effective_from_ms, self.settings, msgspec.Raw(self.reference.to_json())
+        )
+        return msgspec.json.encode(document)
+
+    @classmethod
+    def decode(cls, value: bytes, source: str = "plan") -> tuple[Plan, int]:
+        """Inverse of `encode`: the plan and its `effective_from_ms`.
+
+        Raises
+        ------
+        PlanError
+            If the bytes are not a plan of this version, naming `source`.
+        """
+        try:
+            document = msgspec.json.decode(value, type=_PlanDocument)
+            if document.format != _FORMAT:
+                raise PlanError(f"format must be {_FORMAT}; got {document.format!r}")
+            settings = dict(document.settings)
+            settings["segments"] = tuple(settings["segments"])
+            settings["signals"] = msgspec.convert(
+                settings["signals"], type=dict[str, SignalOptions]
+            )
+            reference = Reference.from_json(bytes(document.reference), source)
+            return cls(reference=reference, **settings), document.effective_from_ms
+        except (msgspec.MsgspecError, ReferenceError, PlanError, TypeError, KeyError) as error:
+            raise PlanError(f"{source} is not a plan this version can read: {error}") from error
+
+
+_DEFAULT_OPTIONS: Final = SignalOptions()
+_SETTINGS: Final = frozenset(Plan.__dataclass_fields__) - {"reference"}
+
+
+class PlanBook:
+    """The plans in force, by model, version and time. Both stages share one.
+
+    `generation` grows with each plan added, so that whoever caches by plan knows when to look again.
+    """
+
+    def __init__(self) -> None:
+        self._plans: dict[Subject, list[tuple[int, Plan]]] = {}
+        self.generation = 0
+
+    def add(self, plan: Plan, effective_from_ms: int = MINUS_INFINITY) -> bool:
+        """Take a plan in; the first of a model holds from minus infinity. False if known."""
+        timeline = self._plans.setdefault(Subject(plan.model, plan.version), [])
+        if any(held.hash == plan.hash and since == effective_from_ms for since, held in timeline):
+            return False
+        timeline.append((effective_from_ms, plan))
+        timeline.sort(key=lambda entry: entry[0])
+        timeline[0] = (MINUS_INFINITY, timeline[0][1])
+        self.generation += 1
+        return True
+
+    def plan_at(self, model: str, version: str, time_ms: int) -> Plan | None:
+        """The plan that holds for this time: the exact version's first, else that of `*`."""
+        timeline = self._plans.get(Subject(model, version)) or self._plans.get(
+            Subject(model, ANY_VERSION)
+        )
+        if not timeline:
+            return None
+        for since, plan in reversed(timeline):
+            if since <= time_ms:
+                return plan
+        return timeline[0][1]
+
+    def timeline(self, model: str, version: str) -> list[tuple[int, Plan]]:
+        """(effective_from_ms, plan) of a subject, oldest first; empty if unknown."""
+        exact = self._plans.get(Subject(model, version))
+        return list(exact or self._plans.get(Subject(model, ANY_VERSION), ()))
+
+    def plans(self, model: str) -> list[Plan]:
+        """Every plan of a model, whatever its version and time."""
+        return [plan for key, line in self._plans.items() if key.model == model for _, plan in line]
+
+    def knows(self, model: str) -> bool:
+        """Whether any version of this model has a plan."""
+        return any(key.model == model for key in self._plans)
+
+    def __iter__(self) -> Iterator[tuple[int, Plan]]:
+        for timeline in self._plans.values():
+            yield from timeline
