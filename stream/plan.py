@@ -233,26 +233,25 @@ class PlanBook:
             return False
         timeline.append((effective_from_ms, plan))
         timeline.sort(key=lambda entry: entry[0])
-        timeline[0] = (MINUS_INFINITY, timeline[0][1])
         self.generation += 1
         return True
 
     def plan_at(self, model: str, version: str, time_ms: int) -> Plan | None:
         """The plan that holds for this time: the exact version's first, else that of `*`."""
-        timeline = self._plans.get(Subject(model, version)) or self._plans.get(
-            Subject(model, ANY_VERSION)
-        )
-        if not timeline:
-            return None
+        timeline = self.timeline(model, version)
         for since, plan in reversed(timeline):
             if since <= time_ms:
                 return plan
-        return timeline[0][1]
+        return timeline[0][1] if timeline else None
 
     def timeline(self, model: str, version: str) -> list[tuple[int, Plan]]:
-        """(effective_from_ms, plan) of a subject, oldest first; empty if unknown."""
-        exact = self._plans.get(Subject(model, version))
-        return list(exact or self._plans.get(Subject(model, ANY_VERSION), ()))
+        """(effective_from_ms, plan) of a subject, oldest first; empty if unknown.
+
+        Plans of `*` hold until the first plan of the exact version does.
+        """
+        exact = self._plans.get(Subject(model, version), [])
+        every = self._plans.get(Subject(model, ANY_VERSION), []) if version != ANY_VERSION else []
+        return [entry for entry in every if not exact or entry[0] < exact[0][0]] + exact
 
     def plans(self, model: str) -> list[Plan]:
         """Every plan of a model, whatever its version and time."""
