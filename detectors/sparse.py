@@ -1,0 +1,102 @@
+"""Counts as bytes: for each non-zero position the gap from the last one and the count, as varints.
+
+Most bins of a pane are empty, so this is a tenth of the flat vector or less. LEB128 varints: seven
+bits a byte, least significant first, the high bit set on all but the last byte.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+
+__all__ = ["add_encoded", "decode_counts", "encode_counts"]
+
+_LONGEST = 10  # bytes of a 64-bit varint
+
+
+@kernel
+def _encode(counts: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
+    at = 0
+    last = -1
+    for i in range(counts.shape[0]):
+        if counts[i] != 0:
+            for value in (i - last - 1, counts[i]):
+                rest = value
+                while rest >= 128:
+                    out[at] = np.uint8(rest & 127 | 128)
+                    at += 1
+                    rest >>= 7
+                out[at] = np.uint8(rest)
+                at += 1
+            last = i
+    return at
+
+
+@kernel
+def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
+    """Add the encoded counts to `out`; 0, or what is wrong: 1 truncated, 2 too wide, 3 too large."""
+    at = 0
+    position = -1
+    size = data.shape[0]
+    while at < size:
+        gap = np.int64(0)
+        count = np.int64(0)
+        for which in range(2):
+            value = np.int64(0)
+            shift = 0
+            while True:
+                if at >= size:
+                    return 1
+                byte = np.int64(data[at])
+                at += 1
+                if shift > 56:
+                    return 3
+                value |= (byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    break
+            if which == 0:
+                gap = value
+            else:
+                count = value
+        if gap > out.shape[0]:
+            return 2
+        position += gap + 1
+        if position >= out.shape[0]:
+            return 2
+        out[position] += count
+    return 0
+
+
+_WRONG = {
+    1: "ends in the middle of a number",
+    2: "names a bin beyond the layout",
+    3: "holds a number above 2**63",
+}
+
+
+def encode_counts(counts: npt.NDArray[np.int64]) -> bytes:
+    """Encode a vector of non-negative counts, int64[width]."""
+    out = np.empty(2 * _LONGEST * int(np.count_nonzero(counts)) + 1, np.uint8)
+    return out[: _encode(counts, out)].tobytes()
+
+
+def add_encoded(data: bytes, out: npt.NDArray[np.int64]) -> None:
+    """Add encoded counts to `out`, int64[width], in place.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are not an encoding for this width; `out` is then of no more use.
+    """
+    if wrong := _add(np.frombuffer(data, np.uint8), out):
+        raise ValueError(f"encoded counts of {len(data)} bytes for {out.size} bins: {_WRONG[wrong]}")
+
+
+def decode_counts(data: bytes, width: int) -> npt.NDArray[np.int64]:
+    """Inverse of `encode_counts`: int64[width]."""
+    out = np.zeros(width, np.int64)
+    add_encoded(data, out)
+    return out

@@ -1,0 +1,143 @@
+"""Panes of one subject that are not sealed yet: which summaries are taken, and their sum.
+
+Rules 6 and 7 of docs/architecture.md. Inside one chunk a newer summary replaces the older; a later
+chunk adds. Counts stay in their sparse encoded form until the pane is sealed, so a pane that waits
+for a lagging partition costs little.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.sparse import add_encoded, decode_counts, encode_counts
+
+__all__ = ["ACCEPTED", "DUPLICATE", "LATE", "OVERLAP", "SHRUNK", "Late", "PaneStore"]
+
+# Outcomes of offering a summary; all but ACCEPTED leave the store as it was.
+ACCEPTED: Final = "accepted"
+DUPLICATE: Final = "duplicate"  # the same or less of a chunk that is already held
+LATE: Final = "late"  # its pane is sealed
+OVERLAP: Final = "overlap"  # a chunk cut anew inside an accepted one: declared loss
+SHRUNK: Final = "shrunk"  # newer but smaller in some bin: a bug, never to be counted
+#: Closed chunks of one (partition, scope, pane) are merged when there are more than this many.
+_MERGE_ABOVE: Final = 8
+
+
+class _Held(msgspec.Struct):
+    """One (source partition, scope, pane): the newest chunk, and the chunks before it."""
+
+    chunk: int
+    through: int
+    counts: bytes
+    closed: list[bytes] = []
+
+
+class PaneStore:
+    """Summaries by pane, segment and source partition, in the encoded form they came in."""
+
+    def __init__(self) -> None:
+        self._panes: dict[int, dict[str, dict[int, _Held]]] = {}
+        self.bytes_held = 0
+
+    def __len__(self) -> int:
+        return len(self._panes)
+
+    def offer(
+        self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
+        counts: bytes, width: int,
+    ) -> str:  # fmt: skip
+        """Take a summary of an open pane in; one of the outcomes above.
+
+        Raises
+        ------
+        ValueError
+            If the counts are not an encoding for `width` bins.
+        """
+        fresh = decode_counts(counts, width)
+        by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
+        held = by_partition.get(partition)
+        if held is None:
+            by_partition[partition] = _Held(chunk, through, counts)
+        elif (chunk, through) <= (held.chunk, held.through):
+            return DUPLICATE
+        elif chunk == held.chunk:
+            if np.any(fresh < decode_counts(held.counts, width)):
+                return SHRUNK
+            self.bytes_held -= len(held.counts)
+            held.through, held.counts = through, counts
+        elif chunk <= held.through:
+            return OVERLAP
+        else:
+            held.closed.append(held.counts)
+            held.chunk, held.through, held.counts = chunk, through, counts
+            if len(held.closed) > _MERGE_ABOVE:
+                self._merge(held, width)
+        self.bytes_held += len(counts)
+        return ACCEPTED
+
+    def _merge(self, held: _Held, width: int) -> None:
+        total = np.zeros(width, np.int64)
+        for part in held.closed:
+            add_encoded(part, total)
+            self.bytes_held -= len(part)
+        held.closed = [encode_counts(total)]
+        self.bytes_held += len(held.closed[0])
+
+    def due(self, frontier_ms: int) -> list[int]:
+        """Starts of the panes that began before the frontier, oldest first."""
+        return sorted(pane for pane in self._panes if pane < frontier_ms)
+
+    def seal(self, pane_ms: int, width: int) -> dict[str, npt.NDArray[np.int64]]:
+        """Remove a pane and give its counts, int64[width] a segment, in the order of names."""
+        sealed = {}
+        segments = self._panes.pop(pane_ms)
+        for segment in sorted(segments):
+            total = np.zeros(width, np.int64)
+            for held in segments[segment].values():
+                for part in (*held.closed, held.counts):
+                    add_encoded(part, total)
+                    self.bytes_held -= len(part)
+            sealed[segment] = total
+        return sealed
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is its inverse."""
+        return msgspec.msgpack.encode((self._panes, self.bytes_held))
+
+    def load(self, data: bytes) -> None:
+        """Replace the state by a dumped one."""
+        kind = tuple[dict[int, dict[str, dict[int, _Held]]], int]
+        self._panes, self.bytes_held = msgspec.msgpack.decode(data, type=kind)
+
+
+class Late(msgspec.Struct):
+    """Late events of one subject from one source partition; cumulative inside a chunk.
+
+    `said` is what stage 1 counted late inside the chunk; `refused` what came for panes that were
+    complete before the chunk began, by (pane).
+    """
+
+    chunk: int = -1
+    through: int = -1
+    said: int = 0
+    refused: dict[int, int] = {}
+    closed: int = 0
+
+    @property
+    def total(self) -> int:
+        """Late events so far."""
+        return self.closed + self.said + sum(self.refused.values())
+
+    def note(self, chunk: int, through: int, said: int) -> bool:
+        """Move to this point of the source; False if it was passed before."""
+        if (chunk, through) < (self.chunk, self.through):
+            return False
+        if chunk > self.chunk:
+            self.closed = self.total
+            self.refused = {}
+        self.chunk, self.through, self.said = chunk, through, said
+        return True

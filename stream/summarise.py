@@ -1,0 +1,349 @@
+"""Stage 1, pure: records of one source partition in, flushes of summaries out.
+
+The protocol (docs/architecture.md, rules 1 to 4), with no durable state:
+
+1. Records are read in chunks. A chunk starts at the first record read and ends after
+   `CHUNK_RECORDS` records, or before a record whose own timestamp is more than `CHUNK_SPAN_MS`
+   after its first record's. Both are constants, so every reader cuts the same chunks.
+2. Counts are cumulative over the chunk, and whether an event is late is decided from the chunk
+   alone. A summary is therefore a function of (chunk, through_offset) and can be replaced by
+   another writer's.
+3. A flush carries changed summaries first; when those are acknowledged, one progress record; only
+   then may the next flush start, and only a flush that ends a chunk makes an offset safe to commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import accumulate
+from detectors.sparse import encode_counts
+from stream.columns import Columns, Decoded, Record, Reject
+from stream.plan import MINUS_INFINITY, Plan, PlanBook, Subject
+from stream.summary import (
+    MAX_BATCH_BYTES,
+    Progress,
+    Source,
+    SummaryBatch,
+    SummaryEntry,
+    encode_message,
+)
+
+__all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Stage1Stats", "Summariser"]
+
+#: Larger chunks re-read more after a crash, smaller ones acknowledge and publish more often.
+CHUNK_RECORDS: Final = 16_384
+#: Bounds how long a quiet partition holds its chunk open, and so what a restart reads again.
+CHUNK_SPAN_MS: Final = 600_000
+#: Segments beyond this many of one subject in one chunk are counted together.
+MAX_SEGMENTS: Final = 2_000
+OTHER_SEGMENT: Final = "__other__"
+
+
+class Decoder(Protocol):
+    """Bytes to columns; `stream.decode.native.NativeDecoder` is the native one."""
+
+    def decode(self, records: Sequence[Record]) -> Decoded: ...
+
+
+@dataclass(slots=True)
+class Flush:
+    """What to send, in this order: rejects and summaries, await; progress to all, await; commit."""
+
+    summaries: list[tuple[bytes, bytes]]
+    progress: bytes
+    rejects: list[tuple[Record, Reject]]
+    commit: int | None
+
+
+@dataclass(slots=True)
+class Stage1Stats:
+    """Counters of one source partition since its assignment."""
+
+    records: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    actuals: int = 0
+    values_invalid: int = 0
+    unknown_fields: int = 0
+    max_time_ms: int = MINUS_INFINITY
+    chunks: int = 0
+    flushes: int = 0
+
+
+class _Sheet:
+    """Counts of one subject under one plan in the open chunk: a row for each (segment, pane)."""
+
+    def __init__(self, subject: Subject, plan: Plan) -> None:
+        self.subject = subject
+        self.plan = plan
+        self.rows: dict[tuple[str, int], int] = {}
+        self.segments: set[str] = set()
+        self.counts = np.zeros((4, plan.layout.width), np.int64)
+        self.changed: set[int] = set()
+        self.late = 0
+        self.late_sent = 0
+
+    def slot(self, segment: str, pane_ms: int) -> int:
+        """The row of a (segment, pane), made at first sight."""
+        row = self.rows.get((segment, pane_ms))
+        if row is None:
+            if segment and segment not in self.segments:
+                if len(self.segments) >= MAX_SEGMENTS:
+                    name = segment.split("=", 1)[0] + "=" + OTHER_SEGMENT
+                    self.segments.add(name)
+                    if name != segment:
+                        return self.slot(name, pane_ms)
+                self.segments.add(segment)
+            row = self.rows[segment, pane_ms] = len(self.rows)
+            if row == len(self.counts):
+                self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
+        self.changed.add(row)
+        return row
+
+    def add(
+        self, columns: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
+    ) -> int:
+        """Count the events whose pane is still open in this chunk; the number of late ones."""
+        plan = self.plan
+        pane = time_ms - time_ms % plan.pane_ms
+        late = pane + plan.pane_ms <= newest - plan.lateness_ms
+        n_late = int(np.count_nonzero(late))
+        self.late += n_late
+        positions = plan.layout.positions(columns.numeric, columns.codes)
+        panes, which = np.unique(pane, return_inverse=True)
+        for slots in self._scopes(columns, panes, which.astype(np.int32), late):
+            accumulate(positions, slots, self.counts)
+        return n_late
+
+    def _scopes(
+        self,
+        columns: Columns,
+        panes: npt.NDArray[np.int64],
+        which: npt.NDArray[np.int32],
+        late: npt.NDArray[np.bool_],
+    ) -> Iterator[npt.NDArray[np.int32]]:
+        """Slots of every event for scope `all`, then for each segment; -1 is not counted."""
+        some_late = bool(late.any())
+        if some_late:
+            on_time = np.unique(which[~late]).tolist()
+        else:
+            on_time = range(len(panes))
+        of_pane = np.full(len(panes), -1, np.int32)
+        for i in on_time:
+            of_pane[i] = self.slot("", int(panes[i]))
+        slots = of_pane[which]
+        if some_late:
+            slots[late] = -1
+        yield slots
+        for name, values in zip(self.plan.segments, columns.segments, strict=True):
+            seen: dict[tuple[str | None, int], int] = {}
+            slots = np.empty(len(which), np.int32)
+            for row, (value, pane_index) in enumerate(zip(values, which.tolist(), strict=True)):
+                if value is None or late[row]:
+                    slots[row] = -1
+                    continue
+                slot = seen.get((value, pane_index))
+                if slot is None:
+                    slot = self.slot(f"{name}={value}", int(panes[pane_index]))
+                    seen[value, pane_index] = slot
+                slots[row] = slot
+            yield slots
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything was counted that no flush carried yet."""
+        return bool(self.changed) or self.late != self.late_sent
+
+    def take(self, complete_before_ms: int | None) -> list[SummaryEntry]:
+        """Changed summaries, of panes that end by then if a time is given, and forget the change."""
+        self.late_sent = self.late
+        entries = []
+        for (segment, pane_ms), row in self.rows.items():
+            if row not in self.changed:
+                continue
+            if complete_before_ms is not None and pane_ms + self.plan.pane_ms > complete_before_ms:
+                continue
+            self.changed.discard(row)
+            entries.append(SummaryEntry(segment, pane_ms, encode_counts(self.counts[row])))
+        return entries
+
+
+class Summariser:
+    """Counts one source partition, chunk by chunk.
+
+    Parameters
+    ----------
+    source : Source
+        The partition, with the id of its topic.
+    plans : PlanBook
+        Shared and growing; an event is counted under the plan in force at its time.
+    decoder : Decoder
+        Bytes to columns.
+    chunk_records, chunk_span_ms
+        Protocol constants; tests alone choose others.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        plans: PlanBook,
+        decoder: Decoder,
+        *,
+        chunk_records: int = CHUNK_RECORDS,
+        chunk_span_ms: int = CHUNK_SPAN_MS,
+    ) -> None:
+        self.source = source
+        self.stats = Stage1Stats()
+        self._plans = plans
+        self._decoder = decoder
+        self._chunk_records = chunk_records
+        self._chunk_span_ms = chunk_span_ms
+        self._rejects: list[tuple[Record, Reject]] = []
+        self._next = 0
+        self._announced_ms = MINUS_INFINITY  # event time of the last progress, over all chunks
+        self._open(None)
+
+    def _open(self, first: Record | None) -> None:
+        """Begin a chunk at this record."""
+        self._chunk = -1 if first is None else first.offset
+        self._chunk_began_ms = 0 if first is None else first.timestamp
+        self._chunk_size = 0
+        self._newest_ms = MINUS_INFINITY
+        self._flushed_through = -1
+        self._sheets: dict[tuple[Subject, bytes], _Sheet] = {}
+
+    def add(self, records: Sequence[Record]) -> list[Flush]:
+        """Count the next records of the partition, in offset order; what is now to be sent."""
+        flushes = []
+        at = 0
+        while at < len(records):
+            if self._chunk < 0:
+                self._open(records[at])
+            if records[at].timestamp > self._chunk_began_ms + self._chunk_span_ms:
+                flushes.append(self._end_chunk())
+                continue
+            end = self._cut(records, at)
+            self._count(records[at:end])
+            at = end
+            if self._chunk_size == self._chunk_records:
+                flushes.append(self._end_chunk())
+        if self._chunk >= 0 and self._pane_completed():
+            flushes.append(self._flush(only_complete=True))
+        return flushes
+
+    def flush_idle(self) -> Flush | None:
+        """All that changed since the last flush, for a partition that has fallen silent."""
+        news = any(sheet.has_news for sheet in self._sheets.values())
+        if self._chunk < 0 or (self._flushed_through == self._next - 1 and not news):
+            return None
+        return self._flush(only_complete=False)
+
+    def _cut(self, records: Sequence[Record], at: int) -> int:
+        """End of the run of records, from `at`, that belong to the open chunk."""
+        end = min(len(records), at + self._chunk_records - self._chunk_size)
+        limit = self._chunk_began_ms + self._chunk_span_ms
+        if records[end - 1].timestamp > limit or (
+            end - at > 1 and max(r.timestamp for r in records[at:end]) > limit
+        ):
+            return next(i for i in range(at, end) if records[i].timestamp > limit)
+        return end
+
+    def _count(self, records: Sequence[Record]) -> None:
+        decoded = self._decoder.decode(records)
+        stats = self.stats
+        stats.records += len(records)
+        stats.actuals += decoded.actuals
+        stats.values_invalid += decoded.values_invalid
+        stats.unknown_fields += decoded.unknown_fields
+        for reject in decoded.rejects:
+            self._rejects.append((records[reject.index], reject))
+            stats.rejected[reject.reason] = stats.rejected.get(reject.reason, 0) + 1
+        if decoded.time_ms.size:
+            newest = np.maximum.accumulate(decoded.time_ms)
+            np.maximum(newest, self._newest_ms, out=newest)
+            self._newest_ms = int(newest[-1])
+            stats.max_time_ms = max(stats.max_time_ms, self._newest_ms)
+            for group in decoded.groups:
+                self._count_group(group, decoded.time_ms[group.rows], newest[group.rows])
+        self._chunk_size += len(records)
+        self._next = records[-1].offset + 1
+
+    def _count_group(
+        self, group: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
+    ) -> None:
+        key = (group.subject, group.plan.short_hash)
+        sheet = self._sheets.get(key)
+        if sheet is None:
+            sheet = self._sheets[key] = _Sheet(group.subject, group.plan)
+        late = sheet.add(group, time_ms, newest)
+        model = group.subject.model
+        self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
+        if late:
+            self.stats.late[model] = self.stats.late.get(model, 0) + late
+
+    def _pane_completed(self) -> bool:
+        """Whether the newest event ended a pane of any plan since the last flush.
+
+        Judged for every plan of the topic and not only for what this chunk holds: another
+        partition's panes wait for this one's progress.
+        """
+        before = self._announced_ms
+        if self._newest_ms <= before:
+            return False
+        return any(
+            plan.pane_of(self._newest_ms - plan.lateness_ms)
+            > plan.pane_of(before - plan.lateness_ms)
+            for _, plan in self._plans
+            if plan.topic == self.source.topic
+        )
+
+    def _end_chunk(self) -> Flush:
+        flush = self._flush(only_complete=False)
+        flush.commit = self._next
+        self.stats.chunks += 1
+        self._open(None)
+        self._chunk = -1
+        return flush
+
+    def _flush(self, *, only_complete: bool) -> Flush:
+        through = self._next - 1
+        summaries = []
+        for sheet in self._sheets.values():
+            due = self._newest_ms - sheet.plan.lateness_ms if only_complete else None
+            news_of_late = sheet.late != sheet.late_sent
+            for entries in _cut_batches(sheet.take(due), even_empty=news_of_late):
+                batch = SummaryBatch(
+                    self.source, self._chunk, through, *sheet.subject,
+                    sheet.plan.short_hash, sheet.late, entries,
+                )  # fmt: skip
+                summaries.append((sheet.subject.key, encode_message(batch)))
+        progress = Progress(self.source, self._chunk, through, self._newest_ms)
+        rejects, self._rejects = self._rejects, []
+        self._flushed_through = through
+        self._announced_ms = max(self._announced_ms, self._newest_ms)
+        self.stats.flushes += 1
+        return Flush(summaries, encode_message(progress), rejects, None)
+
+
+def _cut_batches(
+    entries: list[SummaryEntry], *, even_empty: bool
+) -> Iterator[list[SummaryEntry]]:
+    """Runs of entries that stay below the size of one message."""
+    run: list[SummaryEntry] = []
+    size = 0
+    for entry in entries:
+        bulk = len(entry.counts) + len(entry.segment) + 32
+        if run and size + bulk > MAX_BATCH_BYTES:
+            yield run
+            run, size = [], 0
+        run.append(entry)
+        size += bulk
+    if run or even_empty:
+        yield run

@@ -1,0 +1,113 @@
+"""The wire form of what stage 1 tells stage 2, and the rules for reading it.
+
+Three messages travel on the summaries topic, as MessagePack arrays:
+
+* `SummaryBatch`, keyed by subject: cumulative counts of the panes of one chunk;
+* `Progress`, to every partition: how far a source partition has been read and summarised;
+* `Idle`, to every partition: a source partition is caught up and silent.
+
+A source partition is named by topic *id*: a topic deleted and made again is another source.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+__all__ = [
+    "Idle",
+    "Message",
+    "Progress",
+    "Source",
+    "SummaryBatch",
+    "SummaryEntry",
+    "SummaryError",
+    "decode_message",
+    "encode_message",
+]
+
+#: Kafka's default limit is 1 MB a message; a batch is cut well below it.
+MAX_BATCH_BYTES: Final = 500_000
+
+
+class SummaryError(ValueError):
+    """Bytes on the summaries topic that are not a message of this version."""
+
+
+class Source(NamedTuple):
+    """One partition of a source topic."""
+
+    topic_id: str
+    topic: str
+    partition: int
+    n_partitions: int
+
+
+class SummaryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Cumulative counts of one (scope, pane) from one chunk; `segment` is "" for scope `all`."""
+
+    segment: str
+    pane_ms: int
+    counts: bytes
+
+
+class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
+    """Changed summaries of one subject, from one chunk of one source partition.
+
+    `through` is the offset of the last record counted. `late` counts the chunk's events that came
+    after their pane was complete in this partition; it is cumulative too.
+    """
+
+    source: Source
+    chunk: int
+    through: int
+    model: str
+    version: str
+    plan: bytes
+    late: int
+    entries: list[SummaryEntry]
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p1"):
+    """All summaries of this chunk up to `through` are on the topic.
+
+    `max_time_ms` is the largest event time in the chunk so far: a function of the chunk alone, so
+    every reader of the chunk reports the same.
+    """
+
+    source: Source
+    chunk: int
+    through: int
+    max_time_ms: int
+
+
+class Idle(msgspec.Struct, frozen=True, array_like=True, tag="i1"):
+    """The source partition is read up to `next_offset`, its end, and no data came for a while."""
+
+    source: Source
+    next_offset: int
+
+
+Message = SummaryBatch | Progress | Idle
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Message)
+
+
+def encode_message(message: Message) -> bytes:
+    """Bytes of a message."""
+    return _ENCODER.encode(message)
+
+
+def decode_message(value: bytes | None) -> Message:
+    """Inverse of `encode_message`.
+
+    Raises
+    ------
+    SummaryError
+        If the bytes are not a message of this version.
+    """
+    try:
+        return _DECODER.decode(value or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SummaryError(f"not a message of the summaries topic: {error}") from error
