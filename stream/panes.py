@@ -7,7 +7,7 @@ for a lagging partition costs little.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from detectors.sparse import add_encoded, decode_counts, encode_counts
 
-__all__ = ["ACCEPTED", "DUPLICATE", "LATE", "OVERLAP", "SHRUNK", "Late", "PaneStore"]
+__all__ = ["ACCEPTED", "DUPLICATE", "LATE", "OVERLAP", "SHRUNK", "Late", "PaneStore", "Sealed"]
 
 # Outcomes of offering a summary; all but ACCEPTED leave the store as it was.
 ACCEPTED: Final = "accepted"
@@ -33,7 +33,19 @@ class _Held(msgspec.Struct):
     chunk: int
     through: int
     counts: bytes
+    first: int
     closed: list[bytes] = []
+
+
+class Sealed(NamedTuple):
+    """A sealed pane: counts int64[width] by segment in the order of names, and where they are from.
+
+    `offsets` has the first offset read and the last counted, by source partition.
+    """
+
+    start_ms: int
+    counts: dict[str, npt.NDArray[np.int64]]
+    offsets: dict[int, tuple[int, int]]
 
 
 class PaneStore:
@@ -61,7 +73,7 @@ class PaneStore:
         by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
         held = by_partition.get(partition)
         if held is None:
-            by_partition[partition] = _Held(chunk, through, counts)
+            by_partition[partition] = _Held(chunk, through, counts, chunk)
         elif (chunk, through) <= (held.chunk, held.through):
             return DUPLICATE
         elif chunk == held.chunk:
@@ -91,18 +103,21 @@ class PaneStore:
         """Starts of the panes that began before the frontier, oldest first."""
         return sorted(pane for pane in self._panes if pane < frontier_ms)
 
-    def seal(self, pane_ms: int, width: int) -> dict[str, npt.NDArray[np.int64]]:
-        """Remove a pane and give its counts, int64[width] a segment, in the order of names."""
-        sealed = {}
+    def seal(self, pane_ms: int, width: int) -> Sealed:
+        """Remove a pane and add up what is held of it."""
+        sealed: dict[str, npt.NDArray[np.int64]] = {}
+        offsets: dict[int, tuple[int, int]] = {}
         segments = self._panes.pop(pane_ms)
         for segment in sorted(segments):
             total = np.zeros(width, np.int64)
-            for held in segments[segment].values():
+            for partition, held in segments[segment].items():
                 for part in (*held.closed, held.counts):
                     add_encoded(part, total)
                     self.bytes_held -= len(part)
+                first, last = offsets.get(partition, (held.first, held.through))
+                offsets[partition] = (min(first, held.first), max(last, held.through))
             sealed[segment] = total
-        return sealed
+        return Sealed(pane_ms, sealed, offsets)
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is its inverse."""

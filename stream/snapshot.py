@@ -1,0 +1,215 @@
+"""Snapshots of one summaries partition: blocks of state, and a manifest that makes them one cut.
+
+A block is magic, checksum and payload; the manifest names every block by key and checksum, with the
+fence: the first offset of the summaries partition that the state does not contain. State at a fence
+is a function of the log before it, so any writer's complete snapshot is as good as another's and
+the one with the highest fence is taken.
+
+A block is written under one of two keys, by turns: the keys that the last complete manifest names
+are never overwritten by the round after it, so a round that breaks off costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+__all__ = [
+    "MAX_BLOCK_BYTES",
+    "Manifest",
+    "Round",
+    "SnapshotError",
+    "SnapshotWriter",
+    "best_snapshot",
+    "open_block",
+    "seal_block",
+]
+
+#: Kafka's default limit is 1 MB a message; a block is cut well below it.
+MAX_BLOCK_BYTES: Final = 512_000
+_MAGIC: Final = b"DRFS\x01"
+_MANIFEST_MAGIC: Final = b"DRFM\x01"
+_SUM_BYTES: Final = 16
+
+
+class SnapshotError(ValueError):
+    """A block or manifest that is truncated, corrupted or of another version."""
+
+
+def _checksum(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=_SUM_BYTES).digest()
+
+
+def seal_block(payload: bytes, magic: bytes = _MAGIC) -> bytes:
+    """A payload with magic and checksum, compressed."""
+    packed = zlib.compress(payload, 1)
+    return magic + _checksum(packed) + packed
+
+
+def open_block(data: bytes, magic: bytes = _MAGIC) -> bytes:
+    """Inverse of `seal_block`.
+
+    Raises
+    ------
+    SnapshotError
+        If the magic, the version or the checksum is not what was written.
+    """
+    head = len(magic) + _SUM_BYTES
+    if data[: len(magic)] != magic:
+        raise SnapshotError(
+            f"not a snapshot of this version: begins {data[:5]!r}, not {magic!r}. "
+            "It is ignored and the state rebuilt from the summaries topic."
+        )
+    if len(data) < head or _checksum(data[head:]) != data[len(magic) : head]:
+        raise SnapshotError("a snapshot block is truncated or corrupted: its checksum differs.")
+    return zlib.decompress(data[head:])
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a block is: its key, and the checksum of the whole stored value."""
+
+    key: bytes
+    checksum: bytes
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """Written last in a round: it makes the blocks that it names one consistent cut."""
+
+    partition: int
+    fence: int
+    writer: str
+    sequence: int
+    blocks: dict[str, _Place]
+
+    def encode(self) -> bytes:
+        """Bytes of the manifest."""
+        return seal_block(msgspec.msgpack.encode(self), _MANIFEST_MAGIC)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Manifest:
+        """Inverse of `encode`; raises SnapshotError."""
+        try:
+            return msgspec.msgpack.decode(open_block(data, _MANIFEST_MAGIC), type=cls)
+        except msgspec.MsgspecError as error:
+            raise SnapshotError(f"a snapshot manifest does not decode: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One snapshot round: send `blocks`, await, send the manifest, await, then `done`."""
+
+    blocks: list[tuple[bytes, bytes]]
+    manifest: tuple[bytes, bytes]
+    fence: int
+    places: dict[str, _Place]
+
+
+class SnapshotWriter:
+    """Plans the rounds of one writer for one summaries partition.
+
+    Parameters
+    ----------
+    partition : int
+    writer : str
+        Name of this worker instance, new at every start, so that no two writers share a key.
+    """
+
+    def __init__(self, partition: int, writer: str) -> None:
+        self.partition = partition
+        self.writer = writer
+        self._sequence = 0
+        self._complete: dict[str, _Place] = {}
+
+    def _key(self, name: str, turn: int) -> bytes:
+        return f"block|{self.partition}|{self.writer}|{turn}|{name}".encode()
+
+    @property
+    def manifest_keys(self) -> tuple[bytes, bytes]:
+        """The two keys its manifests are written under, by turns."""
+        first, second = (f"manifest|{self.partition}|{self.writer}|{t}".encode() for t in (0, 1))
+        return first, second
+
+    def plan(self, fence: int, dirty: Mapping[str, bytes], names: Iterable[str]) -> Round:
+        """A round that writes the dirty blocks and names all blocks of the state.
+
+        `dirty` maps names to payloads; `names` are all there are. Blocks that this writer never
+        wrote completely must be among the dirty ones.
+        """
+        places: dict[str, _Place] = {}
+        blocks = []
+        for name in names:
+            held = self._complete.get(name)
+            if name not in dirty and held is not None:
+                places[name] = held
+                continue
+            first = self._key(name, 0)
+            key = self._key(name, 1) if held is not None and held.key == first else first
+            value = seal_block(dirty[name])
+            places[name] = _Place(key, _checksum(value))
+            blocks.append((key, value))
+        sequence = self._sequence + 1
+        manifest = Manifest(self.partition, fence, self.writer, sequence, places)
+        return Round(
+            blocks, (self.manifest_keys[sequence % 2], manifest.encode()), fence, places
+        )
+
+    def done(self, finished: Round) -> list[bytes]:
+        """Note that a round was delivered whole; keys that nothing needs any more."""
+        gone = [
+            place.key for name, place in self._complete.items() if name not in finished.places
+        ]
+        self._complete = finished.places
+        self._sequence += 1
+        return gone
+
+    @property
+    def written(self) -> frozenset[str]:
+        """Blocks that a complete manifest of this writer names."""
+        return frozenset(self._complete)
+
+    def owns(self, key: bytes) -> bool:
+        """Whether a key of the state topic is one of this writer's."""
+        return f"|{self.writer}|".encode() in key
+
+
+def best_snapshot(
+    partition: int, records: Iterable[tuple[bytes, bytes | None]]
+) -> tuple[Manifest, dict[str, bytes]] | None:
+    """The complete snapshot with the highest fence among the records of the state topic.
+
+    `records` are (key, value) in log order; a later value of a key replaces the earlier, None
+    deletes it. Manifests with a missing, older, newer or damaged block are passed over. Gives the
+    manifest and the payloads by block name, or None.
+    """
+    latest: dict[bytes, bytes] = {}
+    for key, value in records:
+        if value is None:
+            latest.pop(key, None)
+        else:
+            latest[key] = value
+    manifests = []
+    for key, value in latest.items():
+        if not key.startswith(f"manifest|{partition}|".encode()):
+            continue
+        try:
+            manifests.append(Manifest.decode(value))
+        except SnapshotError:
+            continue
+    for manifest in sorted(manifests, key=lambda m: (m.fence, m.sequence), reverse=True):
+        stored = {name: latest.get(place.key) for name, place in manifest.blocks.items()}
+        try:
+            payloads = {
+                name: open_block(value)
+                for name, value in stored.items()
+                if value is not None and _checksum(value) == manifest.blocks[name].checksum
+            }
+        except SnapshotError:
+            continue
+        if len(payloads) == len(manifest.blocks):
+            return manifest, payloads
+    return None
