@@ -1,0 +1,324 @@
+"""Faust fed by batches: one message a partition and poll, and only safe offsets committed.
+
+Faust waits for four futures a message, which costs more than all our work on an event. Here its
+consumer hands over whole polls: a message's value is the list of raw records of one partition.
+Faust's own acknowledgement is switched off, because neither stage acknowledges by message:
+`safe[tp]` holds the only offset that may be committed (a chunk's start, a snapshot's fence).
+
+This stands on internals of Faust. `check_faust` compares them with what was built against, so that
+another version stops at the start and says so, instead of losing records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Final, Protocol
+
+import aiokafka
+import faust
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+__all__ = ["BatchConsumer", "BatchTransport", "Owner", "TransportError", "check_faust"]
+
+log = logging.getLogger(__name__)
+#: A revocation that takes longer holds up the whole group.
+REVOKE_TIMEOUT_S: Final = 2.0
+#: A message of Faust's stands for up to this many records.
+FETCH_WAIT_MS: Final = 200
+
+#: What `BatchConsumer` overrides or calls, with the parameters it was written against.
+_INTERNALS: Final[Mapping[str, tuple[str, ...]]] = {
+    "_wait_next_records": ("self", "timeout"),
+    "_to_message": ("self", "tp", "record"),
+    "getmany": ("self", "timeout"),
+    "ack": ("self", "message"),
+    "perform_seek": ("self",),
+    "seek_to_committed": ("self",),
+    "_seek": ("self", "partition", "offset"),
+    "_filter_tps_with_pending_acks": ("self", "topics"),
+    "_filter_committable_offsets": ("self", "tps"),
+    "_commit": ("self", "offsets"),
+    "on_partitions_revoked": ("self", "revoked"),
+    "on_partitions_assigned": ("self", "assigned", "generation_id"),
+    "pause_partitions": ("self", "tps"),
+    "resume_partitions": ("self", "tps"),
+    "stop_flow": ("self",),
+    "_new_consumer_thread": ("self",),
+}
+_ATTRIBUTES: Final = (
+    "_unacked_messages",
+    "_read_offset",
+    "_committed_offset",
+    "_buffered_partitions",
+)
+
+
+class TransportError(RuntimeError):
+    """Faust is not the one this transport was written for."""
+
+
+class Owner(Protocol):
+    """Whoever keeps state for assigned partitions (the two stages of the worker)."""
+
+    async def assigned(self, positions: Mapping[TP, int]) -> None:
+        """These partitions are ours and will be read from these offsets."""
+
+    async def closing(self, partitions: Iterable[TP]) -> None:
+        """Last chance to make offsets safe; cut off after `REVOKE_TIMEOUT_S`."""
+
+    def revoked(self, partitions: Iterable[TP]) -> None:
+        """These partitions are no longer ours: drop their state, publish nothing more."""
+
+
+def check_faust(consumer: type[Any] = driver.Consumer, version: str = faust.__version__) -> None:
+    """Compare Faust with what this module was written against.
+
+    Raises
+    ------
+    TransportError
+        If the minor version differs, or an overridden method has other parameters.
+    """
+    advice = "Install faust-streaming>=0.15.3,<0.16."
+    if tuple(version.split(".")[:2]) != ("0", "15"):
+        raise TransportError(
+            f"the Kafka transport needs faust-streaming 0.15.x; got {version}. {advice}"
+        )
+    for name, expected in _INTERNALS.items():
+        method = getattr(consumer, name, None)
+        got = tuple(inspect.signature(method).parameters) if callable(method) else None
+        if got != expected:
+            raise TransportError(
+                f"faust-streaming {version}: Consumer.{name} should take {expected}; got {got}. "
+                f"{advice}"
+            )
+    known = set().union(*(getattr(c, "__annotations__", {}) for c in consumer.__mro__))
+    if missing := [name for name in _ATTRIBUTES if name not in known]:
+        raise TransportError(
+            f"faust-streaming {version}: Consumer has no {', '.join(missing)}. {advice}"
+        )
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Builds the aiokafka consumer itself: Faust fixes a fetch wait of 1.5 s."""
+
+    def _create_worker_consumer(self, transport: BatchTransport) -> aiokafka.AIOKafkaConsumer:
+        conf = self.app.conf
+        self._assignor = RoundRobinPartitionAssignor
+        return aiokafka.AIOKafkaConsumer(
+            **transport.connection,
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=conf.broker_max_poll_records,
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            # Aborted transactions of a producer are not events.
+            isolation_level="read_committed",
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+        )
+
+
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+    """A Faust consumer that yields one message a partition and poll.
+
+    Attributes
+    ----------
+    safe : dict of TP to int
+        The next offset to commit; nothing else is ever committed.
+    expected : dict of TP to int
+        The offset the next batch must begin with.
+    stopped : dict of TP to str
+        Partitions that are not read any more, and why.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner: Owner = self.transport.owner
+        self.safe: dict[TP, int] = {}
+        self.expected: dict[TP, int] = {}
+        self.stopped: dict[TP, str] = {}
+        self.gaps = 0
+        self.reseeks = 0
+        self._sought_again: dict[TP, int] = {}
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # ---- reading
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """Yield what one poll brought: (partition, message whose value is its records)."""
+        records, _ = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        for aiokafka_tp, found in records.items():
+            if not self.flow_active:
+                return
+            tp = TP(aiokafka_tp.topic, aiokafka_tp.partition)
+            batch = await self._in_order(tp, found)
+            if not batch:
+                continue
+            self.expected[tp] = batch[-1].offset + 1
+            message = self._to_message(tp, batch[0])
+            message.value = batch
+            self._read_offset[tp] = None  # switches off Faust's own looking for gaps
+            yield tp, message
+
+    async def _in_order(self, tp: TP, batch: list[Any]) -> list[Any]:
+        """Return the batch if it begins where the last one ended, or what of it is to be used.
+
+        A fetch that is in flight across a rebalance loses its records; a partition is therefore
+        sought again once, and only a gap that is still there is one of the log (retention,
+        markers of transactions).
+        """
+        expected = self.expected.get(tp)
+        if expected is None or tp in self.stopped:
+            return []
+        first = batch[0].offset
+        if first == expected:
+            return batch
+        if first > expected:
+            if self._sought_again.get(tp) != expected:
+                self.reseeks += 1
+                self._sought_again[tp] = expected
+                await self._seek(tp, expected)
+                return []
+            if first - expected > 1:  # one is the marker of a transaction
+                self.gaps += 1
+                log.warning(
+                    "%s[%d]: offsets %d to %d are not in the log (retention?); going on after them",
+                    tp.topic, tp.partition, expected, first - 1,
+                )  # fmt: skip
+            return batch
+        end = (await self.fresh_ends([tp]))[tp]
+        if end < expected:
+            self.stop_partition(tp, expected, end)
+            return []
+        rest = [record for record in batch if record.offset >= expected]
+        if not rest:
+            await self._seek(tp, expected)
+        return rest
+
+    # ---- positions
+
+    async def perform_seek(self) -> None:
+        """Go to the committed offsets, or the log's start; Faust calls it after an assignment."""
+        partitions = [TP(tp.topic, tp.partition) for tp in self.assignment()]
+        if not partitions:
+            return
+        committed = {
+            TP(tp.topic, tp.partition): offset
+            for tp, offset in (await self.seek_to_committed()).items()
+        }
+        without = [tp for tp in partitions if committed.get(tp) is None]
+        starts = await self.earliest_offsets(*without) if without else {}
+        begins = {TP(tp.topic, tp.partition): offset for tp, offset in starts.items()}
+        ends = await self.fresh_ends(partitions)
+        positions: dict[TP, int] = {}
+        for tp in partitions:
+            known = committed.get(tp)
+            position = begins.get(tp, 0) if known is None else known
+            if ends[tp] < position:
+                self.stop_partition(tp, position, ends[tp])
+                continue
+            await self._seek(tp, position)
+            positions[tp] = position
+        self._committed_offset.update({tp: committed.get(tp) for tp in partitions})
+        self._read_offset.update(dict.fromkeys(partitions))
+        self.expected.update(positions)
+        await self.owner.assigned(positions)
+
+    async def move(self, tp: TP, offset: int) -> None:
+        """Read on from another offset."""
+        await self._seek(tp, offset)
+        self.expected[tp] = offset
+
+    def stop_partition(self, tp: TP, position: int, end: int) -> None:
+        """Read no more of a partition whose log is shorter than what was read of it."""
+        self.stopped[tp] = (
+            f"{tp.topic}[{tp.partition}]: the log ends at {end}, before offset {position} which "
+            "was read already. The topic was made again or lost records. Check it; then reset the "
+            "group's offsets of this topic and start the worker again."
+        )
+        log.error("stopped %s", self.stopped[tp])
+        self.pause_partitions([tp])
+
+    async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
+        """Log ends as the brokers report them now."""
+        found = await self.highwaters(*partitions)
+        return {TP(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
+    async def still_member(self, tp: TP) -> bool:
+        """Whether the group takes a commit from us: a worker that was away does not know it yet."""
+        offset = self.safe.get(tp)
+        if offset is None or self.app.rebalancing or tp not in self.assignment():
+            return False
+        return bool(await self._commit({tp: offset})) and tp in self.safe
+
+    # ---- committing
+
+    def ack(self, message: Any) -> bool:
+        """Forget the message; offsets are committed by `safe` alone."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> list[TP]:
+        return list(self.safe)
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        held = {tp: self.safe[tp] for tp in tps if tp in self.safe}
+        return {tp: at for tp, at in held.items() if at != self._committed_offset[tp]}
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit what is safe, then drop everything: Faust clears its own state first otherwise."""
+        self.stop_flow()
+        try:
+            async with asyncio.timeout(REVOKE_TIMEOUT_S):
+                await self.owner.closing(revoked)
+                await self.commit()
+        except TimeoutError:
+            log.warning("revocation: no time to commit; the rest is read again by its next owner")
+        self.owner.revoked(revoked)
+        for tp in revoked:
+            for held in (self.safe, self.expected, self.stopped, self._sought_again):
+                held.pop(tp, None)
+        self._buffered_partitions.difference_update(revoked)
+        await super().on_partitions_revoked(revoked)
+
+
+class BatchTransport(driver.Transport):  # type: ignore[misc]
+    """Faust's Kafka transport with `BatchConsumer`.
+
+    Parameters
+    ----------
+    urls : list of yarl.URL
+        The brokers, as Faust writes them.
+    app : faust.App
+    connection : mapping
+        Arguments of every aiokafka client: servers, security.
+    owner : Owner
+        Told of partitions that come and go.
+    """
+
+    Consumer = BatchConsumer
+
+    def __init__(
+        self, urls: list[Any], app: Any, connection: Mapping[str, Any], owner: Owner
+    ) -> None:
+        check_faust()
+        super().__init__(urls, app)
+        self.connection = dict(connection)
+        self.owner = owner
