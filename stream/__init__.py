@@ -1,0 +1,16 @@
+"""Streaming drift monitor: events in, calibrated drift alerts out.
+
+The modules of this package that are imported by name (`stream.replay`, `stream.config`, ...) are
+its interface; importing the package itself loads nothing.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["__version__"]
+
+try:
+    __version__ = version("driftstream")
+except PackageNotFoundError:  # a source tree on the path that was never installed
+    __version__ = "0+unknown"

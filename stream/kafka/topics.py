@@ -1,0 +1,288 @@
+"""The topics driftstream works with: what is wanted, what is there, and how to make them agree."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from stream.kafka.security import client_options
+
+DAY_MS = 86_400_000
+# What the default 1 MB would refuse must still fit into the dead-letter topic.
+DEAD_LETTER_MAX_BYTES = 16 * 1024 * 1024
+# Retention and chunks go by record timestamps: the broker's clock is one, producers have many.
+LOG_APPEND = {"message.timestamp.type": "LogAppendTime"}
+
+
+class TopicError(RuntimeError):
+    """Topics cannot be read or created; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class WantedTopic:
+    """A topic as driftstream wants it; `ours` is False for the topics of the user."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+    ours: bool = True
+    replication: int = -1  # -1: the broker's default
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """What there is of one wanted topic. `differences` must be mended, `advice` need not."""
+
+    wanted: WantedTopic
+    partitions: int  # 0: the topic does not exist
+    differences: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def exists(self) -> bool:
+        """Is the topic there?"""
+        return self.partitions > 0
+
+    @property
+    def ok(self) -> bool:
+        """Is it there and as it must be?"""
+        return self.exists and not self.differences
+
+
+def wanted_topics(
+    *,
+    predictions: Iterable[str] = (),
+    actuals: Iterable[str] = (),
+    summaries: str = "driftstream.summaries",
+    plans: str = "driftstream.plans",
+    alerts: str = "driftstream.alerts",
+    dead_letter: str = "driftstream.dead-letter",
+    state: str = "driftstream.state",
+    partitions: int = 4,
+    prediction_partitions: int = 4,
+    replication: int = -1,
+) -> list[WantedTopic]:
+    """Return every topic of an installation with its policy.
+
+    Parameters
+    ----------
+    predictions, actuals
+        The user's topics, created only on request; given names may repeat.
+    summaries, plans, alerts, dead_letter, state
+        Names of our own topics.
+    partitions
+        Of the summaries topic, and so of the state topic: one monitor each.
+    prediction_partitions
+        Of each of the user's topics, where it has to be created.
+    replication
+        Copies of each partition; -1 is the broker's default.
+    """
+
+    def delete(days: int) -> dict[str, str]:
+        return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **LOG_APPEND}
+
+    compact = {"cleanup.policy": "compact"}
+    dead = {**delete(14), "max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
+    users = {"cleanup.policy": "delete", **LOG_APPEND}
+    mine = [
+        WantedTopic(summaries, partitions, delete(7), replication=replication),
+        # One partition: every worker reads all of it, and one order of plans is the same for all.
+        WantedTopic(plans, 1, compact, replication=replication),
+        WantedTopic(alerts, 1, delete(90), replication=replication),
+        WantedTopic(dead_letter, 1, dead, replication=replication),
+        # A snapshot is found by the number of the partition that it is of.
+        WantedTopic(state, partitions, compact, replication=replication),
+    ]
+    theirs = dict.fromkeys([*predictions, *actuals])
+    return [
+        *(WantedTopic(n, prediction_partitions, users, False, replication) for n in theirs),
+        *mine,
+    ]
+
+
+def check_topics(kafka: Mapping[str, object], wanted: Sequence[WantedTopic]) -> list[TopicState]:
+    """Compare the topics that exist with the wanted ones, in words."""
+    with admin(kafka) as client:
+        there = _partitions(client)
+        names = [topic.name for topic in wanted if topic.name in there]
+        configs = _configs(client, names)
+    states = [_compare(topic, there.get(topic.name, 0), configs) for topic in wanted]
+    return _check_pairs(states)
+
+
+def create_topics(kafka: Mapping[str, object], wanted: Sequence[WantedTopic]) -> list[str]:
+    """Create the topics that are missing, wait until they have leaders, return their names.
+
+    Topics that exist are left as they are: `check_topics` says how they differ.
+    """
+    with admin(kafka) as client:
+        there = _partitions(client)
+        missing = [topic for topic in wanted if topic.name not in there]
+        created = []
+        for topic in missing:
+            spec = {
+                "num_partitions": topic.partitions,
+                "replication_factor": topic.replication,
+                "configs": dict(topic.config),
+            }
+            try:
+                client.create_topics({topic.name: spec})
+                created.append(topic.name)
+            except TopicAlreadyExistsError:
+                continue  # another process was faster
+            except KafkaError as error:
+                raise TopicError(
+                    f"Topic {topic.name} ({topic.partitions} partitions) could not be created: "
+                    f"{error}. Check the rights of this user and the broker's limits."
+                ) from error
+        client.wait_for_topics([topic.name for topic in wanted], timeout_ms=30_000)
+    return created
+
+
+def delete_topics(kafka: Mapping[str, object], names: Sequence[str]) -> None:
+    """Delete those of the topics that exist."""
+    with admin(kafka) as client:
+        there = _partitions(client)
+        doomed = [name for name in names if name in there]
+        if doomed:
+            client.delete_topics(doomed)
+
+
+def topic_partitions(kafka: Mapping[str, object], name: str) -> int:
+    """Return how many partitions a topic has, 0 where there is no such topic."""
+    with admin(kafka) as client:
+        return _partitions(client).get(name, 0)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that answers: its id and the addresses of the brokers that take requests."""
+
+    id: str
+    brokers: tuple[str, ...]
+
+
+def cluster(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> Cluster | None:
+    """Ask a cluster for its metadata; None if nobody answers in time."""
+    try:
+        with _silent(), admin(kafka, timeout_s=timeout_s) as client:
+            answer = client.describe_cluster()
+    except (KafkaError, OSError):
+        return None
+    live = [b for b in answer["brokers"] if not b.get("is_fenced", False)]
+    return Cluster(str(answer["cluster_id"]), tuple(f"{b['host']}:{b['port']}" for b in live))
+
+
+def live_brokers(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> list[str]:
+    """Return the addresses of the brokers that take requests; empty if nobody answers in time."""
+    there = cluster(kafka, timeout_s=timeout_s)
+    return list(there.brokers) if there else []
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep kafka-python's log quiet: here no answer is an answer, not an error."""
+    logger = logging.getLogger("kafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[Any]:
+    """Give an admin client that is closed at the end."""
+    options = client_options(kafka)
+    limit = int(timeout_s * 1000)
+    try:
+        client = KafkaAdminClient(
+            **options, bootstrap_timeout_ms=limit, request_timeout_ms=max(limit, 1000)
+        )
+    except KafkaError as error:
+        servers = ", ".join(options["bootstrap_servers"])
+        raise _unreachable(error, servers) from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _unreachable(error: KafkaError, servers: str) -> KafkaError:
+    # The same type, so that callers still tell a timeout from a refused login.
+    words = f"No Kafka at {servers} ({error}). Check kafka.bootstrap_servers and the security keys."
+    try:
+        return type(error)(words)
+    except TypeError:
+        return error
+
+
+def _partitions(client: Any) -> dict[str, int]:
+    topics = client.describe_topics()
+    return {t["name"]: len(t["partitions"]) for t in topics if not t.get("error_code")}
+
+
+def _configs(client: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    answer = client.describe_configs(asked, config_filter="all").get("topic", {})
+    return {
+        name: {key: str(entry["value"]) for key, entry in entries.items()}
+        for name, entries in answer.items()
+    }
+
+
+def _compare(
+    wanted: WantedTopic, partitions: int, configs: Mapping[str, Mapping[str, str]]
+) -> TopicState:
+    if not partitions:
+        how = "Create it: driftstream topics --create."
+        return TopicState(wanted, 0, (f"{wanted.name} does not exist. {how}",))
+    config = configs.get(wanted.name, {})
+    wrong, advice = [], []
+    if wanted.ours and partitions != wanted.partitions:
+        advice.append(f"{wanted.name} has {partitions} partitions; {wanted.partitions} proposed.")
+    policy = config.get("cleanup.policy", "")
+    if policy != wanted.config["cleanup.policy"]:
+        wrong.append(
+            f"{wanted.name}: cleanup.policy must be {wanted.config['cleanup.policy']}; got "
+            f"{policy}. Change it with kafka-configs, or use another topic."
+        )
+    for key in ("retention.ms", "max.message.bytes"):
+        want, got = wanted.config.get(key), config.get(key)
+        # -1 is "for ever" and so never too short.
+        if want and got and -1 < int(got) < int(want):
+            advice.append(f"{wanted.name}: {key} is {got}; at least {want} is recommended.")
+    want_type = wanted.config.get("message.timestamp.type")
+    if want_type and config.get("message.timestamp.type") != want_type:
+        advice.append(
+            f"{wanted.name}: message.timestamp.type is {config.get('message.timestamp.type')}; "
+            f"{want_type} is recommended, so that one producer's wrong clock does no harm."
+        )
+    return TopicState(wanted, partitions, tuple(wrong), tuple(advice), config)
+
+
+def _check_pairs(states: list[TopicState]) -> list[TopicState]:
+    """Summaries and state must have the same number of partitions, whatever it is."""
+    ours = [s for s in states if s.wanted.ours and s.wanted.partitions > 1 and s.exists]
+    counts = {s.partitions for s in ours}
+    if len(counts) < 2:
+        return states
+    said = " and ".join(f"{s.wanted.name} ({s.partitions})" for s in ours)
+    words = f"{said} must have the same number of partitions. Recreate the second one."
+    return [
+        TopicState(s.wanted, s.partitions, (*s.differences, words), s.advice, s.config)
+        if s in ours
+        else s
+        for s in states
+    ]
