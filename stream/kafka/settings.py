@@ -1,0 +1,60 @@
+"""What a worker needs to know, as plain values: the one thing that `app` makes of the config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["STAGES", "TopicNames", "WorkerSettings"]
+
+#: What `--stage` takes. All workers are in one group whatever they run (docs/adr/0011).
+STAGES: Final = ("all", "summarise", "monitor")
+
+
+@dataclass(frozen=True)
+class TopicNames:
+    """driftstream's own topics."""
+
+    summaries: str = "driftstream.summaries"
+    plans: str = "driftstream.plans"
+    alerts: str = "driftstream.alerts"
+    dead_letter: str = "driftstream.dead-letter"
+    state: str = "driftstream.state"
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """Settings of one worker. Times in seconds.
+
+    Attributes
+    ----------
+    kafka : mapping
+        Connection settings with librdkafka's names.
+    data_dir : str
+        Scratch space of Faust, one for each worker; "" for a temporary directory.
+    metrics_address : str
+        host:port of /metrics, /healthz and /readyz; "" for none.
+    idle_after_s : float
+        A partition that is caught up and silent for this long no longer holds panes back.
+    max_ready_lag : int
+        Records behind from which /readyz says no.
+    """
+
+    kafka: Mapping[str, object]
+    group: str = "driftstream"
+    stage: str = "all"
+    topics: TopicNames = field(default_factory=TopicNames)
+    data_dir: str = ""
+    metrics_address: str = ""
+    idle_after_s: float = 30.0
+    snapshot_interval_s: float = 10.0
+    session_timeout_s: float = 6.0
+    max_ready_lag: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise ValueError(f"--stage must be one of {', '.join(STAGES)}; got {self.stage!r}.")
+        for name in ("idle_after_s", "snapshot_interval_s", "session_timeout_s"):
+            if not (value := getattr(self, name)) > 0:
+                raise ValueError(f"worker.{name[:-2]} must be > 0; got {value}.")

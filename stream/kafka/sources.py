@@ -1,0 +1,85 @@
+"""Which source topics there are: their ids and partition counts, watched while the worker runs.
+
+aiokafka speaks a metadata version without topic ids, so the admin client is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from stream.kafka.topics import admin
+
+__all__ = ["SourceChangedError", "describe_topics", "refresh_sources", "source_topics"]
+
+log = logging.getLogger(__name__)
+
+
+class SourceChangedError(RuntimeError):
+    """A topic is not the one that the worker started with."""
+
+
+def describe_topics(
+    kafka: Mapping[str, object], names: Sequence[str]
+) -> dict[str, tuple[str, int]]:
+    """(topic id, number of partitions) of each topic that exists."""
+    with admin(kafka) as client:
+        found = client.describe_topics(list(names))
+    return {
+        topic["name"]: (str(topic["topic_id"]), len(topic["partitions"]))
+        for topic in found
+        if not topic.get("error_code")
+    }
+
+
+async def source_topics(
+    kafka: Mapping[str, object], names: Iterable[str]
+) -> dict[str, tuple[str, int]]:
+    """Describe topics that must exist.
+
+    Raises
+    ------
+    LookupError
+        Naming those that do not.
+    """
+    wanted = sorted(set(names))
+    found = await asyncio.to_thread(describe_topics, kafka, wanted)
+    if missing := [name for name in wanted if name not in found]:
+        raise LookupError(
+            f"no topic {', '.join(missing)} on this Kafka. Create what is missing: "
+            "driftstream topics --create."
+        )
+    return found
+
+
+async def refresh_sources(
+    kafka: Mapping[str, object], sources: dict[str, tuple[str, int]], fixed: Iterable[str]
+) -> None:
+    """Take added partitions in; topics in `fixed` must keep their number of partitions.
+
+    Raises
+    ------
+    SourceChangedError
+        If a topic was deleted and made again, or a fixed one has grown: what is held in memory is
+        of the old one.
+    """
+    try:
+        found = await source_topics(kafka, sources)
+    except Exception as error:  # the broker is away for a while, or a topic is being made again
+        log.warning("topics could not be looked at, trying again later: %s", error)
+        return
+    for name, (topic_id, n_partitions) in found.items():
+        old_id, old_n = sources[name]
+        if topic_id != old_id:
+            raise SourceChangedError(
+                f"topic {name} was deleted and made again while the worker ran (id {old_id}, now "
+                f"{topic_id}). Start the worker again: the new topic is another source."
+            )
+        if name in fixed and n_partitions != old_n:
+            raise SourceChangedError(
+                f"topic {name} has {n_partitions} partitions, {old_n} when the worker started. "
+                "Its keys are spread by that number, so it must not change: make a new summaries "
+                "and state topic instead, and name them in the config."
+            )
+        sources[name] = (topic_id, n_partitions)

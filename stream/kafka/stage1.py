@@ -1,0 +1,244 @@
+"""Stage 1 as a Faust agent: source partitions in, summaries and progress out.
+
+The order of deliveries is the protocol (docs/architecture.md, rule 3): dead letters and summaries,
+all acknowledged; then progress to every partition of the summaries topic, all acknowledged; then,
+if the flush ended a chunk, its end is safe to commit; only then the next flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from faust.types import TP
+
+from stream.columns import Record, Reject
+from stream.kafka.sender import MAX_VALUE_BYTES, Outgoing, Sender, partition_of
+from stream.plan import PlanBook
+from stream.summarise import Decoder, Flush, Stage1Stats, Summariser
+from stream.summary import Idle, Source, encode_message
+
+__all__ = ["Positions", "SourcePartition", "Stage1", "dead_letter"]
+
+log = logging.getLogger(__name__)
+#: One flush under way and one waiting: more would only hold memory while the broker is slow.
+_FLUSHES: Final = 2
+#: A dead letter that would not fit into a message carries this much of its original.
+_HEAD_BYTES: Final = 65_536
+
+
+class Positions(Protocol):
+    """What stage 1 needs of the transport's consumer."""
+
+    safe: dict[TP, int]
+    expected: dict[TP, int]
+
+    async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
+        """Log ends as the brokers report them now."""
+
+    async def still_member(self, tp: TP) -> bool:
+        """Whether the group still takes a commit from us."""
+
+    async def position(self, tp: TP) -> int | None:
+        """The offset that is fetched next."""
+
+
+def dead_letter(topic: str, tp: TP, record: Record, reject: Reject) -> Outgoing:
+    """A refused record, unchanged, with the reason and where it was in headers."""
+    value = record.value
+    about: dict[str, str | int] = {
+        "reason": reject.reason,
+        "error": reject.error,
+        "topic": tp.topic,
+        "partition": tp.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+    }
+    if value is not None and len(value) > MAX_VALUE_BYTES - _HEAD_BYTES:
+        about["original-bytes"] = len(value)
+        value = value[:_HEAD_BYTES]
+    headers = [(f"driftstream.dlq.{name}", str(text).encode()) for name, text in about.items()]
+    return Outgoing(topic, record.key, value, None, (*record.headers, *headers))
+
+
+@dataclass(slots=True)
+class SourcePartition:
+    """One assigned source partition."""
+
+    tp: TP
+    summariser: Summariser
+    next_offset: int
+    last_word: float  # monotonic: when data came, or idleness was last looked at
+    alive: bool = True
+    idle: bool = False
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FLUSHES))
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is still being sent."""
+        return bool(self.tasks)
+
+    def end(self) -> None:
+        """Publish nothing more: the partition is somebody else's."""
+        self.alive = False
+        for task in self.tasks:
+            task.cancel()
+
+
+class Stage1:
+    """All source partitions of one worker.
+
+    Parameters
+    ----------
+    plans, decoder
+        As the `Summariser` takes them.
+    sender : Sender
+    sources : mapping of topic to (topic id, number of partitions)
+        Shared and refreshed by the worker.
+    summaries, dead_letters : str
+        Topics.
+    crash : callable
+        Ends the worker with an error; a delivery that failed must never be skipped.
+    """
+
+    def __init__(
+        self,
+        plans: PlanBook,
+        decoder: Decoder,
+        sender: Sender,
+        sources: Mapping[str, tuple[str, int]],
+        *,
+        summaries: str,
+        n_summaries: int,
+        dead_letters: str,
+        idle_after_s: float,
+        crash: Callable[[BaseException], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.consumer: Positions | None = None
+        self.parts: dict[TP, SourcePartition] = {}
+        self.retired: list[Stage1Stats] = []
+        self._plans, self._decoder, self._sender, self._sources = plans, decoder, sender, sources
+        self._summaries, self._n_summaries = summaries, n_summaries
+        self._dead_letters = dead_letters
+        self._idle_after_s = idle_after_s
+        self._crash = crash
+        self._clock = clock
+
+    def assigned(self, positions: Mapping[TP, int]) -> None:
+        """Begin a chunk at each position."""
+        for tp, offset in positions.items():
+            topic_id, n_partitions = self._sources[tp.topic]
+            source = Source(topic_id, tp.topic, tp.partition, n_partitions)
+            summariser = Summariser(source, self._plans, self._decoder)
+            self.parts[tp] = SourcePartition(tp, summariser, offset, self._clock())
+            assert self.consumer is not None
+            self.consumer.safe[tp] = offset
+
+    def revoked(self, partitions: Iterable[TP]) -> None:
+        """Drop the open chunks; their next owner reads them again."""
+        for tp in partitions:
+            if part := self.parts.pop(tp, None):
+                part.end()
+                self.retired.append(part.summariser.stats)
+
+    async def consume(self, tp: TP, records: Sequence[Any]) -> None:
+        """Count a batch, and queue what is to be sent; waits while too much is queued."""
+        part = self.parts.get(tp)
+        if part is None or not part.alive:
+            return
+        if records[0].offset < part.next_offset:  # of an assignment before this one
+            return
+        part.idle = False
+        part.last_word = self._clock()
+        part.next_offset = records[-1].offset + 1
+        for flush in part.summariser.add(records):
+            await self._queue(part, flush)
+
+    async def _queue(self, part: SourcePartition, flush: Flush) -> None:
+        await part.room.acquire()
+        if not part.alive:
+            return
+        task = asyncio.create_task(self._publish(part, flush))
+        part.tasks.add(task)
+        task.add_done_callback(lambda done: self._published(part, done))
+
+    def _published(self, part: SourcePartition, task: asyncio.Task[None]) -> None:
+        part.tasks.discard(task)
+        part.room.release()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and part.alive:
+            log.error("%s[%d]: a flush was not delivered: %r", *part.tp, error)
+            asyncio.ensure_future(self._crash(error))  # noqa: RUF006 - the worker ends with it
+
+    async def _publish(self, part: SourcePartition, flush: Flush) -> None:
+        """Deliver one flush in its order.
+
+        What is handed over stays handed over when the partition is lost meanwhile: the summary of
+        a zombie is the same as, or older than, that of its successor.
+        """
+        async with part.turn:
+            letters = (
+                dead_letter(self._dead_letters, part.tp, record, reject)
+                for record, reject in flush.rejects
+            )
+            summaries = (
+                Outgoing(self._summaries, key, value, partition_of(key, self._n_summaries))
+                for key, value in flush.summaries
+            )
+            await self._sender.deliver((*letters, *summaries))
+            if not part.alive:
+                return
+            await self._to_all(flush.progress)
+            if part.alive and flush.commit is not None and self.consumer is not None:
+                self.consumer.safe[part.tp] = flush.commit
+
+    async def _to_all(self, value: bytes) -> None:
+        await self._sender.deliver(
+            Outgoing(self._summaries, None, value, partition)
+            for partition in range(self._n_summaries)
+        )
+
+    async def look_for_idle(self) -> None:
+        """Say of silent partitions that they are; to be called about once a second."""
+        now = self._clock()
+        silent = [
+            part
+            for part in self.parts.values()
+            if part.alive and not part.waiting and now - part.last_word >= self._idle_after_s
+        ]
+        if not silent or self.consumer is None:
+            return
+        ends = await self.consumer.fresh_ends([part.tp for part in silent])
+        for part in silent:
+            part.last_word = now
+            if part.alive and await self._is_caught_up(part, ends[part.tp]):
+                await self._say_idle(part, ends[part.tp])
+
+    async def _is_caught_up(self, part: SourcePartition, end: int) -> bool:
+        consumer = self.consumer
+        if consumer is None or consumer.expected.get(part.tp) != part.next_offset:
+            return False
+        # The log may end with markers of transactions, which the position passes without data.
+        if part.next_offset < end and (await consumer.position(part.tp) or 0) < end:
+            return False
+        return await consumer.still_member(part.tp)
+
+    async def _say_idle(self, part: SourcePartition, end: int) -> None:
+        before = part.next_offset
+        flush = part.summariser.flush_idle()
+        if flush is not None:
+            await self._queue(part, flush)
+            await asyncio.wait(part.tasks)
+        async with part.turn:
+            if part.alive and part.next_offset == before:
+                await self._to_all(encode_message(Idle(part.summariser.source, end)))
+                if not part.idle:
+                    log.info("%s[%d]: caught up at %d and silent", *part.tp, end)
+                part.idle = True

@@ -1,0 +1,88 @@
+"""The state topic: one partition for each of the summaries topic, read at assignment to its end.
+
+It is a plain compacted topic and not a Faust table: a table is recovered before any partition may
+flow, its changelog cannot be written as a round that becomes valid at its last record, and its
+store would be a second copy of what the monitors hold.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream.kafka.sender import Outgoing, Sender
+from stream.snapshot import Manifest, Round, SnapshotWriter, best_snapshot
+
+__all__ = ["Snapshots", "read_partition"]
+
+log = logging.getLogger(__name__)
+
+
+async def read_partition(
+    connection: Mapping[str, Any], topic: str, partition: int
+) -> list[tuple[bytes, bytes | None]]:
+    """All (key, value) of one partition, from its start to its end as of now, in log order."""
+    consumer = AIOKafkaConsumer(**connection, enable_auto_commit=False, auto_offset_reset="none")
+    await consumer.start()
+    try:
+        tp = TopicPartition(topic, partition)
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        await consumer.seek_to_beginning(tp)
+        records: list[tuple[bytes, bytes | None]] = []
+        # Compaction may have removed the last records, so the position is asked, not the offsets.
+        while await consumer.position(tp) < end:
+            found = await consumer.getmany(tp, timeout_ms=500)
+            records += [(r.key, r.value) for r in found.get(tp, ()) if r.key is not None]
+        return records
+    finally:
+        await consumer.stop()
+
+
+@dataclass
+class Snapshots:
+    """Writes the rounds of one writer for one partition, and finds the round to begin with.
+
+    `foreign` are keys of other writers that hold a value: they are deleted after our own first
+    complete round, not before, because until then one of theirs may be the only complete one.
+    """
+
+    connection: Mapping[str, Any]
+    sender: Sender
+    topic: str
+    partition: int
+    writer: SnapshotWriter
+    foreign: set[bytes] = field(default_factory=set)
+
+    async def find(self) -> tuple[Manifest, dict[str, bytes]] | None:
+        """The complete snapshot with the highest fence, by whichever writer."""
+        records = await read_partition(self.connection, self.topic, self.partition)
+        present: dict[bytes, bytes | None] = dict(records)
+        self.foreign = {
+            key for key, value in present.items() if value is not None and not self.writer.owns(key)
+        }
+        found = best_snapshot(self.partition, records)
+        if found is None and self.foreign:
+            log.warning(
+                "%s[%d] has %d records but no complete snapshot that this version can read",
+                self.topic, self.partition, len(self.foreign),
+            )  # fmt: skip
+        return found
+
+    async def write(self, planned: Round) -> None:
+        """Deliver a round: its blocks, and when all have arrived, the manifest."""
+        await self.sender.deliver(self._record(key, value) for key, value in planned.blocks)
+        await self.sender.deliver([self._record(*planned.manifest)])
+
+    async def clean_up(self, planned: Round) -> None:
+        """After a complete round: delete the keys that nobody needs any more."""
+        gone = [*self.writer.done(planned), *self.foreign]
+        self.foreign = set()
+        await self.sender.deliver(self._record(key, None) for key in gone)
+
+    def _record(self, key: bytes, value: bytes | None) -> Outgoing:
+        return Outgoing(self.topic, key, value, self.partition)

@@ -1,0 +1,109 @@
+"""What a worker shows of itself: read by the metrics collector at scrape time, and by /readyz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.alerts import AlertEvent
+from stream.kafka.stage1 import Stage1
+from stream.kafka.stage2 import Stage2
+from stream.monitor import PartitionMonitor
+from stream.plan import MINUS_INFINITY
+from stream.summarise import Stage1Stats
+
+__all__ = ["WorkerView"]
+
+
+@dataclass
+class WorkerView:
+    """Plain values and live objects of a running worker.
+
+    It is read from the thread of the metrics server: every method copies what it walks over.
+    """
+
+    stage: str
+    max_ready_lag: int
+    started_s: float
+    stage1: Stage1 | None = None
+    stage2: Stage2 | None = None
+    consumer: Any = None
+    joined: bool = False
+    failed: str = ""
+    alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
+    batches: int = 0
+    batch_seconds: float = 0.0
+
+    def count_alert(self, alert: AlertEvent) -> None:
+        """Count an alert event by model, kind, severity and status."""
+        data = alert.data
+        labels = data.labels
+        key = (labels["model"], labels["kind"], data.severity, data.status)
+        self.alerts[key] = self.alerts.get(key, 0) + 1
+
+    @property
+    def assigned(self) -> list[tuple[str, int]]:
+        """(topic, partition) of everything this worker has."""
+        return sorted(self.lag())
+
+    def _next_offsets(self) -> Iterator[tuple[Any, int]]:
+        if self.stage1 is not None:
+            for tp, source in list(self.stage1.parts.items()):
+                yield tp, source.next_offset
+        if self.stage2 is not None:
+            for tp, part in list(self.stage2.parts.items()):
+                yield tp, part.monitor.fence
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        """Records that are in the log and not processed, by (topic, partition)."""
+        lags = {}
+        for tp, at in self._next_offsets():
+            try:
+                end = self.consumer.highwater(tp)
+            except Exception:
+                end = None  # just revoked, or nothing fetched yet
+            lags[tp.topic, tp.partition] = max(0, end - at) if end is not None else 0
+        return lags
+
+    def watermarks_ms(self) -> dict[tuple[str, int], int]:
+        """Largest event time of each source partition that has seen an event."""
+        parts = list(self.stage1.parts.items()) if self.stage1 is not None else []
+        times = {(tp.topic, tp.partition): p.summariser.stats.max_time_ms for tp, p in parts}
+        return {key: time for key, time in times.items() if time > MINUS_INFINITY}
+
+    def snapshots_s(self) -> dict[tuple[str, int], float]:
+        """Wall-clock time of the last complete snapshot of each summaries partition."""
+        parts = list(self.stage2.parts.items()) if self.stage2 is not None else []
+        return {(tp.topic, tp.partition): p.snapshot_s for tp, p in parts if p.snapshot_s}
+
+    def stage1_stats(self) -> list[Stage1Stats]:
+        """Counters of all source partitions since the start, given up ones included."""
+        if self.stage1 is None:
+            return []
+        live = [part.summariser.stats for part in list(self.stage1.parts.values())]
+        return [*self.stage1.retired, *live]
+
+    def monitors(self) -> list[PartitionMonitor]:
+        """Monitors of the summaries partitions that are restored."""
+        parts = list(self.stage2.parts.values()) if self.stage2 is not None else []
+        return [part.monitor for part in parts if part.restored]
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the process does its work (/healthz), and what it says."""
+        return not self.failed, self.failed or "alive"
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether partitions are assigned, state restored and lag within bound (/readyz)."""
+        if self.failed or self.consumer is None or not self.joined or self.consumer.app.rebalancing:
+            return False, self.failed or "joining the group"
+        if self.consumer.stopped:
+            return False, next(iter(self.consumer.stopped.values()))
+        parts = list(self.stage2.parts.values()) if self.stage2 is not None else []
+        if waiting := [part.tp for part in parts if not part.restored]:
+            return False, f"restoring {len(waiting)} summaries partitions"
+        lag = self.lag()
+        behind = sum(lag.values())
+        if behind > self.max_ready_lag:
+            return False, f"{behind} records behind, more than {self.max_ready_lag}"
+        return True, f"{len(lag)} partitions, {behind} records behind"
