@@ -1,0 +1,53 @@
+# Needs python3 >= 3.11 and make. Everything else is installed into .venv from requirements.lock,
+# hash-checked; `make demo` and `make test` also use mvn, Java and Docker where they are there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo demo-live test check bench lock clean
+
+help:
+	@echo "make demo       337,000 real flights through a real Kafka: drift found, explained, resolved"
+	@echo "make demo-live  a synthetic model at 5,000 events/s that changes after 30 s"
+	@echo "make test       every test; integration tests on a real broker where one can be had"
+	@echo "make check      ruff and mypy --strict"
+	@echo "make bench      speed and memory, with the peer beside them"
+	@echo "make lock       rewrite requirements.lock from pyproject.toml"
+	@echo "make clean      remove $(VENV) and caches"
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = sys.version_info >= (3, 11); \
+	  ok or print("driftstream needs Python 3.11 or later; $(PYTHON) is", sys.version.split()[0] + ".", \
+	  "Choose another: make PYTHON=python3.12"); sys.exit(not ok)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$(PYTHON) cannot make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/driftstream demo flights
+
+demo-live: $(STAMP)
+	@$(BIN)/driftstream demo live
+
+# REQUIRE_JIT: a test that an optimisation fires fails, instead of passing on the slow path.
+test: $(STAMP)
+	DRIFTSTREAM_REQUIRE_JIT=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks
+
+# Old pins are kept where they still fit; remove requirements.lock first to upgrade everything.
+lock: $(STAMP)
+	$(BIN)/python .ci/lock.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
