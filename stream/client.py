@@ -1,0 +1,287 @@
+"""What programs beside the worker do with Kafka: publish events and plans, read topics and alerts.
+
+Built on kafka-python, which needs no event loop. `kafka` is always `[kafka]` of the config: a
+mapping with librdkafka's names.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, Final, NamedTuple, Protocol
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from stream.alerts import AlertEvent, decode_alert
+from stream.kafka.security import client_options
+from stream.plan import MINUS_INFINITY, Plan, PlanBook
+from stream.plan_parts import PlanAssembler, plan_parts
+
+__all__ = [
+    "DeliveryError",
+    "KafkaRecord",
+    "Published",
+    "latest_alerts",
+    "producer",
+    "publish",
+    "publish_plan",
+    "read_alerts",
+    "read_plans",
+    "read_topic",
+]
+
+log = logging.getLogger(__name__)
+
+Headers = Sequence[tuple[str, bytes]]
+#: (key, value, headers); more is not needed, the broker stamps the time.
+Message = tuple[bytes | None, bytes | None, Headers]
+
+_POLL_MS: Final = 200
+#: An event may be this far ahead of its record (`max_ahead`), so no watermark is further.
+_AHEAD_MS: Final = 60_000
+#: A plan comes into force at least this far beyond the watermark: workers have read it by then.
+_NOTICE_MS: Final = 300_000
+
+
+class KafkaRecord(Protocol):
+    """A record as kafka-python gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class DeliveryError(RuntimeError):
+    """Records were not delivered; the message says where, the first of them and why."""
+
+
+@contextmanager
+def producer(kafka: Mapping[str, object], **settings: Any) -> Iterator[Any]:
+    """Give a kafka-python producer set for throughput; flushed and closed at the end.
+
+    Waiting 20 ms for larger batches more than doubles what it sends; `acks=all` and idempotence
+    keep the order and every record through a broker's restart.
+    """
+    options: dict[str, Any] = {
+        "linger_ms": 20,
+        "batch_size": 262_144,
+        "acks": "all",
+        "enable_idempotence": True,
+        "compression_type": None,
+        **client_options(kafka),
+        **settings,
+    }
+    with _words(options), closing(KafkaProducer(**options)) as client:
+        yield client
+
+
+def publish(
+    kafka: Mapping[str, object],
+    topic: str,
+    messages: Iterable[Message],
+    *,
+    partition: int | None = None,
+    on_sent: Callable[[int], None] | None = None,
+    **settings: Any,
+) -> int:
+    """Send every message and wait until the broker has them all; return how many.
+
+    `messages` is pulled as fast as the broker takes them: pace them there. `on_sent` is called
+    with the number handed over so far, about every thousand messages. `settings` are those of
+    kafka-python's producer and go over ours.
+
+    Raises
+    ------
+    DeliveryError
+        As soon as a failure is known; earlier messages may have been delivered.
+    """
+    failures: list[tuple[int, BaseException]] = []
+    where = topic if partition is None else f"{topic}[{partition}]"
+    count = 0
+    with producer(kafka, **settings) as client:
+        for key, value, headers in messages:
+            try:
+                sent = client.send(
+                    topic, value, key=key, headers=list(headers), partition=partition
+                )
+            except KafkaError as error:
+                raise _undelivered(where, count, error) from error
+            sent.add_errback(_note(failures, count))
+            count += 1
+            if not count & 1023:
+                if failures:
+                    break
+                if on_sent is not None:
+                    on_sent(count)
+        client.flush()
+    if failures:
+        first, reason = min(failures, key=lambda failure: failure[0])
+        raise _undelivered(where, first, reason) from reason
+    if on_sent is not None:
+        on_sent(count)
+    return count
+
+
+def read_topic(
+    kafka: Mapping[str, object],
+    topic: str,
+    *,
+    from_beginning: bool = True,
+    follow: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[KafkaRecord]:
+    """Read a topic's records, a partition's in their order.
+
+    Without `follow` it ends where the topic ended at the call; with it, when `stop()` is true
+    (asked at least five times a second) or the caller stops iterating. Nothing is committed.
+
+    Raises
+    ------
+    LookupError
+        If there is no such topic.
+    """
+    options = client_options(kafka)
+    settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **options}
+    settings |= {"max_poll_records": 4000, "fetch_max_wait_ms": _POLL_MS}
+    with _words(options), closing(KafkaConsumer(**settings)) as consumer:
+        found = consumer.partitions_for_topic(topic)
+        if not found:
+            raise LookupError(
+                f"there is no topic {topic} at {', '.join(options['bootstrap_servers'])}. "
+                "Check its name, or create it: driftstream topics --create."
+            )
+        parts = [TopicPartition(topic, p) for p in sorted(found)]
+        consumer.assign(parts)
+        ends = consumer.end_offsets(parts)
+        if from_beginning:
+            consumer.seek_to_beginning(*parts)
+        else:
+            for part in parts:
+                consumer.seek(part, ends[part])
+        while follow or any(consumer.position(part) < ends[part] for part in parts):
+            if stop is not None and stop():
+                return
+            for part, records in consumer.poll(timeout_ms=_POLL_MS).items():
+                for record in records:
+                    if follow or record.offset < ends[part]:
+                        yield record
+
+
+def read_alerts(
+    kafka: Mapping[str, object],
+    topic: str = "driftstream.alerts",
+    *,
+    from_beginning: bool = True,
+    follow: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[AlertEvent]:
+    """Read alert events in the order of the topic, each (episode, revision) once.
+
+    A worker that was restarted may send an event again; it has the same id.
+    """
+    highest: dict[str, int] = {}
+    records = read_topic(kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop)
+    for record in records:
+        try:
+            event = decode_alert(record.value or b"")
+        except ValueError as error:
+            place = f"{topic}[{record.partition}]@{record.offset}"
+            log.warning("%s is not an alert event this version can read: %s", place, error)
+            continue
+        if event.data.revision > highest.get(event.data.episode, -1):
+            highest[event.data.episode] = event.data.revision
+            yield event
+
+
+def latest_alerts(
+    kafka: Mapping[str, object], topic: str = "driftstream.alerts"
+) -> dict[str, AlertEvent]:
+    """Return the highest revision of every episode on the topic, by episode, oldest first."""
+    latest: dict[str, AlertEvent] = {}
+    for event in read_alerts(kafka, topic):
+        latest[event.data.episode] = event
+    return latest
+
+
+class Published(NamedTuple):
+    """What `publish_plan` did: `new` is False where the plan was there already."""
+
+    new: bool
+    effective_from_ms: int
+
+
+def publish_plan(
+    kafka: Mapping[str, object],
+    topic: str,
+    plan: Plan,
+    *,
+    effective_from_ms: int | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Published:
+    """Publish a plan, unless it is the last one published for its model and version.
+
+    Without `effective_from_ms` a model's first plan holds for all times, and a later one from the
+    first pane that starts 6 minutes from now: no watermark is more than one minute ahead of the
+    clock (seconds since the epoch), so that is at least 5 minutes beyond it.
+    """
+    book = PlanBook()
+    for known, since in read_plans(kafka, topic):
+        book.add(known, since)
+    timeline = book.timeline(plan.model, plan.version)
+    if timeline and timeline[-1][1].hash == plan.hash:
+        return Published(False, timeline[-1][0])
+    if effective_from_ms is None:
+        effective_from_ms = MINUS_INFINITY
+        if timeline:
+            # Never before a plan that is already on its way: the one published last is to win.
+            earliest = max(int(clock() * 1000) + _AHEAD_MS + _NOTICE_MS, timeline[-1][0] + 1)
+            effective_from_ms = plan.pane_of(earliest + plan.pane_ms - 1)
+    parts = plan_parts(plan, effective_from_ms)
+    publish(kafka, topic, [(key, value, ()) for key, value in parts])
+    return Published(True, effective_from_ms)
+
+
+def read_plans(kafka: Mapping[str, object], topic: str) -> list[tuple[Plan, int]]:
+    """Read every whole plan on the topic with its `effective_from_ms`, in the topic's order."""
+    assembler = PlanAssembler()
+    plans = [
+        found
+        for record in read_topic(kafka, topic)
+        for found in assembler.add(record.key, record.value)
+    ]
+    for words in assembler.incomplete:
+        log.warning("%s: %s; ignored. Publish it again.", topic, words)
+    return plans
+
+
+def _note(failures: list[tuple[int, BaseException]], number: int) -> Callable[..., None]:
+    def failed(error: BaseException) -> None:
+        failures.append((number, error))
+
+    return failed
+
+
+def _undelivered(where: str, number: int, reason: BaseException) -> DeliveryError:
+    return DeliveryError(
+        f"{where}: message {number + 1:,} was not delivered: {reason or type(reason).__name__}. "
+        "Check that the topic exists, that it takes messages of this size, and the broker's log."
+    )
+
+
+@contextmanager
+def _words(options: Mapping[str, Any]) -> Iterator[None]:
+    """Say which servers could not be reached; kafka-python's own message does not help."""
+    try:
+        yield
+    except KafkaError as error:
+        servers = ", ".join(options["bootstrap_servers"])
+        raise ConnectionError(
+            f"Kafka at {servers}: {error}. Check kafka.bootstrap_servers and the security keys."
+        ) from error
