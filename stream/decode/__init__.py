@@ -1,0 +1,5 @@
+"""Bytes to columns, one module an input format."""
+
+from stream.decode.native import NativeDecoder
+
+__all__ = ["NativeDecoder"]

@@ -1,0 +1,205 @@
+"""The decoder of one subject under one plan: structs with exactly the signals that are watched.
+
+msgspec skips what a struct does not name, so unmonitored features cost a scan and no object. The
+model's name and version are literals of the struct: an event of another model fails at that field,
+and an event of this one needs no look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+from msgspec.structs import astuple
+
+from detectors import CategoricalBinning
+from stream.columns import ABSENT, INVALID
+from stream.decode.group import NUMBER, SCALAR, Codes, Floats, SignalGroup, make_struct
+from stream.decode.values import (
+    ABSENT_CATEGORY,
+    INVALID_CATEGORY,
+    CodeTable,
+    RefusedError,
+    as_category,
+    as_segment,
+    as_text,
+    as_timestamp,
+    not_an_object,
+)
+from stream.plan import Plan, Subject
+
+__all__ = ["Compiled"]
+
+
+class Compiled:
+    """Structs, tables and column places of one subject under one plan."""
+
+    def __init__(self, subject: Subject, plan: Plan) -> None:
+        self.subject = subject
+        self.plan = plan
+        layout = plan.layout
+        self.n_numeric = len(layout.numeric)
+        self.n_codes = len(layout.categorical)
+        at = {int(signal): column for column, signal in enumerate(layout.numeric)}
+        at |= {int(signal): column for column, signal in enumerate(layout.categorical)}
+        members: dict[str, dict[str, tuple[str, CodeTable | None, int]]] = {}
+        for i, signal in enumerate(plan.monitored):
+            table = None
+            if isinstance(signal.binning, CategoricalBinning):
+                table = CodeTable(signal.binning)
+            group, key = _PLACE_OF_ROLE.get(signal.role, (signal.role, signal.name))
+            key = key or signal.name
+            members.setdefault(group, {}).setdefault(key, (key, table, at[i]))
+        groups = {
+            name: SignalGroup(name, list(members.get(name, {}).values()))
+            for name in ("features", "prediction", "actual", "latency_seconds")
+        }
+        self.features = groups["features"]
+        self.prediction = groups["prediction"]
+        self.actual = groups["actual"]
+        self.latency = groups["latency_seconds"]
+        self.invalid_codes = [
+            (column, table.invalid)
+            for group in groups.values()
+            for column, table in zip(group.codes_at, group.tables, strict=True)
+        ]
+        roles = {signal.role for signal in plan.reference.signals}
+        self._bare_number = "score" if "score" in roles or "label" not in roles else "label"
+        self._bare_text = "label" if "label" in roles or "score" not in roles else "score"
+        self.known_features = {s.name for s in plan.reference.signals if s.role == "feature"}
+        self._segment_fields = [f"v{i}" for i in range(len(plan.segments))]
+        self._define()
+
+    def _define(self) -> None:
+        names = dict(zip(self._segment_fields, self.plan.segments, strict=True))
+        self.segments: Any = make_struct("segments", [(f, SCALAR, None) for f in names], names)
+        segment_columns = make_struct("segments", [(f, list[SCALAR] | None, None) for f in names],
+                                  names)  # fmt: skip
+        self._no_segments = self.segments()
+        model = make_struct("model", [("name", Literal[self.subject.model]),
+                                  _version_field(self.subject.version)])  # fmt: skip
+        # A latency that was not sent is absent; one that is null is missing.
+        fields = [("timestamp", float | datetime), ("model", model),
+                  ("features", self.features.one | None, None),
+                  ("prediction", self.prediction.one | SCALAR, None),
+                  ("actual", self.actual.one | SCALAR, None)]  # fmt: skip
+        columns = [("timestamp", list[float | datetime]),
+                   ("features", self.features.many | None, None),
+                   ("prediction", self.prediction.many | list[SCALAR] | None, None),
+                   ("actual", self.actual.many | list[SCALAR] | None, None)]  # fmt: skip
+        if self.plan.segments:
+            fields.append(("segments", self.segments | None, None))
+            columns.append(("segments", segment_columns | None, None))
+        if self.latency.keys:
+            kind = SCALAR if self.latency.tables else NUMBER
+            none = ABSENT_CATEGORY if self.latency.tables else ABSENT
+            fields.append(("latency_seconds", kind, none))
+            columns.append(("latency_seconds", list[kind] | None, None))
+        self.event: Any = make_struct("event", fields)
+        self.columns: Any = make_struct("columns", columns)
+        self.segment_columns = segment_columns
+        batch = make_struct("batch", [("model", model), ("columns", self.columns)])
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(self.event).decode
+        self.decode_batch: Callable[[bytes], Any] = msgspec.json.Decoder(batch).decode
+
+    def arrays(self, events: list[Any]) -> tuple[Floats, Codes, list[list[str | None]]]:
+        """Columns of decoded events: numbers, codes, and the values of each segment."""
+        n = len(events)
+        numeric = np.empty((n, self.n_numeric))
+        codes = np.empty((n, self.n_codes), np.int32)
+        if self.features.keys:
+            absent = self.features.absent
+            self.features.fill([e.features or absent for e in events], numeric, codes)
+        if self.prediction.keys:
+            objects = [self._object(self.prediction, e.prediction) for e in events]
+            self.prediction.fill(objects, numeric, codes)
+        if self.actual.keys:
+            objects = [self._object(self.actual, e.actual) for e in events]
+            self.actual.fill(objects, numeric, codes)
+        if self.latency.keys:
+            self.latency.fill([self.latency.one(e.latency_seconds) for e in events], numeric, codes)
+        if not self.plan.segments:
+            return numeric, codes, []
+        segments = [astuple(e.segments or self._no_segments) for e in events]
+        texts = [list(map(as_text, column)) for column in zip(*segments, strict=True)]
+        return numeric, codes, texts
+
+    def invalid_values(self, numeric: Floats, codes: Codes) -> int:
+        """How many values were of a wrong type."""
+        count = int(np.count_nonzero(numeric == INVALID))
+        return count + sum(
+            int(np.count_nonzero(codes[:, column] == code)) for column, code in self.invalid_codes
+        )
+
+    def _object(self, group: SignalGroup, value: Any) -> Any:
+        """The members of `prediction` or `actual`, which may have been a bare value."""
+        if type(value) is group.one:
+            return value
+        if value is None:
+            return group.absent
+        if value is INVALID_CATEGORY:
+            return group.invalid
+        if group is self.actual:
+            return group.bare("label", value)
+        text = isinstance(value, str | bool)
+        return group.bare(self._bare_text if text else self._bare_number, value)
+
+    def coerce(self, document: Mapping[str, Any]) -> Any:
+        """An event value by value, as `decode` would give it with every value of a right type.
+
+        Raises
+        ------
+        RefusedError
+            If a required field is missing or of a wrong type.
+        """
+        if "timestamp" not in document:
+            raise RefusedError("missing_field", "Object missing required field `timestamp` - at $")
+        members: dict[str, Any] = {
+            "timestamp": as_timestamp(document["timestamp"], "$.timestamp"),
+            "model": None,
+            "features": None,
+            "prediction": self._coerce_object(self.prediction, document.get("prediction")),
+            "actual": self._coerce_object(self.actual, document.get("actual")),
+        }
+        features = document.get("features")
+        if isinstance(features, dict):
+            members["features"] = self.features.coerce(features)
+        elif features is not None:
+            raise not_an_object(features, "$.features")
+        if self.plan.segments:
+            segments = document.get("segments")
+            if isinstance(segments, dict):
+                values = map(segments.get, self.plan.segments)
+                members["segments"] = self.segments(*map(as_segment, values))
+            else:
+                members["segments"] = None
+        if self.latency.keys and "latency_seconds" in document:
+            members["latency_seconds"] = astuple(self.latency.coerce(document))[0]
+        return self.event(**members)
+
+    def _coerce_object(self, group: SignalGroup, value: object) -> Any:
+        if isinstance(value, dict):
+            return group.coerce(value)
+        return as_category(value)
+
+
+#: role -> (member of the event, key in it or None for the signal's own name)
+_PLACE_OF_ROLE: Final[Mapping[str, tuple[str, str | None]]] = {
+    "feature": ("features", None),
+    "label": ("prediction", "label"),
+    "score": ("prediction", "score"),
+    "actual": ("actual", "label"),
+    "latency": ("latency_seconds", "latency_seconds"),
+}
+
+
+def _version_field(version: str) -> tuple[Any, ...]:
+    """The version as a literal; numbers and null may stand for its text."""
+    if not version:
+        return ("version", Literal["", None], "")
+    if version.isascii() and version.isdigit() and version == str(int(version[:18])):
+        return ("version", Literal[version, int(version)])
+    return ("version", Literal[version])

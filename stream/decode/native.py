@@ -1,0 +1,252 @@
+"""The native format (prediction event v1, JSON): records to columns.
+
+One compiled decoder is tried on every record; whatever it refuses goes a slower way, which either
+gives the same kind of event object or says why the record is refused:
+
+1. another model: read the model's name, take that model's decoder, and stay with it;
+2. a batch: the same signals as columns;
+3. NaN literals, wrong types: `json`, and a look at each value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from stream.columns import Decoded, Record, Reject
+from stream.decode.batch import batch_events, coerce_batch
+from stream.decode.compiled import Compiled
+from stream.decode.lanes import Lane, finish
+from stream.decode.sample import count_unknown_fields
+from stream.decode.values import RefusedError, as_text, parse_object, read_model
+from stream.events import BATCH_CONTENT_TYPE
+from stream.plan import PlanBook, Subject
+
+__all__ = ["SAMPLE_EVERY", "NativeDecoder"]
+
+#: One record in so many, by offset, is looked through for fields that nobody reads.
+SAMPLE_EVERY: Final = 1024
+#: Compiled subjects kept; beyond it all are forgotten, so that invented versions cost no memory.
+_MAX_COMPILED: Final = 4096
+_BATCH: Final = BATCH_CONTENT_TYPE.encode()
+# ValueError covers msgspec's own errors and text that is not UTF-8; a null value is a TypeError.
+_FAILED: Final = (ValueError, TypeError, RecursionError)
+
+_Timeline = list[tuple[int, Compiled]]
+
+
+class _Model(msgspec.Struct, gc=False):
+    name: str
+    version: str | int | float | None = None
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What is needed to find a decoder."""
+
+    model: _Model
+    timestamp: msgspec.Raw | None = None
+    columns: msgspec.Raw | None = None
+
+
+_decode_head: Final = msgspec.json.Decoder(_Head).decode
+
+
+class NativeDecoder:
+    """Decodes native events for the plans of a book.
+
+    Parameters
+    ----------
+    plans : PlanBook
+        May grow between calls.
+    max_bytes : int
+        Larger records are refused as `too_large` without being read.
+    max_ahead_ms : int
+        An event later than its record's own timestamp by more than this is `too_far_ahead`. A
+        record without a timestamp (negative) is taken at its word.
+    max_batch_rows : int
+        Longer batches are refused as `too_large`.
+    """
+
+    def __init__(
+        self,
+        plans: PlanBook,
+        *,
+        max_bytes: int = 1_048_576,
+        max_ahead_ms: int = 60_000,
+        max_batch_rows: int = 100_000,
+    ) -> None:
+        self._plans = plans
+        self._max_bytes = max_bytes
+        self._max_ahead_ms = max_ahead_ms
+        self._max_batch_rows = max_batch_rows
+        self._timelines: dict[Subject, _Timeline] = {}
+        self._tried: dict[Subject, int] = {}
+        self._generation = -1
+        self._last: Subject | None = None
+
+    def decode(self, records: Sequence[Record]) -> Decoded:
+        """Columns of every record that can be counted, and a reject for every other."""
+        if self._generation != self._plans.generation or len(self._timelines) > _MAX_COMPILED:
+            self._timelines.clear()
+            self._tried.clear()
+            self._generation = self._plans.generation
+            self._last = None
+        lanes: dict[Subject, Lane] = {}
+        rejects: list[Reject] = []
+        batches: set[int] = set()
+        self._read(records, lanes, rejects, batches)
+
+        def again(compiled: Compiled, index: int) -> list[Any]:
+            value = records[index].value or b""
+            return self._events(compiled, value, None, batch=index in batches)
+
+        decoded = finish(list(lanes.values()), records, rejects, self._max_ahead_ms, again)
+        self._tried |= {subject: lane.tried for subject, lane in lanes.items()}
+        if records:
+            for record in records[-records[0].offset % SAMPLE_EVERY :: SAMPLE_EVERY]:
+                if len(record.value or b"") <= self._max_bytes:
+                    decoded.unknown_fields += count_unknown_fields(record.value, self._timeline)
+        return decoded
+
+    def _read(
+        self,
+        records: Sequence[Record],
+        lanes: dict[Subject, Lane],
+        rejects: list[Reject],
+        batches: set[int],
+    ) -> None:
+        """Decode every record into the lane of its subject."""
+        max_bytes = self._max_bytes
+        lane = None if self._last is None else self._lane(lanes, self._last)
+        decode, event, mark = _handles(lane)
+        for index, record in enumerate(records):
+            value = record.value
+            try:
+                if len(value) > max_bytes or (record.headers and _is_batch(record)):  # type: ignore[arg-type]
+                    raise TypeError
+                event(decode(value))  # type: ignore[arg-type]
+                mark(index)
+            except _FAILED:
+                try:
+                    used, events, batch = self._read_slowly(record, lanes, lane)
+                except RefusedError as refused:
+                    rejects.append(Reject(index, refused.reason, refused.error[:200]))
+                    continue
+                used.events += events
+                used.at += [index] * len(events)
+                if batch:
+                    batches.add(index)
+                if used is not lane:
+                    lane = used
+                    decode, event, mark = _handles(lane)
+
+    def _read_slowly(
+        self, record: Record, lanes: dict[Subject, Lane], tried: Lane | None
+    ) -> tuple[Lane, list[Any], bool]:
+        """Read what the decoder of `tried` refused: its lane, its events, whether it is a batch.
+
+        Raises
+        ------
+        RefusedError
+            If it cannot be counted.
+        """
+        value = record.value
+        if not value:
+            raise RefusedError("empty", "Expected a JSON object, got a record without a value")
+        if len(value) > self._max_bytes:
+            raise RefusedError(
+                "too_large", f"Expected at most {self._max_bytes} bytes, got {len(value)}"
+            )
+        document: dict[str, Any] | None = None
+        try:
+            head = _decode_head(value)
+            subject = Subject(head.model.name, as_text(head.model.version) or "")
+            batch = head.columns is not None and head.timestamp is None
+        except _FAILED:
+            document = parse_object(value)
+            subject = Subject(*read_model(document))
+            batch = document.get("columns") is not None and document.get("timestamp") is None
+        batch = batch or _is_batch(record)
+        lane = self._lane(lanes, subject)
+        refused_already = lane is tried and not batch
+        events = self._events(
+            lane.compiled, value, document, batch=batch, fast=not (document or refused_already)
+        )
+        return lane, events, batch
+
+    def _events(
+        self,
+        compiled: Compiled,
+        value: bytes,
+        document: dict[str, Any] | None,
+        *,
+        batch: bool,
+        fast: bool = True,
+    ) -> list[Any]:
+        """The events of one record, by the fast way if it may be tried, else value by value."""
+        columns: Any = None
+        if fast:
+            try:
+                if not batch:
+                    return [compiled.decode(value)]
+                columns = compiled.decode_batch(value).columns
+            except _FAILED:
+                columns = None
+        if columns is None:
+            document = parse_object(value) if document is None else document
+            if not batch:
+                return [compiled.coerce(document)]
+            columns = coerce_batch(compiled, document)
+        return batch_events(compiled, columns, self._max_batch_rows)
+
+    def _lane(self, lanes: dict[Subject, Lane], subject: Subject) -> Lane:
+        """The lane of a subject.
+
+        Raises
+        ------
+        RefusedError
+            If no plan is for it.
+        """
+        lane = lanes.get(subject)
+        if lane is None:
+            timeline = self._timeline(*subject)
+            if not timeline:
+                raise RefusedError("unknown_model", "No plan is for this model - at $.model")
+            lane = lanes[subject] = Lane(timeline, self._tried.get(subject, 0))
+        self._last = subject
+        return lane
+
+    def _timeline(self, name: str, version: str) -> _Timeline:
+        """Compiled plans of a subject, newest first; empty if it has none."""
+        subject = Subject(name, version)
+        known = self._timelines.get(subject)
+        if known is None:
+            plans = self._plans.timeline(name, version)
+            known = [(since, Compiled(subject, plan)) for since, plan in reversed(plans)]
+            if known:  # names without a plan are not remembered: anybody can invent them
+                self._timelines[subject] = known
+        return known
+
+
+def _handles(
+    lane: Lane | None,
+) -> tuple[Callable[[bytes], Any], Callable[[Any], None], Callable[[int], None]]:
+    """The three calls that each event of a lane costs."""
+    if lane is None:
+        return _refuse, _refuse, _refuse
+    return lane.compiled.decode, lane.events.append, lane.at.append
+
+
+def _refuse(_: object) -> None:
+    """Stand for a decoder before any model was seen."""
+    raise TypeError
+
+
+def _is_batch(record: Record) -> bool:
+    """Whether the headers say that the value is a batch."""
+    return any(
+        name == "content-type" and value is not None and value.startswith(_BATCH)
+        for name, value in record.headers
+    )

@@ -1,0 +1,220 @@
+"""One value of an event: what it counts as, and why an event can be refused.
+
+The fast path leaves these questions to msgspec's types; the slow path asks them here, value by
+value. Both give the same objects, so nothing after them knows which path an event took.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from detectors import CategoricalBinning, category_text
+from stream.columns import ABSENT_CODE, INVALID
+
+__all__ = [
+    "ABSENT_CATEGORY",
+    "INVALID_CATEGORY",
+    "CodeTable",
+    "RefusedError",
+    "as_category",
+    "as_list",
+    "as_number",
+    "as_segment",
+    "as_text",
+    "as_timestamp",
+    "epoch_ms",
+    "not_an_object",
+    "parse_object",
+    "read_model",
+    "type_name",
+]
+
+#: Stand for a value in a decoded event; objects, so that no value of a producer equals them.
+INVALID_CATEGORY: Final = object()
+ABSENT_CATEGORY: Final = object()
+
+#: Numbers below it are seconds (until the year 5138), others milliseconds (since March 1973).
+_SECONDS_BELOW: Final = 1e11
+
+
+class RefusedError(Exception):
+    """A record that cannot be counted. `reason` is one of REASONS; `error` has no raw value."""
+
+    def __init__(self, reason: str, error: str) -> None:
+        super().__init__(error)
+        self.reason = reason
+        self.error = error
+
+
+class CodeTable(dict[object, int]):
+    """Category -> bin, for `map(table.__getitem__, column)`: a known text is one C look-up.
+
+    Numbers and booleans are not keys, because 1, 1.0 and True are one key to a dict.
+    """
+
+    def __init__(self, binning: CategoricalBinning) -> None:
+        super().__init__(binning.code)
+        self.unseen = binning.unseen
+        self.invalid = binning.invalid
+        self[None] = binning.missing
+        self[INVALID_CATEGORY] = binning.invalid
+        self[ABSENT_CATEGORY] = ABSENT_CODE
+
+    def __missing__(self, value: object) -> int:
+        if isinstance(value, str):
+            return self.unseen
+        text = as_text(value)
+        return self.unseen if text is None else self.get(text, self.unseen)
+
+
+def as_text(value: Any) -> str | None:
+    """Canonical text of a scalar; None for null and for an integer too long to print."""
+    if value is None or type(value) is str:
+        return value
+    try:
+        return category_text(value)
+    except ValueError:  # more digits than CPython converts
+        return None
+
+
+def as_number(value: object) -> float | None:
+    """A numeric value: None if missing or not finite, INVALID if it is of a wrong type."""
+    if value is None:
+        return None
+    if not isinstance(value, int | float):
+        return INVALID
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_category(value: object) -> object:
+    """A categorical value: None if missing, INVALID_CATEGORY if it is of a wrong type."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return INVALID_CATEGORY
+
+
+def as_timestamp(value: object, path: str) -> float | datetime:
+    """Event time as the fast path gives it.
+
+    Raises
+    ------
+    RefusedError
+        With reason `bad_timestamp`, naming `path`.
+    """
+    if isinstance(value, str):
+        try:
+            return msgspec.convert(value, datetime)
+        except msgspec.ValidationError:
+            raise RefusedError(
+                "bad_timestamp", f"Expected RFC 3339 text or a number, got other text - at {path}"
+            ) from None
+    number = None if isinstance(value, bool) or value is None else as_number(value)
+    if number is None or number == INVALID:
+        raise RefusedError(
+            "bad_timestamp",
+            f"Expected RFC 3339 text or a finite number, got {type_name(value)} - at {path}",
+        )
+    return number
+
+
+def epoch_ms(value: float | datetime) -> float:
+    """Milliseconds since the epoch, not yet rounded; a naive datetime is UTC."""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        return aware.timestamp() * 1000.0
+    return value * 1000.0 if -_SECONDS_BELOW < value < _SECONDS_BELOW else value
+
+
+def parse_object(value: bytes) -> dict[str, Any]:
+    """A JSON object, leniently: NaN and Infinity are accepted, as Python's own encoder writes them.
+
+    Raises
+    ------
+    RefusedError
+        With reason `undecodable` or `wrong_type`.
+    """
+    try:
+        text = value.decode("utf-8")
+        document = json.loads(text)
+        if "\\u" in text:  # a lone surrogate passes json.loads but can never be written again
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeError as error:
+        raise RefusedError(
+            "undecodable",
+            f"Not valid UTF-8 or Unicode: {error.reason}"
+            if isinstance(error, UnicodeDecodeError | UnicodeEncodeError)
+            else "Not valid Unicode",
+        ) from None
+    except json.JSONDecodeError as error:
+        raise RefusedError(
+            "undecodable", f"Not JSON: {error.msg}, byte {error.pos} of {len(value)}"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(
+            "undecodable", f"JSON beyond what is read ({type(error).__name__})"
+        ) from None
+    if not isinstance(document, dict):
+        raise RefusedError("wrong_type", f"Expected object, got {type_name(document)} - at $")
+    return document
+
+
+def read_model(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Model name and version ("" if there is none).
+
+    Raises
+    ------
+    RefusedError
+        With reason `missing_field` or `wrong_type`.
+    """
+    model = document.get("model")
+    if model is None:
+        raise RefusedError("missing_field", "Object missing required field `model` - at $")
+    if not isinstance(model, dict):
+        raise RefusedError("wrong_type", f"Expected object, got {type_name(model)} - at $.model")
+    name, version = model.get("name"), model.get("version")
+    if name is None:
+        raise RefusedError("missing_field", "Object missing required field `name` - at $.model")
+    if not isinstance(name, str):
+        raise RefusedError("wrong_type", f"Expected str, got {type_name(name)} - at $.model.name")
+    if isinstance(version, bool) or not isinstance(version, str | int | float | None):
+        raise RefusedError(
+            "wrong_type", f"Expected str, got {type_name(version)} - at $.model.version"
+        )
+    return name, as_text(version) or ""
+
+
+def type_name(value: object) -> str:
+    """JSON's word for the type of a value."""
+    if value is None:
+        return "null"
+    return {"dict": "object", "list": "array"}.get(type(value).__name__, type(value).__name__)
+
+
+def as_list(value: object, path: str) -> list[Any] | None:
+    """A column of a batch, or None if it is null or not there."""
+    if value is None or isinstance(value, list):
+        return value
+    raise RefusedError("wrong_type", f"Expected array, got {type_name(value)} - at {path}")
+
+
+def as_segment(value: object) -> object:
+    """A segment's value; one of a wrong type is as if it were missing."""
+    category = as_category(value)
+    return None if category is INVALID_CATEGORY else category
+
+
+def not_an_object(value: object, path: str) -> RefusedError:
+    """The refusal of a member that had to be an object."""
+    return RefusedError("wrong_type", f"Expected object, got {type_name(value)} - at {path}")
