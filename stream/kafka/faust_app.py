@@ -6,16 +6,18 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.types import TP
 from yarl import URL
 
-from stream.kafka.stage1 import Stage1
-from stream.kafka.stage2 import Stage2
 from stream.kafka.transport import BatchTransport
-from stream.kafka.view import WorkerView
+
+if TYPE_CHECKING:
+    from stream.kafka.stage1 import Stage1
+    from stream.kafka.stage2 import Stage2
+    from stream.kafka.view import WorkerView
 
 __all__ = ["Stages", "build_app"]
 

@@ -140,6 +140,7 @@ class Stage1:
             self.parts[tp] = SourcePartition(tp, summariser, offset, self._clock())
             assert self.consumer is not None
             self.consumer.safe[tp] = offset
+            log.info("%s[%d]: first chunk at %d", *tp, offset)
 
     def revoked(self, partitions: Iterable[TP]) -> None:
         """Drop the open chunks; their next owner reads them again."""

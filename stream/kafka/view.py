@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stream.alerts import AlertEvent
-from stream.kafka.stage1 import Stage1
-from stream.kafka.stage2 import Stage2
-from stream.monitor import PartitionMonitor
 from stream.plan import MINUS_INFINITY
-from stream.summarise import Stage1Stats
+
+if TYPE_CHECKING:
+    from stream.alerts import AlertEvent
+    from stream.kafka.stage1 import Stage1
+    from stream.kafka.stage2 import Stage2
+    from stream.monitor import PartitionMonitor
+    from stream.summarise import Stage1Stats
 
 __all__ = ["WorkerView"]
 

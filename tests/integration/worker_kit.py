@@ -1,0 +1,231 @@
+"""A driftstream installation for one test: topics, a plan, events, real worker processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from detectors import accumulate, fit_reference
+from stream.client import publish, publish_plan, read_alerts, read_topic
+from stream.columns import Record
+from stream.decode.native import NativeDecoder
+from stream.kafka.topics import create_topics, wanted_topics
+from stream.monitor import PartitionMonitor
+from stream.plan import Plan, PlanBook
+from stream.replay import FileRecord, Replay
+from stream.snapshot import best_snapshot
+
+ROOT = Path(__file__).parents[2]
+SIGNALS = 6
+BASE_MS = 1_767_225_600_000  # 2026-01-01
+STEP_MS = 10
+#: Far behind everything: one such event in each partition seals all that was before.
+LAST_MS = BASE_MS + 30 * 86_400_000
+
+
+def make_plan(topic: str, **settings: object) -> Plan:
+    rng = np.random.default_rng(7)
+    n = 8_000
+    columns = {f"f{i}": rng.normal(i, 1.0, n) for i in range(SIGNALS)}
+    columns["kind"] = list(rng.choice(["a", "b", "c"], n, p=[0.5, 0.3, 0.2]))
+    reference = fit_reference(
+        columns,
+        model="fraud",
+        roles=dict.fromkeys(columns, "feature"),
+        times_ms=BASE_MS - 86_400_000 + np.arange(n, dtype=np.int64) * STEP_MS,
+    )
+    chosen = {"pane_ms": 5_000, "lateness_ms": 2_000, "window_events": 2_000, **settings}
+    return Plan("fraud", reference, topic=topic, **chosen)
+
+
+def make_events(n: int, change_at: int | None, *, seed: int = 1) -> list[bytes]:
+    """Events in time order; two signals move by half a deviation from `change_at` on."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(np.arange(SIGNALS), 1.0, (n, SIGNALS))
+    if change_at is not None:
+        values[change_at:, 1:3] += 0.5
+    kinds = rng.choice(["a", "b", "c"], n, p=[0.5, 0.3, 0.2])
+    encode = json.JSONEncoder(separators=(",", ":")).encode
+    return [
+        encode(
+            {
+                "timestamp": BASE_MS + i * STEP_MS,
+                "model": {"name": "fraud", "version": "3"},
+                "features": {f"f{j}": v for j, v in enumerate(row)} | {"kind": kind},
+            }
+        ).encode()
+        for i, (row, kind) in enumerate(zip(values.round(4).tolist(), kinds.tolist()))
+    ]
+
+
+def last_event() -> bytes:
+    return json.dumps(
+        {"timestamp": LAST_MS, "model": {"name": "fraud", "version": "3"}, "features": {"f0": 0.0}}
+    ).encode()
+
+
+@dataclass
+class Installation:
+    kafka: dict[str, object]
+    prefix: str
+    directory: Path
+    plan: Plan
+    partitions: int = 4
+    summaries_partitions: int = 2
+    worker: dict[str, object] = field(default_factory=dict)
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.topics = {
+            name: self.prefix + name
+            for name in ("summaries", "plans", "alerts", "dead_letter", "state")
+        }
+        wanted = wanted_topics(
+            predictions=[self.plan.topic],
+            partitions=self.summaries_partitions,
+            prediction_partitions=self.partitions,
+            **self.topics,
+        )
+        create_topics(self.kafka, wanted)
+        publish_plan(self.kafka, self.topics["plans"], self.plan)
+
+    # ---- events
+
+    def produce(self, events: Sequence[bytes], *, close: bool = True) -> None:
+        """Deal events to the partitions in turn; `close` seals all of them."""
+        for p in range(self.partitions):
+            mine = list(events[p :: self.partitions]) + ([last_event()] if close else [])
+            publish(self.kafka, self.plan.topic, ((None, e, ()) for e in mine), partition=p)
+
+    def expected_alerts(self, events: Sequence[bytes]) -> list[tuple[str, int, str]]:
+        """What both stages decide in one process."""
+        plans = PlanBook()
+        plans.add(self.plan)
+        records = (FileRecord(i, 0, e) for i, e in enumerate([*events, last_event()]))
+        return [identity(a) for a in Replay(plans, self.plan.topic).run(records, at_end=False)]
+
+    # ---- workers
+
+    def config(self) -> Path:
+        text = json.dumps(
+            {"kafka": self.kafka, "group": self.prefix + "group", "topics": self.topics}
+            | self.worker
+        )
+        path = self.directory / "worker.json"
+        path.write_text(text)
+        return path
+
+    def start(self, stage: str = "all") -> subprocess.Popen[bytes]:
+        log = self.directory / f"worker-{len(self.running)}.log"
+        with log.open("wb") as out:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "tests.integration.worker_main", str(self.config()), stage],
+                cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        worker.log = log  # type: ignore[attr-defined]
+        self.running.append(worker)
+        return worker
+
+    def terminate(self, worker: subprocess.Popen[bytes]) -> int:
+        worker.send_signal(signal.SIGTERM)
+        return worker.wait(15)
+
+    def stop_all(self) -> None:
+        for worker in self.running:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+
+    def wait_for(self, what: Callable[[], object], timeout_s: float = 60.0) -> None:
+        end = time.monotonic() + timeout_s
+        while not what():
+            dead = [w for w in self.running if w.poll() not in (None, 0, -9)]
+            logs = {w.log.name: w.log.read_text()[-1500:] for w in self.running}  # type: ignore[attr-defined]
+            assert not dead, f"a worker died: {logs}"
+            assert time.monotonic() < end, f"waited {timeout_s} s in vain: {logs}"
+            time.sleep(0.1)
+
+    def wait_ready(self, worker: subprocess.Popen[bytes]) -> None:
+        self.wait_for(lambda: b"READY" in worker.log.read_bytes())  # type: ignore[attr-defined]
+
+    # ---- what came out
+
+    def alerts(self) -> list[tuple[str, int, str]]:
+        return [identity(a) for a in read_alerts(self.kafka, self.topics["alerts"])]
+
+    def summaries_end(self) -> int:
+        return sum(1 for _ in read_topic(self.kafka, self.topics["summaries"]))
+
+    def restored(self) -> list[PartitionMonitor]:
+        """Monitors as the snapshots on the state topic have them."""
+        plans = PlanBook()
+        plans.add(self.plan)
+        stored: dict[int, list[tuple[bytes, bytes | None]]] = {}
+        for record in read_topic(self.kafka, self.topics["state"]):
+            stored.setdefault(record.partition, []).append((record.key, record.value))
+        monitors = []
+        for partition, records in stored.items():
+            found = best_snapshot(partition, records)
+            if found is not None:
+                monitors.append(PartitionMonitor(plans))
+                monitors[-1].restore(*found)
+        return monitors
+
+    def counts(self) -> np.ndarray:
+        """All that is counted in the snapshots, windows and open panes together."""
+        total = np.zeros(self.plan.layout.width, np.int64)
+        for monitor in self.restored():
+            monitor.seal_all()
+            for subject in monitor.subjects.values():
+                if subject.watch is not None:
+                    total += subject.watch.windows.filling[""].counts
+        return total
+
+    def truth(self, events: Sequence[bytes]) -> np.ndarray:
+        """The same counted directly."""
+        plans = PlanBook()
+        plans.add(self.plan)
+        total = np.zeros((1, self.plan.layout.width), np.int64)
+        records: list[Record] = [FileRecord(i, 0, e) for i, e in enumerate(events)]
+        decoder = NativeDecoder(plans, max_ahead_ms=2**62)
+        for at in range(0, len(records), 4_000):
+            for group in decoder.decode(records[at : at + 4_000]).groups:
+                positions = self.plan.layout.positions(group.numeric, group.codes)
+                accumulate(positions, np.zeros(len(group.rows), np.int32), total)
+        return total[0]
+
+
+Install = Callable[..., Installation]
+
+
+@contextmanager
+def installer(
+    kafka: dict[str, object], prefix: str, directory: Path, worker: dict[str, object]
+) -> Iterator[Install]:
+    """Give a function (plan settings, **worker settings) that sets an installation up."""
+    made: list[Installation] = []
+
+    def make(plan: dict[str, object] | None = None, **settings: object) -> Installation:
+        watched = make_plan(prefix + "events", **(plan or {}))
+        with_settings = {"session_timeout_s": 6.0, **worker, **settings}
+        made.append(Installation(kafka, prefix, directory, watched, worker=with_settings))
+        return made[-1]
+
+    yield make
+    for installation in made:
+        installation.stop_all()
+
+
+def identity(alert: object) -> tuple[str, int, str]:
+    data = alert.data  # type: ignore[attr-defined]
+    return data.episode, data.revision, data.status
