@@ -15,8 +15,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from stream.alerts import AlertEvent, decode_alert
+from stream.alerts import AlertError, AlertEvent, decode_alert
 from stream.kafka.security import client_options
+from stream.kafka.topics import topic_partitions
 from stream.plan import MINUS_INFINITY, Plan, PlanBook
 from stream.plan_parts import PlanAssembler, plan_parts
 
@@ -99,12 +100,16 @@ def publish(
 
     Raises
     ------
+    LookupError
+        If there is no such topic.
     DeliveryError
         As soon as a failure is known; earlier messages may have been delivered.
     """
     failures: list[tuple[int, BaseException]] = []
     where = topic if partition is None else f"{topic}[{partition}]"
     count = 0
+    if not topic_partitions(kafka, topic):  # the producer itself would look for it for a minute
+        raise _no_topic(kafka, topic)
     with producer(kafka, **settings) as client:
         for key, value, headers in messages:
             try:
@@ -153,10 +158,7 @@ def read_topic(
     with _words(options), closing(KafkaConsumer(**settings)) as consumer:
         found = consumer.partitions_for_topic(topic)
         if not found:
-            raise LookupError(
-                f"there is no topic {topic} at {', '.join(options['bootstrap_servers'])}. "
-                "Check its name, or create it: driftstream topics --create."
-            )
+            raise _no_topic(kafka, topic)
         parts = [TopicPartition(topic, p) for p in sorted(found)]
         consumer.assign(parts)
         ends = consumer.end_offsets(parts)
@@ -190,10 +192,10 @@ def read_alerts(
     records = read_topic(kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop)
     for record in records:
         try:
-            event = decode_alert(record.value or b"")
-        except ValueError as error:
             place = f"{topic}[{record.partition}]@{record.offset}"
-            log.warning("%s is not an alert event this version can read: %s", place, error)
+            event = decode_alert(record.value or b"", place)
+        except AlertError as error:
+            log.warning("ignored: %s", error)
             continue
         if event.data.revision > highest.get(event.data.episode, -1):
             highest[event.data.episode] = event.data.revision
@@ -266,6 +268,14 @@ def _note(failures: list[tuple[int, BaseException]], number: int) -> Callable[..
         failures.append((number, error))
 
     return failed
+
+
+def _no_topic(kafka: Mapping[str, object], topic: str) -> LookupError:
+    servers = ", ".join(client_options(kafka)["bootstrap_servers"])
+    return LookupError(
+        f"there is no topic {topic} at {servers}. Check its name, or create it: "
+        "driftstream topics --create."
+    )
 
 
 def _undelivered(where: str, number: int, reason: BaseException) -> DeliveryError:

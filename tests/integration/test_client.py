@@ -1,0 +1,201 @@
+"""Publishing and reading on a real broker; plans cut into parts and put together again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from itertools import count
+
+import numpy as np
+import pytest
+
+from detectors import fit_reference
+from stream import alerts
+from stream.client import (
+    DeliveryError,
+    latest_alerts,
+    publish,
+    publish_plan,
+    read_alerts,
+    read_plans,
+    read_topic,
+)
+from stream.kafka.topics import WantedTopic, create_topics
+from stream.plan import MINUS_INFINITY, Plan
+from stream.plan_parts import PART_BYTES, plan_parts
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def topic(kafka: dict[str, object], topic_prefix: str) -> str:
+    name = f"{topic_prefix}events"
+    create_topics(kafka, [WantedTopic(name, 3, {"cleanup.policy": "delete"})])
+    return name
+
+
+@pytest.fixture
+def plans_topic(kafka: dict[str, object], topic_prefix: str) -> str:
+    name = f"{topic_prefix}plans"
+    create_topics(kafka, [WantedTopic(name, 1, {"cleanup.policy": "compact"})])
+    return name
+
+
+def _plan(version: str = "*", features: int = 2, **settings: object) -> Plan:
+    rng = np.random.default_rng(1)
+    columns = {f"feature_{i:04d}": rng.normal(i, 1.0, 500) for i in range(features)}
+    reference = fit_reference(columns, model="m", roles={}, times_ms=None)
+    return Plan(model="m", version=version, reference=reference, **settings)
+
+
+def _alert(fingerprint: str, opened_ms: int, revision: int) -> alerts.AlertEvent:
+    episode = alerts.episode_id(fingerprint, opened_ms)
+    at = alerts.format_time(opened_ms)
+    data = alerts.AlertData(
+        status="firing",
+        severity="info",
+        revision=revision,
+        fingerprint=alerts.fingerprint("m", "", "data_drift"),
+        episode=episode,
+        labels=alerts.AlertLabels("DataDrift", "m", "", "data_drift"),
+        annotations=alerts.Annotations("m drifted", "investigate_features", "", ""),
+        starts_at=at,
+        ends_at=alerts.NOT_ENDED,
+        signals=[],
+        joined=[],
+        left=[],
+        window=alerts.AlertWindow(at, at, 0),
+        reference="",
+        config="",
+        budget=alerts.AlertBudget(1.0, 0.0),
+        offsets={},
+    )
+    return alerts.AlertEvent(
+        specversion="1.0",
+        id=alerts.event_id(episode, revision),
+        source="driftstream/test",
+        type="io.driftstream.alert.v1",
+        subject="m//data_drift",
+        time=at,
+        datacontenttype="application/json",
+        data=data,
+    )
+
+
+def test_what_is_published_is_read(kafka: dict[str, object], topic: str) -> None:
+    sent = [(b"k%d" % i, b"v%d" % i, [("n", b"%d" % i)]) for i in range(2_500)]
+    progress: list[int] = []
+    assert publish(kafka, topic, sent, on_sent=progress.append) == 2_500
+    assert progress[-1] == 2_500
+    records = list(read_topic(kafka, topic))
+    assert sorted((r.key, r.value, list(r.headers)) for r in records) == sorted(sent)
+    assert {r.partition for r in records} == {0, 1, 2}
+    for part in range(3):
+        offsets = [r.offset for r in records if r.partition == part]
+        assert offsets == list(range(len(offsets)))
+    assert list(read_topic(kafka, topic, from_beginning=False)) == []
+
+
+def test_following_sees_what_comes_later(kafka: dict[str, object], topic: str) -> None:
+    publish(kafka, topic, [(None, b"old", ())], partition=1)
+    polls = count()
+
+    def once_reading() -> bool:
+        # Asked before each poll: the end offset is known by then, so this is not missed.
+        if next(polls) == 0:
+            threading.Thread(target=publish, args=(kafka, topic, [(None, b"new", ())])).start()
+        return False
+
+    reading = read_topic(kafka, topic, from_beginning=False, follow=True, stop=once_reading)
+    assert next(reading).value == b"new"
+    reading.close()
+    assert list(read_topic(kafka, topic, follow=True, stop=lambda: True)) == []
+
+
+def test_failures_name_the_message(kafka: dict[str, object], topic: str) -> None:
+    messages = [(None, b"x", ()), (None, b"x" * 3_000_000, ())]
+    with pytest.raises(DeliveryError, match=rf"{topic}\[2\]: message 2 was not delivered: .*Large"):
+        publish(kafka, topic, messages, partition=2)
+    # The broker refuses what the producer would send.
+    with pytest.raises(DeliveryError, match="message 2 was not delivered"):
+        publish(kafka, topic, messages, max_request_size=10_000_000)
+    with pytest.raises(LookupError, match=f"no topic {topic}-not"):
+        publish(kafka, f"{topic}-not", [(None, b"x", ())])
+    with pytest.raises(LookupError, match=f"no topic {topic}-not"):
+        next(read_topic(kafka, f"{topic}-not"))
+
+
+def test_a_plan_is_published_once(kafka: dict[str, object], plans_topic: str) -> None:
+    first, second = _plan(), _plan(window_events=2_000)
+    assert read_plans(kafka, plans_topic) == []
+    assert publish_plan(kafka, plans_topic, first) == (True, MINUS_INFINITY)
+    assert publish_plan(kafka, plans_topic, first) == (False, MINUS_INFINITY)
+    new, since = publish_plan(kafka, plans_topic, second, clock=lambda: 1_000_003.0)
+    assert new
+    # Six minutes on, at the next start of a pane.
+    assert since == 1_000_370_000
+    assert not publish_plan(kafka, plans_topic, second).new
+    # Back to the first: published anew, and after the one that is on its way.
+    assert publish_plan(kafka, plans_topic, first, clock=lambda: 0.0) == (True, 1_000_380_000)
+    got = [(plan.hash, since) for plan, since in read_plans(kafka, plans_topic)]
+    assert got == [
+        (first.hash, MINUS_INFINITY),
+        (second.hash, 1_000_370_000),
+        (first.hash, 1_000_380_000),
+    ]
+    # A version's own plan is later than the one of all versions that held for it.
+    assert publish_plan(kafka, plans_topic, _plan("3"), clock=lambda: 0.0).effective_from_ms > 0
+
+
+def test_a_large_plan_travels_in_parts(
+    kafka: dict[str, object], plans_topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = _plan(features=700)
+    parts = plan_parts(plan)
+    assert len(parts) > 1
+    assert max(len(value) for _, value in parts) <= PART_BYTES
+    # A publisher that died halfway, then one that did not; other programs write nonsense.
+    publish(kafka, plans_topic, [(key, value, ()) for key, value in parts[:-1]])
+    publish(kafka, plans_topic, [(b"nonsense", b"x", ())])
+    with caplog.at_level(logging.WARNING):
+        assert read_plans(kafka, plans_topic) == []
+    assert f"{len(parts) - 1} of {len(parts)} parts; ignored" in caplog.text
+    assert publish_plan(kafka, plans_topic, plan).new
+    [(read, since)] = read_plans(kafka, plans_topic)
+    assert (read.hash, since) == (plan.hash, MINUS_INFINITY)
+
+
+def test_compaction_keeps_plans_whole(kafka: dict[str, object], topic_prefix: str) -> None:
+    name = f"{topic_prefix}compacted"
+    eager = {
+        "cleanup.policy": "compact",
+        "segment.bytes": str(1024 * 1024),
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": "1000",
+        "segment.ms": "1000",
+    }
+    create_topics(kafka, [WantedTopic(name, 1, eager)])
+    plan = _plan(features=700)
+    parts = [(key, value, ()) for key, value in plan_parts(plan)]
+    for _ in range(8):  # the same parts over and over, and other plans between
+        publish(kafka, name, parts)
+        publish(kafka, name, [(b"m/other#1#x#0/2", b"y" * 300_000, ())])
+    records = list(read_topic(kafka, name))
+    assert {r.key for r in records} >= {key for key, _, _ in parts}
+    assert [read.hash for read, _ in read_plans(kafka, name)] == [plan.hash]
+
+
+def test_alerts_are_read_once_each(kafka: dict[str, object], topic: str) -> None:
+    first, second = _alert("f", 0, 1), _alert("f", 0, 2)
+    other = _alert("f", 10_000, 1)
+    # A restarted worker sends revisions again, and somebody else writes what is no alert.
+    for event in (first, second, first, second, other):
+        publish(kafka, topic, [(b"f", alerts.encode_alert(event), ())], partition=0)
+    publish(kafka, topic, [(None, b"{}", ()), (b"f", None, ())], partition=0)
+    read = list(read_alerts(kafka, topic))
+    assert [event.id for event in read] == [first.id, second.id, other.id]
+    latest = latest_alerts(kafka, topic)
+    assert {e: event.data.revision for e, event in latest.items()} == {
+        first.data.episode: 2,
+        other.data.episode: 1,
+    }
