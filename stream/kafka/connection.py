@@ -12,7 +12,7 @@ from stream.kafka.security import client_options
 
 __all__ = ["RepeatFilter", "connection_arguments", "quieten"]
 
-_PLAIN: Final = (
+_PLAIN: Final[tuple[str, ...]] = (
     "bootstrap_servers",
     "client_id",
     "security_protocol",
@@ -32,7 +32,7 @@ def connection_arguments(kafka: Mapping[str, object]) -> dict[str, Any]:
         For unknown settings, and for certificates that cannot be read.
     """
     options = client_options(kafka)
-    arguments = {name: options[name] for name in _PLAIN if name in options}
+    arguments: dict[str, Any] = {name: options[name] for name in _PLAIN if name in options}
     if str(options["security_protocol"]).endswith("SSL"):
         arguments["ssl_context"] = _ssl_context(options)
     return arguments

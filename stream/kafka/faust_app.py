@@ -40,7 +40,6 @@ class Stages:
             self.stage1.assigned(mine)
         if self.stage2 is not None:
             self.stage2.assigned([tp for tp in positions if tp.topic == self.summaries])
-        self.view.joined = True
 
     async def closing(self, partitions: Iterable[TP]) -> None:
         """Snapshot what stage 2 holds."""

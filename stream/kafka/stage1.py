@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.columns import Record, Reject
@@ -216,7 +217,11 @@ class Stage1:
         ]
         if not silent or self.consumer is None:
             return
-        ends = await self.consumer.fresh_ends([part.tp for part in silent])
+        try:
+            ends = await self.consumer.fresh_ends([part.tp for part in silent])
+        except KafkaError as error:  # an outage: whether they are silent is not known
+            log.warning("log ends could not be looked at: %r", error)
+            return
         for part in silent:
             part.last_word = now
             if part.alive and await self._is_caught_up(part, ends[part.tp]):

@@ -43,6 +43,8 @@ _INTERNALS: Final[Mapping[str, tuple[str, ...]]] = {
     "_filter_tps_with_pending_acks": ("self", "topics"),
     "_filter_committable_offsets": ("self", "tps"),
     "_commit": ("self", "offsets"),
+    "force_commit": ("self", "topics", "start_new_transaction"),
+    "highwater": ("self", "tp"),
     "on_partitions_revoked": ("self", "revoked"),
     "on_partitions_assigned": ("self", "assigned", "generation_id"),
     "pause_partitions": ("self", "tps"),
@@ -149,6 +151,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.safe: dict[TP, int] = {}
         self.expected: dict[TP, int] = {}
         self.stopped: dict[TP, str] = {}
+        self.ends: dict[TP, int] = {}  # log ends at the assignment
+        self.joined = False
         self.gaps = 0
         self.reseeks = 0
         self._sought_again: dict[TP, int] = {}
@@ -226,6 +230,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         starts = await self.earliest_offsets(*without) if without else {}
         begins = {TP(tp.topic, tp.partition): offset for tp, offset in starts.items()}
         ends = await self.fresh_ends(partitions)
+        self.ends.update(ends)
         positions: dict[TP, int] = {}
         for tp in partitions:
             known = committed.get(tp)
@@ -239,6 +244,19 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._read_offset.update(dict.fromkeys(partitions))
         self.expected.update(positions)
         await self.owner.assigned(positions)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note that the group has taken us in, be it without any partition."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        self.joined = True
+
+    def end(self, tp: TP) -> int | None:
+        """The log's end as last heard of, without asking; None if the partition is not ours."""
+        try:
+            heard = self.highwater(tp)
+        except Exception:  # revoked a moment ago, in the consumer's thread
+            return None
+        return heard if heard is not None else self.ends.get(tp)
 
     async def move(self, tp: TP, offset: int) -> None:
         """Read on from another offset."""
@@ -287,13 +305,17 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.stop_flow()
         try:
             async with asyncio.timeout(REVOKE_TIMEOUT_S):
+                await self.force_commit()  # chunk ends first: a snapshot may take all the time
                 await self.owner.closing(revoked)
-                await self.commit()
+                await self.force_commit()
         except TimeoutError:
             log.warning("revocation: no time to commit; the rest is read again by its next owner")
+        except Exception as error:
+            # aiokafka would log it and go on, with our state half dropped.
+            await self.crash(error)
         self.owner.revoked(revoked)
         for tp in revoked:
-            for held in (self.safe, self.expected, self.stopped, self._sought_again):
+            for held in (self.safe, self.expected, self.stopped, self.ends, self._sought_again):
                 held.pop(tp, None)
         self._buffered_partitions.difference_update(revoked)
         await super().on_partitions_revoked(revoked)

@@ -31,7 +31,6 @@ class WorkerView:
     stage1: Stage1 | None = None
     stage2: Stage2 | None = None
     consumer: Any = None
-    joined: bool = False
     failed: str = ""
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     batches: int = 0
@@ -40,8 +39,7 @@ class WorkerView:
     def count_alert(self, alert: AlertEvent) -> None:
         """Count an alert event by model, kind, severity and status."""
         data = alert.data
-        labels = data.labels
-        key = (labels["model"], labels["kind"], data.severity, data.status)
+        key = (data.labels.model, data.labels.kind, data.severity, data.status)
         self.alerts[key] = self.alerts.get(key, 0) + 1
 
     @property
@@ -59,14 +57,12 @@ class WorkerView:
 
     def lag(self) -> dict[tuple[str, int], int]:
         """Records that are in the log and not processed, by (topic, partition)."""
-        lags = {}
-        for tp, at in self._next_offsets():
-            try:
-                end = self.consumer.highwater(tp)
-            except Exception:
-                end = None  # just revoked, or nothing fetched yet
-            lags[tp.topic, tp.partition] = max(0, end - at) if end is not None else 0
-        return lags
+        ends = {tp: (at, self.consumer.end(tp)) for tp, at in self._next_offsets()}
+        return {
+            (tp.topic, tp.partition): max(0, end - at)
+            for tp, (at, end) in ends.items()
+            if end is not None
+        }
 
     def watermarks_ms(self) -> dict[tuple[str, int], int]:
         """Largest event time of each source partition that has seen an event."""
@@ -97,10 +93,11 @@ class WorkerView:
 
     def ready(self) -> tuple[bool, str]:
         """Whether partitions are assigned, state restored and lag within bound (/readyz)."""
-        if self.failed or self.consumer is None or not self.joined or self.consumer.app.rebalancing:
+        consumer = self.consumer
+        if self.failed or consumer is None or not consumer.joined or consumer.app.rebalancing:
             return False, self.failed or "joining the group"
-        if self.consumer.stopped:
-            return False, next(iter(self.consumer.stopped.values()))
+        if consumer.stopped:
+            return False, next(iter(consumer.stopped.values()))
         parts = list(self.stage2.parts.values()) if self.stage2 is not None else []
         if waiting := [part.tp for part in parts if not part.restored]:
             return False, f"restoring {len(waiting)} summaries partitions"

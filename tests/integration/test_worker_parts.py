@@ -1,0 +1,264 @@
+"""Parts of the worker that need no broker: the order of deliveries, dead letters, connections."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+import pytest
+from faust.types import TP
+
+from stream.columns import Reject
+from stream.decode.native import NativeDecoder
+from stream.kafka.connection import RepeatFilter, connection_arguments
+from stream.kafka.sender import Outgoing, partition_of
+from stream.kafka.settings import WorkerSettings
+from stream.kafka.stage1 import Stage1, dead_letter
+from stream.plan import PlanBook
+from stream.replay import FileRecord
+from stream.summary import Idle, Progress, SummaryBatch, decode_message
+from tests.integration.worker_kit import make_events, make_plan
+
+TOPIC = TP("events", 0)
+
+
+class Gate:
+    """A sender whose deliveries are acknowledged one by one, by the test."""
+
+    def __init__(self) -> None:
+        self.sent: list[list[Outgoing]] = []
+        self.acks: list[asyncio.Future[None]] = []
+
+    async def deliver(self, records: Iterable[Outgoing]) -> None:
+        self.sent.append(list(records))
+        self.acks.append(asyncio.get_running_loop().create_future())
+        await self.acks[-1]
+
+    async def acknowledge(self) -> None:
+        self.acks.pop(0).set_result(None)
+        await settle()
+
+
+class Log:
+    """A consumer's view of one partition: its end, and what may be committed."""
+
+    def __init__(self, end: int) -> None:
+        self.safe: dict[TP, int] = {}
+        self.expected = {TOPIC: end}
+        self.log_end = end
+        self.member = True
+
+    async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
+        return dict.fromkeys(partitions, self.log_end)
+
+    async def still_member(self, tp: TP) -> bool:
+        return self.member
+
+    async def position(self, tp: TP) -> int:
+        return self.expected[tp]
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Bench:
+    def __init__(self, end: int = 20_000) -> None:
+        self.plan = make_plan("events")
+        plans = PlanBook()
+        plans.add(self.plan)
+        self.gate, self.log, self.now = Gate(), Log(end), 0.0
+        self.crashes: list[BaseException] = []
+        self.stage = Stage1(
+            plans,
+            NativeDecoder(plans, max_ahead_ms=2**62),
+            self.gate,
+            {"events": ("id", 1)},
+            summaries="summaries",
+            n_summaries=2,
+            dead_letters="dead",
+            idle_after_s=10.0,
+            crash=self.crash,
+            clock=lambda: self.now,
+        )
+        self.stage.consumer = self.log
+        self.stage.assigned({TOPIC: 0})
+
+    async def crash(self, error: BaseException) -> None:
+        self.crashes.append(error)
+
+    def kinds(self) -> list[set[type]]:
+        return [{type(decode_message(r.value)) for r in sent} for sent in self.gate.sent]
+
+
+def records(n: int, first: int = 0) -> list[FileRecord]:
+    return [FileRecord(first + i, 0, e) for i, e in enumerate(make_events(n, None))]
+
+
+def test_progress_follows_acknowledged_summaries_and_only_then_the_offset_is_safe() -> None:
+    async def run() -> None:
+        bench = Bench()
+        consuming = asyncio.ensure_future(bench.stage.consume(TOPIC, records(16_384)))
+        await settle()
+        assert bench.kinds() == [{SummaryBatch}]
+        await bench.gate.acknowledge()
+        assert bench.kinds() == [{SummaryBatch}, {Progress}]
+        assert [r.partition for r in bench.gate.sent[1]] == [0, 1]
+        assert bench.log.safe == {TOPIC: 0}
+        await bench.gate.acknowledge()
+        assert bench.log.safe == {TOPIC: 16_384}
+        await consuming
+
+    asyncio.run(run())
+
+
+def test_at_most_one_flush_waits_and_the_source_is_not_read_on() -> None:
+    async def run() -> None:
+        bench = Bench()
+        all_records = records(9_000)
+        consuming = [
+            asyncio.ensure_future(bench.stage.consume(TOPIC, all_records[i : i + 3_000]))
+            for i in (0, 3_000, 6_000)
+        ]
+        await settle()
+        assert len(bench.gate.sent) == 1, "the second flush waits for the first"
+        assert [task.done() for task in consuming] == [True, True, False]
+        while bench.gate.acks:
+            await bench.gate.acknowledge()
+        assert all(task.done() for task in consuming)
+        assert bench.kinds() == [{SummaryBatch}, {Progress}] * 3
+
+    asyncio.run(run())
+
+
+def test_a_lost_partition_publishes_no_progress_and_moves_no_offset() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.stage.consume(TOPIC, records(16_384))
+        await settle()
+        bench.stage.revoked([TOPIC])
+        await bench.gate.acknowledge()
+        assert bench.kinds() == [{SummaryBatch}]
+        assert bench.log.safe == {TOPIC: 0}
+        assert not bench.crashes
+
+    asyncio.run(run())
+
+
+def test_a_failed_delivery_ends_the_worker() -> None:
+    async def run() -> None:
+        bench = Bench()
+        await bench.stage.consume(TOPIC, records(16_384))
+        await settle()
+        bench.gate.acks.pop(0).set_exception(RuntimeError("not delivered"))
+        await settle()
+        assert [str(e) for e in bench.crashes] == ["not delivered"]
+        assert bench.log.safe == {TOPIC: 0}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("end", "member", "says_idle"),
+    [(1_000, True, True), (1_001, True, False), (1_000, False, False)],
+)
+def test_idle_is_said_by_a_member_that_is_caught_up(
+    end: int, member: bool, says_idle: bool
+) -> None:
+    async def run() -> None:
+        bench = Bench(end)
+        bench.log.expected[TOPIC] = 1_000
+        bench.log.member = member
+        await bench.stage.consume(TOPIC, records(1_000))
+        while bench.gate.acks:
+            await bench.gate.acknowledge()
+        before = len(bench.gate.sent)
+        bench.now = 11.0
+        looking = asyncio.ensure_future(bench.stage.look_for_idle())
+        await settle()
+        while bench.gate.acks:
+            await bench.gate.acknowledge()
+        await looking
+        kinds = bench.kinds()[before:]
+        assert kinds == ([{SummaryBatch}, {Progress}, {Idle}] if says_idle else [])
+
+    asyncio.run(run())
+
+
+def test_a_dead_letter_keeps_the_original_and_a_huge_one_its_head() -> None:
+    reject = Reject(0, "undecodable", "no json")
+    record = FileRecord(7, 5, b"\xff", b"key", (("h", b"1"),))
+    letter = dead_letter("dead", TOPIC, record, reject)
+    assert (letter.topic, letter.key, letter.value) == ("dead", b"key", b"\xff")
+    assert dict(letter.headers) == {
+        "h": b"1",
+        "driftstream.dlq.reason": b"undecodable",
+        "driftstream.dlq.error": b"no json",
+        "driftstream.dlq.topic": b"events",
+        "driftstream.dlq.partition": b"0",
+        "driftstream.dlq.offset": b"7",
+        "driftstream.dlq.timestamp": b"5",
+    }
+    huge = dead_letter("dead", TOPIC, FileRecord(7, 5, b"x" * 10_000_000), reject)
+    assert huge.value is not None
+    assert len(huge.value) == 65_536
+    assert dict(huge.headers)["driftstream.dlq.original-bytes"] == b"10000000"
+
+
+def test_partitions_are_those_of_kafkas_default_partitioner() -> None:
+    from kafka.partitioner import DefaultPartitioner
+
+    theirs = DefaultPartitioner()
+    for n in (1, 3, 8):
+        for i in range(50):
+            key = f"model-{i}/{i}".encode()
+            assert partition_of(key, n) == theirs(key, list(range(n)), list(range(n)))
+
+
+def test_connection_settings_have_librdkafkas_names() -> None:
+    got = connection_arguments(
+        {
+            "bootstrap_servers": "a:1,b:2",
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_username": "me",
+            "sasl_password": "secret",
+            "ssl_endpoint_identification_algorithm": "none",
+        }
+    )
+    context = got.pop("ssl_context")
+    assert context.check_hostname is False
+    assert got == {
+        "bootstrap_servers": ["a:1", "b:2"],
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "me",
+        "sasl_plain_password": "secret",
+    }
+    with pytest.raises(ValueError, match="certificates cannot be used.*ssl_ca_location"):
+        connection_arguments(
+            {"bootstrap_servers": "a", "security_protocol": "SSL", "ssl_ca_location": "/nowhere"}
+        )
+
+
+def test_a_repeated_message_is_logged_once_in_a_while() -> None:
+    now = 0.0
+    repeated = RepeatFilter(10.0, clock=lambda: now)
+
+    def record(text: str) -> logging.LogRecord:
+        return logging.LogRecord("aiokafka", logging.ERROR, "", 0, text, (), None)
+
+    assert repeated.filter(record("gone"))
+    assert not repeated.filter(record("gone"))
+    assert repeated.filter(record("other"))
+    now = 11.0
+    assert repeated.filter(record("gone"))
+
+
+def test_settings_say_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="--stage must be one of all, summarise, monitor"):
+        WorkerSettings({}, stage="both")
+    with pytest.raises(ValueError, match="worker.idle_after must be > 0; got 0"):
+        WorkerSettings({}, idle_after_s=0)
