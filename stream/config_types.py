@@ -1,0 +1,182 @@
+"""What a config file says, as frozen dataclasses, and the plans that follow from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stream.toml_table import ConfigError, EnvText
+
+if TYPE_CHECKING:
+    from stream.plan import Plan
+
+__all__ = [
+    "Config",
+    "Connection",
+    "ModelConfig",
+    "SignalConfig",
+    "TopicsConfig",
+    "WindowConfig",
+    "WorkerConfig",
+]
+
+_SECRET: Final = ("password", "secret", "token")
+
+
+class Connection(dict[str, object]):
+    """`[kafka]`: librdkafka's names and their values. Shows no password."""
+
+    def __repr__(self) -> str:
+        shown = {
+            key: "***" if isinstance(value, EnvText) or any(s in key for s in _SECRET) else value
+            for key, value in self.items()
+        }
+        return f"Connection({shown})"
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """`[worker]`; times in milliseconds, `metrics_address` "" for no metrics."""
+
+    metrics_address: str = "127.0.0.1:9464"
+    group: str = "driftstream"
+    environment: str = "dev"
+    data_dir: str = ""
+    idle_after_ms: int = 30_000
+    snapshot_interval_ms: int = 10_000
+    session_timeout_ms: int = 6_000
+    max_ahead_ms: int = 60_000
+    max_ready_lag: int = 1_000_000
+    max_series: int = 10_000
+    dashboard_url: str = ""
+    runbook_base_url: str = ""
+
+
+@dataclass(frozen=True)
+class TopicsConfig:
+    """`[topics]`: names of driftstream's own topics, and partitions where they are created."""
+
+    summaries: str = "driftstream.summaries"
+    plans: str = "driftstream.plans"
+    alerts: str = "driftstream.alerts"
+    dead_letter: str = "driftstream.dead-letter"
+    state: str = "driftstream.state"
+    partitions: int = 4
+    prediction_partitions: int = 4
+    replication: int = -1
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """`window` of a model: how much is tested together."""
+
+    events: int = 1_000
+    max_age_ms: int = 86_400_000
+    min_events: int = 300
+
+
+@dataclass(frozen=True)
+class SignalConfig:
+    """`[models.signals.NAME]`."""
+
+    importance: float | None = None
+    tests: tuple[str, ...] = ()
+    monitor: bool = True
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One `[[models]]`. `segments` and `cycle_ms` None: as the reference says."""
+
+    name: str
+    reference: Path
+    version: str = "*"
+    topic: str = "predictions"
+    format: str = "native"
+    segments: tuple[str, ...] | None = None
+    false_alarms_per_week: float = 1.0
+    pane_ms: int = 10_000
+    lateness_ms: int = 5_000
+    cycle_ms: int | None = None
+    window: WindowConfig = field(default_factory=WindowConfig)
+    private: bool = False
+    signals: Mapping[str, SignalConfig] = field(default_factory=dict)
+    path: str = "models[0]"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole config file. `file` is its name for messages."""
+
+    file: str
+    kafka: Connection
+    worker: WorkerConfig
+    topics: TopicsConfig
+    models: tuple[ModelConfig, ...]
+
+    def model(self, name: str) -> ModelConfig:
+        """Return the model of this name.
+
+        Raises
+        ------
+        ConfigError
+            If there is none; the message names those there are.
+        """
+        for model in self.models:
+            if model.name == name:
+                return model
+        known = ", ".join(model.name for model in self.models)
+        raise ConfigError(f"{self.file}: there is no model {name!r}. It has: {known}.")
+
+    def plan(self, model: ModelConfig) -> Plan:
+        """Load a model's reference and make its plan.
+
+        Raises
+        ------
+        ConfigError
+            If the reference cannot be used or does not fit what the config says.
+        """
+        from detectors import Reference, ReferenceError
+        from stream.plan import Plan, PlanError, SignalOptions
+
+        try:
+            reference = Reference.from_json(model.reference.read_bytes(), str(model.reference))
+        except OSError as error:
+            raise ConfigError(
+                f"{self.file}: {model.path}.reference cannot be read: "
+                f"{os.strerror(error.errno or 0)}: {model.reference}. Correct the path, or make "
+                f"it: driftstream fit DATA --model {model.name} -o {model.reference}"
+            ) from error
+        except ReferenceError as error:
+            raise ConfigError(f"{self.file}: {model.path}.reference: {error}") from error
+        worker, window = self.worker, model.window
+        segments = reference.segments if model.segments is None else model.segments
+        options = {
+            name: SignalOptions(said.monitor, said.importance, said.tests, said.public)
+            for name, said in model.signals.items()
+        }
+        try:
+            return Plan(
+                # str(): a text of the environment is of a type that is not encoded.
+                model=str(model.name), version=str(model.version), topic=str(model.topic),
+                format=str(model.format), reference=reference,
+                segments=tuple(map(str, segments)), pane_ms=model.pane_ms,
+                lateness_ms=model.lateness_ms,
+                cycle_ms=reference.cycle_ms if model.cycle_ms is None else model.cycle_ms,
+                window_events=window.events, window_max_age_ms=window.max_age_ms,
+                window_min_events=window.min_events,
+                false_alarms_per_week=model.false_alarms_per_week, signals=options,
+                private=model.private, environment=str(worker.environment),
+                dashboard_url=str(worker.dashboard_url),
+                runbook_url=str(worker.runbook_base_url),
+            )  # fmt: skip
+        except PlanError as error:
+            raise ConfigError(f"{self.file}: {model.path}: {error}") from error
+
+    def plans(self) -> list[Plan]:
+        """Make the plans of all models, in the file's order."""
+        return [self.plan(model) for model in self.models]

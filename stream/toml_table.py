@@ -1,0 +1,198 @@
+"""Reading a TOML table strictly: every error says what, what was got, where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["ConfigError", "EnvText", "Table", "duration_ms"]
+
+_UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class ConfigError(ValueError):
+    """A config file that cannot be used; the message names the file, the key and the remedy."""
+
+
+class EnvText(str):
+    """Text that came from the environment: it is shown as it was written, never as it is."""
+
+    written: str
+
+    def __new__(cls, value: str, written: str) -> EnvText:
+        """Make a text of `value` that shows itself as `written`."""
+        text = super().__new__(cls, value)
+        text.written = written
+        return text
+
+    def __repr__(self) -> str:
+        return repr(self.written)
+
+
+def duration_ms(text: str) -> int | None:
+    """Milliseconds of "10s", "5m", "24h", "7d" or "250ms"; None if it is not a duration.
+
+    >>> duration_ms("24h")
+    86400000
+    """
+    found = _DURATION.fullmatch(text.strip())
+    return round(float(found[1]) * _UNITS_MS[found[2]]) if found else None
+
+
+def substitute(value: Any, path: str, file: str, env: Mapping[str, str]) -> Any:
+    """Replace ${NAME} in every text below `value` by the environment's value."""
+    if isinstance(value, dict):
+        return {k: substitute(v, f"{path}.{k}" if path else k, file, env) for k, v in value.items()}
+    if isinstance(value, list):
+        return [substitute(v, f"{path}[{i}]", file, env) for i, v in enumerate(value)]
+    if not isinstance(value, str) or not _VARIABLE.search(value):
+        return value
+    for name in _VARIABLE.findall(value):
+        if name not in env:
+            raise ConfigError(
+                f"{file}: {path} needs the environment variable {name}, which is not set. "
+                f"Set it, or write the value here."
+            )
+    return EnvText(_VARIABLE.sub(lambda found: env[found[1]], value), value)
+
+
+class Table:
+    """One table of a config file, with its path for messages.
+
+    Parameters
+    ----------
+    values : mapping
+        As tomllib gives it.
+    path : str
+        For messages: "models[0].window"; "" for the document.
+    file : str
+        Name of the file, for messages.
+    known : sequence of str
+        Every key that may be there; others are errors at once.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], path: str, file: str, known: Sequence[str] = ()
+    ) -> None:
+        self.values, self.path, self.file = values, path, file
+        for key in values:
+            if known and key not in known:
+                near = difflib.get_close_matches(key, known, 1, 0.5)
+                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+                raise self.error(key, f"is not a known key. {hint}")
+
+    def error(self, key: str, words: str) -> ConfigError:
+        """Make an error about one key of this table."""
+        where = f"{self.path}.{key}" if self.path and key else self.path or key
+        return ConfigError(f"{self.file}: {where} {words}")
+
+    def text(self, key: str, default: str | None = None, *, least: int = 0) -> str:
+        """A text; an error if it is missing and there is no default."""
+        value = self.values.get(key, default)
+        if value is None:
+            raise self.error(key, "is missing. Add it.")
+        if not isinstance(value, str):
+            raise self.error(key, f"must be a text in quotes; got {_kind(value)}.")
+        if len(value) < least:
+            raise self.error(key, "must not be empty. Give it a value, or leave the key out.")
+        return value
+
+    def choice(self, key: str, default: str, allowed: Sequence[str]) -> str:
+        """One of a few texts."""
+        value = self.text(key, default)
+        if value not in allowed:
+            raise self.error(key, f"must be one of {', '.join(allowed)}; got {value!r}.")
+        return value
+
+    def integer(self, key: str, default: int, *, least: int, advice: str = "") -> int:
+        """A whole number, at least `least`."""
+        value = self.values.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.error(key, f"must be a whole number; got {_kind(value)}.")
+        if value < least:
+            raise self.error(key, f"must be >= {least}; got {value}. {advice or 'Raise it.'}")
+        return value
+
+    def number(self, key: str, default: float | None, *, above: float) -> float | None:
+        """A finite number above a bound."""
+        value = self.values.get(key, default)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.error(key, f"must be a number; got {_kind(value)}.")
+        if not math.isfinite(value) or value <= above:
+            raise self.error(key, f"must be > {above:g} and finite; got {value}.")
+        return float(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Take true or false."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false; got {_kind(value)}.")
+        return value
+
+    def duration(self, key: str, default: str, *, least_ms: int) -> int:
+        """Milliseconds of a duration with a unit."""
+        value = self.values.get(key, default)
+        found = duration_ms(value) if isinstance(value, str) else None
+        if found is None:
+            raise self.error(
+                key,
+                f'must be a duration with a unit, as in "10s", "5m", "24h", "7d"; got {value!r}.',
+            )
+        if found < least_ms:
+            raise self.error(key, f"must be at least {least_ms} ms; got {value!r}. Raise it.")
+        return found
+
+    def texts(self, key: str, allowed: Sequence[str] = ()) -> tuple[str, ...]:
+        """A list of texts, each of the allowed ones and only once."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(key, f'must be a list such as ["a", "b"]; got {_kind(value)}.')
+        for i, item in enumerate(value):
+            if allowed and item not in allowed:
+                known = ", ".join(allowed)
+                raise self.error(f"{key}[{i}]", f"must be one of {known}; got {item!r}.")
+            if item in value[:i]:
+                raise self.error(f"{key}[{i}]", f"repeats {item!r}. Name it once.")
+        return tuple(value)
+
+    def table(self, key: str, known: Sequence[str] = ()) -> Table:
+        """A table below this one, empty if it is missing."""
+        value = self.values.get(key, {})
+        path = f"{self.path}.{key}" if self.path else key
+        if not isinstance(value, dict):
+            raise self.error(key, f"must be a table; got {_kind(value)}.")
+        return Table(value, path, self.file, known)
+
+    def tables(self, key: str, known: Sequence[str]) -> list[Table]:
+        """Give the tables of an array ([[key]])."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.error(key, f"must be an array of tables, [[{key}]]; got {_kind(value)}.")
+        return [Table(item, f"{key}[{i}]", self.file, known) for i, item in enumerate(value)]
+
+
+def read_secret(path: Path, where: str, file: str) -> str:
+    """Give the content of a secret's file without the newline at its end."""
+    try:
+        return path.read_text().rstrip("\r\n")
+    except OSError as error:
+        raise ConfigError(
+            f"{file}: {where} cannot be read: {os.strerror(error.errno or 0)}: {path}. "
+            "Correct the path or the file's rights."
+        ) from error
+
+
+def _kind(value: object) -> str:
+    """Say what a wrong value is without its content: it may be a secret in the wrong place."""
+    names = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+    names |= {list: "a list", dict: "a table", type(None): "nothing"}
+    return names.get(type(value), "a text" if isinstance(value, str) else type(value).__name__)

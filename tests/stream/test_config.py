@@ -1,0 +1,223 @@
+"""The config file: what it says, and what every mistake answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream.config import ConfigError, load_config
+
+GOOD = """
+[kafka]
+bootstrap_servers = "localhost:9092"
+[worker]
+environment = "prod"
+[[models]]
+name = "fraud"
+reference = "references/fraud.json"
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_and_relative_paths(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD), {})
+    model = config.models[0]
+    assert model.reference == tmp_path / "references" / "fraud.json"
+    assert (model.pane_ms, model.lateness_ms, model.cycle_ms) == (10_000, 5_000, None)
+    assert model.window.events == 1_000
+    assert (model.version, model.topic, model.format) == ("*", "predictions", "native")
+    assert config.worker.environment == "prod"
+    assert config.worker.metrics_address == "127.0.0.1:9464"
+    assert config.worker.idle_after_ms == 30_000
+    assert config.topics.alerts == "driftstream.alerts"
+    assert config.model("fraud") is model
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    config = load_config(
+        write(
+            tmp_path,
+            """
+[kafka]
+bootstrap_servers = "a:1,b:2"
+security_protocol = "SASL_SSL"
+sasl_mechanism = "PLAIN"
+sasl_username = "me"
+[worker]
+metrics_address = ""
+group = "g"
+data_dir = "d"
+idle_after = "5m"
+snapshot_interval = "1s"
+session_timeout = "9s"
+max_ahead = "2m"
+max_ready_lag = 7
+max_series = 500
+dashboard_url = "https://dash"
+runbook_base_url = "https://run"
+[topics]
+alerts = "a"
+partitions = 2
+prediction_partitions = 8
+replication = 3
+[[models]]
+name = "fraud"
+version = "3"
+topic = "t"
+format = "native"
+reference = "r.json"
+segments = ["region", "channel"]
+false_alarms_per_week = 0.5
+pane = "1h"
+lateness = "1.5m"
+cycle = "7d"
+window = { events = 5000, max_age = "7d", min_events = 400 }
+private = true
+[models.signals.amount]
+importance = 0.4
+tests = ["psi", "adwin"]
+public = true
+[models.signals.noise]
+monitor = false
+""",
+        ),
+        {},
+    )
+    model = config.models[0]
+    assert model.segments == ("region", "channel")
+    assert (model.pane_ms, model.lateness_ms, model.cycle_ms) == (3_600_000, 90_000, 604_800_000)
+    assert (model.window.events, model.window.min_events) == (5000, 400)
+    assert model.signals["amount"].tests == ("psi", "adwin")
+    assert model.signals["amount"].importance == pytest.approx(0.4)
+    assert not model.signals["noise"].monitor
+    assert config.worker.session_timeout_ms == 9_000
+    assert config.worker.max_series == 500
+    assert (config.topics.alerts, config.topics.prediction_partitions) == ("a", 8)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'reference = "references/fraud.json"',
+            'reference = "r.json"\nwindow = { events = 10 }',
+            "config.toml: models[0].window.events must be >= 100; got 10. "
+            "Raise it, or set min_events.",
+        ),
+        (
+            'name = "fraud"',
+            'nmae = "fraud"',
+            "models[0].nmae is not a known key. Did you mean name?",
+        ),
+        ("[worker]", "[wroker]", "config.toml: wroker is not a known key. Did you mean worker?"),
+        (
+            'environment = "prod"',
+            'metrics_adress = ""',
+            "worker.metrics_adress is not a known key. Did you mean metrics_address?",
+        ),
+        (
+            'reference = "references/fraud.json"',
+            "",
+            "models[0].reference is missing. Make one from training data, driftstream fit",
+        ),
+        (
+            'name = "fraud"',
+            'name = "fraud"\npane = "10"',
+            'must be a duration with a unit, as in "10s"',
+        ),
+        ('name = "fraud"', 'name = "fraud"\npane = 10', "models[0].pane must be a duration"),
+        (
+            'name = "fraud"',
+            'name = "fraud"\nformat = "avro"',
+            "models[0].format must be one of native; got 'avro'.",
+        ),
+        (
+            'name = "fraud"',
+            'name = "fraud"\nfalse_alarms_per_week = 0',
+            "models[0].false_alarms_per_week must be > 0 and finite; got 0.",
+        ),
+        (
+            'name = "fraud"',
+            'name = "fraud"\nsegments = "region"',
+            'must be a list such as ["a", "b"]',
+        ),
+        (
+            'name = "fraud"',
+            "name = 3",
+            "models[0].name must be a text in quotes; got a whole number.",
+        ),
+        ("localhost:9092", "${KAFKA}", "needs the environment variable KAFKA, which is not set"),
+        (
+            'bootstrap_servers = "localhost:9092"',
+            'bootstrap_server = "x"',
+            "kafka.bootstrap_server is not a known connection setting. "
+            "Did you mean bootstrap_servers?",
+        ),
+        (
+            'environment = "prod"',
+            'metrics_address = "9464"',
+            'worker.metrics_address must be "host:port"',
+        ),
+        ("[[models]]", "[models]", "models must be an array of tables, [[models]]; got a table."),
+        ("[kafka]", "[kafka", "not TOML"),
+    ],
+)
+def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, GOOD.replace(old, new)), {})
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(("config.toml: ", str(tmp_path)))
+
+
+def test_signal_mistakes_name_their_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"models\[0\]\.signals\.amount\.test is not a known key"):
+        load_config(write(tmp_path, GOOD + "[models.signals.amount]\ntest = []\n"), {})
+    with pytest.raises(ConfigError, match=r"signals\.amount\.tests\[0\] must be one of psi"):
+        load_config(write(tmp_path, GOOD + '[models.signals.amount]\ntests = ["PSI"]\n'), {})
+
+
+def test_two_models_of_one_name(tmp_path: Path) -> None:
+    again = GOOD + '[[models]]\nname = "fraud"\nreference = "b.json"\n'
+    with pytest.raises(ConfigError, match=r"models\[1\] and models\[0\] both are fraud"):
+        load_config(write(tmp_path, again), {})
+
+
+def test_no_models_and_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there are no models"):
+        load_config(write(tmp_path, GOOD.split("[[models]]")[0]), {})
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "absent.toml", {})
+
+
+def test_secrets_are_used_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("hunter2\n")
+    text = GOOD.replace(
+        'bootstrap_servers = "localhost:9092"',
+        'bootstrap_servers = "x:1"\nsasl_username = "${WHO}"\nsasl_password_file = "pw"',
+    )
+    config = load_config(write(tmp_path, text), {"WHO": "alice"})
+    assert config.kafka["sasl_password"] == "hunter2"
+    assert config.kafka["sasl_username"] == "alice"
+    assert "hunter2" not in repr(config)
+    assert "alice" not in repr(config)
+
+    wrong = text.replace('environment = "prod"', 'metrics_address = "${WHO}"')
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, wrong), {"WHO": "s3cret"})
+    assert "s3cret" not in str(caught.value)
+
+    with pytest.raises(ConfigError, match=r"kafka\.sasl_password_file cannot be read: No such"):
+        load_config(write(tmp_path, text.replace('"pw"', '"nowhere"')), {"WHO": "alice"})
+
+
+def test_a_reference_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD), {})
+    with pytest.raises(ConfigError, match="driftstream fit DATA --model fraud"):
+        config.plans()
