@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -171,7 +172,10 @@ class Cluster:
 
 
 def cluster(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> Cluster | None:
-    """Ask a cluster for its metadata; None if nobody answers in time."""
+    """Ask a cluster for its metadata; None if nobody listens there or answers in time."""
+    # kafka-python would try a closed port again and again until the time is over.
+    if not any(_listens(s, timeout_s) for s in client_options(kafka)["bootstrap_servers"]):
+        return None
     try:
         with _silent(), admin(kafka, timeout_s=timeout_s) as client:
             answer = client.describe_cluster()
@@ -185,6 +189,15 @@ def live_brokers(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> lis
     """Return the addresses of the brokers that take requests; empty if nobody answers in time."""
     there = cluster(kafka, timeout_s=timeout_s)
     return list(there.brokers) if there else []
+
+
+def _listens(server: str, timeout_s: float) -> bool:
+    host, _, port = server.rpartition(":") if ":" in server else (server, "", "9092")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 @contextmanager
@@ -201,7 +214,7 @@ def _silent() -> Iterator[None]:
 
 @contextmanager
 def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[Any]:
-    """Give an admin client that is closed at the end."""
+    """Give an admin client that is closed at the end; `ConnectionError` if nobody answers."""
     options = client_options(kafka)
     limit = int(timeout_s * 1000)
     try:
@@ -210,20 +223,13 @@ def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[A
         )
     except KafkaError as error:
         servers = ", ".join(options["bootstrap_servers"])
-        raise _unreachable(error, servers) from error
+        raise ConnectionError(
+            f"Kafka at {servers}: {error}. Check kafka.bootstrap_servers and the security keys."
+        ) from error
     try:
         yield client
     finally:
         client.close()
-
-
-def _unreachable(error: KafkaError, servers: str) -> KafkaError:
-    # The same type, so that callers still tell a timeout from a refused login.
-    words = f"No Kafka at {servers} ({error}). Check kafka.bootstrap_servers and the security keys."
-    try:
-        return type(error)(words)
-    except TypeError:
-        return error
 
 
 def _partitions(client: Any) -> dict[str, int]:

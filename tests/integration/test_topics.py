@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from stream.kafka.security import client_options
@@ -84,6 +86,12 @@ def test_errors_name_the_topic_and_the_reason(kafka: dict[str, object], topic_pr
     with pytest.raises(TopicError, match=r"not/a/name .*could not be created.*"):
         create_topics(kafka, [WantedTopic("not/a/name", 1, {"cleanup.policy": "delete"})])
     assert topic_partitions(kafka, f"{topic_prefix}absent") == 0
+
+
+def test_a_broker_that_does_not_speak_kafka_is_no_broker() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"127.0.0.1:{deaf.getsockname()[1]}"
+        assert live_brokers({"bootstrap_servers": address}, timeout_s=0.3) == []
 
 
 def test_a_broker_that_is_not_there_is_no_broker() -> None:
