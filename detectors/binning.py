@@ -1,0 +1,243 @@
+"""Frozen maps from values to bins.
+
+A binning is fitted once, on a reference, and never changes: counts over it can be added in any
+order, on any machine. What a reference cannot show has bins of its own: below and above its range,
+categories it never saw, missing values, values of a wrong type.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "MAX_BINS",
+    "MAX_CATEGORIES",
+    "SCORE_SCALE",
+    "Binning",
+    "CategoricalBinning",
+    "NumericBinning",
+    "category_text",
+]
+
+#: Interior bins of a numeric binning: a branchless search of six steps finds one of 64.
+MAX_BINS: Final = 64
+#: Categories with a bin of their own.
+MAX_CATEGORIES: Final = 62
+#: Known names beyond those; more are forgotten and count as unseen.
+MAX_OTHERS: Final = 10_000
+_LARGEST: Final = float(np.finfo(np.float64).max)
+#: A rank of 1 as a score: scores are 16-bit integers.
+SCORE_SCALE: Final = 65_535
+
+
+def category_text(value: object) -> str | None:
+    """The text a category is known by, or None for a missing one.
+
+    Examples
+    --------
+    >>> category_text(True), category_text(3.0), category_text("DE")
+    ('true', '3', 'DE')
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if number != number:
+            return None
+        return str(int(number)) if number.is_integer() else repr(number)
+    return str(value)
+
+
+@dataclass(frozen=True, eq=False)
+class NumericBinning:
+    """Bins between edges: `[below, [e0, e1), ..., [ek-1, ek), above, missing, invalid]`.
+
+    Attributes
+    ----------
+    edges : float64[k + 1]
+        Strictly increasing, 1 to 65 of them, finite. The first is the reference's least value, the
+        last the next number after its greatest, so both are inside.
+    """
+
+    edges: npt.NDArray[np.float64]
+    kind: ClassVar[str] = "numeric"
+
+    def __post_init__(self) -> None:
+        edges = self.edges
+        if edges.ndim != 1 or not 1 <= edges.size <= MAX_BINS + 1:
+            raise ValueError(f"edges must be 1 to {MAX_BINS + 1} numbers; got {edges.shape}.")
+        if not np.isfinite(edges).all():
+            raise ValueError("edges must be finite.")
+        steps = np.flatnonzero(np.diff(edges) <= 0)
+        if steps.size:
+            at = int(steps[0])
+            raise ValueError(
+                f"edges must increase; got {edges[at]!r} then {edges[at + 1]!r} at [{at + 1}]."
+            )
+
+    @property
+    def below(self) -> int:
+        """Bin of values under the reference's least."""
+        return 0
+
+    @property
+    def above(self) -> int:
+        """Bin of values over the reference's greatest."""
+        return int(self.edges.size)
+
+    @property
+    def missing(self) -> int:
+        """Bin of missing values."""
+        return int(self.edges.size) + 1
+
+    @property
+    def invalid(self) -> int:
+        """Bin of values of a wrong type."""
+        return int(self.edges.size) + 2
+
+    @property
+    def n_bins(self) -> int:
+        """Length of a vector of counts over this binning."""
+        return int(self.edges.size) + 3
+
+    @classmethod
+    def fit(
+        cls, values: npt.NDArray[np.float64], max_bins: int = MAX_BINS
+    ) -> NumericBinning:
+        """Quantile bins of the finite values; a value that fills a whole bin gets its own.
+
+        Without any finite value the one edge is 0: all that comes later is below or above.
+        """
+        finite = np.sort(values[np.isfinite(values)])
+        if not finite.size:
+            return cls(np.zeros(1))
+        finite = np.minimum(finite, np.nextafter(_LARGEST, 0.0))  # so that an edge is above it
+        top = np.nextafter(finite[-1], np.inf)
+        distinct = np.unique(finite)
+        if distinct.size <= max_bins // 2:
+            # Few values are atoms, each with an edge on both sides: what is new falls between.
+            edges = np.unique(np.concatenate([distinct, np.nextafter(distinct, np.inf)]))
+            return cls(edges)
+        cuts = finite[(np.arange(max_bins) * finite.size) // max_bins]
+        values_at, times = np.unique(cuts, return_counts=True)
+        atoms = values_at[times > 1]
+        edges = np.unique(np.concatenate([values_at, np.nextafter(atoms, np.inf), [top]]))
+        return cls(edges)
+
+    def bin(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Bins of values: NaN and +inf are missing, -inf is of a wrong type; int64[n]."""
+        bins = np.searchsorted(self.edges, values, side="right")
+        bins[np.isnan(values) | np.isposinf(values)] = self.missing
+        bins[np.isneginf(values)] = self.invalid
+        return bins
+
+    def scores(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Mid-rank of each bin in the reference, 0 to 65535; -1 for missing and invalid.
+
+        Parameters
+        ----------
+        counts : int64[n_bins]
+            Of the reference.
+        """
+        present = counts[: self.missing]
+        total = max(1, int(present.sum()))
+        rank = (np.cumsum(present) - present / 2) / total
+        scores = np.full(self.n_bins, -1, np.int64)
+        scores[: self.missing] = np.rint(rank * SCORE_SCALE).astype(np.int64)
+        return scores
+
+    def label(self, b: int) -> str:
+        """A bin in words."""
+        if b == self.missing:
+            return "missing"
+        if b == self.invalid:
+            return "wrong type"
+        if b == self.below:
+            return f"< {self.edges[0]:.6g}"
+        if b == self.above:
+            return f">= {self.edges[-1]:.6g}"
+        return f"[{self.edges[b - 1]:.6g}, {self.edges[b]:.6g})"
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalBinning:
+    """Bins of names: `[categories..., other, unseen, missing, invalid]`.
+
+    `categories` have a bin each, most frequent first; `others` are known names that share one.
+    """
+
+    categories: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    kind: ClassVar[str] = "categorical"
+
+    def __post_init__(self) -> None:
+        if len(self.categories) > MAX_CATEGORIES:
+            raise ValueError(
+                f"categories must be at most {MAX_CATEGORIES}; got {len(self.categories)}."
+            )
+        if len(set(self.categories) | set(self.others)) != len(self.categories) + len(self.others):
+            raise ValueError("a category is named twice.")
+
+    @property
+    def other(self) -> int:
+        """Bin that the known names without a bin of their own share."""
+        return len(self.categories)
+
+    @property
+    def unseen(self) -> int:
+        """Bin of names that the reference does not have."""
+        return len(self.categories) + 1
+
+    @property
+    def missing(self) -> int:
+        """Bin of missing values."""
+        return len(self.categories) + 2
+
+    @property
+    def invalid(self) -> int:
+        """Bin of values of a wrong type."""
+        return len(self.categories) + 3
+
+    @property
+    def n_bins(self) -> int:
+        """Length of a vector of counts over this binning."""
+        return len(self.categories) + 4
+
+    @cached_property
+    def code(self) -> dict[str, int]:
+        """Name to bin; what is not in it is unseen."""
+        return {name: b for b, name in enumerate(self.categories)} | dict.fromkeys(
+            self.others, self.other
+        )
+
+    @classmethod
+    def fit(
+        cls, values: Iterable[object], max_categories: int = MAX_CATEGORIES
+    ) -> CategoricalBinning:
+        """Names by frequency, then alphabet."""
+        tally = Counter(text for v in values if (text := category_text(v)) is not None)
+        names = [name for name, _ in sorted(tally.items(), key=lambda item: (-item[1], item[0]))]
+        others = tuple(sorted(names[max_categories : max_categories + MAX_OTHERS]))
+        return cls(tuple(names[:max_categories]), others)
+
+    def label(self, b: int) -> str:
+        """A bin in words."""
+        if b < len(self.categories):
+            return self.categories[b]
+        return ("other", "unseen", "missing", "wrong type")[b - len(self.categories)]
+
+
+Binning = NumericBinning | CategoricalBinning

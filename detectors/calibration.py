@@ -1,0 +1,154 @@
+"""How much more a stream varies than independent events would: batch means of the reference.
+
+Real streams depend on their past, so windows of them differ by more than chance of independent
+draws explains. The reference, cut into batches in the order of time, shows by how much. Batch
+means: Law and Carson 1979; design effects of tests on counts: Rao and Scott 1984.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._special import chi2_quantile
+from detectors.binning import SCORE_SCALE, Binning, NumericBinning
+from detectors.coarse import base_groups
+
+__all__ = ["LEAST_BATCHES", "Calibration", "batch_of_cycle", "batch_of_rows", "calibrate"]
+
+#: Fewer batches than this say nothing about dependence.
+LEAST_BATCHES: Final = 8
+#: With fewer batches than this the design effect gets a margin for its own uncertainty.
+GOOD_BATCHES: Final = 50
+_SHORTEST, _LONGEST, _MOST_BATCHES = 100, 200, 400
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the batches of a reference say of one signal.
+
+    Attributes
+    ----------
+    batches : int
+        0 if the reference has no order or is too short: events then count as independent.
+    phi_x, phi_y : float
+        Design effects of location and spread: variance of a mean over that of independent events.
+    covariance : float64[G, G]
+        Of the shares of the coarse bins, for one event: divide by n for a window of n.
+    groups : int64[n_bins]
+        Coarse bin of each fine bin.
+    """
+
+    groups: npt.NDArray[np.int64]
+    batches: int = 0
+    phi_x: float = 1.0
+    phi_y: float = 1.0
+    covariance: npt.NDArray[np.float64] | None = None
+
+    @property
+    def phi(self) -> float:
+        """The larger of both design effects."""
+        return max(self.phi_x, self.phi_y)
+
+    def pack(self) -> list[float] | None:
+        """The covariance's lower triangle, row by row."""
+        return None if self.covariance is None else _lower(self.covariance)
+
+    @staticmethod
+    def unpack(lower: Sequence[float], size: int) -> npt.NDArray[np.float64]:
+        """Inverse of `pack`, for `size` coarse bins."""
+        matrix = np.zeros((size, size))
+        matrix[np.tril_indices(size)] = lower
+        return matrix + np.tril(matrix, -1).T
+
+
+def _lower(matrix: npt.NDArray[np.float64]) -> list[float]:
+    values: list[float] = matrix[np.tril_indices(len(matrix))].tolist()
+    return values
+
+
+def batch_of_rows(n: int) -> npt.NDArray[np.int64]:
+    """Batch of each of n rows in the order of time.
+
+    Batches of 100 to 200 rows, at least 50 of them; longer ones where there are rows for 400, since
+    they also see slower dependence.
+    """
+    length = max(min(max(n // GOOD_BATCHES, _SHORTEST), _LONGEST), n // _MOST_BATCHES)
+    batches = max(1, n // length)
+    return np.minimum(np.arange(n) // length, batches - 1)  # the last one takes the remainder
+
+
+def batch_of_cycle(times_ms: npt.NDArray[np.int64], cycle_ms: int) -> npt.NDArray[np.int64]:
+    """Batch of each time: sevenths of the cycle, numbered without gaps."""
+    _, batch = np.unique(times_ms * 7 // cycle_ms, return_inverse=True)
+    return batch.astype(np.int64)
+
+
+def calibrate(
+    binning: Binning,
+    counts: npt.NDArray[np.int64],
+    bins: npt.NDArray[np.int64] | None,
+    batch: npt.NDArray[np.int64] | None,
+) -> Calibration:
+    """Calibration of a signal from the bins of its rows and the batch each row is in.
+
+    Parameters
+    ----------
+    counts : int64[n_bins]
+        Of all rows.
+    bins, batch : int64[n]
+        None for a reference without order.
+    """
+    groups = base_groups(binning, counts)
+    if bins is None or batch is None or batch[-1] + 1 < LEAST_BATCHES:
+        return Calibration(groups)
+    batches = int(batch[-1]) + 1
+    table = np.bincount(batch * binning.n_bins + bins, minlength=batches * binning.n_bins)
+    table = table.reshape(batches, binning.n_bins)
+    merged = np.zeros((batches, int(groups[-1]) + 1), np.int64)
+    for b, group in enumerate(groups):
+        merged[:, group] += table[:, b]
+    covariance = _ratio_covariance(merged, merged.sum(axis=1))
+    phi_x = phi_y = 1.0
+    if isinstance(binning, NumericBinning) and counts[: binning.missing].sum():
+        x = binning.scores(counts)[: binning.missing]
+        present = table[:, : binning.missing]
+        margin = _margin(batches)
+        phi_x = margin * _design_effect(present, x)
+        phi_y = margin * _design_effect(present, np.abs(2 * x - SCORE_SCALE))
+    short = Calibration.unpack([float(f"{v:.9g}") for v in _lower(covariance)], len(covariance))
+    return Calibration(groups, batches, max(1.0, phi_x), max(1.0, phi_y), short)
+
+
+def _ratio_covariance(
+    sums: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Covariance for one event of `sums / sizes`, from batches of any sizes."""
+    total = int(sizes.sum())
+    residual = sums - sizes[:, None] * (sums.sum(axis=0) / total)
+    factor = len(sizes) / (len(sizes) - 1) / total
+    covariance: npt.NDArray[np.float64] = residual.T @ residual * factor
+    return covariance
+
+
+def _design_effect(table: npt.NDArray[np.int64], score: npt.NDArray[np.int64]) -> float:
+    """Variance of the batches' mean scores over what independent events would give."""
+    total = table.sum(axis=0)
+    n = int(total.sum())
+    mean = float(total @ score) / n
+    variance = float(total @ np.square(score - mean)) / n
+    if variance == 0.0:
+        return 1.0
+    sums = (table @ score)[:, None]
+    return float(_ratio_covariance(sums, table.sum(axis=1))[0, 0]) / variance
+
+
+def _margin(batches: int) -> float:
+    """Upper 90 % bound of a variance over its estimate, where batches are few."""
+    if batches >= GOOD_BATCHES:
+        return 1.0
+    return (batches - 1) / chi2_quantile(0.9, batches - 1)

@@ -1,0 +1,294 @@
+"""The frozen baseline of one model: binnings, counts and calibration of its signals.
+
+A reference is JSON with a content hash; everything that is read back is checked, and an error names
+the place: `signals[3].binning.edges must increase; got ... at [17]`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._checked import CheckedError, Place
+from detectors.binning import Binning, CategoricalBinning, NumericBinning
+from detectors.calibration import Calibration
+from detectors.counts import Layout
+
+__all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
+
+ROLES: Final = ("feature", "score", "label", "actual", "latency")
+FORMAT: Final = "driftstream.reference.v1"
+
+
+class ReferenceError(ValueError):
+    """A reference that cannot be made or read: what is wrong, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """Which column of the fitted file had which meaning; `replay` and `produce` follow it."""
+
+    timestamp: str | None = None
+    id: str | None = None
+    prediction: str | None = None
+    score: str | None = None
+    actual: str | None = None
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class SignalReference:
+    """One signal. `mean`, `std` and `quantiles` are for display: no decision reads them.
+
+    Attributes
+    ----------
+    role : str
+        feature, score, label, actual or latency.
+    counts : int64[n_bins]
+        Of the reference's events over `binning`.
+    quantiles : dict
+        p05, p25, p50, p75, p95 of a numeric signal; empty for a categorical one.
+    """
+
+    name: str
+    role: str
+    binning: Binning
+    counts: npt.NDArray[np.int64]
+    calibration: Calibration
+    mean: float | None = None
+    std: float | None = None
+    quantiles: Mapping[str, float] = field(default_factory=dict)
+    importance: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        """ "numeric" or "categorical"."""
+        return self.binning.kind
+
+    @property
+    def events(self) -> int:
+        """Events that had this signal, missing values included."""
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The signals of one model with what is known of their stream.
+
+    Attributes
+    ----------
+    events : int
+        Rows it was fitted on.
+    events_per_week : int
+        0 where the rows had no times.
+    cycle_ms : int
+        Length of the stream's season, 0 for none.
+    ordered : bool
+        Whether rows had times, so that dependence could be measured.
+    warnings : tuple of str
+        What fitting found noteworthy.
+    """
+
+    model: str
+    version: str
+    signals: tuple[SignalReference, ...]
+    events: int
+    segments: tuple[str, ...] = ()
+    columns: ColumnMapping = ColumnMapping()
+    cycle_ms: int = 0
+    ordered: bool = False
+    first_ms: int = 0
+    last_ms: int = 0
+    events_per_week: int = 0
+    warnings: tuple[str, ...] = ()
+
+    def layout(self) -> Layout:
+        """Where the bins of all signals are in a flat vector."""
+        return Layout({signal.name: signal.binning for signal in self.signals})
+
+    @cached_property
+    def hash(self) -> str:
+        """`sha256:...` of the content: the same content has the same hash on every machine."""
+        return _hash(_document(self))
+
+    def to_json(self) -> bytes:
+        """Canonical JSON: the same reference gives the same bytes."""
+        return _canonical({**_document(self), "hash": self.hash})
+
+    @classmethod
+    def from_json(cls, data: bytes | str, source: str = "reference") -> Reference:
+        """Read and check a reference.
+
+        Raises
+        ------
+        ReferenceError
+            Naming `source`, the place in it, what is there and what may be.
+        """
+        try:
+            document = json.loads(data)
+        except ValueError as error:
+            raise ReferenceError(f"{source} is not JSON: {error}") from None
+        try:
+            reference = _read(Place(document, ""))
+        except CheckedError as error:
+            raise ReferenceError(f"{source}: {error}") from None
+        said = document.get("hash")
+        if said != reference.hash:
+            raise ReferenceError(
+                f"{source}: hash must be {reference.hash} for this content; got {said!r}. "
+                "The file was changed after it was fitted: fit it again."
+            )
+        return reference
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    text = json.dumps(
+        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
+
+
+def _hash(document: Mapping[str, Any]) -> str:
+    return "sha256:" + hashlib.sha256(_canonical(document)).hexdigest()
+
+
+def _document(reference: Reference) -> dict[str, Any]:
+    """All fields as plain values; floats keep every bit, since JSON writes their repr."""
+    columns = dict(vars(reference.columns))
+    columns["ignored"] = list(reference.columns.ignored)
+    return {
+        "format": FORMAT,
+        "model": reference.model,
+        "version": reference.version,
+        "events": reference.events,
+        "segments": list(reference.segments),
+        "columns": columns,
+        "cycle_ms": reference.cycle_ms,
+        "ordered": reference.ordered,
+        "first_ms": reference.first_ms,
+        "last_ms": reference.last_ms,
+        "events_per_week": reference.events_per_week,
+        "warnings": list(reference.warnings),
+        "signals": [_signal_document(signal) for signal in reference.signals],
+    }
+
+
+def _signal_document(signal: SignalReference) -> dict[str, Any]:
+    binning = signal.binning
+    calibration = signal.calibration
+    bins: dict[str, Any]
+    if isinstance(binning, NumericBinning):
+        bins = {"kind": "numeric", "edges": binning.edges.tolist()}
+    else:
+        bins = {
+            "kind": "categorical",
+            "categories": list(binning.categories),
+            "others": list(binning.others),
+        }
+    return {
+        "name": signal.name,
+        "role": signal.role,
+        "importance": signal.importance,
+        "binning": bins,
+        "counts": signal.counts.tolist(),
+        "calibration": {
+            "batches": calibration.batches,
+            "phi_x": calibration.phi_x,
+            "phi_y": calibration.phi_y,
+            "groups": calibration.groups.tolist(),
+            "covariance": calibration.pack(),
+        },
+        "mean": signal.mean,
+        "std": signal.std,
+        "quantiles": dict(signal.quantiles),
+    }
+
+
+def _read(root: Place) -> Reference:
+    root["format"].is_one_of((FORMAT,))
+    columns = root["columns"]
+    signals = tuple(_read_signal(place) for place in root["signals"].items(least=1))
+    names = [signal.name for signal in signals]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            root["signals"][i]["name"].fail(f"must be unique; got {name!r} again")
+    return Reference(
+        model=root["model"].text(least=1),
+        version=root["version"].text(),
+        signals=signals,
+        events=root["events"].integer(least=1),
+        segments=tuple(place.text(least=1) for place in root["segments"].items()),
+        columns=ColumnMapping(
+            *(columns[n].text_or_null() for n in ("timestamp", "id", "prediction", "score")),
+            actual=columns["actual"].text_or_null(),
+            ignored=tuple(place.text() for place in columns["ignored"].items()),
+        ),
+        cycle_ms=root["cycle_ms"].integer(least=0),
+        ordered=root["ordered"].boolean(),
+        first_ms=root["first_ms"].integer(),
+        last_ms=root["last_ms"].integer(),
+        events_per_week=root["events_per_week"].integer(least=0),
+        warnings=tuple(place.text() for place in root["warnings"].items()),
+    )
+
+
+def _read_signal(place: Place) -> SignalReference:
+    binning = _read_binning(place["binning"])
+    counts = place["counts"].integers(length=binning.n_bins, least=0)
+    quantiles = place["quantiles"]
+    return SignalReference(
+        name=place["name"].text(least=1),
+        role=place["role"].is_one_of(ROLES),
+        binning=binning,
+        counts=counts,
+        calibration=_read_calibration(place["calibration"], binning.n_bins),
+        mean=place["mean"].number_or_null(),
+        std=place["std"].number_or_null(),
+        quantiles={name: quantiles[name].number() for name in quantiles.keys()},
+        importance=place["importance"].number(least=0.0),
+    )
+
+
+def _read_binning(place: Place) -> Binning:
+    if place["kind"].is_one_of(("numeric", "categorical")) == "categorical":
+        categories = tuple(item.text() for item in place["categories"].items())
+        others = tuple(item.text() for item in place["others"].items())
+        try:
+            return CategoricalBinning(categories, others)
+        except ValueError as error:
+            place.fail(str(error), of_member=True)
+    try:
+        return NumericBinning(place["edges"].numbers())
+    except ValueError as error:
+        if isinstance(error, CheckedError):
+            raise
+        place.fail(str(error), of_member=True)
+
+
+def _read_calibration(place: Place, n_bins: int) -> Calibration:
+    groups = place["groups"].integers(length=n_bins, least=0)
+    steps = np.diff(groups, prepend=0)
+    if ((steps < 0) | (steps > 1)).any():
+        place["groups"].fail("must count up from 0 by steps of 0 or 1")
+    covariance = None
+    batches = place["batches"].integer(least=0)
+    if place["covariance"].value is not None:
+        size = int(groups[-1]) + 1
+        lower = place["covariance"].numbers(length=size * (size + 1) // 2)
+        covariance = Calibration.unpack(lower.tolist(), size)
+    if (batches > 1) != (covariance is not None):
+        place["batches"].fail(f"must be 0 without a covariance, else above 1; got {batches}")
+    return Calibration(
+        groups=groups,
+        batches=batches,
+        phi_x=place["phi_x"].number(least=1.0),
+        phi_y=place["phi_y"].number(least=1.0),
+        covariance=covariance,
+    )
