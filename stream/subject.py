@@ -1,0 +1,261 @@
+"""The monitor of one subject: its open panes, its tests, its episodes.
+
+Panes are sealed strictly in order and windows closed at their own times, so the alert events are a
+function of the sealed panes: how often and how far the frontier moved leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from detectors.sparse import decode_counts
+from stream.alerts import AlertContext, AlertEvent
+from stream.episodes import Episodes, Finding
+from stream.frontier import PartitionProgress
+from stream.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
+from stream.plan import MINUS_INFINITY, Plan, PlanBook, Subject
+from stream.summary import SummaryBatch, SummaryEntry
+from stream.watch import Step, Watch
+
+__all__ = ["SubjectMonitor"]
+
+#: A share of late events above this in a window is raised as a `system` episode.
+LATE_SHARE_LIMIT: Final = 0.01
+_NEVER: Final = 2**62
+
+
+class _State(msgspec.Struct):
+    """What a snapshot holds of a subject."""
+
+    model: str
+    version: str
+    topic_id: str
+    frontier_ms: int
+    panes_sealed: int
+    store: bytes
+    late: dict[int, Late]
+    late_judged: int
+    bad_plans: int
+    plan: bytes
+    watch: bytes
+    episodes: list[Any]
+
+
+class SubjectMonitor:
+    """Panes in, alert events out, for one (model, version)."""
+
+    def __init__(self, subject: Subject, plans: PlanBook) -> None:
+        self.subject = subject
+        self.topic_id = ""
+        self.frontier_ms = MINUS_INFINITY
+        self.panes_sealed = 0
+        self.store = PaneStore()
+        self.late: dict[int, Late] = {}
+        self.episodes = Episodes(subject)
+        self.watch: Watch | None = None
+        self._plans = plans
+        self._late_judged = 0  # late events that a closed window has judged
+        self._bad_plans = 0  # summaries refused for their plan since the last judgement
+
+    def follow(self, topic_id: str) -> None:
+        """Note which source topic the subject's events come from; a new one replaces the old."""
+        if topic_id != self.topic_id:
+            self.topic_id = topic_id
+            self.late = {}
+            self._late_judged = 0
+
+    @property
+    def late_total(self) -> int:
+        """Events that came after their pane was complete."""
+        return sum(late.total for late in self.late.values())
+
+    def _plan_at(self, time_ms: int) -> Plan | None:
+        return self._plans.plan_at(self.subject.model, self.subject.version, time_ms)
+
+    def accept(self, batch: SummaryBatch, progress: PartitionProgress) -> dict[str, int]:
+        """Offer the summaries of one batch to the open panes; how many met which refusal."""
+        partition = batch.source.partition
+        late = self.late.setdefault(partition, Late())
+        news_of_late = late.note(batch.chunk, batch.through, batch.late)
+        refused: dict[str, int] = {}
+        for entry in batch.entries:
+            plan = self._plan_at(entry.pane_ms)
+            if plan is None or plan.short_hash != batch.plan:
+                outcome = "plan"
+                self._bad_plans += 1
+            elif entry.pane_ms % plan.pane_ms:
+                outcome = "undecodable"
+            else:
+                outcome = self._offer(batch, entry, plan, progress, late if news_of_late else None)
+            if outcome not in (ACCEPTED, DUPLICATE):
+                refused[outcome] = refused.get(outcome, 0) + 1
+        return refused
+
+    def _offer(
+        self, batch: SummaryBatch, entry: SummaryEntry, plan: Plan, progress: PartitionProgress,
+        late: Late | None,
+    ) -> str:  # fmt: skip
+        """Offer one summary, or count it late.
+
+        Late is what came after its own partition had passed the pane when the chunk began: a
+        function of that partition's log, so every reader finds the same. A pane can also be sealed
+        without its partition only after that one was declared idle.
+        """
+        if batch.chunk < progress.chunk:
+            return DUPLICATE
+        pane_end = entry.pane_ms + plan.pane_ms
+        width = plan.layout.width
+        came_late = pane_end <= progress.base_of(batch.chunk) - plan.lateness_ms
+        sealed = pane_end <= self.frontier_ms
+        try:
+            if not came_late and not sealed:
+                return self.store.offer(
+                    batch.source.partition, batch.chunk, batch.through, entry.segment,
+                    entry.pane_ms, entry.counts, width,
+                )  # fmt: skip
+            read_before = (
+                batch.chunk == progress.chunk
+                and pane_end <= progress.chunk_max_ms - plan.lateness_ms
+            )
+            if not came_late and read_before:
+                return DUPLICATE
+            if late is not None and not entry.segment:
+                late.refused[entry.pane_ms] = int(decode_counts(entry.counts, width)[0])
+        except ValueError:
+            return "undecodable"
+        return LATE
+
+    def raise_frontier(self, source_frontier_ms: int) -> None:
+        """Note the frontier of the source without sealing: for a subject first seen now."""
+        if self.frontier_ms == MINUS_INFINITY and not len(self.store):
+            plan = self._plan_at(max(source_frontier_ms, 0))
+            if plan is not None and source_frontier_ms > MINUS_INFINITY:
+                self.frontier_ms = source_frontier_ms - plan.lateness_ms
+
+    def advance(self, source_frontier_ms: int) -> Iterator[AlertEvent]:
+        """Seal the panes that the source's frontier has passed, oldest first."""
+        if source_frontier_ms == MINUS_INFINITY:
+            return
+        plan = self._plan_at(source_frontier_ms)
+        frontier = source_frontier_ms - (plan.lateness_ms if plan else 0)
+        if frontier <= self.frontier_ms:
+            return
+        self.frontier_ms = frontier
+        yield from self._seal(frontier)
+        if self.watch is not None:
+            for step in self.watch.expire(frontier):
+                yield from self._judge(step, self.watch)
+
+    def seal_all(self) -> list[AlertEvent]:
+        """Seal every pane held; the frontier moves to the end of the last."""
+        alerts = list(self._seal(_NEVER))
+        if self.watch is not None and self.watch.sealed_to_ms > self.frontier_ms:
+            self.frontier_ms = self.watch.sealed_to_ms
+        return alerts
+
+    def _seal(self, frontier_ms: int) -> Iterator[AlertEvent]:
+        for pane_ms in self.store.due(frontier_ms):
+            plan = self._plan_at(pane_ms)
+            if plan is None or pane_ms + plan.pane_ms > frontier_ms:
+                continue
+            if self.watch is None or self.watch.plan.hash != plan.hash:
+                self.watch = Watch(plan)
+            watch = self.watch
+            for step in watch.expire(pane_ms):
+                yield from self._judge(step, watch)
+            self.panes_sealed += 1
+            step = watch.pane(self.store.seal(pane_ms, plan.layout.width))
+            yield from self._judge(step, watch)
+
+    def _judge(self, step: Step, watch: Watch) -> list[AlertEvent]:
+        """Findings of one moment to alert events."""
+        findings = list(step.findings)
+        if step.window_closed:
+            findings += self._system_findings(step)
+        closed = step.window_closed or step.segments_closed
+        if not findings and not closed and not self.episodes.active:
+            return []
+        plan = watch.plan
+        context = AlertContext(
+            environment=plan.environment,
+            dashboard_url=plan.dashboard_url,
+            runbook_url=plan.runbook_url,
+            reference=plan.reference.hash,
+            config=plan.hash,
+            false_alarms_per_week=plan.false_alarms_per_week,
+            alpha=watch.budget.window_alpha,
+            private=plan.private,
+            offsets={f"{plan.topic}-{p}": span for p, span in sorted(step.offsets.items())},
+        )
+        return self.episodes.step(
+            step.at_ms, findings, step.window_closed, context, step.segments_closed
+        )
+
+    def _system_findings(self, step: Step) -> list[Finding]:
+        """What the pipeline itself did wrong since the last full window."""
+        findings = []
+        late = self.late_total - self._late_judged
+        self._late_judged += late
+        share = late / max(1, late + step.events)
+        if share > LATE_SHARE_LIMIT:
+            findings.append(
+                _system_finding(step, "late_share", share, LATE_SHARE_LIMIT,
+                                f"{share:.1%} of the events came too late to be counted")
+            )  # fmt: skip
+        if self._bad_plans:
+            findings.append(
+                _system_finding(step, "plan_mismatch", float(self._bad_plans), 0.0,
+                                f"{self._bad_plans} summaries were made under another plan")
+            )  # fmt: skip
+            self._bad_plans = 0
+        return findings
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is the inverse."""
+        state = _State(
+            *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
+            self.late, self._late_judged, self._bad_plans,
+            self.watch.plan.short_hash if self.watch else b"",
+            self.watch.dump() if self.watch else b"", self.episodes.dump(),
+        )  # fmt: skip
+        return msgspec.msgpack.encode(state)
+
+    @classmethod
+    def load(cls, data: bytes, plans: PlanBook) -> SubjectMonitor:
+        """A monitor in a dumped state.
+
+        Raises
+        ------
+        ValueError
+            If the plan that the state was made under is not in the plan book.
+        """
+        state = msgspec.msgpack.decode(data, type=_State)
+        held = cls(Subject(state.model, state.version), plans)
+        held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
+        held.panes_sealed, held.late = state.panes_sealed, state.late
+        held._late_judged, held._bad_plans = state.late_judged, state.bad_plans
+        held.store.load(state.store)
+        held.episodes = Episodes.load(held.subject, state.episodes)
+        if state.plan:
+            by_hash = {p.short_hash: p for _, p in plans.timeline(state.model, state.version)}
+            if state.plan not in by_hash:
+                raise ValueError(
+                    f"{held.subject} was watched under plan {state.plan.hex()}, which is not on "
+                    "the plans topic; publish it again or let the state be rebuilt"
+                )
+            held.watch = Watch(by_hash[state.plan])
+            held.watch.load(state.watch)
+        return held
+
+
+def _system_finding(
+    step: Step, test: str, value: float, threshold: float, change: str
+) -> Finding:
+    return Finding(
+        kind="system", signal=test, role="system", test=test, value=value, threshold=threshold,
+        severity="warning", effect=value, change=change, start_ms=step.start_ms,
+        end_ms=step.at_ms, events=step.events,
+    )  # fmt: skip

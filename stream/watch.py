@@ -1,0 +1,206 @@
+"""What is tested of one subject under one plan: from sealed panes to findings.
+
+Sequential detectors are fed once a pane (once a cycle where the stream has one) with the counts of
+scope `all`; windowed tests run on every segment's windows as they close. All decisions are
+functions of merged integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors import AdwinBank, Budget, ScoreTable, WindowBank, WindowResult, describe
+from stream.episodes import Finding
+from stream.panes import Sealed
+from stream.plan import KIND_OF_ROLE, Plan
+from stream.windows import Closed, WindowRule, Windows
+
+__all__ = ["Step", "Watch"]
+
+#: Tests that speak of the data's quality rather than of its distribution.
+_QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate"})
+#: Shifts of the mean rank that are as large as a PSI of .10 and .25 for a moved normal.
+_WARNING_SHIFT: Final = 0.085
+_CRITICAL_SHIFT: Final = 0.14
+_AXES: Final = ("x", "y")
+
+
+class Step(NamedTuple):
+    """What one moment of event time brought.
+
+    `window_closed` says that a full window of scope `all` was tested; `events` and `start_ms` are
+    that window's, else the pane's.
+    """
+
+    at_ms: int
+    start_ms: int
+    events: int
+    findings: list[Finding]
+    window_closed: bool
+    segments_closed: list[str]
+    offsets: dict[int, tuple[int, int]]
+
+
+class Watch:
+    """Windows, detectors and budget of one subject under one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.layout = plan.layout
+        self.budget = Budget.of(
+            plan.reference,
+            plan.monitored,
+            false_alarms_per_week=plan.false_alarms_per_week,
+            pane_ms=plan.pane_ms,
+            cycle_ms=plan.cycle_ms,
+            window_events=plan.window_events,
+            window_max_age_ms=plan.window_max_age_ms,
+            segments=len(plan.segments),
+        )
+        rule = WindowRule(
+            self.budget.window_events, plan.window_max_age_ms, plan.window_min_events, plan.cycle_ms
+        )
+        self.windows = Windows(rule, self.layout.width)
+        self.bank = WindowBank(plan.monitored, self.layout)
+        self.scores = ScoreTable(plan.monitored, self.layout)
+        numeric = [plan.monitored[i] for i in self.layout.numeric]
+        phi = np.repeat([signal.calibration.phi for signal in numeric], len(_AXES))
+        self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
+        self._adwin_on = np.array([self._has_test(s.name, "adwin") for s in numeric], bool)
+        self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
+        self.sealed_to_ms = 0
+        self.skipped = 0  # windows that held too little to be tested
+
+    def _has_test(self, name: str, test: str) -> bool:
+        chosen = self.plan.options(name).tests
+        return not chosen or test in chosen
+
+    def pane(self, sealed: Sealed) -> Step:
+        """Take the next sealed pane in; windows with an earlier deadline must have expired."""
+        end_ms = sealed.start_ms + self.plan.pane_ms
+        self.sealed_to_ms = end_ms
+        whole = sealed.counts.get("")
+        findings: list[Finding] = []
+        if whole is not None and not self.plan.cycle_ms:
+            findings += self._sequential(whole, sealed.start_ms, end_ms)
+        closed = [
+            window
+            for segment, counts in sealed.counts.items()
+            if (window := self.windows.add(segment, sealed.start_ms, end_ms, counts, sealed.offsets))
+        ]
+        events = 0 if whole is None else int(whole[0])
+        step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets)
+        return self._close(step, closed)
+
+    def expire(self, time_ms: int) -> list[Step]:
+        """Close the windows whose deadline has come, a step for each deadline."""
+        by_time: dict[int, list[Closed]] = {}
+        for window in self.windows.expire(time_ms):
+            by_time.setdefault(window.end_ms, []).append(window)
+        return [
+            self._close(Step(end_ms, windows[0].start_ms, 0, [], False, [], {}), windows)
+            for end_ms, windows in by_time.items()
+        ]
+
+    def _close(self, step: Step, closed: Iterable[Closed]) -> Step:
+        """Test the windows that closed at this moment."""
+        for window in closed:
+            if not window.full:
+                self.skipped += 1
+                continue
+            if not window.segment:
+                if self.plan.cycle_ms:
+                    step.findings.extend(
+                        self._sequential(window.counts, window.start_ms, window.end_ms)
+                    )
+                step = step._replace(
+                    window_closed=True, start_ms=window.start_ms, events=window.events,
+                    offsets=window.offsets,
+                )  # fmt: skip
+            else:
+                step.segments_closed.append(window.segment)
+            step.findings.extend(self._windowed(window))
+        return step
+
+    def _windowed(self, window: Closed) -> list[Finding]:
+        alpha = self.budget.segment_alpha if window.segment else self.budget.window_alpha
+        result = self.bank.test(window.counts, alpha)
+        self.results[window.segment] = result
+        findings = []
+        for row in np.flatnonzero(result.found).tolist():
+            index = int(result.signal[row])
+            signal = self.plan.monitored[index]
+            test = result.test(row)
+            if not self._has_test(signal.name, test):
+                continue
+            change = describe(
+                signal, window.counts[self.layout.slice(index)],
+                public=self.plan.options(signal.name).public,
+            )  # fmt: skip
+            kind = "data_quality" if test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
+            findings.append(
+                Finding(
+                    kind=kind, signal=signal.name, role=signal.role, test=test,
+                    segment=window.segment, value=float(result.value[row]),
+                    threshold=float(result.threshold[row]), p_value=float(result.p_value[row]),
+                    severity=result.severity(row), importance=self.plan.importance(signal.name),
+                    effect=float(result.effect[row]), change=change.text, bins=change.bins,
+                    start_ms=window.start_ms, end_ms=window.end_ms, events=window.events,
+                )
+            )  # fmt: skip
+        return findings
+
+    def _sequential(
+        self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
+    ) -> list[Finding]:
+        n, s1, s2 = self.scores.moments(counts)
+        if not n.size:
+            return []
+        drifted = self.adwin.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(n.shape)
+        findings = []
+        for row, axis in np.argwhere(drifted & self._adwin_on[:, None]).tolist():
+            index = int(self.layout.numeric[row])
+            signal = self.plan.monitored[index]
+            slot = row * len(_AXES) + axis
+            before = float(self.adwin.mean_before[slot])
+            after = float(self.adwin.mean_after[slot])
+            shift = abs(after - before)
+            severity = "info"
+            if shift >= _WARNING_SHIFT:
+                severity = "critical" if shift >= _CRITICAL_SHIFT else "warning"
+            what = "mean rank" if axis == 0 else "spread of ranks"
+            findings.append(
+                Finding(
+                    kind=KIND_OF_ROLE[signal.role], signal=signal.name, role=signal.role,
+                    test=f"adwin_{_AXES[axis]}", segment="", value=shift,
+                    threshold=float(self.adwin.threshold[slot]), p_value=None, severity=severity,
+                    importance=self.plan.importance(signal.name), effect=shift,
+                    change=f"{what} {before:.3f} -> {after:.3f} within the stream", bins=None,
+                    start_ms=start_ms, end_ms=end_ms, events=int(counts[0]),
+                )
+            )  # fmt: skip
+        return findings
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is the inverse."""
+        state = (
+            self.windows.dump(self.windows.segments), self.adwin.dump(), self.sealed_to_ms,
+            self.skipped,
+        )  # fmt: skip
+        return msgspec.msgpack.encode(state)
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state of a watch under the same plan."""
+        windows, adwin, self.sealed_to_ms, self.skipped = msgspec.msgpack.decode(
+            data, type=tuple[bytes, bytes, int, int]
+        )
+        self.windows.load(windows)
+        self.adwin.load(adwin)
+        for segment, window in self.windows.last.items():
+            alpha = self.budget.segment_alpha if segment else self.budget.window_alpha
+            self.results[segment] = self.bank.test(window.counts, alpha)
