@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import detectors
 from stream.decode.native import NativeDecoder
@@ -18,14 +18,18 @@ from stream.kafka.connection import connection_arguments, quieten
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.plans_feed import PlansFeed
 from stream.kafka.sender import Sender
-from stream.kafka.settings import WorkerSettings
+from stream.kafka.settings import TopicNames, WorkerSettings
 from stream.kafka.sources import refresh_sources, source_topics
 from stream.kafka.stage1 import Stage1
 from stream.kafka.stage2 import Stage2
 from stream.kafka.view import WorkerView
 from stream.plan import PlanBook
+from stream.plan_parts import PlanAssembler
 
-__all__ = ["Worker", "run_worker"]
+if TYPE_CHECKING:
+    from stream.config import Config
+
+__all__ = ["Worker", "run_worker", "settings_of"]
 
 log = logging.getLogger(__name__)
 _SOURCES_EVERY_S: Final = 60.0
@@ -94,8 +98,6 @@ class Worker:
         return sorted({plan.topic for _, plan in self.plans})
 
     def _take_plan(self) -> Callable[[bytes | None, bytes | None], None]:
-        from stream.plan_parts import PlanAssembler
-
         assembler = PlanAssembler()
 
         def take(key: bytes | None, value: bytes | None) -> None:
@@ -129,7 +131,7 @@ class Worker:
         if settings.stage in ("all", "summarise"):
             self.view.stage1 = Stage1(
                 self.plans,
-                NativeDecoder(self.plans),
+                NativeDecoder(self.plans, max_ahead_ms=settings.max_ahead_ms),
                 sender,
                 self._sources,
                 summaries=topics.summaries,
@@ -241,6 +243,27 @@ async def _main(settings: WorkerSettings, on_ready: Callable[[WorkerView], None]
             await run
         return
     await run
+
+
+def settings_of(config: Config, stage: str = "all") -> WorkerSettings:
+    """What a worker needs of the config, as plain values."""
+    worker, topics = config.worker, config.topics
+    return WorkerSettings(
+        kafka=config.kafka,
+        group=str(worker.group),
+        stage=stage,
+        topics=TopicNames(
+            topics.summaries, topics.plans, topics.alerts, topics.dead_letter, topics.state
+        ),
+        data_dir=str(worker.data_dir),
+        metrics_address=str(worker.metrics_address),
+        idle_after_s=worker.idle_after_ms / 1000,
+        snapshot_interval_s=worker.snapshot_interval_ms / 1000,
+        session_timeout_s=worker.session_timeout_ms / 1000,
+        max_ready_lag=worker.max_ready_lag,
+        max_ahead_ms=worker.max_ahead_ms,
+        max_series=worker.max_series,
+    )
 
 
 def run_worker(

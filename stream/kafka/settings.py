@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 __all__ = ["STAGES", "TopicNames", "WorkerSettings"]
@@ -39,6 +40,10 @@ class WorkerSettings:
         A partition that is caught up and silent for this long no longer holds panes back.
     max_ready_lag : int
         Records behind from which /readyz says no.
+    max_ahead_ms : int
+        An event this much later than its own record is refused.
+    max_series : int
+        Series on /metrics at most.
     """
 
     kafka: Mapping[str, object]
@@ -51,10 +56,17 @@ class WorkerSettings:
     snapshot_interval_s: float = 10.0
     session_timeout_s: float = 6.0
     max_ready_lag: int = 1_000_000
+    max_ahead_ms: int = 60_000
+    max_series: int = 10_000
 
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
             raise ValueError(f"--stage must be one of {', '.join(STAGES)}; got {self.stage!r}.")
+        if self.data_dir and not Path(self.data_dir).expanduser().parent.is_dir():
+            raise ValueError(
+                f"worker.data_dir {self.data_dir} is in a directory that does not exist. "
+                "Make it, or leave data_dir out for a temporary one."
+            )
         for name in ("idle_after_s", "snapshot_interval_s", "session_timeout_s"):
             if not (value := getattr(self, name)) > 0:
                 raise ValueError(f"worker.{name[:-2]} must be > 0; got {value}.")

@@ -5,63 +5,30 @@ consumer hands over whole polls: a message's value is the list of raw records of
 Faust's own acknowledgement is switched off, because neither stage acknowledges by message:
 `safe[tp]` holds the only offset that may be committed (a chunk's start, a snapshot's fence).
 
-This stands on internals of Faust. `check_faust` compares them with what was built against, so that
-another version stops at the start and says so, instead of losing records.
+This stands on internals of Faust, which `faust_check` compares with what it was written against.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import aiokafka
-import faust
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-__all__ = ["BatchConsumer", "BatchTransport", "Owner", "TransportError", "check_faust"]
+from stream.kafka.faust_check import check_faust
+
+__all__ = ["BatchConsumer", "BatchTransport", "Owner"]
 
 log = logging.getLogger(__name__)
 #: A revocation that takes longer holds up the whole group.
 REVOKE_TIMEOUT_S: Final = 2.0
-#: A message of Faust's stands for up to this many records.
+#: How long a broker may hold a fetch back to gather data: adds to the delay of a quiet stream.
 FETCH_WAIT_MS: Final = 200
-
-#: What `BatchConsumer` overrides or calls, with the parameters it was written against.
-_INTERNALS: Final[Mapping[str, tuple[str, ...]]] = {
-    "_wait_next_records": ("self", "timeout"),
-    "_to_message": ("self", "tp", "record"),
-    "getmany": ("self", "timeout"),
-    "ack": ("self", "message"),
-    "perform_seek": ("self",),
-    "seek_to_committed": ("self",),
-    "_seek": ("self", "partition", "offset"),
-    "_filter_tps_with_pending_acks": ("self", "topics"),
-    "_filter_committable_offsets": ("self", "tps"),
-    "_commit": ("self", "offsets"),
-    "force_commit": ("self", "topics", "start_new_transaction"),
-    "highwater": ("self", "tp"),
-    "on_partitions_revoked": ("self", "revoked"),
-    "on_partitions_assigned": ("self", "assigned", "generation_id"),
-    "pause_partitions": ("self", "tps"),
-    "resume_partitions": ("self", "tps"),
-    "stop_flow": ("self",),
-    "_new_consumer_thread": ("self",),
-}
-_ATTRIBUTES: Final = (
-    "_unacked_messages",
-    "_read_offset",
-    "_committed_offset",
-    "_buffered_partitions",
-)
-
-
-class TransportError(RuntimeError):
-    """Faust is not the one this transport was written for."""
 
 
 class Owner(Protocol):
@@ -77,34 +44,6 @@ class Owner(Protocol):
         """These partitions are no longer ours: drop their state, publish nothing more."""
 
 
-def check_faust(consumer: type[Any] = driver.Consumer, version: str = faust.__version__) -> None:
-    """Compare Faust with what this module was written against.
-
-    Raises
-    ------
-    TransportError
-        If the minor version differs, or an overridden method has other parameters.
-    """
-    advice = "Install faust-streaming>=0.15.3,<0.16."
-    if tuple(version.split(".")[:2]) != ("0", "15"):
-        raise TransportError(
-            f"the Kafka transport needs faust-streaming 0.15.x; got {version}. {advice}"
-        )
-    for name, expected in _INTERNALS.items():
-        method = getattr(consumer, name, None)
-        got = tuple(inspect.signature(method).parameters) if callable(method) else None
-        if got != expected:
-            raise TransportError(
-                f"faust-streaming {version}: Consumer.{name} should take {expected}; got {got}. "
-                f"{advice}"
-            )
-    known = set().union(*(getattr(c, "__annotations__", {}) for c in consumer.__mro__))
-    if missing := [name for name in _ATTRIBUTES if name not in known]:
-        raise TransportError(
-            f"faust-streaming {version}: Consumer has no {', '.join(missing)}. {advice}"
-        )
-
-
 class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Builds the aiokafka consumer itself: Faust fixes a fetch wait of 1.5 s."""
 
@@ -112,8 +51,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         conf = self.app.conf
         self._assignor = RoundRobinPartitionAssignor
         return aiokafka.AIOKafkaConsumer(
-            **transport.connection,
-            client_id=conf.broker_client_id,
+            **{"client_id": conf.broker_client_id, **transport.connection},
             group_id=conf.id,
             partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,

@@ -13,8 +13,8 @@ from faust.types import TP
 from stream.client import publish
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
+from stream.kafka.faust_check import TransportError, check_faust
 from stream.kafka.topics import admin, create_topics, wanted_topics
-from stream.kafka.transport import TransportError, check_faust
 from stream.kafka.view import WorkerView
 
 
