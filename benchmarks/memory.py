@@ -1,0 +1,90 @@
+"""Memory of many scopes, in a process of its own: `python -m benchmarks.memory MODELS SEGMENTS`.
+
+The real monitor of one summaries partition takes panes of every scope until all have a window and
+a filling pane. Prints resident bytes with nothing but the imports done, then with all scopes.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import psutil
+
+from benchmarks.workloads import w1
+from detectors import Reference, accumulate
+from detectors.sparse import encode_counts
+from stream.monitor import PartitionMonitor
+from stream.plan import Plan, PlanBook
+from stream.summary import Progress, Source, SummaryBatch, SummaryEntry, encode_message
+
+_EVENTS = 600  # of one pane: so the second fills a window, and the last waits in its pane
+_PANES = 4
+_SOURCE = Source("bench", "predictions", 0, 1)
+
+
+def plans(n_models: int, n_segments: int) -> Iterator[Plan]:
+    """A plan for each model with a reference of its own: nothing is shared by accident."""
+    reference = w1(1, 16_384, 1).reference(10_000)
+    segments = ("region",) if n_segments else ()
+    for number in range(n_models):
+        mine = Reference.from_json(replace(reference, model=f"model-{number}").to_json())
+        yield Plan(mine.model, mine, segments=segments)
+
+
+def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int) -> int:
+    """Give every scope its panes; the number of alert events that came of it."""
+    some = next(iter(book))[1]
+    workload = w1(1, 16_384, 1)
+    names = ["", *(f"region=r{i}" for i in range(n_segments))]
+    offset = alerts = 0
+    for pane in range(_PANES):
+        values = np.column_stack(list(workload.columns(_EVENTS, 1_000 + pane).values()))
+        counts = np.zeros((1, some.layout.width), np.int64)
+        positions = some.layout.positions(values, np.empty((_EVENTS, 0), np.int32))
+        accumulate(positions, np.zeros(_EVENTS, np.int32), counts)
+        encoded = encode_counts(counts[0])
+        pane_ms = 1_700_000_000_000 + pane * some.pane_ms
+        chunk = pane * 1_000
+        messages = [
+            encode_message(SummaryBatch(
+                _SOURCE, chunk, chunk + 999, plan.model, "1", plan.short_hash, 0,
+                [SummaryEntry(name, pane_ms, encoded) for name in names],
+            ))
+            for _, plan in book
+        ]  # fmt: skip
+        messages.append(encode_message(Progress(_SOURCE, chunk, chunk + 999, pane_ms + 5_000)))
+        for message in messages:
+            alerts += len(monitor.apply(offset, message, pane_ms, plans_current=True))
+            offset += 1
+    return alerts
+
+
+def main() -> None:
+    """Measure and print."""
+    n_models, n_segments = int(sys.argv[1]), int(sys.argv[2])
+    process = psutil.Process()
+    gc.collect()
+    before = process.memory_info().rss
+    book = PlanBook()
+    for plan in plans(n_models, n_segments):
+        book.add(plan)
+    monitor = PartitionMonitor(book)
+    alerts = fill(monitor, book, n_segments)
+    gc.collect()
+    held = len(monitor.subjects)
+    tested = sum(
+        len(subject.watch.results) for subject in monitor.subjects.values() if subject.watch
+    )
+    print(msgspec.json.encode({
+        "before": before, "after": process.memory_info().rss, "subjects": held,
+        "tested": tested, "alerts": alerts,
+    }).decode())  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

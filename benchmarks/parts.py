@@ -1,0 +1,287 @@
+"""The parts, one by one, in this process: what an event, a value, a summary, a test costs.
+
+Each figure is the best of many repeats within a round (interruptions only ever add), and the median
+of the rounds. Peers do the same job with what a user has at hand.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from river.drift import ADWIN
+
+import detectors
+from benchmarks.figures import Figure
+from benchmarks.workloads import START, Workload, w1
+from detectors import Adwin, AdwinBank, ScoreTable, WindowBank, accumulate
+from detectors.sparse import encode_counts
+from stream.decode.native import NativeDecoder
+from stream.panes import PaneStore
+from stream.plan import Plan, PlanBook
+from stream.summarise import CHUNK_RECORDS, Summariser
+from stream.summary import Source
+
+ROUNDS = 5
+_BATCH = 4_000  # records of one poll
+_SCOPES = 10_000
+
+
+class Given(NamedTuple):
+    """A record as stage 1 gets it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Bench:
+    """What all parts work on."""
+
+    def __init__(self) -> None:
+        self.workload: Workload = w1(1, CHUNK_RECORDS, 4)
+        self.plan = Plan(self.workload.model, self.workload.reference(), topic="w1")
+        self.book = PlanBook()
+        self.book.add(self.plan)
+        self.layout = self.plan.layout
+        ms = int(START.timestamp() * 1000)
+        self.records = [
+            Given(i, ms + i, None, value)
+            for i, value in enumerate(self.workload.messages(0, 2 * CHUNK_RECORDS))
+        ]
+        self.numeric = np.column_stack(list(self.workload.columns(_BATCH, 5).values()))
+        self.codes = np.empty((_BATCH, 0), np.int32)
+
+    def counts(self, n: int, seed: int = 9) -> npt.NDArray[np.int64]:
+        """Counts of n unchanged events."""
+        values = np.column_stack(list(self.workload.columns(n, seed).values()))
+        out = np.zeros((1, self.layout.width), np.int64)
+        positions = self.layout.positions(values, np.empty((n, 0), np.int32))
+        accumulate(positions, np.zeros(n, np.int32), out)
+        return out[0]
+
+
+def run() -> list[Figure]:
+    """All parts, printed as they come."""
+    detectors.warm_up()
+    bench = Bench()
+    figures = []
+    for part in (decode, count, summarise, encode, merge, window_test, adwin, memory):
+        for figure in part(bench):
+            print(f"  {figure.what:<58} {figure.value:>9.3g} {figure.unit}", flush=True)
+            figures.append(figure)
+    return figures
+
+
+def _seconds(job: Callable[[], object], at_least_s: float = 0.15) -> list[float]:
+    """Best time of one call, for each round."""
+    job()
+    rounds = []
+    for _ in range(ROUNDS):
+        best, end = float("inf"), time.perf_counter() + at_least_s
+        while True:
+            began = time.perf_counter()
+            job()
+            now = time.perf_counter()
+            best = min(best, now - began)
+            if now > end:
+                break
+        rounds.append(best)
+    return rounds
+
+
+def _per(seconds: list[float], n: int, unit_s: float) -> list[float]:
+    return [s / n / unit_s for s in seconds]
+
+
+def _peer(job: Callable[[], object], n: int, unit_s: float) -> float:
+    return Figure("", "", "", _per(_seconds(job), n, unit_s)).value
+
+
+def decode(bench: Bench) -> Iterator[Figure]:
+    """Bytes to columns, beside plain parsing without columns."""
+    decoder = NativeDecoder(bench.book)
+    batch = bench.records[:_BATCH]
+    assert not decoder.decode(batch).rejects
+    values = [record.value for record in batch]
+    yield Figure(
+        "decode", "decode and columns, 20 numeric features", "us/event",
+        _per(_seconds(lambda: decoder.decode(batch)), _BATCH, 1e-6),
+        peers={
+            "json.loads alone": _peer(lambda: [json.loads(v) for v in values], _BATCH, 1e-6),
+            "msgspec to dicts alone": _peer(
+                lambda: [msgspec.json.decode(v) for v in values], _BATCH, 1e-6
+            ),
+        },
+    )  # fmt: skip
+
+
+def count(bench: Bench) -> Iterator[Figure]:
+    """Values to bins and bins to counts, beside numpy's way."""
+    slots = np.zeros(_BATCH, np.int32)
+    out = np.zeros((1, bench.layout.width), np.int64)
+    columns = [np.ascontiguousarray(bench.numeric[:, i]) for i in range(bench.numeric.shape[1])]
+    edges = [signal.binning.edges for signal in bench.plan.monitored]
+
+    def ours() -> None:
+        accumulate(bench.layout.positions(bench.numeric, bench.codes), slots, out)
+
+    def with_numpy() -> None:
+        for values, cuts in zip(columns, edges, strict=True):
+            np.bincount(np.searchsorted(cuts, values, side="right"), minlength=len(cuts) + 1)
+
+    yield Figure(
+        "count", "counting a value (positions and accumulate)", "ns",
+        _per(_seconds(ours), bench.numeric.size, 1e-9), goal=10.0,
+        peers={"numpy searchsorted + bincount": _peer(with_numpy, bench.numeric.size, 1e-9)},
+    )  # fmt: skip
+
+
+def summarise(bench: Bench) -> Iterator[Figure]:
+    """The whole of stage 1 without Kafka: records to encoded flushes."""
+    source = Source("bench", "w1", 0, 1)
+
+    def job() -> None:
+        summariser = Summariser(source, bench.book, NativeDecoder(bench.book))
+        for at in range(0, len(bench.records), _BATCH):
+            summariser.add(bench.records[at : at + _BATCH])
+
+    yield Figure(
+        "stage1", "stage 1 in process: decode, count, encode flushes", "us/event",
+        _per(_seconds(job, 0.5), len(bench.records), 1e-6),
+    )  # fmt: skip
+
+
+def encode(bench: Bench) -> Iterator[Figure]:
+    """One summary to bytes: 20 signals, a pane of 1,000 events."""
+    counts = bench.counts(1_000)
+    plain = _peer(lambda: msgspec.msgpack.encode(counts.tolist()), 1, 1e-6)
+    yield Figure(
+        "encode", "encode a summary of 20 signals", "us",
+        _per(_seconds(lambda: encode_counts(counts)), 1, 1e-6),
+        peers={"msgpack of the dense counts": plain},
+    )  # fmt: skip
+    yield Figure(
+        "summary_bytes", "size of a summary of 20 signals, 1,000 events", "bytes",
+        [float(len(encode_counts(counts)))],
+        peers={"msgpack of the dense counts": len(msgspec.msgpack.encode(counts.tolist()))},
+    )  # fmt: skip
+
+
+def merge(bench: Bench) -> Iterator[Figure]:
+    """Summaries of eight partitions into one pane, and the pane sealed."""
+    encoded = [encode_counts(bench.counts(500, seed)) for seed in range(8)]
+    width = bench.layout.width
+
+    def job() -> None:
+        store = PaneStore()
+        for partition, counts in enumerate(encoded):
+            store.offer(partition, 0, 499, "", 0, counts, width)
+        store.seal(0, width)
+
+    yield Figure(
+        "merge", "merge a summary of 20 signals into its pane and seal", "us",
+        _per(_seconds(job), len(encoded), 1e-6),
+    )  # fmt: skip
+
+
+def window_test(bench: Bench) -> Iterator[Figure]:
+    """Every windowed test of 20 signals on one window, beside scipy's two-sample KS."""
+    from scipy.stats import ks_2samp
+
+    bank = WindowBank(bench.plan.monitored, bench.layout)
+    counts = bench.counts(1_000)
+    n_signals = len(bench.plan.monitored)
+    columns = bench.workload.columns(1_000, 9)
+    reference = bench.workload.columns(10_000, 0)
+
+    def with_scipy() -> None:
+        for name, values in columns.items():
+            ks_2samp(reference[name], values, method="asymp")
+
+    yield Figure(
+        "window_test", "windowed tests of a signal, window of 1,000 events", "us",
+        _per(_seconds(lambda: bank.test(counts, 1e-6)), n_signals, 1e-6),
+        peers={"scipy ks_2samp, raw values": _peer(with_scipy, n_signals, 1e-6)},
+    )  # fmt: skip
+
+
+def adwin(bench: Bench) -> Iterator[Figure]:
+    """ADWIN by panes over many slots, and value by value beside river."""
+    table = ScoreTable(bench.plan.monitored, bench.layout)
+    panes = [table.moments(bench.counts(1_000, seed)) for seed in range(20, 40)]
+    counts = bench.counts(1_000)
+    yield Figure(
+        "moments", "scores of a pane from its counts, a signal", "ns",
+        _per(_seconds(lambda: table.moments(counts)), len(bench.plan.monitored), 1e-9),
+    )  # fmt: skip
+    repeat = _SCOPES // panes[0][0].size
+    wide = [tuple(np.tile(a.ravel(), repeat) for a in pane) for pane in panes]
+    slots = wide[0][0].size
+    bank = AdwinBank(slots, 1e-9, np.ones(slots))
+
+    def feed() -> None:
+        for n, s1, s2 in wide:
+            bank.update(n, s1, s2)
+
+    yield Figure(
+        "adwin_pane", f"ADWIN, pane form, {slots:,} slots: a slot and pane", "ns",
+        _per(_seconds(feed, 0.5), slots * len(wide), 1e-9),
+    )  # fmt: skip
+    values = np.random.default_rng(3).random(20_000)
+    plain = values.tolist()
+
+    def with_river() -> None:
+        detector = ADWIN()
+        for value in plain:
+            detector.update(value)
+
+    def one_by_one() -> None:
+        detector = Adwin(0.002)
+        for value in plain:
+            detector.update(value)
+
+    river = _peer(with_river, len(plain), 1e-9)
+    yield Figure(
+        "adwin_item", "ADWIN, item form, arrays: a value", "ns",
+        _per(_seconds(lambda: Adwin(0.002).update_many(values)), len(plain), 1e-9),
+        peers={"river ADWIN.update": river},
+    )  # fmt: skip
+    yield Figure(
+        "adwin_update", "ADWIN, item form, `update` from Python: a value", "ns",
+        _per(_seconds(one_by_one), len(plain), 1e-9), peers={"river ADWIN.update": river},
+    )  # fmt: skip
+
+
+def memory(_: Bench) -> Iterator[Figure]:
+    """1,000 scopes of 20 signals through the real monitor: as models, and as segments of one."""
+    for key, what, models, segments in (
+        ("memory_models", "1,000 models x 20 signals, all tests", 1_000, 0),
+        ("memory_segments", "1 model x 1,000 segments x 20 signals", 1, 1_000),
+    ):
+        found = _memory(models, segments)
+        if found["tested"] < models + segments:
+            raise RuntimeError(f"{what}: only {found['tested']} scopes were tested: {found}")
+        yield Figure(key, f"memory of {what}", "MiB", [found["after"] / 2**20], goal=1_024.0)
+        yield Figure(
+            f"{key}_each", f"memory of one of {what}", "KB",
+            [(found["after"] - found["before"]) / 1000 / max(models, segments)],
+        )  # fmt: skip
+
+
+def _memory(models: int, segments: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.memory", str(models), str(segments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result

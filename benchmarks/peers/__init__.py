@@ -1,0 +1,1 @@
+"""What a user would write without driftstream, on the same topic."""
