@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from itertools import count
 
 import numpy as np
@@ -20,11 +22,14 @@ from stream.client import (
     read_plans,
     read_topic,
 )
+from stream.kafka.broker import Broker
 from stream.kafka.topics import WantedTopic, create_topics
 from stream.plan import MINUS_INFINITY, Plan
 from stream.plan_parts import PART_BYTES, plan_parts
 
 pytestmark = pytest.mark.broker
+
+StartBroker = Callable[..., Broker]
 
 
 @pytest.fixture
@@ -165,24 +170,26 @@ def test_a_large_plan_travels_in_parts(
     assert (read.hash, since) == (plan.hash, MINUS_INFINITY)
 
 
-def test_compaction_keeps_plans_whole(kafka: dict[str, object], topic_prefix: str) -> None:
-    name = f"{topic_prefix}compacted"
+def test_compaction_keeps_plans_whole(restartable_broker: StartBroker) -> None:
+    broker = restartable_broker(log__cleaner__backoff__ms=100)
+    kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
     eager = {
         "cleanup.policy": "compact",
         "segment.bytes": str(1024 * 1024),
         "min.cleanable.dirty.ratio": "0.01",
-        "max.compaction.lag.ms": "1000",
-        "segment.ms": "1000",
     }
-    create_topics(kafka, [WantedTopic(name, 1, eager)])
+    create_topics(kafka, [WantedTopic("plans", 1, eager)])
     plan = _plan(features=700)
     parts = [(key, value, ()) for key, value in plan_parts(plan)]
-    for _ in range(8):  # the same parts over and over, and other plans between
-        publish(kafka, name, parts)
-        publish(kafka, name, [(b"m/other#1#x#0/2", b"y" * 300_000, ())])
-    records = list(read_topic(kafka, name))
+    for _ in range(4):  # the same parts over and over, and a plan that was never completed
+        publish(kafka, "plans", [*parts, (b"m/other#1#x#0/2", b"y" * 300_000, ())])
+    written = 4 * (len(parts) + 1)
+    end = time.monotonic() + 60
+    while len(records := list(read_topic(kafka, "plans"))) == written:
+        assert time.monotonic() < end, "the broker's cleaner did not run"
+        time.sleep(0.2)
     assert {r.key for r in records} >= {key for key, _, _ in parts}
-    assert [read.hash for read, _ in read_plans(kafka, name)] == [plan.hash]
+    assert [read.hash for read, _ in read_plans(kafka, "plans")] == [plan.hash]
 
 
 def test_alerts_are_read_once_each(kafka: dict[str, object], topic: str) -> None:
