@@ -1,4 +1,4 @@
-"""The driftstream command with every thread under cProfile: `python -m benchmarks.profiled OUT ...`.
+"""driftstream with every thread under cProfile: `python -m benchmarks.profiled OUT ARGUMENTS`.
 
 One profile a thread, added up: the consumer of Faust has a thread of its own.
 """

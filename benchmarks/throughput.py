@@ -32,7 +32,7 @@ Round = dict[str, Any]
 
 
 def run(rounds: int, chunks: int, profile: bool = False) -> tuple[list[Figure], dict[str, Any]]:
-    """Fill the topic once, then run everybody `rounds` times in turn; or only look where time goes."""
+    """Fill the topic once, then run everybody in turn; `profile`: one run to look at."""
     workload = w1(PARTITIONS, CHUNK_RECORDS, chunks)
     found = find_broker()
     if found.broker is None:
