@@ -32,7 +32,14 @@ ACTION_TEXT: Final[Mapping[Action, str]] = {
     "check_pipeline": "check the pipeline that produces these events",
     "scale": "look at the load of the serving system and scale it",
 }
-_TEST_TEXT: Final[Mapping[str, str]] = {"psi": "PSI", "adwin": "ADWIN", "ks": "KS", "js": "JS"}
+_TEST_TEXT: Final[Mapping[str, str]] = {
+    "psi": "PSI",
+    "adwin_x": "ADWIN",
+    "adwin_y": "ADWIN on the spread",
+    "missing_rate": "missing rate",
+    "invalid_rate": "wrong type rate",
+    "unseen_rate": "unseen rate",
+}
 #: A sentence names so many signals; the alert's list has more.
 _NAMED: Final = 3
 

@@ -61,7 +61,8 @@ def _rows(group: SignalGroup, columns: Any, n: int) -> Iterable[Any]:
         return group.rows(columns, n, path)
     if len(columns) != n:
         raise ragged(path, len(columns), n)
-    return columns
+    missing = group.one()  # null in a column of bare values: the group is there, the value is not
+    return [missing if value is None else value for value in columns]
 
 
 def _segment_rows(compiled: Compiled, columns: Any, n: int) -> Iterable[Any]:
@@ -83,6 +84,8 @@ def coerce_batch(compiled: Compiled, document: Mapping[str, Any]) -> Any:
         If a required field is missing or of a wrong type.
     """
     columns = document.get("columns")
+    if columns is None:
+        raise RefusedError("missing_field", "Object missing required field `columns` - at $")
     if not isinstance(columns, dict):
         raise not_an_object(columns, "$.columns")
     times = as_list(columns.get("timestamp"), "$.columns.timestamp")

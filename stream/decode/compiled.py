@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 
 from detectors import CategoricalBinning
 from stream.columns import ABSENT, INVALID
-from stream.decode.group import NUMBER, SCALAR, Codes, Floats, SignalGroup, make_struct
+from stream.decode.group import NUMBER, SCALAR, Codes, Floats, SignalGroup, column_of, make_struct
 from stream.decode.values import (
     ABSENT_CATEGORY,
     INVALID_CATEGORY,
@@ -76,7 +76,7 @@ class Compiled:
     def _define(self) -> None:
         names = dict(zip(self._segment_fields, self.plan.segments, strict=True))
         self.segments: Any = make_struct("segments", [(f, SCALAR, None) for f in names], names)
-        segment_columns = make_struct("segments", [(f, list[SCALAR] | None, None) for f in names],
+        segment_columns = make_struct("segments", [(f, column_of(SCALAR), None) for f in names],
                                   names)  # fmt: skip
         self._no_segments = self.segments()
         model = make_struct("model", [("name", Literal[self.subject.model]),
@@ -97,7 +97,7 @@ class Compiled:
             kind = SCALAR if self.latency.tables else NUMBER
             none = ABSENT_CATEGORY if self.latency.tables else ABSENT
             fields.append(("latency_seconds", kind, none))
-            columns.append(("latency_seconds", list[kind] | None, None))
+            columns.append(("latency_seconds", column_of(kind), None))
         self.event: Any = make_struct("event", fields)
         self.columns: Any = make_struct("columns", columns)
         self.segment_columns = segment_columns

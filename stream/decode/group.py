@@ -22,7 +22,16 @@ from stream.decode.values import (
     as_number,
 )
 
-__all__ = ["NUMBER", "SCALAR", "Codes", "Floats", "SignalGroup", "make_struct", "ragged"]
+__all__ = [
+    "NUMBER",
+    "SCALAR",
+    "Codes",
+    "Floats",
+    "SignalGroup",
+    "column_of",
+    "make_struct",
+    "ragged",
+]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
@@ -57,7 +66,7 @@ class SignalGroup:
             name, [(f"v{i}", kind, None) for i, kind in enumerate(kinds)], rename
         )
         self.many: Any = make_struct(
-            name, [(f"v{i}", list[kind] | None, None) for i, kind in enumerate(kinds)], rename
+            name, [(f"v{i}", column_of(kind), None) for i, kind in enumerate(kinds)], rename
         )
         self.absent = self._all(ABSENT, ABSENT_CATEGORY)
         self.invalid = self._all(INVALID, INVALID_CATEGORY)
@@ -117,6 +126,12 @@ def make_struct(
 ) -> Any:
     """A struct class; the garbage collector need not look at its objects."""
     return msgspec.defstruct(name, fields, rename=rename, gc=False)
+
+
+def column_of(kind: Any) -> Any:
+    """Type of a column of values in a batch, which may be left out."""
+    columns: Any = list[kind]
+    return columns | None
 
 
 def ragged(path: str, got: int, n: int) -> RefusedError:

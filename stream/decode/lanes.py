@@ -81,7 +81,8 @@ def finish(
         lone = [e.features is None and e.prediction is None for e in lane.events]
         if any(lone):
             actuals += _take_lone(lane.events, at, lone, keep, rejects)
-        rows = _Rows(lane.events, at, np.arange(len(at)), ms.astype(np.int64, copy=False))
+        whole_ms = np.where(keep, ms, 0.0).astype(np.int64)  # refused times may be absurd
+        rows = _Rows(lane.events, at, np.arange(len(at)), whole_ms)
         for compiled, chosen in _by_plan(lane, rows.where(keep), rejects, again):
             numeric, codes, segments = compiled.arrays(chosen.events)
             invalid += compiled.invalid_values(numeric, codes)

@@ -20,7 +20,13 @@ from stream.decode.batch import batch_events, coerce_batch
 from stream.decode.compiled import Compiled
 from stream.decode.lanes import Lane, finish
 from stream.decode.sample import count_unknown_fields
-from stream.decode.values import RefusedError, as_text, parse_object, read_model
+from stream.decode.values import (
+    RefusedError,
+    as_text,
+    null_constants,
+    parse_object,
+    read_model,
+)
 from stream.events import BATCH_CONTENT_TYPE
 from stream.plan import PlanBook, Subject
 
@@ -42,12 +48,16 @@ class _Model(msgspec.Struct, gc=False):
     version: str | int | float | None = None
 
 
+class _Skipped(msgspec.Struct, gc=False):
+    """An object whose members nobody reads."""
+
+
 class _Head(msgspec.Struct, gc=False):
     """What is needed to find a decoder."""
 
     model: _Model
-    timestamp: msgspec.Raw | None = None
-    columns: msgspec.Raw | None = None
+    timestamp: float | str | None = None
+    columns: _Skipped | None = None
 
 
 _decode_head: Final = msgspec.json.Decoder(_Head).decode
@@ -160,21 +170,29 @@ class NativeDecoder:
                 "too_large", f"Expected at most {self._max_bytes} bytes, got {len(value)}"
             )
         document: dict[str, Any] | None = None
+        batch = _is_batch(record)
+        refused_already = not batch
+        cleaned = null_constants(value)
+        if cleaned is not None:
+            value, refused_already = cleaned, False
+        if tried is not None and not refused_already:
+            try:
+                return tried, self._fast(tried.compiled, value, batch), batch
+            except _FAILED:
+                refused_already = True
         try:
             head = _decode_head(value)
             subject = Subject(head.model.name, as_text(head.model.version) or "")
-            batch = head.columns is not None and head.timestamp is None
+            batch = batch or (head.columns is not None and head.timestamp is None)
         except _FAILED:
             document = parse_object(value)
             subject = Subject(*read_model(document))
-            batch = document.get("columns") is not None and document.get("timestamp") is None
-        batch = batch or _is_batch(record)
+            batch = batch or (
+                document.get("columns") is not None and document.get("timestamp") is None
+            )
         lane = self._lane(lanes, subject)
-        refused_already = lane is tried and not batch
-        events = self._events(
-            lane.compiled, value, document, batch=batch, fast=not (document or refused_already)
-        )
-        return lane, events, batch
+        fast = document is None and not (refused_already and lane is tried and not batch)
+        return lane, self._events(lane.compiled, value, document, batch=batch, fast=fast), batch
 
     def _events(
         self,
@@ -186,19 +204,21 @@ class NativeDecoder:
         fast: bool = True,
     ) -> list[Any]:
         """The events of one record, by the fast way if it may be tried, else value by value."""
-        columns: Any = None
         if fast:
             try:
-                if not batch:
-                    return [compiled.decode(value)]
-                columns = compiled.decode_batch(value).columns
+                return self._fast(compiled, value, batch)
             except _FAILED:
-                columns = None
-        if columns is None:
-            document = parse_object(value) if document is None else document
-            if not batch:
-                return [compiled.coerce(document)]
-            columns = coerce_batch(compiled, document)
+                pass
+        document = parse_object(value) if document is None else document
+        if not batch:
+            return [compiled.coerce(document)]
+        return batch_events(compiled, coerce_batch(compiled, document), self._max_batch_rows)
+
+    def _fast(self, compiled: Compiled, value: bytes, batch: bool) -> list[Any]:
+        """The events of one record if every value is of a right type, else one of `_FAILED`."""
+        if not batch:
+            return [compiled.decode(value)]
+        columns = compiled.decode_batch(value).columns
         return batch_events(compiled, columns, self._max_batch_rows)
 
     def _lane(self, lanes: dict[Subject, Lane], subject: Subject) -> Lane:

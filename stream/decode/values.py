@@ -30,6 +30,7 @@ __all__ = [
     "as_timestamp",
     "epoch_ms",
     "not_an_object",
+    "null_constants",
     "parse_object",
     "read_model",
     "type_name",
@@ -59,7 +60,8 @@ class CodeTable(dict[object, int]):
     """
 
     def __init__(self, binning: CategoricalBinning) -> None:
-        super().__init__(binning.code)
+        super().__init__()
+        self.update(binning.code)
         self.unseen = binning.unseen
         self.invalid = binning.invalid
         self[None] = binning.missing
@@ -168,6 +170,29 @@ def parse_object(value: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RefusedError("wrong_type", f"Expected object, got {type_name(document)} - at $")
     return document
+
+
+def null_constants(value: bytes) -> bytes | None:
+    """The JSON with null for NaN and Infinity, or None if it has none or it cannot be told.
+
+    Python's encoder writes these words, which are not JSON, for missing values; with null in their
+    place the fast path can read the event. A word is outside a string if an even number of quotes
+    is before it, as long as nothing is escaped.
+    """
+    if b"\\" in value:
+        return None
+    cleaned = value
+    for word in (b"NaN", b"-Infinity", b"Infinity"):
+        if word not in cleaned:
+            continue
+        at = quotes = 0
+        while (found := cleaned.find(word, at)) >= 0:
+            quotes += cleaned.count(b'"', at, found)
+            if quotes % 2:
+                return None
+            at = found + len(word)
+        cleaned = cleaned.replace(word, b"null")
+    return None if cleaned is value else cleaned
 
 
 def read_model(document: Mapping[str, Any]) -> tuple[str, str]:
