@@ -88,7 +88,7 @@ class RepeatFilter(logging.Filter):
 def quieten(every_s: float = 10.0) -> None:
     """Rate-limit what the Kafka clients and Faust repeat, on the loggers that they use."""
     repeated = RepeatFilter(every_s)
-    for name in ("aiokafka", "faust", "mode"):
+    for name in ("aiokafka", "faust", "kafka", "mode"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in (
         "aiokafka.producer.sender",
