@@ -314,3 +314,23 @@ def test_a_datetime_beyond_the_seconds_rule_is_not_taken_for_milliseconds():
     late = datetime(5200, 1, 1, tzinfo=UTC)
     decoded = decode(record(event(timestamp=late.isoformat()), timestamp=-1))
     assert decoded.time_ms.tolist() == [int(late.timestamp() * 1000)]
+
+
+def test_ordinary_events_do_not_take_the_slow_path(monkeypatch):
+    def fail(_):
+        raise AssertionError("the slow path was taken")
+
+    monkeypatch.setattr("stream.decode.native.parse_object", fail)
+    batch = {"model": {"name": "fraud"},
+             "columns": {"timestamp": [NOW], "features": {"amount": [math.nan]}}}  # fmt: skip
+    decoded = decode(
+        event(),
+        event(model={"name": "churn", "version": 2}),
+        event(features={"amount": True, "age": math.nan, "country": 3}),
+        event(prediction="ok", features=...),
+        batch,
+        event(timestamp="2026-03-01T12:00:00Z"),
+        plans=book(plan(), plan("churn")),
+    )
+    assert decoded.rejects == []
+    assert len(decoded.time_ms) == 6
