@@ -45,7 +45,7 @@ class Place:
             Place(None, path).fail("is missing")
         return Place(self.value[key], path)
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Names of an object's members."""
         self._expect(dict, "an object")
         return list(self.value)

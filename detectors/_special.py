@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+from detectors._jit import kernel
+
 __all__ = [
     "beta_cdf",
     "binomial_tail",
@@ -27,6 +29,12 @@ _EPS: Final = 1e-15
 _MOST_TERMS: Final = 100_000
 
 
+@kernel
+def _not_zero(x: float) -> float:
+    return x if x != 0.0 else _TINY
+
+
+@kernel
 def _gamma_series(a: float, x: float) -> float:
     """P(a, x), lower regularised incomplete gamma; for x < a + 1."""
     term = total = 1.0 / a
@@ -38,6 +46,7 @@ def _gamma_series(a: float, x: float) -> float:
     return total * math.exp(a * math.log(x) - x - math.lgamma(a))
 
 
+@kernel
 def _gamma_fraction(a: float, x: float) -> float:
     """Q(a, x), upper regularised incomplete gamma; for x >= a + 1."""
     b = x + 1.0 - a
@@ -47,25 +56,28 @@ def _gamma_fraction(a: float, x: float) -> float:
     for k in range(1, _MOST_TERMS):
         step = -k * (k - a)
         b += 2.0
-        d = 1.0 / (step * d + b or _TINY)
-        c = b + step / c or _TINY
+        d = 1.0 / _not_zero(step * d + b)
+        c = _not_zero(b + step / c)
         h *= d * c
         if abs(d * c - 1.0) < _EPS:
             break
     return h * math.exp(a * math.log(x) - x - math.lgamma(a))
 
 
+@kernel
 def _gamma_q(a: float, x: float) -> float:
     if x <= 0.0:
         return 1.0
     return 1.0 - _gamma_series(a, x) if x < a + 1.0 else _gamma_fraction(a, x)
 
 
+@kernel
 def chi2_tail(x: float, df: float) -> float:
     """P(chi2 with df degrees of freedom > x)."""
     return _gamma_q(df / 2.0, x / 2.0)
 
 
+@kernel
 def poisson_tail(k: int, mean: float) -> float:
     """P(Poisson(mean) >= k)."""
     if k <= 0:
@@ -76,28 +88,31 @@ def poisson_tail(k: int, mean: float) -> float:
     return _gamma_series(a, mean) if mean < a + 1.0 else 1.0 - _gamma_fraction(a, mean)
 
 
+@kernel
 def normal_tail(z: float) -> float:
     """P(N(0, 1) > z)."""
     return 0.5 * math.erfc(z / math.sqrt(2.0))
 
 
+@kernel
 def _beta_fraction(a: float, b: float, x: float) -> float:
     c = 1.0
-    d = 1.0 / (1.0 - (a + b) * x / (a + 1.0) or _TINY)
+    d = 1.0 / _not_zero(1.0 - (a + b) * x / (a + 1.0))
     h = d
     for m in range(1, _MOST_TERMS):
         for step in (
             m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
         ):
-            d = 1.0 / (1.0 + step * d or _TINY)
-            c = 1.0 + step / c or _TINY
+            d = 1.0 / _not_zero(1.0 + step * d)
+            c = _not_zero(1.0 + step / c)
             h *= d * c
         if abs(d * c - 1.0) < _EPS:
             break
     return h
 
 
+@kernel
 def beta_cdf(x: float, a: float, b: float) -> float:
     """I_x(a, b), regularised incomplete beta: P(Beta(a, b) <= x)."""
     if x <= 0.0 or x >= 1.0:
@@ -111,6 +126,7 @@ def beta_cdf(x: float, a: float, b: float) -> float:
     return 1.0 - front * _beta_fraction(b, a, 1.0 - x) / b
 
 
+@kernel
 def binomial_tail(k: float, n: float, p: float) -> float:
     """P(Binomial(n, p) >= k); continued to real k and n by the beta function."""
     if k <= 0:
@@ -118,6 +134,7 @@ def binomial_tail(k: float, n: float, p: float) -> float:
     return beta_cdf(p, k, n - k + 1.0) if k < n + 1.0 else 0.0
 
 
+@kernel
 def f_tail(x: float, df1: float, df2: float) -> float:
     """P(F(df1, df2) > x)."""
     if x <= 0.0:

@@ -114,9 +114,7 @@ class NumericBinning:
         return int(self.edges.size) + 3
 
     @classmethod
-    def fit(
-        cls, values: npt.NDArray[np.float64], max_bins: int = MAX_BINS
-    ) -> NumericBinning:
+    def fit(cls, values: npt.NDArray[np.float64], max_bins: int = MAX_BINS) -> NumericBinning:
         """Quantile bins of the finite values; a value that fills a whole bin gets its own.
 
         Without any finite value the one edge is 0: all that comes later is below or above.

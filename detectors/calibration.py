@@ -18,7 +18,15 @@ from detectors._special import chi2_quantile
 from detectors.binning import SCORE_SCALE, Binning, NumericBinning
 from detectors.coarse import base_groups
 
-__all__ = ["LEAST_BATCHES", "Calibration", "batch_of_cycle", "batch_of_rows", "calibrate"]
+__all__ = [
+    "GOOD_BATCHES",
+    "LEAST_BATCHES",
+    "Calibration",
+    "batch_of_cycle",
+    "batch_of_rows",
+    "calibrate",
+    "margin_of_few",
+]
 
 #: Fewer batches than this say nothing about dependence.
 LEAST_BATCHES: Final = 8
@@ -98,6 +106,8 @@ def calibrate(
 
     Parameters
     ----------
+    binning : Binning
+        Of the signal.
     counts : int64[n_bins]
         Of all rows.
     bins, batch : int64[n]
@@ -117,7 +127,7 @@ def calibrate(
     if isinstance(binning, NumericBinning) and counts[: binning.missing].sum():
         x = binning.scores(counts)[: binning.missing]
         present = table[:, : binning.missing]
-        margin = _margin(batches)
+        margin = margin_of_few(batches)
         phi_x = margin * _design_effect(present, x)
         phi_y = margin * _design_effect(present, np.abs(2 * x - SCORE_SCALE))
     short = Calibration.unpack([float(f"{v:.9g}") for v in _lower(covariance)], len(covariance))
@@ -147,7 +157,7 @@ def _design_effect(table: npt.NDArray[np.int64], score: npt.NDArray[np.int64]) -
     return float(_ratio_covariance(sums, table.sum(axis=1))[0, 0]) / variance
 
 
-def _margin(batches: int) -> float:
+def margin_of_few(batches: int) -> float:
     """Upper 90 % bound of a variance over its estimate, where batches are few."""
     if batches >= GOOD_BATCHES:
         return 1.0

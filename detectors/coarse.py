@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import Binning
+from detectors.binning import Binning, CategoricalBinning
 
 __all__ = ["BASE_GROUPS", "LEAST_EXPECTED", "base_groups", "merge_neighbours", "special_bins"]
 
@@ -19,13 +19,10 @@ LEAST_EXPECTED: Final = 5
 
 def special_bins(binning: Binning) -> dict[str, int]:
     """Bins that stand for no known value, by the name of the rate they make."""
-    if binning.kind == "categorical":
-        return {
-            "unseen": binning.unseen,
-            "missing": binning.missing,
-            "invalid": binning.invalid,
-        }
-    return {"missing": binning.missing, "invalid": binning.invalid}
+    special = {"missing": binning.missing, "invalid": binning.invalid}
+    if isinstance(binning, CategoricalBinning):
+        return {"unseen": binning.unseen, **special}
+    return special
 
 
 def merge_neighbours(

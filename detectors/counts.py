@@ -41,7 +41,7 @@ class Layout:
         self.width = 1 + int(self.n_bins.sum())
         self.numeric = np.flatnonzero(numeric)
         self.categorical = np.flatnonzero(~np.array(numeric, bool))
-        # Inner edges, padded with +inf to 63, are searched in six steps; the outer two are compared.
+        # Inner edges, padded with +inf to 63, are searched in six steps; the outer two compared.
         self._inner = np.full((self.numeric.size, MAX_BINS - 1), np.inf)
         self._n_edges = np.zeros(self.numeric.size, np.int64)
         self._low = np.zeros(self.numeric.size)
@@ -138,6 +138,7 @@ def accumulate(
     slots : int32[n]
         Row of `out` for each event; negative ones are skipped.
     out : int64[n_slots, width]
+        Changed in place.
     """
     for i in range(positions.shape[0]):
         slot = slots[i]

@@ -34,7 +34,7 @@ Column = npt.NDArray[Any] | Sequence[Any]
 
 
 def infer_kind(column: Column) -> str:
-    """ "numeric" or "categorical": numbers are numeric, booleans and texts are not."""
+    """Return "numeric" or "categorical": numbers are numeric, booleans and texts are not."""
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
         return "numeric"
     if isinstance(column, np.ndarray) and column.dtype.kind in "bUS":
@@ -117,6 +117,8 @@ def fit_reference(
         Event times. Without them rows count as independent, which real streams rarely are.
     cycle_ms : int
         Length of the season; batches are then sevenths of it.
+    model, version, segments, column_mapping
+        Kept in the reference as they are.
 
     Raises
     ------
@@ -274,7 +276,7 @@ def _fit_categorical(
     if counts[unseen]:
         warnings.append(
             f"{name}: has too many names; those beyond the 10,062 most frequent count as unseen "
-            f"({counts[unseen] / len(texts):.1%} of the rows). An identifier is no signal: ignore it"
+            f"({counts[unseen] / len(texts):.1%} of the rows). Is the column an identifier?"
         )
     return SignalReference(
         name, role, binning, counts, calibrate(binning, counts, ordered, order.batch),

@@ -69,7 +69,7 @@ class SignalReference:
 
     @property
     def kind(self) -> str:
-        """ "numeric" or "categorical"."""
+        """Either "numeric" or "categorical"."""
         return self.binning.kind
 
     @property
@@ -226,7 +226,10 @@ def _read(root: Place) -> Reference:
         events=root["events"].integer(least=1),
         segments=tuple(place.text(least=1) for place in root["segments"].items()),
         columns=ColumnMapping(
-            *(columns[n].text_or_null() for n in ("timestamp", "id", "prediction", "score")),
+            timestamp=columns["timestamp"].text_or_null(),
+            id=columns["id"].text_or_null(),
+            prediction=columns["prediction"].text_or_null(),
+            score=columns["score"].text_or_null(),
             actual=columns["actual"].text_or_null(),
             ignored=tuple(place.text() for place in columns["ignored"].items()),
         ),
@@ -251,7 +254,7 @@ def _read_signal(place: Place) -> SignalReference:
         calibration=_read_calibration(place["calibration"], binning.n_bins),
         mean=place["mean"].number_or_null(),
         std=place["std"].number_or_null(),
-        quantiles={name: quantiles[name].number() for name in quantiles.keys()},
+        quantiles={name: quantiles[name].number() for name in quantiles.names()},
         importance=place["importance"].number(least=0.0),
     )
 

@@ -36,9 +36,9 @@ def _encode(counts: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
 
 @kernel
 def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
-    """Add the encoded counts to `out`; 0, or what is wrong: 1 truncated, 2 too wide, 3 too large."""
+    """Add to `out`; 0, or what is wrong: 1 truncated, 2 too wide, 3 too large."""
     at = 0
-    position = -1
+    position = np.int64(-1)
     size = data.shape[0]
     while at < size:
         gap = np.int64(0)
@@ -92,7 +92,9 @@ def add_encoded(data: bytes, out: npt.NDArray[np.int64]) -> None:
         If the bytes are not an encoding for this width; `out` is then of no more use.
     """
     if wrong := _add(np.frombuffer(data, np.uint8), out):
-        raise ValueError(f"encoded counts of {len(data)} bytes for {out.size} bins: {_WRONG[wrong]}")
+        raise ValueError(
+            f"encoded counts of {len(data)} bytes for {out.size} bins: {_WRONG[wrong]}"
+        )
 
 
 def decode_counts(data: bytes, width: int) -> npt.NDArray[np.int64]:
