@@ -11,14 +11,14 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from stream.kafka.guard import TEMPORARY_PREFIX, runs_broker
 from stream.kafka.runtime import cache_dir, locked
-from stream.kafka.server import STOP_TIMEOUT_S, TEMPORARY_PREFIX, BrokerError, start
+from stream.kafka.server import STOP_TIMEOUT_S, BrokerError, start
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class DaemonState:
     @property
     def running(self) -> bool:
         """Is that process still this broker?"""
-        # The path of its own configuration is in no other command line.
-        return f"{self.data_dir}/server.properties" in command_line(self.pid)
+        return runs_broker(self.pid, self.data_dir)
 
 
 def state_path() -> Path:
@@ -124,17 +123,3 @@ def _forget(state: DaemonState, path: Path) -> None:
     # Never remove a directory only because a file that anybody could edit says so.
     if state.temporary and Path(state.data_dir).name.startswith(TEMPORARY_PREFIX):
         shutil.rmtree(state.data_dir, ignore_errors=True)
-
-
-def command_line(pid: int) -> str:
-    """Return the command line of a process, empty where there is none (a zombie has none)."""
-    proc = Path(f"/proc/{pid}/cmdline")
-    if Path("/proc/self/cmdline").exists():
-        try:
-            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            return ""
-    asked = subprocess.run(
-        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return asked.stdout

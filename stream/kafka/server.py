@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import base64
+import os
 import random
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -16,13 +18,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stream.kafka.guard import TEMPORARY_PREFIX
 from stream.kafka.runtime import KafkaRuntime, find_runtime
 from stream.kafka.topics import cluster
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
-TEMPORARY_PREFIX = "driftstream-broker-"
 
 
 class BrokerError(RuntimeError):
@@ -39,6 +41,7 @@ class Broker:
     log: Path | None = None
     temporary: bool = False  # data_dir goes away with the broker
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    guard: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     on_stop: Callable[[], None] | None = field(default=None, repr=False)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
@@ -56,6 +59,10 @@ class Broker:
         if self.on_stop is not None:
             self.on_stop()
             self.on_stop = None
+        if self.guard is not None and self.guard.stdin is not None:
+            self.guard.stdin.close()
+            self.guard.wait()
+            self.guard = None
         if self.temporary and self.data_dir is not None:
             shutil.rmtree(self.data_dir, ignore_errors=True)
 
@@ -137,6 +144,7 @@ def start(
     )
     if not detached:
         atexit.register(broker.stop)
+        broker.guard = _guard(broker)
     return broker
 
 
@@ -248,6 +256,21 @@ def _wait_ready(
         process.kill()
         process.wait()
         raise
+
+
+def _guard(broker: Broker) -> subprocess.Popen[bytes]:
+    words = [str(broker.pid), str(broker.data_dir), str(broker.temporary)]
+    # -P: the directory that we happen to be in is no place to import from.
+    python = [sys.executable, "-P", "-m", "stream.kafka.guard"]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return subprocess.Popen(
+        [*python, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
+    )
 
 
 def _listening(port: int) -> bool:

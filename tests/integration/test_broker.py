@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from stream.kafka import daemon
 from stream.kafka.broker import Broker, BrokerError, BrokerUnavailableError, find_broker, start
+from stream.kafka.guard import command_line, runs_broker
 from stream.kafka.runtime import find_java, find_runtime, java_version, locked, maven_jars
 from stream.kafka.topics import WantedTopic, create_topics, live_brokers, topic_partitions
 
@@ -41,7 +43,25 @@ def test_data_survive_kill_and_restart_on_the_same_port(restartable_broker) -> N
     # A frozen broker still stops.
     os.kill(second.pid, signal.SIGSTOP)
     second.stop()
-    assert daemon.command_line(second.pid) == ""
+    assert command_line(second.pid) == ""
+
+
+def test_a_broker_does_not_outlive_an_owner_that_is_killed(restartable_broker) -> None:
+    code = (
+        "import sys, time; from stream.kafka.broker import start; b = start(heap_mb=256); "
+        "print(b.pid, b.data_dir, flush=True); time.sleep(60)"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    pid, _, directory = owner.stdout.readline().strip().partition(" ")
+    assert runs_broker(int(pid), directory)
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    end = time.monotonic() + 60
+    while runs_broker(int(pid), directory) or Path(directory).exists():
+        assert time.monotonic() < end, "the broker still runs"
+        time.sleep(0.1)
 
 
 @pytest.fixture
