@@ -1,0 +1,101 @@
+"""The command line: which commands there are, and what their failures look like.
+
+A command's module is imported when that command runs, so `driftstream --help` answers at once.
+Exit codes: 0 done, 1 failed, 2 wrong use (of an option or in the config).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+__all__ = ["cli", "main"]
+
+#: name -> (module, one line of help)
+COMMANDS: Final = {
+    "fit": ("fit", "Make a reference of training data: CSV, Parquet or JSON lines."),
+    "replay": ("replay", "Run both stages over a file in this process: what would have alerted?"),
+    "worker": ("worker", "Run a Kafka worker."),
+    "produce": ("produce", "Publish a file's rows as prediction events."),
+    "alerts": ("alerts", "Read the alerts topic."),
+    "topics": ("topics", "Show, check and create the topics."),
+    "plan": ("plan", "Publish and show plans."),
+    "check": ("check", "Check the config, its references and the connection."),
+    "broker": ("broker", "Run a real Kafka broker for development, without Docker."),
+    "demo": ("demo", "See it find drift: real flights, or a live change."),
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, imported late; errors of ours as one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"stream.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if os.environ.get("DRIFTSTREAM_TRACEBACK") or not _is_for_user(error):
+                raise
+            click.echo(f"driftstream: {_words(error)}", err=True)
+            ctx.exit(2 if type(error).__name__ == "ConfigError" else 1)
+
+
+def _is_for_user(error: Exception) -> bool:
+    """Whether the message is meant for users; anything else is a bug and shows its traceback."""
+    if isinstance(error, click.ClickException | click.exceptions.Exit | click.Abort):
+        return False  # click's own, which it shows itself
+    if isinstance(error, OSError):
+        return True
+    module = type(error).__module__
+    # A plain LookupError or ValueError is ours where it says so in whole sentences; a bug's is
+    # a KeyError, an IndexError or ends without a full stop.
+    if type(error) in (LookupError, ValueError, RuntimeError):
+        return str(error).endswith(".")
+    return module.split(".")[0] in ("stream", "detectors", "kafka", "aiokafka")
+
+
+def _words(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:2_000]
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="driftstream", prog_name="driftstream")
+def cli() -> None:
+    """Watch models in production for drift, with a stated number of false alarms a week.
+
+    \b
+    driftstream fit january.csv --model fraud -o fraud.json    a reference
+    driftstream replay february.csv --reference fraud.json     what would have alerted
+    driftstream demo                                           all of it on a real broker
+    """
+
+
+def main() -> None:
+    """Entry point of the `driftstream` command."""
+    try:
+        cli(prog_name="driftstream")
+    except BrokenPipeError:  # the reader went away, as in `driftstream alerts | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""`driftstream check`: is all of it well before a worker starts?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stream.commands.shared import config_option, open_config
+
+__all__ = ["command"]
+
+
+@click.command("check")
+@config_option
+@click.option("--offline", is_flag=True, help="Only the config and its references.")
+def command(config_path: Path, offline: bool) -> None:
+    """Check the config, its references and the connection; exit 1 if something is wrong."""
+    from stream.config import ConfigError
+
+    wrong = False
+
+    def tell(ok: bool, words: str) -> None:
+        nonlocal wrong
+        wrong = wrong or not ok
+        mark = click.style("ok   ", fg="green") if ok else click.style("error", fg="red")
+        click.echo(f"{mark} {words}")
+
+    config = open_config(config_path)
+    tell(True, f"{config_path}: {len(config.models)} models")
+    for model in config.models:
+        try:
+            plan = config.plan(model)
+        except ConfigError as error:
+            tell(False, str(error))
+        else:
+            tell(
+                True,
+                f"{model.name}: {len(plan.monitored)} signals of {plan.reference.events:,} rows",
+            )
+            for warning in plan.reference.warnings:
+                click.echo(f"      note: {warning}")
+    if not offline:
+        from stream.commands.topics import wanted
+        from stream.kafka.topics import check_topics, cluster
+
+        servers = config.kafka["bootstrap_servers"]
+        found = cluster(config.kafka)
+        if found is None:
+            tell(False, f"no Kafka at {servers}. Check kafka.bootstrap_servers and security keys.")
+        else:
+            tell(True, f"Kafka at {servers}: {len(found.brokers)} brokers")
+            states = check_topics(config.kafka, wanted(config))
+            for state in states:
+                for words in state.differences:
+                    tell(False, words)
+            if all(state.ok for state in states):
+                tell(True, f"{len(states)} topics")
+    if wrong:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,105 @@
+"""`driftstream plan`: what is on the plans topic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stream.commands.shared import config_option, open_config, print_table, when
+
+if TYPE_CHECKING:
+    from stream.plan import Plan
+
+__all__ = ["command"]
+
+
+@click.group("plan")
+def command() -> None:
+    """Plans say what is watched, how, and from when. Workers take them from the plans topic."""
+
+
+@command.command("publish")
+@config_option
+@click.option("--model", help="Only this model of the config.")
+def publish(config_path: Path, model: str | None) -> None:
+    """Publish the config's plans; those already there are left as they are."""
+    from stream.client import publish_plan
+
+    config = open_config(config_path)
+    chosen = config.models if model is None else (config.model(model),)
+    for plan in [config.plan(each) for each in chosen]:
+        done = publish_plan(config.kafka, config.topics.plans, plan)
+        words = f"in force from {_since(done.effective_from_ms)}"
+        verb = "published" if done.new else "already there"
+        click.echo(f"{_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
+
+
+@command.command("list")
+@config_option
+def show_all(config_path: Path) -> None:
+    """List every plan on the topic."""
+    config = open_config(config_path)
+    rows = [
+        (
+            plan.model, plan.version, _since(since), plan.topic, str(len(plan.monitored)),
+            f"{plan.false_alarms_per_week:g}", plan.hash[7:19], plan.reference.hash[7:19],
+        )
+        for plan, since in _read(config)
+    ]  # fmt: skip
+    heads = ("model", "version", "in force from", "topic", "signals", "false alarms/week", "plan")
+    print_table("", (*heads, "reference"), rows)
+
+
+@command.command("show")
+@config_option
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="The whole plan with its reference.")
+def show(config_path: Path, name: str, as_json: bool) -> None:
+    """Show the newest plan of the model NAME, or the plan whose hash begins with NAME."""
+    config = open_config(config_path)
+    found = [
+        (plan, since)
+        for plan, since in _read(config)
+        if plan.model == name
+        or plan.hash.removeprefix("sha256:").startswith(name.removeprefix("sha256:"))
+    ]
+    if not found:
+        raise click.ClickException(
+            f"{config.topics.plans} has no plan of {name!r}. See: driftstream plan list."
+        )
+    plan, since = max(found, key=lambda entry: entry[1])
+    if as_json:
+        click.echo(plan.encode(since))
+        return
+    rows = [
+        ("in force from", _since(since)),
+        ("hash", plan.hash),
+        ("reference", plan.reference.hash),
+    ]
+    rows += [
+        (name, _text(value)) for name, value in plan.settings.items() if value not in ("", [], {})
+    ]
+    rows.append(("watches", ", ".join(signal.name for signal in plan.monitored)))
+    print_table("", ("setting", "value"), rows)
+
+
+def _read(config: Any) -> list[tuple[Plan, int]]:
+    from stream.client import read_plans
+
+    plans: list[tuple[Plan, int]] = read_plans(config.kafka, config.topics.plans)
+    return plans
+
+
+def _name(plan: Plan) -> str:
+    return plan.model if plan.version == "*" else f"{plan.model}/{plan.version}"
+
+
+def _since(time_ms: int) -> str:
+    # The first plan of a model holds from before every event.
+    return "the beginning" if time_ms < -(2**61) else f"{when(time_ms)} UTC"
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,144 @@
+"""`driftstream replay`: both stages over a file, in this process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stream.commands.shared import alert_line, data_argument, open_config, progress, say
+
+if TYPE_CHECKING:
+    from stream.alerts import AlertEvent
+    from stream.plan import Plan
+    from stream.replay import FileRecord
+
+__all__ = ["command"]
+
+
+@click.command("replay")
+@data_argument
+@click.option(
+    "--reference",
+    "reference_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A reference made by `driftstream fit`; pane and window then follow its rate.",
+)
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="A config, for its settings of the model.",
+)
+@click.option("--model", help="Which model of the config; needed if it has several.")
+@click.option(
+    "--alerts", "alerts_path", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the alert events there, one JSON object a line.",
+)  # fmt: skip
+def command(
+    data: Path, reference_path: Path | None, config_path: Path | None, model: str | None,
+    alerts_path: Path | None,
+) -> None:  # fmt: skip
+    """Run both stages over DATA in this process: the alerts a cluster would have sent.
+
+    Columns are read as the reference's were when it was fitted.
+    """
+    if (reference_path is None) == (config_path is None):
+        raise click.UsageError("Give either --reference REF.json or -c CONFIG.")
+    if reference_path is not None:
+        plan = _plan_of(reference_path)
+    else:
+        assert config_path is not None
+        plan = _plan_from(config_path, model)
+
+    from stream.alerts import encode_alert
+    from stream.plan import PlanBook
+    from stream.replay import Replay
+
+    book = PlanBook()
+    book.add(plan)
+    rejects: Counter[str] = Counter()
+    replay = Replay(book, plan.topic, lambda _record, reject: rejects.update([reject.reason]))
+    last: dict[str, AlertEvent] = {}
+    out = alerts_path.open("wb") if alerts_path is not None else None
+    try:
+        with progress() as bar:
+            task = bar.add_task("replay", total=None, note="events")
+            for alert in replay.run(_records(data, plan, lambda n: bar.update(task, advance=n))):
+                last[alert.data.episode] = alert
+                bar.console.print(end="")  # the bar is redrawn below the line
+                click.echo(alert_line(alert))
+                if out is not None:
+                    out.write(encode_alert(alert) + b"\n")
+    finally:
+        if out is not None:
+            out.close()
+    _report(replay, plan, last, rejects)
+
+
+def _plan_of(path: Path) -> Plan:
+    from detectors import Reference
+    from stream.plan import Plan
+    from stream.proposal import propose
+
+    reference = Reference.from_json(path.read_bytes(), str(path))
+    pane_ms, max_age_ms = propose(reference)
+    return Plan(
+        model=reference.model, reference=reference, segments=reference.segments,
+        pane_ms=pane_ms, window_max_age_ms=max_age_ms, cycle_ms=reference.cycle_ms,
+    )  # fmt: skip
+
+
+def _plan_from(path: Path, name: str | None) -> Plan:
+    config = open_config(path)
+    if name is None:
+        if len(config.models) > 1:
+            names = ", ".join(m.name for m in config.models)
+            raise click.UsageError(f"{config.file} has several models: {names}. Choose: --model.")
+        return config.plan(config.models[0])
+    return config.plan(config.model(name))
+
+
+def _records(data: Path, plan: Plan, on_rows: Any) -> Iterator[FileRecord]:
+    from stream.data import DataError, read_batches
+    from stream.replay import FileRecord
+    from stream.rows import EventRows
+
+    version = plan.reference.version if plan.version == "*" else plan.version
+    rows = EventRows(plan.reference, version)
+    offset = 0
+    for batch in read_batches(data, rows.numbers):
+        if not offset and (missing := rows.missing_columns(list(batch))):
+            raise DataError(
+                f"{data}: the reference has the column {missing[0]!r}, the file has not; it has "
+                f"{', '.join(list(batch)[:20])}. Rename the column, or fit without it (--ignore)."
+            )
+        for event in rows.events(batch):
+            yield FileRecord(offset, 0, event.value)
+            offset += 1
+        on_rows(len(next(iter(batch.values()))))
+
+
+def _report(replay: Any, plan: Plan, last: dict[str, AlertEvent], rejects: Counter[str]) -> None:
+    stats = replay.summariser.stats
+    opened = len(last)
+    firing = sum(alert.data.status == "firing" for alert in last.values())
+    episodes = "no episode" if not opened else f"{opened} episodes" if opened > 1 else "1 episode"
+    left = f", {firing} still firing" if firing else ""
+    say(f"{stats.records:,} events, {episodes}{left}; pane {plan.pane_ms / 1000:g} s")
+    for reason, count in rejects.most_common():
+        say(f"warning: {count:,} rows were refused: {reason}")
+    late = sum(stats.late.values())
+    if late:
+        say(f"warning: {late:,} events came too late to be counted. Sort the file by its time.")
+    skipped = sum(m.watch.skipped for m in replay.monitor.subjects.values() if m.watch)
+    tested = sum(bool(m.watch.results) for m in replay.monitor.subjects.values() if m.watch)
+    if skipped and not tested:
+        say(
+            f"warning: no window was tested: {skipped} held fewer than {plan.window_min_events} "
+            "events. Lengthen window.max_age in a config."
+        )

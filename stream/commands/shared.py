@@ -1,0 +1,120 @@
+"""What several commands have in common: options, tables, and how a sentence looks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from stream.alerts import AlertEvent
+    from stream.config import Config
+
+__all__ = [
+    "alert_line",
+    "config_option",
+    "console",
+    "data_argument",
+    "open_config",
+    "print_table",
+    "progress",
+    "say",
+    "when",
+]
+
+config_option = click.option(
+    "-c", "--config", "config_path", type=click.Path(path_type=Path), required=True,
+    envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file (TOML).",
+)  # fmt: skip
+data_argument = click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+_COLOUR = {"critical": "red", "warning": "yellow", "info": "cyan"}
+
+
+def open_config(path: Path) -> Config:
+    """Read the config file."""
+    from stream.config import load_config
+
+    return load_config(path)
+
+
+def console(*, err: bool = False) -> Console:
+    """Give a console on stdout or stderr; plain and unwrapped where it is not a terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if err else sys.stdout
+    width = None if stream.isatty() else 10_000
+    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+def say(words: str) -> None:
+    """Print a line for people: to stderr, so that stdout stays data."""
+    click.echo(words, err=True)
+
+
+def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on stdout: boxed on a terminal, aligned columns otherwise."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    table = Table(
+        title=title or None, title_justify="left", box=box.SIMPLE_HEAD if terminal else None,
+        pad_edge=False, expand=False,
+    )  # fmt: skip
+    for head in heads:
+        numbers = rows and all(_is_figure(row[len(table.columns)]) for row in rows)
+        table.add_column(head, justify="right" if numbers else "left", no_wrap=not terminal)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console().print(table)
+
+
+def _is_figure(text: str) -> bool:
+    return not text or text[0].isdigit() or text[0] in "-+." or text == "n/a"
+
+
+def progress(*, transient: bool = True) -> Progress:
+    """Give a progress bar on stderr; nothing is drawn where that is no terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns: list[Any] = [
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"), TimeElapsedColumn(),
+    ]  # fmt: skip
+    return Progress(
+        *columns, console=console(err=True), transient=transient, disable=not sys.stderr.isatty()
+    )
+
+
+def when(time_ms: int) -> str:
+    """Event time as people write it."""
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def alert_line(alert: AlertEvent) -> str:
+    """Render an alert event as one line: time, status, severity and its sentence."""
+    data = alert.data
+    firing = data.status == "firing"
+    mark = click.style(
+        f"{data.status:8}",
+        fg=_COLOUR.get(data.severity, "white") if firing else "green",
+        bold=firing,
+    )
+    return f"{alert.time}  {mark} {data.severity:8} {data.annotations.summary}"

@@ -1,0 +1,78 @@
+"""`driftstream worker`: a Kafka worker in this process."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stream.commands.shared import config_option, open_config, say
+
+if TYPE_CHECKING:
+    from stream.config import Config
+    from stream.kafka.settings import WorkerSettings
+
+__all__ = ["command", "worker_settings"]
+
+
+@click.command("worker")
+@config_option
+@click.option(
+    "--stage", type=click.Choice(["all", "summarise", "monitor"]), default="all",
+    show_default=True, help="Which stage it runs.",
+)  # fmt: skip
+@click.option("--no-publish", is_flag=True, help="Do not publish the config's plans first.")
+@click.option("-v", "--verbose", is_flag=True, help="Log what happens.")
+def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> None:
+    """Run a worker until Ctrl-C or SIGTERM. Start more of them to share the partitions.
+
+    The topics must exist (driftstream topics --create). The config's plans are published first;
+    those already on the topic are left as they are.
+    """
+    from stream.kafka.app import run_worker
+
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    config = open_config(config_path)
+    if not no_publish:
+        from stream.client import publish_plan
+
+        for plan in config.plans():
+            if publish_plan(config.kafka, config.topics.plans, plan).new:
+                say(f"published the plan of {plan.model} ({plan.hash[:19]})")
+    raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready(config)))
+
+
+def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
+    """Give a worker its settings as plain values."""
+    from stream.kafka.settings import TopicNames, WorkerSettings
+
+    worker, topics = config.worker, config.topics
+    return WorkerSettings(
+        kafka=dict(config.kafka),
+        group=worker.group,
+        stage=stage,
+        topics=TopicNames(
+            summaries=topics.summaries, plans=topics.plans, alerts=topics.alerts,
+            dead_letter=topics.dead_letter, state=topics.state,
+        ),
+        data_dir=worker.data_dir,
+        metrics_address=worker.metrics_address,
+        idle_after_s=worker.idle_after_ms / 1000,
+        snapshot_interval_s=worker.snapshot_interval_ms / 1000,
+        session_timeout_s=worker.session_timeout_ms / 1000,
+        max_ready_lag=worker.max_ready_lag,
+    )  # fmt: skip
+
+
+def _ready(config: Config) -> Any:
+    def tell(view: Any) -> None:
+        address = config.worker.metrics_address
+        metrics = f"; metrics at http://{address}/metrics" if address else ""
+        say(f"ready: {len(view.assigned)} partitions{metrics}")
+
+    return tell
