@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_DONE: list[cProfile.Profile] = []
+_PROFILES: list[cProfile.Profile] = []
 
 
 def _profiled(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,11 +22,11 @@ def _profiled(run: Callable[..., Any]) -> Callable[..., Any]:
             profile.enable()
         except ValueError:  # from Python 3.12 on only one thread can be profiled
             return run(*args, **more)
+        _PROFILES.append(profile)  # now: a daemon's thread never returns
         try:
             return run(*args, **more)
         finally:
             profile.disable()
-            _DONE.append(profile)
 
     return inner
 
@@ -34,14 +34,16 @@ def _profiled(run: Callable[..., Any]) -> Callable[..., Any]:
 def main() -> None:
     """Run the command and write what was measured."""
     out = sys.argv.pop(1)
-    threading.Thread.run = _profiled(threading.Thread.run)  # type: ignore[method-assign]
+    # Not `run`: mode's threads, of which Faust's consumer is one, have their own.
+    bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
+    threading.Thread._bootstrap_inner = _profiled(bootstrap)  # type: ignore[attr-defined]
     from stream.cli import main as command
 
     try:
         _profiled(command)()
     finally:
-        stats = pstats.Stats(_DONE[0])
-        for profile in _DONE[1:]:
+        stats = pstats.Stats(_PROFILES[0])
+        for profile in _PROFILES[1:]:
             stats.add(profile)
         stats.dump_stats(out)
 
