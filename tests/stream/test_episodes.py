@@ -1,0 +1,304 @@
+"""The life of an episode: opens, is revised, resolves; and its laws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.alerts import AlertBins, AlertContext, decode_alert, encode_alert
+from stream.episodes import REPUBLISH_MS, Episodes, Finding
+from stream.plan import Subject
+
+PANE = 10_000
+T0 = 1_772_366_400_000
+CONTEXT = AlertContext()
+
+
+def finding(signal: str = "a", **changes: Any) -> Finding:
+    fields: dict[str, Any] = {
+        "kind": "data_drift", "signal": signal, "role": "feature", "test": "psi", "value": 0.3,
+        "threshold": 0.1, "severity": "critical", "start_ms": T0 - 600_000, "end_ms": T0,
+        "events": 1000, "p_value": 1e-9, "importance": 0.5, "effect": 0.3,
+        "change": "mean 4.1 -> 2.7", "bins": AlertBins((0.5, 0.5), (0.25, 0.75), (1.0,)),
+    } | changes  # fmt: skip
+    return Finding(**fields)
+
+
+class Line:
+    """One subject's episodes, driven a window at a time."""
+
+    def __init__(self, context: AlertContext = CONTEXT) -> None:
+        self.episodes = Episodes(Subject("fraud", "3"))
+        self.context = context
+        self.now = T0
+
+    def window(self, *findings: Finding, closed: bool = True, segments: Any = None):
+        self.now += PANE
+        return self.episodes.step(self.now, findings, closed, self.context, segments)
+
+
+def said(alerts):
+    return [(a.data.status, a.data.severity, a.data.revision) for a in alerts]
+
+
+def test_opens_once_and_resolves_after_two_clean_windows():
+    line = Line()
+    (opened,) = line.window(finding())
+    assert said([opened]) == [("firing", "critical", 1)]
+    assert opened.data.joined == ["a"]
+    assert line.window(finding(value=0.4)) == []
+    assert line.window() == []
+    assert line.episodes.active == {"data_drift": "critical"}
+    (resolved,) = line.window()
+    assert said([resolved]) == [("resolved", "critical", 2)]
+    assert resolved.data.episode == opened.data.episode
+    assert resolved.data.starts_at == opened.data.starts_at == opened.time
+    assert resolved.data.ends_at == resolved.time
+    assert resolved.data.left == ["a"]
+    assert resolved.data.annotations.summary == (
+        "fraud v3: Data drift in 'a' (PSI 0.4, threshold 0.1; mean 4.1 -> 2.7); resolved after "
+        "30 s."
+    )
+    assert line.episodes.active == {}
+    assert line.window() == []
+    (again,) = line.window(finding())
+    assert again.data.revision == 1
+    assert again.data.fingerprint == opened.data.fingerprint
+    assert again.data.episode != opened.data.episode
+
+
+def test_panes_that_close_no_window_resolve_nothing():
+    line = Line()
+    line.window(finding(), closed=False)
+    assert [line.window(closed=False) for _ in range(50)] == [[]] * 50
+    assert line.window() == []  # the window that the finding was in
+    assert line.window() == []
+    assert said(line.window()) == [("resolved", "critical", 2)]
+
+
+def test_a_clean_window_between_drifted_ones_changes_nothing():
+    line = Line()
+    line.window(finding())
+    for _ in range(5):
+        assert line.window() == []
+        assert line.window(finding()) == []
+
+
+def test_kinds_are_episodes_of_their_own():
+    line = Line()
+    alerts = line.window(finding(), finding("score", kind="prediction_drift", role="score"))
+    assert [a.subject for a in alerts] == ["fraud/3/data_drift", "fraud/3/prediction_drift"]
+    assert len({a.data.fingerprint for a in alerts}) == len({a.id for a in alerts}) == 2
+    assert line.window(finding()) == []
+    (resolved,) = line.window(finding())
+    assert resolved.data.labels.kind == "prediction_drift"
+
+
+def test_signals_join_and_leave():
+    line = Line()
+    line.window(finding("a"))
+    (joined,) = line.window(finding("a"), finding("b", severity="info"))
+    assert (joined.data.revision, joined.data.joined, joined.data.left) == (2, ["b"], [])
+    assert [(s.name, s.since) for s in joined.data.signals] == [
+        ("a", "revision 1"), ("b", "revision 2"),
+    ]  # fmt: skip
+    assert "; 'b' joined. Recommended action" in joined.data.annotations.summary
+    assert line.window(finding("a")) == []
+    (left,) = line.window(finding("a"))
+    assert (left.data.status, left.data.revision, left.data.left) == ("firing", 3, ["b"])
+    assert [s.name for s in left.data.signals] == ["a"]
+
+
+def test_several_tests_of_a_signal_are_one_entry_with_the_strongest():
+    line = Line()
+    psi, adwin = finding(effect=0.3), finding(test="adwin_x", severity="warning", effect=0.9)
+    (alert,) = line.window(adwin, psi)
+    assert [(s.name, s.test) for s in alert.data.signals] == [("a", "psi")]
+
+
+def test_severity_rises_at_once_and_falls_after_two_windows():
+    line = Line()
+    line.window(finding(severity="warning"))
+    (raised,) = line.window(finding(severity="critical"))
+    assert said([raised]) == [("firing", "critical", 2)]
+    assert "now critical, before warning" in raised.data.annotations.summary
+    assert line.window(finding(severity="warning")) == []
+    assert line.window(finding(severity="critical")) == []
+    assert line.window(finding(severity="warning")) == []
+    (fallen,) = line.window(finding(severity="warning"))
+    assert said([fallen]) == [("firing", "warning", 3)]
+
+
+def test_ranks_by_severity_then_importance_times_effect():
+    line = Line()
+    (alert,) = line.window(
+        finding("small", severity="warning", effect=9.0),
+        finding("much", importance=0.2, effect=0.9),
+        finding("matters", importance=0.9, effect=0.9),
+        finding("also", importance=0.9, effect=0.9),
+    )
+    assert [s.name for s in alert.data.signals] == ["also", "matters", "much", "small"]
+
+
+def test_a_clear_change_of_the_lead_is_told_once():
+    line = Line()
+    line.window(finding("a", effect=0.30), finding("b", effect=0.29))
+    assert line.window(finding("a", effect=0.30), finding("b", effect=0.40)) == []
+    (alert,) = line.window(finding("a", effect=0.30), finding("b", effect=0.60))
+    assert "'b' now leads" in alert.data.annotations.summary
+    assert line.window(finding("a", effect=0.65), finding("b", effect=0.60)) == []
+
+
+def test_a_change_of_direction_is_told():
+    line = Line()
+    line.window(finding(direction=1))
+    assert line.window(finding(direction=0)) == []
+    (alert,) = line.window(finding(direction=-1))
+    assert "'a' changed direction" in alert.data.annotations.summary
+    assert line.window(finding(direction=-1)) == []
+
+
+def test_long_episodes_are_published_every_day():
+    line = Line()
+    line.window(finding())
+    line.now += REPUBLISH_MS - 2 * PANE
+    assert line.window(finding()) == []
+    (again,) = line.window(closed=False)
+    assert said([again]) == [("firing", "critical", 2)]
+    assert "still firing after 1 d" in again.data.annotations.summary
+    assert again.data.joined == again.data.left == []
+
+
+def test_segments_leave_with_their_own_windows():
+    line = Line()
+    line.window(finding("a", segment="region=eu"), segments=["region=eu"], closed=False)
+    for _ in range(10):
+        assert line.window(segments=[]) == []
+        assert line.window(segments=["region=us"]) == []
+    assert line.window(segments=["region=eu"]) == []
+    assert said(line.window(segments=["region=eu"], closed=False)) == [("resolved", "critical", 2)]
+
+
+def test_a_segment_that_fell_silent_does_not_hold_an_episode_open():
+    line = Line()
+    line.window(finding("a", segment="region=eu"), segments=["region=eu"])
+    line.now += 8 * 86_400_000
+    assert said(line.window(segments=[])) == [("resolved", "critical", 2)]
+
+
+def test_segments_are_told_apart():
+    line = Line()
+    (alert,) = line.window(finding("a"), finding("a", segment="region=eu"))
+    assert alert.data.joined == ["a", "a (region=eu)"]
+    assert [s.segment for s in alert.data.signals] == ["", "region=eu"]
+
+
+def test_an_alert_is_bounded():
+    line = Line()
+    many = [finding(f"f{i:03}", effect=1.0 - i / 1000) for i in range(300)]
+    (alert,) = line.window(*many)
+    assert [s.name for s in alert.data.signals] == [f"f{i:03}" for i in range(20)]
+    assert [s.bins is not None for s in alert.data.signals] == [True] * 5 + [False] * 15
+    assert len(alert.data.joined) == 20
+    assert len(encode_alert(alert)) < 10_000
+    assert len(msgspec.msgpack.encode(line.episodes.dump())) < 60_000
+    assert line.window(*many) == []
+    decode_alert(encode_alert(alert))
+
+
+def test_private_models_show_no_value():
+    line = Line(AlertContext(private=True))
+    bins = AlertBins((0.5, 0.5), (0.1, 0.9), labels=("secret", "other"))
+    (alert,) = line.window(
+        finding("a", change="secret gained", bins=bins, segment="customer=secret"),
+        finding("b", change="secret gained"),
+    )
+    for published in (alert, *line.window(), *line.window()):
+        value = encode_alert(published)
+        assert b"secret" not in value
+        assert b"edges" not in value
+        assert b"labels" not in value.replace(b'"labels":{"alertname"', b"")
+    assert alert.data.signals[0].segment == "customer"
+    assert alert.data.signals[0].bins == AlertBins((0.5, 0.5), (0.1, 0.9))
+
+
+def test_rebase_resolves_everything():
+    line = Line()
+    line.window(finding(), finding("score", kind="prediction_drift"))
+    alerts = line.episodes.resolve(line.now + PANE, CONTEXT)
+    assert said(alerts) == [("resolved", "critical", 2)] * 2
+    assert "rebased after 10 s" in alerts[0].data.annotations.summary
+    assert line.episodes.active == {}
+
+
+findings = st.builds(
+    lambda signal, segment, kind, severity, test, effect, direction: finding(
+        signal, segment=segment, kind=kind, severity=severity, test=test, effect=effect,
+        direction=direction,
+    ),
+    st.sampled_from("abc"),
+    st.sampled_from(["", "", "r=x"]),
+    st.sampled_from(["data_drift", "prediction_drift"]),
+    st.sampled_from(["info", "warning", "critical"]),
+    st.sampled_from(["psi", "adwin_x"]),
+    st.floats(0, 1),
+    st.sampled_from([-1, 0, 1]),
+)  # fmt: skip
+steps = st.lists(
+    st.tuples(
+        st.lists(findings, max_size=3),
+        st.booleans(),
+        st.none() | st.just([]) | st.just(["r=x"]),
+        st.sampled_from([PANE, PANE, PANE, REPUBLISH_MS // 2]),
+    ),
+    max_size=25,
+)
+
+
+@given(steps, st.sets(st.integers(0, 25)), st.randoms())
+@settings(max_examples=200, deadline=None)
+def test_neither_a_restart_nor_the_order_of_findings_changes_a_byte(script, restarts, random):
+    straight, other = Episodes(Subject("m", "1")), Episodes(Subject("m", "1"))
+    now = T0
+    for i, (found, closed, segments, passed) in enumerate(script):
+        now += passed
+        if i in restarts:
+            state = msgspec.msgpack.decode(msgspec.msgpack.encode(other.dump()))
+            other = Episodes.load(Subject("m", "1"), state)
+        shuffled = list(found)
+        random.shuffle(shuffled)
+        one = straight.step(now, found, closed, CONTEXT, segments)
+        two = other.step(now, shuffled, closed, CONTEXT, segments)
+        assert [encode_alert(a) for a in one] == [encode_alert(a) for a in two]
+        assert straight.dump() == other.dump()
+        assert straight.active == other.active
+
+
+@given(steps)
+@settings(max_examples=200, deadline=None)
+def test_what_consumers_may_rely_on(script):
+    episodes = Episodes(Subject("m", "1"))
+    last: dict[str, Any] = {}
+    ids = set()
+    now = T0
+    for found, closed, segments, passed in script:
+        now += passed
+        for alert in episodes.step(now, found, closed, CONTEXT, segments):
+            data = alert.data
+            assert decode_alert(encode_alert(alert)) == alert
+            assert alert.id not in ids
+            ids.add(alert.id)
+            before = last.get(data.fingerprint)
+            if before is None or before.status == "resolved":
+                assert (data.revision, data.status) == (1, "firing")
+            else:
+                assert data.episode == before.episode
+                assert data.revision == before.revision + 1
+            assert data.signals
+            assert (data.ends_at == "0001-01-01T00:00:00Z") == (data.status == "firing")
+            last[data.fingerprint] = data
+        firing = {data.labels.kind: data for data in last.values() if data.status == "firing"}
+        assert episodes.active == {kind: data.severity for kind, data in firing.items()}
