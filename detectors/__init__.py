@@ -5,8 +5,12 @@ from detectors.calibration import Calibration
 from detectors.counts import Layout, accumulate
 from detectors.fit import fit_reference, infer_kind
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
+from detectors.sequential import Adwin, AdwinBank, ScoreTable
+from detectors.windowed import WindowBank, WindowResult
 
 __all__ = [
+    "Adwin",
+    "AdwinBank",
     "Binning",
     "Calibration",
     "CategoricalBinning",
@@ -15,7 +19,10 @@ __all__ = [
     "NumericBinning",
     "Reference",
     "ReferenceError",
+    "ScoreTable",
     "SignalReference",
+    "WindowBank",
+    "WindowResult",
     "accumulate",
     "category_text",
     "fit_reference",

@@ -1,0 +1,77 @@
+"""From counts to what sequential detectors read: moments of integer scores.
+
+The score x of a value is its mid-rank in the reference; y = |2x - 1| is its distance from the
+middle. x sees a change of location, y one of spread. Both are 16-bit integers, so their sums over
+a pane are exact and merge in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+from detectors.binning import SCORE_SCALE, NumericBinning
+from detectors.counts import Layout
+from detectors.reference import Reference, SignalReference
+
+__all__ = ["ScoreTable"]
+
+Ints = npt.NDArray[np.int64]
+
+
+class ScoreTable:
+    """Scores of the bins of all numeric signals.
+
+    Attributes
+    ----------
+    phi : float64[Sn, 2]
+        Design effects of x and y.
+    """
+
+    def __init__(self, signals: Sequence[SignalReference], layout: Layout | None = None) -> None:
+        if isinstance(signals, Reference):
+            signals = signals.signals
+        layout = layout or Layout({s.name: s.binning for s in signals})
+        if layout.names != tuple(s.name for s in signals):
+            raise ValueError("layout must have the same signals in the same order.")
+        numeric = [signals[int(i)] for i in layout.numeric]
+        self._start = layout.start[layout.numeric]
+        self._size = np.zeros(len(numeric), np.int64)
+        self._scores = np.zeros((len(numeric), 2, int(layout.n_bins.max(initial=0))), np.int64)
+        for row, signal in enumerate(numeric):
+            binning = signal.binning
+            assert isinstance(binning, NumericBinning)
+            x = binning.scores(signal.counts)[: binning.missing]
+            self._size[row] = x.size
+            self._scores[row, 0, : x.size] = x
+            self._scores[row, 1, : x.size] = np.abs(2 * x - SCORE_SCALE)
+        calibrations = [signal.calibration for signal in numeric]
+        self.phi = np.array([(c.phi_x, c.phi_y) for c in calibrations]).reshape(-1, 2)
+
+    def moments(self, counts: Ints) -> tuple[Ints, Ints, Ints]:
+        """Number, sum and sum of squares of x and y: three int64[Sn, 2].
+
+        Missing values and those of a wrong type have no score.
+        """
+        shape = (self._start.size, 2)
+        n, s1, s2 = (np.zeros(shape, np.int64) for _ in range(3))
+        _moments(counts, self._start, self._size, self._scores, n, s1, s2)
+        return n, s1, s2
+
+
+@kernel
+def _moments(
+    counts: Ints, start: Ints, size: Ints, scores: Ints, n: Ints, s1: Ints, s2: Ints
+) -> None:
+    for i in range(start.size):
+        for b in range(size[i]):
+            count = counts[start[i] + b]
+            if count:
+                for axis in range(2):
+                    q = scores[i, axis, b]
+                    n[i, axis] += count
+                    s1[i, axis] += count * q
+                    s2[i, axis] += count * q * q
