@@ -1,0 +1,113 @@
+"""What a monitor's windows say of each signal, as plain rows for the metrics page.
+
+All of it is read when Prometheus asks: nothing here is kept up to date in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import NumericBinning, SignalReference
+from stream.subject import SubjectMonitor
+from stream.watch import Watch
+from stream.windows import Closed
+
+__all__ = ["OTHER", "QUANTILES", "Gauge", "bounded", "signal_gauges"]
+
+OTHER: Final = "__other__"
+QUANTILES: Final = (0.05, 0.5, 0.95)
+
+
+class Gauge(NamedTuple):
+    """The value of one family for one signal; `extra` is its test or its quantile, or "".
+
+    `weight` says how much a signal deserves a series of its own when there are too many.
+    """
+
+    family: str
+    model: str
+    version: str
+    segment: str
+    signal: str
+    extra: str
+    value: float
+    weight: float
+
+
+def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
+    """Every gauge of every signal in the last full window of each scope."""
+    for held in subjects:
+        watch = held.watch
+        if watch is None:
+            continue
+        for segment, window in list(watch.windows.last.items()):
+            yield from _of_window(held, watch, segment, window)
+
+
+def _of_window(held: SubjectMonitor, watch: Watch, segment: str, window: Closed) -> Iterator[Gauge]:
+    model, version = held.subject
+    result = watch.results.get(segment)
+    if result is not None:
+        for row in range(len(result.tests)):
+            signal = watch.plan.monitored[int(result.signal[row])].name
+            value, threshold = float(result.value[row]), float(result.threshold[row])
+            weight = value / threshold if threshold > 0 else 0.0
+            test = result.tests[row]
+            yield Gauge("drift_score", model, version, segment, signal, test, value, weight)
+            yield Gauge("drift_threshold", model, version, segment, signal, test, threshold, weight)
+    for index, signal_reference in enumerate(watch.plan.monitored):
+        counts = window.counts[watch.layout.slice(index)]
+        for family, extra, value in _moments(signal_reference, counts):
+            yield Gauge(family, model, version, segment, signal_reference.name, extra, value, 0.0)
+
+
+def _moments(
+    signal: SignalReference, counts: npt.NDArray[np.int64]
+) -> Iterator[tuple[str, str, float]]:
+    binning = signal.binning
+    total = int(counts.sum())
+    if not total:
+        return
+    yield "signal_missing_ratio", "", int(counts[binning.missing]) / total
+    if not isinstance(binning, NumericBinning):
+        return
+    inside = counts[: binning.above + 1]
+    there = int(inside.sum())
+    if not there:
+        return
+    # Below and above the reference's range nothing finer is known than that it is beyond the edge.
+    low = np.concatenate(([binning.edges[0]], binning.edges))
+    high = np.concatenate((binning.edges, [binning.edges[-1]]))
+    yield "signal_mean", "", float(np.average((low + high) / 2, weights=inside))
+    until = np.cumsum(inside)
+    for q in QUANTILES:
+        rank = q * there
+        b = int(np.searchsorted(until, rank))
+        part = (rank - (until[b] - inside[b])) / max(1, int(inside[b]))
+        yield "signal_quantile", f"{q:g}", float(low[b] + part * (high[b] - low[b]))
+
+
+def bounded(gauges: Iterable[Gauge], limit: int) -> tuple[list[Gauge], int]:
+    """At most about `limit` gauges, and how many were folded into `__other__`.
+
+    The whole stream comes before segments, drifting signals before quiet ones. Of those that are
+    left out the most drifted stands for all of its (family, model, version, test): an alarm in
+    them stays visible.
+    """
+    every = list(gauges)
+    if len(every) <= limit:
+        return every, 0
+    every.sort(key=lambda g: (g.segment != "", -g.weight, g[:6]))
+    kept, rest = every[:limit], every[limit:]
+    worst: dict[tuple[str, str, str, str], Gauge] = {}
+    for gauge in rest:
+        key = (gauge.family, gauge.model, gauge.version, gauge.extra)
+        held = worst.get(key)
+        if held is None or (gauge.weight, gauge.value) > (held.weight, held.value):
+            worst[key] = gauge
+    kept += [gauge._replace(segment=OTHER, signal=OTHER) for _, gauge in sorted(worst.items())]
+    return kept, len(rest)
