@@ -172,6 +172,8 @@ class AlertContext(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
+    runbook_url : str
+        "{kind}" in it stands for the kind of the alert.
     reference, config : str
         Hashes of the reference and of the plan.
     offsets : dict

@@ -236,7 +236,9 @@ class Episodes:
             fingerprint=identity,
             episode=opened,
             labels=AlertLabels(alert_name(kind), model, version, kind),
-            annotations=Annotations(summary, action, context.runbook_url, context.dashboard_url),
+            annotations=Annotations(
+                summary, action, context.runbook_url.replace("{kind}", kind), context.dashboard_url
+            ),
             starts_at=format_time(episode.opened_ms),
             ends_at=format_time(now_ms) if resolved else NOT_ENDED,
             signals=signals,

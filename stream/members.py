@@ -28,6 +28,7 @@ _LEVEL: Final[Mapping[str, int]] = {"info": 1, "warning": 2, "critical": 3}
 _CLEAN_WINDOWS: Final = 2
 #: A segment without a finding for so long that closed no window either is silent, not drifted.
 _SILENT_MS: Final = 7 * 86_400_000
+_LARGEST: Final = 1.7e308
 #: Signals kept in an episode: bounds the state when a thousand segments drift at once.
 _MAX_MEMBERS: Final = 200
 
@@ -130,8 +131,8 @@ class Member(msgspec.Struct, array_like=True):
             name=finding.signal,
             role=finding.role,
             test=finding.test,
-            value=finding.value,
-            threshold=finding.threshold,
+            value=_finite(finding.value),
+            threshold=_finite(finding.threshold),
             importance=finding.importance,
             since=f"revision {self.since}",
             p_value=finding.p_value,
@@ -212,6 +213,11 @@ def close_windows(
         if member.clean >= _CLEAN_WINDOWS:
             left.append(members.pop(key))
     return left
+
+
+def _finite(value: float) -> float:
+    """A number that JSON can hold: an infinite one would be read back as null."""
+    return max(-_LARGEST, min(_LARGEST, value)) if value == value else 0.0
 
 
 def list_names(members: Iterable[Member], private: bool, at_most: int = 3) -> str:

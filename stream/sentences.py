@@ -103,8 +103,9 @@ def _model_text(model: str, version: str) -> str:
 
 def _signal_text(signal: AlertSignal) -> str:
     where = f" of {signal.segment}" if signal.segment else ""
-    test = _TEST_TEXT.get(signal.test, signal.test)
-    inside = f"{test} {signal.value:.3g}, threshold {signal.threshold:.3g}"
+    inside = f"{signal.value:.3g}, threshold {signal.threshold:.3g}"
+    if signal.test != signal.name:  # they are one for the pipeline's own signals
+        inside = f"{_TEST_TEXT.get(signal.test, signal.test)} {inside}"
     if signal.change:
         inside += f"; {signal.change}"
     return f"'{signal.name}'{where} ({inside})"

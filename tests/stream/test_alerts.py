@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import msgspec
@@ -28,8 +29,9 @@ from tests.stream.test_episodes import finding
 
 DOCS = Path(__file__).parents[2] / "docs"
 CONTEXT = AlertContext(
-    environment="prod", dashboard_url="https://d", runbook_url="https://r", reference="sha256:aa",
-    config="sha256:bb", false_alarms_per_week=1.0, alpha=2e-6, offsets={"predictions-0": (12, 22)},
+    environment="prod", dashboard_url="https://d", runbook_url="https://r/{kind}",
+    reference="sha256:aa", config="sha256:bb", false_alarms_per_week=1.0, alpha=2e-6,
+    offsets={"predictions-0": (12, 22)},
 )  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def test_an_alert_is_the_documented_event():
                 "0.11; mean 4.1 -> 2.7). Recommended action: investigate the feature distribution "
                 "and schedule retraining.",
                 "action": "investigate_features",
-                "runbook_url": "https://r",
+                "runbook_url": "https://r/data_drift",
                 "dashboard_url": "https://d",
             },
             "startsAt": "2026-03-01T12:00:00.000Z",
@@ -105,6 +107,13 @@ def test_ids_keep_their_parts_apart():
 def test_what_is_written_is_read():
     alert = opened()
     assert decode_alert(encode_alert(alert)) == alert
+
+
+def test_numbers_that_json_cannot_hold():
+    found = finding(value=math.inf, threshold=-math.inf, effect=math.inf, p_value=math.nan)
+    (alert,) = Episodes(Subject("m", "")).step(0, [found], True, CONTEXT)
+    (signal,) = decode_alert(encode_alert(alert)).data.signals
+    assert (signal.value, signal.threshold, signal.p_value) == (1.7e308, -1.7e308, None)
 
 
 def test_later_fields_are_ignored_and_wrong_ones_named():
@@ -180,6 +189,8 @@ def test_sentences():
         "and scale it."
     )
     text = sentence("m", "1", "data_drift", signals, 40)
+    late = AlertSignal("late_events", "system", "late_events", 0.021, 0.01, 1.0, "revision 1")
+    assert "'late_events' (0.021, threshold 0.01)" in sentence("m", "1", "system", [late], 1)
     assert text.endswith("'c' (ADWIN 0.2, threshold 0.1) and 37 more signals.")
     assert action_for("system", "latency") == "scale"
     assert action_for("system", "late") == "check_pipeline"
