@@ -37,10 +37,10 @@ demo-live: $(STAMP)
 test: $(STAMP)
 	DRIFTSTREAM_REQUIRE_JIT=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# All three speak, also after one has failed.
 check: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@status=0; for tool in "ruff check ." "ruff format --check ." mypy; do \
+	  echo "$$tool"; $(BIN)/$$tool || status=1; done; exit $$status
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks
