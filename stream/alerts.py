@@ -70,8 +70,8 @@ class AlertError(ValueError):
 class AlertBins(msgspec.Struct, frozen=True, omit_defaults=True):
     """Shares of a signal's values in coarse bins: the reference beside the window.
 
-    `edges` are the inner edges of numeric bins, `labels` the names of the bins where they have
-    some. Both are empty for a private model.
+    `edges` are where the bins of numbers begin and the last ends, in order; `labels` name all bins,
+    those of missing and other special values too. Both are empty for a private model.
     """
 
     reference: tuple[float, ...]

@@ -185,7 +185,7 @@ class Episodes:
         episode.leader = key_of(ranked[0].finding)
         episode.published_ms = now_ms
         for member in ranked:
-            member.told_direction = member.finding.direction or member.told_direction
+            member.tell_direction()
         return self._event(episode, now_ms, ranked, joined, left, context, "; ".join(notes))
 
     def _end(

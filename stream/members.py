@@ -26,6 +26,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical"
 _LEVEL: Final[Mapping[str, int]] = {"info": 1, "warning": 2, "critical": 3}
 #: A signal leaves after so many windows in a row without a finding.
 _CLEAN_WINDOWS: Final = 2
+_TURNED_WINDOWS: Final = 2
 #: A segment without a finding for so long that closed no window either is silent, not drifted.
 _SILENT_MS: Final = 7 * 86_400_000
 _LARGEST: Final = 1.7e308
@@ -92,7 +93,8 @@ class Member(msgspec.Struct, array_like=True):
     before: int = 0  # in the last closed window that had one
     long_before: int = 0  # and in the one before that
     clean: int = 0  # closed windows without a finding since then
-    told_direction: int = 0  # as last published
+    told_direction: int = 0  # as published
+    turns: int = 0  # windows in a row that changed the other way than published
 
     @property
     def severity(self) -> int:
@@ -101,8 +103,17 @@ class Member(msgspec.Struct, array_like=True):
 
     @property
     def turned(self) -> bool:
-        """Whether it changes the other way than was last published."""
-        return self.finding.direction * self.told_direction < 0
+        """Whether two windows in a row changed the other way than was published.
+
+        One may be chance: the mean of a signal whose spread drifts hardly moves, and either way.
+        """
+        return self.turns >= _TURNED_WINDOWS
+
+    def tell_direction(self) -> None:
+        """Note that the present direction is being published."""
+        if self.turned or not self.told_direction:
+            self.told_direction = self.finding.direction
+            self.turns = 0
 
     def name(self, private: bool) -> str:
         """Signal, with its segment if it has one."""
@@ -180,7 +191,12 @@ def take_findings(members: Members, findings: Sequence[Finding], revision: int) 
                 continue
             member = members[key_of(finding)] = Member(finding, revision)
             joined.append(member)
-        elif not member.level or finding.strength >= member.finding.strength:
+        elif not member.level:  # the first of this window
+            member.finding = finding
+            if finding.direction:
+                opposed = finding.direction * member.told_direction < 0
+                member.turns = member.turns + 1 if opposed else 0
+        elif finding.strength >= member.finding.strength:
             member.finding = finding
         member.level = max(member.level, level)
         member.clean = 0

@@ -152,10 +152,11 @@ def test_a_clear_change_of_the_lead_is_told_once():
     assert line.window(finding("a", effect=0.65), finding("b", effect=0.60)) == []
 
 
-def test_a_change_of_direction_is_told():
+def test_a_change_of_direction_is_told_when_it_lasts():
     line = Line()
     line.window(finding(direction=1))
-    assert line.window(finding(direction=0)) == []
+    for direction in (0, -1, 1, -1, 0, 1, -1):
+        assert line.window(finding(direction=direction)) == []
     (alert,) = line.window(finding(direction=-1))
     assert "'a' changed direction" in alert.data.annotations.summary
     assert line.window(finding(direction=-1)) == []
