@@ -1,8 +1,10 @@
 """Drift statistics over integer counts: usable alone, with numpy and numba only."""
 
 from detectors.binning import Binning, CategoricalBinning, NumericBinning, category_text
+from detectors.budget import Budget
 from detectors.calibration import Calibration
 from detectors.counts import Layout, accumulate
+from detectors.explain import Change, describe
 from detectors.fit import fit_reference, infer_kind
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.sequential import Adwin, AdwinBank, ScoreTable
@@ -12,8 +14,10 @@ __all__ = [
     "Adwin",
     "AdwinBank",
     "Binning",
+    "Budget",
     "Calibration",
     "CategoricalBinning",
+    "Change",
     "ColumnMapping",
     "Layout",
     "NumericBinning",
@@ -25,6 +29,7 @@ __all__ = [
     "WindowResult",
     "accumulate",
     "category_text",
+    "describe",
     "fit_reference",
     "infer_kind",
 ]

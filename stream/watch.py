@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import AdwinBank, Budget, ScoreTable, WindowBank, WindowResult, describe
+from stream.alerts import AlertBins
 from stream.episodes import Finding
 from stream.panes import Sealed
 from stream.plan import KIND_OF_ROLE, Plan
@@ -69,7 +70,7 @@ class Watch:
         self.bank = WindowBank(plan.monitored, self.layout)
         self.scores = ScoreTable(plan.monitored, self.layout)
         numeric = [plan.monitored[i] for i in self.layout.numeric]
-        phi = np.repeat([signal.calibration.phi for signal in numeric], len(_AXES))
+        phi = self.scores.phi.ravel()
         self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
         self._adwin_on = np.array([self._has_test(s.name, "adwin") for s in numeric], bool)
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
@@ -138,21 +139,33 @@ class Watch:
             test = result.test(row)
             if not self._has_test(signal.name, test):
                 continue
-            change = describe(
-                signal, window.counts[self.layout.slice(index)],
-                public=self.plan.options(signal.name).public,
-            )  # fmt: skip
+            counts = window.counts[self.layout.slice(index)]
+            change = describe(signal, counts, public=not self.plan.private)
+            moved = 0.0
+            if change.mean_before is not None and change.mean_after is not None:
+                moved = change.mean_after - change.mean_before
             kind = "data_quality" if test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
             findings.append(
                 Finding(
-                    kind=kind, signal=signal.name, role=signal.role, test=test,
-                    segment=window.segment, value=float(result.value[row]),
-                    threshold=float(result.threshold[row]), p_value=float(result.p_value[row]),
-                    severity=result.severity(row), importance=self.plan.importance(signal.name),
-                    effect=float(result.effect[row]), change=change.text, bins=change.bins,
-                    start_ms=window.start_ms, end_ms=window.end_ms, events=window.events,
+                    kind=kind,
+                    signal=signal.name,
+                    role=signal.role,
+                    test=test,
+                    segment=window.segment,
+                    value=float(result.value[row]),
+                    threshold=float(result.threshold[row]),
+                    p_value=float(result.p_value[row]),
+                    severity=result.severity(row),
+                    importance=self.plan.importance(signal.name),
+                    effect=max(0.0, float(result.effect[row])),
+                    direction=int(np.sign(moved)),
+                    change=change.text,
+                    bins=AlertBins(change.reference, change.window, change.edges, change.labels),
+                    start_ms=window.start_ms,
+                    end_ms=window.end_ms,
+                    events=window.events,
                 )
-            )  # fmt: skip
+            )
         return findings
 
     def _sequential(
@@ -176,14 +189,22 @@ class Watch:
             what = "mean rank" if axis == 0 else "spread of ranks"
             findings.append(
                 Finding(
-                    kind=KIND_OF_ROLE[signal.role], signal=signal.name, role=signal.role,
-                    test=f"adwin_{_AXES[axis]}", segment="", value=shift,
-                    threshold=float(self.adwin.threshold[slot]), p_value=None, severity=severity,
-                    importance=self.plan.importance(signal.name), effect=shift,
-                    change=f"{what} {before:.3f} -> {after:.3f} within the stream", bins=None,
-                    start_ms=start_ms, end_ms=end_ms, events=int(counts[0]),
+                    kind=KIND_OF_ROLE[signal.role],
+                    signal=signal.name,
+                    role=signal.role,
+                    test="adwin",
+                    value=shift,
+                    threshold=float(self.adwin.threshold[slot]),
+                    severity=severity,
+                    importance=self.plan.importance(signal.name),
+                    effect=shift,
+                    direction=int(np.sign(after - before)) if axis == 0 else 0,
+                    change=f"{what} {before:.3f} -> {after:.3f} within the stream",
+                    start_ms=start_ms,
+                    end_ms=end_ms,
+                    events=int(counts[0]),
                 )
-            )  # fmt: skip
+            )
         return findings
 
     def dump(self) -> bytes:

@@ -23,7 +23,7 @@ def make_reference(model: str = "fraud", seed: int = 5, n: int = 3_000) -> Any:
     rng = np.random.default_rng(seed)
     data = {
         "x": rng.normal(size=n),
-        "z": rng.lognormal(size=n),
+        "z": np.where(rng.random(n) < 0.02, np.nan, rng.lognormal(size=n)),
         "c": rng.choice(["a", "b", "d"], n, p=[0.5, 0.3, 0.2]).tolist(),
         "score": rng.random(n),
     }
