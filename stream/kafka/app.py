@@ -10,26 +10,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import detectors
 from stream.decode.native import NativeDecoder
+from stream.http_server import PageServer
 from stream.kafka.connection import connection_arguments, quieten
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.plans_feed import PlansFeed
 from stream.kafka.sender import Sender
-from stream.kafka.settings import TopicNames, WorkerSettings
+from stream.kafka.settings import WorkerSettings
 from stream.kafka.sources import refresh_sources, source_topics
 from stream.kafka.stage1 import Stage1
 from stream.kafka.stage2 import Stage2
 from stream.kafka.view import WorkerView
+from stream.metrics import MetricsCollector, serve
 from stream.plan import PlanBook
 from stream.plan_parts import PlanAssembler
 
-if TYPE_CHECKING:
-    from stream.config import Config
-
-__all__ = ["Worker", "run_worker", "settings_of"]
+__all__ = ["Worker", "run_worker"]
 
 log = logging.getLogger(__name__)
 _SOURCES_EVERY_S: Final = 60.0
@@ -61,7 +60,7 @@ class Worker:
         await asyncio.to_thread(detectors.warm_up)
         async with contextlib.AsyncExitStack() as stack:
             if settings.metrics_address:
-                stack.callback(self._serve_metrics())
+                stack.callback(self._serve_metrics().close)
             feed = PlansFeed(self._connection, settings.topics.plans, self._take_plan())
             stack.push_async_callback(feed.stop)
             await feed.start()
@@ -214,11 +213,9 @@ class Worker:
         except TimeoutError:
             log.warning("the group was not left in time; it will notice by itself")
 
-    def _serve_metrics(self) -> Callable[[], None]:
-        from stream.metrics import MetricsCollector, serve
-
-        server = serve(self.settings.metrics_address, MetricsCollector(self.view), self.view)
-        return server.close
+    def _serve_metrics(self) -> PageServer:
+        collector = MetricsCollector(self.view, max_series=self.settings.max_series)
+        return serve(self.settings.metrics_address, collector, self.view)
 
 
 async def _every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
@@ -243,27 +240,6 @@ async def _main(settings: WorkerSettings, on_ready: Callable[[WorkerView], None]
             await run
         return
     await run
-
-
-def settings_of(config: Config, stage: str = "all") -> WorkerSettings:
-    """What a worker needs of the config, as plain values."""
-    worker, topics = config.worker, config.topics
-    return WorkerSettings(
-        kafka=config.kafka,
-        group=str(worker.group),
-        stage=stage,
-        topics=TopicNames(
-            topics.summaries, topics.plans, topics.alerts, topics.dead_letter, topics.state
-        ),
-        data_dir=str(worker.data_dir),
-        metrics_address=str(worker.metrics_address),
-        idle_after_s=worker.idle_after_ms / 1000,
-        snapshot_interval_s=worker.snapshot_interval_ms / 1000,
-        session_timeout_s=worker.session_timeout_ms / 1000,
-        max_ready_lag=worker.max_ready_lag,
-        max_ahead_ms=worker.max_ahead_ms,
-        max_series=worker.max_series,
-    )
 
 
 def run_worker(

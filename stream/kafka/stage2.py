@@ -169,10 +169,11 @@ class Stage2:
             return
         if position < 0:
             position = start
-            if end > start:
+            if start > 0:
                 log.warning(
-                    "%s[%d]: no snapshot; rebuilding from offset %d to %d. Detectors know nothing "
-                    "from before that", *tp, start, end,
+                    "%s[%d]: no snapshot; rebuilding from offset %d to %d. What was before is cut "
+                    "off: detectors and episodes begin there",
+                    *tp, start, end,
                 )  # fmt: skip
         elif position < start:
             log.error(

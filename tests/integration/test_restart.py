@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +50,26 @@ def test_kill_9_of_one_of_two_moves_its_partitions(install: Install) -> None:
     truth = site.truth(events)
     site.wait_for(lambda: site.counts()[0] >= truth[0])
     assert np.array_equal(site.counts()[1:], truth[1:])
+
+
+def test_a_woken_zombie_does_no_harm(install: Install) -> None:
+    site = install()
+    events = make_events(120_000, 60_000)
+    expected = site.expected_alerts(events)
+    zombie, other = site.start(), site.start()
+    site.wait_ready(zombie)
+    site.wait_ready(other)
+    site.produce(events[:60_000], close=False)
+    zombie.send_signal(signal.SIGSTOP)
+    site.produce(events[60_000:])
+    # Its partitions move after the session timeout; until then the frontier stands still.
+    site.wait_for(lambda: len(site.alerts()) >= len(expected))
+    zombie.send_signal(signal.SIGCONT)
+    site.wait_ready(zombie)
+    time.sleep(2)  # whatever it still publishes arrives now
+    assert [site.terminate(w) for w in (zombie, other)] == [0, 0]
+    assert site.alerts() == expected
+    assert sum(m.refused.get("shrunk", 0) for m in site.restored()) == 0
 
 
 def test_committed_offsets_are_chunk_starts(install: Install) -> None:
