@@ -2,12 +2,15 @@
 
 from detectors.binning import Binning, CategoricalBinning, NumericBinning, category_text
 from detectors.budget import Budget
+from detectors.budget import Budget
 from detectors.calibration import Calibration
 from detectors.counts import Layout, accumulate
+from detectors.explain import Change, describe
 from detectors.explain import Change, describe
 from detectors.fit import fit_reference, infer_kind
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.sequential import Adwin, AdwinBank, ScoreTable
+from detectors.warm import warm_up
 from detectors.windowed import WindowBank, WindowResult
 
 __all__ = [
@@ -15,8 +18,10 @@ __all__ = [
     "AdwinBank",
     "Binning",
     "Budget",
+    "Budget",
     "Calibration",
     "CategoricalBinning",
+    "Change",
     "Change",
     "ColumnMapping",
     "Layout",
@@ -30,6 +35,8 @@ __all__ = [
     "accumulate",
     "category_text",
     "describe",
+    "describe",
     "fit_reference",
     "infer_kind",
+    "warm_up",
 ]

@@ -1,8 +1,7 @@
-"""From false alarms a week to the level of every test.
+"""From the false alarms a week that somebody accepts to the settings of each test.
 
-A subject has one budget F. Every signal has families of tests (numeric: ADWIN and windowed;
-categorical: windowed), and F is shared equally over all families of all signals; within a family,
-over what it does in a week. docs/statistics.md says what was measured.
+The budget F is split equally over the families of all signals (numeric: ADWIN and the windowed
+tests; categorical: the windowed tests), then over the checks each makes in a week.
 """
 
 from __future__ import annotations
@@ -14,106 +13,114 @@ from typing import Final
 
 from detectors.reference import Reference, SignalReference
 
-__all__ = ["Budget", "adwin_delta"]
+__all__ = ["WEEK_MS", "Budget", "adwin_delta_for"]
 
 WEEK_MS: Final = 604_800_000
-#: Levels below this need more of the tail than is calibrated: windows are enlarged instead.
+#: Events a week where the reference has no times: one a second, so that the budget errs to quiet.
+_UNKNOWN_RATE: Final = 604_800
+#: Below this alpha the null law of PSI is not known well enough: the window is enlarged instead.
 LEAST_ALPHA: Final = 1e-6
-#: What scope `all` gets where there are segments; these share the rest.
-SHARE_OF_ALL: Final = 0.8
-#: Values a segment column is taken to have where windows close by time and not by count.
-SEGMENT_VALUES: Final = 20
-_FAMILIES: Final = {"numeric": 2, "categorical": 1}
+_MOST_ALPHA: Final = 0.05
+#: Share of the budget for scope `all` where there are segments too.
+_SHARE_OF_ALL: Final = 0.8
+#: Windows that a segment's values close by age are counted for so many values.
+_VALUES_OF_SEGMENT: Final = 10
 
-# Measured false alarms of pane-form ADWIN per million independent items at delta = .002, and how
-# they grow with delta, for panes of so many items (docs/statistics.md).
-_SIZES: Final = (20.0, 100.0, 1_000.0)
-_RATES: Final = (0.10, 0.06, 0.02)
-_POWERS: Final = (1.2, 1.2, 1.0)
-_BASE_DELTA: Final = 0.002
-_DELTAS: Final = (1e-12, 0.05)
+#: Measured false alarms of one ADWIN a pane at delta = .01, by events a pane (4 to 6 million panes
+#: each of independent uniform scores); they fall with delta ** 1.1 or faster.
+_ADWIN_ALARMS: Final = ((20, 1.42e-5), (100, 5.17e-5), (1_000, 1.52e-4), (10_000, 2.35e-4))
+_ADWIN_POWER: Final = 1.1
+_MOST_DELTA: Final = 0.1
 
 
-def adwin_delta(false_alarms_per_million: float, items_per_pane: float) -> float:
-    """The delta at which ADWIN has so many false alarms per million items of a null stream."""
-    at = math.log(min(max(items_per_pane, _SIZES[0]), _SIZES[-1]))
-    i = 1 if at > math.log(_SIZES[1]) else 0
-    low, high = math.log(_SIZES[i]), math.log(_SIZES[i + 1])
-    part = (at - low) / (high - low)
-    rate = math.exp((1 - part) * math.log(_RATES[i]) + part * math.log(_RATES[i + 1]))
-    power = (1 - part) * _POWERS[i] + part * _POWERS[i + 1]
-    delta = _BASE_DELTA * (false_alarms_per_million / rate) ** (1 / power)
-    return min(max(delta, _DELTAS[0]), _DELTAS[1])
+def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
+    """ADWIN's delta for so many false alarms a pane, from the measured table."""
+    table = _ADWIN_ALARMS
+    n = min(max(events_a_pane, table[0][0]), table[-1][0])
+    rate = table[-1][1]
+    for (low, rate_low), (high, rate_high) in zip(table, table[1:], strict=False):
+        if n <= high:
+            at = math.log(n / low) / math.log(high / low)
+            rate = rate_low * (rate_high / rate_low) ** at
+            break
+    return min(_MOST_DELTA, 0.01 * (alarms_a_pane / rate) ** (1.0 / _ADWIN_POWER))
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Levels of one subject's tests.
+    """Settings that keep a subject to its false alarms a week.
 
     Attributes
     ----------
-    window_alpha, segment_alpha : float
-        Chance of a false alarm of one signal in one window of scope `all`, and of a segment.
-    window_events : int
-        Events that fill a window: as asked, or more where the level would be too small.
     adwin_delta : float
-        Of each of the two streams of a numeric signal.
+        Of each sequential slot.
+    window_alpha, segment_alpha : float
+        Chance of a false alarm for each signal and window, of scope `all` and of a segment.
+    window_events : int
+        What was asked for, or more if alpha would be too small otherwise.
     panes_per_week, windows_per_week : float
-        Non-empty panes and windows that were reckoned with.
+        Checks that were reckoned with.
     """
 
     false_alarms_per_week: float
+    adwin_delta: float
     window_alpha: float
     segment_alpha: float
     window_events: int
-    adwin_delta: float
     panes_per_week: float
     windows_per_week: float
 
     @classmethod
     def of(
         cls, reference: Reference, signals: Sequence[SignalReference], *,
-        false_alarms_per_week: float, pane_ms: int, cycle_ms: int, window_events: int,
-        window_max_age_ms: int, segments: int,
+        false_alarms_per_week: float, pane_ms: int, cycle_ms: int = 0, window_events: int = 1_000,
+        window_max_age_ms: int = WEEK_MS // 7, segments: int = 0,
     ) -> Budget:  # fmt: skip
-        """Share a budget out.
-
-        Without a known rate of events every pane is taken to be filled, and every window to be one
-        pane: no stream can spend more.
+        """Budget of a subject.
 
         Parameters
         ----------
+        reference : Reference
+            Its rate of events is taken for the stream's.
         signals : sequence of SignalReference
-            Those that are tested.
+            Those that are monitored.
+        false_alarms_per_week : float
+            What is accepted for the whole subject.
+        pane_ms, cycle_ms, window_events, window_max_age_ms
+            Of the plan. With a cycle each cycle is one window and one pane.
         segments : int
-            Number of segment columns.
+            Number of segmented columns.
         """
-        rate = float(reference.events_per_week)
-        panes = WEEK_MS / pane_ms
-        if rate:
-            panes *= -math.expm1(-rate / panes)
-        by_time = WEEK_MS / (cycle_ms or window_max_age_ms)
-        families = sum(_FAMILIES[signal.kind] for signal in signals)
-        whole = false_alarms_per_week * (SHARE_OF_ALL if segments else 1.0)
-
-        def windows_of(events: int) -> float:
-            if cycle_ms:
-                return by_time
-            return min(panes, rate / events + by_time) if rate else panes
-
-        windows = windows_of(window_events)
-        if rate and not cycle_ms and whole / families / windows < LEAST_ALPHA:
-            most = max(whole / families / LEAST_ALPHA - by_time, by_time)
-            window_events = max(window_events, math.ceil(rate / most))
-            windows = windows_of(window_events)
-        segment_alpha = 0.0
-        if segments:
-            of_columns = segments * (windows + SEGMENT_VALUES * by_time)
-            segment_alpha = (false_alarms_per_week - whole) / len(signals) / of_columns
-        checks = by_time if cycle_ms else panes
-        items = rate or panes * window_events
-        allowed = whole / families / 2 / items * 1e6
+        if not false_alarms_per_week > 0.0:
+            raise ValueError(f"false_alarms_per_week must be > 0; got {false_alarms_per_week}.")
+        events = float(reference.events_per_week or _UNKNOWN_RATE)
+        panes = min(WEEK_MS / (cycle_ms or pane_ms), events)
+        families = sum(2 if signal.kind == "numeric" else 1 for signal in signals)
+        whole = false_alarms_per_week * (_SHARE_OF_ALL if segments else 1.0)
+        family = whole / max(1, families)
+        by_age = WEEK_MS / window_max_age_ms
+        if cycle_ms:
+            windows = panes
+        else:
+            windows = max(_windows(events, panes, window_events), by_age)
+            if family / windows < LEAST_ALPHA:
+                window_events = math.ceil(window_events * LEAST_ALPHA * windows / family)
+                windows = max(_windows(events, panes, window_events), by_age)
+        of_segments = windows if cycle_ms else windows + _VALUES_OF_SEGMENT * by_age
+        if cycle_ms:
+            of_segments *= _VALUES_OF_SEGMENT
+        rest = (false_alarms_per_week - whole) / max(1, segments * len(signals))
         return cls(
-            false_alarms_per_week, min(whole / families / windows, 0.1), min(segment_alpha, 0.1),
-            window_events, adwin_delta(allowed, items / checks), checks, windows,
-        )  # fmt: skip
+            false_alarms_per_week=false_alarms_per_week,
+            adwin_delta=adwin_delta_for(family / 2.0 / panes, events / panes),
+            window_alpha=min(_MOST_ALPHA, family / windows),
+            segment_alpha=min(_MOST_ALPHA, rest / of_segments) if segments else _MOST_ALPHA,
+            window_events=window_events,
+            panes_per_week=panes,
+            windows_per_week=windows,
+        )
+
+
+def _windows(events: float, panes: float, window_events: int) -> float:
+    """Full windows a week: they are of whole panes."""
+    return panes / math.ceil(window_events * panes / events)

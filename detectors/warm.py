@@ -1,0 +1,41 @@
+"""Compiling every kernel before the first event needs it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.counts import accumulate
+from detectors.fit import LEAST_ROWS, fit_reference
+from detectors.sequential.adwin import Adwin
+from detectors.sequential.adwin_bank import AdwinBank
+from detectors.sequential.scores import ScoreTable
+from detectors.sparse import decode_counts, encode_counts
+from detectors.windowed import WindowBank
+
+__all__ = ["warm_up"]
+
+
+def warm_up() -> None:
+    """Run every kernel once with the types it is used with: seconds at first, then cached."""
+    n = 2 * LEAST_ROWS
+    columns = {
+        "number": np.arange(n, dtype=np.float64),
+        "few": np.arange(n) % 3,
+        "name": ["a", "b", None] * (n // 3),
+    }
+    for times in (None, np.arange(4 * n, dtype=np.int64)):
+        repeat = 1 if times is None else 4
+        rows = {name: np.resize(np.array(c, object), repeat * n) for name, c in columns.items()}
+        signals = fit_reference(rows, model="warm-up", times_ms=times).signals
+        bank = WindowBank(signals)
+        layout = bank.layout
+        numeric = np.zeros((n, layout.numeric.size))
+        codes = np.zeros((n, layout.categorical.size), np.int32)
+        counts = np.zeros((1, layout.width), np.int64)
+        accumulate(layout.positions(numeric, codes), np.zeros(n, np.int32), counts)
+        decode_counts(encode_counts(counts[0]), layout.width)
+        bank.test(counts[0], 0.01)
+        moments = ScoreTable(signals, layout).moments(counts[0])
+        adwin = AdwinBank(2 * layout.numeric.size, 0.01)
+        adwin.update(*(values.ravel() for values in moments))
+    Adwin().update_many(np.zeros(64))
