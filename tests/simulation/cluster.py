@@ -96,7 +96,10 @@ class Stage1:
             return True
         log = self.world.source[self.partition].records
         if self.position >= len(log):
-            return False
+            last = self.summariser.flush_idle()
+            if last is not None:
+                self.deliver(last)
+            return last is not None
         batch = log[self.position : self.position + self.rng.randint(1, 30)]
         self.position = batch[-1].offset + 1
         for flush in self.summariser.add(batch):

@@ -61,6 +61,8 @@ def outcome(world: World, plans: PlanBook) -> tuple[dict, dict]:
     """Alerts by (episode, revision), without offsets, and every subject's state at the end."""
     alerts: dict = {}
     for alert in world.alerts:
+        if alert.data.labels.kind == "system":
+            continue  # what it says is how the pipeline ran: outside the laws
         plain = msgspec.to_builtins(alert)
         plain["data"].pop("offsets")
         held = alerts.setdefault((alert.data.episode, alert.data.revision), plain)
