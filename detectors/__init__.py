@@ -2,10 +2,8 @@
 
 from detectors.binning import Binning, CategoricalBinning, NumericBinning, category_text
 from detectors.budget import Budget
-from detectors.budget import Budget
 from detectors.calibration import Calibration
 from detectors.counts import Layout, accumulate
-from detectors.explain import Change, describe
 from detectors.explain import Change, describe
 from detectors.fit import fit_reference, infer_kind
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
@@ -18,10 +16,8 @@ __all__ = [
     "AdwinBank",
     "Binning",
     "Budget",
-    "Budget",
     "Calibration",
     "CategoricalBinning",
-    "Change",
     "Change",
     "ColumnMapping",
     "Layout",
@@ -34,7 +30,6 @@ __all__ = [
     "WindowResult",
     "accumulate",
     "category_text",
-    "describe",
     "describe",
     "fit_reference",
     "infer_kind",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from detectors.reference import Reference, SignalReference
@@ -16,8 +17,6 @@ from detectors.reference import Reference, SignalReference
 __all__ = ["WEEK_MS", "Budget", "adwin_delta_for"]
 
 WEEK_MS: Final = 604_800_000
-#: Events a week where the reference has no times: one a second, so that the budget errs to quiet.
-_UNKNOWN_RATE: Final = 604_800
 #: Below this alpha the null law of PSI is not known well enough: the window is enlarged instead.
 LEAST_ALPHA: Final = 1e-6
 _MOST_ALPHA: Final = 0.05
@@ -38,12 +37,12 @@ def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
     table = _ADWIN_ALARMS
     n = min(max(events_a_pane, table[0][0]), table[-1][0])
     rate = table[-1][1]
-    for (low, rate_low), (high, rate_high) in zip(table, table[1:], strict=False):
+    for (low, rate_low), (high, rate_high) in pairwise(table):
         if n <= high:
             at = math.log(n / low) / math.log(high / low)
             rate = rate_low * (rate_high / rate_low) ** at
             break
-    return min(_MOST_DELTA, 0.01 * (alarms_a_pane / rate) ** (1.0 / _ADWIN_POWER))
+    return min(_MOST_DELTA, 0.01 * math.pow(alarms_a_pane / rate, 1.0 / _ADWIN_POWER))
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,9 @@ class Budget:
     ) -> Budget:  # fmt: skip
         """Budget of a subject.
 
+        Without a known rate of events every pane is taken to be filled, and every window to be one
+        pane: no stream can spend more.
+
         Parameters
         ----------
         reference : Reference
@@ -93,8 +95,12 @@ class Budget:
         """
         if not false_alarms_per_week > 0.0:
             raise ValueError(f"false_alarms_per_week must be > 0; got {false_alarms_per_week}.")
-        events = float(reference.events_per_week or _UNKNOWN_RATE)
-        panes = min(WEEK_MS / (cycle_ms or pane_ms), events)
+        events = float(reference.events_per_week)
+        panes = WEEK_MS / (cycle_ms or pane_ms)
+        if events:
+            panes *= -math.expm1(-events / panes)  # those that are not empty
+        else:
+            events = panes * window_events
         families = sum(2 if signal.kind == "numeric" else 1 for signal in signals)
         whole = false_alarms_per_week * (_SHARE_OF_ALL if segments else 1.0)
         family = whole / max(1, families)
@@ -103,7 +109,7 @@ class Budget:
             windows = panes
         else:
             windows = max(_windows(events, panes, window_events), by_age)
-            if family / windows < LEAST_ALPHA:
+            if family / windows < LEAST_ALPHA and reference.events_per_week:
                 window_events = math.ceil(window_events * LEAST_ALPHA * windows / family)
                 windows = max(_windows(events, panes, window_events), by_age)
         of_segments = windows if cycle_ms else windows + _VALUES_OF_SEGMENT * by_age
@@ -114,7 +120,7 @@ class Budget:
             false_alarms_per_week=false_alarms_per_week,
             adwin_delta=adwin_delta_for(family / 2.0 / panes, events / panes),
             window_alpha=min(_MOST_ALPHA, family / windows),
-            segment_alpha=min(_MOST_ALPHA, rest / of_segments) if segments else _MOST_ALPHA,
+            segment_alpha=min(_MOST_ALPHA, rest / of_segments),
             window_events=window_events,
             panes_per_week=panes,
             windows_per_week=windows,

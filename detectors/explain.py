@@ -32,7 +32,8 @@ class Change:
     labels : tuple
         Name of each coarse bin; names of categories only if the signal is public.
     edges : tuple of float
-        Lower edges of a numeric signal's coarse bins (the lowest reaches to -inf), else empty.
+        Where a numeric signal's coarse bins begin, and the last ends; the outer two are open, and
+        the reference's least and greatest value stand for their ends. Empty for categories.
     reference, window : tuple of float
         Share of each coarse bin, out of all values.
     """
@@ -89,8 +90,8 @@ def _numeric_groups(
     groups[:n_values] = merge_neighbours(both, BASE_GROUPS - len(present), 1)
     size = int(groups[:n_values].max()) + 1
     firsts = [int(np.flatnonzero(groups[:n_values] == g)[0]) for g in range(size)]
-    edges = tuple(float(binning.edges[max(0, first - 1)]) for first in firsts)
-    labels = []
+    edges = tuple(float(binning.edges[max(0, b - 1)]) for b in (*firsts, n_values))
+    labels: list[str] = []
     for g, first in enumerate(firsts):
         last = firsts[g + 1] - 1 if g + 1 < size else n_values - 1
         while last > first and not both[last]:  # bins that nobody is in do not widen the label
@@ -108,14 +109,18 @@ def _interval(binning: NumericBinning, first: int, last: int) -> str:
     if first == last and 0 < first < binning.above:
         low, high = binning.edges[first - 1], binning.edges[first]
         if high == np.nextafter(low, np.inf):
-            return f"{low:.4g}"
+            return _show(low)
     if first == binning.below:
         high = binning.edges[min(last, binning.above - 1)]
-        return "all values" if last == binning.above else f"< {high:.4g}"
+        return "all values" if last == binning.above else f"< {_show(high)}"
     low = binning.edges[first - 1]
     if last == binning.above:
-        return f">= {low:.4g}" if first < binning.above else f"> {low:.4g}"
-    return f"{low:.4g} to {binning.edges[last]:.4g}"
+        return f">= {_show(low)}" if first < binning.above else f"> {_show(low)}"
+    return f"{_show(low)} to {_show(binning.edges[last])}"
+
+
+def _show(edge: float) -> str:
+    return f"{edge:.4g}" if abs(edge) > 1e-300 else "0"  # the edge after an atom at 0 is 5e-324
 
 
 def _categorical_groups(
@@ -130,7 +135,7 @@ def _categorical_groups(
     room = BASE_GROUPS - 1 - len(present)
     own = np.sort(np.lexsort((np.arange(moved.size), -moved))[:room])
     groups = np.full(binning.n_bins, own.size, np.int64)
-    labels = []
+    labels: list[str] = []
     for b in own.tolist():
         groups[b] = len(labels)
         labels.append(binning.categories[b] if public else f"category {b + 1}")
@@ -146,12 +151,14 @@ def _mean(
 ) -> float | None:
     """Mean of the window, from the middles of its bins.
 
-    The same estimate on the reference is off by a known amount, which is taken away. Values outside
-    the reference's range count as its nearest value: the mean then errs towards the old one.
+    The same estimate on the reference is off by a known amount, which is taken away. None if more
+    than a tenth of the values are outside the reference's range, since how far is not known; fewer
+    count as the nearest value inside.
     """
     n = int(window[: binning.missing].sum())
     n_reference = int(signal.counts[: binning.missing].sum())
-    if signal.mean is None or not n or not n_reference:
+    outside = int(window[binning.below] + window[binning.above])
+    if signal.mean is None or not n or not n_reference or outside * 10 > n:
         return None
     edges = binning.edges
     middles = np.concatenate([[edges[0]], edges[:-1] + (edges[1:] - edges[:-1]) / 2, [edges[-1]]])
