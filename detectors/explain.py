@@ -90,7 +90,7 @@ def _numeric_groups(
     groups[:n_values] = merge_neighbours(both, BASE_GROUPS - len(present), 1)
     size = int(groups[:n_values].max()) + 1
     firsts = [int(np.flatnonzero(groups[:n_values] == g)[0]) for g in range(size)]
-    edges = tuple(float(binning.edges[max(0, b - 1)]) for b in (*firsts, n_values))
+    edges = tuple(float(binning.edges[max(0, b - 1)]) for b in (*firsts, binning.above))
     labels: list[str] = []
     for g, first in enumerate(firsts):
         last = firsts[g + 1] - 1 if g + 1 < size else n_values - 1
