@@ -1,0 +1,251 @@
+"""The metrics page says what is true of the monitors behind it."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from detectors import fit_reference
+from stream.alerts import AlertEvent
+from stream.gauges import OTHER, Gauge, bounded
+from stream.metrics import MetricsCollector, serve
+from stream.plan import Plan, PlanBook
+from stream.replay import FileRecord, Replay
+
+#: The parser sorts labels by name; here they are in the order of the contract.
+ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "window",
+         "kind", "severity", "status", "outcome", "reason", "version", "python")  # fmt: skip
+START_MS = 1_772_323_200_000
+
+
+@dataclass
+class FileState:
+    """A replay in the place of a worker: the same objects behind the page."""
+
+    replay: Replay
+    alerts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    batches: int = 3
+    batch_seconds: float = 0.5
+    is_ready: bool = True
+
+    def count(self, alert: AlertEvent) -> None:
+        data = alert.data
+        self.alerts[data.labels.model, data.labels.kind, data.severity, data.status] += 1
+
+    def lag(self) -> dict[tuple[str, int], int]:
+        return {("predictions", 0): 7}
+
+    def watermarks_ms(self) -> dict[tuple[str, int], int]:
+        return {("predictions", 0): self.replay.summariser.stats.max_time_ms}
+
+    def snapshots_s(self) -> dict[tuple[str, int], float]:
+        return {("driftstream.summaries", 0): 1000.5}
+
+    def stage1_stats(self) -> list[Any]:
+        return [self.replay.summariser.stats]
+
+    def monitors(self) -> list[Any]:
+        return [self.replay.monitor]
+
+    def healthy(self) -> tuple[bool, str]:
+        return True, "alive"
+
+    def ready(self) -> tuple[bool, str]:
+        return self.is_ready, "1 partitions" if self.is_ready else "joining the group"
+
+
+def columns(n: int, seed: int, shift: float) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    amount = rng.normal(shift, 1, n)
+    amount[rng.random(n) < 0.1] = np.nan
+    return {"amount": amount, "country": rng.choice(["DE", "FR"], n).tolist()}
+
+
+def records(n: int, seed: int, shift: float) -> Iterator[FileRecord]:
+    data = columns(n, seed, shift)
+    encode = msgspec.json.Encoder().encode
+    for i in range(n):
+        event = {
+            "model": {"name": "fraud", "version": "3"},
+            "timestamp": (START_MS + i * 100) / 1000,
+            "features": {
+                "amount": None if np.isnan(data["amount"][i]) else float(data["amount"][i]),
+                "country": data["country"][i],
+            },
+            "segments": {"region": "eu" if i % 4 else "us"},
+        }
+        yield FileRecord(i, 0, encode(event))
+    yield FileRecord(n, 0, b"{")
+    late = {"model": {"name": "fraud", "version": "3"}, "timestamp": START_MS / 1000,
+            "features": {"amount": "x"}}  # fmt: skip
+    yield FileRecord(n + 1, 0, encode(late))
+
+
+@pytest.fixture(scope="module")
+def state() -> FileState:
+    times = START_MS - 10_000_000 + np.arange(20_000, dtype=np.int64) * 100
+    reference = fit_reference(columns(20_000, 0, 0.0), model="fraud", times_ms=times)
+    book = PlanBook()
+    book.add(Plan(model="fraud", reference=reference, segments=("region",), window_events=1000))
+    state = FileState(Replay(book))
+    for alert in state.replay.run(records(5_500, 1, 0.5)):
+        state.count(alert)
+    return state
+
+
+@pytest.fixture(scope="module")
+def samples(state: FileState) -> dict[str, dict[tuple[str, ...], float]]:
+    """family -> label values -> value, as Prometheus reads the page."""
+    server = serve(
+        "127.0.0.1:0", MetricsCollector(state, clock=lambda: START_MS / 1000 + 1e4), state
+    )
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as page:
+            text = page.read().decode()
+    finally:
+        server.close()
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name.removeprefix("driftstream_"), {})[
+                tuple(sample.labels[name] for name in ORDER if name in sample.labels)
+            ] = sample.value
+    return found
+
+
+def test_counters(state: FileState, samples: dict[str, dict[tuple[str, ...], float]]) -> None:
+    assert samples["events_total"] == {("fraud", "counted"): 5_500, ("fraud", "late"): 1}
+    assert samples["late_events_total"] == {("fraud",): 1}
+    assert samples["rejected_total"] == {("undecodable",): 1}
+    assert samples["invalid_values_total"] == {(): 1}
+    assert samples["batch_duration_seconds_count"] == {(): 3}
+    assert samples["batch_duration_seconds_sum"] == {(): 0.5}
+    assert samples["alerts_total"] == dict(state.alerts)
+    assert samples["series_dropped_total"] == {(): 0}
+
+
+def test_partitions(samples: dict[str, dict[tuple[str, ...], float]]) -> None:
+    assert samples["consumer_lag_records"] == {("predictions", "0"): 7}
+    newest = START_MS / 1000 + 549.9
+    assert samples["watermark_timestamp_seconds"] == {("predictions", "0"): newest}
+    assert samples["event_age_seconds"] == {("predictions",): pytest.approx(1e4 - 549.9)}
+    assert samples["snapshot_timestamp_seconds"] == {("driftstream.summaries", "0"): 1000.5}
+
+
+def test_signals(state: FileState, samples: dict[str, dict[tuple[str, ...], float]]) -> None:
+    key = ("fraud", "3", "", "amount", "psi")
+    score, threshold = samples["drift_score"][key], samples["drift_threshold"][key]
+    (subject,) = state.replay.monitor.subjects.values()
+    assert subject.watch is not None
+    result = subject.watch.results[""]
+    row = next(i for i, t in enumerate(result.tests) if t == "psi" and result.signal[i] == 0)
+    assert (score, threshold) == (result.value[row], result.threshold[row])
+    assert score > threshold
+    assert (
+        samples["drift_score"]["fraud", "3", "", "country", "psi"]
+        < (samples["drift_threshold"]["fraud", "3", "", "country", "psi"])
+    )
+    assert samples["alert_active"]["fraud", "3", "data_drift", "warning"] == 1
+    assert samples["budget_false_alarms_per_week"] == {("fraud", "3"): 1.0}
+
+
+def test_display_values_are_close_to_the_data(
+    samples: dict[str, dict[tuple[str, ...], float]],
+) -> None:
+    amount = columns(5_500, 1, 0.5)["amount"]
+    last = amount[4_000:5_000]  # some window of the changed stream
+    assert samples["signal_mean"]["fraud", "3", "", "amount"] == pytest.approx(
+        np.nanmean(last), abs=0.12
+    )
+    assert samples["signal_missing_ratio"]["fraud", "3", "", "amount"] == pytest.approx(
+        0.1, abs=0.04
+    )
+    median = samples["signal_quantile"]["fraud", "3", "", "amount", "0.5"]
+    assert median == pytest.approx(np.nanmedian(last), abs=0.15)
+    assert ("fraud", "3", "", "country") not in samples["signal_mean"]
+
+
+def test_windows(state: FileState, samples: dict[str, dict[tuple[str, ...], float]]) -> None:
+    windows = samples["window_events"]
+    assert windows["fraud", "3", "", "full"] >= 1000
+    assert ("fraud", "3", "region=eu", "full") in windows
+    (subject,) = state.replay.monitor.subjects.values()
+    assert samples["frontier_timestamp_seconds"] == {("fraud", "3"): subject.frontier_ms / 1000}
+
+
+def test_subjects_that_are_given_up_take_their_series_along(state: FileState) -> None:
+    class Nothing(FileState):
+        def monitors(self) -> list[Any]:
+            return []
+
+    families = MetricsCollector(Nothing(state.replay)).collect()
+    names = {sample.name for family in families for sample in family.samples}
+    assert "driftstream_drift_score" not in names
+    assert "driftstream_events_total" in names
+
+
+def test_too_many_series_keep_what_drifts(state: FileState) -> None:
+    everything = MetricsCollector(state)
+    few = MetricsCollector(state, max_series=10)
+    count = sum(len(f.samples) for f in everything.collect() if f.name in _SIGNALS)
+    kept = [s for f in few.collect() if f.name in _SIGNALS for s in f.samples]
+    others = [s for s in kept if s.labels["signal"] == OTHER]
+    assert len(kept) - len(others) == 10
+    assert ("amount", "") in {(s.labels["signal"], s.labels["segment"]) for s in kept}
+    (dropped,) = [s.value for f in few.collect() for s in f.samples if "dropped_total" in s.name]
+    assert dropped == count - 10
+
+
+_SIGNALS = {"driftstream_drift_score", "driftstream_drift_threshold", "driftstream_signal_mean",
+            "driftstream_signal_missing_ratio", "driftstream_signal_quantile"}  # fmt: skip
+
+
+def test_other_stands_for_the_worst_of_the_rest() -> None:
+    def gauge(signal: str, value: float) -> Gauge:
+        return Gauge("drift_score", "m", "1", "s=x", signal, "psi", value, value)
+
+    kept, dropped = bounded([gauge("a", 0.1), gauge("b", 0.9), gauge("c", 0.5)], 1)
+    assert dropped == 2
+    assert [(g.signal, g.segment, g.value) for g in kept] == [
+        ("b", "s=x", 0.9),
+        (OTHER, OTHER, 0.5),
+    ]
+
+
+def test_health_pages(state: FileState) -> None:
+    server = serve("127.0.0.1:0", MetricsCollector(state), state)
+    url = f"http://127.0.0.1:{server.port}"
+    try:
+        assert urllib.request.urlopen(f"{url}/healthz").read() == b"alive\n"
+        assert urllib.request.urlopen(f"{url}/readyz").status == 200
+        state.is_ready = False
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{url}/readyz")
+        assert caught.value.code == 503
+        assert caught.value.read() == b"joining the group\n"
+        caught.value.close()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{url}/table")
+        assert caught.value.code == 404
+        caught.value.close()
+    finally:
+        state.is_ready = True
+        server.close()
+
+
+def test_an_address_in_use_is_said(state: FileState) -> None:
+    server = serve("127.0.0.1:0", MetricsCollector(state), state)
+    try:
+        with pytest.raises(OSError, match=r"worker\.metrics_address: cannot listen on"):
+            serve(f"127.0.0.1:{server.port}", MetricsCollector(state), state)
+    finally:
+        server.close()
