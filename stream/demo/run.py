@@ -165,7 +165,11 @@ def _null_check(console: Console, january: flights.Flights, seed: int) -> None:
 
 
 def _say(console: Console, alert: AlertEvent) -> None:
+    """Print an alert that has news; a firing episode is published daily without any."""
     data = alert.data
+    opened = data.revision == 1
+    if not (opened or data.status == "resolved" or data.joined or data.left):
+        return
     colour = {"info": "cyan", "warning": "yellow", "critical": "red"}[data.severity]
     mark = "resolved" if data.status == "resolved" else data.severity
     console.print(f"[{colour}]{alert.time[:16]} {mark:>8}[/] {data.annotations.summary}")
