@@ -22,8 +22,8 @@ from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook
 from stream.summary import Progress, Source, SummaryBatch, SummaryEntry, encode_message
 
-_EVENTS = 600  # of one pane: so the second fills a window, and the last waits in its pane
-_PANES = 4
+_EVENTS = 600  # of one pane
+_PANES = 9  # a window of 1,000 may be widened for the budget: one whole and one begun
 _SOURCE = Source("bench", "predictions", 0, 1)
 
 
