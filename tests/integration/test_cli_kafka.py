@@ -1,0 +1,166 @@
+"""The walk-through of the README on a real broker, command by command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stream.alerts import decode_alert
+from stream.cli import cli
+from stream.config import load_config
+from stream.kafka.broker import free_port
+from tests.stream.test_cli_files import FIT, write_rows
+
+LIMIT_S = 60
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(a) for a in arguments])
+
+
+def must(*arguments: object) -> Result:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture
+def config(tmp_path: Path, kafka: dict[str, object], topic_prefix: str) -> Path:
+    """A config on the shared broker, with topics of this test's own."""
+    write_rows(tmp_path / "january.csv", 6000, start="2026-01-01T00:00:00")
+    write_rows(tmp_path / "changed.csv", 4000, start="2026-02-01T00:00:00", seed=2, shift=0.6)
+    must("fit", tmp_path / "january.csv", *FIT, "-o", tmp_path / "fraud.json")
+    names = "\n".join(
+        f'{name} = "{topic_prefix}{name}"'
+        for name in ("summaries", "plans", "alerts", "dead_letter", "state")
+    )
+    path = tmp_path / "driftstream.toml"
+    path.write_text(
+        f"""
+[kafka]
+bootstrap_servers = "{kafka["bootstrap_servers"]}"
+[worker]
+group = "{topic_prefix}group"
+metrics_address = "127.0.0.1:{free_port()}"
+[topics]
+partitions = 2
+prediction_partitions = 3
+{names}
+[[models]]
+name = "fraud"
+topic = "{topic_prefix}predictions"
+reference = "fraud.json"
+pane = "1m"
+"""
+    )
+    return path
+
+
+@contextlib.contextmanager
+def worker(config: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "stream.cli", "worker", "-c", str(config)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def page(config: Path, name: str) -> str:
+    address = load_config(config).worker.metrics_address
+    with urllib.request.urlopen(f"http://{address}/{name}", timeout=5) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def wait_for(what: str, done: object) -> None:
+    assert callable(done)
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            if done():
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"{what}: not within {LIMIT_S} s")
+
+
+def test_walk_through(config: Path, tmp_path: Path) -> None:
+    before = run("topics", "-c", config)
+    assert before.exit_code == 1
+    assert "does not exist. Create it: driftstream topics --create." in before.stderr
+    assert run("check", "-c", config).exit_code == 1
+    created = must("topics", "-c", config, "--create")
+    assert created.stderr.count("created ") == 6
+    assert "6 topics" in must("check", "-c", config).stdout
+
+    assert "published, in force from the beginning" in must("plan", "publish", "-c", config).stdout
+    assert "already there" in must("plan", "publish", "-c", config).stdout
+    assert "fraud" in must("plan", "list", "-c", config).stdout
+    assert "amount, age, country, label, p" in must("plan", "show", "fraud", "-c", config).stdout
+    whole = json.loads(must("plan", "show", "fraud", "-c", config, "--json").stdout)
+    assert whole["settings"]["pane_ms"] == 60_000
+    assert run("plan", "show", "other", "-c", config).exit_code == 1
+    assert "no alerts on" in must("alerts", "-c", config).stderr
+
+    out = tmp_path / "replayed.jsonl"
+    must("replay", tmp_path / "changed.csv", "-c", config, "--alerts", out)
+    replayed = {decode_alert(line).id for line in out.read_bytes().splitlines()}
+    with worker(config) as process:
+        wait_for("ready", lambda: "5 partitions" in page(config, "readyz"))
+        sent = must("produce", tmp_path / "changed.csv", "-c", config, "--model", "fraud")
+        assert "4,000 events to" in sent.stderr
+        counted = 'driftstream_events_total{model="fraud",outcome="counted"} 4000.0'
+        wait_for("events", lambda: counted in page(config, "metrics"))
+        wait_for("alerts", lambda: run("alerts", "-c", config).stdout.count("firing") == 2)
+        wait_for("gauge", lambda: "driftstream_alert_active{" in page(config, "metrics"))
+        metrics = page(config, "metrics")
+        assert page(config, "healthz") == "alive\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_S) == 0
+    assert 'driftstream_drift_score{model="fraud",model_version="3",segment="",signal="amount"' in (
+        metrics
+    )
+    if shutil.which("promtool"):
+        lint = subprocess.run(
+            ["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True
+        )
+        assert (lint.returncode, lint.stdout + lint.stderr) == (0, "")
+
+    lines = must("alerts", "-c", config, "--json", "--all").stdout.splitlines()
+    assert {decode_alert(line.encode()).id for line in lines} <= replayed
+    sentences = must("alerts", "-c", config).stdout
+    assert "Data drift in 'amount'" in sentences
+    assert "Prediction drift in" in sentences
+    assert "no alerts" in must("alerts", "-c", config, "--model", "other").stderr
+
+
+def test_produce_at_a_rate_and_wrong_model(config: Path, tmp_path: Path) -> None:
+    must("topics", "-c", config, "--create")
+    write_rows(tmp_path / "few.csv", 50, start="2026-02-01T00:00:00")
+    sent = must("produce", tmp_path / "few.csv", "-c", config, "--model", "fraud", "--rate", 500)
+    assert "50 events to" in sent.stderr
+    wrong = run("produce", tmp_path / "few.csv", "-c", config, "--model", "fraude")
+    assert wrong.exit_code == 2
+    assert "there is no model 'fraude'. It has: fraud." in wrong.stderr
+
+
+def test_a_worker_without_topics_says_so(config: Path) -> None:
+    with worker(config) as process:
+        _, words = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 1
+    assert "driftstream.toml" not in words
+    assert "driftstream topics --create" in words
+    assert "Traceback" not in words
