@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 HEADER = """\
-# Everything driftstream's make targets install, pinned and hashed. Written by `make lock`: do not edit.
+# What driftstream's make targets install, pinned and hashed. Written by `make lock`: do not edit.
 """
 
 

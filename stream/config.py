@@ -81,7 +81,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
                 f"{file}: {model.path} and {other} both are {model.name}, version "
                 f"{model.version!r}. Give them different versions, or remove one."
             )
-    return Config(file, _kafka(top, path.parent), _worker(top), _topics(top), models)
+    return Config(file, _kafka(top, path.parent), _worker(top, path.parent), _topics(top), models)
 
 
 def _kafka(top: Table, folder: Path) -> Connection:
@@ -104,9 +104,10 @@ def _kafka(top: Table, folder: Path) -> Connection:
     return Connection(values)
 
 
-def _worker(top: Table) -> WorkerConfig:
+def _worker(top: Table, folder: Path) -> WorkerConfig:
     names = {n.removesuffix("_ms") for n in WorkerConfig.__dataclass_fields__}
     table, default = top.table("worker", sorted(names)), WorkerConfig()
+    data_dir = table.text("data_dir", default.data_dir)
     address = table.text("metrics_address", default.metrics_address)
     host, _, port = address.rpartition(":")
     if address and (not host or not port.isdigit() or int(port) > 65_535):
@@ -117,7 +118,7 @@ def _worker(top: Table) -> WorkerConfig:
         metrics_address=address,
         group=table.text("group", default.group, least=1),
         environment=table.text("environment", default.environment, least=1),
-        data_dir=table.text("data_dir", default.data_dir),
+        data_dir=str(folder / data_dir) if data_dir else "",
         idle_after_ms=table.duration("idle_after", "30s", least_ms=100),
         snapshot_interval_ms=table.duration("snapshot_interval", "10s", least_ms=100),
         session_timeout_ms=table.duration("session_timeout", "6s", least_ms=1_000),

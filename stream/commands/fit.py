@@ -20,6 +20,8 @@ _CLASSES: Final = 62
 #: A text column in which this share of the values differ is an identifier.
 _IDENTIFIER_SHARE: Final = 0.5
 _IDENTIFIER_LEAST: Final = 1_000
+#: A daily cycle is proposed if the hour explains this share of what differs between hours.
+_DAILY_SHARE: Final = 0.5
 
 
 @click.command("fit")
@@ -82,7 +84,7 @@ def command(
     )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(reference.to_json())
-    _report(reference, signals, notes, dates_only, timestamp is not None)
+    _report(reference, signals, notes, dates_only, timestamp is not None, times_ms)
     say(f"wrote {output} ({output.stat().st_size / 1024:,.0f} kB, {reference.hash[:19]})")
 
 
@@ -146,7 +148,7 @@ def _kind(column: Column, role: str | None) -> str:
 
 def _report(
     reference: Reference, signals: dict[str, Column], notes: dict[str, str], dates_only: bool,
-    timed: bool,
+    timed: bool, times_ms: Any,
 ) -> None:  # fmt: skip
     from detectors import NumericBinning
     from stream.proposal import model_toml
@@ -182,4 +184,25 @@ def _report(
         say("the times are dates without a time of day: a pane of one day (1d) is proposed below")
     for warning in reference.warnings:
         say(f"warning: {warning}")
+    if timed and not reference.cycle_ms:
+        _propose_cycle(signals, times_ms)
     say("for the config:\n" + model_toml(reference))
+
+
+def _propose_cycle(signals: dict[str, Column], times_ms: Any) -> None:
+    import numpy as np
+
+    from stream.proposal import daily_share
+
+    daily = [
+        name
+        for name, column in signals.items()
+        if isinstance(column.values, np.ndarray)
+        and daily_share(column.values, times_ms) >= _DAILY_SHARE
+    ]
+    if daily:
+        more = f" and {len(daily) - 3} more" if len(daily) > 3 else ""
+        say(
+            f"a daily cycle shows in {', '.join(daily[:3])}{more}: with --cycle 24h day and night "
+            "are no drift"
+        )

@@ -66,6 +66,8 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         snapshot_interval_s=worker.snapshot_interval_ms / 1000,
         session_timeout_s=worker.session_timeout_ms / 1000,
         max_ready_lag=worker.max_ready_lag,
+        max_ahead_ms=worker.max_ahead_ms,
+        max_series=worker.max_series,
     )  # fmt: skip
 
 

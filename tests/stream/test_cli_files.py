@@ -93,6 +93,19 @@ def test_fit_of_dates_proposes_a_pane_of_a_day(tmp_path: Path) -> None:
     assert 'pane = "1d"' in result.stderr
 
 
+def test_fit_proposes_a_daily_cycle(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    minutes = np.arange(0, 7 * 1440, 2)
+    times = np.datetime64("2026-01-01T00:00:00", "s") + minutes * 60
+    day = 3 * np.sin(minutes / 1440 * 2 * np.pi) + rng.normal(size=minutes.size)
+    noise = rng.normal(size=minutes.size)
+    rows = "\n".join(f"{t}Z,{d:.3f},{n:.3f}" for t, d, n in zip(times, day, noise))
+    (tmp_path / "d.csv").write_text(f"t,warm,noise\n{rows}\n")
+    fit = ("fit", tmp_path / "d.csv", "--model", "m", "--timestamp", "t", "-o", tmp_path / "r")
+    assert "a daily cycle shows in warm: with --cycle 24h" in run(*fit).stderr
+    assert "a daily cycle" not in run(*fit, "--cycle", "24h").stderr
+
+
 def test_fit_leaves_identifiers_and_times_out(tmp_path: Path) -> None:
     rows = "\n".join(f"u{i},2026-01-01T00:00:{i % 60:02d}Z,{i % 7},{i % 2}" for i in range(3000))
     (tmp_path / "d.csv").write_text(f"user,seen,v,said\n{rows}\n")
