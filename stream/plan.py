@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from detectors import Layout, Reference, ReferenceError, SignalReference
+from stream.alerts import Kind
 
 __all__ = [
     "ANY_VERSION",
@@ -33,7 +34,7 @@ MINUS_INFINITY: Final = -(2**62)
 #: A plan's version that stands for every version of its model.
 ANY_VERSION: Final = "*"
 #: Which kind of alert a drifting signal of this role is.
-KIND_OF_ROLE: Final[Mapping[str, str]] = {
+KIND_OF_ROLE: Final[Mapping[str, Kind]] = {
     "feature": "data_drift",
     "score": "prediction_drift",
     "label": "prediction_drift",

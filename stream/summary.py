@@ -108,6 +108,7 @@ def decode_message(value: bytes | None) -> Message:
         If the bytes are not a message of this version.
     """
     try:
-        return _DECODER.decode(value or b"")
+        message: Message = _DECODER.decode(value or b"")
+        return message
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise SummaryError(f"not a message of the summaries topic: {error}") from error

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import AdwinBank, Budget, ScoreTable, WindowBank, WindowResult, describe
-from stream.alerts import AlertBins
+from stream.alerts import AlertBins, Kind, Severity
 from stream.episodes import Finding
 from stream.panes import Sealed
 from stream.plan import KIND_OF_ROLE, Plan
@@ -29,6 +29,11 @@ _QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate"
 _WARNING_SHIFT: Final = 0.085
 _CRITICAL_SHIFT: Final = 0.14
 _AXES: Final = ("x", "y")
+_SEVERITY: Final[dict[str, Severity]] = {
+    "info": "info",
+    "warning": "warning",
+    "critical": "critical",
+}
 
 
 class Step(NamedTuple):
@@ -92,7 +97,9 @@ class Watch:
         closed = [
             window
             for segment, counts in sealed.counts.items()
-            if (window := self.windows.add(segment, sealed.start_ms, end_ms, counts, sealed.offsets))
+            if (
+                window := self.windows.add(segment, sealed.start_ms, end_ms, counts, sealed.offsets)
+            )
         ]
         events = 0 if whole is None else int(whole[0])
         step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets)
@@ -144,7 +151,9 @@ class Watch:
             moved = 0.0
             if change.mean_before is not None and change.mean_after is not None:
                 moved = change.mean_after - change.mean_before
-            kind = "data_quality" if test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
+            kind: Kind = KIND_OF_ROLE[signal.role]
+            if test in _QUALITY_TESTS:
+                kind = "data_quality"
             findings.append(
                 Finding(
                     kind=kind,
@@ -155,7 +164,7 @@ class Watch:
                     value=float(result.value[row]),
                     threshold=float(result.threshold[row]),
                     p_value=float(result.p_value[row]),
-                    severity=result.severity(row),
+                    severity=_SEVERITY[result.severity(row)],
                     importance=self.plan.importance(signal.name),
                     effect=max(0.0, float(result.effect[row])),
                     direction=int(np.sign(moved)),
@@ -183,7 +192,7 @@ class Watch:
             before = float(self.adwin.mean_before[slot])
             after = float(self.adwin.mean_after[slot])
             shift = abs(after - before)
-            severity = "info"
+            severity: Severity = "info"
             if shift >= _WARNING_SHIFT:
                 severity = "critical" if shift >= _CRITICAL_SHIFT else "warning"
             what = "mean rank" if axis == 0 else "spread of ranks"

@@ -74,7 +74,8 @@ class Flights:
     @property
     def times_ms(self) -> npt.NDArray[np.int64]:
         """Departure times, int64[n], increasing."""
-        return self.table["time_ms"].to_numpy(np.int64)
+        times: npt.NDArray[np.int64] = self.table["time_ms"].to_numpy(np.int64)
+        return times
 
     def events(self) -> Iterator[tuple[int, bytes]]:
         """(time_ms, event) of predictions and, at arrival, of actuals, in the order of time."""

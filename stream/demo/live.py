@@ -1,4 +1,4 @@
-"""A synthetic fraud model for `driftstream demo live`: seeded, 5,000 events a second, one change."""
+"""A synthetic fraud model for `driftstream demo live`: seeded, with one change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SyntheticModel:
         self._rng = np.random.default_rng(seed)
 
     def columns(self, n: int, *, shift: float = 0.0) -> dict[str, Any]:
-        """n rows; `shift` moves the log of the amount by so many standard deviations."""
+        """Columns of n rows; `shift` moves the log of the amount by so many standard deviations."""
         rng = self._rng
         log_amount = rng.normal(3.0 + shift, 1.0, n)
         age_days = rng.exponential(400.0, n)
@@ -42,7 +42,7 @@ class SyntheticModel:
         }
 
     def events(self, n: int, times_ms: list[int], *, shift: float = 0.0) -> Iterator[bytes]:
-        """n prediction events at the given times."""
+        """Prediction events at the given times."""
         encode = msgspec.json.Encoder().encode
         data = {
             name: values if isinstance(values, list) else values.tolist()

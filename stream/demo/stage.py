@@ -83,10 +83,12 @@ class Stage:
         end = time.monotonic() + _READY_S
         while time.monotonic() < end:
             self.check()
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                with urllib.request.urlopen(url, timeout=2) as answer:
-                    if answer.status == 200:
-                        return
+            with (
+                contextlib.suppress(urllib.error.URLError, OSError),
+                urllib.request.urlopen(url, timeout=2) as answer,
+            ):
+                if answer.status == 200:
+                    return
             time.sleep(0.1)
         raise DemoError(f"the worker was not ready within {_READY_S:.0f} s.\n{self.last_words()}")
 

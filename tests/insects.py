@@ -1,0 +1,66 @@
+"""The INSECTS stream (33 features of a flying-insect sensor), spliced to have one exact change.
+
+Rows 15,000 to 22,999 are near-stationary: the reference is fitted on a half of them, shuffled, and
+the other half is the null stream. What follows it comes from rows 0 to 7,999, another distribution.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from detectors import Reference, fit_reference
+from stream.plan import Plan
+
+MODEL = "insects"
+N_NULL = 4_000
+START_S = 1_000_000
+
+
+def table() -> np.ndarray:
+    """Float64[24150, 33], or a skip that says what is missing."""
+    folder = os.environ.get("DRIFTSTREAM_DATA")
+    if not folder:
+        pytest.skip("DRIFTSTREAM_DATA is not set: no INSECTS data")
+    path = Path(folder) / "insects_gradual" / "insects_gradual_balanced.csv"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    return np.loadtxt(path, delimiter=",", skiprows=1)[:, :33]
+
+
+def names() -> list[str]:
+    return [f"att{i + 1}" for i in range(33)]
+
+
+def reference(rows: np.ndarray) -> Reference:
+    fitted = rows[15_000:19_000][np.random.default_rng(1).permutation(4_000)]
+    columns = dict(zip(names(), fitted.T, strict=True))
+    times_ms = np.arange(len(fitted), dtype=np.int64) * 1_000
+    return fit_reference(columns, model=MODEL, version="1", times_ms=times_ms)
+
+
+def plan(rows: np.ndarray, topic: str = "predictions") -> Plan:
+    return Plan(model=MODEL, reference=reference(rows), topic=topic)
+
+
+def stream(rows: np.ndarray, changed_share: float = 1.0) -> list[bytes]:
+    """Events: 4,000 rows without a change, then 8,000 of which this share comes from elsewhere."""
+    rng = np.random.default_rng(7)
+    null = rows[19_000:23_000]
+    moved = rng.random(8_000) < changed_share
+    later = np.where(moved[:, None], rows[:8_000], null[rng.integers(0, len(null), 8_000)])
+    model = {"name": MODEL, "version": "1"}
+    return [
+        msgspec.json.encode(
+            {
+                "model": model,
+                "timestamp": START_S + i,
+                "features": dict(zip(names(), row, strict=True)),
+            }
+        )
+        for i, row in enumerate(np.concatenate([null, later]).tolist())
+    ]

@@ -1,0 +1,39 @@
+"""Real features with a real change, through `Replay`: silent before it, and an episode after."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream.alerts import parse_time
+from stream.plan import PlanBook
+from stream.replay import FileRecord, Replay
+from tests import insects
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return insects.table()
+
+
+def alerts_of(rows, share):
+    book = PlanBook()
+    book.add(insects.plan(rows))
+    records = (FileRecord(i, 0, v) for i, v in enumerate(insects.stream(rows, share)))
+    return list(Replay(book).run(records))
+
+
+def test_nothing_opens_where_nothing_changed(rows):
+    assert alerts_of(rows, 0.0) == []
+
+
+# What each share of changed rows needs at most, in rows after the change; 10 % may be missed.
+@pytest.mark.parametrize(("share", "within"), [(1.0, 200), (0.5, 400), (0.25, 2_500), (0.1, None)])
+def test_an_episode_opens_after_the_change_and_none_before(rows, share, within, record_property):
+    alerts = alerts_of(rows, share)
+    delays = [parse_time(a.time) // 1000 - insects.START_S - insects.N_NULL for a in alerts]
+    record_property("delay_rows", delays[0] if delays else "none")
+    assert all(delay > 0 for delay in delays)
+    if within is not None:
+        assert delays
+        assert delays[0] <= within
+        assert alerts[0].data.labels.kind == "data_drift"
