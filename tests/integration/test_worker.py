@@ -19,7 +19,7 @@ HUGE = {"window_events": 10**9, "window_max_age_ms": 10**12}
 
 @pytest.fixture
 def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Install]:
-    with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval_s": 0.5}) as make:
+    with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "500ms"}) as make:
         yield make
 
 
@@ -48,7 +48,7 @@ def test_two_workers_alert_as_one_process(install: Install) -> None:
         site.wait_ready(worker)
     site.produce(events)
     site.wait_for(lambda: len(site.alerts()) >= len(expected))
-    assert [site.terminate(w) for w in workers] == [0, 0]
+    assert [w.terminate() for w in workers] == [0, 0]
     assert site.alerts() == expected
 
 
@@ -66,7 +66,7 @@ def test_stages_on_their_own_and_rebalances(install: Install) -> None:
     site.produce(events[third : 2 * third], close=False)
     site.wait_ready(both)
     began = time.monotonic()
-    assert site.terminate(summarise) == 0  # and a leave
+    assert summarise.terminate() == 0  # and a leave
     assert time.monotonic() - began < 10, "told to stop, a worker must be gone within 10 s"
     site.produce(events[2 * third :])
     site.wait_for(lambda: len(site.alerts()) >= len(expected))
@@ -94,22 +94,25 @@ def test_refused_records_go_to_the_dead_letters_and_the_rest_is_counted(install:
 
 
 def test_a_silent_partition_does_not_hold_back_the_others(install: Install) -> None:
-    site = install(HUGE, idle_after_s=1.0)
+    site = install(HUGE, idle_after="1s")
     events = make_events(2_000, None)
     publish(site.kafka, site.plan.topic, ((None, e, ()) for e in events), partition=0)
     site.start()
     # Partitions 1 to 3 never hold anything: only their idle records let panes be sealed.
     site.wait_for(
-        lambda: any(s.panes_sealed > 0 for m in site.restored() for s in m.subjects.values()), 30
+        lambda: any(
+            s.panes_sealed > 0 for m in site.restored().values() for s in m.subjects.values()
+        ),
+        30,
     )
 
 
 def test_a_worker_without_plans_says_so(install: Install) -> None:
     site = install()
-    site.topics = {**site.topics, "plans": site.topics["alerts"]}  # a topic that holds none
+    site.topics = {**site.topics, "plans": site.plan.topic}  # a topic that holds none
     worker = site.start()
-    assert worker.wait(60) == 1
-    said = worker.log.read_text()  # type: ignore[attr-defined]
+    assert worker.process.wait(60) == 1
+    said = worker.said()
     assert "holds no plan" in said
     assert "driftstream plan publish" in said
 
@@ -118,8 +121,8 @@ def test_a_missing_topic_is_named(install: Install) -> None:
     site = install()
     site.topics = {**site.topics, "summaries": "nowhere.summaries"}
     worker = site.start()
-    assert worker.wait(60) == 1
-    assert "no topic nowhere.summaries" in worker.log.read_text()  # type: ignore[attr-defined]
+    assert worker.process.wait(60) == 1
+    assert "no topic nowhere.summaries" in worker.said()
 
 
 def test_events_decode_as_produced() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from stream.snapshot import best_snapshot
+from stream.summary import Progress, decode_message
 
 ROOT = Path(__file__).parents[2]
 SIGNALS = 6
@@ -75,6 +75,28 @@ def last_event() -> bytes:
 
 
 @dataclass
+class Worker:
+    """A worker process and what it logs."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+@dataclass
 class Installation:
     kafka: dict[str, object]
     prefix: str
@@ -83,7 +105,7 @@ class Installation:
     partitions: int = 4
     summaries_partitions: int = 2
     worker: dict[str, object] = field(default_factory=dict)
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    running: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.topics = {
@@ -117,74 +139,83 @@ class Installation:
     # ---- workers
 
     def config(self) -> Path:
-        text = json.dumps(
-            {"kafka": self.kafka, "group": self.prefix + "group", "topics": self.topics}
-            | self.worker
+        """A config whose plan is on the topic already, so that its reference is never read."""
+
+        def lines(values: Mapping[str, object]) -> str:
+            return "\n".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
+
+        worker = {"group": self.prefix + "group", "metrics_address": "", **self.worker}
+        path = self.directory / "config.toml"
+        path.write_text(
+            f"[kafka]\n{lines(self.kafka)}\n[worker]\n{lines(worker)}\n"
+            f"[topics]\n{lines(self.topics)}\n"
+            '[[models]]\nname = "fraud"\nreference = "not-read.json"\n'
         )
-        path = self.directory / "worker.json"
-        path.write_text(text)
         return path
 
-    def start(self, stage: str = "all") -> subprocess.Popen[bytes]:
+    def start(self, stage: str = "all") -> Worker:
+        """A worker through the real command line."""
+        command = [
+            *(sys.executable, "-m", "stream.cli", "worker", "-v", "--no-publish"),
+            *("-c", str(self.config()), "--stage", stage),
+        ]
         log = self.directory / f"worker-{len(self.running)}.log"
         with log.open("wb") as out:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.worker_main", str(self.config()), stage],
-                cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )  # fmt: skip
-        worker.log = log  # type: ignore[attr-defined]
-        self.running.append(worker)
-        return worker
-
-    def terminate(self, worker: subprocess.Popen[bytes]) -> int:
-        worker.send_signal(signal.SIGTERM)
-        return worker.wait(15)
+            process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
+        self.running.append(Worker(process, log))
+        return self.running[-1]
 
     def stop_all(self) -> None:
         for worker in self.running:
-            if worker.poll() is None:
+            if worker.process.poll() is None:
                 worker.kill()
-                worker.wait()
 
     def wait_for(self, what: Callable[[], object], timeout_s: float = 60.0) -> None:
         end = time.monotonic() + timeout_s
         while not what():
-            dead = [w for w in self.running if w.poll() not in (None, 0, -9)]
-            logs = {w.log.name: w.log.read_text()[-1500:] for w in self.running}  # type: ignore[attr-defined]
-            assert not dead, f"a worker died: {logs}"
-            assert time.monotonic() < end, f"waited {timeout_s} s in vain: {logs}"
+            said = {w.log.name: w.said()[-1500:] for w in self.running}
+            dead = [w for w in self.running if w.process.poll() not in (None, 0, -9)]
+            assert not dead, f"a worker died: {said}"
+            assert time.monotonic() < end, f"waited {timeout_s} s in vain: {said}"
             time.sleep(0.1)
 
-    def wait_ready(self, worker: subprocess.Popen[bytes]) -> None:
-        self.wait_for(lambda: b"READY" in worker.log.read_bytes())  # type: ignore[attr-defined]
+    def wait_ready(self, worker: Worker) -> None:
+        self.wait_for(lambda: "ready: " in worker.said())
 
     # ---- what came out
 
     def alerts(self) -> list[tuple[str, int, str]]:
         return [identity(a) for a in read_alerts(self.kafka, self.topics["alerts"])]
 
-    def summaries_end(self) -> int:
-        return sum(1 for _ in read_topic(self.kafka, self.topics["summaries"]))
+    def through(self) -> dict[int, int]:
+        """How far each source partition is summarised, as the summaries topic says."""
+        done: dict[int, int] = {}
+        for record in read_topic(self.kafka, self.topics["summaries"]):
+            message = decode_message(record.value)
+            if isinstance(message, Progress):
+                partition = message.source.partition
+                done[partition] = max(message.through, done.get(partition, -1))
+        return done
 
-    def restored(self) -> list[PartitionMonitor]:
-        """Monitors as the snapshots on the state topic have them."""
+    def restored(self) -> dict[int, PartitionMonitor]:
+        """Monitors as the snapshots on the state topic have them, by partition."""
         plans = PlanBook()
         plans.add(self.plan)
         stored: dict[int, list[tuple[bytes, bytes | None]]] = {}
         for record in read_topic(self.kafka, self.topics["state"]):
             stored.setdefault(record.partition, []).append((record.key, record.value))
-        monitors = []
+        monitors = {}
         for partition, records in stored.items():
             found = best_snapshot(partition, records)
             if found is not None:
-                monitors.append(PartitionMonitor(plans))
-                monitors[-1].restore(*found)
+                monitors[partition] = PartitionMonitor(plans)
+                monitors[partition].restore(*found)
         return monitors
 
     def counts(self) -> np.ndarray:
         """All that is counted in the snapshots, windows and open panes together."""
         total = np.zeros(self.plan.layout.width, np.int64)
-        for monitor in self.restored():
+        for monitor in self.restored().values():
             monitor.seal_all()
             for subject in monitor.subjects.values():
                 if subject.watch is not None:
@@ -217,7 +248,8 @@ def installer(
 
     def make(plan: dict[str, object] | None = None, **settings: object) -> Installation:
         watched = make_plan(prefix + "events", **(plan or {}))
-        with_settings = {"session_timeout_s": 6.0, **worker, **settings}
+        # Without idleness all that is decided is a function of the events (law 3).
+        with_settings = {"idle_after": "10m", **worker, **settings}
         made.append(Installation(kafka, prefix, directory, watched, worker=with_settings))
         return made[-1]
 
