@@ -60,15 +60,24 @@ class Record(Protocol):
     """One Kafka record as the decoder needs it (aiokafka's ConsumerRecord fits)."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Place in its partition."""
+
     @property
-    def timestamp(self) -> int: ...  # milliseconds since the epoch
+    def timestamp(self) -> int:
+        """The record's own, in milliseconds since the epoch."""
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """Any."""
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The event or batch."""
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Name and value of each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class PartitionMonitor:
 
         Parameters
         ----------
+        offset, value
+            Of the record, in the order of the log.
         timestamp_ms : int
             The record's timestamp. Only idleness is judged by it.
         plans_current : bool

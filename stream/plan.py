@@ -220,7 +220,7 @@ _SETTINGS: Final = frozenset(Plan.__dataclass_fields__) - {"reference"}
 class PlanBook:
     """The plans in force, by model, version and time. Both stages share one.
 
-    `generation` grows with each plan added, so that whoever caches by plan knows when to look again.
+    `generation` grows with each plan added: whoever caches by plan then looks again.
     """
 
     def __init__(self) -> None:
