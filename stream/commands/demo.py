@@ -25,7 +25,7 @@ def command(which: str, seed: int) -> None:
             raise click.ClickException(
                 f"the demo needs the package {package}. Install: pip install 'driftstream[demo]'"
             )
-    from stream.demo.run import demo_flights, demo_live
+    from stream.demo import demo_flights, demo_live
 
     run = demo_flights if which == "flights" else demo_live
     raise click.exceptions.Exit(run(console(), seed=seed))
