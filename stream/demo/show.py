@@ -1,0 +1,49 @@
+"""What the demos print: headings, alerts that have news, and which signals drifted when."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from stream.alerts import AlertEvent
+
+__all__ = ["heading", "say", "summary"]
+
+
+def heading(console: Console, words: str) -> None:
+    """Print a heading."""
+    console.print(f"\n[bold]{words}[/]\n{'-' * len(words)}")
+
+
+def say(console: Console, alert: AlertEvent) -> None:
+    """Print an alert that has news; a firing episode is published daily without any."""
+    data = alert.data
+    opened = data.revision == 1
+    if not (opened or data.status == "resolved" or data.joined or data.left):
+        return
+    colour = {"info": "cyan", "warning": "yellow", "critical": "red"}[data.severity]
+    mark = "resolved" if data.status == "resolved" else data.severity
+    console.print(f"[{colour}]{alert.time[:16]} {mark:>8}[/] {data.annotations.summary}")
+
+
+def summary(console: Console, seen: list[AlertEvent]) -> None:
+    """Which signals drifted when, from the alert events alone."""
+    table = Table(title="Which signals drifted when")
+    for heading in ("signal", "kind", "test", "first week", "last week", "peak", "threshold"):
+        table.add_column(heading)
+    rows: dict[tuple[str, str], list[tuple[str, float, float, str]]] = {}
+    for alert in seen:
+        if alert.data.status == "resolved":
+            continue
+        for signal in alert.data.signals:
+            key = (signal.name, alert.data.labels.kind)
+            week = alert.data.window.start[:10]
+            rows.setdefault(key, []).append((week, signal.value, signal.threshold, signal.test))
+    for (name, kind), found in sorted(rows.items()):
+        _, peak, threshold, test = max(found, key=lambda row: row[1])
+        weeks = sorted(row[0] for row in found)
+        table.add_row(name, kind, test, weeks[0], weeks[-1], f"{peak:.3f}", f"{threshold:.3f}")
+    console.print(table)
+    episodes = {a.data.episode: a for a in seen}
+    resolved = sum(a.data.status == "resolved" for a in episodes.values())
+    console.print(f"{len(episodes)} episodes opened, {resolved} of them resolved.")
