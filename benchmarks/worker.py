@@ -17,10 +17,7 @@ _SAMPLE_S = 0.1
 
 
 class Measured:
-    """A subprocess with its CPU seconds and resident memory over time.
-
-    Children are counted in, so that no process pool hides its cost.
-    """
+    """A subprocess with its CPU seconds, ended children included, and its memory over time."""
 
     def __init__(
         self, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
@@ -42,15 +39,14 @@ class Measured:
     def _look(self) -> None:
         while self.process.poll() is None:
             try:
-                cpu = rss = 0.0
-                for process in (self._ps, *self._ps.children(recursive=True)):
-                    times = process.cpu_times()
-                    cpu += times.user + times.system
-                    rss += process.memory_info().rss
-            except psutil.Error:
+                times, rss = self._ps.cpu_times(), self._ps.memory_info().rss
+            except psutil.Error:  # it has just ended
                 return
-            self._samples.append((time.monotonic(), cpu))
-            self.peak_rss = max(self.peak_rss, int(rss))
+            own = times.user + times.system
+            self._samples.append(
+                (time.monotonic(), own + times.children_user + times.children_system)
+            )
+            self.peak_rss = max(self.peak_rss, rss)
             time.sleep(_SAMPLE_S)
 
     def _read(self) -> None:
