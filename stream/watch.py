@@ -14,26 +14,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import AdwinBank, Budget, ScoreTable, WindowBank, WindowResult, describe
-from stream.alerts import AlertBins, Kind, Severity
+from detectors import AdwinBank, Budget, ScoreTable, WindowBank, WindowResult
 from stream.episodes import Finding
+from stream.findings import Hit, Span, explained, severity_of_shift
 from stream.panes import Sealed
-from stream.plan import KIND_OF_ROLE, Plan
+from stream.plan import Plan
 from stream.windows import Closed, WindowRule, Windows
 
 __all__ = ["Step", "Watch"]
 
-#: Tests that speak of the data's quality rather than of its distribution.
-_QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate"})
-#: Shifts of the mean rank that are as large as a PSI of .10 and .25 for a moved normal.
-_WARNING_SHIFT: Final = 0.085
-_CRITICAL_SHIFT: Final = 0.14
-_AXES: Final = ("x", "y")
-_SEVERITY: Final[dict[str, Severity]] = {
-    "info": "info",
-    "warning": "warning",
-    "critical": "critical",
-}
+#: What the two streams of scores are of.
+_AXES: Final = ("mean rank", "spread of ranks")
 
 
 class Step(NamedTuple):
@@ -136,46 +127,25 @@ class Watch:
         return step
 
     def _windowed(self, window: Closed) -> list[Finding]:
-        alpha = self.budget.segment_alpha if window.segment else self.budget.window_alpha
-        result = self.bank.test(window.counts, alpha)
-        self.results[window.segment] = result
+        result = self._test(window)
+        span = Span(window.segment, window.start_ms, window.end_ms, window.counts)
         findings = []
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
-            signal = self.plan.monitored[index]
             test = result.test(row)
-            if not self._has_test(signal.name, test):
+            if not self._has_test(self.plan.monitored[index].name, test):
                 continue
-            counts = window.counts[self.layout.slice(index)]
-            change = describe(signal, counts, public=not self.plan.private)
-            moved = 0.0
-            if change.mean_before is not None and change.mean_after is not None:
-                moved = change.mean_after - change.mean_before
-            kind: Kind = KIND_OF_ROLE[signal.role]
-            if test in _QUALITY_TESTS:
-                kind = "data_quality"
-            findings.append(
-                Finding(
-                    kind=kind,
-                    signal=signal.name,
-                    role=signal.role,
-                    test=test,
-                    segment=window.segment,
-                    value=float(result.value[row]),
-                    threshold=float(result.threshold[row]),
-                    p_value=float(result.p_value[row]),
-                    severity=_SEVERITY[result.severity(row)],
-                    importance=self.plan.importance(signal.name),
-                    effect=max(0.0, float(result.effect[row])),
-                    direction=int(np.sign(moved)),
-                    change=change.text,
-                    bins=AlertBins(change.reference, change.window, change.edges, change.labels),
-                    start_ms=window.start_ms,
-                    end_ms=window.end_ms,
-                    events=window.events,
-                )
-            )
+            hit = Hit(
+                test, float(result.value[row]), float(result.threshold[row]),
+                result.severity(row), float(result.effect[row]), float(result.p_value[row]),
+            )  # fmt: skip
+            findings.append(explained(self.plan, index, hit, span))
         return findings
+
+    def _test(self, window: Closed) -> WindowResult:
+        alpha = self.budget.segment_alpha if window.segment else self.budget.window_alpha
+        result = self.results[window.segment] = self.bank.test(window.counts, alpha)
+        return result
 
     def _sequential(
         self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
@@ -184,36 +154,18 @@ class Watch:
         if not n.size:
             return []
         drifted = self.adwin.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(n.shape)
+        span = Span("", start_ms, end_ms, counts)
         findings = []
         for row, axis in np.argwhere(drifted & self._adwin_on[:, None]).tolist():
-            index = int(self.layout.numeric[row])
-            signal = self.plan.monitored[index]
             slot = row * len(_AXES) + axis
             before = float(self.adwin.mean_before[slot])
             after = float(self.adwin.mean_after[slot])
             shift = abs(after - before)
-            severity: Severity = "info"
-            if shift >= _WARNING_SHIFT:
-                severity = "critical" if shift >= _CRITICAL_SHIFT else "warning"
-            what = "mean rank" if axis == 0 else "spread of ranks"
-            findings.append(
-                Finding(
-                    kind=KIND_OF_ROLE[signal.role],
-                    signal=signal.name,
-                    role=signal.role,
-                    test="adwin",
-                    value=shift,
-                    threshold=float(self.adwin.threshold[slot]),
-                    severity=severity,
-                    importance=self.plan.importance(signal.name),
-                    effect=shift,
-                    direction=int(np.sign(after - before)) if axis == 0 else 0,
-                    change=f"{what} {before:.3f} -> {after:.3f} within the stream",
-                    start_ms=start_ms,
-                    end_ms=end_ms,
-                    events=int(counts[0]),
-                )
-            )
+            hit = Hit(
+                "adwin", shift, float(self.adwin.threshold[slot]), severity_of_shift(shift), shift,
+                note=f"{_AXES[axis]} {before:.3f} -> {after:.3f} within the stream",
+            )  # fmt: skip
+            findings.append(explained(self.plan, int(self.layout.numeric[row]), hit, span))
         return findings
 
     def dump(self) -> bytes:
@@ -231,6 +183,5 @@ class Watch:
         )
         self.windows.load(windows)
         self.adwin.load(adwin)
-        for segment, window in self.windows.last.items():
-            alpha = self.budget.segment_alpha if segment else self.budget.window_alpha
-            self.results[segment] = self.bank.test(window.counts, alpha)
+        for window in self.windows.last.values():
+            self._test(window)

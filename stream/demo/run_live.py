@@ -24,7 +24,7 @@ RATE = 5_000
 CHANGE_AFTER_S = 30.0
 _GIVE_UP_S = 60.0
 #: After the first alert, long enough for a full window to say how large the change is.
-_LINGER_S = 12.0
+_LINGER_S = 18.0
 
 
 def demo_live(console: Console, *, seed: int = 0) -> int:
