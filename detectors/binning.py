@@ -81,7 +81,7 @@ class NumericBinning:
             raise ValueError(f"edges must be 1 to {MAX_BINS + 1} numbers; got {edges.shape}.")
         if not np.isfinite(edges).all():
             raise ValueError("edges must be finite.")
-        steps = np.flatnonzero(np.diff(edges) <= 0)
+        steps = np.flatnonzero(edges[1:] <= edges[:-1])
         if steps.size:
             at = int(steps[0])
             raise ValueError(
@@ -187,7 +187,7 @@ class CategoricalBinning:
                 f"categories must be at most {MAX_CATEGORIES}; got {len(self.categories)}."
             )
         if len(set(self.categories) | set(self.others)) != len(self.categories) + len(self.others):
-            raise ValueError("a category is named twice.")
+            raise ValueError("categories and others must name each category once.")
 
     @property
     def other(self) -> int:

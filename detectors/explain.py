@@ -161,7 +161,7 @@ def _mean(
     if signal.mean is None or not n or not n_reference or outside * 10 > n:
         return None
     edges = binning.edges
-    middles = np.concatenate([[edges[0]], edges[:-1] + (edges[1:] - edges[:-1]) / 2, [edges[-1]]])
+    middles = np.concatenate([[edges[0]], edges[:-1] / 2 + edges[1:] / 2, [edges[-1]]])
     old = float((signal.counts[: binning.missing] / n_reference) @ middles)
     new = float((window[: binning.missing] / n) @ middles)
     return new + (signal.mean - old)

@@ -1,27 +1,36 @@
 """Counts as bytes: for each non-zero position the gap from the last one and the count, as varints.
 
 Most bins of a pane are empty, so this is a tenth of the flat vector or less. LEB128 varints: seven
-bits a byte, least significant first, the high bit set on all but the last byte.
+bits a byte, least significant first, the high bit set on all but the last byte. A count is at most
+`MAX_COUNT`, so that thousands of vectors add up without an overflow.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
 
-__all__ = ["add_encoded", "decode_counts", "encode_counts"]
+__all__ = ["MAX_COUNT", "add_encoded", "decode_counts", "encode_counts"]
 
-_LONGEST = 10  # bytes of a 64-bit varint
+#: The largest count of one bin: more events than any window sees, far below 2**63.
+MAX_COUNT: Final = 2**48
+_FULL: Final = 2**62  # no sum goes beyond it
+_LONGEST: Final = 7  # bytes of a varint below 2**49; gaps are far smaller
 
 
 @kernel
 def _encode(counts: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
+    """Write to `out`; the number of bytes, or -1 if a count is out of bounds."""
     at = 0
     last = -1
     for i in range(counts.shape[0]):
         if counts[i] != 0:
+            if counts[i] < 0 or counts[i] > MAX_COUNT:
+                return -1
             for value in (i - last - 1, counts[i]):
                 rest = value
                 while rest >= 128:
@@ -51,7 +60,7 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
                     return 1
                 byte = np.int64(data[at])
                 at += 1
-                if shift > 56:
+                if shift > 42:
                     return 3
                 value |= (byte & 127) << shift
                 shift += 7
@@ -61,26 +70,37 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
                 gap = value
             else:
                 count = value
-        if gap > out.shape[0]:
-            return 2
         position += gap + 1
         if position >= out.shape[0]:
             return 2
+        if count > MAX_COUNT or out[position] > _FULL - count:
+            return 3
         out[position] += count
     return 0
 
 
-_WRONG = {
+_WRONG: Final = {
     1: "ends in the middle of a number",
     2: "names a bin beyond the layout",
-    3: "holds a number above 2**63",
+    3: "holds or adds up to too large a count",
 }
 
 
 def encode_counts(counts: npt.NDArray[np.int64]) -> bytes:
-    """Encode a vector of non-negative counts, int64[width]."""
+    """Encode a vector of counts, int64[width].
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or above `MAX_COUNT`.
+    """
     out = np.empty(2 * _LONGEST * int(np.count_nonzero(counts)) + 1, np.uint8)
-    return out[: _encode(counts, out)].tobytes()
+    size = _encode(counts, out)
+    if size < 0:
+        raise ValueError(
+            f"counts must be 0 to 2**48; got {int(counts.min())} to {int(counts.max())}"
+        )
+    return out[:size].tobytes()
 
 
 def add_encoded(data: bytes, out: npt.NDArray[np.int64]) -> None:

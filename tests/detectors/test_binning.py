@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from detectors import CategoricalBinning, Layout, NumericBinning, accumulate, category_text
+from tests.oracles import bins as naive
+
+numbers = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-5, 5).map(float)
+samples = hnp.arrays(np.float64, st.integers(0, 300), elements=numbers)
+
+
+@given(samples)
+def test_a_fitted_binning_is_valid_and_holds_its_sample(values: np.ndarray) -> None:
+    binning = NumericBinning.fit(values)
+    finite = values[np.isfinite(values)]
+    assert 1 <= binning.edges.size <= 65
+    assert (np.diff(binning.edges) > 0).all()
+    if finite.size:
+        inside = binning.bin(finite[np.abs(finite) < 1e308])
+        assert ((inside > binning.below) & (inside < binning.above)).all()
+
+
+@given(samples, hnp.arrays(np.float64, st.integers(1, 50), elements=numbers))
+def test_bins_positions_and_the_naive_twin_agree(sample: np.ndarray, values: np.ndarray) -> None:
+    binning = NumericBinning.fit(sample)
+    layout = Layout({"a": CategoricalBinning(("x",)), "b": binning})
+    codes = np.zeros((values.size, 1), np.int32)
+    got = layout.positions(values[:, None], codes)[:, 1]
+    edges = binning.edges.tolist()
+    for value, position, direct in zip(values.tolist(), got, binning.bin(values), strict=True):
+        expected = naive.bin_of_number(value, edges)
+        if expected is None:
+            assert position == -1
+        else:
+            assert position == layout.start[1] + expected == layout.start[1] + direct
+
+
+@given(st.data())
+def test_accumulate_equals_its_twin_and_counts_form_a_monoid(data: st.DataObject) -> None:
+    n = data.draw(st.integers(1, 40))
+    positions = data.draw(hnp.arrays(np.int32, (n, 3), elements=st.integers(-1, 9)))
+    slots = data.draw(hnp.arrays(np.int32, n, elements=st.integers(-1, 2)))
+    whole = np.zeros((3, 10), np.int64)
+    accumulate(positions, slots, whole)
+    assert whole.tolist() == naive.count(positions.tolist(), slots.tolist(), 3, 10)
+    parts = np.zeros((3, 10), np.int64)
+    cut = data.draw(st.integers(0, n))
+    order = data.draw(st.permutations([slice(0, cut), slice(cut, n)]))
+    for part in order:
+        accumulate(positions[part], slots[part], parts)
+    assert (parts == whole).all()
+
+
+@given(hnp.arrays(np.int64, 8, elements=st.integers(0, 1000)))
+def test_scores_are_mid_ranks(counts: np.ndarray) -> None:
+    binning = NumericBinning(np.arange(5.0))
+    scores = binning.scores(counts)
+    assert scores[: binning.missing].tolist() == naive.mid_rank_scores(counts[:6].tolist())
+    assert scores[binning.missing :].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize(
+    ("values", "edges"),
+    [
+        ([], [0.0]),
+        ([math.nan, math.inf, -math.inf], [0.0]),
+        ([3.0] * 10, [3.0, np.nextafter(3.0, np.inf)]),
+        ([0.0, 1.0], [0.0, 5e-324, 1.0, np.nextafter(1.0, np.inf)]),
+    ],
+)
+def test_edges_of_few_values(values: list[float], edges: list[float]) -> None:
+    assert NumericBinning.fit(np.array(values)).edges.tolist() == edges
+
+
+def test_heavy_atoms_own_a_bin() -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([np.zeros(5_000), rng.lognormal(size=5_000)])
+    binning = NumericBinning.fit(values)
+    at_zero = binning.bin(np.array([0.0, 1e-12]))
+    assert at_zero[0] != at_zero[1]
+    assert np.bincount(binning.bin(values))[at_zero[0]] == 5_000
+
+
+def test_the_greatest_float_can_be_a_value() -> None:
+    binning = NumericBinning.fit(np.array([0.0, np.finfo(np.float64).max]))
+    assert np.isfinite(binning.edges).all()
+
+
+def test_quantile_bins_hold_equal_shares() -> None:
+    values = np.random.default_rng(1).normal(size=64_000)
+    binning = NumericBinning.fit(values)
+    counts = np.bincount(binning.bin(values), minlength=binning.n_bins)
+    assert counts[1:65].tolist() == [1000] * 64
+    assert counts[[0, 65, 66, 67]].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ([1.0, 1.0], r"edges must increase; got .* at \[1\]"),
+        ([], "1 to 65"),
+        (list(range(66)), "1 to 65"),
+        ([0.0, math.nan], "finite"),
+    ],
+)
+def test_wrong_edges_are_refused(edges: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NumericBinning(np.array(edges, np.float64))
+
+
+def test_categories_by_frequency_then_name() -> None:
+    binning = CategoricalBinning.fit(["b", "a", "c", "c", None, True, 3.0, 3], max_categories=3)
+    assert binning.categories == ("3", "c", "a")
+    assert binning.others == ("b", "true")
+    assert binning.code == {"3": 0, "c": 1, "a": 2, "b": 3, "true": 3}
+    labels = [binning.label(b) for b in range(binning.n_bins)]
+    assert labels == ["3", "c", "a", "other", "unseen", "missing", "wrong type"]
+
+
+def test_too_many_names_are_forgotten() -> None:
+    binning = CategoricalBinning.fit(str(i) for i in range(20_000))
+    assert len(binning.categories) == 62
+    assert len(binning.others) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("DE", "DE"), (True, "true"), (3, "3"), (3.0, "3"), (0.5, "0.5"), (None, None),
+     (math.nan, None), (np.int64(4), "4"), (np.bool_(False), "false"), (10**20, str(10**20))],
+)  # fmt: skip
+def test_category_text(value: object, text: str | None) -> None:
+    assert category_text(value) == text
+
+
+def test_slices_of_a_layout_are_disjoint_and_fill_it() -> None:
+    layout = Layout({
+        "a": NumericBinning(np.array([0.0])),
+        "b": CategoricalBinning(("x", "y")),
+        "c": NumericBinning(np.arange(65.0)),
+    })  # fmt: skip
+    places = [p for i in range(3) for p in range(*layout.slice(i).indices(layout.width))]
+    assert places == list(range(1, layout.width))
+    assert layout.numeric.tolist() == [0, 2]
+    assert layout.categorical.tolist() == [1]

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from detectors import Budget, Reference, ScoreTable, WindowBank, warm_up
+from detectors.budget import LEAST_ALPHA, WEEK_MS, adwin_delta_for
+from tests.detectors.tools import counts_of, window_of
+
+
+def budget(reference: Reference, per_week: int, **options: object) -> Budget:
+    reference = dataclasses.replace(reference, events_per_week=per_week)
+    defaults: dict[str, object] = {"false_alarms_per_week": 1.0, "pane_ms": 1_200_000}
+    return Budget.of(reference, reference.signals, **{**defaults, **options})  # type: ignore[arg-type]
+
+
+def test_a_slow_stream(mixed: Reference) -> None:
+    got = budget(mixed, 10_080)
+    assert got.windows_per_week == pytest.approx(10.08, rel=0.02)
+    assert got.window_alpha == pytest.approx(1 / 7 / got.windows_per_week)
+    assert got.panes_per_week == pytest.approx(504, rel=1e-6)
+    assert got.window_events == 1_000
+    assert 1e-3 < got.adwin_delta <= 0.1
+
+
+def test_a_fast_stream_gets_longer_windows(mixed: Reference) -> None:
+    got = budget(mixed, 6_048_000_000, pane_ms=10_000)
+    assert got.window_events > 1_000
+    assert got.window_alpha >= 0.9 * LEAST_ALPHA
+
+
+def test_the_whole_budget_is_spent_and_no_more(mixed: Reference) -> None:
+    for options in ({}, {"segments": 2}):
+        got = budget(mixed, 100_000, **options)
+        of_all = got.window_alpha * got.windows_per_week * 7
+        assert of_all == pytest.approx(0.8 if options else 1.0)
+        assert (got.segment_alpha > 0) == bool(options)
+
+
+def test_a_cycle_is_one_window_and_one_pane(mixed: Reference) -> None:
+    got = budget(mixed, 10_000, cycle_ms=WEEK_MS // 7)
+    assert got.windows_per_week == got.panes_per_week == pytest.approx(7)
+
+
+def test_more_alarms_allowed_means_a_larger_delta() -> None:
+    for n in (1, 20, 100, 5_000, 1e6):
+        deltas = [adwin_delta_for(rate, n) for rate in (1e-9, 1e-7, 1e-5, 1.0)]
+        assert deltas == sorted(deltas)
+        assert deltas[0] > 0
+        assert deltas[-1] == 0.1
+    assert adwin_delta_for(5.17e-5, 100) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("f", [0.0, -1.0, float("nan")])
+def test_a_budget_of_nothing_is_refused(mixed: Reference, f: float) -> None:
+    with pytest.raises(ValueError, match="false_alarms_per_week must be > 0"):
+        budget(mixed, 1, false_alarms_per_week=f)
+
+
+def test_moments_are_those_of_the_scores(mixed: Reference) -> None:
+    layout = mixed.layout()
+    rng = np.random.default_rng(0)
+    values = [rng.normal(4, 1, 50), rng.lognormal(size=50), rng.poisson(3, 50), ["ok"] * 50]
+    values[0][:5] = np.nan
+    columns = [counts_of(s, v) for s, v in zip(mixed.signals, values, strict=True)]
+    n, s1, s2 = ScoreTable(mixed.signals).moments(window_of(layout, columns, 50))
+    for row in range(3):
+        signal = mixed.signals[row]
+        scores = signal.binning.scores(signal.counts)  # type: ignore[union-attr]
+        x = scores[signal.binning.bin(values[row])]  # type: ignore[union-attr, arg-type]
+        x = x[x >= 0]
+        for axis, q in enumerate((x, np.abs(2 * x - 65_535))):
+            assert (n[row, axis], s1[row, axis], s2[row, axis]) == (q.size, q.sum(), (q * q).sum())
+
+
+def test_the_mean_score_of_the_reference_is_one_half(mixed: Reference) -> None:
+    for signal in mixed.signals[:3]:
+        scores = signal.binning.scores(signal.counts)  # type: ignore[union-attr]
+        use = scores >= 0
+        mean = scores[use] @ signal.counts[use] / signal.counts[use].sum() / 65_535
+        assert mean == pytest.approx(0.5, abs=1e-5)
+
+
+def test_warm_up_compiles_what_is_used_later(mixed: Reference) -> None:
+    from detectors import windowed
+    from detectors.counts import accumulate
+    from detectors.sequential import adwin_bank
+
+    warm_up()
+    kernels = (accumulate, windowed._psi_of_all, windowed._psi_tails, adwin_bank._update)
+    before = [len(k.signatures) for k in kernels]  # type: ignore[attr-defined]
+    layout = mixed.layout()
+    counts = np.zeros((2, layout.width), np.int64)
+    places = layout.positions(np.zeros((9, 3)), np.zeros((9, 1), np.int32))
+    accumulate(places, np.zeros(9, np.int32), counts)
+    WindowBank(mixed.signals).test(counts[0] * 100, 1e-3)
+    assert all(before)
+    assert [len(k.signatures) for k in kernels] == before  # type: ignore[attr-defined]
