@@ -1,245 +1,28 @@
-"""The Kafka worker: reads plans, joins the group, runs both stages until it is told to stop."""
+"""The Kafka worker as a process: signals, exit codes, and an end in any case."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
-import tempfile
-import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+import threading
+from collections.abc import Callable
+from typing import Final
 
 import detectors
-from stream.decode.native import NativeDecoder
-from stream.http_server import PageServer
-from stream.kafka.connection import connection_arguments, quieten
-from stream.kafka.faust_app import Stages, build_app
-from stream.kafka.plans_feed import PlansFeed
-from stream.kafka.sender import Sender
+from stream.kafka.connection import quieten
 from stream.kafka.settings import WorkerSettings
-from stream.kafka.sources import refresh_sources, source_topics
-from stream.kafka.stage1 import Stage1
-from stream.kafka.stage2 import Stage2
 from stream.kafka.view import WorkerView
-from stream.metrics import MetricsCollector, serve
-from stream.plan import PlanBook
-from stream.plan_parts import PlanAssembler
+from stream.kafka.worker import Worker
 
-__all__ = ["Worker", "run_worker"]
+__all__ = ["run_worker"]
 
 log = logging.getLogger(__name__)
-_SOURCES_EVERY_S: Final = 60.0
-#: A worker that is told to stop is gone within 10 s: snapshot and commit, then leave.
-_LAST_SNAPSHOT_S: Final = 2.0
-_LEAVE_S: Final = 5.0
-
-
-class Worker:
-    """One worker process. `run` returns when `stop` was called and raises what crashed it."""
-
-    def __init__(self, settings: WorkerSettings) -> None:
-        self.settings = settings
-        self.plans = PlanBook()
-        self.view = WorkerView(settings.stage, settings.max_ready_lag, time.time())
-        self._connection = connection_arguments(settings.kafka)
-        self._stopping = asyncio.Event()
-        self._sources: dict[str, tuple[str, int]] = {}
-        self._app: Any = None
-
-    def stop(self) -> None:
-        """Ask `run` to leave the group cleanly and return."""
-        self._stopping.set()
-
-    async def run(self, on_ready: Callable[[WorkerView], None] | None = None) -> None:
-        """Work until `stop`; `on_ready` is called once, when partitions flow."""
-        settings = self.settings
-        # A kernel that compiles inside the loop would stall the heartbeats.
-        await asyncio.to_thread(detectors.warm_up)
-        async with contextlib.AsyncExitStack() as stack:
-            if settings.metrics_address:
-                stack.callback(self._serve_metrics().close)
-            feed = PlansFeed(self._connection, settings.topics.plans, self._take_plan())
-            stack.push_async_callback(feed.stop)
-            await feed.start()
-            sender = Sender(self._connection)
-            stack.push_async_callback(sender.stop)
-            await sender.start()
-            stages = await self._make_stages(feed, sender)
-            data_dir = settings.data_dir or stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="driftstream-worker-")
-            )
-            self._app = build_app(
-                settings.group,
-                self._connection,
-                stages,
-                self._event_topics(),
-                data_dir=data_dir,
-                session_timeout_s=settings.session_timeout_s,
-            )
-            consumer = self.view.consumer = self._app.consumer
-            if stages.stage1 is not None:
-                stages.stage1.consumer = consumer
-            if stages.stage2 is not None:
-                stages.stage2.reader = consumer
-            await self._app.start()
-            tasks = self._background(feed, stages, on_ready)
-            try:
-                await self._until_stopped()
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await self._leave(stages)
-
-    def _event_topics(self) -> list[str]:
-        return sorted({plan.topic for _, plan in self.plans})
-
-    def _take_plan(self) -> Callable[[bytes | None, bytes | None], None]:
-        assembler = PlanAssembler()
-
-        def take(key: bytes | None, value: bytes | None) -> None:
-            for plan, effective_from_ms in assembler.add(key, value):
-                if self.plans.add(plan, effective_from_ms):
-                    log.info("plan %s/%s %s", plan.model, plan.version, plan.hash[:19])
-                if self._app is not None and plan.topic not in self._sources:
-                    log.warning(
-                        "plan %s reads topic %s, which this worker does not consume yet: start "
-                        "the workers again", plan.model, plan.topic,
-                    )  # fmt: skip
-
-        return take
-
-    async def _make_stages(self, feed: PlansFeed, sender: Sender) -> Stages:
-        settings, topics = self.settings, self.settings.topics
-        events = self._event_topics()
-        if not events and settings.stage != "monitor":
-            raise LookupError(
-                f"the plans topic {topics.plans} holds no plan, so there is nothing to read. "
-                "Publish one: driftstream plan publish -c CONFIG."
-            )
-        ours = [topics.summaries, topics.state, topics.alerts, topics.dead_letter]
-        self._sources = await source_topics(settings.kafka, [*events, *ours])
-        n_summaries = self._sources[topics.summaries][1]
-        if self._sources[topics.state][1] != n_summaries:
-            raise LookupError(
-                f"{topics.state} must have as many partitions as {topics.summaries}, "
-                f"{n_summaries}; got {self._sources[topics.state][1]}. Make it again."
-            )
-        if settings.stage in ("all", "summarise"):
-            self.view.stage1 = Stage1(
-                self.plans,
-                NativeDecoder(self.plans, max_ahead_ms=settings.max_ahead_ms),
-                sender,
-                self._sources,
-                summaries=topics.summaries,
-                n_summaries=n_summaries,
-                dead_letters=topics.dead_letter,
-                idle_after_s=settings.idle_after_s,
-                crash=self._crash,
-            )
-        if settings.stage in ("all", "monitor"):
-            self.view.stage2 = Stage2(
-                self.plans,
-                feed.current,
-                sender,
-                self._connection,
-                alerts=topics.alerts,
-                state=topics.state,
-                on_alert=self.view.count_alert,
-                crash=self._crash,
-            )
-        return Stages(self.view, self.view.stage1, self.view.stage2, topics.summaries)
-
-    def _background(
-        self, feed: PlansFeed, stages: Stages, on_ready: Callable[[WorkerView], None] | None
-    ) -> list[asyncio.Task[None]]:
-        settings = self.settings
-        fixed = {settings.topics.summaries, settings.topics.state}
-        jobs: list[Awaitable[None]] = [
-            feed.follow(),
-            _every(_SOURCES_EVERY_S, lambda: refresh_sources(settings.kafka, self._sources, fixed)),
-        ]
-        if stages.stage1 is not None:
-            jobs.append(_every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
-        if stages.stage2 is not None:
-            jobs.append(_every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
-        if on_ready is not None:
-            jobs.append(self._say_ready(on_ready))
-        return [asyncio.create_task(self._guard(job)) for job in jobs]
-
-    async def _guard(self, job: Awaitable[None]) -> None:
-        try:
-            await job
-        except Exception as error:
-            await self._crash(error)
-
-    async def _crash(self, error: BaseException) -> None:
-        self.view.failed = f"{type(error).__name__}: {error}"
-        await self._app.crash(error)
-
-    async def _say_ready(self, on_ready: Callable[[WorkerView], None]) -> None:
-        while not self.view.ready()[0]:
-            await asyncio.sleep(0.05)
-        on_ready(self.view)
-
-    async def _until_stopped(self) -> None:
-        await self._app.wait(self._stopping.wait())
-        if self._app.crashed:
-            error = self._app.crash_reason
-            self.view.failed = self.view.failed or f"{type(error).__name__}: {error}"
-            raise error
-
-    async def _leave(self, stages: Stages) -> None:
-        """Snapshot, commit and leave the group, each within its time."""
-        consumer = self.view.consumer
-        if not self._app.crashed:
-            try:
-                async with asyncio.timeout(_LAST_SNAPSHOT_S):
-                    held = consumer.assignment()
-                    await stages.closing(held)
-                    await consumer.commit()
-            except TimeoutError:
-                log.warning("no time for a last snapshot; the next owner reads a little again")
-            except Exception as error:
-                log.warning("no last snapshot: %r", error)
-        for stage in (stages.stage1, stages.stage2):
-            if stage is not None:
-                stage.revoked(list(stage.parts))
-        try:
-            async with asyncio.timeout(_LEAVE_S):
-                await self._app.stop()
-        except TimeoutError:
-            log.warning("the group was not left in time; it will notice by itself")
-
-    def _serve_metrics(self) -> PageServer:
-        collector = MetricsCollector(self.view, max_series=self.settings.max_series)
-        return serve(self.settings.metrics_address, collector, self.view)
-
-
-async def _every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        await job()
-
-
-async def _main(settings: WorkerSettings, on_ready: Callable[[WorkerView], None] | None) -> None:
-    worker = Worker(settings)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, worker.stop)
-    run = asyncio.ensure_future(worker.run(on_ready))
-    stopped = asyncio.ensure_future(worker._stopping.wait())
-    # Told to stop while still starting: nothing is held yet, so nothing is to be left.
-    await asyncio.wait([run, stopped], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if worker._app is None and not run.done():
-        run.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await run
-        return
-    await run
+#: Leaving a group can hang in a client's thread while the broker is away.
+_HARD_END_S: Final = 9.5
 
 
 def run_worker(
@@ -247,13 +30,67 @@ def run_worker(
 ) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; the exit code.
 
-    0 after a clean stop; 1 after an error, which is said on stderr.
+    0 after a clean stop; 1 after an error, which is said on stderr. Told to stop, the process is
+    gone within 10 s: what was not acknowledged by then is read again by the next owner.
     """
     quieten()
+    detectors.warm_up()
+    deadline = _Deadline(_HARD_END_S)
     try:
-        asyncio.run(_main(settings, on_ready))
+        asyncio.run(_main(settings, on_ready, deadline))
     except Exception as error:
         log.debug("worker failed", exc_info=error)
         print(f"driftstream worker: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    finally:
+        deadline.cancel()
     return 0
+
+
+class _Deadline:
+    """Ends the process hard if it does not end by itself."""
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._armed = False
+
+    def arm(self) -> None:
+        """Begin to count, once."""
+        if not self._armed:
+            self._armed = True
+            self._timer.start()
+
+    def cancel(self) -> None:
+        """It ended by itself."""
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        print("driftstream worker: could not leave in time; ending hard", file=sys.stderr)
+        os._exit(1)
+
+
+async def _main(
+    settings: WorkerSettings,
+    on_ready: Callable[[WorkerView], None] | None,
+    deadline: _Deadline,
+) -> None:
+    worker = Worker(settings, deadline.arm)
+
+    def stop() -> None:
+        deadline.arm()
+        worker.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    run = asyncio.ensure_future(worker.run(on_ready))
+    stopping = asyncio.ensure_future(worker.stopping())
+    await asyncio.wait([run, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if worker.holds_nothing and not run.done():  # told to stop while still starting
+        run.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await run
+        return
+    await run

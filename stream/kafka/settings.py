@@ -38,6 +38,8 @@ class WorkerSettings:
         host:port of /metrics, /healthz and /readyz; "" for none.
     idle_after_s : float
         A partition that is caught up and silent for this long no longer holds panes back.
+    sources_interval_s : float
+        How often it is looked whether topics were made again or have grown.
     max_ready_lag : int
         Records behind from which /readyz says no.
     max_ahead_ms : int
@@ -55,6 +57,7 @@ class WorkerSettings:
     idle_after_s: float = 30.0
     snapshot_interval_s: float = 10.0
     session_timeout_s: float = 6.0
+    sources_interval_s: float = 60.0
     max_ready_lag: int = 1_000_000
     max_ahead_ms: int = 60_000
     max_series: int = 10_000

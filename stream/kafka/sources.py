@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from stream.kafka.topics import admin
 
 __all__ = ["SourceChangedError", "describe_topics", "refresh_sources", "source_topics"]
 
+#: A worker that is told to stop waits for a look that is under way.
+_TIMEOUT_S: Final = 5.0
 log = logging.getLogger(__name__)
 
 
@@ -24,7 +27,7 @@ def describe_topics(
     kafka: Mapping[str, object], names: Sequence[str]
 ) -> dict[str, tuple[str, int]]:
     """(topic id, number of partitions) of each topic that exists."""
-    with admin(kafka) as client:
+    with admin(kafka, timeout_s=_TIMEOUT_S) as client:
         found = client.describe_topics(list(names))
     return {
         topic["name"]: (str(topic["topic_id"]), len(topic["partitions"]))

@@ -124,7 +124,7 @@ class Stage1:
     ) -> None:
         self.consumer: Positions | None = None
         self.parts: dict[TP, SourcePartition] = {}
-        self.retired: list[Stage1Stats] = []
+        self.retired = Stage1Stats()  # counters of the partitions that were given up
         self._plans, self._decoder, self._sender, self._sources = plans, decoder, sender, sources
         self._summaries, self._n_summaries = summaries, n_summaries
         self._dead_letters = dead_letters
@@ -148,7 +148,7 @@ class Stage1:
         for tp in partitions:
             if part := self.parts.pop(tp, None):
                 part.end()
-                self.retired.append(part.summariser.stats)
+                _add_stats(self.retired, part.summariser.stats)
 
     async def consume(self, tp: TP, records: Sequence[Any]) -> None:
         """Count a batch, and queue what is to be sent; waits while too much is queued."""
@@ -248,3 +248,13 @@ class Stage1:
                 if not part.idle:
                     log.info("%s[%d]: caught up at %d and silent", *part.tp, end)
                 part.idle = True
+
+
+def _add_stats(total: Stage1Stats, part: Stage1Stats) -> None:
+    """Add counters up; the largest time is that of a partition and not added."""
+    for name in ("records", "actuals", "values_invalid", "unknown_fields", "chunks", "flushes"):
+        setattr(total, name, getattr(total, name) + getattr(part, name))
+    for name in ("events", "late", "rejected"):
+        held = getattr(total, name)
+        for key, count in getattr(part, name).items():
+            held[key] = held.get(key, 0) + count

@@ -80,7 +80,7 @@ class WorkerView:
         if self.stage1 is None:
             return []
         live = [part.summariser.stats for part in list(self.stage1.parts.values())]
-        return [*self.stage1.retired, *live]
+        return [self.stage1.retired, *live]
 
     def monitors(self) -> list[PartitionMonitor]:
         """Monitors of the summaries partitions that are restored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 
 from stream.client import publish, read_topic
+from stream.kafka.settings import TopicNames, WorkerSettings
+from stream.kafka.sources import SourceChangedError
+from stream.kafka.topics import admin
+from stream.kafka.worker import Worker
 from tests.integration.worker_kit import Install, installer, last_event, make_events
 
 pytestmark = pytest.mark.broker
@@ -125,6 +129,21 @@ def test_a_missing_topic_is_named(install: Install) -> None:
     assert "no topic nowhere.summaries" in worker.said()
 
 
-def test_events_decode_as_produced() -> None:
-    event = json.loads(make_events(1, None)[0])
-    assert event["features"].keys() == {*(f"f{i}" for i in range(6)), "kind"}
+def test_a_summaries_topic_that_grows_ends_the_worker(install: Install) -> None:
+    site = install()
+    settings = WorkerSettings(
+        kafka=site.kafka,
+        group=site.prefix + "group",
+        topics=TopicNames(**site.topics),
+        sources_interval_s=0.5,
+    )
+
+    def grow(_: object) -> None:
+        with admin(site.kafka) as client:
+            client.create_partitions({site.topics["summaries"]: 3})
+
+    worker = Worker(settings)
+    with pytest.raises(SourceChangedError, match=r"summaries has 3 partitions, 2 when .* started"):
+        asyncio.run(asyncio.wait_for(worker.run(grow), 60))
+    assert "SourceChangedError" in worker.view.healthy()[1]
+    assert not worker.view.ready()[0]

@@ -1,0 +1,249 @@
+"""One worker: reads plans, joins the group, runs its stages until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from stream.decode.native import NativeDecoder
+from stream.http_server import PageServer
+from stream.kafka.connection import connection_arguments
+from stream.kafka.faust_app import Stages, build_app
+from stream.kafka.plans_feed import PlansFeed
+from stream.kafka.sender import Sender
+from stream.kafka.settings import WorkerSettings
+from stream.kafka.sources import refresh_sources, source_topics
+from stream.kafka.stage1 import Stage1
+from stream.kafka.stage2 import Stage2
+from stream.kafka.view import WorkerView
+from stream.metrics import MetricsCollector, serve
+from stream.plan import PlanBook
+from stream.plan_parts import PlanAssembler
+
+__all__ = ["Worker"]
+
+log = logging.getLogger(__name__)
+#: A worker that is told to stop is gone within 10 s: snapshot and commit, leave, disconnect.
+_LAST_SNAPSHOT_S: Final = 2.0
+_LEAVE_S: Final = 4.0
+_DISCONNECT_S: Final = 1.0
+
+
+class Worker:
+    """One worker. `run` returns when `stop` was called and raises what crashed it.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+    on_leaving : callable, optional
+        Called when it begins to leave, be it told to or crashed.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, on_leaving: Callable[[], None] = lambda: None
+    ) -> None:
+        self.settings = settings
+        self._on_leaving = on_leaving
+        self.plans = PlanBook()
+        self.view = WorkerView(settings.stage, settings.max_ready_lag, time.time())
+        self._connection = connection_arguments(settings.kafka)
+        self._stopping = asyncio.Event()
+        self._sources: dict[str, tuple[str, int]] = {}
+        self._app: Any = None
+
+    def stop(self) -> None:
+        """Ask `run` to leave the group cleanly and return."""
+        self._stopping.set()
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether it has not tried to join the group yet."""
+        return self._app is None
+
+    async def stopping(self) -> None:
+        """Return when `stop` was called."""
+        await self._stopping.wait()
+
+    async def run(self, on_ready: Callable[[WorkerView], None] | None = None) -> None:
+        """Work until `stop`; `on_ready` is called once, when partitions flow.
+
+        Kernels must be warm: one that compiles inside the loop would stall the heartbeats.
+        """
+        settings = self.settings
+        async with contextlib.AsyncExitStack() as stack:
+            if settings.metrics_address:
+                stack.callback(self._serve_metrics().close)
+            feed = PlansFeed(self._connection, settings.topics.plans, self._take_plan())
+            stack.push_async_callback(_in_time, feed.stop, _DISCONNECT_S)
+            await feed.start()
+            sender = Sender(self._connection)
+            stack.push_async_callback(sender.stop, _DISCONNECT_S)
+            await sender.start()
+            stages = await self._make_stages(feed, sender)
+            data_dir = settings.data_dir or stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="driftstream-worker-")
+            )
+            self._app = build_app(
+                settings.group,
+                self._connection,
+                stages,
+                self._event_topics(),
+                data_dir=data_dir,
+                session_timeout_s=settings.session_timeout_s,
+            )
+            consumer = self.view.consumer = self._app.consumer
+            if stages.stage1 is not None:
+                stages.stage1.consumer = consumer
+            if stages.stage2 is not None:
+                stages.stage2.reader = consumer
+            await self._app.start()
+            tasks = self._background(feed, stages, on_ready)
+            try:
+                await self._until_stopped()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await self._leave(stages)
+
+    def _event_topics(self) -> list[str]:
+        return sorted({plan.topic for _, plan in self.plans})
+
+    def _take_plan(self) -> Callable[[bytes | None, bytes | None], None]:
+        assembler = PlanAssembler()
+
+        def take(key: bytes | None, value: bytes | None) -> None:
+            for plan, effective_from_ms in assembler.add(key, value):
+                if self.plans.add(plan, effective_from_ms):
+                    log.info("plan %s/%s %s", plan.model, plan.version, plan.hash[:19])
+                if self._app is not None and plan.topic not in self._sources:
+                    log.warning(
+                        "plan %s reads topic %s, which this worker does not consume yet: start "
+                        "the workers again", plan.model, plan.topic,
+                    )  # fmt: skip
+
+        return take
+
+    async def _make_stages(self, feed: PlansFeed, sender: Sender) -> Stages:
+        settings, topics = self.settings, self.settings.topics
+        events = self._event_topics()
+        if not events and settings.stage != "monitor":
+            raise LookupError(
+                f"the plans topic {topics.plans} holds no plan, so there is nothing to read. "
+                "Publish one: driftstream plan publish -c CONFIG."
+            )
+        ours = [topics.summaries, topics.state, topics.alerts, topics.dead_letter]
+        self._sources = await source_topics(settings.kafka, [*events, *ours])
+        n_summaries = self._sources[topics.summaries][1]
+        if self._sources[topics.state][1] != n_summaries:
+            raise LookupError(
+                f"{topics.state} must have as many partitions as {topics.summaries}, "
+                f"{n_summaries}; got {self._sources[topics.state][1]}. Make it again."
+            )
+        if settings.stage in ("all", "summarise"):
+            self.view.stage1 = Stage1(
+                self.plans,
+                NativeDecoder(self.plans, max_ahead_ms=settings.max_ahead_ms),
+                sender,
+                self._sources,
+                summaries=topics.summaries,
+                n_summaries=n_summaries,
+                dead_letters=topics.dead_letter,
+                idle_after_s=settings.idle_after_s,
+                crash=self._crash,
+            )
+        if settings.stage in ("all", "monitor"):
+            self.view.stage2 = Stage2(
+                self.plans,
+                feed.current,
+                sender,
+                self._connection,
+                alerts=topics.alerts,
+                state=topics.state,
+                on_alert=self.view.count_alert,
+                crash=self._crash,
+            )
+        return Stages(self.view, self.view.stage1, self.view.stage2, topics.summaries)
+
+    def _background(
+        self, feed: PlansFeed, stages: Stages, on_ready: Callable[[WorkerView], None] | None
+    ) -> list[asyncio.Task[None]]:
+        settings = self.settings
+        fixed = {settings.topics.summaries, settings.topics.state}
+        jobs: list[Awaitable[None]] = [
+            feed.follow(),
+            _every(
+                settings.sources_interval_s,
+                lambda: refresh_sources(settings.kafka, self._sources, fixed),
+            ),
+        ]
+        if stages.stage1 is not None:
+            jobs.append(_every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
+        if stages.stage2 is not None:
+            jobs.append(_every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
+        if on_ready is not None:
+            jobs.append(self._say_ready(on_ready))
+        return [asyncio.create_task(self._guard(job)) for job in jobs]
+
+    async def _guard(self, job: Awaitable[None]) -> None:
+        try:
+            await job
+        except Exception as error:
+            await self._crash(error)
+
+    async def _crash(self, error: BaseException) -> None:
+        self.view.failed = f"{type(error).__name__}: {error}"
+        await self._app.crash(error)
+
+    async def _say_ready(self, on_ready: Callable[[WorkerView], None]) -> None:
+        while not self.view.ready()[0]:
+            await asyncio.sleep(0.05)
+        on_ready(self.view)
+
+    async def _until_stopped(self) -> None:
+        await self._app.wait(self.stopping())
+        if self._app.crashed:
+            error = self._app.crash_reason
+            self.view.failed = self.view.failed or f"{type(error).__name__}: {error}"
+            raise error
+
+    async def _leave(self, stages: Stages) -> None:
+        """Snapshot, commit and leave the group, each within its time."""
+        self._on_leaving()
+        consumer = self.view.consumer
+        if not self._app.crashed:
+            try:
+                async with asyncio.timeout(_LAST_SNAPSHOT_S):
+                    held = consumer.assignment()
+                    await stages.closing(held)
+                    await consumer.commit()
+            except TimeoutError:
+                log.warning("no time for a last snapshot; the next owner reads a little again")
+            except Exception as error:
+                log.warning("no last snapshot: %r", error)
+        for stage in (stages.stage1, stages.stage2):
+            if stage is not None:
+                stage.revoked(list(stage.parts))
+        await _in_time(self._app.stop, _LEAVE_S)
+
+    def _serve_metrics(self) -> PageServer:
+        collector = MetricsCollector(self.view, max_series=self.settings.max_series)
+        return serve(self.settings.metrics_address, collector, self.view)
+
+
+async def _in_time(job: Callable[[], Awaitable[None]], seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await job()
+    except TimeoutError:
+        log.warning("leaving took longer than %g s; the group will notice by itself", seconds)
+
+
+async def _every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await job()
