@@ -6,7 +6,9 @@ one alert. What keeps it quiet:
 - a signal stays in its episode until two windows in a row were clean, and its severity is the
   highest of the last two windows with a finding: hovering at a threshold makes no revisions;
 - a new revision is made only when a signal joins or leaves, the severity changes, another signal
-  takes the lead by a clear margin, a signal changes direction, or 24 h have passed.
+  takes the lead by a clear margin, a signal changes direction, or 24 h have passed;
+- between two full windows of the whole stream only a rise of the severity is told: signals of one
+  cause that are found pane after pane join together.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ class _Episode(msgspec.Struct, array_like=True):
     leader: str  # key of the member that led the last publication
     published_ms: int
     members: Members
+    left: list[Member] = []  # not yet told
 
 
 class Episodes:
@@ -117,12 +120,13 @@ class Episodes:
                 episode = _Episode(first, pane_end_ms, 0, 0, "", pane_end_ms, {})
                 self._open[kind] = episode
             members = episode.members
-            joined = take_findings(members, found, episode.revision + 1)
-            left = close_windows(members, pane_end_ms, window_closed, segments_closed)
+            take_findings(members, found)
+            episode.left += close_windows(members, pane_end_ms, window_closed, segments_closed)
             due = pane_end_ms - episode.published_ms >= REPUBLISH_MS
-            if not (found or left or due):
+            worse = max((m.severity for m in members.values()), default=0) > episode.severity
+            if members and not (window_closed or due or worse):
                 continue
-            alert = self._revise(episode, pane_end_ms, joined, left, context)
+            alert = self._revise(episode, pane_end_ms, context)
             if alert is not None:
                 alerts.append(alert)
         return alerts
@@ -133,8 +137,7 @@ class Episodes:
         """End every open episode now, for this reason."""
         alerts = []
         for _, episode in sorted(self._open.items()):
-            left = rank(episode.members)
-            alerts.append(self._end(episode, time_ms, left, context, reason))
+            alerts.append(self._end(episode, time_ms, rank(episode.members), context, reason))
         return alerts
 
     def dump(self) -> list[Any]:
@@ -150,18 +153,17 @@ class Episodes:
             episodes._open[episode.kind] = episode
         return episodes
 
-    def _revise(
-        self,
-        episode: _Episode,
-        now_ms: int,
-        joined: list[Member],
-        left: list[Member],
-        context: AlertContext,
-    ) -> AlertEvent | None:
+    def _revise(self, episode: _Episode, now_ms: int, context: AlertContext) -> AlertEvent | None:
         """The next revision, if there is something to say."""
+        gone = {key_of(member.finding): member for member in episode.left}
         if not episode.members:
-            return self._end(episode, now_ms, rank({key_of(m.finding): m for m in left}), context)
+            return self._end(episode, now_ms, rank(gone), context)
         ranked = rank(episode.members)
+        for member in ranked:  # who left and came back before it was told did neither
+            if (before := gone.pop(key_of(member.finding), None)) is not None:
+                member.since = before.since
+        left = [member for member in gone.values() if member.since]
+        joined = [member for member in ranked if not member.since]
         severity = max(member.severity for member in ranked)
         private = context.private
         notes = []
@@ -184,7 +186,9 @@ class Episodes:
         episode.severity = severity
         episode.leader = key_of(ranked[0].finding)
         episode.published_ms = now_ms
+        episode.left = []
         for member in ranked:
+            member.since = member.since or episode.revision
             member.tell_direction()
         return self._event(episode, now_ms, ranked, joined, left, context, "; ".join(notes))
 
@@ -201,6 +205,8 @@ class Episodes:
         episode.revision += 1
         lasted = duration(now_ms - episode.opened_ms)
         note = f"{reason} after {lasted}"
+        for member in left:
+            member.since = member.since or episode.revision
         return self._event(episode, now_ms, left, [], left, context, note, resolved=True)
 
     def _event(

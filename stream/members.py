@@ -88,7 +88,7 @@ class Member(msgspec.Struct, array_like=True):
     """
 
     finding: Finding  # the strongest of the latest window that had one
-    since: int  # revision it joined at
+    since: int = 0  # revision that told it joined; 0 until then
     level: int = 0  # severity in the open window; 0 without a finding
     before: int = 0  # in the last closed window that had one
     long_before: int = 0  # and in the one before that
@@ -179,9 +179,8 @@ def rank(members: Members) -> list[Member]:
     return ranked
 
 
-def take_findings(members: Members, findings: Sequence[Finding], revision: int) -> list[Member]:
-    """Enter the findings of one pane; the members that joined, to be told in `revision`."""
-    joined = []
+def take_findings(members: Members, findings: Sequence[Finding]) -> None:
+    """Enter the findings of one pane."""
     strongest = sorted(findings, key=lambda finding: finding.strength, reverse=True)
     for finding in sorted(strongest, key=key_of):
         level = _LEVEL[finding.severity]
@@ -189,8 +188,7 @@ def take_findings(members: Members, findings: Sequence[Finding], revision: int) 
         if member is None:
             if len(members) >= _MAX_MEMBERS:
                 continue
-            member = members[key_of(finding)] = Member(finding, revision)
-            joined.append(member)
+            member = members[key_of(finding)] = Member(finding)
         elif not member.level:  # the first of this window
             member.finding = finding
             if finding.direction:
@@ -200,7 +198,6 @@ def take_findings(members: Members, findings: Sequence[Finding], revision: int) 
             member.finding = finding
         member.level = max(member.level, level)
         member.clean = 0
-    return joined
 
 
 def close_windows(

@@ -112,6 +112,19 @@ def test_signals_join_and_leave():
     assert [s.name for s in left.data.signals] == ["a"]
 
 
+def test_signals_found_pane_after_pane_are_told_once_a_window():
+    line = Line()
+    assert len(line.window(finding("a", severity="warning"), closed=False)) == 1
+    for name in "bcdef":
+        assert line.window(finding(name, severity="warning"), closed=False) == []
+    (worse,) = line.window(finding("g", severity="critical"), closed=False)
+    assert worse.data.severity == "critical"
+    assert sorted(worse.data.joined) == ["b", "c", "d", "e", "f", "g"]
+    assert line.window(finding("h", severity="warning"), closed=False) == []
+    (told,) = line.window(finding("a", severity="warning"))
+    assert told.data.joined == ["h"]
+
+
 def test_several_tests_of_a_signal_are_one_entry_with_the_strongest():
     line = Line()
     psi, adwin = finding(effect=0.3), finding(test="adwin_x", severity="warning", effect=0.9)
