@@ -17,16 +17,22 @@ __all__ = ["ALL_IDLE_SEALS_MS", "PartitionProgress", "SourceTopic", "Sources"]
 
 #: With every partition idle for this long (record time), panes that hold data are sealed.
 ALL_IDLE_SEALS_MS: Final = 300_000
+#: Ids of topics that were made again; more than this many are not remembered.
+_FORMER_TOPICS: Final = 64
 
 
 class PartitionProgress(msgspec.Struct):
-    """What is known of one source partition. `through` is -1 before its first progress."""
+    """What is known of one source partition. `through` is -1 before its first progress.
+
+    `lost_chunk` is the last chunk that was refused because it overlaps what is accepted.
+    """
 
     chunk: int = -1
     through: int = -1
     chunk_max_ms: int = MINUS_INFINITY
     base_ms: int = MINUS_INFINITY
     idle_since_ms: int = -1
+    lost_chunk: int = -1
 
     @property
     def max_time_ms(self) -> int:
@@ -42,9 +48,13 @@ class PartitionProgress(msgspec.Struct):
         """Largest event time before this chunk: what came later than that was late by then."""
         return self.max_time_ms if chunk > self.chunk else self.base_ms
 
-    def overlaps(self, chunk: int) -> bool:
-        """Whether a new chunk begins inside what is accepted: the log was cut under its reader."""
-        return self.chunk < chunk <= self.through
+    def overlaps(self, chunk: int, through: int) -> bool:
+        """Whether a chunk was cut otherwise than those accepted, and holds some of the same events.
+
+        That is so when retention cut the log under its reader, or the group's offset was set by
+        hand. A reader that was overtaken still cuts as its successor does.
+        """
+        return self.chunk < chunk <= self.through or chunk < self.chunk <= through
 
     def accept(self, progress: Progress) -> bool:
         """Take a progress record in, if it is news."""
@@ -64,7 +74,7 @@ class SourceTopic(msgspec.Struct):
     """The partitions of one source topic. `frontier_ms` is before any lateness; it only grows."""
 
     topic: str
-    partitions: dict[int, PartitionProgress] = {}
+    partitions: dict[int, PartitionProgress]
     frontier_ms: int = MINUS_INFINITY
     all_idle_since_ms: int = -1
     sealed_by_idle: bool = False
@@ -83,8 +93,26 @@ class Sources:
 
     def __init__(self, *, all_idle_seals_ms: int = ALL_IDLE_SEALS_MS) -> None:
         self.topics: dict[str, SourceTopic] = {}
+        self.former: list[str] = []  # ids of topics that were made again since
         self.all_idle_seals_ms = all_idle_seals_ms
         self.declared_loss = 0
+
+    def enter(self, source: Source) -> str | None:
+        """Note the topic of a source; the id of the topic of that name which it replaces, if any.
+
+        A topic that was deleted and made again has a new id and begins anew. What workers that do
+        not know it yet still say of the old one is refused from then on (`former`).
+        """
+        if source.topic_id in self.topics:
+            return None
+        replaced = next((i for i, t in self.topics.items() if t.topic == source.topic), None)
+        if replaced is not None:
+            del self.topics[replaced]
+            self.former = [*self.former, replaced][-_FORMER_TOPICS:]
+        self.topics[source.topic_id] = SourceTopic(
+            source.topic, {i: PartitionProgress() for i in range(source.n_partitions)}
+        )
+        return replaced
 
     def partition(self, source: Source) -> PartitionProgress:
         """Progress of a source partition; the first word of a topic makes all it then has.
@@ -92,18 +120,23 @@ class Sources:
         Partitions start at minus infinity and hold the frontier back. One that is added later joins
         with its own first word (rule 10).
         """
-        topic = self.topics.get(source.topic_id)
-        if topic is None:
-            topic = self.topics[source.topic_id] = SourceTopic(
-                source.topic, {i: PartitionProgress() for i in range(source.n_partitions)}
-            )
-        return topic.partitions.setdefault(source.partition, PartitionProgress())
+        self.enter(source)
+        partitions = self.topics[source.topic_id].partitions
+        return partitions.setdefault(source.partition, PartitionProgress())
+
+    def refuse_overlap(self, source: Source, chunk: int, through: int) -> bool:
+        """Whether this part of a chunk must not be counted; each such chunk is a declared loss."""
+        held = self.partition(source)
+        if not held.overlaps(chunk, through):
+            return False
+        self.declared_loss += held.lost_chunk != chunk
+        held.lost_chunk = chunk
+        return True
 
     def progress(self, message: Progress) -> bool:
         """Apply a progress record; True if the frontier may have moved."""
         held = self.partition(message.source)
-        if held.overlaps(message.chunk):
-            self.declared_loss += 1
+        if self.refuse_overlap(message.source, message.chunk, message.through):
             return False
         if not held.accept(message):
             return False
@@ -141,9 +174,9 @@ class Sources:
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is its inverse."""
-        return msgspec.msgpack.encode((self.topics, self.declared_loss))
+        return msgspec.msgpack.encode((self.topics, self.former, self.declared_loss))
 
     def load(self, data: bytes) -> None:
         """Replace the state by a dumped one."""
-        kind = tuple[dict[str, SourceTopic], int]
-        self.topics, self.declared_loss = msgspec.msgpack.decode(data, type=kind)
+        kind = tuple[dict[str, SourceTopic], list[str], int]
+        self.topics, self.former, self.declared_loss = msgspec.msgpack.decode(data, type=kind)

@@ -8,19 +8,23 @@ Prometheus are elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 
 from stream.alerts import AlertEvent
 from stream.frontier import ALL_IDLE_SEALS_MS, Sources
-from stream.plan import PlanBook, Subject
+from stream.plan import Plan, PlanBook, Subject
 from stream.snapshot import MAX_BLOCK_BYTES, Manifest, Round, SnapshotError, SnapshotWriter
 from stream.subject import SubjectMonitor
-from stream.summary import Idle, Progress, SummaryBatch, SummaryError, decode_message
+from stream.summary import Idle, Progress, Source, SummaryBatch, SummaryError, decode_message
 
 __all__ = ["PartitionMonitor", "UnknownPlanError"]
 
-_SOURCES = "@sources"
+_SOURCES: Final = "@sources"
+#: Versions of one model beyond this many are refused: a version that is new with every event would
+#: take all memory, a monitor each.
+MAX_VERSIONS: Final = 1_000
 
 
 class UnknownPlanError(LookupError):
@@ -71,15 +75,20 @@ class PartitionMonitor:
             self._refuse("undecodable")
             self.fence = offset + 1
             return []
-        if isinstance(message, SummaryBatch):
-            if not plans_current and not self._plan_known(message):
-                raise UnknownPlanError(f"{message.model}/{message.version}: {message.plan.hex()}")
+        alerts: list[AlertEvent] = []
+        if isinstance(message, SummaryBatch) and not plans_current and not self._plan_of(message):
+            raise UnknownPlanError(f"{message.model}/{message.version}: {message.plan.hex()}")
+        if message.source.topic_id in self.sources.former:
+            self._refuse("former_topic")
+        elif isinstance(message, SummaryBatch):
+            self._enter(message.source)
             self._accept(message)
-            alerts: list[AlertEvent] = []
         elif isinstance(message, Progress):
-            moved = self.sources.progress(message)
-            alerts = list(self._advance(message.source.topic_id)) if moved else []
+            self._enter(message.source)
+            if self.sources.progress(message):
+                alerts = list(self._advance(message.source.topic_id))
         else:
+            self._enter(message.source)
             alerts = self._idle(message, timestamp_ms)
         self.fence = offset + 1
         return alerts
@@ -95,37 +104,73 @@ class PartitionMonitor:
     def _refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
-    def _plan_known(self, batch: SummaryBatch) -> bool:
-        plans = {plan.short_hash for _, plan in self.plans.timeline(batch.model, batch.version)}
-        return batch.plan in plans
+    def _plan_of(self, batch: SummaryBatch) -> Plan | None:
+        """The plan that a batch was counted under, if it is one of its subject's."""
+        line = self.plans.timeline(batch.model, batch.version)
+        return next((plan for _, plan in line if plan.short_hash == batch.plan), None)
+
+    def _enter(self, source: Source) -> None:
+        """Note the topic; subjects of one that it replaces go over to it with what they hold."""
+        replaced = self.sources.enter(source)
+        if replaced is None:
+            return
+        for subject, held in self.subjects.items():
+            if held.topic_id == replaced:
+                held.store.begin_source()
+                held.follow(source.topic_id)
+                self._dirty.add(subject)
 
     def _accept(self, batch: SummaryBatch) -> None:
         subject = Subject(batch.model, batch.version)
-        progress = self.sources.partition(batch.source)
-        if progress.overlaps(batch.chunk):
+        if self.sources.refuse_overlap(batch.source, batch.chunk, batch.through):
             self._refuse("overlap")
-            self.sources.declared_loss += 1
             return
+        plan = self._plan_of(batch)
         held = self.subjects.get(subject)
         if held is None:
-            if not self._plan_known(batch):
+            if plan is None:
                 self._refuse("plan")
                 return
+            if sum(known.model == subject.model for known in self.subjects) >= MAX_VERSIONS:
+                self._refuse("versions")
+                return
+        if plan is not None and not self._is_source(batch, plan, held):
+            self._refuse("source")
+            return
+        if held is None:
             held = self.subjects[subject] = SubjectMonitor(subject, self.plans)
+        if held.topic_id not in ("", batch.source.topic_id):
+            held.store.begin_source()
         held.follow(batch.source.topic_id)
         held.raise_frontier(self.sources.frontier_ms(batch.source.topic_id))
+        progress = self.sources.partition(batch.source)
         for outcome, n in held.accept(batch, progress).items():
             self.refused[outcome] = self.refused.get(outcome, 0) + n
         self._dirty.add(subject)
+
+    def _is_source(self, batch: SummaryBatch, plan: Plan, held: SubjectMonitor | None) -> bool:
+        """Whether a subject's events may come from this topic.
+
+        It has to be the plan's, so that a stray event elsewhere does not take the subject along;
+        and after a plan that changed the topic, what is left in the former one comes no more.
+        """
+        if plan.topic != batch.source.topic:
+            return False
+        if held is None or held.topic_id in ("", batch.source.topic_id):
+            return True
+        line = [known for _, known in self.plans.timeline(batch.model, batch.version)]
+        later = line[line.index(plan) + 1 :]
+        followed = self.sources.topics.get(held.topic_id)
+        return followed is None or followed.topic not in {known.topic for known in later}
 
     def _advance(self, topic_id: str) -> Iterator[AlertEvent]:
         """Seal what the frontier of a source topic has passed, subject by subject."""
         frontier = self.sources.frontier_ms(topic_id)
         for subject in sorted(s for s, held in self.subjects.items() if held.topic_id == topic_id):
             held = self.subjects[subject]
-            sealed_before = held.panes_sealed
+            before = _marks(held)
             yield from held.advance(frontier)
-            if held.panes_sealed != sealed_before:
+            if _marks(held) != before:
                 self._dirty.add(subject)
 
     def _idle(self, message: Idle, timestamp_ms: int) -> list[AlertEvent]:
@@ -145,16 +190,13 @@ class PartitionMonitor:
         """Plan a snapshot round of what changed since the last one; None if nothing was read."""
         if self.fence == self._round_fence:
             return None
-        dirty = {_SOURCES: self.sources.dump()}
-        names = [_SOURCES]
+        dirty = _cut(_SOURCES, self.sources.dump())
+        names = list(dirty)
         for subject, held in self.subjects.items():
             known = self._parts.get(subject, [])
             if subject in self._dirty or not known or not writer.written.issuperset(known):
-                payload = held.dump()
-                parts = {
-                    f"{subject.model}/{subject.version}#{i}": payload[at : at + MAX_BLOCK_BYTES]
-                    for i, at in enumerate(range(0, len(payload), MAX_BLOCK_BYTES))
-                }
+                # The length keeps a/b + c and a + b/c apart.
+                parts = _cut(f"{len(subject.model)}:{subject}", held.dump())
                 dirty |= parts
                 known = self._parts[subject] = list(parts)
             names += known
@@ -171,19 +213,38 @@ class PartitionMonitor:
             If a block does not decode, or was made under a plan that the plan book does not have.
         """
         try:
-            self.sources.load(payloads[_SOURCES])
-            whole: dict[str, list[str]] = {}
-            for name in payloads:
-                if name != _SOURCES:
-                    whole.setdefault(name.rpartition("#")[0], []).append(name)
-            for names in whole.values():
-                names.sort(key=lambda name: int(name.rpartition("#")[2]))
-                held = SubjectMonitor.load(b"".join(payloads[n] for n in names), self.plans)
+            whole: dict[str, list[bytes]] = {}
+            for name in sorted(payloads, key=lambda name: int(name.rpartition("#")[2])):
+                whole.setdefault(name.rpartition("#")[0], []).append(payloads[name])
+            self.sources.load(b"".join(whole.pop(_SOURCES)))
+            for parts in whole.values():
+                held = SubjectMonitor.load(b"".join(parts), self.plans)
                 self.subjects[held.subject] = held
-        except (msgspec.MsgspecError, ValueError, KeyError) as error:
+                # A subject that nothing happened to is not written anew when the frontier moves.
+                moved = self._sealed_to(held)
+                held.frontier_ms = max(held.frontier_ms, moved)
+        except (
+            ArithmeticError, LookupError, RecursionError, TypeError, ValueError,
+            msgspec.MsgspecError,
+        ) as error:  # fmt: skip
             self.subjects.clear()
             raise SnapshotError(
                 f"the snapshot of summaries partition {manifest.partition} by {manifest.writer} "
                 f"cannot be used: {error}"
             ) from error
         self.fence = manifest.fence
+
+    def _sealed_to(self, held: SubjectMonitor) -> int:
+        frontier = self.sources.frontier_ms(held.topic_id)
+        return self.plans.sealed_to_ms(*held.subject, frontier)
+
+
+def _marks(held: SubjectMonitor) -> tuple[int, int]:
+    """What changes when a subject's state does, other than the frontier alone."""
+    return held.panes_sealed, held.watch.windows.n_closed if held.watch is not None else -1
+
+
+def _cut(name: str, payload: bytes) -> dict[str, bytes]:
+    """Blocks of a payload, by name."""
+    starts = range(0, len(payload), MAX_BLOCK_BYTES)
+    return {f"{name}#{i}": payload[at : at + MAX_BLOCK_BYTES] for i, at in enumerate(starts)}

@@ -25,6 +25,8 @@ OVERLAP: Final = "overlap"  # a chunk cut anew inside an accepted one: declared 
 SHRUNK: Final = "shrunk"  # newer but smaller in some bin: a bug, never to be counted
 #: Closed chunks of one (partition, scope, pane) are merged when there are more than this many.
 _MERGE_ABOVE: Final = 8
+#: Stands for all partitions of the topics before the present one.
+_FORMER: Final = -1
 
 
 class _Held(msgspec.Struct):
@@ -74,6 +76,8 @@ class PaneStore:
         held = by_partition.get(partition)
         if held is None:
             by_partition[partition] = _Held(chunk, through, counts, chunk)
+        elif chunk < held.chunk <= through:
+            return OVERLAP
         elif (chunk, through) <= (held.chunk, held.through):
             return DUPLICATE
         elif chunk == held.chunk:
@@ -99,6 +103,17 @@ class PaneStore:
         held.closed = [encode_counts(total)]
         self.bytes_held += len(held.closed[0])
 
+    def begin_source(self) -> None:
+        """Keep what is held and let partition numbers stand for those of another topic.
+
+        The source was made again: its offsets begin anew and say nothing about the old ones.
+        """
+        for segments in self._panes.values():
+            for by_partition in segments.values():
+                parts = [part for h in by_partition.values() for part in (*h.closed, h.counts)]
+                by_partition.clear()
+                by_partition[_FORMER] = _Held(0, 0, parts.pop(), 0, parts)
+
     def due(self, frontier_ms: int) -> list[int]:
         """Starts of the panes that began before the frontier, oldest first."""
         return sorted(pane for pane in self._panes if pane < frontier_ms)
@@ -114,6 +129,8 @@ class PaneStore:
                 for part in (*held.closed, held.counts):
                     add_encoded(part, total)
                     self.bytes_held -= len(part)
+                if partition == _FORMER:
+                    continue
                 first, last = offsets.get(partition, (held.first, held.through))
                 offsets[partition] = (min(first, held.first), max(last, held.through))
             sealed[segment] = total
@@ -132,27 +149,28 @@ class PaneStore:
 class Late(msgspec.Struct):
     """Late events of one subject from one source partition; cumulative inside a chunk.
 
-    `said` is what stage 1 counted late inside the chunk; `refused` what came for panes that were
-    complete before the chunk began, by (pane).
+    `said` is what stage 1 counted late inside the chunk, by plan; `refused` what came for panes
+    that were complete before the chunk began, by pane.
     """
 
     chunk: int = -1
     through: int = -1
-    said: int = 0
+    said: dict[bytes, int] = {}
     refused: dict[int, int] = {}
     closed: int = 0
 
     @property
     def total(self) -> int:
         """Late events so far."""
-        return self.closed + self.said + sum(self.refused.values())
+        return self.closed + sum(self.said.values()) + sum(self.refused.values())
 
-    def note(self, chunk: int, through: int, said: int) -> bool:
+    def note(self, chunk: int, through: int, said: int, plan: bytes = b"") -> bool:
         """Move to this point of the source; False if it was passed before."""
         if (chunk, through) < (self.chunk, self.through):
             return False
         if chunk > self.chunk:
             self.closed = self.total
-            self.refused = {}
-        self.chunk, self.through, self.said = chunk, through, said
+            self.said, self.refused = {}, {}
+        self.chunk, self.through = chunk, through
+        self.said[plan] = said
         return True

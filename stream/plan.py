@@ -8,6 +8,7 @@ the pane it belongs to always speak of the same bins.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,8 @@ import msgspec
 
 from detectors import Layout, Reference, ReferenceError, SignalReference
 from stream.alerts import Kind
+from stream.plan_document import PLAN_FORMAT, PlanDocument, PlanSettings, SignalOptions
+from stream.timeline import join_timeline, sealed_to_ms
 
 __all__ = [
     "ANY_VERSION",
@@ -42,7 +45,6 @@ KIND_OF_ROLE: Final[Mapping[str, Kind]] = {
     "latency": "system",
 }
 DAY_MS: Final = 86_400_000
-_FORMAT: Final = "driftstream.plan.v1"
 
 
 class PlanError(ValueError):
@@ -62,24 +64,6 @@ class Subject(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.model}/{self.version}" if self.version else self.model
-
-
-class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a user says of one signal. `tests` empty means the default set for its kind."""
-
-    monitor: bool = True
-    importance: float | None = None
-    tests: tuple[str, ...] = ()
-    public: bool = False
-
-
-class _PlanDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The stored form: every field that decides something, and the reference's own JSON."""
-
-    format: str
-    effective_from_ms: int
-    settings: dict[str, Any]
-    reference: msgspec.Raw
 
 
 @dataclass(frozen=True)
@@ -117,7 +101,7 @@ class Plan:
                             ("window_max_age_ms", self.pane_ms)):  # fmt: skip
             if (got := getattr(self, name)) < least:
                 raise PlanError(f"plan {self.model}: {name} must be >= {least}; got {got}.")
-        if not self.false_alarms_per_week > 0:
+        if not 0 < self.false_alarms_per_week < math.inf:
             raise PlanError(
                 f"plan {self.model}: false_alarms_per_week must be > 0; "
                 f"got {self.false_alarms_per_week}. Use a small number such as 0.02 for one a year."
@@ -127,6 +111,12 @@ class Plan:
                 f"plan {self.model}: cycle must be a whole number of panes; got cycle "
                 f"{self.cycle_ms} ms and pane {self.pane_ms} ms. Choose a pane that divides it."
             )
+        for name in self.segments:
+            if not name or "=" in name or self.segments.count(name) > 1:
+                raise PlanError(
+                    f"plan {self.model}: segments must be different names without '='; got "
+                    f"{name!r} in {list(self.segments)}. Rename it in the events and the reference."
+                )
         known = {s.name for s in self.reference.signals}
         if unknown := sorted(set(self.signals) - known):
             raise PlanError(
@@ -158,9 +148,8 @@ class Plan:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """All but the reference, as plain values in a fixed order."""
-        plain: dict[str, Any] = {
-            name: getattr(self, name) for name in sorted(_SETTINGS) if name != "signals"
-        }
+        plain = {name: getattr(self, name) for name in sorted(PlanSettings.__struct_fields__)}
+        plain["false_alarms_per_week"] = float(self.false_alarms_per_week)
         plain["segments"] = list(self.segments)
         plain["signals"] = {
             name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
@@ -170,7 +159,9 @@ class Plan:
     @cached_property
     def hash(self) -> str:
         """`sha256:...` of the settings and the reference's own hash."""
-        text = msgspec.json.encode([_FORMAT, self.settings, self.reference.hash], order="sorted")
+        text = msgspec.json.encode(
+            [PLAN_FORMAT, self.settings, self.reference.hash], order="sorted"
+        )
         return "sha256:" + hashlib.sha256(text).hexdigest()
 
     @cached_property
@@ -184,9 +175,9 @@ class Plan:
 
     def encode(self, effective_from_ms: int = MINUS_INFINITY) -> bytes:
         """The plan as stored on the plans topic, with the time it holds from."""
-        document = _PlanDocument(
-            _FORMAT, effective_from_ms, self.settings, msgspec.Raw(self.reference.to_json())
-        )
+        settings = msgspec.convert(self.settings, PlanSettings)
+        reference = msgspec.Raw(self.reference.to_json())
+        document = PlanDocument(PLAN_FORMAT, effective_from_ms, settings, reference)
         return msgspec.json.encode(document)
 
     @classmethod
@@ -199,22 +190,19 @@ class Plan:
             If the bytes are not a plan of this version, naming `source`.
         """
         try:
-            document = msgspec.json.decode(value, type=_PlanDocument)
-            if document.format != _FORMAT:
-                raise PlanError(f"format must be {_FORMAT}; got {document.format!r}")
-            settings = dict(document.settings)
-            settings["segments"] = tuple(settings["segments"])
-            settings["signals"] = msgspec.convert(
-                settings["signals"], type=dict[str, SignalOptions]
-            )
+            document = msgspec.json.decode(value, type=PlanDocument)
+            if document.format != PLAN_FORMAT:
+                raise PlanError(f"format must be {PLAN_FORMAT}; got {document.format!r}")
             reference = Reference.from_json(bytes(document.reference), source)
+            settings = {f: getattr(document.settings, f) for f in PlanSettings.__struct_fields__}
             return cls(reference=reference, **settings), document.effective_from_ms
-        except (msgspec.MsgspecError, ReferenceError, PlanError, TypeError, KeyError) as error:
+        except (msgspec.MsgspecError, ReferenceError, PlanError, UnicodeDecodeError) as error:
             raise PlanError(f"{source} is not a plan this version can read: {error}") from error
 
 
 _DEFAULT_OPTIONS: Final = SignalOptions()
-_SETTINGS: Final = frozenset(Plan.__dataclass_fields__) - {"reference"}
+#: Timelines kept ready; beyond it all are forgotten, since anybody can invent versions.
+_MAX_TIMELINES: Final = 4_096
 
 
 class PlanBook:
@@ -225,6 +213,7 @@ class PlanBook:
 
     def __init__(self) -> None:
         self._plans: dict[Subject, list[tuple[int, Plan]]] = {}
+        self._timelines: dict[Subject, list[tuple[int, Plan]]] = {}
         self.generation = 0
 
     def add(self, plan: Plan, effective_from_ms: int = MINUS_INFINITY) -> bool:
@@ -234,6 +223,7 @@ class PlanBook:
             return False
         timeline.append((effective_from_ms, plan))
         timeline.sort(key=lambda entry: entry[0])
+        self._timelines.clear()
         self.generation += 1
         return True
 
@@ -246,13 +236,31 @@ class PlanBook:
         return timeline[0][1] if timeline else None
 
     def timeline(self, model: str, version: str) -> list[tuple[int, Plan]]:
-        """(effective_from_ms, plan) of a subject, oldest first; empty if unknown.
+        """(holds from, plan) of a subject, oldest first; empty if unknown.
 
         Plans of `*` hold until the first plan of the exact version does.
         """
-        exact = self._plans.get(Subject(model, version), [])
-        every = self._plans.get(Subject(model, ANY_VERSION), []) if version != ANY_VERSION else []
-        return [entry for entry in every if not exact or entry[0] < exact[0][0]] + exact
+        subject = Subject(model, version)
+        known = self._timelines.get(subject)
+        if known is None:
+            known = self._make_timeline(subject)
+            if len(self._timelines) >= _MAX_TIMELINES:
+                self._timelines.clear()
+            self._timelines[subject] = known
+        return known
+
+    def _make_timeline(self, subject: Subject) -> list[tuple[int, Plan]]:
+        exact = self._plans.get(subject, [])
+        every: list[tuple[int, Plan]] = []
+        if subject.version != ANY_VERSION:
+            every = self._plans.get(Subject(subject.model, ANY_VERSION), [])
+        return join_timeline([e for e in every if not exact or e[0] < exact[0][0]] + exact)
+
+    def sealed_to_ms(self, model: str, version: str, source_frontier_ms: int) -> int:
+        """Event time up to which a subject's panes are complete, lateness taken off."""
+        if source_frontier_ms <= MINUS_INFINITY:
+            return MINUS_INFINITY
+        return sealed_to_ms(self.timeline(model, version), source_frontier_ms)
 
     def plans(self, model: str) -> list[Plan]:
         """Every plan of a model, whatever its version and time."""

@@ -35,6 +35,8 @@ MAX_BLOCK_BYTES: Final = 512_000
 _MAGIC: Final = b"DRFS\x01"
 _MANIFEST_MAGIC: Final = b"DRFM\x01"
 _SUM_BYTES: Final = 16
+#: No block unpacks to more than this, whatever it says.
+_MAX_PAYLOAD: Final = 64 * 2**20
 
 
 class SnapshotError(ValueError):
@@ -67,7 +69,14 @@ def open_block(data: bytes, magic: bytes = _MAGIC) -> bytes:
         )
     if len(data) < head or _checksum(data[head:]) != data[len(magic) : head]:
         raise SnapshotError("a snapshot block is truncated or corrupted: its checksum differs.")
-    return zlib.decompress(data[head:])
+    packer = zlib.decompressobj()
+    try:
+        payload = packer.decompress(data[head:], _MAX_PAYLOAD)
+    except zlib.error as error:
+        raise SnapshotError(f"a snapshot block does not unpack: {error}") from error
+    if not packer.eof or packer.unused_data:
+        raise SnapshotError(f"a snapshot block does not end within {_MAX_PAYLOAD} bytes.")
+    return payload
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):
@@ -154,15 +163,11 @@ class SnapshotWriter:
             blocks.append((key, value))
         sequence = self._sequence + 1
         manifest = Manifest(self.partition, fence, self.writer, sequence, places)
-        return Round(
-            blocks, (self.manifest_keys[sequence % 2], manifest.encode()), fence, places
-        )
+        return Round(blocks, (self.manifest_keys[sequence % 2], manifest.encode()), fence, places)
 
     def done(self, finished: Round) -> list[bytes]:
         """Note that a round was delivered whole; keys that nothing needs any more."""
-        gone = [
-            place.key for name, place in self._complete.items() if name not in finished.places
-        ]
+        gone = [place.key for name, place in self._complete.items() if name not in finished.places]
         self._complete = finished.places
         self._sequence += 1
         return gone

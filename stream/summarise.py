@@ -21,10 +21,9 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from detectors import accumulate
-from detectors.sparse import encode_counts
 from stream.columns import Columns, Decoded, Record, Reject
-from stream.plan import MINUS_INFINITY, Plan, PlanBook, Subject
+from stream.plan import MINUS_INFINITY, PlanBook, Subject
+from stream.sheet import Sheet
 from stream.summary import (
     MAX_BATCH_BYTES,
     Progress,
@@ -40,15 +39,15 @@ __all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Stage1Stats", 
 CHUNK_RECORDS: Final = 16_384
 #: Bounds how long a quiet partition holds its chunk open, and so what a restart reads again.
 CHUNK_SPAN_MS: Final = 600_000
-#: Segments beyond this many of one subject in one chunk are counted together.
-MAX_SEGMENTS: Final = 2_000
-OTHER_SEGMENT: Final = "__other__"
+#: A longer version is no version: it would not fit the keys that carry it.
+MAX_VERSION_CHARS: Final = 200
 
 
 class Decoder(Protocol):
     """Bytes to columns; `stream.decode.native.NativeDecoder` is the native one."""
 
-    def decode(self, records: Sequence[Record]) -> Decoded: ...
+    def decode(self, records: Sequence[Record]) -> Decoded:
+        """Columns of the records that can be counted, rejects for the others."""
 
 
 @dataclass(slots=True)
@@ -75,104 +74,6 @@ class Stage1Stats:
     max_time_ms: int = MINUS_INFINITY
     chunks: int = 0
     flushes: int = 0
-
-
-class _Sheet:
-    """Counts of one subject under one plan in the open chunk: a row for each (segment, pane)."""
-
-    def __init__(self, subject: Subject, plan: Plan) -> None:
-        self.subject = subject
-        self.plan = plan
-        self.rows: dict[tuple[str, int], int] = {}
-        self.segments: set[str] = set()
-        self.counts = np.zeros((4, plan.layout.width), np.int64)
-        self.changed: set[int] = set()
-        self.late = 0
-        self.late_sent = 0
-
-    def slot(self, segment: str, pane_ms: int) -> int:
-        """The row of a (segment, pane), made at first sight."""
-        row = self.rows.get((segment, pane_ms))
-        if row is None:
-            if segment and segment not in self.segments:
-                if len(self.segments) >= MAX_SEGMENTS:
-                    name = segment.split("=", 1)[0] + "=" + OTHER_SEGMENT
-                    self.segments.add(name)
-                    if name != segment:
-                        return self.slot(name, pane_ms)
-                self.segments.add(segment)
-            row = self.rows[segment, pane_ms] = len(self.rows)
-            if row == len(self.counts):
-                self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)])
-        self.changed.add(row)
-        return row
-
-    def add(
-        self, columns: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
-    ) -> int:
-        """Count the events whose pane is still open in this chunk; the number of late ones."""
-        plan = self.plan
-        pane = time_ms - time_ms % plan.pane_ms
-        late = pane + plan.pane_ms <= newest - plan.lateness_ms
-        n_late = int(np.count_nonzero(late))
-        self.late += n_late
-        positions = plan.layout.positions(columns.numeric, columns.codes)
-        panes, which = np.unique(pane, return_inverse=True)
-        for slots in self._scopes(columns, panes, which.astype(np.int32), late):
-            accumulate(positions, slots, self.counts)
-        return n_late
-
-    def _scopes(
-        self,
-        columns: Columns,
-        panes: npt.NDArray[np.int64],
-        which: npt.NDArray[np.int32],
-        late: npt.NDArray[np.bool_],
-    ) -> Iterator[npt.NDArray[np.int32]]:
-        """Slots of every event for scope `all`, then for each segment; -1 is not counted."""
-        some_late = bool(late.any())
-        if some_late:
-            on_time = np.unique(which[~late]).tolist()
-        else:
-            on_time = range(len(panes))
-        of_pane = np.full(len(panes), -1, np.int32)
-        for i in on_time:
-            of_pane[i] = self.slot("", int(panes[i]))
-        slots = of_pane[which]
-        if some_late:
-            slots[late] = -1
-        yield slots
-        for name, values in zip(self.plan.segments, columns.segments, strict=True):
-            seen: dict[tuple[str | None, int], int] = {}
-            slots = np.empty(len(which), np.int32)
-            for row, (value, pane_index) in enumerate(zip(values, which.tolist(), strict=True)):
-                if value is None or late[row]:
-                    slots[row] = -1
-                    continue
-                slot = seen.get((value, pane_index))
-                if slot is None:
-                    slot = self.slot(f"{name}={value}", int(panes[pane_index]))
-                    seen[value, pane_index] = slot
-                slots[row] = slot
-            yield slots
-
-    @property
-    def has_news(self) -> bool:
-        """Whether anything was counted that no flush carried yet."""
-        return bool(self.changed) or self.late != self.late_sent
-
-    def take(self, complete_before_ms: int | None) -> list[SummaryEntry]:
-        """Changed summaries, of panes that end by then if a time is given, and forget the change."""
-        self.late_sent = self.late
-        entries = []
-        for (segment, pane_ms), row in self.rows.items():
-            if row not in self.changed:
-                continue
-            if complete_before_ms is not None and pane_ms + self.plan.pane_ms > complete_before_ms:
-                continue
-            self.changed.discard(row)
-            entries.append(SummaryEntry(segment, pane_ms, encode_counts(self.counts[row])))
-        return entries
 
 
 class Summariser:
@@ -217,7 +118,7 @@ class Summariser:
         self._chunk_size = 0
         self._newest_ms = MINUS_INFINITY
         self._flushed_through = -1
-        self._sheets: dict[tuple[Subject, bytes], _Sheet] = {}
+        self._sheets: dict[tuple[Subject, bytes], Sheet] = {}
 
     def add(self, records: Sequence[Record]) -> list[Flush]:
         """Count the next records of the partition, in offset order; what is now to be sent."""
@@ -263,17 +164,29 @@ class Summariser:
         stats.values_invalid += decoded.values_invalid
         stats.unknown_fields += decoded.unknown_fields
         for reject in decoded.rejects:
-            self._rejects.append((records[reject.index], reject))
-            stats.rejected[reject.reason] = stats.rejected.get(reject.reason, 0) + 1
+            self._refuse(records[reject.index], reject)
         if decoded.time_ms.size:
             newest = np.maximum.accumulate(decoded.time_ms)
             np.maximum(newest, self._newest_ms, out=newest)
             self._newest_ms = int(newest[-1])
             stats.max_time_ms = max(stats.max_time_ms, self._newest_ms)
             for group in decoded.groups:
-                self._count_group(group, decoded.time_ms[group.rows], newest[group.rows])
+                if len(group.subject.version) > MAX_VERSION_CHARS:
+                    self._refuse_version(records, decoded.record[group.rows])
+                else:
+                    self._count_group(group, decoded.time_ms[group.rows], newest[group.rows])
         self._chunk_size += len(records)
         self._next = records[-1].offset + 1
+
+    def _refuse_version(self, records: Sequence[Record], indices: npt.NDArray[np.int64]) -> None:
+        error = f"Expected at most {MAX_VERSION_CHARS} characters - at $.model.version"
+        for index in np.unique(indices).tolist():
+            self._refuse(records[index], Reject(index, "wrong_type", error))
+
+    def _refuse(self, record: Record, reject: Reject) -> None:
+        self._rejects.append((record, reject))
+        rejected = self.stats.rejected
+        rejected[reject.reason] = rejected.get(reject.reason, 0) + 1
 
     def _count_group(
         self, group: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
@@ -281,7 +194,7 @@ class Summariser:
         key = (group.subject, group.plan.short_hash)
         sheet = self._sheets.get(key)
         if sheet is None:
-            sheet = self._sheets[key] = _Sheet(group.subject, group.plan)
+            sheet = self._sheets[key] = Sheet(group.subject, group.plan)
         late = sheet.add(group, time_ms, newest)
         model = group.subject.model
         self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
@@ -316,9 +229,9 @@ class Summariser:
         through = self._next - 1
         summaries = []
         for sheet in self._sheets.values():
-            due = self._newest_ms - sheet.plan.lateness_ms if only_complete else None
             news_of_late = sheet.late != sheet.late_sent
-            for entries in _cut_batches(sheet.take(due), even_empty=news_of_late):
+            taken = sheet.take(self._newest_ms, only_complete=only_complete)
+            for entries in _cut_batches(taken, even_empty=news_of_late):
                 batch = SummaryBatch(
                     self.source, self._chunk, through, *sheet.subject,
                     sheet.plan.short_hash, sheet.late, entries,
@@ -332,9 +245,7 @@ class Summariser:
         return Flush(summaries, encode_message(progress), rejects, None)
 
 
-def _cut_batches(
-    entries: list[SummaryEntry], *, even_empty: bool
-) -> Iterator[list[SummaryEntry]]:
+def _cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[list[SummaryEntry]]:
     """Runs of entries that stay below the size of one message."""
     run: list[SummaryEntry] = []
     size = 0

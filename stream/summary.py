@@ -11,11 +11,13 @@ A source partition is named by topic *id*: a topic deleted and made again is ano
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
 __all__ = [
+    "MAX_BATCH_BYTES",
+    "OTHER_SEGMENT",
     "Idle",
     "Message",
     "Progress",
@@ -29,6 +31,14 @@ __all__ = [
 
 #: Kafka's default limit is 1 MB a message; a batch is cut well below it.
 MAX_BATCH_BYTES: Final = 500_000
+#: `name=__other__` is the scope of what is beyond a limit on the number of segments.
+OTHER_SEGMENT: Final = "__other__"
+
+# Bounds of what is read, so that no message, however made, can claim a million partitions or a time
+# whose sums do not fit into 64 bits.
+_Partition = Annotated[int, msgspec.Meta(ge=0, lt=100_000)]
+_Offset = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+_Time = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 
 
 class SummaryError(ValueError):
@@ -40,15 +50,15 @@ class Source(NamedTuple):
 
     topic_id: str
     topic: str
-    partition: int
-    n_partitions: int
+    partition: _Partition
+    n_partitions: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 
 
 class SummaryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Cumulative counts of one (scope, pane) from one chunk; `segment` is "" for scope `all`."""
 
     segment: str
-    pane_ms: int
+    pane_ms: _Time
     counts: bytes
 
 
@@ -60,12 +70,12 @@ class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
     """
 
     source: Source
-    chunk: int
-    through: int
+    chunk: _Offset
+    through: _Offset
     model: str
     version: str
     plan: bytes
-    late: int
+    late: _Offset
     entries: list[SummaryEntry]
 
 
@@ -77,16 +87,16 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p1"):
     """
 
     source: Source
-    chunk: int
-    through: int
-    max_time_ms: int
+    chunk: _Offset
+    through: _Offset
+    max_time_ms: _Time
 
 
 class Idle(msgspec.Struct, frozen=True, array_like=True, tag="i1"):
     """The source partition is read up to `next_offset`, its end, and no data came for a while."""
 
     source: Source
-    next_offset: int
+    next_offset: _Offset
 
 
 Message = SummaryBatch | Progress | Idle

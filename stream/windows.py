@@ -8,15 +8,19 @@ window closes does not depend on how the frontier moved.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.sparse import add_encoded, encode_counts
+from detectors.sparse import decode_counts, encode_counts
+from stream.summary import OTHER_SEGMENT
 
-__all__ = ["Closed", "Window", "WindowRule", "Windows"]
+__all__ = ["MAX_SCOPES", "Closed", "Window", "WindowRule", "Windows"]
+
+#: Segments of one subject with a window of their own; what is beyond them is counted together.
+MAX_SCOPES: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ class WindowRule:
         if not self.cycle_ms:
             return False
         missed = born_ms % self.cycle_ms
-        return start_ms - start_ms % self.cycle_ms == born_ms - missed and missed * 7 > self.cycle_ms
+        return (
+            start_ms - start_ms % self.cycle_ms == born_ms - missed and missed * 7 > self.cycle_ms
+        )
 
     def is_full(self, events: int) -> bool:
         """Whether a window closes before its deadline. A cycle is never cut."""
@@ -47,7 +53,7 @@ class WindowRule:
 
 
 class Window(msgspec.Struct):
-    """The filling window of one segment: counts are encoded between panes of other segments."""
+    """The filling window of one segment."""
 
     start_ms: int
     deadline_ms: int
@@ -77,6 +83,7 @@ class Windows:
         self.filling: dict[str, Window] = {}
         self.last: dict[str, Closed] = {}
         self.born_ms: int | None = None  # the first pane of the stream
+        self.n_closed = 0  # since this object was made, so that a change can be seen
         self._next_deadline_ms: int | None = None
 
     def add(
@@ -87,8 +94,14 @@ class Windows:
         if self.born_ms is None:
             self.born_ms = pane_ms
         window = self.filling.get(segment)
+        if window is None and segment and len(self.filling) >= MAX_SCOPES:
+            segment = segment.split("=", 1)[0] + "=" + OTHER_SEGMENT
+            window = self.filling.get(segment)
         if window is None:
+            # A deadline within a pane would be passed before or after that pane's end, depending on
+            # how far the frontier goes at once.
             deadline = self.rule.deadline(pane_ms)
+            deadline += (pane_ms - deadline) % (pane_end_ms - pane_ms)
             window = self.filling[segment] = Window(
                 pane_ms, deadline, 0, np.zeros(self.width, np.int64), {}
             )
@@ -116,6 +129,7 @@ class Windows:
 
     def _close(self, segment: str, end_ms: int) -> Closed:
         window = self.filling.pop(segment)
+        self.n_closed += 1
         born_ms = window.start_ms if self.born_ms is None else self.born_ms
         full = window.events >= min(
             self.rule.min_events, self.rule.events
@@ -124,7 +138,10 @@ class Windows:
             segment, window.start_ms, end_ms, window.events, window.counts, window.offsets, full
         )
         if full:
+            self.last.pop(segment, None)
             self.last[segment] = closed
+            if len(self.last) > MAX_SCOPES:  # forget the one that has been silent longest
+                del self.last[next(name for name in self.last if name)]
         return closed
 
     def dump(self, segments: list[str]) -> bytes:
@@ -134,10 +151,11 @@ class Windows:
             for name in segments
             if (w := self.filling.get(name)) is not None
         ]
-        last = [
+        named = set(segments)
+        last = [  # in the order they closed in: it decides which is forgotten first
             (name, c.start_ms, c.end_ms, encode_counts(c.counts), c.offsets)
-            for name in segments
-            if (c := self.last.get(name)) is not None
+            for name, c in self.last.items()
+            if name in named
         ]
         return msgspec.msgpack.encode((self.born_ms, filling, last))
 
@@ -153,17 +171,12 @@ class Windows:
         kind = tuple[int | None, list[row], list[row]]
         self.born_ms, filling, last = msgspec.msgpack.decode(data, type=kind)
         for name, start, deadline, encoded, offsets in filling:
-            counts = self._decoded(encoded)
+            counts = decode_counts(encoded, self.width)
             self.filling[name] = Window(start, deadline, int(counts[0]), counts, offsets)
         for name, start, end, encoded, offsets in last:
-            counts = self._decoded(encoded)
+            counts = decode_counts(encoded, self.width)
             self.last[name] = Closed(name, start, end, int(counts[0]), counts, offsets, True)
         self._next_deadline_ms = min((w.deadline_ms for w in self.filling.values()), default=None)
-
-    def _decoded(self, data: bytes) -> npt.NDArray[np.int64]:
-        counts = np.zeros(self.width, np.int64)
-        add_encoded(data, counts)
-        return counts
 
     @property
     def segments(self) -> list[str]:
