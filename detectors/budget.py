@@ -110,7 +110,7 @@ class Budget:
         else:
             windows = max(_windows(events, panes, window_events), by_age)
             if family / windows < LEAST_ALPHA and reference.events_per_week:
-                window_events = math.ceil(window_events * LEAST_ALPHA * windows / family)
+                window_events = math.ceil(events * LEAST_ALPHA / family)
                 windows = max(_windows(events, panes, window_events), by_age)
         of_segments = windows if cycle_ms else windows + _VALUES_OF_SEGMENT * by_age
         if cycle_ms:

@@ -26,12 +26,15 @@ __all__ = [
     "batch_of_rows",
     "calibrate",
     "margin_of_few",
+    "novel_extremes",
+    "novel_keys",
 ]
 
 #: Fewer batches than this say nothing about dependence.
 LEAST_BATCHES: Final = 8
 #: With fewer batches than this the design effect gets a margin for its own uncertainty.
 GOOD_BATCHES: Final = 50
+_SHARE: Final = np.array([0, 1], np.int64)
 _SHORTEST, _LONGEST, _MOST_BATCHES = 100, 200, 400
 
 
@@ -49,6 +52,10 @@ class Calibration:
         Of the shares of the coarse bins, for one event: divide by n for a window of n.
     groups : int64[n_bins]
         Coarse bin of each fine bin.
+    novel : int
+        Rows whose value occurs in no other batch: as many new values as chance alone brings.
+    phi_novel : float
+        Design effect of their share.
     """
 
     groups: npt.NDArray[np.int64]
@@ -56,6 +63,8 @@ class Calibration:
     phi_x: float = 1.0
     phi_y: float = 1.0
     covariance: npt.NDArray[np.float64] | None = None
+    novel: int = 0
+    phi_novel: float = 1.0
 
     @property
     def phi(self) -> float:
@@ -99,10 +108,11 @@ def batch_of_cycle(times_ms: npt.NDArray[np.int64], cycle_ms: int) -> npt.NDArra
 def calibrate(
     binning: Binning,
     counts: npt.NDArray[np.int64],
-    bins: npt.NDArray[np.int64] | None,
+    bins: npt.NDArray[np.int64],
+    is_novel: npt.NDArray[np.bool_],
     batch: npt.NDArray[np.int64] | None,
 ) -> Calibration:
-    """Calibration of a signal from the bins of its rows and the batch each row is in.
+    """Calibration of a signal from its rows, in the order of time.
 
     Parameters
     ----------
@@ -110,12 +120,17 @@ def calibrate(
         Of the signal.
     counts : int64[n_bins]
         Of all rows.
-    bins, batch : int64[n]
-        None for a reference without order.
+    bins : int64[n]
+        Bin of each row.
+    is_novel : bool[n]
+        Rows whose value occurs in no other batch, or in no other row where there are no batches.
+    batch : int64[n]
+        Batch of each row, rising; None for a reference without order.
     """
     groups = base_groups(binning, counts)
-    if bins is None or batch is None or batch[-1] + 1 < LEAST_BATCHES:
-        return Calibration(groups)
+    novel = int(is_novel.sum())
+    if batch is None or batch[-1] + 1 < LEAST_BATCHES:
+        return Calibration(groups, novel=novel)
     batches = int(batch[-1]) + 1
     table = np.bincount(batch * binning.n_bins + bins, minlength=batches * binning.n_bins)
     table = table.reshape(batches, binning.n_bins)
@@ -123,15 +138,46 @@ def calibrate(
     for b, group in enumerate(groups):
         merged[:, group] += table[:, b]
     covariance = _ratio_covariance(merged, merged.sum(axis=1))
+    margin = margin_of_few(batches)
+    news = np.bincount(batch, is_novel, minlength=batches).astype(np.int64)
+    phi_novel = margin * _design_effect(np.stack([table.sum(axis=1) - news, news], axis=1), _SHARE)
     phi_x = phi_y = 1.0
     if isinstance(binning, NumericBinning) and counts[: binning.missing].sum():
         x = binning.scores(counts)[: binning.missing]
         present = table[:, : binning.missing]
-        margin = margin_of_few(batches)
         phi_x = margin * _design_effect(present, x)
         phi_y = margin * _design_effect(present, np.abs(2 * x - SCORE_SCALE))
     short = Calibration.unpack([float(f"{v:.9g}") for v in _lower(covariance)], len(covariance))
-    return Calibration(groups, batches, max(1.0, phi_x), max(1.0, phi_y), short)
+    return Calibration(
+        groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel, max(1.0, phi_novel)
+    )
+
+
+def novel_keys(keys: npt.NDArray[np.int64], batch: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Rows whose key occurs in their own batch only; keys count from 0, negative ones are none."""
+    size = int(keys.max(initial=0)) + 1
+    present = keys >= 0
+    first = np.full(size, batch.size, np.int64)
+    last = np.full(size, -1, np.int64)
+    np.minimum.at(first, keys[present], batch[present])
+    np.maximum.at(last, keys[present], batch[present])
+    result: npt.NDArray[np.bool_] = present & (first == last)[keys]
+    return result
+
+
+def novel_extremes(
+    values: npt.NDArray[np.float64], batch: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Rows whose value is outside the range of all other batches; only finite values count."""
+    finite = np.isfinite(values)
+    result = np.zeros(values.size, np.bool_)
+    for sign in (1.0, -1.0):
+        highest = np.full(int(batch.max(initial=0)) + 1, -np.inf)
+        np.maximum.at(highest, batch[finite], sign * values[finite])
+        if highest.size > 1:
+            top = int(np.argmax(highest))
+            result |= finite & (batch == top) & (sign * values > np.partition(highest, -2)[-2])
+    return result
 
 
 def _ratio_covariance(

@@ -18,6 +18,8 @@ from detectors.calibration import (
     batch_of_cycle,
     batch_of_rows,
     calibrate,
+    novel_extremes,
+    novel_keys,
 )
 from detectors.reference import ROLES, ColumnMapping, Reference, ReferenceError, SignalReference
 
@@ -86,8 +88,13 @@ def _texts(column: Column) -> list[str | None]:
 class _Order:
     """Rows in the order of time, and the batch of each; None where there is no order."""
 
-    rows: npt.NDArray[np.int64] | None = None
+    rows: npt.NDArray[np.int64]
     batch: npt.NDArray[np.int64] | None = None
+
+    @property
+    def group(self) -> npt.NDArray[np.int64]:
+        """What rows are alike in by chance: their batch, or nothing but themselves."""
+        return np.arange(self.rows.size) if self.batch is None else self.batch
 
 
 def fit_reference(
@@ -201,7 +208,7 @@ def _order(
             "rows have no times: events count as independent, so a stream that depends on its past "
             "will raise more false alarms than the budget says"
         )
-        return _Order()
+        return _Order(np.arange(n))
     rows = np.arange(n)
     if (np.diff(times_ms) < 0).any():
         rows = np.argsort(times_ms, kind="stable")
@@ -220,7 +227,7 @@ def _order(
     batches = int(batch[-1]) + 1
     if batches < LEAST_BATCHES:
         warnings.append(f"{batches} {unit} are too few to measure dependence: taken as none")
-        return _Order()
+        return _Order(rows)
     if batches < (28 if unit != "batches of rows" else GOOD_BATCHES):
         warnings.append(
             f"dependence was measured from {batches} {unit} only: thresholds have a wide margin"
@@ -236,7 +243,11 @@ def _fit_numeric(
     binning = NumericBinning.fit(values)
     bins = binning.bin(values)
     counts = np.bincount(bins, minlength=binning.n_bins).astype(np.int64)
-    ordered = None if order.rows is None else bins[order.rows]
+    if (counts[1 : binning.above] == 0).any():  # atoms: what falls between them is new
+        keys = np.where(bins < binning.missing, bins, -1)
+        is_novel = novel_keys(keys[order.rows], order.group)
+    else:
+        is_novel = novel_extremes(values[order.rows], order.group)
     if not finite.size:
         warnings.append(f"{name}: has no number; only its missing values are watched")
     elif finite.min() == finite.max():
@@ -249,7 +260,8 @@ def _fit_numeric(
         quantiles = dict(zip(_QUANTILES, levels.tolist(), strict=True))
     mean, std = _moments(finite)
     return SignalReference(
-        name, role, binning, counts, calibrate(binning, counts, ordered, order.batch),
+        name, role, binning, counts,
+        calibrate(binning, counts, bins[order.rows], is_novel, order.batch),
         mean, std, quantiles, importance,
     )  # fmt: skip
 
@@ -272,13 +284,16 @@ def _fit_categorical(
     code, missing, unseen = binning.code, binning.missing, binning.unseen
     bins = np.array([missing if t is None else code.get(t, unseen) for t in texts], np.int64)
     counts = np.bincount(bins, minlength=binning.n_bins).astype(np.int64)
-    ordered = None if order.rows is None else bins[order.rows]
+    number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    keys = np.array([-1 if t is None else number[t] for t in texts], np.int64)
+    is_novel = novel_keys(keys[order.rows], order.group)
     if counts[unseen]:
         warnings.append(
             f"{name}: has too many names; those beyond the 10,062 most frequent count as unseen "
             f"({counts[unseen] / len(texts):.1%} of the rows). Is the column an identifier?"
         )
     return SignalReference(
-        name, role, binning, counts, calibrate(binning, counts, ordered, order.batch),
+        name, role, binning, counts,
+        calibrate(binning, counts, bins[order.rows], is_novel, order.batch),
         importance=importance,
     )  # fmt: skip

@@ -204,6 +204,8 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
             "phi_y": calibration.phi_y,
             "groups": calibration.groups.tolist(),
             "covariance": calibration.pack(),
+            "novel": calibration.novel,
+            "phi_novel": calibration.phi_novel,
         },
         "mean": signal.mean,
         "std": signal.std,
@@ -294,4 +296,6 @@ def _read_calibration(place: Place, n_bins: int) -> Calibration:
         phi_x=place["phi_x"].number(least=1.0),
         phi_y=place["phi_y"].number(least=1.0),
         covariance=covariance,
+        novel=place["novel"].integer(least=0),
+        phi_novel=place["phi_novel"].number(least=1.0),
     )

@@ -4,9 +4,11 @@
 Without change it follows `(1/N + 1/n) chi2(bins - 1)` for independent events (Yurdakul 2018) and
 `(1/N + 1/n) sum w_j chi2_1` for dependent ones, with the weights from the reference's batches.
 
-**Rates** of missing, invalid and unseen values, which are mostly near 0 and then in no coarse bin:
-an exact conditional binomial test of whether the window has more than the reference (Przyborowski
-and Wilenski 1940), with counts divided by the design effect.
+**Rates** of missing, invalid and new values (categories never seen, numbers outside the range or
+between the few values known), which are mostly near 0 and then in no coarse bin: an exact
+conditional binomial test of whether the window has more than the reference (Przyborowski and
+Wilenski 1940), with counts divided by the design effect. As many new values as the reference's
+batches have for each other are expected (Good and Turing's estimate, Good 1953).
 
 docs/statistics.md has the promise and what was measured.
 """
@@ -51,7 +53,7 @@ class WindowResult:
     signal : int64
         Index of the signal in the bank.
     tests : tuple of str
-        psi, missing_rate, invalid_rate or unseen_rate.
+        psi, missing_rate, invalid_rate, and unseen_rate or range_rate.
     value, threshold : float64
         PSI or rate, and the value from which it is a finding.
     effect : float64
@@ -117,17 +119,15 @@ class WindowBank:
             raise ValueError("layout must have the same signals in the same order.")
         self._levels: dict[int, _Level] = {}
         self._thresholds: dict[tuple[int, float], Floats] = {}
-        rates = [
-            (i, name, bin_)
-            for i, s in enumerate(self.signals)
-            for name, bin_ in special_bins(s.binning).items()
-        ]
-        self._rate_signal = np.array([i for i, _, _ in rates], np.int64)
-        self._rate_test = tuple(f"{name}_rate" for _, name, _ in rates)
-        self._rate_at = np.array([self.layout.start[i] + b for i, _, b in rates], np.int64)
-        self._rate_events = np.array([self.signals[i].events for i, _, _ in rates], np.int64)
-        self._rate_reference = np.array([self.signals[i].counts[b] for i, _, b in rates], np.int64)
-        self._rate_phi = np.array([_rate_effect(self.signals[i], b) for i, _, b in rates])
+        rates = [(i, rate) for i, s in enumerate(self.signals) for rate in _rates_of(s)]
+        self._rate_signal = np.array([i for i, _ in rates], np.int64)
+        self._rate_test = tuple(rate.test for _, rate in rates)
+        self._rate_bins = np.concatenate([self.layout.start[i] + rate.bins for i, rate in rates])
+        sizes = np.array([rate.bins.size for _, rate in rates])
+        self._rate_first = np.cumsum(sizes) - sizes
+        self._rate_events = np.array([self.signals[i].events for i, _ in rates], np.int64)
+        self._rate_reference = np.array([rate.expected for _, rate in rates], np.int64)
+        self._rate_phi = np.array([rate.phi for _, rate in rates])
         self._tests_on = 1 + np.bincount(self._rate_signal, minlength=len(self.signals))
 
     def test(self, counts: Ints, alpha: float) -> WindowResult:
@@ -151,10 +151,11 @@ class WindowBank:
         able = (n >= k * _EVENTS_PER_BIN // 2) & (level.size > 1)
         scale[able] = 1.0 / level.reference.sum(axis=1)[able] + 1.0 / n[able]
         p = _psi_tails(psi, scale, level.weights, level.size, level.df)
-        threshold = scale * self._unit_thresholds(k, alpha)
+        threshold = np.where(able, scale, 1.0) * self._unit_thresholds(k, alpha)
         debiased = psi - scale * level.weights.sum(axis=1)
         total = np.add.reduceat(counts[1:], self.layout.start - 1)[self._rate_signal]
-        rate = _rates(counts[self._rate_at], total, self._rate_reference, self._rate_events,
+        held = np.add.reduceat(counts[self._rate_bins], self._rate_first)
+        rate = _rates(held, total, self._rate_reference, self._rate_events,
                       self._rate_phi, share[self._rate_signal])  # fmt: skip
         some = total > 0
         keep = np.concatenate([able, some])
@@ -166,7 +167,10 @@ class WindowBank:
                 (threshold, rate[2]),
                 (p, rate[3]),
                 (n, total),
-                (psi > threshold, (rate[3] <= share[self._rate_signal]) & (rate[1] >= LEAST_RISE)),
+                (
+                    able & (psi > threshold),
+                    (rate[3] <= share[self._rate_signal]) & (rate[1] >= LEAST_RISE),
+                ),
             )
         )
         names = ("psi",) * n.size + self._rate_test
@@ -271,6 +275,33 @@ def _weights(covariance: Floats, merged: Ints, reference: Ints, events: int) -> 
     weights = np.maximum(eigenvalues[:df], 1e-6)
     result: Floats = weights * max(1.0, df / float(weights.sum()))
     return result
+
+
+class _Rate(NamedTuple):
+    """A rate of one signal: its bins, and how many of the reference's rows are in them."""
+
+    test: str
+    bins: Ints
+    expected: int
+    phi: float
+
+
+def _rates_of(signal: SignalReference) -> list[_Rate]:
+    """Rates that are tested of a signal."""
+    counts, calibration = signal.counts, signal.calibration
+    rates = []
+    for name, bin_ in special_bins(signal.binning).items():
+        bins = np.array([bin_])
+        if name == "unseen":
+            expected = int(counts[bin_]) + calibration.novel + 1
+            rates.append(_Rate("unseen_rate", bins, expected, calibration.phi_novel))
+        else:
+            phi = _rate_effect(signal, bin_)
+            rates.append(_Rate(f"{name}_rate", bins, int(counts[bin_]), phi))
+    if signal.kind == "numeric":
+        new = np.flatnonzero(counts[: signal.binning.missing] == 0)
+        rates.append(_Rate("range_rate", new, calibration.novel + 1, calibration.phi_novel))
+    return rates
 
 
 def _rate_effect(signal: SignalReference, bin_: int) -> float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_item_form_does_not_depend_on_chunks_or_restarts(cuts: list[int], seed: 
     detector = Adwin(0.01)
     found: list[int] = []
     edges = [0, *sorted(cuts), 300]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         found += (low + detector.update_many(values[low:high])).tolist()
         state = detector.dump()
         detector = Adwin(0.01)
@@ -221,7 +222,7 @@ def test_a_bank_refuses_wrong_design_effects(phi: np.ndarray) -> None:
 
 @pytest.mark.parametrize("data", [b"\x80", b"\xff" * 12, b"\x00\x07"])
 def test_a_bank_refuses_what_is_no_state(data: bytes) -> None:
-    with pytest.raises(ValueError, match="encoded counts|not a state"):
+    with pytest.raises(ValueError, match=r"encoded counts|not a state"):
         AdwinBank(2, 0.01).load(data)
     with pytest.raises(ValueError, match="bytes"):
         Adwin().load(data)

@@ -26,9 +26,9 @@ def test_a_slow_stream(mixed: Reference) -> None:
 
 
 def test_a_fast_stream_gets_longer_windows(mixed: Reference) -> None:
-    got = budget(mixed, 6_048_000_000, pane_ms=10_000)
+    got = budget(mixed, 6_048_000_000, pane_ms=10_000, false_alarms_per_week=0.1)
     assert got.window_events > 1_000
-    assert got.window_alpha >= 0.9 * LEAST_ALPHA
+    assert got.window_alpha >= 0.8 * LEAST_ALPHA  # windows are of whole panes
 
 
 def test_the_whole_budget_is_spent_and_no_more(mixed: Reference) -> None:

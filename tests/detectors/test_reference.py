@@ -123,7 +123,7 @@ def test_what_is_no_reference_is_refused(data: bytes) -> None:
 
 
 def test_ten_rows_are_refused_with_the_least_needed() -> None:
-    with pytest.raises(ReferenceError, match="at least 300 rows.*got 10"):
+    with pytest.raises(ReferenceError, match=r"at least 300 rows.*got 10"):
         fit([1.0] * 10)
 
 

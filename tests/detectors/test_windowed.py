@@ -94,6 +94,7 @@ def test_each_change_is_found_by_its_test(mixed: Reference) -> None:
     }
     assert found == {
         ("normal", "psi"): "critical",
+        ("normal", "range_rate"): "info",
         ("lognormal", "missing_rate"): "warning",
         ("poisson", "invalid_rate"): "critical",
         ("name", "unseen_rate"): "warning",
@@ -123,6 +124,35 @@ def test_what_cannot_be_tested_has_no_row(mixed: Reference) -> None:
     assert (1, "missing_rate") in tested
     assert np.isfinite(result.threshold).all()
     assert np.isfinite(result.value).all()
+
+
+@pytest.mark.parametrize(("known", "new"), [(7.0, 8.0), (0.0, 1e-9), ("a", "b")])
+def test_a_constant_that_changes_for_some_events(known: object, new: object) -> None:
+    signal = fit_reference({"x": [known] * 1_000}, model="m").signals[0]
+    bank = WindowBank([signal])
+    for changed, expected in ((0, []), (2, []), (60, ["range_rate", "unseen_rate"])):
+        window = counts_of(signal, [new] * changed + [known] * (1_000 - changed))
+        result = bank.test(window_of(bank.layout, [window], 1_000), 1e-5)
+        assert {result.test(r) for r in np.flatnonzero(result.found)} <= set(expected)
+        assert result.found.any() == bool(expected)
+
+
+def test_new_names_are_expected_where_names_are_many() -> None:
+    """A long tail of names brings new ones all the time: no false alarms, but a jump is found."""
+    rng = np.random.default_rng(0)
+    names = [f"n{int(z)}" for z in rng.zipf(1.5, 40_000)]
+    signal = fit_reference({"x": names[:20_000]}, model="m").signals[0]
+    bank = WindowBank([signal])
+    hits = 0
+    for w in range(20):
+        part = names[20_000 + 1_000 * w : 21_000 + 1_000 * w]
+        result = bank.test(window_of(bank.layout, [counts_of(signal, part)], 1_000), 1e-3)
+        row = row_of(bank, result, "x", "unseen_rate")
+        assert result.value[row] > 0.02
+        hits += int(result.found[row])
+    assert hits == 0
+    window = counts_of(signal, [*names[20_000:20_900], *["brand new"] * 100])
+    assert bank.test(window_of(bank.layout, [window], 1_000), 1e-3).found.any()
 
 
 @pytest.mark.parametrize("column", [[7.0] * 500, [None] * 500, ["a"] * 500])

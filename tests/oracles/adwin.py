@@ -1,4 +1,4 @@
-"""ADWIN2 as in the paper, with lists: buckets hold their items or panes. Imports nothing of ours."""
+"""ADWIN2 as in the paper: buckets are lists of items or panes. Imports nothing of ours."""
 
 from __future__ import annotations
 
