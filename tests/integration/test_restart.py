@@ -26,11 +26,11 @@ def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iter
 
 def test_kill_9_in_the_middle_gives_the_same_alerts(install: Install) -> None:
     site = install()
-    events = make_events(160_000, 80_000)
+    events = make_events(100_000, 50_000)
     expected = site.expected_alerts(events)
     assert expected
     site.produce(events)
-    for killed_after in (10_000, 70_000):
+    for killed_after in (10_000, 60_000):
         victim = site.start()
         site.wait_for(lambda n=killed_after: sum(site.through().values()) > n)
         victim.kill()
@@ -41,13 +41,13 @@ def test_kill_9_in_the_middle_gives_the_same_alerts(install: Install) -> None:
 
 def test_kill_9_of_one_of_two_moves_its_partitions(install: Install) -> None:
     site = install({"window_events": 10**9, "window_max_age_ms": 10**12})
-    events = make_events(80_000, None)
+    events = make_events(40_000, None)
     victim, other = site.start(), site.start()
     site.wait_ready(victim)
     site.wait_ready(other)
-    site.produce(events[:40_000], close=False)
+    site.produce(events[:20_000], close=False)
     victim.kill()
-    site.produce(events[40_000:])
+    site.produce(events[20_000:])
     truth = site.truth(events)
     site.wait_for(lambda: site.counts()[0] >= truth[0])
     assert np.array_equal(site.counts()[1:], truth[1:])
@@ -55,14 +55,14 @@ def test_kill_9_of_one_of_two_moves_its_partitions(install: Install) -> None:
 
 def test_a_woken_zombie_does_no_harm(install: Install) -> None:
     site = install()
-    events = make_events(120_000, 60_000)
+    events = make_events(60_000, 30_000)
     expected = site.expected_alerts(events)
     zombie, other = site.start(), site.start()
     site.wait_ready(zombie)
     site.wait_ready(other)
-    site.produce(events[:60_000], close=False)
+    site.produce(events[:30_000], close=False)
     zombie.signal(signal.SIGSTOP)
-    site.produce(events[60_000:])
+    site.produce(events[30_000:])
     # Its partitions move after the session timeout; until then the frontier stands still.
     site.wait_for(lambda: len(site.alerts()) >= len(expected))
     zombie.signal(signal.SIGCONT)
@@ -75,9 +75,9 @@ def test_a_woken_zombie_does_no_harm(install: Install) -> None:
 
 def test_a_restart_begins_at_the_last_chunk(install: Install) -> None:
     site = install()
-    site.produce(make_events(80_000, None))
+    site.produce(make_events(68_000, None))
     first = site.start()
-    site.wait_for(lambda: sorted(site.through().values()) == [20_000] * site.partitions)
+    site.wait_for(lambda: sorted(site.through().values()) == [17_000] * site.partitions)
     assert first.terminate() == 0
     second = site.start()
     site.wait_ready(second)
@@ -127,15 +127,15 @@ def test_a_broker_that_is_away_for_a_while_costs_nothing(
     kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
     with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "300ms"}) as make:
         site = make()
-        events = make_events(60_000, 30_000)
+        events = make_events(40_000, 20_000)
         expected = site.expected_alerts(events)
         worker = site.start()
         site.wait_ready(worker)
-        site.produce(events[:30_000], close=False)
+        site.produce(events[:20_000], close=False)
         broker.kill()
-        time.sleep(8)  # longer than the session timeout
+        time.sleep(7)  # longer than the session timeout
         restartable_broker()
-        site.produce(events[30_000:])
+        site.produce(events[20_000:])
         site.wait_for(lambda: len(site.alerts()) >= len(expected))
         assert site.alerts() == expected
         assert worker.terminate() == 0

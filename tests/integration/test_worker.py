@@ -30,7 +30,7 @@ def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iter
 @pytest.mark.parametrize("workers", [1, 2])
 def test_counts_equal_the_truth(install: Install, workers: int) -> None:
     site = install(HUGE)
-    events = make_events(60_000, None)
+    events = make_events(40_000, None)
     site.produce(events)
     for _ in range(workers):
         site.start()
@@ -44,7 +44,7 @@ def test_counts_equal_the_truth(install: Install, workers: int) -> None:
 
 def test_two_workers_alert_as_one_process(install: Install) -> None:
     site = install()
-    events = make_events(80_000, 40_000)
+    events = make_events(50_000, 25_000)
     expected = site.expected_alerts(events)
     assert expected, "the change must be found for the test to say anything"
     workers = [site.start(), site.start()]
@@ -58,7 +58,7 @@ def test_two_workers_alert_as_one_process(install: Install) -> None:
 
 def test_stages_on_their_own_and_rebalances(install: Install) -> None:
     site = install()
-    events = make_events(60_000, 30_000)
+    events = make_events(45_000, 20_000)
     expected = site.expected_alerts(events)
     summarise = site.start("summarise")
     site.wait_ready(summarise)
