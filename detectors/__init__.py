@@ -6,6 +6,7 @@ from detectors.calibration import Calibration
 from detectors.counts import Layout, accumulate
 from detectors.explain import Change, describe
 from detectors.fit import fit_reference, infer_kind
+from detectors.logbins import LogCounts
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.sequential import Adwin, AdwinBank, ScoreTable
 from detectors.warm import warm_up
@@ -21,6 +22,7 @@ __all__ = [
     "Change",
     "ColumnMapping",
     "Layout",
+    "LogCounts",
     "NumericBinning",
     "Reference",
     "ReferenceError",

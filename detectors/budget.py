@@ -19,7 +19,8 @@ __all__ = ["WEEK_MS", "Budget", "adwin_delta_for"]
 WEEK_MS: Final = 604_800_000
 #: Below this alpha the null law of PSI is not known well enough: the window is enlarged instead.
 LEAST_ALPHA: Final = 1e-6
-_MOST_ALPHA: Final = 0.05
+#: A generous budget for few checks buys no test weaker than these.
+_MOST_ALPHA: Final = 0.01
 #: Share of the budget for scope `all` where there are segments too.
 _SHARE_OF_ALL: Final = 0.8
 #: Windows that a segment's values close by age are counted for so many values.
@@ -29,7 +30,7 @@ _VALUES_OF_SEGMENT: Final = 10
 #: each of independent uniform scores); they fall with delta ** 1.1 or faster.
 _ADWIN_ALARMS: Final = ((20, 1.42e-5), (100, 5.17e-5), (1_000, 1.52e-4), (10_000, 2.35e-4))
 _ADWIN_POWER: Final = 1.1
-_MOST_DELTA: Final = 0.1
+_MOST_DELTA: Final = 0.01
 
 
 def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:

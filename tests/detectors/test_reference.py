@@ -16,18 +16,14 @@ from detectors import (
     fit_reference,
     infer_kind,
 )
+from detectors.synth import autoregressive
 
 N = 3_000
 WEEK_MS = 604_800_000
 
 
 def autocorrelated(n: int, rho: float, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    x = np.empty(n)
-    x[0] = rng.normal()
-    for i, z in enumerate(rng.normal(size=n - 1) * math.sqrt(1 - rho**2)):
-        x[i + 1] = rho * x[i] + z
-    return x
+    return autoregressive(n, rho, np.random.default_rng(seed))
 
 
 def fit(column: Any, **options: Any) -> Reference:

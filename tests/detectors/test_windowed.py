@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from detectors import Reference, WindowBank, fit_reference
 from detectors.coarse import merge_neighbours
+from detectors.synth import autoregressive
 from detectors.windowed import LEAST_RISE
 from tests.detectors.tools import binomial_interval, counts_of, window_of
 from tests.oracles import bins as naive
@@ -223,14 +224,7 @@ def test_false_alarms_of_dependent_events_keep_to_the_level(rho: float, batches:
     rng = np.random.default_rng(6)
 
     def draw(_: int, n: int) -> np.ndarray:
-        x = np.empty(n)
-        x[0] = rng.normal()
-        z = rng.normal(size=n) * math.sqrt(1 - rho**2)
-        last = x[0]
-        for i in range(1, n):
-            last = rho * last + z[i]
-            x[i] = last
-        return x
+        return autoregressive(n, rho, rng)
 
     hits = tests = 0
     for _ in range(5):
