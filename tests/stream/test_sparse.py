@@ -1,0 +1,96 @@
+"""Counts as bytes, against varints written by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.sparse import MAX_COUNT, add_encoded, decode_counts, encode_counts
+
+few = settings(derandomize=True, max_examples=150, deadline=None)
+vectors = st.lists(
+    st.one_of(st.just(0), st.just(0), st.integers(0, 300), st.integers(0, MAX_COUNT)), max_size=300
+)
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def naive(counts: list[int]) -> bytes:
+    out = b""
+    last = -1
+    for i, count in enumerate(counts):
+        if count:
+            out += varint(i - last - 1) + varint(count)
+            last = i
+    return out
+
+
+@given(vectors)
+@few
+def test_the_bytes_are_those_of_the_naive_encoder(counts):
+    encoded = encode_counts(np.array(counts, np.int64))
+    assert encoded == naive(counts)
+    assert decode_counts(encoded, len(counts)).tolist() == counts
+
+
+@given(st.lists(st.integers(0, 2**40), min_size=8, max_size=8), st.data())
+@few
+def test_encoded_counts_add_up(first, data):
+    second = data.draw(st.lists(st.integers(0, 2**40), min_size=8, max_size=8))
+    total = np.array(first, np.int64)
+    add_encoded(encode_counts(np.array(second, np.int64)), total)
+    assert total.tolist() == [a + b for a, b in zip(first, second, strict=True)]
+
+
+@given(st.binary(max_size=40), st.integers(0, 50))
+@few
+def test_any_bytes_are_counts_or_an_error(data, width):
+    try:
+        counts = decode_counts(data, width)
+    except ValueError:
+        return
+    assert len(counts) == width
+    assert counts.min(initial=0) >= 0
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x80", "middle of a number"),
+        (b"\x00", "middle of a number"),
+        (varint(4) + b"\x01", "beyond the layout"),
+        (varint(2**40) + b"\x01", "beyond the layout"),
+        (b"\x00" + varint(MAX_COUNT + 1), "too large"),
+        (b"\x00" + b"\xff" * 40, "too large"),
+        (b"\xff" * 11, "too large"),
+    ],
+)
+def test_what_is_wrong_is_said(data, said):
+    with pytest.raises(ValueError, match=said):
+        decode_counts(data, 4)
+
+
+def test_no_sum_overflows():
+    full = np.array([2**62 - 1], np.int64)
+    with pytest.raises(ValueError, match="too large"):
+        add_encoded(naive([2]), full)
+
+
+@pytest.mark.parametrize("count", [-1, MAX_COUNT + 1, -(2**63)])
+def test_counts_out_of_bounds_are_not_encoded(count):
+    with pytest.raises(ValueError, match="counts must be 0"):
+        encode_counts(np.array([0, count], np.int64))
+
+
+def test_nothing_is_no_bytes():
+    assert encode_counts(np.zeros(5, np.int64)) == b""
+    assert decode_counts(b"", 5).tolist() == [0] * 5
+    assert decode_counts(b"", 0).tolist() == []
