@@ -31,6 +31,7 @@ _INTERNALS: Final[Mapping[str, tuple[str, ...]]] = {
     "highwater": ("self", "tp"),
     "on_partitions_revoked": ("self", "revoked"),
     "on_partitions_assigned": ("self", "assigned", "generation_id"),
+    "verify_all_partitions_active": ("self",),
     "pause_partitions": ("self", "tps"),
     "resume_partitions": ("self", "tps"),
     "stop_flow": ("self",),

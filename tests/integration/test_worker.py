@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.client import publish, read_topic
+from stream.client import publish, publish_plan, read_topic
 from stream.kafka.settings import TopicNames, WorkerSettings
 from stream.kafka.sources import SourceChangedError
 from stream.kafka.topics import admin
 from stream.kafka.worker import Worker
-from tests.integration.worker_kit import Install, installer, last_event, make_events
+from tests.integration.worker_kit import Install, installer, last_event, make_events, make_plan
 
 pytestmark = pytest.mark.broker
 HUGE = {"window_events": 10**9, "window_max_age_ms": 10**12}
@@ -109,6 +109,20 @@ def test_a_silent_partition_does_not_hold_back_the_others(install: Install) -> N
         ),
         30,
     )
+
+
+def test_a_plan_published_later_is_taken_up(install: Install) -> None:
+    site = install(HUGE)
+    site.wait_ready(site.start())
+    later = make_plan(site.plan.topic, "churn", **HUGE)
+    assert publish_plan(site.kafka, site.topics["plans"], later).new
+    site.wait_for(lambda: "plan churn/*" in site.running[0].said())
+    events = [e.replace(b'"fraud"', b'"churn"') for e in make_events(2_000, None)]
+    site.produce(events)  # ends with an event of the other model in each partition
+    site.wait_for(
+        lambda: {str(s) for m in site.restored().values() for s in m.subjects} >= {"churn/3"}
+    )
+    assert list(read_topic(site.kafka, site.topics["dead_letter"])) == []
 
 
 def test_a_worker_without_plans_says_so(install: Install) -> None:

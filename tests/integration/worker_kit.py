@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from detectors import accumulate, fit_reference
-from stream.client import publish, publish_plan, read_alerts, read_topic
+from stream.client import publish, publish_plan, read_alerts, read_plans, read_topic
 from stream.columns import Record
 from stream.decode.native import NativeDecoder
 from stream.kafka.topics import create_topics, wanted_topics
@@ -33,19 +33,19 @@ STEP_MS = 10
 LAST_MS = BASE_MS + 30 * 86_400_000
 
 
-def make_plan(topic: str, **settings: object) -> Plan:
+def make_plan(topic: str, model: str = "fraud", **settings: object) -> Plan:
     rng = np.random.default_rng(7)
     n = 8_000
     columns = {f"f{i}": rng.normal(i, 1.0, n) for i in range(SIGNALS)}
     columns["kind"] = list(rng.choice(["a", "b", "c"], n, p=[0.5, 0.3, 0.2]))
     reference = fit_reference(
         columns,
-        model="fraud",
+        model=model,
         roles=dict.fromkeys(columns, "feature"),
         times_ms=BASE_MS - 86_400_000 + np.arange(n, dtype=np.int64) * STEP_MS,
     )
     chosen = {"pane_ms": 5_000, "lateness_ms": 2_000, "window_events": 2_000, **settings}
-    return Plan("fraud", reference, topic=topic, **chosen)
+    return Plan(model, reference, topic=topic, **chosen)
 
 
 def make_events(n: int, change_at: int | None, *, seed: int = 1) -> list[bytes]:
@@ -200,7 +200,8 @@ class Installation:
     def restored(self) -> dict[int, PartitionMonitor]:
         """Monitors as the snapshots on the state topic have them, by partition."""
         plans = PlanBook()
-        plans.add(self.plan)
+        for plan, since in read_plans(self.kafka, self.topics["plans"]):
+            plans.add(plan, since)
         stored: dict[int, list[tuple[bytes, bytes | None]]] = {}
         for record in read_topic(self.kafka, self.topics["state"]):
             stored.setdefault(record.partition, []).append((record.key, record.value))
