@@ -8,7 +8,7 @@ from detectors.explain import Change, describe
 from detectors.fit import fit_reference, infer_kind
 from detectors.logbins import LogCounts
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
-from detectors.sequential import Adwin, AdwinBank, ScoreTable
+from detectors.sequential import Adwin, AdwinBank, EDetectorBank, ScoreTable
 from detectors.warm import warm_up
 from detectors.windowed import WindowBank, WindowResult
 
@@ -21,6 +21,7 @@ __all__ = [
     "CategoricalBinning",
     "Change",
     "ColumnMapping",
+    "EDetectorBank",
     "Layout",
     "LogCounts",
     "NumericBinning",

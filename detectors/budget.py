@@ -1,7 +1,7 @@
 """From the false alarms a week that somebody accepts to the settings of each test.
 
-The budget F is split equally over the families of all signals (numeric: ADWIN and the windowed
-tests; categorical: the windowed tests), then over the checks each makes in a week.
+The budget F is split equally over the families of all signals (numeric: ADWIN, the windowed
+tests and, if it is on, the e-detector; categorical: the windowed tests), then over the checks each makes in a week.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ _VALUES_OF_SEGMENT: Final = 10
 _ADWIN_ALARMS: Final = ((20, 1.42e-5), (100, 5.17e-5), (1_000, 1.52e-4), (10_000, 2.35e-4))
 _ADWIN_POWER: Final = 1.1
 _MOST_DELTA: Final = 0.01
+_LEAST_THRESHOLD: Final = 100.0
+#: Events a week from which even a small error of the reference's mean would be found.
+_FAST: Final = 1_000_000
 
 
 def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
@@ -56,6 +59,8 @@ class Budget:
         Of each sequential slot.
     window_alpha, segment_alpha : float
         Chance of a false alarm for each signal and window, of scope `all` and of a segment.
+    edetector_threshold, edetector_z : float
+        Of `EDetectorBank`; infinite if it is off.
     window_events : int
         What was asked for, or more if alpha would be too small otherwise.
     panes_per_week, windows_per_week : float
@@ -69,12 +74,14 @@ class Budget:
     window_events: int
     panes_per_week: float
     windows_per_week: float
+    edetector_threshold: float = math.inf
+    edetector_z: float = 4.0
 
     @classmethod
     def of(
         cls, reference: Reference, signals: Sequence[SignalReference], *,
         false_alarms_per_week: float, pane_ms: int, cycle_ms: int = 0, window_events: int = 1_000,
-        window_max_age_ms: int = WEEK_MS // 7, segments: int = 0,
+        window_max_age_ms: int = WEEK_MS // 7, segments: int = 0, edetector: bool = False,
     ) -> Budget:  # fmt: skip
         """Budget of a subject.
 
@@ -93,6 +100,8 @@ class Budget:
             Of the plan. With a cycle each cycle is one window and one pane.
         segments : int
             Number of segmented columns.
+        edetector : bool
+            Whether numeric signals have an e-detector too, which takes its part of the budget.
         """
         if not false_alarms_per_week > 0.0:
             raise ValueError(f"false_alarms_per_week must be > 0; got {false_alarms_per_week}.")
@@ -102,7 +111,8 @@ class Budget:
             panes *= -math.expm1(-events / panes)  # those that are not empty
         else:
             events = panes * window_events
-        families = sum(2 if signal.kind == "numeric" else 1 for signal in signals)
+        of_numeric = 3 if edetector else 2
+        families = sum(of_numeric if signal.kind == "numeric" else 1 for signal in signals)
         whole = false_alarms_per_week * (_SHARE_OF_ALL if segments else 1.0)
         family = whole / max(1, families)
         by_age = WEEK_MS / window_max_age_ms
@@ -125,6 +135,8 @@ class Budget:
             window_events=window_events,
             panes_per_week=panes,
             windows_per_week=windows,
+            edetector_threshold=max(panes / family, _LEAST_THRESHOLD) if edetector else math.inf,
+            edetector_z=4.0 if events >= _FAST else 3.0,
         )
 
 

@@ -8,6 +8,7 @@ from detectors.counts import accumulate
 from detectors.fit import LEAST_ROWS, fit_reference
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
+from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.scores import ScoreTable
 from detectors.sparse import decode_counts, encode_counts
 from detectors.windowed import WindowBank
@@ -36,6 +37,7 @@ def warm_up() -> None:
         decode_counts(encode_counts(counts[0]), layout.width)
         bank.test(counts[0], 0.01)
         moments = ScoreTable(signals, layout).moments(counts[0])
+        EDetectorBank(signals, layout, threshold=100.0).update(counts[0])
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)
         adwin.update(*(values.ravel() for values in moments))
     Adwin().update_many(np.zeros(64))

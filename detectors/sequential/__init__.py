@@ -2,6 +2,7 @@
 
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
+from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.scores import ScoreTable
 
-__all__ = ["Adwin", "AdwinBank", "ScoreTable"]
+__all__ = ["Adwin", "AdwinBank", "EDetectorBank", "ScoreTable"]

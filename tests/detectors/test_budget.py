@@ -44,6 +44,15 @@ def test_a_cycle_is_one_window_and_one_pane(mixed: Reference) -> None:
     assert got.windows_per_week == got.panes_per_week == pytest.approx(7)
 
 
+def test_an_e_detector_takes_its_part(mixed: Reference) -> None:
+    without = budget(mixed, 1_000_000)
+    got = budget(mixed, 1_000_000, edetector=True)
+    assert np.isinf(without.edetector_threshold)
+    assert got.edetector_threshold == pytest.approx(10 * got.panes_per_week)
+    assert got.window_alpha == pytest.approx(without.window_alpha * 7 / 10)
+    assert (got.edetector_z, budget(mixed, 1_000, edetector=True).edetector_z) == (4.0, 3.0)
+
+
 def test_more_alarms_allowed_means_a_larger_delta() -> None:
     for n in (1, 20, 100, 5_000, 1e6):
         deltas = [adwin_delta_for(rate, n) for rate in (1e-9, 1e-7, 1e-5, 1.0)]

@@ -1,0 +1,199 @@
+"""E-detectors of the mean score against the reference (Shin, Ramdas and Rinaldo 2023).
+
+For each axis (x, y), direction and bet size lambda a Shiryaev-Roberts process of e-values grows
+with the evidence that the mean left the reference's:
+
+    M <- (M + 1) * exp(sum over bins of c_b * log(1 +- lambda * (x_b - m0)))
+
+A signal alarms when the mean of its 20 processes exceeds A, and starts anew. Whatever the
+distribution, as long as the true mean is within m0's bound and events are independent, the mean
+number of panes to a false alarm is at least A: by construction, without any approximation.
+
+The reference's own uncertainty: m0 is its mean widened by z standard errors in the tested
+direction. Dependence: with a design effect phi the standard error is wider by its root, and the
+exponent is divided by 1.25 phi, so that the process grows no faster than it may.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+from detectors.binning import SCORE_SCALE, NumericBinning
+from detectors.counts import Layout
+from detectors.reference import SignalReference
+
+__all__ = ["BETS", "EDetectorBank"]
+
+#: Sizes of the bets; each is best for a shift of the mean score by about a twelfth of it.
+BETS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+#: More caution than phi itself asks for: its estimate is uncertain too (measured).
+_TEMPER: Final = 1.25
+_PARTS: Final = 4 * len(BETS)  # axis, direction, bet
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def _growth(signal: SignalReference, z: float) -> Floats:
+    """Log growth of each process for one event in each bin, float64[20, bins of values]."""
+    binning = signal.binning
+    assert isinstance(binning, NumericBinning)
+    calibration = signal.calibration
+    counts = signal.counts[: binning.missing]
+    q = binning.scores(signal.counts)[: binning.missing]
+    n = int(counts.sum())
+    table = np.zeros((_PARTS, q.size))
+    axes = ((q, calibration.phi_x), (np.abs(2 * q - SCORE_SCALE), calibration.phi_y))
+    row = 0
+    for scores, phi in axes:
+        x = scores / SCORE_SCALE
+        mean = float(counts @ x) / n
+        variance = float(counts @ np.square(x - mean)) / n
+        # A mean known from n values is never better known than to 1 / n.
+        bound = z * max(math.sqrt(phi * variance / n), 1.0 / n)
+        temper = _TEMPER * phi if calibration.batches else 1.0
+        for sign in (1.0, -1.0):
+            apart = sign * (x - mean) - bound
+            reach = max(0.5, -float(apart.min()))  # no bet may lose everything
+            for bet in BETS:
+                table[row] = np.log1p(bet * 0.5 / reach * apart) / temper
+                row += 1
+    return table
+
+
+@kernel
+def _update(
+    counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.float64],
+    log_threshold: float, state: Floats, evidence: Floats, leading: Ints,
+    drift: npt.NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """One pane: state is log(1 + M) of each process, 0 at the start."""
+    parts = state.shape[1]
+    for i in range(start.size):
+        drift[i] = False
+        total = 0
+        for b in range(size[i]):
+            total += counts[start[i] + b]
+        if total == 0:
+            continue
+        highest = -np.inf
+        for k in range(parts):
+            gain = 0.0
+            for b in range(size[i]):
+                count = counts[start[i] + b]
+                if count:
+                    gain += count * growth[i, k, b]
+            log_m = state[i, k] + gain
+            if log_m > highest:
+                highest = log_m
+                leading[i] = k
+            state[i, k] = log_m
+        mean = 0.0
+        for k in range(parts):
+            mean += math.exp(state[i, k] - highest)
+        evidence[i] = highest + math.log(mean / parts)
+        if evidence[i] > log_threshold:
+            drift[i] = True
+            state[i] = 0.0
+        else:
+            for k in range(parts):  # log(1 + exp(log_m)) without overflow
+                log_m = state[i, k]
+                state[i, k] = max(log_m, 0.0) + math.log1p(math.exp(-abs(log_m)))
+
+
+class EDetectorBank:
+    """E-detectors of all numeric signals, fed with the counts of a pane.
+
+    Parameters
+    ----------
+    signals, layout
+        As of `ScoreTable`.
+    threshold : float
+        A: the mean number of non-empty panes between false alarms is at least this, a signal.
+    z : float
+        Standard errors by which the reference's mean may be off: 4 for fast streams, 3 for slow.
+
+    Attributes
+    ----------
+    evidence : float64[Sn]
+        Log of the mean of M after the last pane, to be compared with log(A).
+    leading : int64[Sn]
+        Strongest process after the last pane; see `axis`, `direction` and `effect`.
+    """
+
+    def __init__(
+        self, signals: Sequence[SignalReference], layout: Layout | None = None, *,
+        threshold: float, z: float = 4.0,
+    ) -> None:  # fmt: skip
+        if not threshold > 1.0:
+            raise ValueError(f"threshold must be > 1; got {threshold}.")
+        if not z >= 0.0:
+            raise ValueError(f"z must be >= 0; got {z}.")
+        layout = layout or Layout({s.name: s.binning for s in signals})
+        if layout.names != tuple(s.name for s in signals):
+            raise ValueError("layout must have the same signals in the same order.")
+        numeric = [signals[int(i)] for i in layout.numeric]
+        self.threshold = threshold
+        self._start = layout.start[layout.numeric]
+        self._size = layout.n_bins[layout.numeric] - 2  # without missing and invalid
+        self._growth = np.zeros((len(numeric), _PARTS, int(self._size.max(initial=0))))
+        for row, signal in enumerate(numeric):
+            if not signal.counts[: int(self._size[row])].any():
+                self._size[row] = 0  # nothing is known of its values: nothing is evidence
+                continue
+            self._growth[row, :, : self._size[row]] = _growth(signal, z)
+        self._state = np.zeros((len(numeric), _PARTS))
+        self.evidence = np.full(len(numeric), -np.inf)
+        self.leading = np.zeros(len(numeric), np.int64)
+
+    def update(self, counts: Ints) -> npt.NDArray[np.bool_]:
+        """Feed a pane's flat vector of counts; the numeric signals that alarm, bool[Sn].
+
+        A signal without values in this pane is left as it is.
+        """
+        drift = np.zeros(self._start.size, np.bool_)
+        _update(counts, self._start, self._size, self._growth, math.log(self.threshold),
+                self._state, self.evidence, self.leading, drift)  # fmt: skip
+        return drift
+
+    def axis(self, row: int) -> str:
+        """Either "x" (location) or "y" (spread): what the strongest process of a signal watches."""
+        return "x" if self.leading[row] < _PARTS // 2 else "y"
+
+    def direction(self, row: int) -> int:
+        """Either 1 or -1: where the mean score moved by the strongest process."""
+        return 1 if self.leading[row] // len(BETS) % 2 == 0 else -1
+
+    def effect(self, row: int) -> float:
+        """Rough size of the shift of the mean score: what the strongest process bets on."""
+        return BETS[int(self.leading[row]) % len(BETS)] / 12.0
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is the inverse, for the same signals."""
+        return self._state.tobytes()
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are not of so many signals, or hold what no state does.
+        """
+        if len(data) != self._state.nbytes:
+            raise ValueError(
+                f"an EDetectorBank state of {self._start.size} signals has {self._state.nbytes} "
+                f"bytes; got {len(data)}."
+            )
+        state = np.frombuffer(data, np.float64).reshape(self._state.shape)
+        if not (np.isfinite(state) & (state >= 0.0)).all():
+            raise ValueError("not an EDetectorBank state: evidence must be finite and >= 0.")
+        self._state[...] = state
+        self.evidence[...] = -np.inf
+        self.leading[...] = 0
