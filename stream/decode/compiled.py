@@ -167,7 +167,7 @@ class Compiled:
         features = document.get("features")
         if isinstance(features, dict):
             members["features"] = self.features.coerce(features)
-        elif features is not None:
+        elif as_category(features) is not None:  # NaN and Infinity are missing, objects too
             raise not_an_object(features, "$.features")
         if self.plan.segments:
             segments = document.get("segments")
