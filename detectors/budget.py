@@ -1,7 +1,8 @@
 """From the false alarms a week that somebody accepts to the settings of each test.
 
-The budget F is split equally over the families of all signals (numeric: ADWIN, the windowed
-tests and, if it is on, the e-detector; categorical: the windowed tests), then over the checks each makes in a week.
+The budget F is split equally over the families of all signals (numeric: ADWIN, the windowed tests
+and, if it is on, the e-detector; categorical: the windowed tests), then over the checks each makes
+in a week.
 """
 
 from __future__ import annotations

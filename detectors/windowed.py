@@ -300,7 +300,8 @@ def _rates_of(signal: SignalReference) -> list[_Rate]:
             rates.append(_Rate(f"{name}_rate", bins, int(counts[bin_]), phi))
     if signal.kind == "numeric":
         new = np.flatnonzero(counts[: signal.binning.missing] == 0)
-        rates.append(_Rate("range_rate", new, calibration.novel + 1, calibration.phi_novel))
+        phi = max(calibration.phi_novel, calibration.phi)  # extremes of a slow stream come in runs
+        rates.append(_Rate("range_rate", new, calibration.novel + 1, phi))
     return rates
 
 

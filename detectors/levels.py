@@ -1,0 +1,164 @@
+"""Coarse bins for windows of one size, and the null law of distances on them.
+
+Fine bins are merged until each is expected to hold enough events for the law to hold. The law's
+weights are ones for independent events, else come from the batches of the reference.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.calibration import margin_of_few
+from detectors.coarse import LEAST_EXPECTED, merge_neighbours, special_bins
+from detectors.reference import SignalReference
+
+__all__ = ["EVENTS_PER_BIN", "Coarse", "NormLaw", "coarsen", "norm_law", "rank_scales"]
+
+#: Windows have one coarse bin for each so many events, 20 at most.
+EVENTS_PER_BIN = 100
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class Coarse(NamedTuple):
+    """One signal's coarse bins.
+
+    `group` is the coarse bin of each fine bin, -1 for none; `reference` the counts of each;
+    `covariance` that of their shares for one event; `weights` those of the quadratic form that
+    PSI follows, descending; `df` how well they are known, infinite for independent events.
+    """
+
+    group: Ints
+    reference: Ints
+    covariance: Floats
+    weights: Floats
+    df: float
+
+
+class NormLaw(NamedTuple):
+    """`total variation / sqrt(1/N + 1/n)` is about `scale` times a chi of this dimension."""
+
+    scale: float
+    dimension: float
+
+
+def coarsen(signal: SignalReference, k: int) -> Coarse:
+    """Merge a signal's base groups for windows of 100 k events, with at least 5 expected each."""
+    base = signal.calibration.groups
+    n_special = len(special_bins(signal.binning))
+    counts = np.bincount(base, signal.counts, minlength=int(base[-1]) + 1).astype(np.int64)
+    least = max(LEAST_EXPECTED, -(-LEAST_EXPECTED * signal.events // (EVENTS_PER_BIN * k)))
+    values = counts[:-n_special]
+    merged = np.full(counts.size, -1, np.int64)
+    merged[: values.size] = merge_neighbours(values, k, least)
+    if values.sum() < least:
+        merged[: values.size] = -1
+    following = merged.max() + 1
+    for g in range(values.size, counts.size):
+        if counts[g] >= least:
+            merged[g] = following
+            following += 1
+    used = merged >= 0
+    size = int(following)
+    reference = np.bincount(merged[used], counts[used], minlength=size).astype(np.int64)
+    if size < 2:
+        return Coarse(merged[base], reference, np.zeros((size, size)), np.ones(0), math.inf)
+    if signal.calibration.covariance is None:
+        shares = reference / reference.sum()
+        independent = np.diag(shares) - np.outer(shares, shares)
+        return Coarse(merged[base], reference, independent, np.ones(size - 1), math.inf)
+    cov = _projected(signal.calibration.covariance, merged, reference, signal.events)
+    weights = _weights(cov, reference)
+    # The trace of the covariance is known to about (batches - 1) * spread degrees of freedom
+    # (Thomas and Rao 1987), its largest part to batches - 1. Measured false alarms keep to
+    # their level under strong dependence with this power, and stay low under none.
+    spread = float(weights.sum()) ** 2 / float(np.square(weights).sum())
+    df = float(signal.calibration.batches - 1) * spread ** (1 / 3)
+    return Coarse(merged[base], reference, cov, weights, df)
+
+
+def _projected(covariance: Floats, merged: Ints, reference: Ints, events: int) -> Floats:
+    """Covariance of the shares of coarse bins, out of the events in any of them.
+
+    Shares are of the events in any coarse bin, so the covariance of all groups is projected: an
+    event outside them takes the same part from each.
+    """
+    inside = int(reference.sum())
+    shares = reference / inside
+    select = (merged[None, :] == np.arange(shares.size)[:, None]).astype(np.float64)
+    project = select - shares[:, None] * (merged >= 0)[None, :]
+    result: Floats = project @ covariance @ project.T * (events / inside)
+    return result
+
+
+def _weights(cov: Floats, reference: Ints) -> Floats:
+    """Weights of the form: eigenvalues of the coarse shares' covariance over the shares.
+
+    Independent events would give ones; the sum is never taken below theirs, since streams more
+    even than chance are not to be relied on.
+    """
+    root = np.sqrt(reference / int(reference.sum()))
+    eigenvalues = np.linalg.eigvalsh(cov / root[:, None] / root[None, :])[::-1]
+    df = root.size - 1
+    weights = np.maximum(eigenvalues[:df], 1e-6)
+    result: Floats = weights * max(1.0, df / float(weights.sum()))
+    return result
+
+
+def norm_law(coarse: Coarse) -> NormLaw:
+    """Law of `sum |d| / 2` for normal d with this covariance, by its first two moments.
+
+    Moments of folded normals: Kamat 1953 (Biometrika 40). A chi of a fractional dimension has the
+    same two; measured false alarms keep to their level (docs/statistics.md).
+    """
+    deviation = np.sqrt(np.maximum(np.diag(coarse.covariance), 1e-300))
+    r = np.clip(coarse.covariance / np.outer(deviation, deviation), -1.0, 1.0)
+    products = np.outer(deviation, deviation) * (np.sqrt(1.0 - r * r) + r * np.arcsin(r))
+    mean = 0.5 * math.sqrt(2.0 / math.pi) * float(deviation.sum())
+    second = 0.25 * 2.0 / math.pi * float(products.sum())
+    # Never below what independent events give, as for the weights of the form.
+    shares = coarse.reference / int(coarse.reference.sum())
+    least = 0.5 * math.sqrt(2.0 / math.pi) * float(np.sqrt(shares * (1.0 - shares)).sum())
+    grow = max(1.0, least / mean)
+    wanted = mean * mean / second
+    low, high = 0.0, 12.0  # natural logarithm of the dimension
+    while high - low > 1e-10:
+        middle = 0.5 * (low + high)
+        d = math.exp(middle)
+        gamma = math.lgamma(0.5 * d + 0.5) - math.lgamma(0.5 * d)
+        if 2.0 * math.exp(2.0 * gamma) / d < wanted:
+            low = middle
+        else:
+            high = middle
+    dimension = math.exp(high)
+    return NormLaw(grow * math.sqrt(second / dimension), dimension)
+
+
+def rank_scales(signal: SignalReference) -> tuple[float, float, float]:
+    """Standard deviations of a numeric signal's Wasserstein and KS over a bridge's, and their df.
+
+    The area under |Q - P| in its tail is that of a path of one sign, or of two halves of opposite
+    ones: sums of x and of y, whose design effects are known. In units of reference ranks it
+    varies less where values have ties. The maximum is as variable as its most variable point.
+    """
+    binning, calibration = signal.binning, signal.calibration
+    shares = signal.counts[: binning.missing] / max(1, int(signal.counts[: binning.missing].sum()))
+    ties = max(0.0, 1.0 - float((shares**3).sum()))
+    if calibration.covariance is None:
+        return math.sqrt(ties), 1.0, math.inf
+    few = margin_of_few(calibration.batches)
+    phi = max(1.0, calibration.phi_x / few, calibration.phi_y / few / 4.0)
+    n_values = int(calibration.groups[binning.missing])
+    merged = np.arange(len(calibration.covariance))
+    merged[n_values:] = -1
+    counts = np.bincount(calibration.groups, signal.counts).astype(np.int64)[:n_values]
+    if not counts.sum():
+        return math.sqrt(ties), 1.0, math.inf
+    cov = _projected(calibration.covariance, merged, counts, signal.events)
+    most = float(np.diag(np.cumsum(np.cumsum(cov, axis=0), axis=1)).max())
+    return math.sqrt(ties * phi), math.sqrt(max(1.0, 4.0 * most)), float(calibration.batches - 1)
