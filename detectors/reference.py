@@ -181,8 +181,7 @@ def _document(reference: Reference) -> dict[str, Any]:
 
 
 def _signal_document(signal: SignalReference) -> dict[str, Any]:
-    binning = signal.binning
-    calibration = signal.calibration
+    binning, calibration = signal.binning, signal.calibration
     bins: dict[str, Any]
     if isinstance(binning, NumericBinning):
         bins = {"kind": "numeric", "edges": binning.edges.tolist()}

@@ -164,8 +164,8 @@ class Adwin:
     --------
     >>> import numpy as np
     >>> stream = np.r_[np.full(1000, 0.2), np.full(1000, 0.8)]
-    >>> Adwin().update_many(stream).tolist()
-    [1023]
+    >>> int(Adwin().update_many(stream)[0])
+    1023
     """
 
     def __init__(self, delta: float = 0.002, *, clock: int = 32, reset: str = "oldest") -> None:
