@@ -50,8 +50,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def update_readme(result: dict[str, Any]) -> None:
     """Write the tables of a whole result between their markers."""
-    goals = [f for f in result["figures"] if f["goal"] is not None]
-    others = [f for f in result["figures"] if f["goal"] is None]
+
+    def first(figure: dict[str, Any]) -> bool:
+        return figure["goal"] is not None or figure["id"].startswith(
+            result["throughput"]["workload"]
+        )
+
+    goals = [f for f in result["figures"] if first(f)]
+    others = [f for f in result["figures"] if not first(f)]
     figures.into_readme("machine", figures.machine_line(result))
     figures.into_readme("end-to-end", throughput.end_to_end_table(result["throughput"]))
     figures.into_readme("goals", figures.figure_table(goals))

@@ -38,7 +38,7 @@ def compare(
         was, now = before[figure["id"]]["value"], figure["value"]
         if min(was, now) <= 0:
             continue
-        worse = was / now - 1 if figure["better"] == "higher" else now / was - 1
+        worse = 1 - now / was if figure["better"] == "higher" else now / was - 1
         limit = tolerance / 2 if figure["unit"] in ("MB", "MiB", "KB") else tolerance
         yield Difference(figure["what"], figure["unit"], was, now, worse, worse > limit)
 

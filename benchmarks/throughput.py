@@ -10,9 +10,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from confluent_kafka.admin import AdminClient
 
 from benchmarks import driftstream
 from benchmarks.driftstream import Setup
@@ -39,7 +42,11 @@ def run(rounds: int, chunks: int, profile: bool = False) -> tuple[list[Figure], 
         raise SystemExit(f"benchmarks need a Kafka broker: {found.sentence}")
     print(f"broker: {found.sentence}", flush=True)
     name = f"bench-{workload.model}-{os.getpid()}"
-    with found.broker as broker, tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp:
+    with (
+        found.broker as broker,
+        tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp,
+        _leaving_no_topics(broker.bootstrap, name),
+    ):
         create_topics(
             {"bootstrap_servers": broker.bootstrap},
             [
@@ -75,6 +82,18 @@ def run(rounds: int, chunks: int, profile: bool = False) -> tuple[list[Figure], 
         "partitions": PARTITIONS, "broker": found.sentence, "rounds": results,
     }  # fmt: skip
     return _figures(workload, results, ready), details
+
+
+@contextmanager
+def _leaving_no_topics(bootstrap: str, name: str) -> Iterator[None]:
+    """Delete what this run made: the broker may be somebody's."""
+    try:
+        yield
+    finally:
+        client = AdminClient({"bootstrap.servers": bootstrap})
+        ours = [topic for topic in client.list_topics(timeout=10).topics if topic.startswith(name)]
+        for deleted in client.delete_topics(ours).values() if ours else ():
+            deleted.result()
 
 
 def measure_ready(setup: Setup, workload: Workload) -> list[float]:
