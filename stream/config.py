@@ -37,7 +37,7 @@ __all__ = [
 FORMATS: Final = ("native",)
 #: Names of tests that a signal's `tests` may list.
 TESTS: Final = (
-    "psi", "adwin", "missing_rate", "invalid_rate", "unseen_rate",
+    "psi", "adwin", "edetector", "missing_rate", "invalid_rate", "unseen_rate", "range_rate",
 )  # fmt: skip
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",

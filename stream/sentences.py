@@ -34,11 +34,12 @@ ACTION_TEXT: Final[Mapping[Action, str]] = {
 }
 _TEST_TEXT: Final[Mapping[str, str]] = {
     "psi": "PSI",
-    "adwin_x": "ADWIN",
-    "adwin_y": "ADWIN on the spread",
+    "adwin": "ADWIN",
+    "edetector": "log10 of evidence",
     "missing_rate": "missing rate",
     "invalid_rate": "wrong type rate",
     "unseen_rate": "unseen rate",
+    "range_rate": "out of range rate",
 }
 #: A sentence names so many signals; the alert's list has more.
 _NAMED: Final = 3

@@ -7,14 +7,22 @@ functions of merged integers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import AdwinBank, Budget, ScoreTable, WindowBank, WindowResult
+from detectors import (
+    AdwinBank,
+    Budget,
+    EDetectorBank,
+    ScoreTable,
+    WindowBank,
+    WindowResult,
+)
 from stream.episodes import Finding
 from stream.findings import Hit, Span, explained, severity_of_shift
 from stream.panes import Sealed
@@ -25,6 +33,7 @@ __all__ = ["Step", "Watch"]
 
 #: What the two streams of scores are of.
 _AXES: Final = ("mean rank", "spread of ranks")
+_LN10: Final = math.log(10.0)
 
 
 class Step(NamedTuple):
@@ -58,6 +67,7 @@ class Watch:
             window_events=plan.window_events,
             window_max_age_ms=plan.window_max_age_ms,
             segments=len(plan.segments),
+            edetector=True,
         )
         rule = WindowRule(
             self.budget.window_events, plan.window_max_age_ms, plan.window_min_events, plan.cycle_ms
@@ -68,7 +78,14 @@ class Watch:
         numeric = [plan.monitored[i] for i in self.layout.numeric]
         phi = self.scores.phi.ravel()
         self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
+        self.edetector = EDetectorBank(
+            plan.monitored,
+            self.layout,
+            threshold=self.budget.edetector_threshold,
+            z=self.budget.edetector_z,
+        )
         self._adwin_on = np.array([self._has_test(s.name, "adwin") for s in numeric], bool)
+        self._edetector_on = np.array([self._has_test(s.name, "edetector") for s in numeric], bool)
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
         self.skipped = 0  # windows that held too little to be tested
@@ -150,38 +167,54 @@ class Watch:
     def _sequential(
         self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
     ) -> list[Finding]:
-        n, s1, s2 = self.scores.moments(counts)
-        if not n.size:
+        """Feed what every pane is fed to, or every cycle where there is one."""
+        if not self.layout.numeric.size:
             return []
-        drifted = self.adwin.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(n.shape)
+        hits = [*self._by_edetector(counts), *self._by_adwin(counts)]
         span = Span("", start_ms, end_ms, counts)
-        findings = []
+        return [explained(self.plan, int(self.layout.numeric[row]), hit, span) for row, hit in hits]
+
+    def _by_edetector(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
+        """Numeric signals whose mean left the reference's."""
+        bank = self.edetector
+        for row in np.flatnonzero(bank.update(counts) & self._edetector_on).tolist():
+            effect = bank.effect(row)
+            axis = _AXES[0 if bank.axis(row) == "x" else 1]
+            way = "above" if bank.direction(row) > 0 else "below"
+            yield row, Hit(
+                "edetector", float(bank.evidence[row]) / _LN10, math.log10(bank.threshold),
+                severity_of_shift(effect), effect, note=f"{axis} {way} the reference's",
+            )  # fmt: skip
+
+    def _by_adwin(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
+        """Numeric signals whose mean changed within the stream."""
+        n, s1, s2 = self.scores.moments(counts)
+        bank = self.adwin
+        drifted = bank.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(n.shape)
         for row, axis in np.argwhere(drifted & self._adwin_on[:, None]).tolist():
             slot = row * len(_AXES) + axis
-            before = float(self.adwin.mean_before[slot])
-            after = float(self.adwin.mean_after[slot])
+            before, after = float(bank.mean_before[slot]), float(bank.mean_after[slot])
             shift = abs(after - before)
-            hit = Hit(
-                "adwin", shift, float(self.adwin.threshold[slot]), severity_of_shift(shift), shift,
+            yield row, Hit(
+                "adwin", shift, float(bank.threshold[slot]), severity_of_shift(shift), shift,
                 note=f"{_AXES[axis]} {before:.3f} -> {after:.3f} within the stream",
             )  # fmt: skip
-            findings.append(explained(self.plan, int(self.layout.numeric[row]), hit, span))
-        return findings
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = (
-            self.windows.dump(self.windows.segments), self.adwin.dump(), self.sealed_to_ms,
-            self.skipped,
+            self.windows.dump(self.windows.segments), self.adwin.dump(), self.edetector.dump(),
+            self.sealed_to_ms, self.skipped,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state of a watch under the same plan."""
-        windows, adwin, self.sealed_to_ms, self.skipped = msgspec.msgpack.decode(
-            data, type=tuple[bytes, bytes, int, int]
+        windows, adwin, edetector, self.sealed_to_ms, self.skipped = msgspec.msgpack.decode(
+            data, type=tuple[bytes, bytes, bytes, int, int]
         )
         self.windows.load(windows)
         self.adwin.load(adwin)
+        self.edetector.load(edetector)
         for window in self.windows.last.values():
             self._test(window)
