@@ -15,7 +15,7 @@ from stream.plan import KIND_OF_ROLE, Plan
 __all__ = ["Hit", "Span", "explained", "severity_of_shift"]
 
 #: Tests that speak of the data's quality rather than of its distribution.
-_QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate", "range_rate"})
+_QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate"})
 #: Shifts of the mean rank that are as large as a PSI of .10 and .25 for a moved normal.
 _WARNING_SHIFT: Final = 0.085
 _CRITICAL_SHIFT: Final = 0.14

@@ -177,7 +177,7 @@ def test_durations():
 
 def test_sentences():
     def signal(name, **changes):
-        return AlertSignal(name, "feature", "adwin_x", 0.2, 0.1, 1.0, "revision 1", **changes)
+        return AlertSignal(name, "feature", "adwin", 0.2, 0.1, 1.0, "revision 1", **changes)
 
     signals = [signal("a"), signal("b", segment="region=eu"), signal("c"), signal("d")]
     assert sentence("m", "", "prediction_drift", signals[:1], 1) == (
