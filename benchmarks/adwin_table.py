@@ -1,0 +1,114 @@
+"""`python -m benchmarks.adwin_table`: false alarms of one ADWIN a pane, by delta and events a pane.
+
+The table that `detectors/budget.py` reads its delta from. Scores are independent and uniform, as
+those of a stream like its reference are. Panes of up to 200 events are drawn event by event; for
+larger ones the sums of scores and of squares are drawn from their joint normal limit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gates.measured import poisson
+from detectors import AdwinBank
+
+__all__ = ["DELTAS", "SIZES", "alarms"]
+
+HERE = Path(__file__).parent
+RESULT = HERE / "results" / "adwin_table.json"
+README = HERE / "README-quality.md"
+DELTAS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
+SIZES = (1, 5, 20, 100, 1_000, 10_000)
+SLOTS = 100
+TOP = 65_535
+
+
+def _panes(rng: np.random.Generator, n: int, panes: int) -> np.ndarray:
+    """Number, sum and sum of squares of the scores of panes, int64[3, panes, SLOTS]."""
+    out = np.empty((3, panes, SLOTS), np.int64)
+    out[0] = n
+    if n <= 200:
+        q = rng.integers(0, TOP + 1, (n, panes, SLOTS))
+        out[1], out[2] = q.sum(axis=0), (q * q).sum(axis=0)
+        return out
+    # x uniform on 0..1: var x = 1/12, var x^2 = 4/45, cov = 1/12
+    z, w = rng.standard_normal((2, panes, SLOTS))
+    spread = np.sqrt(n / 12.0)
+    first = n / 2 + spread * z
+    second = n / 3 + spread * z + np.sqrt(n * (4 / 45 - 1 / 12)) * w
+    out[1] = np.rint(first * TOP)
+    out[2] = np.rint(second * TOP * TOP)
+    return out
+
+
+def alarms(n: int, delta: float, panes: int, seed: int, enough: int = 400) -> tuple[int, int]:
+    """Alarms, and panes they came in: at most so many, fewer where alarms are enough."""
+    rng = np.random.default_rng(seed)
+    bank = AdwinBank(SLOTS, delta)
+    found = done = 0
+    at_once = max(1, min(200, 40_000 // max(n if n <= 200 else 1, SLOTS)))
+    while done < panes and found < enough:
+        for part in np.moveaxis(_panes(rng, n, at_once), 1, 0):
+            found += int(bank.update(*part).sum())
+        done += at_once * SLOTS
+    return found, done
+
+
+def measure(panes: int, seed: int = 301) -> list[dict[str, Any]]:
+    """Every cell; in those of large panes and small deltas alarms are rare and panes many."""
+    cells = []
+    for n in SIZES:
+        for k, delta in enumerate(DELTAS):
+            found, done = alarms(n, delta, panes, seed + k)
+            low, high = poisson(found, done)
+            cell = {"n": n, "delta": delta, "found": found, "panes": done,
+                    "rate": found / done, "low": low, "high": high}  # fmt: skip
+            cells.append(cell)
+            print(f"n {n:>6,} delta {delta:g}: {found} in {done:,} panes", flush=True)
+            if found < 5:
+                break  # smaller deltas would only say less
+    return cells
+
+
+def table(cells: list[dict[str, Any]]) -> str:
+    """Markdown: a row for each size of panes."""
+    lines = [
+        "| events a pane | " + " | ".join(f"delta {delta:g}" for delta in DELTAS) + " |",
+        "|---:|" + "---:|" * len(DELTAS),
+    ]
+    for n in SIZES:
+        by_delta = {cell["delta"]: cell for cell in cells if cell["n"] == n}
+        row = [
+            f"{1e6 * c['rate']:.3g} ({1e6 * c['low']:.2g} to {1e6 * c['high']:.2g})"
+            if (c := by_delta.get(delta))
+            else ""
+            for delta in DELTAS
+        ]
+        lines.append(f"| {n:,} | " + " | ".join(row) + " |")
+    lines.append("\nFalse alarms in a million panes of one ADWIN, with exact 95 % intervals.")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure, write the result and the table."""
+    started = time.monotonic()
+    panes = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000_000
+    cells = measure(panes)
+    RESULT.parent.mkdir(exist_ok=True)
+    seconds = round(time.monotonic() - started)
+    RESULT.write_text(json.dumps({"seconds": seconds, "cells": cells}, indent=1) + "\n")
+    text = f"<!-- adwin -->\n{table(cells)}\n<!-- /adwin -->"
+    pattern = re.compile("<!-- adwin -->.*<!-- /adwin -->", re.DOTALL)
+    README.write_text(pattern.sub(lambda _: text, README.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

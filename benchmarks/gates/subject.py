@@ -1,0 +1,63 @@
+"""One subject driven through the product's own `Watch` and `Episodes`, from counts of panes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from stream.alerts import AlertContext
+from stream.episodes import Episodes
+from stream.panes import Sealed
+from stream.plan import Plan, Subject
+from stream.watch import Step, Watch
+
+__all__ = ["SubjectRun"]
+
+
+class SubjectRun:
+    """Feeds panes and counts what opened, and which tests and signals had findings.
+
+    Attributes
+    ----------
+    opened : int
+        Episodes so far.
+    first_findings : Counter
+        Test -> episodes whose first pane it was in.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.watch = Watch(plan)
+        self.episodes = Episodes(Subject(plan.model, "1"))
+        self.opened = 0
+        self.first_findings: Counter[str] = Counter()
+        self._context = AlertContext(
+            environment="gate", reference=plan.reference.hash, config=plan.hash,
+            false_alarms_per_week=plan.false_alarms_per_week, alpha=self.watch.budget.window_alpha,
+        )  # fmt: skip
+
+    def feed(self, start_ms: int, counts: np.ndarray) -> None:
+        """A sealed pane; an empty one is as in the product none at all."""
+        if counts[0]:
+            self._judge(self.watch.expire(start_ms))
+            self._judge([self.watch.pane(Sealed(start_ms, {"": counts}, {}))])
+
+    def end(self, time_ms: int) -> None:
+        """Close the windows whose deadline is before this time."""
+        self._judge(self.watch.expire(time_ms))
+
+    def _judge(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if not step.findings and not step.window_closed and not self.episodes.active:
+                continue
+            alerts = self.episodes.step(
+                step.at_ms, step.findings, step.window_closed, self._context, step.segments_closed
+            )
+            for alert in alerts:
+                if alert.data.revision == 1 and alert.data.status == "firing":
+                    self.opened += 1
+                    kind = alert.data.labels.kind
+                    tests = {f.test for f in step.findings if f.kind == kind}
+                    self.first_findings["+".join(sorted(tests))] += 1

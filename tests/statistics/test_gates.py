@@ -1,0 +1,128 @@
+"""Short forms of the gates: the same code as `python -m benchmarks.gates`, fewer streams.
+
+A bound fails a test only where the whole interval is beyond it, and seeds are fixed: a failure is
+a change of the product, not bad luck.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.gates import (
+    Measured,
+    g1_merge,
+    g2_adwin,
+    g3_iid,
+    g5_windows,
+    g6_dependent,
+    g7_delay,
+    g8_cost,
+    g9_budget,
+    real,
+)
+
+
+def check(rows: list[Measured]) -> None:
+    assert rows
+    wrong = [f"{r.what}: {r.value:.4g} ({r.low:.4g} to {r.high:.4g}), {r.note}"
+             for r in rows if r.refuted]  # fmt: skip
+    assert not wrong, "\n".join(wrong)
+
+
+def test_merged_counts_decide_as_one_pass() -> None:
+    rows = g1_merge.run(trials=20)
+    check(rows)
+    assert all(row.met for row in rows)
+
+
+def test_adwin_is_rivers_and_the_papers() -> None:
+    cells = ((0.1, 0.3), (0.5, 0.1), (0.5, 0.3))
+    check(g2_adwin.run(n=12_000, runs=15, ramps=8, cells=cells))
+
+
+def test_false_alarms_of_independent_panes() -> None:
+    check(g3_iid.run(references=100, items=200_000))
+
+
+def test_a_fast_week() -> None:
+    check(g3_iid.run_week(references=20, items=2_000_000))
+
+
+def test_levels_of_the_windowed_tests() -> None:
+    rows = g5_windows.run(references=300, windows=100)
+    check(rows)
+    psi = rows[0]
+    assert psi.high - psi.low < 0.6, "too few windows to say anything"
+
+
+def test_dependent_streams() -> None:
+    check(g6_dependent.run(references=60, items=100_000))
+
+
+def test_delays() -> None:
+    check(g7_delay.run(runs=100, null_items=50_000))
+
+
+def test_state_is_small() -> None:
+    """The cost in time is measured by `make quality` only: no test asserts how long it takes."""
+    rows = g8_cost.run(signals=50, panes=4)
+    assert all(row.met for row in rows if "bytes" in row.what)
+
+
+def test_a_subject_keeps_to_its_budget() -> None:
+    check(g9_budget.run(slow_weeks=100, fast_weeks=0, sparse_weeks=0))
+
+
+def test_a_fast_subject_keeps_to_its_budget() -> None:
+    """A tenth of a week at 100 events/s: at F = 1 more than two episodes are one in 6,000."""
+    row = g9_budget.simulate(
+        "fast", weeks=1, subjects=20, events_per_week=6_048_000.0, pane_ms=100_000, seed=5,
+        most_episodes=5,
+    )  # fmt: skip
+    assert row.met, row.note
+
+
+def test_real_streams_without_a_change() -> None:
+    data = real.folder()
+    if data is None:
+        pytest.skip("DRIFTSTREAM_DATA is not set: no INSECTS and NAB data")
+    check([real.insects(data, shuffles=20), *real.nab(data)])
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.9])
+def test_dependent_subjects(rho: float) -> None:
+    check([real.dependent(rho, weeks=4, subjects=4)])
+
+
+def test_a_diurnal_subject() -> None:
+    check([real.diurnal(with_cycle=True, weeks=4, subjects=4)])
+
+
+# ---- the intervals themselves
+
+
+def test_intervals_cover_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    from benchmarks.gates.measured import median_of, rate_of, share_of
+
+    covered = np.zeros(3)
+    for _ in range(400):
+        _, low, high = rate_of(rng.poisson(0.2, 100), 2.0)
+        covered[0] += low <= 0.1 <= high
+        _, low, high = share_of(rng.binomial(200, 0.01, 50), 200)
+        covered[1] += low <= 0.01 <= high
+        _, low, high = median_of(rng.exponential(1.0, 99))
+        covered[2] += low <= np.log(2) <= high
+    assert (covered / 400 >= 0.93).all()
+
+
+def test_a_value_beyond_its_bound_is_told_from_bad_luck() -> None:
+    unlucky = Measured("x", 1.2, 0.8, 1.7, most=1.0)
+    wrong = Measured("x", 1.2, 1.1, 1.7, most=1.0)
+    fine = Measured("x", 0.5, 0.4, 0.6, least=0.3, most=1.0)
+    strict = Measured("x", 0.9, 0.5, 1.1, most=1.0, by_bound=True)
+    assert [r.met for r in (unlucky, wrong, fine, strict)] == [False, False, True, False]
+    assert [r.refuted for r in (unlucky, wrong, fine, strict)] == [False, True, False, False]
+    assert fine.verdict == "yes"
+    assert unlucky.verdict != wrong.verdict
