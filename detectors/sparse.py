@@ -1,8 +1,8 @@
 """Counts as bytes: for each non-zero position the gap from the last one and the count, as varints.
 
 Most bins of a pane are empty, so this is a tenth of the flat vector or less. LEB128 varints: seven
-bits a byte, least significant first, the high bit set on all but the last byte. A count is at most
-`MAX_COUNT`, so that thousands of vectors add up without an overflow.
+bits a byte, least significant first, the high bit set on all but the last byte. No count and no sum is above
+`MAX_COUNT`, so nothing overflows.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from detectors._jit import kernel
 
 __all__ = ["MAX_COUNT", "add_encoded", "decode_counts", "encode_counts"]
 
-#: The largest count of one bin: more events than any window sees, far below 2**63.
-MAX_COUNT: Final = 2**48
+#: The largest count: sums of squared scores of billions of items stay below it, too.
+MAX_COUNT: Final = 2**62
 _FULL: Final = 2**62  # no sum goes beyond it
-_LONGEST: Final = 7  # bytes of a varint below 2**49; gaps are far smaller
+_LONGEST: Final = 9  # bytes of a varint below 2**63; gaps are far smaller
 
 
 @kernel
@@ -60,7 +60,7 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
                     return 1
                 byte = np.int64(data[at])
                 at += 1
-                if shift > 42:
+                if shift > 56:
                     return 3
                 value |= (byte & 127) << shift
                 shift += 7
@@ -70,10 +70,10 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
                 gap = value
             else:
                 count = value
-        position += gap + 1
-        if position >= out.shape[0]:
+        if gap < 0 or gap >= out.shape[0] - position - 1:
             return 2
-        if count > MAX_COUNT or out[position] > _FULL - count:
+        position += gap + 1
+        if count < 0 or count > MAX_COUNT or out[position] > _FULL - count:
             return 3
         out[position] += count
     return 0
@@ -98,7 +98,7 @@ def encode_counts(counts: npt.NDArray[np.int64]) -> bytes:
     size = _encode(counts, out)
     if size < 0:
         raise ValueError(
-            f"counts must be 0 to 2**48; got {int(counts.min())} to {int(counts.max())}"
+            f"counts must be 0 to 2**62; got {int(counts.min())} to {int(counts.max())}"
         )
     return out[:size].tobytes()
 
