@@ -30,7 +30,8 @@ def below_probabilities(signal: SignalReference, below: Below) -> Floats:
     cumulated = np.concatenate([[0.0], below(binning.edges), [1.0]])
     out = np.zeros(binning.n_bins)
     out[: binning.missing] = np.maximum(np.diff(cumulated), 0.0)
-    return out / out.sum()
+    result: Floats = out / out.sum()
+    return result
 
 
 class AliasDraw:
@@ -116,7 +117,8 @@ def count_values(layout: Layout, values: Floats) -> Ints:
     out = np.zeros((1, layout.width), np.int64)
     positions = layout.positions(values, np.empty((len(values), 0), np.int32))
     accumulate(positions, np.zeros(len(values), np.int32), out)
-    return out[0]
+    result: Ints = out[0]
+    return result
 
 
 @kernel

@@ -80,10 +80,10 @@ def run(
         found += any(i >= 9_000 for i in own)
     rows.append(Measured("ramps (last 1,000 of 10,000 bits) equal to river's", *exactly(same),
                          least=ramps, note=f"found {found} of {ramps}"))  # fmt: skip
-    for mean, delta in cells:
-        expected_mean = PAPER[mean, delta]
+    for p, delta in cells:
+        expected_mean = PAPER[p, delta]
         counts = np.array([
-            len(Adwin(delta, clock=1).update_many((rng.random(bits) < mean).astype(float)))
+            len(Adwin(delta, clock=1).update_many((rng.random(bits) < p).astype(float)))
             for _ in range(runs)
         ]) * (100_000 / bits)  # fmt: skip
         error = float(counts.std(ddof=1) / np.sqrt(runs))
@@ -91,7 +91,7 @@ def run(
         slack = 3 * error + 0.05
         value = float(counts.mean())
         rows.append(Measured(
-            f"alarms in 100,000 bits of mean {mean}, delta {delta}, clock 1", value,
+            f"alarms in 100,000 bits of mean {p}, delta {delta}, clock 1", value,
             value - 1.96 * error, value + 1.96 * error, expected_mean - slack,
             expected_mean + slack, f"paper {expected_mean}; {runs} runs, 3 standard errors",
         ))  # fmt: skip

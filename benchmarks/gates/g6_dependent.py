@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.gates.draws import ar1, count_values
-from benchmarks.gates.g5_windows import tails
+from benchmarks.gates.g5_windows import bank_of, tails
 from benchmarks.gates.measured import Measured, rate_of, share_of
 from benchmarks.gates.setting import dependent
-from detectors import AdwinBank, EDetectorBank, ScoreTable, WindowBank
+from detectors import AdwinBank, EDetectorBank, ScoreTable
 
 __all__ = ["run"]
 
 PANE = 100
 WINDOW = 1_000
 LEVELS = (1e-2, 1e-3)
+TESTS = ("psi", "wasserstein")
 
 
 def run(
@@ -29,9 +30,9 @@ def run(
         table = ScoreTable(fitted.signals, layout)
         adwin = AdwinBank(references, 0.002, np.ascontiguousarray(table.phi[:, 0]))
         e = EDetectorBank(fitted.signals, layout, threshold=1e6 / PANE)
-        windows = WindowBank(fitted.signals, layout)
+        windows = bank_of(fitted, layout, TESTS)
         by_adwin, by_e = (np.zeros(references, np.int64) for _ in range(2))
-        by_psi = {level: np.zeros(references, np.int64) for level in LEVELS}
+        by_window = {(t, a): np.zeros(references, np.int64) for t in TESTS for a in LEVELS}
         last = rng.standard_normal(references)
         window = np.zeros(layout.width, np.int64)
         for pane in range(1, items // PANE + 1):
@@ -41,9 +42,9 @@ def run(
             by_e += e.update(counts)
             window += counts
             if pane % (WINDOW // PANE) == 0:
-                signal, p = tails(windows, window)["psi"]
-                for level in LEVELS:
-                    np.add.at(by_psi[level], signal[p <= level], 1)
+                for test, (signal, p) in tails(windows, window).items():
+                    for level in LEVELS:
+                        np.add.at(by_window[test, level], signal[p <= level], 1)
                 window[:] = 0
         millions = items / 1e6
         of = f"rho {rho:g}, {references} references x {items:,} items, panes of {PANE}"
@@ -53,10 +54,10 @@ def run(
             Measured(f"ADWIN x, AR(1) {rho:g}: alarms a million items",
                      *rate_of(by_adwin, millions), most=0.5, note=of + ", delta .002"),
         ]  # fmt: skip
-        for level, found in by_psi.items():
+        for (test, level), found in by_window.items():
             value, low, high = (v / level for v in share_of(found, items / WINDOW))
             rows.append(Measured(
-                f"PSI, AR(1) {rho:g}: false alarms over the level {level:g}", value, low, high,
-                most=1.5, note=f"windows of {WINDOW:,}; " + of,
+                f"{test}, AR(1) {rho:g}: false alarms over the level {level:g}", value, low, high,
+                most=1.5 if test == "psi" else None, note=f"windows of {WINDOW:,}; " + of,
             ))  # fmt: skip
     return rows

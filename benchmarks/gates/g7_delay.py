@@ -55,7 +55,7 @@ class _Set:
         """Which signals alarm, by ADWIN and by the e-detector."""
         n, s1, s2 = self._table.moments(counts)
         by_adwin = self._adwin.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(-1, 2)
-        return by_adwin.any(axis=1), self._e.update(counts)
+        return np.asarray(by_adwin.any(axis=1)), self._e.update(counts)
 
 
 def run(runs: int = 300, null_items: int = 1_000_000, seed: int = 107) -> list[Measured]:

@@ -20,7 +20,12 @@ def run(signals: int = 1_000, panes: int = 60, n: int = 1_000, seed: int = 108) 
     adwin = AdwinBank(2 * signals, 1e-4, table.phi.ravel())
     e = EDetectorBank(fitted.signals, layout, threshold=1e6)
     bank = WindowBank(fitted.signals, layout)
-    spent: dict[str, list[float]] = {"moments": [], "ADWIN x+y": [], "e-detector": [], "PSI": []}
+    spent: dict[str, list[float]] = {
+        "moments": [],
+        "ADWIN x+y": [],
+        "e-detector": [],
+        "windowed tests": [],
+    }
     for _ in range(panes):
         counts = draw.pane(n)
         marks = [time.process_time_ns()]
