@@ -10,9 +10,11 @@ from detectors.logbins import LogCounts
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.sequential import Adwin, AdwinBank, EDetectorBank, ScoreTable
 from detectors.warm import warm_up
+from detectors.window_tests import WINDOWED_TESTS, choose_tests
 from detectors.windowed import WindowBank, WindowResult
 
 __all__ = [
+    "WINDOWED_TESTS",
     "Adwin",
     "AdwinBank",
     "Binning",
@@ -33,6 +35,7 @@ __all__ = [
     "WindowResult",
     "accumulate",
     "category_text",
+    "choose_tests",
     "describe",
     "fit_reference",
     "infer_kind",

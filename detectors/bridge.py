@@ -76,7 +76,7 @@ def _area_tail(x: float) -> float:
         )
     else:
         ratio = 1.0 + (_FALL[0] - _FALL[1] / (x * x)) / (x * x)
-    return min(1.0, ratio * math.erfc(x * _ROOT_6))
+    return min(1.0, float(ratio) * math.erfc(x * _ROOT_6))
 
 
 @kernel

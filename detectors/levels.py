@@ -7,7 +7,7 @@ weights are ones for independent events, else come from the batches of the refer
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from detectors.reference import SignalReference
 __all__ = ["EVENTS_PER_BIN", "Coarse", "NormLaw", "coarsen", "norm_law", "rank_scales"]
 
 #: Windows have one coarse bin for each so many events, 20 at most.
-EVENTS_PER_BIN = 100
+EVENTS_PER_BIN: Final = 100
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,10 +41,14 @@ class Coarse(NamedTuple):
 
 
 class NormLaw(NamedTuple):
-    """`total variation / sqrt(1/N + 1/n)` is about `scale` times a chi of this dimension."""
+    """Total variation over sqrt(1/N + 1/n) is about `scale` times a chi of this dimension.
+
+    `mean` is that of the chi.
+    """
 
     scale: float
     dimension: float
+    mean: float
 
 
 def coarsen(signal: SignalReference, k: int) -> Coarse:
@@ -136,7 +140,8 @@ def norm_law(coarse: Coarse) -> NormLaw:
         else:
             high = middle
     dimension = math.exp(high)
-    return NormLaw(grow * math.sqrt(second / dimension), dimension)
+    scale = math.sqrt(second / dimension)
+    return NormLaw(grow * scale, dimension, mean / scale)
 
 
 def rank_scales(signal: SignalReference) -> tuple[float, float, float]:

@@ -35,7 +35,8 @@ def warm_up() -> None:
         counts = np.zeros((1, layout.width), np.int64)
         accumulate(layout.positions(numeric, codes), np.zeros(n, np.int32), counts)
         decode_counts(encode_counts(counts[0]), layout.width)
-        bank.test(counts[0], 0.01)
+        result = bank.test(counts[0], 0.01)
+        _ = result.threshold, result.p_value
         moments = ScoreTable(signals, layout).moments(counts[0])
         EDetectorBank(signals, layout, threshold=100.0).update(counts[0])
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)

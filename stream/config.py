@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from detectors import WINDOWED_TESTS
 from stream.config_types import (
     Config,
     Connection,
@@ -36,9 +37,7 @@ __all__ = [
 
 FORMATS: Final = ("native",)
 #: Names of tests that a signal's `tests` may list.
-TESTS: Final = (
-    "psi", "adwin", "edetector", "missing_rate", "invalid_rate", "unseen_rate", "range_rate",
-)  # fmt: skip
+TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
     "pane", "lateness", "cycle", "private",

@@ -16,7 +16,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from detectors import Layout, Reference, ReferenceError, SignalReference
+from detectors import (
+    WINDOWED_TESTS,
+    Layout,
+    Reference,
+    ReferenceError,
+    SignalReference,
+    choose_tests,
+)
 from stream.alerts import Kind
 from stream.plan_document import PLAN_FORMAT, PlanDocument, PlanSettings, SignalOptions
 from stream.timeline import join_timeline, sealed_to_ms
@@ -125,6 +132,12 @@ class Plan:
             )
         if not self.monitored:
             raise PlanError(f"plan {self.model}: every signal has monitor = false; nothing to do.")
+        kinds = {s.name: s.kind for s in self.monitored}
+        for name, tests in self.windowed_tests.items():
+            try:
+                choose_tests(name, kinds[name], tests)
+            except ValueError as error:
+                raise PlanError(f"plan {self.model}: {error}") from None
 
     def options(self, name: str) -> SignalOptions:
         """The options of a signal, or the defaults."""
@@ -134,6 +147,15 @@ class Plan:
     def monitored(self) -> tuple[SignalReference, ...]:
         """The signals that are counted and tested, in the reference's order."""
         return tuple(s for s in self.reference.signals if self.options(s.name).monitor)
+
+    @property
+    def windowed_tests(self) -> dict[str, tuple[str, ...]]:
+        """The windowed tests of the monitored signals that do not have the default ones."""
+        return {
+            s.name: tuple(t for t in tests if t in WINDOWED_TESTS)
+            for s in self.monitored
+            if (tests := self.options(s.name).tests)
+        }
 
     @cached_property
     def layout(self) -> Layout:

@@ -40,6 +40,14 @@ _TEST_TEXT: Final[Mapping[str, str]] = {
     "invalid_rate": "wrong type rate",
     "unseen_rate": "unseen rate",
     "range_rate": "out of range rate",
+    "kl": "KL divergence",
+    "js": "JS divergence",
+    "hellinger": "Hellinger distance",
+    "total_variation": "total variation",
+    "chi2": "chi2",
+    "g": "G",
+    "wasserstein": "Wasserstein distance of ranks",
+    "ks": "KS distance",
 }
 #: A sentence names so many signals; the alert's list has more.
 _NAMED: Final = 3

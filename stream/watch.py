@@ -8,7 +8,7 @@ functions of merged integers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -29,7 +29,7 @@ from stream.panes import Sealed
 from stream.plan import Plan
 from stream.windows import Closed, WindowRule, Windows
 
-__all__ = ["Step", "Watch"]
+__all__ = ["OnWindow", "Step", "Watch"]
 
 #: What the two streams of scores are of.
 _AXES: Final = ("mean rank", "spread of ranks")
@@ -52,11 +52,16 @@ class Step(NamedTuple):
     offsets: dict[int, tuple[int, int]]
 
 
+#: Told of every window that is tested, whatever comes of it.
+OnWindow = Callable[[Plan, Closed, WindowResult], None]
+
+
 class Watch:
     """Windows, detectors and budget of one subject under one plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, on_window: OnWindow | None = None) -> None:
         self.plan = plan
+        self._on_window = on_window
         self.layout = plan.layout
         self.budget = Budget.of(
             plan.reference,
@@ -73,7 +78,7 @@ class Watch:
             self.budget.window_events, plan.window_max_age_ms, plan.window_min_events, plan.cycle_ms
         )
         self.windows = Windows(rule, self.layout.width)
-        self.bank = WindowBank(plan.monitored, self.layout)
+        self.bank = WindowBank(plan.monitored, self.layout, plan.windowed_tests)
         self.scores = ScoreTable(plan.monitored, self.layout)
         numeric = [plan.monitored[i] for i in self.layout.numeric]
         phi = self.scores.phi.ravel()
@@ -145,13 +150,13 @@ class Watch:
 
     def _windowed(self, window: Closed) -> list[Finding]:
         result = self._test(window)
+        if self._on_window is not None:
+            self._on_window(self.plan, window, result)
         span = Span(window.segment, window.start_ms, window.end_ms, window.counts)
         findings = []
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
             test = result.test(row)
-            if not self._has_test(self.plan.monitored[index].name, test):
-                continue
             hit = Hit(
                 test, float(result.value[row]), float(result.threshold[row]),
                 result.severity(row), float(result.effect[row]), float(result.p_value[row]),

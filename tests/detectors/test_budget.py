@@ -93,17 +93,20 @@ def test_the_mean_score_of_the_reference_is_one_half(mixed: Reference) -> None:
 
 
 def test_warm_up_compiles_what_is_used_later(mixed: Reference) -> None:
-    from detectors import windowed
+    from detectors import rates, window_kernels
     from detectors.counts import accumulate
     from detectors.sequential import adwin_bank
 
     warm_up()
-    kernels = (accumulate, windowed._psi_of_all, windowed._psi_tails, adwin_bank._update)
+    kernels = (
+        accumulate, window_kernels.distances, window_kernels.tails, rates._test, rates._tails,
+        adwin_bank._update,
+    )  # fmt: skip
     before = [len(k.signatures) for k in kernels]  # type: ignore[attr-defined]
     layout = mixed.layout()
     counts = np.zeros((2, layout.width), np.int64)
     places = layout.positions(np.zeros((9, 3)), np.zeros((9, 1), np.int32))
     accumulate(places, np.zeros(9, np.int32), counts)
-    WindowBank(mixed.signals).test(counts[0] * 100, 1e-3)
+    _ = WindowBank(mixed.signals).test(counts[0] * 100, 1e-3).p_value
     assert all(before)
     assert [len(k.signatures) for k in kernels] == before  # type: ignore[attr-defined]

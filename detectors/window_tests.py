@@ -1,0 +1,95 @@
+"""The windowed tests by name: what signals they take, what they measure, what size is serious."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from detectors import divergences
+
+__all__ = ["DEFAULT_TESTS", "WINDOWED_TESTS", "WindowTest", "choose_tests"]
+
+_BOTH: Final = ("numeric", "categorical")
+_NUMERIC: Final = ("numeric",)
+_CATEGORICAL: Final = ("categorical",)
+
+
+class WindowTest(NamedTuple):
+    """A windowed test.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Of signals that it can be made on.
+    steps : (float, float)
+        Effects from which a finding is a warning, and critical: as of a normal whose mean moves
+        until its PSI is .10 and .25. For rates the rise.
+    code : int
+        Of the distance in `divergences`; -1 for rates.
+    ranks : bool
+        Made on the fine bins' ranks, not on coarse bins.
+    factor : float
+        Null law: the distance, or its square if `root`, is `factor` times PSI.
+    root : bool
+    pivot : bool
+        The statistic has sample sizes in it already; its law is that of PSI / (1/N + 1/n).
+    """
+
+    kinds: tuple[str, ...]
+    steps: tuple[float, float]
+    code: int = -1
+    ranks: bool = False
+    factor: float = 1.0
+    root: bool = False
+    pivot: bool = False
+
+
+_SHIFT: Final = (0.085, 0.14)
+_SHARE: Final = (0.125, 0.195)
+_PSI: Final = (0.10, 0.25)
+_RATE: Final = (0.02, 0.10)
+
+WINDOWED_TESTS: Final[Mapping[str, WindowTest]] = MappingProxyType({
+    "psi": WindowTest(_BOTH, _PSI, divergences.PSI),
+    "kl": WindowTest(_BOTH, (0.05, 0.125), divergences.KL, factor=0.5),
+    "js": WindowTest(_BOTH, (0.0125, 0.031), divergences.JS, factor=0.125),
+    "hellinger": WindowTest(
+        _BOTH, (0.112, 0.176), divergences.HELLINGER, factor=0.125, root=True
+    ),
+    "total_variation": WindowTest(_BOTH, _SHARE, divergences.TOTAL_VARIATION, root=True),
+    "chi2": WindowTest(_BOTH, _PSI, divergences.CHI2, pivot=True),
+    "g": WindowTest(_BOTH, _PSI, divergences.G, pivot=True),
+    "wasserstein": WindowTest(_NUMERIC, _SHIFT, divergences.WASSERSTEIN, ranks=True, root=True),
+    "ks": WindowTest(_NUMERIC, _SHARE, divergences.KS, ranks=True, root=True),
+    "missing_rate": WindowTest(_BOTH, _RATE),
+    "invalid_rate": WindowTest(_BOTH, _RATE),
+    "unseen_rate": WindowTest(_CATEGORICAL, _RATE),
+    "range_rate": WindowTest(_NUMERIC, _RATE),
+})  # fmt: skip
+
+#: What runs on a signal of each kind if nothing else is said.
+DEFAULT_TESTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    "numeric": ("psi", "missing_rate", "invalid_rate", "range_rate"),
+    "categorical": ("psi", "missing_rate", "invalid_rate", "unseen_rate"),
+})  # fmt: skip
+
+
+def choose_tests(name: str, kind: str, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The tests of a signal, in a fixed order: those wanted, or the default for None.
+
+    Raises
+    ------
+    ValueError
+        If a test is unknown, or not for signals of this kind.
+    """
+    if wanted is None:
+        return DEFAULT_TESTS[kind]
+    for test in wanted:
+        known = WINDOWED_TESTS.get(test)
+        if known is None or kind not in known.kinds:
+            fit = ", ".join(t for t, entry in WINDOWED_TESTS.items() if kind in entry.kinds)
+            raise ValueError(
+                f"signal {name!r} is {kind}: test {test!r} is not for it. Choose among {fit}."
+            )
+    return tuple(test for test in WINDOWED_TESTS if test in wanted)
