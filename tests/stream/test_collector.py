@@ -1,0 +1,24 @@
+"""A worker's process has the garbage collector's settings of a worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import gc
+from stream.kafka.app import GC_THRESHOLDS, run_worker
+from stream.kafka.settings import WorkerSettings
+
+before = gc.get_threshold()
+assert gc.get_freeze_count() == 0
+code = run_worker(WorkerSettings({"bootstrap_servers": "127.0.0.1:1"}))  # nobody listens there
+assert code == 1, code
+assert gc.get_threshold() == GC_THRESHOLDS != before
+assert gc.get_freeze_count() > 10_000, gc.get_freeze_count()
+"""
+
+
+def test_a_worker_spares_the_collector() -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
