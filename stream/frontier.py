@@ -24,7 +24,9 @@ _FORMER_TOPICS: Final = 64
 class PartitionProgress(msgspec.Struct):
     """What is known of one source partition. `through` is -1 before its first progress.
 
-    `lost_chunk` is the last chunk that was refused because it overlaps what is accepted.
+    What lies before `idle_next` is on the topic wholly, summaries of open panes too: a partition
+    says all it has before it says that it is idle. `lost_chunk` is the last chunk that was refused
+    because it overlaps what is accepted.
     """
 
     chunk: int = -1
@@ -32,6 +34,7 @@ class PartitionProgress(msgspec.Struct):
     chunk_max_ms: int = MINUS_INFINITY
     base_ms: int = MINUS_INFINITY
     idle_since_ms: int = -1
+    idle_next: int = 0
     lost_chunk: int = -1
 
     @property
@@ -151,6 +154,7 @@ class Sources:
         held = self.partition(message.source)
         if message.next_offset <= held.through:
             return False
+        held.idle_next = message.next_offset
         if not held.idle:
             held.idle_since_ms = record_time_ms
         topic = self.topics[message.source.topic_id]

@@ -18,6 +18,7 @@ from stream.plan import Plan, PlanBook, Subject
 from stream.snapshot import MAX_BLOCK_BYTES, Manifest, Round, SnapshotError, SnapshotWriter
 from stream.subject import SubjectMonitor
 from stream.summary import Idle, Progress, Source, SummaryBatch, SummaryError, decode_message
+from stream.watch import OnWindow
 
 __all__ = ["PartitionMonitor", "UnknownPlanError"]
 
@@ -40,10 +41,19 @@ class PartitionMonitor:
         Shared with stage 1.
     all_idle_seals_ms : int
         How long all source partitions must be idle, in record time, until panes are sealed anyway.
+    on_window : callable, optional
+        Told of every window that is tested.
     """
 
-    def __init__(self, plans: PlanBook, *, all_idle_seals_ms: int = ALL_IDLE_SEALS_MS) -> None:
+    def __init__(
+        self,
+        plans: PlanBook,
+        *,
+        all_idle_seals_ms: int = ALL_IDLE_SEALS_MS,
+        on_window: OnWindow | None = None,
+    ) -> None:
         self.plans = plans
+        self._on_window = on_window
         self.sources = Sources(all_idle_seals_ms=all_idle_seals_ms)
         self.subjects: dict[Subject, SubjectMonitor] = {}
         self.fence = 0  # the next offset; records before it are in the state
@@ -138,15 +148,17 @@ class PartitionMonitor:
             self._refuse("source")
             return
         if held is None:
-            held = self.subjects[subject] = SubjectMonitor(subject, self.plans)
+            held = self.subjects[subject] = SubjectMonitor(subject, self.plans, self._on_window)
         if held.topic_id not in ("", batch.source.topic_id):
             held.store.begin_source()
         held.follow(batch.source.topic_id)
         held.raise_frontier(self.sources.frontier_ms(batch.source.topic_id))
+        self._dirty.add(subject)
         progress = self.sources.partition(batch.source)
+        if batch.through < progress.idle_next:
+            return  # read again after a restart: panes that idleness has sealed hold it
         for outcome, n in held.accept(batch, progress).items():
             self.refused[outcome] = self.refused.get(outcome, 0) + n
-        self._dirty.add(subject)
 
     def _is_source(self, batch: SummaryBatch, plan: Plan, held: SubjectMonitor | None) -> bool:
         """Whether a subject's events may come from this topic.
