@@ -51,9 +51,7 @@ def test_partitions_and_polls_change_no_bit(plans, drifting, truth, partitions, 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_snapshot_at_any_point_changes_nothing(plans, drifting, truth, seed):
-    alerts, monitor = run_stages(
-        plans, drifting, partitions=3, seed=seed, snapshot_every=0.15
-    )
+    alerts, monitor = run_stages(plans, drifting, partitions=3, seed=seed, snapshot_every=0.15)
     assert alerts == truth[0]
     assert state_of(monitor) == truth[1]
 
