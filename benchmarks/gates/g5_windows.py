@@ -61,8 +61,10 @@ def run(references: int = 3_000, windows: int = 200, seed: int = 105) -> list[Me
             each = ", ".join(
                 f"{name} {row.mean() / windows / level:.2f}" for name, row in parts.items()
             )
-            bounds = {"psi": (least, most), "wasserstein": (least, most), "ks": (None, 1.0)}
+            at_least, at_most = {
+                "psi": (least, most), "wasserstein": (least, most), "ks": (None, 1.0),
+            }.get(test, (None, None))  # fmt: skip
             note = f"{tests:,} windows of {WINDOW:,}, {references:,} references; {each}"
             rows.append(Measured(f"{test}: false alarms over the level {level:g}", value, low, high,
-                                 *bounds.get(test, (None, None)), note=note))  # fmt: skip
+                                 at_least, at_most, note))  # fmt: skip
     return rows
