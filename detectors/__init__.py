@@ -6,6 +6,7 @@ from detectors.calibration import Calibration
 from detectors.counts import Layout, accumulate
 from detectors.explain import Change, describe
 from detectors.fit import fit_reference, infer_kind
+from detectors.fitting import Coded, ReferenceFitter
 from detectors.logbins import LogCounts
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.sequential import Adwin, AdwinBank, EDetectorBank, ScoreTable
@@ -22,6 +23,7 @@ __all__ = [
     "Calibration",
     "CategoricalBinning",
     "Change",
+    "Coded",
     "ColumnMapping",
     "EDetectorBank",
     "Layout",
@@ -29,6 +31,7 @@ __all__ = [
     "NumericBinning",
     "Reference",
     "ReferenceError",
+    "ReferenceFitter",
     "ScoreTable",
     "SignalReference",
     "WindowBank",

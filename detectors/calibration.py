@@ -22,12 +22,9 @@ __all__ = [
     "GOOD_BATCHES",
     "LEAST_BATCHES",
     "Calibration",
-    "batch_of_cycle",
-    "batch_of_rows",
+    "batches_of_rows",
     "calibrate",
     "margin_of_few",
-    "novel_extremes",
-    "novel_keys",
 ]
 
 #: Fewer batches than this say nothing about dependence.
@@ -88,31 +85,24 @@ def _lower(matrix: npt.NDArray[np.float64]) -> list[float]:
     return values
 
 
-def batch_of_rows(n: int) -> npt.NDArray[np.int64]:
-    """Batch of each of n rows in the order of time.
+def batches_of_rows(n: int) -> tuple[int, int]:
+    """Length and number of the batches of n rows in the order of time; the last takes the rest.
 
     Batches of 100 to 200 rows, at least 50 of them; longer ones where there are rows for 400, since
     they also see slower dependence.
     """
     length = max(min(max(n // GOOD_BATCHES, _SHORTEST), _LONGEST), n // _MOST_BATCHES)
-    batches = max(1, n // length)
-    return np.minimum(np.arange(n) // length, batches - 1)  # the last one takes the remainder
-
-
-def batch_of_cycle(times_ms: npt.NDArray[np.int64], cycle_ms: int) -> npt.NDArray[np.int64]:
-    """Batch of each time: sevenths of the cycle, numbered without gaps."""
-    _, batch = np.unique(times_ms * 7 // cycle_ms, return_inverse=True)
-    return batch.astype(np.int64)
+    return length, max(1, n // length)
 
 
 def calibrate(
     binning: Binning,
     counts: npt.NDArray[np.int64],
-    bins: npt.NDArray[np.int64],
-    is_novel: npt.NDArray[np.bool_],
-    batch: npt.NDArray[np.int64] | None,
+    novel: int,
+    table: npt.NDArray[np.int64] | None = None,
+    news: npt.NDArray[np.int64] | None = None,
 ) -> Calibration:
-    """Calibration of a signal from its rows, in the order of time.
+    """Calibration of a signal from its counts in batches.
 
     Parameters
     ----------
@@ -120,26 +110,22 @@ def calibrate(
         Of the signal.
     counts : int64[n_bins]
         Of all rows.
-    bins : int64[n]
-        Bin of each row.
-    is_novel : bool[n]
+    novel : int
         Rows whose value occurs in no other batch, or in no other row where there are no batches.
-    batch : int64[n]
-        Batch of each row, rising; None for a reference without order.
+    table : int64[batches, n_bins]
+        Counts of each batch; None for a reference without order.
+    news : int64[batches]
+        Those novel rows by batch.
     """
     groups = base_groups(binning, counts)
-    novel = int(is_novel.sum())
-    if batch is None or batch[-1] + 1 < LEAST_BATCHES:
+    if table is None or news is None or len(table) < LEAST_BATCHES:
         return Calibration(groups, novel=novel)
-    batches = int(batch[-1]) + 1
-    table = np.bincount(batch * binning.n_bins + bins, minlength=batches * binning.n_bins)
-    table = table.reshape(batches, binning.n_bins)
+    batches = len(table)
     merged = np.zeros((batches, int(groups[-1]) + 1), np.int64)
     for b, group in enumerate(groups):
         merged[:, group] += table[:, b]
     covariance = _ratio_covariance(merged, merged.sum(axis=1))
     margin = margin_of_few(batches)
-    news = np.bincount(batch, is_novel, minlength=batches).astype(np.int64)
     phi_novel = margin * _design_effect(np.stack([table.sum(axis=1) - news, news], axis=1), _SHARE)
     phi_x = phi_y = 1.0
     if isinstance(binning, NumericBinning) and counts[: binning.missing].sum():
@@ -151,33 +137,6 @@ def calibrate(
     return Calibration(
         groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel, max(1.0, phi_novel)
     )
-
-
-def novel_keys(keys: npt.NDArray[np.int64], batch: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Rows whose key occurs in their own batch only; keys count from 0, negative ones are none."""
-    size = int(keys.max(initial=0)) + 1
-    present = keys >= 0
-    first = np.full(size, batch.size, np.int64)
-    last = np.full(size, -1, np.int64)
-    np.minimum.at(first, keys[present], batch[present])
-    np.maximum.at(last, keys[present], batch[present])
-    result: npt.NDArray[np.bool_] = present & (first == last)[keys]
-    return result
-
-
-def novel_extremes(
-    values: npt.NDArray[np.float64], batch: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    """Rows whose value is outside the range of all other batches; only finite values count."""
-    finite = np.isfinite(values)
-    result = np.zeros(values.size, np.bool_)
-    for sign in (1.0, -1.0):
-        highest = np.full(int(batch.max(initial=0)) + 1, -np.inf)
-        np.maximum.at(highest, batch[finite], sign * values[finite])
-        if highest.size > 1:
-            top = int(np.argmax(highest))
-            result |= finite & (batch == top) & (sign * values > np.partition(highest, -2)[-2])
-    return result
 
 
 def _ratio_covariance(

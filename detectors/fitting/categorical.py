@@ -1,0 +1,112 @@
+"""A categorical signal in two passes: a tally of its names, then exact counts in batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+from detectors.binning import MAX_CATEGORIES, MAX_OTHERS, CategoricalBinning
+from detectors.calibration import calibrate
+from detectors.fitting.order import Batches
+from detectors.fitting.sampling import NameTally
+from detectors.fitting.values import Column, coded_names
+from detectors.reference import SignalReference
+
+__all__ = ["CategoricalFit"]
+
+_HASH_FACTOR = 6_364_136_223_846_793_005
+
+
+@kernel
+def _count(
+    known: npt.NDArray[np.int64], batch: npt.NDArray[np.int32], bins: npt.NDArray[np.int64],
+    table: npt.NDArray[np.int64], first: npt.NDArray[np.int64], last: npt.NDArray[np.int64],
+    times: npt.NDArray[np.int64], trace: npt.NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Counts of bins by batch, and of known names with the batches between which they occur."""
+    h = trace[0]
+    for i in range(known.size):
+        name, b = known[i], np.int64(batch[i])
+        table[b, bins[name]] += 1
+        first[name] = min(first[name], b)
+        last[name] = max(last[name], b)
+        times[name] += 1
+        h = h * _HASH_FACTOR + name
+    trace[0] = h
+
+
+class CategoricalFit:
+    """One categorical signal. `survey` all batches, `prepare`, `count` them again, `finish`."""
+
+    def __init__(self, names: int) -> None:
+        self.tally = NameTally(names)
+
+    def survey(
+        self, column: Column, slots: npt.NDArray[np.int64], sources: npt.NDArray[np.int64]
+    ) -> None:
+        """First pass over a batch; names are tallied, not sampled."""
+        codes, names = coded_names(column)
+        counts = np.bincount(codes + 1, minlength=len(names) + 1)[1:]
+        there = np.flatnonzero(counts)  # a dictionary may hold names that no row has
+        self.tally.add([names[i] for i in there.tolist()], counts[there].tolist())
+
+    def prepare(self, batches: Batches) -> None:
+        """End the first pass: fix the bins."""
+        names = self.tally.most_frequent(MAX_CATEGORIES + MAX_OTHERS)
+        self.binning = CategoricalBinning(
+            tuple(names[:MAX_CATEGORIES]), tuple(sorted(names[MAX_CATEGORIES:]))
+        )
+        self.distinct, self._is_exact = self.tally.distinct, self.tally.is_exact
+        del self.tally
+        binning = self.binning
+        self._number = {name: i for i, name in enumerate(binning.code)}
+        self._unseen = len(self._number)
+        self._bins = np.array([*binning.code.values(), binning.unseen, binning.missing], np.int64)
+        self._batches = batches
+        self.table = np.zeros((max(1, batches.count), binning.n_bins), np.int64)
+        self._first = np.full(self._bins.size, batches.count + 1)
+        self._last = np.full(self._bins.size, -1)
+        self._times = np.zeros(self._bins.size, np.int64)
+        self.trace = np.zeros(1, np.int64)
+
+    def count(self, column: Column, batch: npt.NDArray[np.int32]) -> None:
+        """Second pass over a batch of rows, each of which is of a batch in time."""
+        codes, names = coded_names(column)
+        number = self._number
+        known = [number.get(name, self._unseen) for name in names]
+        rows = np.array([*known, self._unseen + 1], np.int64)[codes]  # -1 is the last: missing
+        _count(
+            rows, batch, self._bins, self.table, self._first, self._last, self._times, self.trace
+        )
+
+    def finish(
+        self, name: str, role: str, importance: float, warnings: list[str]
+    ) -> SignalReference:
+        """End the second pass."""
+        table = self.table
+        counts = table.sum(axis=0)
+        # Names that one batch alone made known; those beyond are counted as unseen already.
+        times = self._times[: self._unseen]
+        if self._batches.count:
+            first = self._first[: self._unseen]
+            alone = (times > 0) & (first == self._last[: self._unseen])
+            news = np.zeros(self._batches.count, np.int64)
+            np.add.at(news, first[alone], times[alone])
+        else:
+            news = np.array([(times == 1).sum()])
+        binning = self.binning
+        if counts[binning.unseen]:
+            distinct = f"{self.distinct:,}" if self._is_exact else f"about {self.distinct:,}"
+            share = counts[binning.unseen] / counts.sum()
+            warnings.append(
+                f"{name}: has too many names ({distinct}); those beyond the "
+                f"{MAX_CATEGORIES + MAX_OTHERS:,} most frequent count as unseen ({share:.1%} of "
+                "the rows). Is the column an identifier?"
+            )
+        if not counts[: binning.missing].any():
+            warnings.append(f"{name}: has no value; only its missing values are watched")
+        calibration = calibrate(
+            binning, counts, int(news.sum()), table if self._batches.count else None, news
+        )
+        return SignalReference(name, role, binning, counts, calibration, importance=importance)

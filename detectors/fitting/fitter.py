@@ -1,0 +1,255 @@
+"""A reference of rows that need not fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.binning import CategoricalBinning, NumericBinning
+from detectors.fitting.categorical import CategoricalFit
+from detectors.fitting.numeric import NumericFit
+from detectors.fitting.order import Batches, TimeSurvey
+from detectors.fitting.sampling import RowSample
+from detectors.fitting.values import Column
+from detectors.reference import ROLES, ColumnMapping, Reference, ReferenceError, SignalReference
+
+__all__ = ["LEAST_ROWS", "ReferenceFitter"]
+
+#: Fewer rows make thresholds that nothing passes.
+LEAST_ROWS: Final = 300
+_SAMPLE_ROWS: Final = 1_000_000
+_MOST_NAMES: Final = 100_000
+_WEEK_MS: Final = 604_800_000
+
+
+class ReferenceFitter:
+    """Fits a reference in two passes over batches of rows.
+
+    Memory is bounded by `sample` values for each numeric signal and `2 * names` names for each
+    categorical one. Up to that many rows and names the reference is exact. Beyond, numeric edges
+    and quantiles are those of a uniform sample and the known names are those of a table of
+    frequent ones; counts, range, mean and calibration are always of all rows.
+
+    Parameters
+    ----------
+    kinds : mapping of name to "numeric" or "categorical"
+        The signals, in order.
+    roles : mapping, optional
+        Signals that are not features: score, label, actual or latency.
+    cycle_ms : int
+        Length of the season; batches are then sevenths of it. Needs times.
+    sample, names : int
+        Bounds of memory.
+    seed : int
+        Of the sample.
+
+    Raises
+    ------
+    ReferenceError
+        If a role or kind is unknown, or `cycle_ms` is negative.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(4, 250))
+    >>> fitter = ReferenceFitter({"x": "numeric"})
+    >>> for batch in rows:
+    ...     fitter.survey({"x": batch})
+    >>> for batch in rows:
+    ...     fitter.count({"x": batch})
+    >>> fitter.finish(model="m").events
+    1000
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, str],
+        *,
+        roles: Mapping[str, str] | None = None,
+        cycle_ms: int = 0,
+        sample: int = _SAMPLE_ROWS,
+        names: int = _MOST_NAMES,
+        seed: int = 0,
+    ) -> None:
+        self._roles = dict(roles or {})
+        _check(kinds, self._roles, cycle_ms)
+        self._sample = RowSample(sample, seed)
+        self._times = TimeSurvey(cycle_ms, self._sample)
+        self._signals: dict[str, NumericFit | CategoricalFit] = {
+            name: NumericFit(self._sample) if kind == "numeric" else CategoricalFit(names)
+            for name, kind in kinds.items()
+        }
+        self._warnings: list[str] = []
+        self._batches: Batches | None = None
+        self._counted = 0
+        self._timed: bool | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the first pass so far."""
+        return self._sample.rows
+
+    def survey(
+        self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None = None
+    ) -> None:
+        """First pass: a batch of rows, with their times if they have any."""
+        n = self._rows_of(columns, times_ms)
+        slots, sources = self._sample.place(n)
+        if times_ms is not None:
+            self._times.add(times_ms, slots, sources)
+        for name, signal in self._signals.items():
+            signal.survey(columns[name], slots, sources)
+
+    def distinct(self, name: str) -> int:
+        """Different names of a categorical signal after the first pass."""
+        signal = self._signals[name]
+        if not isinstance(signal, CategoricalFit):
+            raise ReferenceError(f"{name!r} must be categorical; got a numeric signal.")
+        return signal.tally.distinct
+
+    def sample(self, name: str) -> npt.NDArray[np.float64]:
+        """Sampled values of a numeric signal, until `count` is called; NaN is missing."""
+        signal = self._signals[name]
+        if not isinstance(signal, NumericFit):
+            raise ReferenceError(f"{name!r} must be numeric; got a categorical signal.")
+        return signal.sampled
+
+    def sample_times(self) -> npt.NDArray[np.int64] | None:
+        """Times of the sampled rows, in the order of `sample`; None if rows have none."""
+        return self._times.sampled
+
+    def drop(self, name: str) -> None:
+        """Leave a signal out, between the passes."""
+        del self._signals[name]
+        self._roles.pop(name, None)
+
+    def count(
+        self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None = None
+    ) -> None:
+        """Second pass: the same rows again, in the same order; batches may be cut differently."""
+        n = self._rows_of(columns, times_ms)
+        batches = self._batches or self._prepare()
+        batch = batches.of(self._counted, n, times_ms)
+        self._counted += n
+        if self._counted > self.rows:
+            self._fail_of_passes()
+        for name, signal in self._signals.items():
+            signal.count(columns[name], batch)
+
+    def finish(
+        self, *, model: str, version: str = "", segments: Sequence[str] = (),
+        column_mapping: ColumnMapping | None = None,
+    ) -> Reference:  # fmt: skip
+        """Give the reference, after both passes."""
+        batches = self._batches or self._prepare()
+        if self._counted != self.rows:
+            self._fail_of_passes()
+        n, times, warnings = self.rows, self._times, list(self._warnings)
+        importance = 1.0 / len(self._signals)
+        signals = tuple(
+            signal.finish(name, self._roles.get(name, "feature"), importance, warnings)
+            for name, signal in self._signals.items()
+        )
+        warnings += self._same_values(signals)
+        span_ms = (times.last_ms - times.first_ms) * n // (n - 1)
+        return Reference(
+            model=model,
+            version=version,
+            signals=signals,
+            events=n,
+            segments=tuple(segments),
+            columns=column_mapping or ColumnMapping(),
+            cycle_ms=times.cycle_ms,
+            ordered=batches.count > 0,
+            first_ms=times.first_ms,
+            last_ms=times.last_ms,
+            events_per_week=n * _WEEK_MS // span_ms if span_ms else 0,
+            warnings=tuple(warnings),
+        )
+
+    def _rows_of(
+        self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None
+    ) -> int:
+        lengths = {}
+        for name in self._signals:
+            if name not in columns:
+                raise ReferenceError(
+                    f"a batch must have the column {name!r}; got {', '.join(list(columns)[:20])}."
+                )
+            lengths[name] = len(columns[name])
+        if times_ms is not None:
+            lengths["times_ms"] = len(times_ms)
+        elif self._times.cycle_ms:
+            raise ReferenceError(
+                f"cycle_ms needs times_ms; got {self._times.cycle_ms}. Name the timestamp column."
+            )
+        if self._timed not in (None, times_ms is not None):
+            raise ReferenceError("times_ms must be given with every batch of rows, or with none.")
+        self._timed = times_ms is not None
+        n = next(iter(lengths.values()))
+        for name, length in lengths.items():
+            if length != n:
+                raise ReferenceError(
+                    f"columns must be of one length; got {n} rows, but {length} in {name!r}."
+                )
+        return n
+
+    def _prepare(self) -> Batches:
+        """End the first pass."""
+        if not self._signals:
+            raise ReferenceError("columns must have at least one signal; got none.")
+        if self.rows < LEAST_ROWS:
+            raise ReferenceError(
+                f"a reference needs at least {LEAST_ROWS} rows, better 10,000; got {self.rows}. "
+                "Fit it on a longer stretch of data."
+            )
+        self._batches = self._times.batches(self._warnings)
+        for signal in self._signals.values():
+            signal.prepare(self._batches)
+        return self._batches
+
+    def _fail_of_passes(self) -> None:
+        raise ReferenceError(
+            f"both passes must see the same rows; the first had {self.rows}, the second "
+            f"{self._counted}. Fit again on data that does not change."
+        )
+
+    def _same_values(self, signals: Sequence[SignalReference]) -> list[str]:
+        """Features that fall into the same bins in every row: they alarm together."""
+        first: dict[tuple[object, ...], str] = {}
+        found = []
+        for signal in signals:
+            binning = signal.binning
+            if signal.role != "feature" or not signal.counts[: binning.missing].any():
+                continue
+            trace = int(self._signals[signal.name].trace[0])
+            key: tuple[object, ...] = (trace, binning.kind)
+            if isinstance(binning, NumericBinning):
+                key += tuple(binning.edges.tolist())
+            elif isinstance(binning, CategoricalBinning):
+                key += binning.categories
+            same = first.setdefault(key, signal.name)
+            if same != signal.name:
+                found.append(
+                    f"{signal.name}: has the same values as {same}; both alarm together. "
+                    "Leave one out"
+                )
+        return found
+
+
+def _check(kinds: Mapping[str, str], roles: Mapping[str, str], cycle_ms: int) -> None:
+    if not kinds:
+        raise ReferenceError("columns must have at least one signal; got none.")
+    for name, role in roles.items():
+        if name not in kinds or role not in ROLES:
+            raise ReferenceError(
+                f"roles[{name!r}] must be a role ({', '.join(ROLES)}) of a column "
+                f"({', '.join(list(kinds)[:20])}); got {role!r}."
+            )
+    for name, kind in kinds.items():
+        if kind not in ("numeric", "categorical"):
+            raise ReferenceError(f"kinds[{name!r}] must be numeric or categorical; got {kind!r}.")
+    if cycle_ms < 0:
+        raise ReferenceError(f"cycle_ms must be >= 0; got {cycle_ms}.")

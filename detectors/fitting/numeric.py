@@ -1,0 +1,184 @@
+"""A numeric signal in two passes: its range and a sample, then exact counts in batches."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+from detectors.binning import MAX_BINS, NumericBinning
+from detectors.calibration import calibrate
+from detectors.fitting.order import Batches
+from detectors.fitting.sampling import RowSample
+from detectors.fitting.values import Column, numbers
+from detectors.reference import SignalReference
+
+__all__ = ["NumericFit"]
+
+_QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+#: Odd factor of the rolling hash of a column's bins.
+_HASH_FACTOR: Final = 6_364_136_223_846_793_005
+
+
+@kernel
+def _count(
+    values: npt.NDArray[np.float64], batch: npt.NDArray[np.int32],
+    inner: npt.NDArray[np.float64], n_edges: int, low: float, high: float,
+    origin: float, factor: float, table: npt.NDArray[np.int64],
+    highest: npt.NDArray[np.float64], lowest: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64], trace: npt.NDArray[np.int64],
+) -> None:  # fmt: skip
+    """One pass over a batch of values; sums run on, so how rows are cut changes no bit."""
+    s1, s2, h = sums[0], sums[1], trace[0]
+    for i in range(values.size):
+        v = values[i]
+        if math.isfinite(v):
+            at = 0
+            for step in (32, 16, 8, 4, 2, 1):
+                if inner[at + step - 1] <= v:
+                    at += step
+            b = 0 if v < low else n_edges if v >= high else at + 1
+            k = batch[i]
+            highest[k] = max(highest[k], v)
+            lowest[k] = min(lowest[k], v)
+            d = v * factor - origin
+            s1 += d
+            s2 += d * d
+        else:
+            b = n_edges + 2 if v < 0 else n_edges + 1
+        table[batch[i], b] += 1
+        h = h * _HASH_FACTOR + b
+    sums[0], sums[1], trace[0] = s1, s2, h
+
+
+class NumericFit:
+    """One numeric signal. `survey` all batches, `prepare`, `count` them again, `finish`."""
+
+    def __init__(self, sample: RowSample) -> None:
+        self._sample = sample
+        self._held = np.empty(sample.size)
+        self._low, self._high = math.inf, -math.inf
+
+    @property
+    def sampled(self) -> npt.NDArray[np.float64]:
+        """Values of the sampled rows."""
+        return self._held[: self._sample.held]
+
+    def survey(
+        self, column: Column, slots: npt.NDArray[np.int64], sources: npt.NDArray[np.int64]
+    ) -> None:
+        """First pass over a batch, of which rows `sources` go to the sample's `slots`."""
+        values = numbers(column)
+        self._held[slots] = values[sources]
+        wrong = np.isneginf(values)
+        if wrong.any():
+            values = values[~wrong]
+        low, high = np.fmin.reduce(values, initial=np.nan), np.fmax.reduce(values, initial=np.nan)
+        if low == low:
+            self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
+
+    def prepare(self, batches: Batches) -> None:
+        """End the first pass: fix the bins."""
+        values = self.sampled
+        if self._sample.rows > self._sample.size and self._low <= self._high:
+            values = np.append(values, [self._low, self._high])  # the range is that of all rows
+        self.binning = NumericBinning.fit(values)
+        finite = values[np.isfinite(values)]
+        self._quantiles: dict[str, float] = {}
+        if finite.size:
+            levels = np.quantile(finite, list(_QUANTILES.values()), method="inverted_cdf")
+            self._quantiles = dict(zip(_QUANTILES, levels.tolist(), strict=True))
+        del self._held
+        edges = self.binning.edges
+        self._inner = np.full(MAX_BINS - 1, np.inf)
+        self._inner[: max(0, edges.size - 2)] = edges[1:-1]
+        # Powers of two scale without loss: squares of huge or tiny values stay finite.
+        largest = max(abs(self._low), abs(self._high)) if finite.size else 1.0
+        self._exponent = min(1022, max(-1000, -math.frexp(largest)[1])) if largest else 0
+        spans_zero = not finite.size or self._low <= 0.0 <= self._high
+        nearest = 0.0 if spans_zero else min(self._low, self._high, key=abs)
+        self._origin = math.ldexp(nearest, self._exponent)
+        self._batches = batches
+        rows = max(1, batches.count)
+        self.table = np.zeros((rows, self.binning.n_bins), np.int64)
+        self._highest, self._lowest = np.full(rows, -np.inf), np.full(rows, np.inf)
+        self._beyond = {1: np.zeros(0), -1: np.zeros(0)}
+        self._sums = np.zeros(2)
+        self.trace = np.zeros(1, np.int64)
+
+    def count(self, column: Column, batch: npt.NDArray[np.int32]) -> None:
+        """Second pass over a batch of rows, each of which is of a batch in time."""
+        values = numbers(column)
+        edges = self.binning.edges
+        _count(
+            values, batch, self._inner, edges.size, edges[0], edges[-1],
+            self._origin, 2.0**self._exponent, self.table, self._highest, self._lowest,
+            self._sums, self.trace,
+        )  # fmt: skip
+        finite = values[np.isfinite(values)]
+        for sign, best in ((1, self._highest), (-1, -self._lowest)):
+            # What is beyond all batches but one, so far: later batches can only make that less.
+            kept = np.concatenate([self._beyond[sign], sign * finite])
+            if self._batches.count:
+                self._beyond[sign] = kept[kept > np.partition(best, -2)[-2]]
+            else:  # each row is its own batch
+                self._beyond[sign] = np.sort(kept)[-2:]
+
+    def finish(
+        self, name: str, role: str, importance: float, warnings: list[str]
+    ) -> SignalReference:
+        """End the second pass."""
+        binning, table = self.binning, self.table
+        counts = table.sum(axis=0)
+        present = table[:, : binning.missing]
+        if (counts[1 : binning.above] == 0).any():  # atoms: what falls between them is new
+            if self._batches.count:
+                news = np.where((present > 0).sum(axis=0) == 1, present, 0).sum(axis=1)
+            else:
+                news = np.array([(counts[: binning.missing] == 1).sum()])
+        else:
+            news = self._extremes()
+        n = int(present.sum())
+        if not n:
+            warnings.append(f"{name}: has no number; only its missing values are watched")
+        elif self._low == self._high:
+            warnings.append(f"{name}: is constant")
+        if counts[binning.invalid]:
+            warnings.append(f"{name}: {counts[binning.invalid]} values are not numbers")
+        calibration = calibrate(
+            binning, counts, int(news.sum()), table if self._batches.count else None, news
+        )
+        mean, std = self._moments(n)
+        return SignalReference(
+            name, role, binning, counts, calibration, mean, std, self._quantiles, importance
+        )
+
+    def _extremes(self) -> npt.NDArray[np.int64]:
+        """Rows outside the range of all other batches, by batch."""
+        news = np.zeros(max(1, self._batches.count), np.int64)
+        for sign, best in ((1, self._highest), (-1, -self._lowest)):
+            beyond = self._beyond[sign]
+            if self._batches.count:
+                others = np.partition(best, -2)[-2]
+                if sign > 0 or np.isfinite(others):  # else one batch has all, and is counted
+                    news[np.argmax(best)] += beyond.size
+            elif beyond.size > 1:
+                news[0] += int(beyond[-1] > beyond[-2])
+            elif sign > 0:
+                news[0] += beyond.size
+        return news
+
+    def _moments(self, n: int) -> tuple[float | None, float | None]:
+        """Mean and standard deviation from the sums of scaled differences to the origin."""
+        if not n:
+            return None, None
+        mean = float(self._sums[0]) / n
+        variance = max(0.0, float(self._sums[1]) / n - mean * mean)
+        top = float(np.finfo(np.float64).max)
+        scaled = (mean + self._origin, math.sqrt(variance))
+        with np.errstate(over="ignore"):
+            back = [float(np.ldexp(v, -self._exponent)) for v in scaled]
+        return max(-top, min(top, back[0])), min(top, back[1])

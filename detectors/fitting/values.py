@@ -1,0 +1,112 @@
+"""Columns as users have them, as numbers and names."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.binning import category_text
+
+__all__ = ["Coded", "Column", "coded_names", "infer_kind", "numbers"]
+
+#: A column with at least this share of numbers among its values is numeric.
+NUMERIC_SHARE: Final = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A column by its distinct values, as dictionary-encoded files hold it.
+
+    Attributes
+    ----------
+    codes : int32[n]
+        Index into `values`; -1 is missing.
+    values : sequence
+        Texts, numbers, booleans or None.
+    """
+
+    codes: npt.NDArray[np.int32]
+    values: Sequence[Any]
+
+    def __len__(self) -> int:
+        return int(self.codes.size)
+
+    def __getitem__(self, rows: slice) -> Coded:
+        return Coded(self.codes[rows], self.values)
+
+
+Column = npt.NDArray[Any] | Sequence[Any] | Coded
+
+
+def infer_kind(column: Column) -> str:
+    """Return "numeric" or "categorical": numbers are numeric, booleans and texts are not."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        return "numeric"
+    if isinstance(column, np.ndarray) and column.dtype.kind in "bUS":
+        return "categorical"
+    kinds = Counter(map(type, _items(column)))
+    numeric = sum(n for kind, n in kinds.items() if _is_number(kind))
+    others = sum(n for kind, n in kinds.items() if kind is not type(None) and not _is_number(kind))
+    return "numeric" if numeric >= NUMERIC_SHARE * (numeric + others) else "categorical"
+
+
+def numbers(column: Column) -> npt.NDArray[np.float64]:
+    """Values as decoders give them: NaN is missing or infinite, -inf of a wrong type."""
+    if isinstance(column, Coded):
+        return np.append(numbers(column.values), np.nan)[column.codes]  # -1 is the last: missing
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
+        values = np.asarray(column, np.float64)
+        infinite = np.isinf(values)
+        return np.where(infinite, np.nan, values) if infinite.any() else values
+    items = _items(column)
+    values = np.array([_number(v) for v in items], np.float64)
+    values[~np.isfinite(values)] = np.nan
+    values[[v is not None and not isinstance(v, int | float | np.number) for v in items]] = -np.inf
+    return values
+
+
+def coded_names(column: Column) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Code of each row, -1 for missing, and the distinct names they stand for."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "biufU":
+        distinct, codes = np.unique(column, return_inverse=True)
+        column = Coded(codes.astype(np.int32), distinct.tolist())
+    if isinstance(column, Coded):
+        codes, names = coded_names(list(column.values))
+        return np.append(codes, -1)[column.codes], names
+    items = _items(column)
+    if not set(map(type, items)) <= {str, type(None)}:
+        items = [category_text(v) for v in items]
+    code: dict[str | None, int] = {name: i for i, name in enumerate(dict.fromkeys(items))}
+    if None in code:  # the names behind it move up
+        at = code.pop(None)
+        code = {name: i - (i > at) for name, i in code.items()}
+    codes = np.array([code.get(name, -1) for name in items], np.int64)
+    return codes, [name for name in code if name is not None]
+
+
+def _items(column: Column) -> Sequence[Any]:
+    if isinstance(column, Coded):
+        return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
+    if isinstance(column, np.ndarray):
+        items: list[Any] = column.tolist()
+        return items
+    return column
+
+
+def _is_number(kind: type) -> bool:
+    return issubclass(kind, int | float | np.integer | np.floating) and kind is not bool
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, int | float | np.number):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.nan
+    return math.nan
