@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     Metric,
     SummaryMetricFamily,
 )
@@ -24,6 +25,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 import stream
+from stream.delays import Delays
 from stream.gauges import bounded, signal_gauges
 from stream.http_server import PLAIN, Page, PageServer
 from stream.monitor import PartitionMonitor
@@ -69,6 +71,10 @@ class WorkerState(Protocol):
     @property
     def batch_seconds(self) -> float:
         """Seconds spent on them."""
+
+    @property
+    def delays(self) -> Delays:
+        """From the decision of each alert event to its publication."""
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """(topic, partition) -> records not yet handled."""
@@ -148,7 +154,12 @@ class MetricsCollector(Collector):
         alerts = _counter("alerts", "Alert events published by this worker.", labels)
         for key, count in list(state.alerts.items()):
             alerts.add_metric(list(key), count)
-        return [build, batches, alerts]
+        buckets, total = state.delays.read()
+        delays = HistogramMetricFamily(
+            "driftstream_detection_delay_seconds", "From an alert's event time to its publication.",
+            buckets=buckets, sum_value=total,
+        )  # fmt: skip
+        return [build, batches, alerts, delays]
 
     def _stage1(self) -> list[Metric]:
         events = _counter("events", "Events read.", ["model", "outcome"])
@@ -231,6 +242,7 @@ def _refusals(monitors: list[PartitionMonitor]) -> list[Metric]:
 def _subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
     events = _gauge("window_events", "Events in a window.", [*_SUBJECT, "segment", "window"])
     budget = _gauge("budget_false_alarms_per_week", "False alarms a week allowed.", _SUBJECT)
+    spent = _gauge("budget_spent_ratio", "Episodes opened this week per one allowed.", _SUBJECT)
     active = _gauge("alert_active", "1 while an episode fires.", [*_SUBJECT, "kind", "severity"])
     frontier = _gauge(
         "frontier_timestamp_seconds", "Event time up to which all is judged.", _SUBJECT
@@ -244,12 +256,14 @@ def _subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         watch = held.watch
         if watch is None:
             continue
-        budget.add_metric([model, version], watch.plan.false_alarms_per_week)
+        allowed = watch.plan.false_alarms_per_week
+        budget.add_metric([model, version], allowed)
+        spent.add_metric([model, version], held.opened_this_week / allowed)
         for segment, window in list(watch.windows.filling.items()):
             events.add_metric([model, version, segment, "filling"], window.events)
         for segment, closed in list(watch.windows.last.items()):
             events.add_metric([model, version, segment, "full"], closed.events)
-    return [events, budget, active, frontier]
+    return [events, budget, spent, active, frontier]
 
 
 def _gauge(name: str, words: str, labels: list[str]) -> GaugeMetricFamily:

@@ -18,6 +18,7 @@ from stream.monitor import PartitionMonitor
 from stream.plan import PlanBook
 from stream.summarise import Flush, Summariser
 from stream.summary import Source
+from stream.watch import OnWindow
 
 __all__ = ["FileRecord", "Replay"]
 
@@ -48,6 +49,8 @@ class Replay:
     on_reject : callable, optional
         Called with (record, reject) for every record that a worker would put on the dead-letter
         topic.
+    on_window : callable, optional
+        Called with (plan, window, result) for every window that is tested.
     """
 
     def __init__(
@@ -55,11 +58,12 @@ class Replay:
         plans: PlanBook,
         topic: str = "predictions",
         on_reject: Callable[[Record, Reject], None] | None = None,
+        on_window: OnWindow | None = None,
     ) -> None:
         source = Source("file", topic, 0, 1)
         # A file is read long after its events, and a record has no time of its own: none is ahead.
         self.summariser = Summariser(source, plans, NativeDecoder(plans, max_ahead_ms=2**62))
-        self.monitor = PartitionMonitor(plans)
+        self.monitor = PartitionMonitor(plans, on_window=on_window)
         self._on_reject = on_reject
         self._offset = 0
 

@@ -18,13 +18,14 @@ from stream.frontier import PartitionProgress
 from stream.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
 from stream.plan import MINUS_INFINITY, Plan, PlanBook, Subject
 from stream.summary import SummaryBatch, SummaryEntry
-from stream.watch import Step, Watch
+from stream.watch import OnWindow, Step, Watch
 
 __all__ = ["SubjectMonitor"]
 
 #: A share of late events above this in a window is raised as a `system` episode.
 LATE_SHARE_LIMIT: Final = 0.01
 _NEVER: Final = 2**62
+_DAY_MS: Final = 86_400_000
 
 
 class _State(msgspec.Struct):
@@ -42,12 +43,16 @@ class _State(msgspec.Struct):
     plan: bytes
     watch: bytes
     episodes: list[Any]
+    week: int = 0
+    opened: int = 0
 
 
 class SubjectMonitor:
     """Panes in, alert events out, for one (model, version)."""
 
-    def __init__(self, subject: Subject, plans: PlanBook) -> None:
+    def __init__(
+        self, subject: Subject, plans: PlanBook, on_window: OnWindow | None = None
+    ) -> None:
         self.subject = subject
         self.topic_id = ""
         self.frontier_ms = MINUS_INFINITY
@@ -57,6 +62,9 @@ class SubjectMonitor:
         self.episodes = Episodes(subject)
         self.watch: Watch | None = None
         self._plans = plans
+        self._on_window = on_window
+        self._week = 0  # the week of event time that episodes were last opened in
+        self._opened = 0  # how many in that week
         self._late_judged = 0  # late events that a closed window has judged
         self._bad_plans = 0  # summaries refused for their plan since the last judgement
 
@@ -71,6 +79,11 @@ class SubjectMonitor:
     def late_total(self) -> int:
         """Events that came after their pane was complete."""
         return sum(late.total for late in self.late.values())
+
+    @property
+    def opened_this_week(self) -> int:
+        """Episodes opened since Monday of the frontier's week, in UTC and event time."""
+        return self._opened if _week_of(self.frontier_ms) == self._week else 0
 
     def _plan_at(self, time_ms: int) -> Plan | None:
         return self._plans.plan_at(self.subject.model, self.subject.version, time_ms)
@@ -162,7 +175,7 @@ class SubjectMonitor:
             if plan is None or pane_ms + plan.pane_ms > frontier_ms:
                 continue
             if self.watch is None or self.watch.plan.hash != plan.hash:
-                self.watch = Watch(plan)
+                self.watch = Watch(plan, self._on_window)
             watch = self.watch
             for step in watch.expire(pane_ms):
                 yield from self._judge(step, watch)
@@ -190,9 +203,14 @@ class SubjectMonitor:
             private=plan.private,
             offsets={f"{plan.topic}-{p}": span for p, span in sorted(step.offsets.items())},
         )
-        return self.episodes.step(
+        alerts = self.episodes.step(
             step.at_ms, findings, step.window_closed, context, step.segments_closed
         )
+        if opened := sum(alert.data.revision == 1 for alert in alerts):
+            week = _week_of(step.at_ms)
+            self._opened = opened + (self._opened if week == self._week else 0)
+            self._week = week
+        return alerts
 
     def _system_findings(self, step: Step) -> list[Finding]:
         """What the pipeline itself did wrong since the last full window."""
@@ -220,6 +238,7 @@ class SubjectMonitor:
             self.late, self._late_judged, self._bad_plans,
             self.watch.plan.short_hash if self.watch else b"",
             self.watch.dump() if self.watch else b"", self.episodes.dump(),
+            self._week, self._opened,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
@@ -237,6 +256,7 @@ class SubjectMonitor:
         held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
         held.panes_sealed, held.late = state.panes_sealed, state.late
         held._late_judged, held._bad_plans = state.late_judged, state.bad_plans
+        held._week, held._opened = state.week, state.opened
         held.store.load(state.store)
         held.episodes = Episodes.load(held.subject, state.episodes)
         if state.plan:
@@ -251,9 +271,11 @@ class SubjectMonitor:
         return held
 
 
-def _system_finding(
-    step: Step, test: str, value: float, threshold: float, change: str
-) -> Finding:
+def _week_of(time_ms: int) -> int:
+    return (time_ms + 3 * _DAY_MS) // (7 * _DAY_MS)  # 1970 began on a Thursday, weeks on Mondays
+
+
+def _system_finding(step: Step, test: str, value: float, threshold: float, change: str) -> Finding:
     return Finding(
         kind="system", signal=test, role="system", test=test, value=value, threshold=threshold,
         severity="warning", effect=value, change=change, start_ms=step.start_ms,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from stream.commands.shared import alert_line, data_argument, open_config, progress, say
 
 if TYPE_CHECKING:
+    from detectors import WindowResult
     from stream.alerts import AlertEvent
     from stream.plan import Plan
     from stream.replay import FileRecord
+    from stream.windows import Closed
 
 __all__ = ["command"]
 
@@ -39,9 +43,13 @@ __all__ = ["command"]
     "--alerts", "alerts_path", type=click.Path(dir_okay=False, path_type=Path),
     help="Write the alert events there, one JSON object a line.",
 )  # fmt: skip
+@click.option(
+    "--metrics", "metrics_path", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every test of every window there, one JSON object a line.",
+)  # fmt: skip
 def command(
     data: Path, reference_path: Path | None, config_path: Path | None, model: str | None,
-    alerts_path: Path | None,
+    alerts_path: Path | None, metrics_path: Path | None,
 ) -> None:  # fmt: skip
     """Run both stages over DATA in this process: the alerts a cluster would have sent.
 
@@ -62,10 +70,16 @@ def command(
     book = PlanBook()
     book.add(plan)
     rejects: Counter[str] = Counter()
-    replay = Replay(book, plan.topic, lambda _record, reject: rejects.update([reject.reason]))
     last: dict[str, AlertEvent] = {}
-    out = alerts_path.open("wb") if alerts_path is not None else None
-    try:
+    with ExitStack() as files:
+        out = files.enter_context(alerts_path.open("wb")) if alerts_path is not None else None
+        lines = files.enter_context(metrics_path.open("wb")) if metrics_path is not None else None
+        replay = Replay(
+            book,
+            plan.topic,
+            lambda _record, reject: rejects.update([reject.reason]),
+            None if lines is None else partial(_write_window, lines),
+        )
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
             for alert in replay.run(_records(data, plan, lambda n: bar.update(task, advance=n))):
@@ -74,10 +88,27 @@ def command(
                 click.echo(alert_line(alert))
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
-    finally:
-        if out is not None:
-            out.close()
     _report(replay, plan, last, rejects)
+
+
+def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResult) -> None:
+    """Write what each test of a window gave, a line each."""
+    from msgspec.json import encode
+
+    from stream.alerts import format_time
+
+    time = format_time(window.end_ms)
+    for row, test in enumerate(result.tests):
+        line = {
+            "time": time,
+            "segment": window.segment,
+            "signal": plan.monitored[int(result.signal[row])].name,
+            "test": test,
+            "value": float(result.value[row]),
+            "threshold": float(result.threshold[row]),
+            "n": int(result.n[row]),
+        }
+        out.write(encode(line) + b"\n")
 
 
 def _plan_of(path: Path) -> Plan:

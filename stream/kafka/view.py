@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stream.alerts import parse_time
+from stream.delays import Delays
 from stream.plan import MINUS_INFINITY
 
 if TYPE_CHECKING:
@@ -35,9 +38,12 @@ class WorkerView:
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     batches: int = 0
     batch_seconds: float = 0.0
+    delays: Delays = field(default_factory=Delays)
+    clock: Callable[[], float] = time.time
 
     def count_alert(self, alert: AlertEvent) -> None:
-        """Count an alert event by model, kind, severity and status."""
+        """Count an alert event by model, kind, severity and status, and note how late it is."""
+        self.delays.add(self.clock() - parse_time(alert.time) / 1000)
         data = alert.data
         key = (data.labels.model, data.labels.kind, data.severity, data.status)
         self.alerts[key] = self.alerts.get(key, 0) + 1

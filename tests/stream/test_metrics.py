@@ -15,15 +15,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors import fit_reference
-from stream.alerts import AlertEvent
+from stream.alerts import AlertEvent, parse_time
+from stream.delays import BOUNDS_S, Delays
 from stream.gauges import OTHER, Gauge, bounded
+from stream.kafka.view import WorkerView
 from stream.metrics import MetricsCollector, serve
 from stream.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
+from stream.subject import SubjectMonitor
 
 #: The parser sorts labels by name; here they are in the order of the contract.
 ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "window",
-         "kind", "severity", "status", "outcome", "reason", "version", "python")  # fmt: skip
+         "kind", "severity", "status", "outcome", "reason", "version", "python",
+         "le")  # fmt: skip
 START_MS = 1_772_323_200_000
 
 
@@ -35,11 +39,17 @@ class FileState:
     alerts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     batches: int = 3
     batch_seconds: float = 0.5
+    delays: Delays = field(default_factory=Delays)
     is_ready: bool = True
+    opened: int = 0
+    first: AlertEvent | None = None
 
     def count(self, alert: AlertEvent) -> None:
         data = alert.data
         self.alerts[data.labels.model, data.labels.kind, data.severity, data.status] += 1
+        self.delays.add(7.5)
+        self.opened += data.revision == 1
+        self.first = self.first or alert
 
     def lag(self) -> dict[tuple[str, int], int]:
         return {("predictions", 0): 7}
@@ -131,6 +141,85 @@ def test_counters(state: FileState, samples: dict[str, dict[tuple[str, ...], flo
     assert samples["batch_duration_seconds_sum"] == {(): 0.5}
     assert samples["alerts_total"] == dict(state.alerts)
     assert samples["series_dropped_total"] == {(): 0}
+
+
+#: docs: the families that dashboards and rules may rely on, each with its labels.
+CONTRACT = {
+    "events_total": "model outcome",
+    "rejected_total": "reason",
+    "late_events_total": "model",
+    "batch_duration_seconds_count": "",
+    "batch_duration_seconds_sum": "",
+    "event_age_seconds": "topic",
+    "consumer_lag_records": "topic partition",
+    "watermark_timestamp_seconds": "topic partition",
+    "snapshot_timestamp_seconds": "topic partition",
+    "detection_delay_seconds_bucket": "le",
+    "detection_delay_seconds_sum": "",
+    "detection_delay_seconds_count": "",
+    "drift_score": "model model_version segment signal test",
+    "drift_threshold": "model model_version segment signal test",
+    "signal_missing_ratio": "model model_version segment signal",
+    "signal_mean": "model model_version segment signal",
+    "signal_quantile": "model model_version segment signal q",
+    "window_events": "model model_version segment window",
+    "budget_false_alarms_per_week": "model model_version",
+    "budget_spent_ratio": "model model_version",
+    "declared_loss_total": "",
+    "summaries_refused_total": "reason",
+    "alert_active": "model model_version kind severity",
+    "alerts_total": "model kind severity status",
+    "series_dropped_total": "",
+    "build_info": "version python",
+}
+
+
+def test_every_family_of_the_contract_is_there(state: FileState) -> None:
+    state.replay.monitor.refused["undecodable"] = 2  # what has never happened has no series
+    try:
+        families = list(MetricsCollector(state).collect())
+    finally:
+        state.replay.monitor.refused.clear()
+    labels = {
+        sample.name.removeprefix("driftstream_"): set(sample.labels)
+        for family in families
+        for sample in family.samples
+    }
+    assert {name: labels.get(name) for name in CONTRACT} == {
+        name: set(said.split()) for name, said in CONTRACT.items()
+    }
+
+
+def test_detection_delay_and_budget(
+    state: FileState, samples: dict[str, dict[tuple[str, ...], float]]
+) -> None:
+    n = sum(state.alerts.values())
+    assert n
+    delays = samples["detection_delay_seconds_bucket"]
+    assert len(delays) == len(BOUNDS_S) + 1
+    assert (delays["5.0",], delays["10.0",], delays["+Inf",]) == (0, n, n)
+    assert samples["detection_delay_seconds_sum"] == {(): 7.5 * n}
+    assert state.opened
+    assert samples["budget_spent_ratio"] == {("fraud", "3"): state.opened / 1.0}
+
+
+def test_the_budget_is_of_the_week_and_survives_a_snapshot(state: FileState) -> None:
+    (held,) = state.replay.monitor.subjects.values()
+    again = SubjectMonitor.load(held.dump(), state.replay.monitor.plans)
+    assert again.opened_this_week == held.opened_this_week == state.opened
+    again.frontier_ms += 7 * 86_400_000
+    assert again.opened_this_week == 0
+
+
+def test_a_worker_notes_how_late_its_alerts_are(state: FileState) -> None:
+    alert = state.first
+    assert alert is not None
+    view = WorkerView("all", 1, 0.0, clock=lambda: parse_time(alert.time) / 1000 + 42.0)
+    view.count_alert(alert)
+    buckets, total = view.delays.read()
+    assert dict(buckets)["30.0"] == 0
+    assert dict(buckets)["60.0"] == 1
+    assert total == pytest.approx(42.0)
 
 
 def test_partitions(samples: dict[str, dict[tuple[str, ...], float]]) -> None:
