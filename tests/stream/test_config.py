@@ -179,7 +179,7 @@ def test_mistakes(tmp_path: Path, old: str, new: str, message: str) -> None:
 def test_signal_mistakes_name_their_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"models\[0\]\.signals\.amount\.test is not a known key"):
         load_config(write(tmp_path, GOOD + "[models.signals.amount]\ntest = []\n"), {})
-    with pytest.raises(ConfigError, match=r"signals\.amount\.tests\[0\] must be one of psi"):
+    with pytest.raises(ConfigError, match=r"signals\.amount\.tests\[0\] must be one of adwin"):
         load_config(write(tmp_path, GOOD + '[models.signals.amount]\ntests = ["PSI"]\n'), {})
 
 
