@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from detectors.fitting.fitter import LEAST_ROWS, ReferenceFitter
-from detectors.fitting.values import Coded, Column, infer_kind
+from detectors.fitting.values import Coded, Column, infer_kind, numbers
 
-__all__ = ["LEAST_ROWS", "Coded", "Column", "ReferenceFitter", "infer_kind"]
+__all__ = ["LEAST_ROWS", "Coded", "Column", "ReferenceFitter", "infer_kind", "numbers"]

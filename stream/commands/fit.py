@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.commands.shared import data_argument, print_table, say, when
+from stream.commands.shared import data_argument, print_table, progress, say, when
 
 if TYPE_CHECKING:
-    from detectors import Reference
-    from stream.data import Column
+    from detectors import Reference, ReferenceFitter
+    from stream.data import DataTable
 
 __all__ = ["command"]
 
-#: A label with at most this many whole numbers is a set of classes.
-_CLASSES: Final = 62
 #: A text column in which this share of the values differ is an identifier.
 _IDENTIFIER_SHARE: Final = 0.5
 _IDENTIFIER_LEAST: Final = 1_000
 #: A daily cycle is proposed if the hour explains this share of what differs between hours.
 _DAILY_SHARE: Final = 0.5
+#: Sampled rows in which a daily cycle is looked for.
+_DAILY_ROWS: Final = 100_000
+_DAY_MS: Final = 86_400_000
 
 
 @click.command("fit")
@@ -47,10 +48,11 @@ def command(
 ) -> None:  # fmt: skip
     """Make a reference of DATA: a CSV, Parquet or JSON lines file of the training period.
 
-    Columns that no option names are features. The reference holds bins and counts, never rows.
+    Columns that no option names are features. The reference holds bins and counts, never rows. The
+    file is read twice, in batches: it may be larger than memory.
     """
-    from detectors import ColumnMapping, fit_reference
-    from stream.data import read_columns
+    from detectors import ColumnMapping, ReferenceFitter
+    from stream.data import DataTable
     from stream.toml_table import duration_ms
 
     cycle_ms = duration_ms(cycle) if cycle else 0
@@ -58,97 +60,119 @@ def command(
         raise click.BadParameter(
             f"{cycle!r} is not a duration. Use 24h or 7d.", param_hint="--cycle"
         )
-    columns = {column.name: column for column in read_columns(data)}
+    table = DataTable(data)
     roles = {"label": prediction, "score": score, "actual": actual}
     aside = [name for name in (timestamp, identity) if name]
-    _check_names(columns, [*aside, *(n for n in roles.values() if n), *segments, *ignored], data)
-    times_ms, dates_only = _times(data, columns, timestamp)
+    _check_names(table, [*aside, *(n for n in roles.values() if n), *segments, *ignored])
     role_of = {name: role for role, name in roles.items() if name}
-    left_out = {*aside, *segments, *ignored}
-    signals = {n: c for n, c in columns.items() if n not in left_out}
-    notes = _leave_out(signals, keep=role_of)
-    kinds = {name: _kind(column, role_of.get(name)) for name, column in signals.items()}
-    reference = fit_reference(
-        {name: column.values for name, column in signals.items()},
+    notes: dict[str, str] = {}
+    kinds = _kinds(table, {*aside, *segments, *ignored}, role_of, notes)
+    fitter = ReferenceFitter(kinds, roles=role_of, cycle_ms=cycle_ms)
+    with progress() as bar:
+        task = bar.add_task("first pass", total=table.rows, note="rows")
+        for batch in table.batches(kinds, timestamp):
+            fitter.survey(batch.columns, batch.times_ms)
+            bar.update(task, advance=batch.rows)
+        _drop_identifiers(fitter, table, kinds, role_of, notes)
+        daily = _daily(fitter, kinds) if timestamp and not cycle_ms else []
+        times = fitter.sample_times() if timestamp else None
+        dates_only = times is not None and not (times % _DAY_MS).any()
+        task = bar.add_task("second pass", total=fitter.rows, note="rows")
+        for batch in table.batches(kinds, timestamp):
+            fitter.count(batch.columns, batch.times_ms)
+            bar.update(task, advance=batch.rows)
+    reference = fitter.finish(
         model=model,
         version=version,
-        roles=role_of,
-        kinds=kinds,
-        times_ms=times_ms,
-        cycle_ms=cycle_ms,
         segments=segments,
         column_mapping=ColumnMapping(
             timestamp, identity, prediction, score, actual,
-            tuple(dict.fromkeys([*ignored, *notes])),
+            tuple(dict.fromkeys([*ignored, *(name for name in table.columns if name in notes)])),
         ),
     )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(reference.to_json())
-    _report(reference, signals, notes, dates_only, timestamp is not None, times_ms)
+    _report(reference, table, notes, timestamp is not None, dates_only, daily)
     say(f"wrote {output} ({output.stat().st_size / 1024:,.0f} kB, {reference.hash[:19]})")
 
 
-def _check_names(columns: dict[str, Column], named: list[str], data: Path) -> None:
+def _check_names(table: DataTable, named: list[str]) -> None:
     import difflib
 
     for name in named:
-        if name not in columns:
-            near = difflib.get_close_matches(name, columns, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(columns)}."
-            raise click.BadParameter(f"{data} has no column {name!r}. {hint}")
+        if name not in table.columns:
+            near = difflib.get_close_matches(name, table.columns, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(table.columns)}."
+            raise click.BadParameter(f"{table.path} has no column {name!r}. {hint}")
         if named.count(name) > 1:
             raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
 
 
-def _times(data: Path, columns: dict[str, Column], timestamp: str | None) -> tuple[Any, bool]:
-    """Event times in milliseconds, and whether they are dates without a time."""
-    import numpy as np
-
-    from stream.data import parse_times
-
-    if timestamp is None:
-        rows = len(next(iter(columns.values())).values)
-        return np.arange(rows, dtype=np.int64) * 1_000, False
-    times = parse_times(data, columns[timestamp])
-    return times, not (times % 86_400_000).any()
-
-
-def _leave_out(signals: dict[str, Column], keep: dict[str, str]) -> dict[str, str]:
-    """Remove what is no signal; why, by name."""
-    notes = {}
-    for name, column in list(signals.items()):
-        if name in keep:
+def _kinds(
+    table: DataTable, left_out: set[str], role_of: dict[str, str], notes: dict[str, str]
+) -> dict[str, str]:
+    """Kinds of the signals, in the order of the file; why other columns are none, in notes."""
+    kinds = {}
+    for name, column in table.columns.items():
+        if name in left_out:
             continue
-        if column.kind == "time":
-            notes[name] = "left out: times are no signal (name one with --timestamp)"
-        elif column.note.endswith("cannot be a signal"):
+        role = role_of.get(name)
+        if column.kind == "none":
             notes[name] = f"left out: {column.note}"
-        elif column.kind == "categorical":
-            distinct, rows = len(set(column.values)), len(column.values)
-            if distinct > max(_IDENTIFIER_LEAST, _IDENTIFIER_SHARE * rows):
+        elif column.kind == "time" and role is None:
+            notes[name] = "left out: times are no signal (name one with --timestamp)"
+        elif role in ("label", "actual") and column.classes:
+            kinds[name] = "categorical"  # a few whole numbers name classes
+        else:
+            kinds[name] = "numeric" if column.kind == "time" else column.kind
+    _check_some(table, kinds)
+    return kinds
+
+
+def _check_some(table: DataTable, kinds: dict[str, str]) -> None:
+    if not kinds:
+        raise click.BadParameter(
+            f"{table.path} has no column that can be a signal: what is left are times and "
+            "identifiers. Name a --prediction or --score, or add features."
+        )
+
+
+def _drop_identifiers(
+    fitter: ReferenceFitter, table: DataTable, kinds: dict[str, str], role_of: dict[str, str],
+    notes: dict[str, str],
+) -> None:  # fmt: skip
+    """Between the passes: leave out names that hardly repeat."""
+    for name, kind in list(kinds.items()):
+        if kind == "categorical" and name not in role_of:
+            distinct = fitter.distinct(name)
+            if distinct > max(_IDENTIFIER_LEAST, _IDENTIFIER_SHARE * fitter.rows):
                 notes[name] = (
                     f"left out: {distinct:,} different values, so an identifier (see --id)"
                 )
-        if name in notes:
-            del signals[name]
-    return notes
+                fitter.drop(name)
+                del kinds[name]
+    _check_some(table, kinds)
 
 
-def _kind(column: Column, role: str | None) -> str:
-    """Numeric or categorical; a label of a few whole numbers names classes."""
-    import numpy as np
+def _daily(fitter: ReferenceFitter, kinds: dict[str, str]) -> list[str]:
+    """Numeric signals that follow the hour of the day."""
+    from stream.proposal import daily_share
 
-    values = column.values
-    if column.kind == "numeric" and role in ("label", "actual") and isinstance(values, np.ndarray):
-        there = np.unique(values[np.isfinite(values)])
-        if there.size <= _CLASSES and (there == np.rint(there)).all():
-            return "categorical"
-    return "numeric" if column.kind == "time" else column.kind
+    times = fitter.sample_times()
+    if times is None:
+        return []
+    step = -(-times.size // _DAILY_ROWS)
+    return [
+        name
+        for name, kind in kinds.items()
+        if kind == "numeric"
+        and daily_share(fitter.sample(name)[::step], times[::step]) >= _DAILY_SHARE
+    ]
 
 
 def _report(
-    reference: Reference, signals: dict[str, Column], notes: dict[str, str], dates_only: bool,
-    timed: bool, times_ms: Any,
+    reference: Reference, table: DataTable, notes: dict[str, str], timed: bool, dates_only: bool,
+    daily: list[str],
 ) -> None:  # fmt: skip
     from detectors import NumericBinning
     from stream.proposal import model_toml
@@ -162,11 +186,13 @@ def _report(
             else len(binning.categories)
         )
         missing = int(signal.counts[binning.missing])
+        wrong = int(signal.counts[binning.invalid])
         rows.append(
             (
                 signal.name, signal.role, signal.kind, str(used),
                 f"{missing / reference.events:.1%}" if missing else "-",
-                f"{signal.calibration.phi:.2f}", signals[signal.name].note,
+                f"{signal.calibration.phi:.2f}",
+                f"{wrong:,} values are not numbers" if wrong else table.columns[signal.name].note,
             )
         )  # fmt: skip
     for name, note in notes.items():
@@ -180,29 +206,14 @@ def _report(
         say(f"from {when(reference.first_ms)} to {when(reference.last_ms)} UTC")
     else:
         say("no --timestamp: rows count as one second apart, in the order of the file")
-    if dates_only and timed:
+    if dates_only:
         say("the times are dates without a time of day: a pane of one day (1d) is proposed below")
     for warning in reference.warnings:
         say(f"warning: {warning}")
-    if timed and not reference.cycle_ms:
-        _propose_cycle(signals, times_ms)
-    say("for the config:\n" + model_toml(reference))
-
-
-def _propose_cycle(signals: dict[str, Column], times_ms: Any) -> None:
-    import numpy as np
-
-    from stream.proposal import daily_share
-
-    daily = [
-        name
-        for name, column in signals.items()
-        if isinstance(column.values, np.ndarray)
-        and daily_share(column.values, times_ms) >= _DAILY_SHARE
-    ]
     if daily:
         more = f" and {len(daily) - 3} more" if len(daily) > 3 else ""
         say(
             f"a daily cycle shows in {', '.join(daily[:3])}{more}: with --cycle 24h day and night "
             "are no drift"
         )
+    say("for the config:\n" + model_toml(reference))

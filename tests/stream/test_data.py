@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stream.data import DataError, parse_times, read_batches, read_columns, seconds_of
+from detectors import Coded
+from detectors.fitting import numbers
+from stream.data import DataError, DataTable, parse_times, read_batches, seconds_of
 
 CSV = """ts,n,mixed,code,flag,empty,day
 2026-01-01T00:00:00Z,1,1.5,007,true,,2026-01-01
@@ -27,21 +30,31 @@ def write(tmp_path: Path, text: str, name: str = "a.csv") -> Path:
 
 def test_kinds_of_csv(tmp_path: Path) -> None:
     body = CSV + "".join(
-        f"2026-01-01T00:01:{i:02d}Z,1,{i},010,true,,2026-01-04\n" for i in range(40)
+        f"2026-01-01T00:01:{i:02d}Z,1,{i},010,True,,2026-01-04\n" for i in range(40)
     )
-    columns = {c.name: c for c in read_columns(write(tmp_path, body))}
-    assert columns["n"].kind == "numeric"
-    assert np.isnan(columns["n"].values[1])
-    assert columns["mixed"].kind == "numeric"
-    assert columns["mixed"].note == "1 values are not numbers"
-    assert columns["mixed"].values[2] == "x"
-    assert (columns["flag"].kind, columns["flag"].values[:3]) == (
-        "categorical",
-        ["true", "false", None],
-    )
+    table = DataTable(write(tmp_path, body))
+    columns = table.columns
+    assert {name: c.kind for name, c in columns.items()} == {
+        "ts": "time", "n": "numeric", "mixed": "numeric", "code": "numeric",
+        "flag": "categorical", "empty": "numeric", "day": "time",
+    }  # fmt: skip
+    assert columns["n"].classes
+    assert not columns["mixed"].classes
     assert columns["empty"].note == "no values"
-    assert (columns["ts"].kind, columns["day"].kind) == ("time", "time")
-    assert columns["day"].note == "dates without a time"
+    kinds = {"n": "numeric", "mixed": "numeric", "flag": "categorical", "code": "categorical"}
+    (batch,) = table.batches(kinds, "ts")
+    assert batch.rows == 43
+    assert batch.times_ms[:2].tolist() == [1767225600_000, 1767225601_000]
+    assert numbers(batch.columns["n"])[:3].tolist() == pytest.approx([1, math.nan, 3], nan_ok=True)
+    assert numbers(batch.columns["mixed"])[:3].tolist() == [1.5, 2.5, -math.inf]
+    assert rows_of(batch.columns["flag"])[:4] == ["true", "false", None, "true"]
+    assert rows_of(batch.columns["code"])[:3] == ["007", "008", "009"]
+
+
+def rows_of(column: Any) -> list[Any]:
+    if isinstance(column, Coded):
+        return [None if c < 0 else column.values[c] for c in column.codes.tolist()]
+    return list(column)
 
 
 def test_rows_keep_categories_as_written(tmp_path: Path) -> None:
@@ -63,19 +76,47 @@ def test_formats_agree(tmp_path: Path) -> None:
         assert list(read_batches(tmp_path / name, {"a"})) == [
             {"a": [1.0, None, 3.0], "b": ["x", None, "z"]}
         ], name
-        a, b = read_columns(tmp_path / name)
-        assert (a.kind, b.kind) == ("numeric", "categorical")
-        assert b.values == ["x", None, "z"]
+        table = DataTable(tmp_path / name)
+        kinds = {name: column.kind for name, column in table.columns.items()}
+        assert kinds == {"a": "numeric", "b": "categorical"}
+        (batch,) = table.batches(kinds)
+        assert numbers(batch.columns["a"]).tolist() == pytest.approx([1, math.nan, 3], nan_ok=True)
+        assert rows_of(batch.columns["b"]) == ["x", None, "z"]
+        assert batch.times_ms.tolist() == [0, 1000, 2000]
 
 
-def test_times(tmp_path: Path) -> None:
-    (column,) = read_columns(write(tmp_path, "t\n2026-01-01 00:00:00\n2026-01-01 00:00:01\n"))
-    assert parse_times(Path("a.csv"), column).tolist() == [1767225600_000, 1767225601_000]
-    (column,) = read_columns(write(tmp_path, "t\n1767225600\n1767225600500\n"))
-    assert parse_times(Path("a.csv"), column).tolist() == [1767225600_000, 1767225600_500]
-    (column,) = read_columns(write(tmp_path, "t\n2026-01-01T00:00:00.123+01:00\nsoon\n"))
-    with pytest.raises(DataError, match=r"t in row 2 is not a time; got 'soon' \(1 such rows\)"):
-        parse_times(Path("a.csv"), column)
+@pytest.mark.parametrize(
+    ("values", "ms"),
+    [
+        (["2026-01-01 00:00:00", "2026-01-01 00:00:01"], [1767225600_000, 1767225601_000]),
+        (["2026-01-01", "2026-01-02T00:00:00Z"], [1767225600_000, 1767312000_000]),
+        (["2026-01-01T00:00:00.1234567Z"], [1767225600_123]),
+        (["2026-01-01T01:00:00+01:00"], [1767225600_000]),
+        (["1767225600", "1767225600500"], [1767225600_000, 1767225600_500]),
+        ([1767225600, 1767225600500], [1767225600_000, 1767225600_500]),
+        ([1767225600.25], [1767225600_250]),
+        ([date(2026, 1, 1)], [1767225600_000]),
+        ([datetime(2026, 1, 1, 0, 0, 0, 1500)], [1767225600_001]),
+    ],
+)
+def test_times(values: list[Any], ms: list[int]) -> None:
+    assert parse_times(pa.array(values)).tolist() == ms
+
+
+def test_times_from_lists_and_mistakes() -> None:
+    assert parse_times([1767225600, "2026-01-01T00:00:01Z"]).tolist() == [
+        1767225600_000, 1767225601_000,
+    ]  # fmt: skip
+    texts = pa.array(["2026-01-01T00:00:00.123+01:00", "soon"])
+    with pytest.raises(DataError, match=r"a\.csv: t in row 12 is not a time; got 'soon'\. Use RFC"):
+        parse_times(texts, "a.csv: t", 10)
+    with pytest.raises(DataError, match=r"row 1 is not a time; got None \(2 such rows among 3\)"):
+        parse_times(pa.array([None, 1.0, None], pa.float64()))
+    with pytest.raises(DataError, match="row 1 is not a time; got inf"):
+        parse_times(pa.array([math.inf]))
+
+
+def test_seconds() -> None:
     assert seconds_of("2026-01-01T01:00:00+01:00") == 1767225600
     assert math.isnan(seconds_of("never"))
     assert math.isnan(seconds_of(None))
@@ -96,7 +137,7 @@ def test_times(tmp_path: Path) -> None:
 def test_mistakes(tmp_path: Path, name: str, text: str, message: str) -> None:
     path = write(tmp_path, text, name)
     with pytest.raises(DataError) as caught:
-        read_columns(path)
+        DataTable(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
