@@ -9,12 +9,22 @@ from detectors.fit import fit_reference, infer_kind
 from detectors.fitting import Coded, ReferenceFitter
 from detectors.logbins import LogCounts
 from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
-from detectors.sequential import Adwin, AdwinBank, EDetectorBank, ScoreTable
+from detectors.registry import REGISTRY, Detector
+from detectors.sequential import (
+    Adwin,
+    AdwinBank,
+    Cusum,
+    CusumBank,
+    EDetectorBank,
+    PageHinkley,
+    ScoreTable,
+)
 from detectors.warm import warm_up
 from detectors.window_tests import WINDOWED_TESTS, choose_tests
 from detectors.windowed import WindowBank, WindowResult
 
 __all__ = [
+    "REGISTRY",
     "WINDOWED_TESTS",
     "Adwin",
     "AdwinBank",
@@ -25,10 +35,14 @@ __all__ = [
     "Change",
     "Coded",
     "ColumnMapping",
+    "Cusum",
+    "CusumBank",
+    "Detector",
     "EDetectorBank",
     "Layout",
     "LogCounts",
     "NumericBinning",
+    "PageHinkley",
     "Reference",
     "ReferenceError",
     "ReferenceFitter",

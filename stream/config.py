@@ -37,7 +37,7 @@ __all__ = [
 
 FORMATS: Final = ("native",)
 #: Names of tests that a signal's `tests` may list.
-TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
+TESTS: Final = (*WINDOWED_TESTS, "adwin", "edetector")
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
     "pane", "lateness", "cycle", "private",

@@ -2,7 +2,19 @@
 
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
+from detectors.sequential.cusum import Cusum, CusumBank, cusum_run_length, cusum_threshold
 from detectors.sequential.edetector import EDetectorBank
+from detectors.sequential.page_hinkley import PageHinkley
 from detectors.sequential.scores import ScoreTable
 
-__all__ = ["Adwin", "AdwinBank", "EDetectorBank", "ScoreTable"]
+__all__ = [
+    "Adwin",
+    "AdwinBank",
+    "Cusum",
+    "CusumBank",
+    "EDetectorBank",
+    "PageHinkley",
+    "ScoreTable",
+    "cusum_run_length",
+    "cusum_threshold",
+]

@@ -1,0 +1,70 @@
+"""What detectors of single items share: how they are fed, and their state as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ItemDetector"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class ItemDetector:
+    """A detector fed item by item, or with many at once to the same effect.
+
+    Subclasses run their kernel in `_feed`. All state is in two arrays: `_numbers`, and `_ticks`,
+    whose last entry counts the items skipped.
+    """
+
+    def __init__(self, numbers: Floats, ticks: int) -> None:
+        self.drift_detected = False
+        self._numbers = numbers
+        self._ticks = np.zeros(ticks, np.int64)
+
+    @property
+    def missing(self) -> int:
+        """Items skipped because they were NaN or infinite."""
+        return int(self._ticks[-1])
+
+    def _feed(self, values: Floats, alarms: Ints) -> int:
+        raise NotImplementedError
+
+    def update_many(self, values: Floats | Iterable[float]) -> Ints:
+        """Feed many items; the indices of those that gave an alarm."""
+        if not isinstance(values, np.ndarray):
+            values = np.fromiter(values, np.float64)
+        values = np.ascontiguousarray(values, np.float64)
+        alarms = np.empty(values.size, np.int64)
+        found = self._feed(values, alarms)
+        self.drift_detected = bool(found) and int(alarms[found - 1]) == values.size - 1
+        return alarms[:found].copy()
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is the inverse, for the same parameters."""
+        return self._numbers.tobytes() + self._ticks.tobytes()
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are not of the right length, or hold what no state does.
+        """
+        split = self._numbers.nbytes
+        expected = split + self._ticks.nbytes
+        if len(data) != expected:
+            raise ValueError(
+                f"a {type(self).__name__} state has {expected} bytes; got {len(data)}."
+            )
+        numbers = np.frombuffer(data[:split], np.float64)
+        ticks = np.frombuffer(data[split:], np.int64)
+        if np.isnan(numbers).any() or (ticks < 0).any():
+            raise ValueError(f"not a {type(self).__name__} state: it holds NaN or negative counts.")
+        self._numbers[...] = numbers
+        self._ticks[...] = ticks
+        self.drift_detected = False
