@@ -38,8 +38,7 @@ def _count(
         if math.isfinite(v):
             at = 0
             for step in (32, 16, 8, 4, 2, 1):
-                if inner[at + step - 1] <= v:
-                    at += step
+                at += step * (inner[at + step - 1] <= v)  # no branch to be guessed wrong
             b = 0 if v < low else n_edges if v >= high else at + 1
             k = batch[i]
             highest[k] = max(highest[k], v)

@@ -84,8 +84,9 @@ def arrow_ms(array: Any) -> Any:
 
 def floats(array: Any) -> npt.NDArray[np.float64]:
     """An array of numbers, NaN for nulls."""
-    out = pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.asarray(out, np.float64)
+    if not pa.types.is_float64(array.type):
+        array = pc.cast(array, pa.float64(), safe=False)
+    return np.asarray(array.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _number(value: Any) -> Any:
