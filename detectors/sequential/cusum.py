@@ -65,6 +65,11 @@ def cusum_threshold(run_length: float, slack: float) -> float:
     wanted = math.log(run_length)
     low, high = 0.0, 1.0
     length_low = math.log(cusum_run_length(low, slack))
+    if length_low >= wanted:
+        raise ValueError(
+            f"run_length must be above {math.exp(length_low):.4g} for a slack of {slack}; got "
+            f"{run_length}. Raise it, or look for a smaller shift."
+        )
     while (length_high := math.log(cusum_run_length(high, slack))) < wanted:
         low, length_low = high, length_high
         high *= 1.25  # a longer step would pass what the equations can resolve
