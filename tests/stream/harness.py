@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
+from stream.alerts import AlertEvent
 from stream.decode.native import NativeDecoder
 from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook, SignalOptions
 from stream.replay import FileRecord
-from stream.summarise import Summariser
+from stream.snapshot import SnapshotWriter, best_snapshot
+from stream.summarise import Flush, Summariser
 from stream.summary import Source
 
 START_S = 1_000_000
@@ -67,19 +69,34 @@ def make_events(seed: int, n: int, *, drift_at: int | None = None) -> list[bytes
     return events
 
 
-def run_stages(
-    plans: PlanBook, events: list[bytes], *, partitions: int, seed: int, chunk_records: int = 128,
-    snapshot_every: float = 0.0,
-) -> tuple[list[dict], PartitionMonitor]:  # fmt: skip
-    """Deal events over partitions, read them in random polls, and monitor the result.
-
-    With `snapshot_every`, the monitor is dumped and loaded into a new one at that rate of records.
-    """
+def deal(events: list[bytes], partitions: int, seed: int) -> list[list[FileRecord]]:
+    """Events at random over the logs of partitions, in order, one a second."""
     rng = random.Random(seed)
     logs: list[list[FileRecord]] = [[] for _ in range(partitions)]
     for i, value in enumerate(events):
         log = logs[rng.randrange(partitions)]
         log.append(FileRecord(len(log), (START_S + i) * 1000, value))
+    return logs
+
+
+def plain_alert(alert: AlertEvent) -> dict[str, Any]:
+    """An alert without the offsets, which depend on how events were dealt over partitions."""
+    plain: dict[str, Any] = msgspec.to_builtins(alert)
+    plain["data"].pop("offsets")
+    return plain
+
+
+def run_stages(
+    plans: PlanBook, events: list[bytes], *, partitions: int, seed: int, chunk_records: int = 128,
+    snapshot_every: float = 0.0, dealt: int | None = None,
+) -> tuple[list[dict[str, Any]], PartitionMonitor]:  # fmt: skip
+    """Read dealt events in random polls, partitions in random turns, and monitor the result.
+
+    With `snapshot_every`, the monitor is dumped and loaded into a new one at that rate of records.
+    `dealt` seeds the dealing alone.
+    """
+    rng = random.Random(seed)
+    logs = deal(events, partitions, seed if dealt is None else dealt)
     readers = [
         Summariser(
             Source("id", "predictions", p, partitions), plans, NativeDecoder(plans),
@@ -89,46 +106,34 @@ def run_stages(
     ]  # fmt: skip
     at = [0] * partitions
     monitor = PartitionMonitor(plans)
-    alerts: list[dict] = []
+    alerts: list[dict[str, Any]] = []
     offset = 0
 
-    def apply(value: bytes) -> None:
+    def apply(flush: Flush) -> None:
         nonlocal offset, monitor
-        for alert in monitor.apply(offset, value, 0, plans_current=True):
-            plain = msgspec.to_builtins(alert)
-            plain["data"].pop("offsets")
-            alerts.append(plain)
-        offset += 1
-        if rng.random() < snapshot_every:
-            monitor = reloaded(monitor, plans)
+        for value in (*(value for _, value in flush.summaries), flush.progress):
+            alerts.extend(map(plain_alert, monitor.apply(offset, value, 0, plans_current=True)))
+            offset += 1
+            if rng.random() < snapshot_every:
+                monitor = reloaded(monitor, plans)
 
-    while any(at[p] < len(logs[p]) for p in range(partitions)):
-        p = rng.choice([p for p in range(partitions) if at[p] < len(logs[p])])
+    while unread := [p for p in range(partitions) if at[p] < len(logs[p])]:
+        p = rng.choice(unread)
         size = rng.randint(1, 100)
         for flush in readers[p].add(logs[p][at[p] : at[p] + size]):
-            for _, value in flush.summaries:
-                apply(value)
-            apply(flush.progress)
+            apply(flush)
         at[p] += size
     for reader in readers:
         if last := reader.flush_idle():
-            for _, value in last.summaries:
-                apply(value)
-            apply(last.progress)
-    for alert in monitor.seal_all():
-        plain = msgspec.to_builtins(alert)
-        plain["data"].pop("offsets")
-        alerts.append(plain)
+            apply(last)
+    alerts.extend(map(plain_alert, monitor.seal_all()))
     return alerts, monitor
 
 
 def reloaded(monitor: PartitionMonitor, plans: PlanBook) -> PartitionMonitor:
     """A monitor restored from a snapshot round of this one."""
-    from stream.snapshot import SnapshotWriter, best_snapshot
-
-    writer = SnapshotWriter(0, "test")
     monitor._round_fence = -1
-    planned = monitor.take_round(writer)
+    planned = monitor.take_round(SnapshotWriter(0, "test"))
     assert planned is not None
     found = best_snapshot(0, [*planned.blocks, planned.manifest])
     assert found is not None

@@ -1,21 +1,28 @@
-"""The laws of docs/architecture.md over the real stages: partitions, chunks, snapshots, replay."""
+"""The laws of docs/architecture.md over the real stages: partitions, chunks, snapshots, plans."""
 
 from __future__ import annotations
+
+import datetime
+import random
 
 import msgspec
 import pytest
 
 from stream.plan import PlanBook, Subject
-from stream.replay import FileRecord, Replay
-from tests.stream.harness import START_S, make_events, make_plan, run_stages
+from tests.stream.harness import START_S, make_events, make_plan, make_reference, run_stages
 
 N = 2_500
 
 
 @pytest.fixture(scope="module")
-def plans() -> PlanBook:
+def reference():
+    return make_reference()
+
+
+@pytest.fixture(scope="module")
+def plans(reference) -> PlanBook:
     book = PlanBook()
-    book.add(make_plan())
+    book.add(make_plan(reference=reference))
     return book
 
 
@@ -56,14 +63,73 @@ def test_a_snapshot_at_any_point_changes_nothing(plans, drifting, truth, seed):
     assert state_of(monitor) == truth[1]
 
 
-def test_replay_of_a_file_decides_the_same(plans, drifting, truth):
-    records = (FileRecord(i, (START_S + i) * 1000, v) for i, v in enumerate(drifting))
-    alerts = []
-    for alert in Replay(plans).run(records):
-        plain = msgspec.to_builtins(alert)
-        plain["data"].pop("offsets")
-        alerts.append(plain)
-    assert alerts == truth[0]
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"window_events": 10**9, "window_max_age_ms": 333_000},  # by age, within a pane
+        {"cycle_ms": 600_000, "window_events": 10**9},
+        {"pane_ms": 7_000, "lateness_ms": 0, "segments": ()},
+    ],
+)
+def test_windows_of_any_kind_are_the_same_over_partitions(reference, drifting, settings):
+    book = PlanBook()
+    book.add(make_plan(reference=reference, **settings))
+    outcomes = [
+        run_stages(book, drifting, partitions=p, seed=p, snapshot_every=0.02) for p in (1, 3, 8)
+    ]
+    assert outcomes[0][0]
+    for alerts, monitor in outcomes[1:]:
+        assert alerts == outcomes[0][0]
+        assert state_of(monitor) == state_of(outcomes[0][1])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"window_events": 300}, {"pane_ms": 30_000}, {"pane_ms": 7_000, "segments": ()}]
+)
+def test_a_plan_that_takes_over_is_the_same_over_partitions(reference, drifting, settings):
+    """Wherever it is published for, and whatever its panes: none is cut and none is lost."""
+    book = PlanBook()
+    book.add(make_plan(reference=reference))
+    book.add(make_plan(reference=reference, **settings), (START_S + N // 3) * 1000 + 123)
+    outcomes = [
+        run_stages(book, drifting, partitions=p, seed=p, snapshot_every=0.02) for p in (1, 3, 8)
+    ]
+    assert outcomes[0][0]
+    for alerts, monitor in outcomes:
+        assert monitor.refused == {}
+        assert alerts == outcomes[0][0]
+        assert state_of(monitor) == state_of(outcomes[0][1])
+
+
+def disordered(seed: int) -> list[bytes]:
+    """The drifting stream with one event in ten up to a minute behind its time."""
+    rng = random.Random(seed)
+    events = []
+    for value in make_events(11, N, drift_at=N // 2):
+        event = msgspec.json.decode(value)
+        if rng.random() < 0.1:
+            event["timestamp"] -= rng.choice((3, 4, 12, 60))
+        events.append(msgspec.json.encode(event))
+    return events
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_late_events_are_the_same_however_they_are_read(plans, partitions):
+    """Polls, chunks, turns and snapshots decide nothing: late is a matter of the log alone."""
+    events = disordered(5)
+    outcomes = []
+    for seed, chunk in enumerate((50, 128, 1_000, 10**6)):
+        alerts, monitor = run_stages(
+            plans, events, partitions=partitions, seed=seed, chunk_records=chunk, dealt=3,
+            snapshot_every=0.02 * seed,
+        )  # fmt: skip
+        drift = [a for a in alerts if a["data"]["labels"]["kind"] != "system"]
+        late = monitor.subjects[Subject("fraud", "1")].late_total
+        panes, windows, last, adwin, _ = state_of(monitor)
+        outcomes.append((drift, late, panes, windows, last, adwin))
+    assert outcomes[0][1] > 50
+    for outcome in outcomes[1:]:
+        assert outcome == outcomes[0]
 
 
 def test_drift_opens_an_episode_that_names_its_signal_after_the_change(truth):
@@ -71,13 +137,13 @@ def test_drift_opens_an_episode_that_names_its_signal_after_the_change(truth):
     assert first["status"] == "firing"
     assert first["labels"]["kind"] == "data_drift"
     assert first["signals"][0]["name"] == "x"
-    seconds = msgspec.convert(truth[0][0]["time"], __import__("datetime").datetime).timestamp()
+    seconds = msgspec.convert(truth[0][0]["time"], datetime.datetime).timestamp()
     assert START_S + N // 2 < seconds < START_S + N // 2 + 450
 
 
-def test_no_drift_no_alert(plans):
+def test_no_drift_no_alert(reference):
     book = PlanBook()
-    book.add(make_plan(false_alarms_per_week=1.0))
+    book.add(make_plan(reference=reference, false_alarms_per_week=1.0))
     alerts, monitor = run_stages(book, make_events(3, N), partitions=2, seed=1)
     assert alerts == []
     assert monitor.subjects[Subject("fraud", "1")].panes_sealed == N // 10
