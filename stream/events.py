@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 __all__ = [
+    "ARROW_CONTENT_TYPE",
     "BATCH_CONTENT_TYPE",
     "EVENT_CONTENT_TYPE",
     "EVENT_FIELDS",
@@ -35,6 +36,8 @@ __all__ = [
 EVENT_SCHEMA: Final = "driftstream.prediction.v1"
 EVENT_CONTENT_TYPE: Final = "application/vnd.driftstream.prediction.v1+json"
 BATCH_CONTENT_TYPE: Final = "application/vnd.driftstream.prediction.v1.batch+json"
+#: A batch as an Arrow IPC stream; its columns are named in docs/events.md.
+ARROW_CONTENT_TYPE: Final = "application/vnd.apache.arrow.stream"
 
 #: One value of a feature, a label or a segment. None, NaN and infinities are missing values.
 Scalar: TypeAlias = str | int | float | bool | None

@@ -1,32 +1,36 @@
 """The batch form of the native format: columns of one model's events in one message.
 
-A batch is taken or refused as a whole. Its rows become the same event objects as single events, so
-everything after decoding is shared.
+A batch is taken or refused as a whole. Its columns become arrays as they are: no row is ever made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from msgspec.structs import astuple
 
+from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns, times_ms
 from stream.decode.compiled import Compiled
-from stream.decode.group import SignalGroup, ragged
+from stream.decode.group import Codes, Floats, SignalGroup, ragged
 from stream.decode.values import (
     RefusedError,
     as_category,
     as_list,
     as_segment,
+    as_text,
     as_timestamp,
     not_an_object,
 )
 
-__all__ = ["batch_events", "coerce_batch"]
+__all__ = ["batch_block", "coerce_batch"]
+
+_TIMES = "$.columns.timestamp"
 
 
-def batch_events(compiled: Compiled, columns: Any, max_rows: int) -> list[Any]:
-    """The events of a batch.
+def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
+    """The rows of a batch, from its struct of columns.
 
     Raises
     ------
@@ -34,45 +38,65 @@ def batch_events(compiled: Compiled, columns: Any, max_rows: int) -> list[Any]:
         If it is empty, ragged or too long.
     """
     n = len(columns.timestamp)
-    if n == 0:
-        raise RefusedError("empty", "Expected at least one row - at $.columns.timestamp")
-    if n > max_rows:
-        raise RefusedError("too_large", f"Expected at most {max_rows} rows, got {n}")
-    members: list[Iterable[Any]] = [columns.timestamp, [None] * n]
+    check_rows(n, max_rows, _TIMES)
+    numeric = np.empty((n, compiled.n_numeric))
+    codes = np.empty((n, compiled.n_codes), np.int32)
     for group in (compiled.features, compiled.prediction, compiled.actual):
-        members.append(_rows(group, getattr(columns, group.name), n))
-    if compiled.plan.segments:
-        members.append(_segment_rows(compiled, columns.segments, n))
+        _fill(compiled, group, getattr(columns, group.name), numeric, codes)
     if compiled.latency.keys:
         column = columns.latency_seconds
         if column is None:
-            column = [astuple(compiled.latency.absent)[0]] * n
-        elif len(column) != n:
-            raise ragged("$.columns.latency_seconds", len(column), n)
-        members.append(column)
-    return list(map(compiled.event, *members))
+            set_absent(compiled.latency, numeric, codes)
+        else:
+            _fill_columns(compiled.latency, [column], numeric, codes, "$.columns")
+    segments = _segments(compiled, columns.segments, n) if compiled.plan.segments else []
+    lone = columns.features is None and columns.prediction is None
+    actual = columns.actual is not None
+    return Block(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, _TIMES)
 
 
-def _rows(group: SignalGroup, columns: Any, n: int) -> Iterable[Any]:
+def _fill(
+    compiled: Compiled, group: SignalGroup, columns: Any, numeric: Floats, codes: Codes
+) -> None:
     path = f"$.columns.{group.name}"
     if columns is None:
-        return [None] * n
-    if not isinstance(columns, list):
-        return group.rows(columns, n, path)
-    if len(columns) != n:
-        raise ragged(path, len(columns), n)
-    missing = group.one()  # null in a column of bare values: the group is there, the value is not
-    return [missing if value is None else value for value in columns]
+        set_absent(group, numeric, codes)
+    elif not isinstance(columns, list):
+        _fill_columns(group, astuple(columns), numeric, codes, path)
+    elif len(columns) != len(numeric):
+        raise ragged(path, len(columns), len(numeric))
+    elif group.keys:
+        missing = group.one()  # null in a column of bare values: the group is there, not the value
+        bare = [missing if v is None else compiled.as_object(group, v) for v in columns]
+        group.fill(bare, numeric, codes)
 
 
-def _segment_rows(compiled: Compiled, columns: Any, n: int) -> Iterable[Any]:
+def _fill_columns(
+    group: SignalGroup, columns: Any, numeric: Floats, codes: Codes, path: str
+) -> None:
+    n = len(numeric)
+    for key, column in zip(group.keys, columns, strict=True):
+        if column is not None and len(column) != n:
+            raise ragged(f"{path}.{key}", len(column), n)
+
+    def numbers(column: list[Any], _: int) -> Floats:
+        return np.array(column, np.float64)
+
+    def categories(column: list[Any], k: int) -> Codes:
+        return np.fromiter(map(group.tables[k].__getitem__, column), np.int32, n)
+
+    set_columns(group, columns, numeric, codes, numbers, categories)
+
+
+def _segments(compiled: Compiled, columns: Any, n: int) -> Segments:
     if columns is None:
-        return [None] * n
-    read = astuple(columns)
-    for name, column in zip(compiled.plan.segments, read, strict=True):
+        return [[None] * n for _ in compiled.plan.segments]
+    found: Segments = []
+    for name, column in zip(compiled.plan.segments, astuple(columns), strict=True):
         if column is not None and len(column) != n:
             raise ragged(f"$.columns.segments.{name}", len(column), n)
-    return map(compiled.segments, *[[None] * n if column is None else column for column in read])
+        found.append([None] * n if column is None else list(map(as_text, column)))
+    return found
 
 
 def coerce_batch(compiled: Compiled, document: Mapping[str, Any]) -> Any:

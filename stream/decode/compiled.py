@@ -67,8 +67,8 @@ class Compiled:
             for column, table in zip(group.codes_at, group.tables, strict=True)
         ]
         roles = {signal.role for signal in plan.reference.signals}
-        self._bare_number = "score" if "score" in roles or "label" not in roles else "label"
-        self._bare_text = "label" if "label" in roles or "score" not in roles else "score"
+        self.bare_number = "score" if "score" in roles or "label" not in roles else "label"
+        self.bare_text = "label" if "label" in roles or "score" not in roles else "score"
         self.known_features = {s.name for s in plan.reference.signals if s.role == "feature"}
         self._segment_fields = [f"v{i}" for i in range(len(plan.segments))]
         self._define()
@@ -114,10 +114,10 @@ class Compiled:
             absent = self.features.absent
             self.features.fill([e.features or absent for e in events], numeric, codes)
         if self.prediction.keys:
-            objects = [self._object(self.prediction, e.prediction) for e in events]
+            objects = [self.as_object(self.prediction, e.prediction) for e in events]
             self.prediction.fill(objects, numeric, codes)
         if self.actual.keys:
-            objects = [self._object(self.actual, e.actual) for e in events]
+            objects = [self.as_object(self.actual, e.actual) for e in events]
             self.actual.fill(objects, numeric, codes)
         if self.latency.keys:
             self.latency.fill([self.latency.one(e.latency_seconds) for e in events], numeric, codes)
@@ -134,7 +134,7 @@ class Compiled:
             int(np.count_nonzero(codes[:, column] == code)) for column, code in self.invalid_codes
         )
 
-    def _object(self, group: SignalGroup, value: Any) -> Any:
+    def as_object(self, group: SignalGroup, value: Any) -> Any:
         """The members of `prediction` or `actual`, which may have been a bare value."""
         if type(value) is group.one:
             return value
@@ -145,7 +145,7 @@ class Compiled:
         if group is self.actual:
             return group.bare("label", value)
         text = isinstance(value, str | bool)
-        return group.bare(self._bare_text if text else self._bare_number, value)
+        return group.bare(self.bare_text if text else self.bare_number, value)
 
     def coerce(self, document: Mapping[str, Any]) -> Any:
         """An event value by value, as `decode` would give it with every value of a right type.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -100,16 +100,6 @@ class SignalGroup:
     def bare(self, key: str, value: object) -> Any:
         """The object that a bare value stands for; invalid if no signal reads `key`."""
         return self.coerce({key: value}) if key in self.keys else self.coerce({})
-
-    def rows(self, columns: Any, n: int, path: str) -> Iterable[Any]:
-        """Objects of a batch, from its struct of columns."""
-        if not self.keys:
-            return [self.one()] * n
-        read = astuple(columns)
-        for key, column in zip(self.keys, read, strict=True):
-            if column is not None and len(column) != n:
-                raise ragged(f"{path}.{key}", len(column), n)
-        return map(self.one, *[[None] * n if column is None else column for column in read])
 
     def coerce_columns(self, document: Mapping[str, Any], path: str) -> Any:
         """The struct of columns of a batch, value by value."""

@@ -1,8 +1,12 @@
-"""From decoded events to numbered rows: time checks, lone actuals, the plan in force, log order."""
+"""From decoded events to numbered rows: time checks, lone actuals, the plan in force, log order.
+
+A lane has the single events of one subject, and the batches of it as blocks. Both become parts; the
+parts of one subject and plan become one group, in log order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, Final
@@ -11,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.columns import Columns, Decoded, Record, Reject
+from stream.decode.block import Block, Segments, times_ms
 from stream.decode.compiled import Compiled
-from stream.decode.values import RefusedError, epoch_ms
+from stream.decode.group import Codes, Floats
+from stream.decode.values import RefusedError
 
 __all__ = ["Lane", "finish"]
 
@@ -25,37 +31,39 @@ _LAST_MS: Final = 253_402_300_799_999.0
 
 @dataclass(slots=True)
 class Lane:
-    """Decoded events of one subject, with the index of the record each came from.
+    """What was decoded of one subject, with the index of the record each came from.
 
     `timeline` has the plans of the subject, newest first, as (holds from, decoder); `tried` is the
-    one whose structs the events are. Usually there is one.
+    one that read it. Usually there is one.
     """
 
     timeline: list[tuple[int, Compiled]]
     tried: int = 0
     events: list[Any] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
+    blocks: list[tuple[int, Block]] = field(default_factory=list)
 
     @property
     def compiled(self) -> Compiled:
-        """The decoder of the events in this lane."""
+        """The decoder of what is in this lane."""
         return self.timeline[self.tried][1]
 
 
 @dataclass(slots=True)
-class _Rows:
-    """Events that stay, with their record, place in the lane and time."""
+class _Part:
+    """Rows that stay, under one plan."""
 
-    events: list[Any]
+    compiled: Compiled
     at: Ints
-    place: Ints
+    place: Ints  # within the record
     ms: Ints
+    numeric: Floats
+    codes: Codes
+    segments: Segments
 
-    def where(self, mask: Mask) -> _Rows:
-        if mask.all():
-            return self
-        events = list(compress(self.events, mask.tolist()))
-        return _Rows(events, self.at[mask], self.place[mask], self.ms[mask])
+
+#: Reads a record again, by its index, with another plan's decoder: an event or a Block.
+Again = Callable[[Compiled, int], Any]
 
 
 def finish(
@@ -63,149 +71,202 @@ def finish(
     records: Sequence[Record],
     rejects: list[Reject],
     max_ahead_ms: int,
-    again: Callable[[Compiled, int], list[Any]],
+    again: Again,
 ) -> Decoded:
     """Number the rows of all lanes in log order.
 
-    `rejects` has what was refused so far; more are added. `again` gives the events of a record, by
-    its index, as another plan's decoder reads them; it raises RefusedError.
+    `rejects` has what was refused so far; more are added. `again` raises RefusedError.
     """
-    parts: list[tuple[_Rows, Columns]] = []
-    actuals = invalid = 0
+    stamp = np.array([record.timestamp for record in records], np.float64)
+    limit = np.where(stamp < 0, _LAST_MS, stamp + max_ahead_ms)
+    parts: list[_Part] = []
+    actuals = 0
     for lane in lanes:
-        if not lane.events:
-            continue
-        at = np.array(lane.at, np.int64)
-        ms = _times([event.timestamp for event in lane.events])
-        keep = _check_times(ms, at, records, max_ahead_ms, rejects)
-        lone = [e.features is None and e.prediction is None for e in lane.events]
-        if any(lone):
-            actuals += _take_lone(lane.events, at, lone, keep, rejects)
-        whole_ms = np.where(keep, ms, 0.0).astype(np.int64)  # refused times may be absurd
-        rows = _Rows(lane.events, at, np.arange(len(at)), whole_ms)
-        for compiled, chosen in _by_plan(lane, rows.where(keep), rejects, again):
-            numeric, codes, segments = compiled.arrays(chosen.events)
-            invalid += compiled.invalid_values(numeric, codes)
-            columns = Columns(compiled.subject, compiled.plan, chosen.at, numeric, codes, segments)
-            parts.append((chosen, columns))
+        tried = lane.tried
+        if lane.events:
+            found, lone = _from_events(lane, tried, limit, max_ahead_ms, rejects, again)
+            parts += found
+            actuals += lone
+        for index, block in lane.blocks:
+            try:
+                taken = _from_block(lane, tried, index, block, limit[index], max_ahead_ms, again)
+            except RefusedError as error:
+                rejects.append(Reject(index, error.reason, error.error[:200]))
+            else:
+                parts += taken
+                actuals += len(block.ms) if block.lone else 0
     rejects.sort(key=lambda reject: reject.index)
-    time_ms, record = _number(parts)
-    groups = [columns for _, columns in parts]
+    invalid = sum(part.compiled.invalid_values(part.numeric, part.codes) for part in parts)
+    time_ms, record, groups = _number(parts)
     return Decoded(time_ms, record, groups, rejects, actuals, invalid)
 
 
-def _number(parts: list[tuple[_Rows, Columns]]) -> tuple[Ints, Ints]:
-    """Give every part its row numbers; times and records of all rows."""
+def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
+    """Times and records of all rows in log order, and a group for each subject and plan."""
     if not parts:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    if len(parts) == 1:
-        rows, columns = parts[0]
-        columns.rows = np.arange(len(rows.at))
-        return rows.ms, rows.at
-    at = np.concatenate([rows.at for rows, _ in parts])
-    # The place orders rows of one record, which is one lane's alone.
-    order = np.lexsort((np.concatenate([rows.place for rows, _ in parts]), at))
-    rank = np.empty(len(at), np.int64)
-    rank[order] = np.arange(len(at))
+        return np.empty(0, np.int64), np.empty(0, np.int64), []
+    at = np.concatenate([part.at for part in parts])
+    ms = np.concatenate([part.ms for part in parts])
+    rank = np.arange(len(at))
+    if len(parts) > 1:
+        place = np.concatenate([part.place for part in parts])
+        step = np.diff(at)
+        if not np.all((step > 0) | ((step == 0) & (np.diff(place) > 0))):
+            order = np.lexsort((place, at))
+            rank = np.empty(len(at), np.int64)
+            rank[order] = np.arange(len(at))
+            at, ms = at[order], ms[order]
+    of: dict[Compiled, list[tuple[_Part, Ints]]] = {}
     start = 0
-    for rows, columns in parts:
-        columns.rows = rank[start : start + len(rows.at)]
-        start += len(rows.at)
-    return np.concatenate([rows.ms for rows, _ in parts])[order], at[order]
+    for part in parts:
+        end = start + len(part.at)
+        of.setdefault(part.compiled, []).append((part, rank[start:end]))
+        start = end
+    return ms, at, [_group(compiled, members) for compiled, members in of.items()]
 
 
-def _times(raw: list[Any]) -> npt.NDArray[np.float64]:
-    """Event times in whole milliseconds, still float because they may be absurd."""
-    try:
-        values = np.array(raw, np.float64)
-    except TypeError:  # datetimes
-        values = np.array([epoch_ms(value) for value in raw], np.float64)
-    else:
-        values = np.where(np.abs(values) < 1e11, values * 1000.0, values)
-    return np.rint(values)
+def _group(compiled: Compiled, members: list[tuple[_Part, Ints]]) -> Columns:
+    """The parts of one subject and plan as one, in log order."""
+    subject, plan = compiled.subject, compiled.plan
+    if len(members) == 1:
+        part, rows = members[0]
+        return Columns(subject, plan, rows, part.numeric, part.codes, part.segments)
+    rows = np.concatenate([rows for _, rows in members])
+    numeric = np.concatenate([part.numeric for part, _ in members])
+    codes = np.concatenate([part.codes for part, _ in members])
+    segments: Segments = [
+        [value for part, _ in members for value in part.segments[k]]
+        for k in range(len(plan.segments))
+    ]
+    if not np.all(rows[1:] > rows[:-1]):
+        order = np.argsort(rows)
+        rows, numeric, codes = rows[order], numeric[order], codes[order]
+        segments = [[column[i] for i in order.tolist()] for column in segments]
+    return Columns(subject, plan, rows, numeric, codes, segments)
 
 
-def _check_times(
-    ms: npt.NDArray[np.float64],
-    at: Ints,
-    records: Sequence[Record],
-    max_ahead_ms: int,
-    rejects: list[Reject],
-) -> Mask:
-    """Refuse records with a time out of bounds, as a whole; which rows stay."""
-    stamp = np.array([record.timestamp for record in records], np.float64)
-    limit = np.where(stamp < 0, _LAST_MS, stamp + max_ahead_ms)[at]
-    bad = np.flatnonzero((ms < 0) | (ms > limit))
-    keep = np.ones(len(at), np.bool_)
-    for row in bad.tolist():
-        if not keep[row]:
-            continue
-        index = int(at[row])
-        first, end = np.searchsorted(at, [index, index + 1]).tolist()
-        keep[first:end] = False
-        where = "$.timestamp" if end - first == 1 else f"$.columns.timestamp[{row - first}]"
-        if ms[row] < 0:
-            reject = Reject(index, "before_1970", f"Expected 1970 or later - at {where}")
-        else:
-            bound = f"{max_ahead_ms} ms after the record's own timestamp"
-            reject = Reject(index, "too_far_ahead", f"Expected at most {bound} - at {where}")
-        rejects.append(reject)
-    return keep
+def _refusal(ms: float, limit: float, max_ahead_ms: int, where: str) -> RefusedError | None:
+    """Why this time is out of bounds; NaN never is, decoders refuse it."""
+    if ms < 0:
+        return RefusedError("before_1970", f"Expected 1970 or later - at {where}")
+    if ms > limit:
+        bound = f"{max_ahead_ms} ms after the record's own timestamp"
+        return RefusedError("too_far_ahead", f"Expected at most {bound} - at {where}")
+    return None
 
 
-def _take_lone(
-    events: list[Any], at: Ints, lone: list[bool], keep: Mask, rejects: list[Reject]
-) -> int:
-    """Take out events without features and prediction; how many of them are late actuals."""
+# ---- batches
+
+
+def _from_block(
+    lane: Lane, tried: int, index: int, block: Block, limit: float, max_ahead_ms: int, again: Again
+) -> list[_Part]:
+    """The rows of a batch by plan; all of them or, with RefusedError, none."""
+    bad = np.flatnonzero((block.ms < 0) | (block.ms > limit))
+    if bad.size:
+        row = int(bad[0])
+        where = f"{block.where}[{row}]"
+        refusal = _refusal(float(block.ms[row]), limit, max_ahead_ms, where)
+        assert refusal is not None
+        raise refusal
+    if block.lone:
+        if not block.actual:
+            raise _nothing_in_it()
+        return []
+    ms = block.ms.astype(np.int64)
+    if len(lane.timeline) == 1:
+        return [_block_part(lane.compiled, index, block, np.arange(len(ms)), ms)]
+    which = _plan_of(lane, ms)
+    parts = []
+    for k in np.unique(which).tolist():
+        compiled = lane.timeline[k][1]
+        read = block if k == tried else again(compiled, index)
+        rows = which == k
+        parts.append(_block_part(compiled, index, read.take(rows), np.flatnonzero(rows), ms[rows]))
+    lane.tried = int(which[-1])  # where the next batch begins
+    return parts
+
+
+def _block_part(compiled: Compiled, index: int, block: Block, place: Ints, ms: Ints) -> _Part:
+    at = np.full(len(ms), index, np.int64)
+    return _Part(compiled, at, place, ms, block.numeric, block.codes, block.segments)
+
+
+def _nothing_in_it() -> RefusedError:
+    error = "Object has none of `features`, `prediction`, `actual` - at $"
+    return RefusedError("missing_field", error)
+
+
+# ---- single events
+
+
+def _from_events(
+    lane: Lane, tried: int, limits: Floats, max_ahead_ms: int, rejects: list[Reject], again: Again
+) -> tuple[list[_Part], int]:
+    """The single events of a lane by plan, and how many of them are late actuals."""
+    events = lane.events
+    at = np.array(lane.at, np.int64)
+    ms = times_ms([event.timestamp for event in events])
+    limit = limits[at]
+    keep = ~((ms < 0) | (ms > limit))
+    for row in np.flatnonzero(~keep).tolist():
+        refusal = _refusal(float(ms[row]), float(limit[row]), max_ahead_ms, "$.timestamp")
+        assert refusal is not None
+        rejects.append(Reject(int(at[row]), refusal.reason, refusal.error))
     actuals = 0
-    refused = -1
+    lone = [e.features is None and e.prediction is None for e in events]
     for row in compress(range(len(events)), lone):
         if not keep[row]:
             continue
         keep[row] = False
         if events[row].actual is not None:
             actuals += 1
-        elif at[row] != refused:
-            refused = int(at[row])
-            error = "Object has none of `features`, `prediction`, `actual` - at $"
-            rejects.append(Reject(refused, "missing_field", error))
-    return actuals
+        else:
+            refusal = _nothing_in_it()
+            rejects.append(Reject(int(at[row]), refusal.reason, refusal.error))
+    if not keep.all():
+        events = list(compress(events, keep.tolist()))
+        at, ms = at[keep], ms[keep]
+    parts = []
+    for compiled, chosen, rows in _by_plan(lane, tried, events, at, ms.astype(np.int64), rejects,
+                                           again):  # fmt: skip
+        numeric, codes, segments = compiled.arrays(chosen)
+        whole = ms[rows].astype(np.int64)
+        here = at[rows]
+        parts.append(_Part(compiled, here, np.zeros_like(here), whole, numeric, codes, segments))
+    return parts, actuals
 
 
 def _by_plan(
-    lane: Lane,
-    rows: _Rows,
-    rejects: list[Reject],
-    again: Callable[[Compiled, int], list[Any]],
-) -> list[tuple[Compiled, _Rows]]:
-    """Rows by the plan in force at the start of their pane."""
+    lane: Lane, tried: int, events: list[Any], at: Ints, ms: Ints, rejects: list[Reject],
+    again: Again,
+) -> Iterator[tuple[Compiled, list[Any], Ints | slice]]:  # fmt: skip
+    """Events and their rows by the plan in force at the start of their pane."""
+    if not events:
+        return
     if len(lane.timeline) == 1:
-        return [(lane.compiled, rows)] if rows.events else []
-    which = np.full(len(rows.at), len(lane.timeline) - 1)  # the first plan holds from the beginning
+        yield lane.compiled, events, slice(None)
+        return
+    which = _plan_of(lane, ms)
+    events = list(events)
+    stay = np.ones(len(events), np.bool_)
+    for row in np.flatnonzero(which != tried).tolist():
+        try:
+            events[row] = again(lane.timeline[which[row]][1], int(at[row]))
+        except RefusedError as error:
+            stay[row] = False
+            rejects.append(Reject(int(at[row]), error.reason, error.error[:200]))
+    lane.tried = int(which[-1])  # where the next batch begins
+    for k, (_, compiled) in enumerate(lane.timeline):
+        mask = stay & (which == k)
+        if mask.any():
+            yield compiled, list(compress(events, mask.tolist())), np.flatnonzero(mask)
+
+
+def _plan_of(lane: Lane, ms: Ints) -> Ints:
+    """Place in the timeline of the plan in force at each time."""
+    which = np.full(len(ms), len(lane.timeline) - 1)  # the first plan holds from the beginning
     for k in range(len(lane.timeline) - 1, -1, -1):
         since, compiled = lane.timeline[k]
-        which[rows.ms - rows.ms % compiled.plan.pane_ms >= since] = k
-    events = list(rows.events)
-    known: dict[tuple[int, int], list[Any]] = {}
-    refused: set[int] = set()
-    for row in np.flatnonzero(which != lane.tried).tolist():
-        index, k = int(rows.at[row]), int(which[row])
-        if index in refused:
-            continue
-        if (index, k) not in known:
-            try:
-                known[index, k] = again(lane.timeline[k][1], index)
-            except RefusedError as error:
-                refused.add(index)
-                rejects.append(Reject(index, error.reason, error.error[:200]))
-                continue
-        first = int(np.searchsorted(lane.at, index))
-        events[row] = known[index, k][int(rows.place[row]) - first]
-    stay = ~np.isin(rows.at, list(refused))
-    rows.events = events
-    if len(which):
-        lane.tried = int(which[-1])  # where the next batch begins
-    chosen = [
-        (compiled, rows.where(stay & (which == k))) for k, (_, compiled) in enumerate(lane.timeline)
-    ]
-    return [(compiled, part) for compiled, part in chosen if part.events]
+        which[ms - ms % compiled.plan.pane_ms >= since] = k
+    return which

@@ -1,10 +1,10 @@
-"""The native format (prediction event v1, JSON): records to columns.
+"""Records to columns: the native format (prediction event v1, JSON), its batches, and Arrow's.
 
 One compiled decoder is tried on every record; whatever it refuses goes a slower way, which either
 gives the same kind of event object or says why the record is refused:
 
 1. another model: read the model's name, take that model's decoder, and stay with it;
-2. a batch: the same signals as columns;
+2. a batch: the same signals as columns, as JSON or as Arrow IPC by the content type;
 3. NaN literals, wrong types: `json`, and a look at each value.
 """
 
@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from stream.columns import Decoded, Record, Reject
-from stream.decode.batch import batch_events, coerce_batch
+from stream.decode.batch import batch_block, coerce_batch
+from stream.decode.block import Block
 from stream.decode.compiled import Compiled
 from stream.decode.lanes import Lane, finish
 from stream.decode.sample import count_unknown_fields
@@ -27,7 +28,7 @@ from stream.decode.values import (
     parse_object,
     read_model,
 )
-from stream.events import BATCH_CONTENT_TYPE
+from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 from stream.plan import PlanBook, Subject
 
 __all__ = ["SAMPLE_EVERY", "NativeDecoder"]
@@ -37,6 +38,7 @@ SAMPLE_EVERY: Final = 1024
 #: Compiled subjects kept; beyond it all are forgotten, so that invented versions cost no memory.
 _MAX_COMPILED: Final = 4096
 _BATCH: Final = BATCH_CONTENT_TYPE.encode()
+_ARROW: Final = ARROW_CONTENT_TYPE.encode()
 # ValueError covers msgspec's own errors and text that is not UTF-8; a null value is a TypeError.
 _FAILED: Final = (ValueError, TypeError, RecursionError)
 
@@ -105,12 +107,11 @@ class NativeDecoder:
             self._last = None
         lanes: dict[Subject, Lane] = {}
         rejects: list[Reject] = []
-        batches: set[int] = set()
-        self._read(records, lanes, rejects, batches)
+        forms: dict[int, bytes] = {}
+        self._read(records, lanes, rejects, forms)
 
-        def again(compiled: Compiled, index: int) -> list[Any]:
-            value = records[index].value or b""
-            return self._events(compiled, value, None, batch=index in batches)
+        def again(compiled: Compiled, index: int) -> Any:
+            return self._one(compiled, records[index].value or b"", None, forms.get(index, b""))
 
         decoded = finish(list(lanes.values()), records, rejects, self._max_ahead_ms, again)
         self._tried |= {subject: lane.tried for subject, lane in lanes.items()}
@@ -125,37 +126,39 @@ class NativeDecoder:
         records: Sequence[Record],
         lanes: dict[Subject, Lane],
         rejects: list[Reject],
-        batches: set[int],
+        forms: dict[int, bytes],
     ) -> None:
-        """Decode every record into the lane of its subject."""
+        """Decode every record into the lane of its subject; `forms` gets those of batches."""
         max_bytes = self._max_bytes
         lane = None if self._last is None else self._lane(lanes, self._last)
         decode, event, mark = _handles(lane)
         for index, record in enumerate(records):
             value = record.value
             try:
-                if len(value) > max_bytes or (record.headers and _is_batch(record)):  # type: ignore[arg-type]
+                if len(value) > max_bytes or (record.headers and _form(record)):  # type: ignore[arg-type]
                     raise TypeError
                 event(decode(value))  # type: ignore[arg-type]
                 mark(index)
             except _FAILED:
                 try:
-                    used, events, batch = self._read_slowly(record, lanes, lane)
+                    used, found, form = self._read_slowly(record, lanes, lane)
                 except RefusedError as refused:
                     rejects.append(Reject(index, refused.reason, refused.error[:200]))
                     continue
-                used.events += events
-                used.at += [index] * len(events)
-                if batch:
-                    batches.add(index)
+                if form:
+                    used.blocks.append((index, found))
+                    forms[index] = form
+                else:
+                    used.events.append(found)
+                    used.at.append(index)
                 if used is not lane:
                     lane = used
                     decode, event, mark = _handles(lane)
 
     def _read_slowly(
         self, record: Record, lanes: dict[Subject, Lane], tried: Lane | None
-    ) -> tuple[Lane, list[Any], bool]:
-        """Read what the decoder of `tried` refused: its lane, its events, whether it is a batch.
+    ) -> tuple[Lane, Any, bytes]:
+        """Read what the decoder of `tried` did not: its lane, its event or block, and its form.
 
         Raises
         ------
@@ -164,62 +167,75 @@ class NativeDecoder:
         """
         value = record.value
         if not value:
-            raise RefusedError("empty", "Expected a JSON object, got a record without a value")
+            raise RefusedError("empty", "Expected an event, got a record without a value")
         if len(value) > self._max_bytes:
             raise RefusedError(
                 "too_large", f"Expected at most {self._max_bytes} bytes, got {len(value)}"
             )
+        form = _form(record)
+        if form == _ARROW:
+            return *self._read_arrow(value, lanes), form
         document: dict[str, Any] | None = None
-        batch = _is_batch(record)
-        refused_already = not batch
+        refused_already = not form
         cleaned = null_constants(value)
         if cleaned is not None:
             value, refused_already = cleaned, False
         if tried is not None and not refused_already:
             try:
-                return tried, self._fast(tried.compiled, value, batch), batch
+                return tried, self._fast(tried.compiled, value, form), form
             except _FAILED:
                 refused_already = True
         try:
             head = _decode_head(value)
             subject = Subject(head.model.name, as_text(head.model.version) or "")
-            batch = batch or (head.columns is not None and head.timestamp is None)
+            batch = head.columns is not None and head.timestamp is None
         except _FAILED:
             document = parse_object(value)
             subject = Subject(*read_model(document))
-            batch = batch or (
-                document.get("columns") is not None and document.get("timestamp") is None
-            )
+            batch = document.get("columns") is not None and document.get("timestamp") is None
+        form = form or (_BATCH if batch else b"")
         lane = self._lane(lanes, subject)
-        fast = document is None and not (refused_already and lane is tried and not batch)
-        return lane, self._events(lane.compiled, value, document, batch=batch, fast=fast), batch
+        fast = document is None and not (refused_already and lane is tried and not form)
+        return lane, self._one(lane.compiled, value, document, form, fast=fast), form
 
-    def _events(
+    def _read_arrow(self, value: bytes, lanes: dict[Subject, Lane]) -> tuple[Lane, Block]:
+        # Late, because it loads pyarrow: workers whose topics hold none do without.
+        from stream.decode.arrow import arrow_block, open_arrow
+
+        batches = open_arrow(value, self._max_batch_rows)
+        lane = self._lane(lanes, Subject(batches.model, batches.version))
+        return lane, arrow_block(lane.compiled, batches)
+
+    def _one(
         self,
         compiled: Compiled,
         value: bytes,
         document: dict[str, Any] | None,
+        form: bytes,
         *,
-        batch: bool,
         fast: bool = True,
-    ) -> list[Any]:
-        """The events of one record, by the fast way if it may be tried, else value by value."""
+    ) -> Any:
+        """The event or block of one record, by the fast way if it may be tried, else by values."""
+        if form == _ARROW:
+            from stream.decode.arrow import arrow_block, open_arrow
+
+            return arrow_block(compiled, open_arrow(value, self._max_batch_rows))
         if fast:
             try:
-                return self._fast(compiled, value, batch)
+                return self._fast(compiled, value, form)
             except _FAILED:
                 pass
         document = parse_object(value) if document is None else document
-        if not batch:
-            return [compiled.coerce(document)]
-        return batch_events(compiled, coerce_batch(compiled, document), self._max_batch_rows)
+        if not form:
+            return compiled.coerce(document)
+        return batch_block(compiled, coerce_batch(compiled, document), self._max_batch_rows)
 
-    def _fast(self, compiled: Compiled, value: bytes, batch: bool) -> list[Any]:
-        """The events of one record if every value is of a right type, else one of `_FAILED`."""
-        if not batch:
-            return [compiled.decode(value)]
+    def _fast(self, compiled: Compiled, value: bytes, form: bytes) -> Any:
+        """The event or block if every value is of a right type, else one of `_FAILED`."""
+        if not form:
+            return compiled.decode(value)
         columns = compiled.decode_batch(value).columns
-        return batch_events(compiled, columns, self._max_batch_rows)
+        return batch_block(compiled, columns, self._max_batch_rows)
 
     def _lane(self, lanes: dict[Subject, Lane], subject: Subject) -> Lane:
         """The lane of a subject.
@@ -264,9 +280,12 @@ def _refuse(_: object) -> None:
     raise TypeError
 
 
-def _is_batch(record: Record) -> bool:
-    """Whether the headers say that the value is a batch."""
-    return any(
-        name == "content-type" and value is not None and value.startswith(_BATCH)
-        for name, value in record.headers
-    )
+def _form(record: Record) -> bytes:
+    """The content type of a batch, or nothing for a single event."""
+    for name, value in record.headers:
+        if name == "content-type" and value is not None:
+            if value.startswith(_BATCH):
+                return _BATCH
+            if value.startswith(_ARROW):
+                return _ARROW
+    return b""

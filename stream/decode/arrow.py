@@ -1,0 +1,249 @@
+"""Batches as Arrow IPC streams: columns are taken as they lie, categories by their dictionary.
+
+Names and meanings are those of the native batch, with a dot for nesting (docs/events.md). The bytes
+are a stranger's: every column that is read is validated first, because Arrow's readers trust
+offsets, and bodies that are compressed are refused, because a few bytes could become gigabytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from stream.columns import INVALID
+from stream.decode.arrow_guard import refuse_compression, undecodable
+from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
+from stream.decode.compiled import Compiled
+from stream.decode.group import Codes, Floats, SignalGroup
+from stream.decode.values import (
+    CodeTable,
+    RefusedError,
+    as_category,
+    as_segment,
+    as_text,
+    as_timestamp,
+    epoch_ms,
+)
+
+__all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
+
+_FAILED: Final = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError)
+_TIMES: Final = "timestamp"
+#: Units of a timestamp: how many there are in a millisecond, or milliseconds in one.
+_PER_MS: Final = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
+
+
+@dataclass(frozen=True)
+class ArrowBatches:
+    """A stream that was opened: its model, and each batch's columns by name."""
+
+    model: str
+    version: str
+    columns: list[dict[str, Any]]
+    rows: list[int]
+
+
+def open_arrow(value: bytes, max_rows: int) -> ArrowBatches:
+    """Open a stream and look at its outside; no value is read yet.
+
+    Raises
+    ------
+    RefusedError
+        If it is none, is compressed, names no model, or has no rows or too many.
+    """
+    try:
+        buffer = pa.py_buffer(value)
+        refuse_compression(buffer)
+        with pa.ipc.open_stream(buffer) as reader:
+            schema = reader.schema
+            batches = list(reader)
+        about = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
+        rows = [int(batch.num_rows) for batch in batches]
+        columns = [dict(zip(schema.names, batch.columns, strict=True)) for batch in batches]
+    except _FAILED as error:
+        raise undecodable(error) from None
+    check_rows(sum(rows), max_rows, _TIMES)
+    name = about.get("model.name")
+    if name is None:
+        raise RefusedError("missing_field", "Schema metadata has no `model.name`")
+    if _TIMES not in schema.names:
+        raise RefusedError("missing_field", f"Schema has no column `{_TIMES}`")
+    return ArrowBatches(name, about.get("model.version", ""), columns, rows)
+
+
+def arrow_block(compiled: Compiled, batches: ArrowBatches) -> Block:
+    """The rows of a stream.
+
+    Raises
+    ------
+    RefusedError
+        If a column is damaged or a time cannot be read.
+    """
+    n = sum(batches.rows)
+    ms = np.empty(n)
+    numeric = np.empty((n, compiled.n_numeric))
+    codes = np.empty((n, compiled.n_codes), np.int32)
+    segments: Segments = [[] for _ in compiled.plan.segments]
+    start = 0
+    try:
+        for columns, rows in zip(batches.columns, batches.rows, strict=True):
+            end = start + rows
+            ms[start:end] = _times(columns[_TIMES], start)
+            for group in (compiled.features, compiled.prediction, compiled.actual,
+                          compiled.latency):  # fmt: skip
+                _fill(compiled, group, columns, numeric[start:end], codes[start:end])
+            for name, values in zip(compiled.plan.segments, segments, strict=True):
+                values += _segment(columns.get(f"segments.{name}"), rows)
+            start = end
+    except _FAILED as error:
+        raise undecodable(error) from None
+    names = batches.columns[0].keys()
+    lone = not any(_member(name) in ("features", "prediction") for name in names)
+    actual = any(_member(name) == "actual" for name in names)
+    return Block(ms, numeric, codes, segments, lone, actual, _TIMES)
+
+
+def _member(column: str) -> str:
+    return column.partition(".")[0]
+
+
+def _fill(
+    compiled: Compiled, group: SignalGroup, columns: Mapping[str, Any], numeric: Floats,
+    codes: Codes,
+) -> None:  # fmt: skip
+    """Write a group's columns: `name.key` each, or `name` alone for a bare value."""
+    if not group.keys:
+        return
+    bare = columns.get(group.name)
+    if group.name == "features" or bare is None:
+        if not any(_member(name) == group.name and name != group.name for name in columns):
+            set_absent(group, numeric, codes)
+            return
+        found = [columns.get(f"{group.name}.{key}") for key in group.keys]
+    elif group is compiled.latency:
+        found = [bare]
+    else:
+        key = "label" if group is compiled.actual else _bare_key(compiled, bare.type)
+        found = [bare if k == key else None for k in group.keys]
+
+    def categories(column: Any, k: int) -> Codes:
+        return _categories(column, group.tables[k])
+
+    set_columns(group, found, numeric, codes, lambda column, _: _numbers(column), categories)
+
+
+def _bare_key(compiled: Compiled, kind: Any) -> str:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return str(compiled.bare_number if number else compiled.bare_text)
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(
+        pa.types.is_floating(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+    )
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _present(column: Any, value: float, missing: float) -> Any:
+    """One value wherever there is any, another where there is null."""
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    return np.where(valid, value, missing)
+
+
+def _numbers(column: Any) -> Floats:
+    """A numeric column; null and what is not finite are missing, other types invalid."""
+    column.validate(full=True)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if not _is_number(kind):
+        return np.asarray(_present(column, INVALID, np.nan), np.float64)
+    if not pa.types.is_float64(kind):
+        if pa.types.is_boolean(kind):
+            column = column.cast(pa.uint8())
+        column = column.cast(pa.float64(), safe=False)
+    values: Floats = column.to_numpy(zero_copy_only=False)
+    if not np.isfinite(values).all():
+        values = np.where(np.isinf(values), np.nan, values)
+    return values
+
+
+def _categories(column: Any, table: CodeTable) -> Codes:
+    """A categorical column: each name of its dictionary is looked up once."""
+    column.validate(full=True)
+    indices, names = _dictionary(column)
+    if names is None:
+        return np.asarray(_present(column, table.invalid, table[None]), np.int32)
+    codes = [table[as_category(name)] for name in names]
+    found: Codes = np.array([*codes, table[None]], np.int32)[indices]
+    return found
+
+
+def _segment(column: Any, rows: int) -> list[str | None]:
+    if column is None:
+        return [None] * rows
+    column.validate(full=True)
+    indices, names = _dictionary(column)
+    if names is None:
+        return [None] * rows
+    texts = np.empty(len(names) + 1, object)
+    texts[:] = [*[as_text(as_segment(name)) for name in names], None]
+    found: list[str | None] = texts[indices].tolist()
+    return found
+
+
+def _dictionary(column: Any) -> tuple[Any, list[Any] | None]:
+    """Places in a list of names, and the names; null is one past them. None for other types."""
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.zeros(len(column), np.int64), []
+    if not pa.types.is_dictionary(kind):
+        if not (_is_text(kind) or _is_number(kind)) or pa.types.is_decimal(kind):
+            return None, None
+        if pa.types.is_string_view(kind) or pa.types.is_float16(kind):
+            column = column.cast(pa.string() if _is_text(kind) else pa.float64())
+        column = column.dictionary_encode()
+    names = column.dictionary
+    if pa.types.is_null(names.type):
+        return np.zeros(len(column), np.int64), []
+    if not (_is_text(names.type) or _is_number(names.type)) or pa.types.is_decimal(names.type):
+        return None, None
+    values = names.to_pylist()
+    return column.indices.cast(pa.int64()).fill_null(len(values)).to_numpy(), values
+
+
+def _times(column: Any, first: int) -> Floats:
+    """Event times in milliseconds, by the rules of the native format."""
+    column.validate(full=True)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    ms: Floats | None = None
+    if pa.types.is_timestamp(kind) and not column.null_count:
+        ms = column.cast(pa.int64()).to_numpy() / _PER_MS[kind.unit]
+    elif _is_number(kind) and not pa.types.is_boolean(kind) and not column.null_count:
+        values = column.cast(pa.float64(), safe=False).to_numpy()
+        if np.isfinite(values).all():
+            ms = np.where(np.abs(values) < 1e11, values * 1000.0, values)
+    elif not (pa.types.is_timestamp(kind) or _is_number(kind) or _is_text(kind)):
+        raise RefusedError("bad_timestamp", f"Expected a time, got {kind} - at {_TIMES}")
+    if ms is None:  # text, or something that cannot be a time and is to be named
+        if pa.types.is_timestamp(kind):
+            column = column.cast(pa.int64())
+        times = enumerate(column.to_pylist(), first)
+        ms = np.array([epoch_ms(as_timestamp(value, f"{_TIMES}[{i}]")) for i, value in times])
+    return np.asarray(np.rint(ms), np.float64)

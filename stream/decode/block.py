@@ -1,0 +1,101 @@
+"""The rows of one batch as columns: what every batch form decodes to, whatever its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.columns import ABSENT, ABSENT_CODE
+from stream.decode.group import Codes, Floats, SignalGroup
+from stream.decode.values import RefusedError, epoch_ms
+
+__all__ = ["Block", "Segments", "check_rows", "set_absent", "set_columns", "times_ms"]
+
+Segments = list[list[str | None]]
+
+
+@dataclass(slots=True)
+class Block:
+    """All rows of one record, which is taken or refused as a whole.
+
+    Attributes
+    ----------
+    ms : float64[n]
+        Event times in whole milliseconds; not yet checked, so they may be absurd.
+    numeric, codes, segments
+        As in `Columns`, under the plan that read them.
+    lone : bool
+        There are neither features nor a prediction; `actual` says whether there are actuals.
+    where : str
+        The place of the times, for errors.
+    """
+
+    ms: Floats
+    numeric: Floats
+    codes: Codes
+    segments: Segments
+    lone: bool
+    actual: bool
+    where: str
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Block:
+        """Some of the rows."""
+        if rows.all():
+            return self
+        at = np.flatnonzero(rows)
+        segments = [[column[i] for i in at.tolist()] for column in self.segments]
+        return Block(self.ms[at], self.numeric[at], self.codes[at], segments,
+                     self.lone, self.actual, self.where)  # fmt: skip
+
+
+def check_rows(n: int, max_rows: int, where: str) -> None:
+    """Refuse a batch of no rows or of too many.
+
+    Raises
+    ------
+    RefusedError
+    """
+    if n == 0:
+        raise RefusedError("empty", f"Expected at least one row - at {where}")
+    if n > max_rows:
+        raise RefusedError("too_large", f"Expected at most {max_rows} rows, got {n}")
+
+
+def set_absent(group: SignalGroup, numeric: Floats, codes: Codes) -> None:
+    """Write that a group was not sent."""
+    numeric[:, group.numeric_at] = ABSENT
+    codes[:, group.codes_at] = ABSENT_CODE
+
+
+def set_columns(
+    group: SignalGroup,
+    columns: Sequence[Any],
+    numeric: Floats,
+    codes: Codes,
+    numbers: Callable[[Any, int], Any],
+    categories: Callable[[Any, int], Any],
+) -> None:
+    """Write the columns of a group; one that is None is missing throughout.
+
+    `numbers` and `categories` turn a column into values, given its place in the group.
+    """
+    for k, (at, column) in enumerate(zip(group.numeric_at.tolist(), columns, strict=False)):
+        numeric[:, at] = np.nan if column is None else numbers(column, k)
+    rest = columns[group.n_numeric :]
+    for k, (at, column) in enumerate(zip(group.codes_at, rest, strict=True)):
+        codes[:, at] = group.tables[k][None] if column is None else categories(column, k)
+
+
+def times_ms(raw: list[Any]) -> Floats:
+    """Event times in whole milliseconds, still float because they may be absurd."""
+    try:
+        values = np.array(raw, np.float64)
+    except TypeError:  # datetimes
+        values = np.array([epoch_ms(value) for value in raw], np.float64)
+    else:
+        values = np.where(np.abs(values) < 1e11, values * 1000.0, values)
+    return np.rint(values)
