@@ -29,7 +29,7 @@ def test_kafka_and_replay_give_the_same_alert_ids(kafka, topic_prefix, tmp_path:
     until = (insects.START_S + len(events)) * 1000 - MARGIN_MS
     replayed = [
         identity(alert)
-        for alert in Replay(book).run(FileRecord(i, 0, v) for i, v in enumerate(events))
+        for alert in Replay(book, plan.topic).run(FileRecord(i, 0, v) for i, v in enumerate(events))
         if parse_time(alert.time) <= until
     ]
     assert replayed
