@@ -117,14 +117,17 @@ class NumericFit:
             self._origin, 2.0**self._exponent, self.table, self._highest, self._lowest,
             self._sums, self.trace,
         )  # fmt: skip
-        finite = values[np.isfinite(values)]
         for sign, best in ((1, self._highest), (-1, -self._lowest)):
             # What is beyond all batches but one, so far: later batches can only make that less.
-            kept = np.concatenate([self._beyond[sign], sign * finite])
+            # Without batches, the two most extreme rows.
+            held = self._beyond[sign]
             if self._batches.count:
-                self._beyond[sign] = kept[kept > np.partition(best, -2)[-2]]
-            else:  # each row is its own batch
-                self._beyond[sign] = np.sort(kept)[-2:]
+                bound = np.partition(best, -2)[-2]
+            else:
+                bound = held[0] if held.size == 2 else -np.inf
+            beyond = values[(values > bound) if sign > 0 else (values < -bound)]
+            kept = np.concatenate([held, sign * beyond[np.isfinite(beyond)]])
+            self._beyond[sign] = kept[kept > bound] if self._batches.count else np.sort(kept)[-2:]
 
     def finish(
         self, name: str, role: str, importance: float, warnings: list[str]

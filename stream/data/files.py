@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-__all__ = ["DataError", "arrays", "is_text", "number_or_text", "row_count"]
+__all__ = ["DataError", "arrays", "is_text", "number_or_text", "row_count", "text_as"]
 
 #: What stands for a missing value in CSV, beside the empty field.
 _NULLS: Final = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "#N/A"]
@@ -25,6 +26,7 @@ _SUFFIXES: Final = {
 _BLOCK: Final = 4 << 20
 #: Bytes of each Parquet column that are read at a time, however large its row groups are.
 _BUFFER: Final = 1 << 20
+_FIRST: Final = 64
 
 
 class DataError(ValueError):
@@ -76,6 +78,16 @@ def is_text(kind: Any) -> bool:
     """Whether an Arrow type is one of texts."""
     types = pa.types
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def text_as(array: Any, kind: Any) -> Any:
+    """Texts cast to another Arrow type; None if some of them cannot be."""
+    try:
+        # Arrow words an error for every single text that fails: most fail in their first rows.
+        pc.cast(array.slice(0, _FIRST), kind)
+        return pc.cast(array, kind)
+    except pa.ArrowInvalid:
+        return None
 
 
 def number_or_text(value: str | None) -> float | str | None:

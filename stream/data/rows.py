@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.data.files import arrays, is_text, number_or_text
+from stream.data.files import arrays, is_text, number_or_text, text_as
 from stream.data.times import arrow_ms
 
 __all__ = ["read_batches"]
@@ -52,10 +52,9 @@ def _plain(array: Any, numbers: bool) -> list[Any]:
         array = array.dictionary_decode()
         kind = array.type
     if numbers and is_text(kind):
-        try:
-            return list(pc.cast(array, pa.float64()).to_pylist())
-        except pa.ArrowInvalid:
-            return [number_or_text(value) for value in array.to_pylist()]
+        if (cast := text_as(array, pa.float64())) is not None:
+            return list(cast.to_pylist())
+        return [number_or_text(value) for value in array.to_pylist()]
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return [None if t is None else t / 1000.0 for t in arrow_ms(array).to_pylist()]
     if pa.types.is_decimal(kind):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from detectors import Coded, infer_kind
 from detectors.fitting import numbers
-from stream.data.files import DataError, arrays, is_text, number_or_text, row_count
+from stream.data.files import DataError, arrays, is_text, number_or_text, row_count, text_as
 from stream.data.times import arrow_ms, floats, parse_times, text_times
 
 __all__ = ["Batch", "ColumnInfo", "DataTable"]
@@ -188,10 +188,9 @@ def _numbers(array: Any) -> npt.NDArray[np.float64] | Coded | list[Any]:
         return [number_or_text(v) if isinstance(v, str) else v for v in array]
     kind = array.type
     if is_text(kind):
-        try:
-            return floats(pc.cast(array, pa.float64()))
-        except pa.ArrowInvalid:
-            kind = pa.dictionary(pa.int32(), kind)
+        if (cast := text_as(array, pa.float64())) is not None:
+            return floats(cast)
+        kind = pa.dictionary(pa.int32(), kind)
     if pa.types.is_dictionary(kind):
         coded = _coded(array)
         return Coded(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.data.files import DataError, is_text
+from stream.data.files import DataError, is_text, text_as
 
 __all__ = ["arrow_ms", "floats", "parse_times", "seconds_of", "text_times"]
 
@@ -68,12 +68,8 @@ def _milliseconds(array: Any) -> npt.NDArray[np.float64]:
 
 def text_times(array: Any) -> Any:
     """An array of texts as timestamps in microseconds; None if some are none."""
-    for zone in ("UTC", None):
-        try:
-            return pc.cast(array, pa.timestamp("us", tz=zone))
-        except pa.ArrowInvalid:
-            continue
-    return None
+    stamped = text_as(array, pa.timestamp("us", tz="UTC"))
+    return text_as(array, pa.timestamp("us")) if stamped is None else stamped
 
 
 def arrow_ms(array: Any) -> Any:
