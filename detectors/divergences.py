@@ -3,8 +3,9 @@
 Each function takes two arrays of counts, int64[..., B], the reference first, and gives
 float64[...]: one distance for each pair of rows (leading axes are broadcast). p and q are the
 shares of the reference and of the window, P and Q their cumulative sums. Logarithms are natural.
-Where the formula has a logarithm of a ratio, 1/2 is added to every count of both histograms
-(Jeffreys' prior), so an empty bin costs something finite and the more the larger the samples are.
+Where the formula bends without bound at an empty bin (PSI, KL, JS, Hellinger), 1/2 is added to
+every count of both histograms (Jeffreys' prior): an empty bin then costs something finite, the more
+the larger the samples are, and the null law holds down to a few events a bin.
 A histogram without any count has no shares: the distance is then NaN.
 """
 
@@ -60,22 +61,24 @@ def _psi_or_kl(a: Ints, b: Ints, n_a: float, n_b: float, symmetric: bool) -> flo
 
 @kernel
 def _js(a: Ints, b: Ints, n_a: float, n_b: float) -> float:
+    n_a += 0.5 * a.size
+    n_b += 0.5 * a.size
     total = 0.0
     for i in range(a.size):
-        p = a[i] / n_a
-        q = b[i] / n_b
-        if p > 0.0:
-            total += p * math.log(2.0 * p / (p + q))
-        if q > 0.0:
-            total += q * math.log(2.0 * q / (p + q))
+        p = (a[i] + 0.5) / n_a
+        q = (b[i] + 0.5) / n_b
+        m = 0.5 * (p + q)
+        total += p * math.log(p / m) + q * math.log(q / m)
     return 0.5 * total if total > 0.0 else 0.0
 
 
 @kernel
 def _hellinger(a: Ints, b: Ints, n_a: float, n_b: float) -> float:
+    n_a += 0.5 * a.size
+    n_b += 0.5 * a.size
     total = 0.0
     for i in range(a.size):
-        total += (math.sqrt(b[i] / n_b) - math.sqrt(a[i] / n_a)) ** 2
+        total += (math.sqrt((b[i] + 0.5) / n_b) - math.sqrt((a[i] + 0.5) / n_a)) ** 2
     return math.sqrt(0.5 * total)
 
 
@@ -210,13 +213,16 @@ def kl(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
 def js(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     """Jensen-Shannon divergence in nats, `(KL(p, m) + KL(q, m)) / 2` with `m = (p + q) / 2`.
 
-    0 to log 2, symmetric, needs no smoothing (Lin 1991). Its square root is a metric.
+    0 to log 2, symmetric (Lin 1991); smoothed by 1/2. Its square root is a metric.
     """
     return _apply(JS, reference, window)
 
 
 def hellinger(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
-    """Hellinger's distance, `sqrt(sum (sqrt q - sqrt p)^2 / 2)`: 0 to 1, a metric (1909)."""
+    """Hellinger's distance, `sqrt(sum (sqrt q - sqrt p)^2 / 2)`: 0 to 1, a metric (1909).
+
+    Smoothed by 1/2.
+    """
     return _apply(HELLINGER, reference, window)
 
 

@@ -13,7 +13,7 @@ from detectors import REGISTRY, divergences
 from tests.oracles import distances as naive
 
 NAMES = [name.split(":")[1] for name in REGISTRY if name.startswith("distance:")]
-SMOOTHED = ("psi", "kl")
+SMOOTHED = ("psi", "kl", "js", "hellinger")
 SYMMETRIC = ("psi", "js", "hellinger", "total_variation", "ks", "chi2", "g")
 MOST = {"js": math.log(2), "hellinger": 1.0, "total_variation": 1.0, "ks": 1.0, "wasserstein": 1.0}
 

@@ -24,13 +24,15 @@ def kl(a: list[int], b: list[int]) -> float:
 
 
 def js(a: list[int], b: list[int]) -> float:
-    p, q = shares(a), shares(b)
+    p, q = shares(a, 0.5), shares(b, 0.5)
     m = [(x + y) / 2 for x, y in zip(p, q, strict=True)]
     return (kl_of(p, m) + kl_of(q, m)) / 2
 
 
 def hellinger(a: list[int], b: list[int]) -> float:
-    overlap = math.fsum(math.sqrt(x * y) for x, y in zip(shares(a), shares(b), strict=True))
+    overlap = math.fsum(
+        math.sqrt(x * y) for x, y in zip(shares(a, 0.5), shares(b, 0.5), strict=True)
+    )
     return math.sqrt(max(0.0, 1 - overlap))
 
 
