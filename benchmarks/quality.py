@@ -1,0 +1,185 @@
+"""`python -m benchmarks.quality`: driftstream beside its peers, at equal false alarms.
+
+`--quick` is a look of two minutes that leaves the tables alone; `--only TEXT ...` takes
+contestants whose name contains one of the texts; `--jobs N` processes; `--tables` writes the tables
+of the last run anew. Data sets are found by `DRIFTSTREAM_DATA`; without it their parts are
+skipped, and said so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from benchmarks import figures
+from benchmarks.comparison import ours, peers, real, tables, tcpd
+from benchmarks.comparison.contestant import Contestant
+from benchmarks.comparison.delays import measure_delay
+from benchmarks.comparison.rates import match, measure_rate
+from benchmarks.comparison.streams import CHANGES, NULLS
+
+RESULT = figures.HERE / "results" / "quality.json"
+PAGE = figures.HERE / "QUALITY.md"
+MATCH_SEED, NULL_SEED, DELAY_SEED = 31, 32, 33
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Seconds of the parts of one contestant."""
+
+    match: float = 8.0
+    null: float = 4.0
+    ours: float = 12.0  # instead of `null`, for our own: the promise is in few alarms
+    dependent: float = 1.5
+    cell: float = 0.6
+    least: int = 3
+    runs: int = 200
+    real: float = 4.0
+
+
+QUICK = Effort(match=0.4, null=0.2, ours=0.2, dependent=0.1, cell=0.02, least=1, runs=9, real=0.1)
+
+
+def everybody(of: str | None = None) -> tuple[list[Contestant], dict[str, str]]:
+    """Ours, then the peers that are installed; of the library of one contestant if it is named."""
+    found, missing = peers.contestants(of)
+    return [*ours.contestants(), *found], missing
+
+
+def evaluate(name: str, effort: Effort, streams: real.RealStreams | None) -> dict[str, Any]:
+    """One contestant on everything that it can take."""
+    warnings.simplefilter("ignore")
+    contestant = next(c for c in everybody(name)[0] if c.name == name)
+    start = time.perf_counter()
+    nulls = [null for null, (kind, _) in NULLS.items() if kind in contestant.kinds]
+    main = nulls[0]
+    settings: dict[str, float | None] = {"default": contestant.default}
+    settings |= {str(t): s for t, s in match(contestant, main, effort.match, MATCH_SEED).items()}
+    rates: dict[str, Any] = {}
+    delays: dict[str, Any] = {}
+    null_seconds = effort.ours if name.startswith("driftstream") else effort.null
+    for label, setting in settings.items():
+        if label != "default" and setting == contestant.default:
+            rates[label], delays[label] = rates["default"], delays["default"]
+            continue
+        rates[label] = {
+            null: measure_rate(
+                contestant, setting, null, null_seconds if null == main else effort.dependent,
+                NULL_SEED,
+            ).as_dict()
+            for null in (nulls if label == "default" else [main])
+        }  # fmt: skip
+        delays[label] = {
+            change.name: measure_delay(
+                contestant, setting, change, effort.cell, effort.runs, DELAY_SEED,
+                effort.least,
+            )
+            for change in CHANGES.values()
+            # a setting matched on one kind of stream says nothing about another
+            if change.kind in contestant.kinds and (label == "default" or contestant.promised
+                                                    or change.kind == NULLS[main][0])
+        }  # fmt: skip
+    result = {
+        "note": contestant.note, "main_null": main, "settings": settings, "nulls": rates,
+        "delays": delays,
+    }  # fmt: skip
+    if streams is not None:
+        result |= _on_real_streams(contestant, effort, streams)
+    result["seconds"] = time.perf_counter() - start
+    return result
+
+
+def _on_real_streams(
+    contestant: Contestant, effort: Effort, streams: real.RealStreams
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    parts: dict[str, Callable[[], dict[str, Any]]] = {}
+    if "number" in contestant.kinds:
+        parts["insects"] = lambda: real.insects_features(streams.data, contestant, effort.real)
+        parts["nab"] = lambda: real.measure_nab(streams.nab, contestant)
+    if "binary" in contestant.kinds:
+        parts["errors"] = lambda: real.measure_errors(streams.errors, contestant)
+    for part, measure in parts.items():
+        try:
+            found[part] = measure()
+        except Exception as error:  # a detector that refuses real values is worth a line
+            found["refused"] = found.get("refused", {}) | {part: f"{error}"[:120]}
+    return found
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Evaluate all that were asked for."""
+    named = os.environ.get("DRIFTSTREAM_DATA")
+    data = Path(named) if named else None
+    if data is None or not data.is_dir():
+        print(f"DRIFTSTREAM_DATA={named}: no such folder, so the real streams are skipped.")
+        data = None
+    effort = QUICK if options.quick else Effort()
+    streams = None if data is None else real.RealStreams.load(data)
+    found, missing = everybody()
+    if options.quick:
+        found = [c for c in found if "too slow" not in c.note]
+    texts = [text.lower() for text in options.only or [""]]
+    chosen = [c.name for c in found if any(text in c.name.lower() for text in texts)]
+    evaluated: dict[str, Any] = {}
+    # A process a contestant: a library's threads and memory do not touch the next one's figures.
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn"),
+                             max_tasks_per_child=None if options.quick else 1) as pool:  # fmt: skip
+        waiting = {name: pool.submit(evaluate, name, effort, streams) for name in chosen}
+        for name, future in waiting.items():
+            try:
+                evaluated[name] = future.result()
+                print(f"{name}: {evaluated[name]['seconds']:.0f} s", flush=True)
+                if options.partial is not None:
+                    options.partial.write_text(json.dumps(evaluated))
+            except Exception as error:
+                missing[name] = f"{type(error).__name__}: {str(error)[:200]}"
+                print(f"{name}: failed, {missing[name]}", flush=True)
+    scored = []
+    if data is not None and not options.only:
+        scored = tcpd.measure(data, found)
+    about = figures.about()
+    about["versions"] |= peers.versions()
+    return {"about": about, "contestants": evaluated, "missing": missing, "tcpd": scored}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, write the JSON, write the tables of a whole run into the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", metavar="TEXT")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--partial", type=Path, help="also write what is done so far to here")
+    parser.add_argument("--tables", action="store_true")
+    options = parser.parse_args(arguments)
+    whole = not options.quick and not options.only
+    if options.tables:
+        result = json.loads(RESULT.read_text())
+    else:
+        result = run(options)
+        out = options.out or (RESULT if whole else None)
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(result, indent=1) + "\n")
+    made = {"machine": figures.machine_line(result), **tables.all_tables(result)}
+    if options.tables or (whole and options.out is None):
+        for name, text in made.items():
+            figures.into_readme(name, text, PAGE)
+    else:
+        print("\n\n".join(f"{name}\n{text}" for name, text in made.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
