@@ -1,8 +1,8 @@
 """Counts as bytes: for each non-zero position the gap from the last one and the count, as varints.
 
 Most bins of a pane are empty, so this is a tenth of the flat vector or less. LEB128 varints: seven
-bits a byte, least significant first, the high bit set on all but the last byte. No count and no sum is above
-`MAX_COUNT`, so nothing overflows.
+bits a byte, least significant first, the high bit set on all but the last byte. No count and no sum
+is above `MAX_COUNT`, so nothing overflows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ __all__ = ["MAX_COUNT", "add_encoded", "decode_counts", "encode_counts"]
 
 #: The largest count: sums of squared scores of billions of items stay below it, too.
 MAX_COUNT: Final = 2**62
-_FULL: Final = 2**62  # no sum goes beyond it
 _LONGEST: Final = 9  # bytes of a varint below 2**63; gaps are far smaller
 
 
@@ -73,7 +72,7 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
         if gap < 0 or gap >= out.shape[0] - position - 1:
             return 2
         position += gap + 1
-        if count < 0 or count > MAX_COUNT or out[position] > _FULL - count:
+        if count < 0 or count > MAX_COUNT or out[position] > MAX_COUNT - count:
             return 3
         out[position] += count
     return 0

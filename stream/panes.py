@@ -25,6 +25,8 @@ OVERLAP: Final = "overlap"  # a chunk cut anew inside an accepted one: declared 
 SHRUNK: Final = "shrunk"  # newer but smaller in some bin: a bug, never to be counted
 #: Closed chunks of one (partition, scope, pane) are merged when there are more than this many.
 _MERGE_ABOVE: Final = 8
+#: More events than a pane can hold: thousands of such summaries still add up without an overflow.
+_MAX_EVENTS: Final = 2**48
 #: Stands for all partitions of the topics before the present one.
 _FORMER: Final = -1
 
@@ -69,9 +71,11 @@ class PaneStore:
         Raises
         ------
         ValueError
-            If the counts are not an encoding for `width` bins.
+            If the counts are not an encoding for `width` bins, or absurdly large.
         """
         fresh = decode_counts(counts, width)
+        if fresh.max(initial=0) > _MAX_EVENTS:
+            raise ValueError(f"encoded counts of {len(counts)} bytes: more than 2**48 events")
         by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
         held = by_partition.get(partition)
         if held is None:

@@ -51,10 +51,12 @@ def test_what_is_not_news_is_not_taken():
     assert total(store) == [2, 0, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("data", [b"\x80", b"\x7f\x01", b"\xff" * 12])
+@pytest.mark.parametrize(
+    "data", [b"\x80", b"\x7f\x01", b"\xff" * 12, encode_counts(np.array([2**48 + 1]))]
+)
 def test_damaged_counts_are_an_error_and_leave_no_trace(data):
     store = PaneStore()
-    with pytest.raises(ValueError, match="encoded counts"):
+    with pytest.raises(ValueError, match="encoded counts of"):
         store.offer(0, 0, 5, "", 0, data, WIDTH)
     assert len(store) == 0
     assert store.bytes_held == 0

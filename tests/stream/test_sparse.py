@@ -71,6 +71,7 @@ def test_any_bytes_are_counts_or_an_error(data, width):
         (b"\x00" + varint(MAX_COUNT + 1), "too large"),
         (b"\x00" + b"\xff" * 40, "too large"),
         (b"\xff" * 11, "too large"),
+        (b"\x01\x01" + b"\xff" * 8 + b"\x7f\x01", "beyond the layout"),  # 2**63 - 1 after bin 1
     ],
 )
 def test_what_is_wrong_is_said(data, said):
