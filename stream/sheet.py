@@ -27,6 +27,30 @@ MAX_SEGMENT_CHARS: Final = 200
 
 _Ints = npt.NDArray[np.int64]
 _Slots = npt.NDArray[np.int32]
+_UNKNOWN: Final = -2
+#: A pane's table of values pays from so many events of it in one poll.
+_FEW: Final = 32
+
+
+class _Values(dict[str | None, int]):
+    """Value of a segment -> its number, for `map(values.__getitem__, column)`: one C look-up.
+
+    Numbers are given in the order of the log, up to the limit; `names` has the scope of each.
+    None is not counted; number 0 is for all values beyond the limits.
+    """
+
+    def __init__(self, segment: str) -> None:
+        super().__init__()
+        self[None] = -1
+        self._segment = segment
+        self.names = [f"{segment}={OTHER_SEGMENT}"]
+
+    def __missing__(self, value: str | None) -> int:
+        if len(self.names) > MAX_SEGMENTS or value is None or len(value) > MAX_SEGMENT_CHARS:
+            return 0
+        number = self[value] = len(self.names)
+        self.names.append(f"{self._segment}={value}")
+        return number
 
 
 class Sheet:
@@ -47,9 +71,11 @@ class Sheet:
         self._rows: dict[tuple[str, int], int] = {}
         self._counts = np.zeros((4, plan.layout.width), np.int64)
         self._free = list(range(len(self._counts)))[::-1]
-        self._changed: set[int] = set()
+        self._changed = np.zeros(len(self._counts), np.bool_)
         # The limit is each segment's own: which values come first is then a matter of the log.
-        self._values: dict[str, set[str]] = {name: set() for name in plan.segments}
+        self._values = [_Values(name) for name in plan.segments]
+        # For each segment and pane, the row of every value by its number.
+        self._tables: dict[tuple[int, int], _Slots] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -83,26 +109,44 @@ class Sheet:
     def _scopes(self, columns: Columns, panes: list[int], which: _Slots) -> Iterator[_Slots]:
         """Slots of every event for scope `all`, then for each segment; -1 is not counted."""
         yield np.array([self._slot("", pane) for pane in panes], np.int32)[which]
-        for name, values in zip(self.plan.segments, columns.segments, strict=True):
-            known: dict[tuple[str | None, int], int] = {}
-            slots = np.empty(len(which), np.int32)
-            for row, place in enumerate(zip(values, which.tolist(), strict=True)):
-                slot = known.get(place)
-                if slot is None:
-                    value, pane = place
-                    slot = -1 if value is None else self._slot(self._name(name, value), panes[pane])
-                    known[place] = slot
-                slots[row] = slot
-            yield slots
+        order = np.argsort(which, kind="stable") if len(panes) > 1 else slice(None)
+        cuts = [0, *np.cumsum(np.bincount(which, minlength=len(panes))).tolist()]
+        for k, values in enumerate(columns.segments):
+            known = self._values[k]
+            numbers = np.fromiter(map(known.__getitem__, values), np.int32, len(values))
+            if len(numbers) < _FEW * len(panes):
+                yield np.array([
+                    -1 if number < 0 else self._slot(known.names[number], panes[i])
+                    for number, i in zip(numbers.tolist(), which.tolist(), strict=True)
+                ], np.int32)  # fmt: skip
+                continue
+            numbers = numbers[order]
+            slots = np.empty_like(numbers)
+            for i, pane in enumerate(panes):
+                here = slice(cuts[i], cuts[i + 1])
+                slots[here] = self._segment_slots(k, known.names, pane, numbers[here])
+            in_order = np.empty_like(slots)
+            in_order[order] = slots
+            yield in_order
 
-    def _name(self, name: str, value: str) -> str:
-        """Name of a segment's scope, or of the one for what is beyond the limits."""
-        seen = self._values[name]
-        if value not in seen:
-            if len(seen) >= MAX_SEGMENTS or len(value) > MAX_SEGMENT_CHARS:
-                return f"{name}={OTHER_SEGMENT}"
-            seen.add(value)
-        return f"{name}={value}"
+    def _segment_slots(self, k: int, names: list[str], pane_ms: int, numbers: _Slots) -> _Slots:
+        """Slots of events of one pane, by the numbers of their segment's values."""
+        table = self._tables.get((k, pane_ms))
+        if table is None or len(table) <= len(names):
+            table = np.full(min(2 * len(names), MAX_SEGMENTS + 1) + 1, _UNKNOWN, np.int32)
+            table[-1] = -1  # where None's number leads
+            held = self._tables.get((k, pane_ms))
+            if held is not None:
+                table[: len(held) - 1] = held[:-1]
+            self._tables[k, pane_ms] = table
+        slots = table[numbers]
+        new = numbers[slots == _UNKNOWN]
+        if new.size:
+            for number in dict.fromkeys(new.tolist()):
+                table[number] = self._slot(names[number], pane_ms)
+            slots = table[numbers]
+        self._changed[slots[slots >= 0]] = True
+        return slots
 
     def _slot(self, segment: str, pane_ms: int) -> int:
         """The row of a (segment, pane), made at first sight."""
@@ -112,14 +156,15 @@ class Sheet:
                 size = len(self._counts)
                 self._free = list(range(size, 2 * size))[::-1]
                 self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
+                self._changed = np.concatenate([self._changed, np.zeros_like(self._changed)])
             row = self._rows[segment, pane_ms] = self._free.pop()
-        self._changed.add(row)
+        self._changed[row] = True
         return row
 
     @property
     def has_news(self) -> bool:
         """Whether anything was counted that no flush carried yet."""
-        return bool(self._changed) or self.late != self.late_sent
+        return bool(self._changed.any()) or self.late != self.late_sent
 
     def take(self, newest_ms: int, *, only_complete: bool) -> list[SummaryEntry]:
         """Changed summaries; rows of panes that are complete by now are given back.
@@ -132,11 +177,13 @@ class Sheet:
         entries = []
         for (segment, pane_ms), row in list(self._rows.items()):
             complete = pane_ms <= complete_ms
-            if row in self._changed and (complete or not only_complete):
-                self._changed.discard(row)
+            if self._changed[row] and (complete or not only_complete):
+                self._changed[row] = False
                 entries.append(SummaryEntry(segment, pane_ms, encode_counts(self._counts[row])))
             if complete:
                 del self._rows[segment, pane_ms]
                 self._counts[row] = 0
                 self._free.append(row)
+        for place in [place for place in self._tables if place[1] <= complete_ms]:
+            del self._tables[place]
         return entries

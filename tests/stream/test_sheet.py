@@ -1,0 +1,65 @@
+"""Segments of the open chunk: the table of values counts as a dict of places would."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from detectors.sparse import decode_counts
+from stream import sheet as module
+from stream.columns import Columns
+from stream.plan import Subject
+from stream.sheet import Sheet
+from tests.stream.decode_tools import plan
+
+PLAN = plan(segments=("region",), columns={"country": None, "label": None, "actual": None})
+
+
+def columns(values):
+    n = len(values)
+    numeric = np.zeros((n, len(PLAN.layout.numeric)))
+    return Columns(Subject("fraud", ""), PLAN, np.arange(n), numeric,
+                   np.empty((n, 0), np.int32), [values])  # fmt: skip
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+@pytest.mark.parametrize("limit", [3, 2_000])
+@pytest.mark.parametrize("poll", [7, 100, 600])
+def test_counts_of_segments(few, limit, poll, monkeypatch):
+    monkeypatch.setattr(module, "_FEW", few)
+    monkeypatch.setattr(module, "MAX_SEGMENTS", limit)
+    rng = np.random.default_rng(3)
+    values = [None if i == 0 else "x" * 300 if i == 1 else f"r{i}"
+              for i in rng.integers(0, 90, 600).tolist()]  # fmt: skip
+    time_ms = np.sort(rng.integers(0, 30_000, 600))
+    counted = Sheet(Subject("fraud", ""), PLAN)
+    for at in range(0, 600, poll):
+        times = time_ms[at : at + poll]
+        assert counted.add(columns(values[at : at + poll]), times, times) == 0
+    known: list[str] = []
+    wanted: Counter[tuple[str, int]] = Counter()
+    for value, ms in zip(values, time_ms.tolist(), strict=True):
+        wanted["", ms - ms % 10_000] += 1
+        if value is None:
+            continue
+        if value not in known and len(known) < limit and len(value) <= 200:
+            known.append(value)
+        name = value if value in known else module.OTHER_SEGMENT
+        wanted[f"region={name}", ms - ms % 10_000] += 1
+    found = {
+        (entry.segment, entry.pane_ms): int(decode_counts(entry.counts, PLAN.layout.width)[0])
+        for entry in counted.take(40_000, only_complete=True)
+    }
+    assert found == wanted
+    assert bool(counted._tables) is False
+    assert len(counted) == 0
+
+
+def test_the_table_is_in_use():
+    counted = Sheet(Subject("fraud", ""), PLAN)
+    times = np.zeros(100, np.int64)
+    counted.add(columns([f"r{i % 50}" for i in range(100)]), times, times)
+    assert len(counted._tables) == 1
+    assert counted.has_news
