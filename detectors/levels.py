@@ -23,7 +23,8 @@ EVENTS_PER_BIN: Final = 100
 
 #: Variance of the chi over that of total variation: false alarms over nominal at 1e-3 are then
 #: .6 to .8 for equal bins, and at most 1.2 for unequal ones (simulated, 3 to 20 bins).
-_TAIL_MARGIN: Final = 1.15
+#: The second is for dependent events, whose few strong directions make the tail heavier.
+_TAIL_MARGIN: Final = (1.15, 1.35)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -134,7 +135,8 @@ def norm_law(coarse: Coarse) -> NormLaw:
     least = 0.5 * math.sqrt(2.0 / math.pi) * float(np.sqrt(shares * (1.0 - shares)).sum())
     grow = max(1.0, least / mean)
     if shares.size > 2:
-        second = mean * mean + _TAIL_MARGIN * (second - mean * mean)
+        margin = _TAIL_MARGIN[0 if math.isinf(coarse.df) else 1]
+        second = mean * mean + margin * (second - mean * mean)
     wanted = mean * mean / second
     low, high = 0.0, 12.0  # natural logarithm of the dimension
     while high - low > 1e-10:
