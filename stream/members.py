@@ -75,9 +75,10 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
         return self.importance * self.effect
 
     @property
-    def strength(self) -> tuple[int, float, str]:
+    def strength(self) -> tuple[int, float, str, int, float, str]:
         """Orders the findings of one signal."""
-        return _LEVEL[self.severity], self.weight, self.test
+        level = _LEVEL[self.severity]
+        return level, self.weight, self.test, self.direction, self.value, self.change
 
 
 class Member(msgspec.Struct, array_like=True):

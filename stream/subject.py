@@ -92,7 +92,7 @@ class SubjectMonitor:
         """Offer the summaries of one batch to the open panes; how many met which refusal."""
         partition = batch.source.partition
         late = self.late.setdefault(partition, Late())
-        news_of_late = late.note(batch.chunk, batch.through, batch.late)
+        news_of_late = late.note(batch.chunk, batch.through, batch.late, batch.plan)
         refused: dict[str, int] = {}
         for entry in batch.entries:
             plan = self._plan_at(entry.pane_ms)
@@ -144,16 +144,11 @@ class SubjectMonitor:
     def raise_frontier(self, source_frontier_ms: int) -> None:
         """Note the frontier of the source without sealing: for a subject first seen now."""
         if self.frontier_ms == MINUS_INFINITY and not len(self.store):
-            plan = self._plan_at(max(source_frontier_ms, 0))
-            if plan is not None and source_frontier_ms > MINUS_INFINITY:
-                self.frontier_ms = source_frontier_ms - plan.lateness_ms
+            self.frontier_ms = self._plans.sealed_to_ms(*self.subject, source_frontier_ms)
 
     def advance(self, source_frontier_ms: int) -> Iterator[AlertEvent]:
         """Seal the panes that the source's frontier has passed, oldest first."""
-        if source_frontier_ms == MINUS_INFINITY:
-            return
-        plan = self._plan_at(source_frontier_ms)
-        frontier = source_frontier_ms - (plan.lateness_ms if plan else 0)
+        frontier = self._plans.sealed_to_ms(*self.subject, source_frontier_ms)
         if frontier <= self.frontier_ms:
             return
         self.frontier_ms = frontier

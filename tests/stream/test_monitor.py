@@ -269,6 +269,31 @@ def test_late_is_what_came_after_its_partition_had_passed_the_pane(plan):
     assert reader.held().late_total == 7
 
 
+def test_late_events_under_two_plans_of_one_chunk_add_up(plan):
+    reader = Reader(plan)
+    later = make_plan(reference=plan.reference, window_events=300)
+    reader.book.add(later, 1_050_000)
+    reader.events(1_040_000, late=3)
+    reader.events(1_050_000, late=1, plan=later)
+    assert reader.held().late_total == 4
+    reader.events(1_050_000, late=2, plan=later, through=20)
+    assert reader.held().late_total == 5
+
+
+def test_a_shorter_lateness_does_not_hold_for_the_panes_of_the_plan_before(reference):
+    first = make_plan(reference=reference, lateness_ms=60_000)
+    reader = Reader(first)
+    reader.book.add(make_plan(reference=reference), 1_050_000)
+    reader.events(1_040_000)
+    reader.progress(1_060_000)
+    assert reader.held().panes_sealed == 0
+    reader.events(1_040_000, 4, chunk=10)
+    reader.progress(1_109_999, chunk=10)
+    assert (reader.held().panes_sealed, reader.monitor.refused) == (0, {})
+    reader.progress(1_110_000, chunk=20)
+    assert reader.window() == 14
+
+
 def test_a_partition_that_others_wait_for_is_not_late(plan):
     reader = Reader(plan)
     one, two = (Source("id", "predictions", p, 2) for p in range(2))
