@@ -41,7 +41,7 @@ def arrays(
     Parameters
     ----------
     path : Path
-        Of the file; its suffix says the format. CSV gives texts only.
+        Of the file; its suffix says the format. CSV gives texts only, `True` as `true`.
     rows : int
         Largest batch of a Parquet file; others are cut by bytes.
     names : collection of str, optional
@@ -150,7 +150,14 @@ def _csv(
         path, read_options=read, convert_options=convert, parse_options=parse
     ) as reader:
         for batch in reader:
-            yield {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
+            columns = enumerate(batch.schema.names)
+            yield {name: _lower_booleans(batch.column(i)) for i, name in columns}
+
+
+def _lower_booleans(array: Any) -> Any:
+    """True and TRUE, as other tools write a boolean, as the events have it: true."""
+    booleans = pc.is_in(array, pa.array(["True", "TRUE", "False", "FALSE"]))
+    return pc.if_else(booleans, pc.utf8_lower(array), array) if pc.any(booleans).as_py() else array
 
 
 def _json_lines(

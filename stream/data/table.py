@@ -26,7 +26,7 @@ _BATCH_ROWS: Final = 131_072
 _MOSTLY: Final = 0.9
 #: A column with at most this many whole numbers may be one of classes.
 _CLASSES: Final = 62
-_BOOLEANS: Final = frozenset(("true", "false", "True", "False", "TRUE", "FALSE"))
+_BOOLEANS: Final = frozenset(("true", "false"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ class ColumnInfo:
     kind: str
     note: str = ""
     classes: bool = False
-    booleans: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,21 +103,11 @@ class DataTable:
             else:
                 times = parse_times(_decoded(batch[timestamp]), f"{self.path}: {timestamp}", row)
             columns = {
-                name: _numbers(batch[name]) if kind == "numeric" else self._names(name, batch)
+                name: _numbers(batch[name]) if kind == "numeric" else _names(batch[name])
                 for name, kind in kinds.items()
             }
             yield Batch(n, columns, times)
             row += n
-
-    def _names(self, name: str, batch: Mapping[str, Any]) -> list[Any] | Coded:
-        array = batch[name]
-        if isinstance(array, list):
-            return array
-        coded = _coded(array)
-        if self.columns[name].booleans:  # CSV writes them in several ways
-            texts = [v.lower() if isinstance(v, str) else v for v in coded.values]
-            return Coded(coded.codes, texts)
-        return coded
 
 
 def _info(name: str, chunks: list[Any]) -> ColumnInfo:
@@ -151,7 +140,7 @@ def _text_info(name: str, array: Any) -> ColumnInfo:
     if not texts:
         return ColumnInfo(name, "numeric", "no values")
     if set(texts) <= _BOOLEANS:
-        return ColumnInfo(name, "categorical", booleans=True)
+        return ColumnInfo(name, "categorical")
     values = numbers(_numbers(array))
     wrong = int(np.isneginf(values).sum())
     if wrong <= (1 - _MOSTLY) * (len(array) - array.null_count):
@@ -180,6 +169,10 @@ def _coded(array: Any) -> Coded:
         array = pc.dictionary_encode(array)
     codes = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False)
     return Coded(np.asarray(codes, np.int32), array.dictionary.to_pylist())
+
+
+def _names(array: Any) -> list[Any] | Coded:
+    return array if isinstance(array, list) else _coded(array)
 
 
 def _numbers(array: Any) -> npt.NDArray[np.float64] | Coded | list[Any]:

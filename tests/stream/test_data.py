@@ -17,7 +17,7 @@ from stream.data import DataError, DataTable, parse_times, read_batches, seconds
 
 CSV = """ts,n,mixed,code,flag,empty,day
 2026-01-01T00:00:00Z,1,1.5,007,true,,2026-01-01
-2026-01-01T00:00:01Z,,2.5,008,false,,2026-01-02
+2026-01-01T00:00:01Z,,2.5,008,FALSE,,2026-01-02
 2026-01-01T00:00:02Z,3,x,009,,,2026-01-03
 """
 
