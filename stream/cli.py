@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "worker": ("worker", "Run a Kafka worker."),
     "produce": ("produce", "Publish a file's rows as prediction events."),
     "alerts": ("alerts", "Read the alerts topic."),
+    "notify": ("notify", "Deliver alerts to Alertmanager, webhooks and Slack."),
     "topics": ("topics", "Show, check and create the topics."),
     "plan": ("plan", "Publish and show plans."),
     "check": ("check", "Check the config, its references and the connection."),

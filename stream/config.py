@@ -21,6 +21,7 @@ from stream.config_types import (
     WindowConfig,
     WorkerConfig,
 )
+from stream.notify.targets import read_targets
 from stream.toml_table import ConfigError, Table, read_secret, substitute
 
 __all__ = [
@@ -63,7 +64,10 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         raise ConfigError(f"{path}: not TOML: {error}. Correct that place.") from error
     file = path.name
     top = Table(
-        substitute(document, "", file, env), "", file, ("kafka", "worker", "topics", "models")
+        substitute(document, "", file, env),
+        "",
+        file,
+        ("kafka", "worker", "topics", "models", "notify"),
     )
     models = tuple(
         _model(table, path.parent)
@@ -80,7 +84,14 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
                 f"{file}: {model.path} and {other} both are {model.name}, version "
                 f"{model.version!r}. Give them different versions, or remove one."
             )
-    return Config(file, _kafka(top, path.parent), _worker(top, path.parent), _topics(top), models)
+    return Config(
+        file,
+        _kafka(top, path.parent),
+        _worker(top, path.parent),
+        _topics(top),
+        models,
+        read_targets(top, path.parent),
+    )
 
 
 def _kafka(top: Table, folder: Path) -> Connection:

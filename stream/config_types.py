@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stream.notify.targets import Target
 from stream.toml_table import ConfigError, EnvText
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Config:
     worker: WorkerConfig
     topics: TopicsConfig
     models: tuple[ModelConfig, ...]
+    notify: tuple[Target, ...] = ()
 
     def model(self, name: str) -> ModelConfig:
         """Return the model of this name.

@@ -91,3 +91,13 @@ def test_rules_name_only_metrics_that_exist() -> None:
     assert set(re.findall(r"\bdriftstream_[a-z_0-9]+", text)) <= known
     recorded = set(re.findall(r"record: (\S+)", text))
     assert set(re.findall(r"\bdriftstream:[a-z_0-9:]+", text)) <= recorded
+
+
+@pytest.mark.skipif(
+    shutil.which("amtool") is None,
+    reason="amtool is not installed (it comes with Debian's package prometheus-alertmanager)",
+)
+def test_the_alertmanager_config_is_valid() -> None:
+    config = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+    done = subprocess.run(["amtool", "check-config", config], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

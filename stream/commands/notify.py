@@ -1,0 +1,51 @@
+"""`driftstream notify`: alerts to Alertmanager, webhooks and Slack."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from stream.commands.shared import config_option, open_config, say
+
+__all__ = ["command"]
+
+
+@click.command("notify")
+@config_option
+@click.option("-v", "--verbose", is_flag=True, help="Log what happens.")
+def command(config_path: Path, verbose: bool) -> None:
+    """Deliver alerts to every [[notify]] of the config until Ctrl-C or SIGTERM.
+
+    Every event reaches every target at least once, also after an outage of the target, of Kafka or
+    of this process. Run one of it for each config.
+    """
+    from stream.notify.source import run_notify
+
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    if not verbose:  # while a broker is away kafka-python says so many times a second
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    config = open_config(config_path)
+    if not config.notify:
+        raise click.UsageError(
+            f"{config.file} has no [[notify]]. Add one with a type (alertmanager, webhook, slack) "
+            "and a url."
+        )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    names = ", ".join(target.name for target in config.notify)
+    run_notify(
+        config.kafka,
+        config.topics.alerts,
+        f"{config.worker.group}.notify",
+        config.notify,
+        stop,
+        lambda firing: say(f"ready: {firing} open episodes; to {names}"),
+    )

@@ -1,0 +1,105 @@
+"""Alert events in the words of Alertmanager, of signed webhooks and of Slack."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import Any, Final
+
+import msgspec
+
+from stream.alerts import AlertEvent, encode_alert, format_time, parse_time
+
+__all__ = ["alertmanager_alert", "signed_headers", "slack_message", "webhook_request"]
+
+_MARK: Final = {"critical": ":red_circle:", "warning": ":large_orange_circle:"}
+#: Slack cuts a text that is longer.
+_SLACK_CHARS: Final = 3_000
+
+
+def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str, Any]:
+    """An alert of Alertmanager's v2 API, firing until `ends_ms`.
+
+    Severity is a label here, because routes go by it. Times that lie in the future of this clock
+    are drawn back: Alertmanager refuses alerts that end before they start.
+    """
+    data = event.data
+    labels = {
+        "alertname": data.labels.alertname,
+        "environment": event.source.removeprefix("driftstream/"),
+        "kind": data.labels.kind,
+        "model": data.labels.model,
+        "model_version": data.labels.model_version,
+        "severity": data.severity,
+    }
+    said = data.annotations
+    annotations = {
+        "summary": said.summary,
+        "action": said.action,
+        "runbook_url": said.runbook_url,
+        "dashboard_url": said.dashboard_url,
+        "episode": data.episode,
+        "revision": str(data.revision),
+        "signals": ", ".join(dict.fromkeys(signal.name for signal in data.signals)),
+    }
+    alert: dict[str, Any] = {
+        "labels": _filled(labels),
+        "annotations": _filled(annotations),
+        "startsAt": format_time(min(parse_time(data.starts_at), now_ms - 1, ends_ms - 1)),
+        "endsAt": format_time(ends_ms),
+    }
+    if said.dashboard_url.startswith(("http://", "https://")):
+        alert["generatorURL"] = said.dashboard_url
+    return alert
+
+
+def _filled(texts: dict[str, str]) -> dict[str, str]:
+    return {key: text for key, text in texts.items() if text}
+
+
+def webhook_request(event: AlertEvent, secret: str, now_s: int) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a webhook: the CloudEvent itself, signed if there is a secret."""
+    body = encode_alert(event)
+    headers = {"Content-Type": "application/cloudevents+json"}
+    return body, headers | signed_headers(event.id, body, secret, now_s)
+
+
+def signed_headers(message_id: str, body: bytes, secret: str, now_s: int) -> dict[str, str]:
+    """Headers of the Standard Webhooks specification.
+
+    The signature is "v1," and base64 of HMAC-SHA256 over `id.timestamp.body`; a secret that starts
+    with "whsec_" is base64, as there, any other is taken as it is. Receivers know copies by the id.
+    """
+    headers = {"webhook-id": message_id, "webhook-timestamp": str(now_s)}
+    if secret:
+        encoded = secret.removeprefix("whsec_")
+        key = base64.b64decode(encoded) if encoded != secret else secret.encode()
+        signed = f"{message_id}.{now_s}.".encode() + body
+        digest = hmac.digest(key, signed, hashlib.sha256)
+        headers["webhook-signature"] = "v1," + base64.b64encode(digest).decode()
+    return headers
+
+
+def slack_message(event: AlertEvent) -> bytes:
+    """A message for Slack's incoming webhooks, and for those who take the same."""
+    data = event.data
+    firing = data.status == "firing"
+    mark = _MARK.get(data.severity, ":large_blue_circle:") if firing else ":white_check_mark:"
+    head = f"*{data.severity}*" if firing else "*resolved*"
+    lines = [f"{mark} {head} {_escape(data.annotations.summary)}"]
+    links = [
+        f"<{_escape(url)}|{name}>"
+        for name, url in (
+            ("Runbook", data.annotations.runbook_url),
+            ("Dashboard", data.annotations.dashboard_url),
+        )
+        if url.startswith(("http://", "https://"))
+    ]
+    if links:
+        lines.append(" · ".join(links))
+    return msgspec.json.encode({"text": "\n".join(lines)[:_SLACK_CHARS]})
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

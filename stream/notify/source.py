@@ -1,0 +1,117 @@
+"""The alerts topic with committed positions, and the loop that feeds a bridge from it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from stream.kafka.security import client_options
+from stream.notify.bridge import Bridge, Commit
+from stream.notify.targets import Target
+
+__all__ = ["run_notify"]
+
+log = logging.getLogger(__name__)
+_POLL_MS: Final = 200
+_COMMIT_TIMEOUT_MS: Final = 5_000
+
+
+def run_notify(
+    kafka: Mapping[str, object],
+    topic: str,
+    group: str,
+    targets: Sequence[Target],
+    stop: threading.Event,
+    on_ready: Callable[[int], None] = lambda _open: None,
+    clock: Callable[[], float] = time.time,
+) -> None:
+    """Deliver alerts until `stop` is set. Run one of it: two would both deliver everything.
+
+    Positions are committed under `group`, which has no members. `on_ready` is called with the
+    number of open episodes when the topic has been read to its end.
+
+    Raises
+    ------
+    LookupError
+        If there is no such topic.
+    ConnectionError
+        If Kafka cannot be reached at the start. Later it is waited for.
+    """
+    settings: dict[str, Any] = {
+        **client_options(kafka),
+        "group_id": group,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "fetch_max_wait_ms": _POLL_MS,
+    }
+    try:
+        consumer = KafkaConsumer(**settings)
+    except KafkaError as error:
+        servers = ", ".join(settings["bootstrap_servers"])
+        raise ConnectionError(
+            f"Kafka at {servers}: {error}. Check kafka.bootstrap_servers and the security keys."
+        ) from error
+    with closing(consumer):
+        parts = [
+            TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+        if not parts:
+            raise LookupError(
+                f"there is no topic {topic}. Check its name, or create it: "
+                "driftstream topics --create."
+            )
+        consumer.assign(parts)
+        ends = consumer.end_offsets(parts)
+        bridge = Bridge(
+            targets, _committed(consumer, parts), {tp.partition: ends[tp] for tp in parts}, clock
+        )
+        consumer.seek_to_beginning(*parts)
+        while any(consumer.position(tp) < ends[tp] for tp in parts) and not stop.is_set():
+            _feed(consumer, bridge)
+        bridge.start()
+        try:
+            on_ready(len(bridge.open))
+            while not stop.is_set():
+                _feed(consumer, bridge)
+                _commit(consumer, topic, bridge)
+        finally:
+            bridge.stop()
+            _commit(consumer, topic, bridge)
+
+
+def _feed(consumer: Any, bridge: Bridge) -> None:
+    for tp, records in consumer.poll(timeout_ms=_POLL_MS).items():
+        for record in records:
+            bridge.feed(tp.partition, record.offset, record.value)
+
+
+def _committed(consumer: Any, parts: Sequence[Any]) -> dict[int, Commit]:
+    found = {}
+    for tp in parts:
+        stored = consumer.committed(tp, metadata=True)
+        if stored is not None and stored.offset >= 0:
+            found[tp.partition] = Commit(stored.offset, stored.metadata or "")
+    return found
+
+
+def _commit(consumer: Any, topic: str, bridge: Bridge) -> None:
+    due = bridge.commits()
+    if not due:
+        return
+    offsets = {
+        TopicPartition(topic, partition): OffsetAndMetadata(commit.offset, commit.metadata, -1)
+        for partition, commit in due.items()
+    }
+    try:
+        consumer.commit(offsets, timeout_ms=_COMMIT_TIMEOUT_MS)
+    except KafkaError as error:
+        bridge.retract(due)
+        log.warning("positions were not committed, tried again soon: %r", error)

@@ -1,0 +1,124 @@
+"""`[[notify]]` of the config: where alerts go."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from stream.toml_table import Table, read_secret
+
+__all__ = ["SEVERITY_ORDER", "Target", "read_targets"]
+
+TYPES: Final = ("alertmanager", "webhook", "slack")
+#: Mildest first.
+SEVERITY_ORDER: Final = ("info", "warning", "critical")
+_KEYS: Final = (
+    "type", "name", "url", "url_file", "secret", "secret_file", "token", "token_file", "models",
+    "min_severity", "timeout",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place that alerts are delivered to. Shows neither its address nor its secrets.
+
+    Attributes
+    ----------
+    name : str
+        What its progress is stored under: a target that is renamed begins anew.
+    url : str
+        Of the Alertmanager (without /api/v2) or of the hook. Slack's is a secret itself.
+    secret : str
+        Key that a webhook's requests are signed with; "" for unsigned.
+    token : str
+        Sent as `Authorization: Bearer`; "" for none.
+    models : tuple of str
+        Only alerts of these; empty for all.
+    min_severity : str
+        Only episodes that were ever so severe.
+    """
+
+    kind: str
+    name: str
+    url: str = field(repr=False)
+    secret: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    models: tuple[str, ...] = ()
+    min_severity: str = "info"
+    timeout_s: float = 10.0
+
+
+def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
+    """Read every `[[notify]]`; secrets come from the text, the environment or `*_file`.
+
+    Raises
+    ------
+    ConfigError
+        On the first mistake.
+    """
+    targets: list[Target] = []
+    for table in top.tables("notify", _KEYS):
+        kind = table.choice("type", "", TYPES)
+        name = str(table.text("name", kind, least=1))
+        if any(name == other.name for other in targets):
+            raise table.error(
+                "name", f"is {name!r} like that of another target. Give each its own name."
+            )
+        if kind != "webhook" and table.values.keys() & {"secret", "secret_file"}:
+            raise table.error("secret", "signs webhooks only. Use token, or leave it out.")
+        timeout_ms = table.duration("timeout", "10s", least_ms=100)
+        secret, token = _secret(table, "secret", folder), _secret(table, "token", folder)
+        if not is_secret(secret):
+            raise table.error("secret", 'begins with "whsec_", and what follows is not base64.')
+        if not (token.isascii() and token.isprintable()):
+            raise table.error("token", "holds what no HTTP header can. Check for a line break.")
+        targets.append(
+            Target(
+                kind=kind,
+                name=name,
+                url=_url(table, _secret(table, "url", folder)),
+                secret=secret,
+                token=token,
+                models=table.texts("models"),
+                min_severity=table.choice("min_severity", "info", SEVERITY_ORDER),
+                timeout_s=timeout_ms / 1000,
+            )
+        )
+    return tuple(targets)
+
+
+def is_secret(secret: str) -> bool:
+    """Whether a webhook's secret can be used as a key."""
+    encoded = secret.removeprefix("whsec_")
+    if encoded == secret:
+        return True
+    try:
+        return bool(base64.b64decode(encoded, validate=True))
+    except ValueError:
+        return False
+
+
+def _secret(table: Table, key: str, folder: Path) -> str:
+    """Text under `key`, or of the file under `key_file`, or ""."""
+    file_key = f"{key}_file"
+    if file_key not in table.values:
+        return str(table.text(key, ""))
+    if key in table.values:
+        raise table.error(key, f"and {file_key} are both there. Keep one.")
+    path = folder / table.text(file_key, least=1)
+    return read_secret(path, f"{table.path}.{file_key}", table.file)
+
+
+def _url(table: Table, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        good = good and url.isascii() and url.isprintable() and " " not in url
+    except ValueError:
+        good = False
+    if not good:  # the address itself may be a secret
+        raise table.error("url", 'must be an address such as "http://localhost:9093".')
+    return url.rstrip("/")

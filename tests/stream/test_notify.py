@@ -1,0 +1,396 @@
+"""Notifications over real HTTP: what is sent, tried again, given up, and committed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from stream.alerts import encode_alert, parse_time
+from stream.config import ConfigError, load_config
+from stream.notify.bridge import Bridge, Commit
+from stream.notify.open_episodes import Change, OpenEpisodes
+from stream.notify.sinks import FIRING_FOR_S, GIVE_UP_S, AlertmanagerSink, QueueSink
+from stream.notify.targets import Target
+from tests.stream.notify_tools import alert, hook
+
+NOW = 1_800_000_000.0
+BASE = """
+[kafka]
+bootstrap_servers = "localhost:9092"
+[[models]]
+name = "fraud"
+reference = "fraud.json"
+"""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def news(event: object, peak: str = "") -> Change:
+    return Change(event, peak or event.data.severity)  # type: ignore[attr-defined, arg-type]
+
+
+# ---- config
+
+
+def targets(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> tuple[Target, ...]:
+    path = tmp_path / "config.toml"
+    path.write_text(BASE + text)
+    return load_config(path, env or {}).notify
+
+
+def test_targets_and_their_secrets(tmp_path: Path) -> None:
+    (tmp_path / "slack-url").write_text("https://hooks.example/T0/B0/xyzzy\n")
+    found = targets(
+        tmp_path,
+        """
+[[notify]]
+type = "alertmanager"
+url = "http://alertmanager:9093/"
+[[notify]]
+type = "webhook"
+name = "pager"
+url = "https://pager.example/hook"
+secret = "${HOOK_SECRET}"
+token = "t0ken"
+models = ["fraud"]
+min_severity = "critical"
+timeout = "3s"
+[[notify]]
+type = "slack"
+url_file = "slack-url"
+""",
+        {"HOOK_SECRET": "s3cret"},
+    )
+    assert found == (
+        Target("alertmanager", "alertmanager", "http://alertmanager:9093"),
+        Target("webhook", "pager", "https://pager.example/hook", "s3cret", "t0ken", ("fraud",),
+               "critical", 3.0),
+        Target("slack", "slack", "https://hooks.example/T0/B0/xyzzy"),
+    )  # fmt: skip
+    for secret in ("s3cret", "t0ken", "xyzzy"):
+        assert secret not in repr(found)
+    assert targets(tmp_path, "") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('type = "email"', "notify[0].type must be one of alertmanager, webhook, slack"),
+        ('type = "slack"\nurl = "hooks.example"', 'notify[0].url must be an address such as "http'),
+        ('type = "slack"\nurl = "http://a b"', "notify[0].url must be an address"),
+        ('type = "slack"', "notify[0].url must be an address"),
+        ('type = "slack"\nurl = "http://a"\nsecret = "x"', "notify[0].secret signs webhooks only"),
+        ('type = "webhook"\nurl = "http://a"\nsecret = "whsec_!"', "is not base64"),
+        ('type = "webhook"\nurl = "http://a"\ntoken = "a\\nb"', "no HTTP header can"),
+        ('type = "webhook"\nurl = "http://a"\nsecret = "x"\nsecret_file = "y"', "Keep one"),
+        ('type = "webhook"\nurl_file = "nowhere"', "notify[0].url_file cannot be read"),
+        (
+            'type = "webhook"\nulr = "http://a"',
+            "ulr is not a known key. Did you mean url",
+        ),
+        (
+            'type = "slack"\nurl = "http://a"\n[[notify]]\ntype = "slack"\nurl = "http://b"',
+            "notify[1].name is 'slack' like that of another target",
+        ),
+    ],
+)
+def test_mistakes_are_said(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        targets(tmp_path, f"[[notify]]\n{text}\n")
+    assert words in str(caught.value)
+    assert "hooks.example" not in str(caught.value)  # it may be a secret
+
+
+# ---- which events are news
+
+
+def test_copies_and_older_revisions_are_no_news() -> None:
+    episodes = OpenEpisodes()
+    first, worse = alert(), alert(revision=2, severity="critical")
+    milder = alert(revision=3, severity="info")
+    assert episodes.apply(first) == Change(first, "warning")
+    assert episodes.apply(first) is None
+    assert episodes.apply(worse) == Change(worse, "critical")
+    assert episodes.apply(milder) == Change(milder, "critical")
+    assert episodes.apply(worse) is None
+    assert [change.event for change in episodes.changes] == [milder]
+    ended = alert(revision=4, status="resolved", severity="info")
+    assert episodes.apply(ended) == Change(ended, "critical")
+    assert len(episodes) == 0
+    assert episodes.apply(ended) is None
+    again = alert(opened=5)
+    assert episodes.apply(again) == Change(again, "warning")
+    # The end of an episode that another one of its kind has followed already.
+    assert episodes.apply(alert(revision=5, status="resolved")) is not None
+    assert [change.event for change in episodes.changes] == [again]
+
+
+# ---- webhooks and Slack
+
+
+def test_a_webhook_is_the_signed_cloudevent() -> None:
+    with hook() as here:
+        sink = QueueSink(Target("webhook", "w", here.url, "s3cret", "t0ken"), Clock())
+        event = alert()
+        sink.offer(0, news(event))
+        assert sink.done == -1
+        sink.step()
+        assert sink.done == 0
+        ((_, headers, body),) = here.requests
+    assert body == encode_alert(event)
+    assert headers["content-type"] == "application/cloudevents+json"
+    assert headers["authorization"] == "Bearer t0ken"
+    assert headers["webhook-id"] == event.id
+    signed = f"{event.id}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(b"s3cret", signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    names: dict[str, Any] = {}
+    page = (Path(__file__).parents[2] / "docs" / "notify.md").read_text()
+    exec(page.split("```python\n")[1].split("```")[0], names)  # what receivers are told to do
+    assert names["is_genuine"](b"s3cret", headers, body)
+    assert not names["is_genuine"](b"other", headers, body)
+    assert headers["webhook-timestamp"] == str(int(NOW))
+
+
+def test_a_failure_is_tried_again_later_and_later_in_order(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    with hook() as here:
+        here.answers = [(503, {}), (500, {}), (429, {"Retry-After": "30"})]
+        sink = QueueSink(Target("webhook", "w", here.url), clock)
+        events = [alert(), alert(revision=2, severity="critical")]
+        for number, event in enumerate(events):
+            sink.offer(number, news(event))
+        waits = []
+        while len(here.taken) < 2:
+            wait = sink.step()
+            if wait:
+                waits.append(wait)
+            clock.now += wait
+        assert waits == [1.0, 2.0, 30.0]
+        assert here.taken == [event.id for event in events]
+        assert sink.done == 1
+    assert "answered 503" in caplog.text
+    assert "delivered again" in caplog.text
+
+
+def test_what_is_refused_for_good_does_not_stop_the_rest(caplog: pytest.LogCaptureFixture) -> None:
+    with hook() as here:
+        here.answers = [(400, {})]
+        sink = QueueSink(Target("webhook", "w", here.url), Clock())
+        sink.offer(0, news(alert()))
+        sink.offer(1, news(alert("churn")))
+        while sink.done < 1:
+            sink.step()
+        assert here.taken == [alert("churn").id]
+    assert "was never delivered" in caplog.text
+
+
+def test_nobody_there_for_a_day_gives_up(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    with hook() as here:
+        url = here.url
+    sink = QueueSink(Target("webhook", "w", url), clock)
+    sink.offer(0, news(alert()))
+    sink.step()
+    assert sink.done == -1
+    clock.now += GIVE_UP_S + 1
+    sink.step()
+    assert sink.done == 0
+    assert "hook" not in caplog.text.replace("webhook", "")  # the path may be a secret
+
+
+def test_slack_is_told_in_words_and_only_what_it_wants() -> None:
+    with hook() as here:
+        sink = QueueSink(
+            Target("slack", "s", here.url, models=("fraud",), min_severity="warning"), Clock()
+        )
+        sink.offer(0, news(alert("churn")))
+        sink.offer(1, news(alert(severity="info")))
+        sink.offer(2, news(alert(revision=2, severity="critical")))
+        sink.offer(3, news(alert(revision=3, status="resolved", severity="info"), "critical"))
+        while sink.done < 3:
+            sink.step()
+        told = [msgspec.json.decode(body)["text"] for _, _, body in here.requests]
+    assert len(told) == 2
+    assert told[0].startswith(":red_circle: *critical* fraud v3: Data drift in")
+    assert "mean 4.1 -&gt; 2.7" in told[0]
+    assert "<https://grafana.example/d/driftstream|Dashboard>" in told[0]
+    assert told[1].startswith(":white_check_mark: *resolved*")
+
+
+# ---- Alertmanager
+
+
+def posts(requests: list[tuple[str, dict[str, str], bytes]]) -> list[list[dict[str, object]]]:
+    return [msgspec.json.decode(body) for _, _, body in requests]
+
+
+def test_alertmanager_hears_of_what_fires_every_minute_until_it_ends() -> None:
+    clock = Clock()
+    with hook() as here:
+        sink = AlertmanagerSink(Target("alertmanager", "am", here.url), clock)
+        sink.restore(news(alert("churn")))
+        assert sink.step() == 60.0
+        sink.offer(0, news(alert()))
+        assert sink.done == -1
+        sink.step()
+        assert sink.done == 0
+        assert sink.step() == 60.0
+        clock.now += 60
+        sink.step()
+        sink.offer(1, news(alert(revision=2, severity="critical")))
+        sink.step()
+        sink.offer(2, news(alert(revision=3, status="resolved", severity="critical")))
+        sink.offer(3, None)
+        sink.step()
+        assert sink.done == 3
+        clock.now += 60
+        sink.step()
+        sent = posts(here.requests)
+    said = [
+        [
+            (a["labels"]["model"], a["labels"]["severity"],  # type: ignore[index]
+             parse_time(str(a["endsAt"])) / 1000 - NOW)
+            for a in post
+        ]
+        for post in sent
+    ]  # fmt: skip
+    churn = lambda at: ("churn", "warning", at + FIRING_FOR_S)  # noqa: E731
+    assert said == [
+        [churn(0)],
+        [churn(0), ("fraud", "warning", FIRING_FOR_S)],
+        [churn(60), ("fraud", "warning", 60 + FIRING_FOR_S)],
+        [churn(60), ("fraud", "critical", 60 + FIRING_FOR_S), ("fraud", "warning", 60.0)],
+        [churn(60), ("fraud", "critical", 60.0)],
+        [churn(120)],
+    ]
+    assert sent[1][1]["labels"] == {
+        "alertname": "DataDrift", "environment": "production", "kind": "data_drift",
+        "model": "fraud", "model_version": "3", "severity": "warning",
+    }  # fmt: skip
+    assert sent[1][1]["annotations"]["signals"] == "purchase_frequency, country"  # type: ignore[index]
+
+
+def test_alertmanager_down_for_a_while_hears_of_the_end_all_the_same() -> None:
+    clock = Clock()
+    with hook() as here:
+        here.answers = [(200, {}), (500, {}), (500, {})]
+        sink = AlertmanagerSink(Target("alertmanager", "am", here.url), clock)
+        sink.offer(0, news(alert()))
+        sink.step()
+        sink.offer(1, news(alert(revision=2, status="resolved")))
+        for _ in range(20):
+            clock.now += sink.step()
+            if sink.done == 1:
+                break
+        last = posts(here.requests)[-1]
+        assert sink.done == 1
+        assert [parse_time(str(a["endsAt"])) <= clock.now * 1000 for a in last] == [True]
+
+
+# ---- the bridge
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def run(bridge: Bridge, last: dict[int, Commit], until: Callable[[], object]) -> None:
+    """Serve until it is so, then end; `last` is what a broker would have been told."""
+    bridge.start()
+    try:
+        wait_for(until)
+        wait_for(lambda: last.update(bridge.commits()) or until())
+    finally:
+        bridge.stop()
+        last.update(bridge.commits())
+
+
+def test_a_restart_sends_only_what_was_not_delivered(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)
+    topic = [
+        alert("old"), alert("old", revision=2, status="resolved"), alert("fraud"), alert("churn"),
+        alert("churn"), alert("fraud", revision=2, severity="critical"),
+    ]  # fmt: skip
+    values = [encode_alert(event) for event in topic]
+    committed: dict[int, Commit] = {}
+    with hook() as good, hook() as bad:
+        pair = [Target("webhook", "good", good.url), Target("webhook", "bad", bad.url)]
+        bad.answers = [(503, {})] * 1_000
+
+        # A first start: what fires is told, what has ended is not.
+        bridge = Bridge(pair, committed, {0: 3})
+        for offset, value in enumerate(values[:3]):
+            bridge.feed(0, offset, value)
+        run(bridge, committed, lambda: good.taken == [topic[2].id])
+        assert committed == {}  # `bad` has not been told
+
+        # It begins anew for both, as nothing is known of either.
+        bad.answers = []
+        bridge = Bridge(pair, committed, {0: 3})
+        for offset, value in enumerate(values[:3]):
+            bridge.feed(0, offset, value)
+        run(bridge, committed, lambda: len(good.taken) == 2 and len(bad.taken) == 1)
+        assert committed == {0: Commit(3, '{"good":3,"bad":3}')}
+
+        # One is down: the other goes on, and its progress is kept.
+        bad.answers = [(503, {})] * 1_000
+        bridge = Bridge(pair, committed, {0: 5})
+        for offset, value in enumerate(values[:5]):
+            bridge.feed(0, offset, value)
+        run(bridge, committed, lambda: len(good.taken) == 3)
+        wait_for(lambda: committed[0].offset == 3)
+        assert msgspec.json.decode(committed[0].metadata) == {"good": 5, "bad": 3}
+
+        # Both get what they lack, once: no copy of a revision, nothing twice.
+        bad.answers = []
+        bridge = Bridge(pair, committed, {0: 6})
+        for offset, value in enumerate(values):
+            bridge.feed(0, offset, value)
+        run(bridge, committed, lambda: len(good.taken) == 4 and len(bad.taken) == 3)
+        assert good.taken[-2:] == [topic[3].id, topic[5].id]
+        assert bad.taken == [topic[2].id, topic[3].id, topic[5].id]
+        assert committed == {0: Commit(6, '{"good":6,"bad":6}')}
+
+
+def test_a_topic_that_was_made_again_is_read_from_its_beginning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with hook() as here:
+        committed = {0: Commit(100, '{"w":100}')}
+        bridge = Bridge([Target("webhook", "w", here.url)], committed, {0: 1})
+        bridge.feed(0, 0, encode_alert(alert()))
+        run(bridge, committed, lambda: here.taken)
+        assert committed == {0: Commit(1, '{"w":1}')}
+    assert "was made again" in caplog.text
+
+
+def test_garbage_on_the_topic_is_passed_by(caplog: pytest.LogCaptureFixture) -> None:
+    with hook() as here:
+        committed = {0: Commit(0, '{"w":0}')}
+        bridge = Bridge([Target("webhook", "w", here.url)], committed, {0: 2})
+        bridge.feed(0, 0, b"{")
+        bridge.feed(0, 1, encode_alert(alert()))
+        run(bridge, committed, lambda: here.taken)
+        assert committed == {0: Commit(2, '{"w":2}')}
+    assert "alerts[0]@0 is not" in caplog.text
