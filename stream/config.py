@@ -38,7 +38,7 @@ __all__ = [
 
 FORMATS: Final = ("native",)
 #: Names of tests that a signal's `tests` may list.
-TESTS: Final = (*WINDOWED_TESTS, "adwin", "edetector")
+TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
     "pane", "lateness", "cycle", "private",
