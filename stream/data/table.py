@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -90,10 +91,18 @@ class DataTable:
         self.columns = {name: _info(name, chunks) for name, chunks in parts.items()}
 
     def batches(self, kinds: Mapping[str, str], timestamp: str | None = None) -> Iterator[Batch]:
-        """Read these columns, each as numbers or names.
+        """Read these columns, each as numbers or names, one batch ahead of whoever takes them.
 
         Without a timestamp column rows are one second apart, in the order of the file.
         """
+        batches = self._read(kinds, timestamp)
+        with ThreadPoolExecutor(1) as pool:
+            following = pool.submit(next, batches, None)
+            while (batch := following.result()) is not None:
+                following = pool.submit(next, batches, None)
+                yield batch
+
+    def _read(self, kinds: Mapping[str, str], timestamp: str | None) -> Iterator[Batch]:
         wanted = [*kinds, *([timestamp] if timestamp else [])]
         row = 0
         for batch in arrays(self.path, rows=_BATCH_ROWS, names=wanted, coded=True):
