@@ -6,7 +6,7 @@ estimated from a few batches both are divided by `sqrt(chi2_d / d)`, as in a t t
 
 Area: Johnson and Killeen 1983 (Annals of Probability 11), as a table of the ratio to the tail of
 N(0, 1/12), the area's own law where B has one sign; tests/oracles/bridge.py made it. Maximum:
-Kolmogorov 1933. Relative error below 2e-6 for tails of .2 to 1e-8, 5e-4 for larger ones.
+Kolmogorov 1933. Relative error below 2e-6 for tails of .15 to 1e-8, 5e-4 for larger ones.
 """
 
 from __future__ import annotations
