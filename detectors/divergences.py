@@ -197,7 +197,7 @@ def psi(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     Examples
     --------
     >>> round(float(psi([500, 300, 200], [400, 300, 300])), 4)
-    0.0626
+    0.0627
     """
     return _apply(PSI, reference, window)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 
 import numpy as np
@@ -92,6 +93,12 @@ def test_wasserstein_sees_how_far_and_the_others_do_not() -> None:
     a, near, far = [50] * 10, [100, 0] + [50] * 8, [100] + [50] * 8 + [0]
     assert divergences.wasserstein(a, far) > 5 * divergences.wasserstein(a, near)
     assert divergences.js(a, far) == pytest.approx(divergences.js(a, near))
+
+
+def test_examples() -> None:
+    failed, tried = doctest.testmod(divergences)
+    assert tried
+    assert not failed
 
 
 def test_nothing_has_no_distance() -> None:

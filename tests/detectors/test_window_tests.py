@@ -108,6 +108,16 @@ def test_a_signal_may_have_no_test(mixed: Reference) -> None:
     assert not result.p_value.size
 
 
+def test_tails_are_made_when_they_are_asked_for(mixed: Reference) -> None:
+    """They cost ten times what the decisions do, and few windows have a finding."""
+    counts = window_of(mixed.layout(), [s.counts for s in mixed.signals], mixed.events)
+    result = WindowBank(mixed.signals).test(counts, 1e-3)
+    assert not result.found.any()
+    assert not {"p_value", "threshold", "tests"} & set(vars(result))
+    assert result.p_value is result.p_value
+    assert result.p_value.shape == result.threshold.shape == result.value.shape
+
+
 @pytest.mark.parametrize(
     ("name", "test"), [("name", "wasserstein"), ("name", "range_rate"), ("normal", "unseen_rate"),
                        ("normal", "chi-square")],

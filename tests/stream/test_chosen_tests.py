@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from stream.config import load_config
 from stream.panes import Sealed
 from stream.plan import Plan, PlanError, SignalOptions
 from stream.watch import Watch
@@ -46,6 +49,17 @@ def test_the_default_is_psi_and_rates_and_what_is_chosen_takes_its_place() -> No
     tested = {(plan.monitored[i].name, t) for i, t in zip(result.signal, result.tests, strict=True)}
     assert {t for name, t in tested if name == "c"} == {"g"}
     assert {t for name, t in tested if name == "z"} == set()
+
+
+def test_the_config_file_chooses(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_bytes(make_reference().to_json())
+    (tmp_path / "c.toml").write_text(
+        '[kafka]\nbootstrap_servers = "localhost:9092"\n'
+        '[[models]]\nname = "fraud"\nreference = "r.json"\n'
+        '[models.signals.x]\ntests = ["psi", "wasserstein"]\n'
+    )
+    (plan,) = load_config(tmp_path / "c.toml", {}).plans()
+    assert plan.windowed_tests == {"x": ("psi", "wasserstein")}
 
 
 def test_chosen_tests_survive_the_plans_topic() -> None:
