@@ -16,7 +16,7 @@ __all__ = ["CHANGES", "run"]
 PANE = 20
 #: Settings of the three detectors, which together give about one false alarm in a million items.
 DELTA = 0.004
-THRESHOLD = 12_000.0
+THRESHOLD = 3_000.0
 #: Items before the change, and after it until a run counts as a miss.
 BEFORE, AFTER = 10_000, 50_000
 
