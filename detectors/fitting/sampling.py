@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from heapq import nlargest, nsmallest
+from heapq import nsmallest
 from typing import Final
 
 import numpy as np
@@ -77,12 +77,12 @@ class NameTally:
 
     @property
     def distinct(self) -> int:
-        """Number of distinct names; estimated within a few percent where not all are held."""
+        """Number of distinct names; to two digits, estimated, where not all are held."""
         if self._least is None:
             return len(self.counts)
         if self._least.size < _HASHES:
             return int(self._least.size)
-        return int((_HASHES - 1) * _HASH_RANGE / (float(self._least[-1]) + 1))
+        return int(float(f"{(_HASHES - 1) * _HASH_RANGE / (float(self._least[-1]) + 1):.1e}"))
 
     @property
     def is_exact(self) -> bool:
@@ -90,7 +90,8 @@ class NameTally:
         return self._least is None
 
     def _prune(self) -> None:
-        cut = nlargest(self.size + 1, self.counts.values())[-1]
+        counts = np.fromiter(self.counts.values(), np.int64, len(self.counts))
+        cut = int(np.partition(counts, -self.size - 1)[-self.size - 1])
         self.counts = {name: n - cut for name, n in self.counts.items() if n > cut}
 
     def _note(self, names: Sequence[str]) -> None:

@@ -77,6 +77,9 @@ def coded_names(column: Column) -> tuple[npt.NDArray[np.int64], list[str]]:
         distinct, codes = np.unique(column, return_inverse=True)
         column = Coded(codes.astype(np.int32), distinct.tolist())
     if isinstance(column, Coded):
+        distinct_texts = set(column.values)
+        if len(distinct_texts) == len(column.values) and set(map(type, distinct_texts)) <= {str}:
+            return column.codes.astype(np.int64), list(column.values)
         codes, names = coded_names(list(column.values))
         return np.append(codes, -1)[column.codes], names
     items = _items(column)
