@@ -145,3 +145,31 @@ def test_mistakes(tmp_path: Path, name: str, text: str, message: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         list(read_batches(tmp_path / "absent.csv"))
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.jsonl.gz", "t.csv.bz2", "t.jsonl.zst"])
+def test_compressed_files(tmp_path: Path, name: str) -> None:
+    text = "a,b\n1,x\n" if ".csv" in name else '{"a": 1, "b": "x"}\n'
+    codec = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}[name.rsplit(".", 1)[1]]
+    with pa.output_stream(str(tmp_path / name), compression=codec) as stream:
+        stream.write(text.encode())
+    assert list(read_batches(tmp_path / name, {"a"})) == [{"a": [1.0], "b": ["x"]}]
+    assert {c.kind for c in DataTable(tmp_path / name).columns.values()} == {
+        "numeric", "categorical",
+    }  # fmt: skip
+
+
+def test_long_json_lines_are_cut_at_their_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.data.files._BLOCK", 50)
+    rows = [f'{{"a": {i}, "b": "{"x" * (i % 90)}"}}' for i in range(40)]
+    path = write(tmp_path, "\n".join(rows), "t.jsonl")
+    batches = list(read_batches(path))
+    assert len(batches) > 5
+    assert [a for batch in batches for a in batch["a"]] == list(range(40))
+
+
+def test_csv_booleans_are_those_of_events(tmp_path: Path) -> None:
+    path = write(tmp_path, "b,t\nTrue,Truely\nFALSE,x\n,\n")
+    assert list(read_batches(path)) == [{"b": ["true", "false", None], "t": ["Truely", "x", None]}]
