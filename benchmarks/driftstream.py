@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from benchmarks.worker import Measured
 from benchmarks.workloads import START, Workload
+from detectors import Reference
 from detectors.sparse import decode_counts
 from stream.summary import Progress, SummaryBatch, decode_message
 
@@ -47,9 +48,7 @@ class Setup:
     def write_config(self, workload: Workload) -> Path:
         """Write the config and the reference; topics and group are of this run alone."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        reference = self.directory / f"{workload.id}.json"
-        if not reference.exists():
-            reference.write_bytes(workload.reference().to_json())
+        models = "".join(self._model(workload, name) for name in workload.models)
         names = ("summaries", "plans", "alerts", "dead_letter", "state")
         topics = "\n".join(f'{name} = "{self.ours(name)}"' for name in names)
         config = self.directory / f"{self.name}.toml"
@@ -60,17 +59,29 @@ bootstrap_servers = "{self.bootstrap}"
 [worker]
 group = "{self.name}"
 metrics_address = "127.0.0.1:{self.metrics_port}"
+idle_after = "{"30s" if workload.form == "event" else "1s"}"
 
 [topics]
 {topics}
 
-[[models]]
-name = "{workload.model}"
-version = "*"
-topic = "{self.topic}"
-reference = "{reference}"
-""")
+{models}""")
         return config
+
+    def _model(self, workload: Workload, name: str) -> str:
+        """One model of the config, with its reference beside it."""
+        path = self.directory / f"{name}.json"
+        if not path.exists():
+            first = self.directory / f"{workload.model}.json"
+            if not first.exists():
+                first.write_bytes(workload.reference().to_json())
+            if name != workload.model:
+                reference = Reference.from_json(first.read_bytes())
+                path.write_bytes(replace(reference, model=name).to_json())
+        segments = 'segments = ["region"]\n' if workload.n_segments else ""
+        return (
+            f'[[models]]\nname = "{name}"\nversion = "*"\ntopic = "{self.topic}"\n'
+            f'reference = "{path}"\n{segments}\n'
+        )
 
 
 def free_port() -> int:
@@ -110,7 +121,8 @@ def wait_ready(setup: Setup, worker: Measured, limit_s: float = 60.0) -> float:
     raise RuntimeError(f"{address} did not say ready within {limit_s:.0f} s; see {worker.log}")
 
 
-def _consumer(setup: Setup, topic: str, partitions: list[int] | None = None) -> Consumer:
+def consumer_of(setup: Setup, topic: str, partitions: list[int] | None = None) -> Consumer:
+    """A consumer of everything in these partitions, all of them if none are named."""
     consumer = Consumer({
         "bootstrap.servers": setup.bootstrap, "group.id": f"{setup.name}.bench",
         "enable.auto.commit": False, "fetch.wait.max.ms": 20, "enable.partition.eof": False,
@@ -124,10 +136,10 @@ def follow(setup: Setup, workload: Workload, worker: Measured) -> list[tuple[flo
     """(monotonic seconds, events done) at every progress record, until all events are done."""
     through = dict.fromkeys(range(setup.partitions), -1)
     points: list[tuple[float, int]] = []
-    consumer = _consumer(setup, setup.ours("summaries"), [0])  # progress goes to each of them
+    consumer = consumer_of(setup, setup.ours("summaries"), [0])  # progress goes to each of them
     end = time.monotonic() + _RUN_LIMIT_S
     try:
-        while sum(through.values()) + setup.partitions < workload.events:
+        while sum(through.values()) + setup.partitions < workload.records:
             worker.check()
             if time.monotonic() > end:
                 raise RuntimeError(f"only {through} after {_RUN_LIMIT_S:.0f} s; see {worker.log}")
@@ -136,14 +148,15 @@ def follow(setup: Setup, workload: Workload, worker: Measured) -> list[tuple[flo
                 if isinstance(message, Progress):
                     partition = message.source.partition
                     through[partition] = max(through[partition], message.through)
-                    points.append((time.monotonic(), sum(through.values()) + setup.partitions))
+                    done = sum(through.values()) + setup.partitions
+                    points.append((time.monotonic(), done * workload.rows))
     finally:
         consumer.close()
     return points
 
 
 def _read_all(setup: Setup, topic: str, quiet_s: float = 1.0) -> Iterator[bytes]:
-    consumer = _consumer(setup, topic)
+    consumer = consumer_of(setup, topic)
     try:
         while records := consumer.consume(1_000, timeout=quiet_s):
             yield from (record.value() for record in records)

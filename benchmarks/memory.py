@@ -1,4 +1,5 @@
-"""Memory of many scopes, in a process of its own: `python -m benchmarks.memory MODELS SEGMENTS`.
+"""Memory of many scopes, in a process of its own:
+`python -m benchmarks.memory MODELS SEGMENTS [SIGNALS]`.
 
 The real monitor of one summaries partition takes panes of every scope until all have a window and
 a filling pane. Prints resident bytes with nothing but the imports done, then with all scopes.
@@ -15,7 +16,7 @@ import msgspec
 import numpy as np
 import psutil
 
-from benchmarks.workloads import w1
+from benchmarks.workloads import Workload, w1
 from detectors import Reference, accumulate
 from detectors.sparse import encode_counts
 from stream.monitor import PartitionMonitor
@@ -23,13 +24,18 @@ from stream.plan import Plan, PlanBook
 from stream.summary import Progress, Source, SummaryBatch, SummaryEntry, encode_message
 
 _EVENTS = 600  # of one pane
-_PANES = 9  # a window of 1,000 may be widened for the budget: one whole and one begun
+_MAX_PANES = 400  # windows are widened for the budget where events are many
 _SOURCE = Source("bench", "predictions", 0, 1)
 
 
-def plans(n_models: int, n_segments: int) -> Iterator[Plan]:
+def load(n_signals: int) -> Workload:
+    """W1 with another number of features."""
+    return replace(w1(1, 16_384, 1), n_numeric=n_signals)
+
+
+def plans(n_models: int, n_segments: int, n_signals: int) -> Iterator[Plan]:
     """A plan for each model with a reference of its own: nothing is shared by accident."""
-    reference = w1(1, 16_384, 1).reference(10_000)
+    reference = load(n_signals).reference(10_000)
     segments = ("region",) if n_segments else ()
     for number in range(n_models):
         mine = Reference.from_json(replace(reference, model=f"model-{number}").to_json())
@@ -39,10 +45,10 @@ def plans(n_models: int, n_segments: int) -> Iterator[Plan]:
 def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int) -> int:
     """Give every scope its panes; the number of alert events that came of it."""
     some = next(iter(book))[1]
-    workload = w1(1, 16_384, 1)
+    workload = load(len(some.monitored))
     names = ["", *(f"region=r{i}" for i in range(n_segments))]
     offset = alerts = 0
-    for pane in range(_PANES):
+    for pane in range(_MAX_PANES):
         values = np.column_stack(list(workload.columns(_EVENTS, 1_000 + pane).values()))
         counts = np.zeros((1, some.layout.width), np.int64)
         positions = some.layout.positions(values, np.empty((_EVENTS, 0), np.int32))
@@ -61,17 +67,23 @@ def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int) -> int:
         for message in messages:
             alerts += len(monitor.apply(offset, message, pane_ms, plans_current=True))
             offset += 1
+        tested = [
+            len(subject.watch.results) if subject.watch else 0
+            for subject in monitor.subjects.values()
+        ]
+        if min(tested) > n_segments:  # all windows are whole, and the next ones begun
+            break
     return alerts
 
 
 def main() -> None:
     """Measure and print."""
-    n_models, n_segments = int(sys.argv[1]), int(sys.argv[2])
+    n_models, n_segments, n_signals = map(int, [*sys.argv[1:], "20"][:3])
     process = psutil.Process()
     gc.collect()
     before = process.memory_info().rss
     book = PlanBook()
-    for plan in plans(n_models, n_segments):
+    for plan in plans(n_models, n_segments, n_signals):
         book.add(plan)
     monitor = PartitionMonitor(book)
     alerts = fill(monitor, book, n_segments)

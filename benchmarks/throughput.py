@@ -21,71 +21,93 @@ from benchmarks import driftstream
 from benchmarks.driftstream import Setup
 from benchmarks.figures import Figure, show, table
 from benchmarks.worker import Measured
-from benchmarks.workloads import Workload, fill, w1
+from benchmarks.workloads import WORKLOADS, Workload, fill, make
 from stream.kafka.broker import find_broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
 from stream.summarise import CHUNK_RECORDS
 
 PARTITIONS = 4
-PEERS = {"faust_river": "Faust agent + river ADWIN", "raw_consumer": "raw confluent consumer"}
-_PEER_S = {"faust_river": 10.0, "raw_consumer": 60.0}
+PEERS = {
+    "quix_river": "Quix Streams + river ADWIN", "faust_river": "Faust agent + river ADWIN",
+    "raw_consumer": "raw confluent consumer",
+}  # fmt: skip
+_PEER_S = {"faust_river": 10.0, "quix_river": 10.0, "raw_consumer": 60.0}
 _PEER_ARGUMENTS = {"faust_river": ["worker", "--without-web", "--loglevel", "error"]}
+_QUIX = os.environ.get("DRIFTSTREAM_BENCH_QUIX", "")
+#: With peers; the others say what driftstream does with another load.
+_WITH_PEERS = "W1"
 
 Round = dict[str, Any]
 
 
-def run(rounds: int, chunks: int, profile: bool = False) -> tuple[list[Figure], dict[str, Any]]:
-    """Fill the topic once, then run everybody in turn; `profile`: one run to look at."""
-    workload = w1(PARTITIONS, CHUNK_RECORDS, chunks)
+def run(
+    ids: Sequence[str], rounds: int, share: float, profile: bool = False
+) -> tuple[list[Figure], list[dict[str, Any]]]:
+    """Run workloads one after the other; `profile`: one run of each to look at."""
     found = find_broker()
     if found.broker is None:
         raise SystemExit(f"benchmarks need a Kafka broker: {found.sentence}")
     print(f"broker: {found.sentence}", flush=True)
-    name = f"bench-{workload.model}-{os.getpid()}"
-    with (
-        found.broker as broker,
-        tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp,
-        _leaving_no_topics(broker.bootstrap, name),
-    ):
-        create_topics(
-            {"bootstrap_servers": broker.bootstrap},
-            [
-                WantedTopic(name, PARTITIONS, {"cleanup.policy": "delete", **LOG_APPEND}),
-                WantedTopic(f"{name}.peer-alerts", 1, {"cleanup.policy": "delete"}),
-            ],
-        )
-        filled = fill(broker.bootstrap, name, PARTITIONS, workload)
-        print(
-            f"{workload.id}: {workload.events:,} events of {filled['bytes']:.0f} bytes in "
-            f"{PARTITIONS} partitions, filled in {filled['seconds']:.0f} s", flush=True,
-        )  # fmt: skip
-        setup = Setup(broker.bootstrap, name, PARTITIONS, Path(tmp), name, 0)
-        if profile:
-            run_ours(setup, workload, 0, profile=Path(tmp) / "profile")
-            _show_profile(Path(tmp) / "profile")
-            return [], {}
-        ready = measure_ready(setup, workload)
-        order = ["driftstream", *PEERS]
-        results: dict[str, list[Round]] = {who: [] for who in order}
-        for number in range(rounds):
-            # Turned round every time, so that nobody always runs on the same page cache.
-            for who in order if number % 2 == 0 else reversed(order):
-                one = run_ours(setup, workload, number) if who == "driftstream" else run_peer(
-                    who, setup, number
-                )  # fmt: skip
-                results[who].append(one)
-                print(f"  round {number + 1} {who:<12} {one['events_per_s']:>10,.0f} events/s, "
-                      f"{one['cpu_s_per_million']:.2f} CPU s a million, "
-                      f"{one['peak_mb']:.0f} MB", flush=True)  # fmt: skip
-    details = {
-        "workload": workload.id, "events": workload.events, "bytes": filled["bytes"],
-        "partitions": PARTITIONS, "broker": found.sentence, "rounds": results,
-    }  # fmt: skip
-    return _figures(workload, results, ready), details
+    figures: list[Figure] = []
+    details = []
+    with found.broker as broker, tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp:
+        for id in ids:
+            workload = make(id, PARTITIONS, CHUNK_RECORDS, share)
+            name = f"bench-{workload.id.lower()}-{os.getpid()}"
+            setup = Setup(broker.bootstrap, name, PARTITIONS, Path(tmp), name, 0)
+            with leaving_no_topics(broker.bootstrap, name):
+                results, filled, ready = _one(setup, workload, rounds, profile)
+            if profile:
+                continue
+            figures += _figures(workload, results, ready)
+            details.append({
+                "workload": workload.id, "title": workload.title, "events": workload.events,
+                "bytes": filled["bytes"], "partitions": PARTITIONS, "broker": found.sentence,
+                "rounds": results,
+            })  # fmt: skip
+    return figures, details
+
+
+def _one(
+    setup: Setup, workload: Workload, rounds: int, profile: bool
+) -> tuple[dict[str, list[Round]], dict[str, float], list[float]]:
+    """Fill the topic of a workload once, then run everybody in turn."""
+    create_topics(
+        {"bootstrap_servers": setup.bootstrap},
+        [
+            WantedTopic(setup.topic, PARTITIONS, {"cleanup.policy": "delete", **LOG_APPEND}),
+            WantedTopic(f"{setup.topic}.peer-alerts", 1, {"cleanup.policy": "delete"}),
+        ],
+    )
+    filled = fill(setup.bootstrap, setup.topic, PARTITIONS, workload)
+    print(
+        f"{workload.id}: {workload.events:,} events of {filled['bytes']:.0f} bytes in "
+        f"{PARTITIONS} partitions, filled in {filled['seconds']:.0f} s", flush=True,
+    )  # fmt: skip
+    if profile:
+        run_ours(setup, workload, 0, profile=setup.directory / "profile")
+        _show_profile(setup.directory / "profile")
+        return {}, filled, []
+    with_peers = workload.id == _WITH_PEERS
+    ready = measure_ready(setup, workload) if with_peers else []
+    peers = [who for who in PEERS if who != "quix_river" or _QUIX] if with_peers else []
+    order = ["driftstream", *peers]
+    results: dict[str, list[Round]] = {who: [] for who in order}
+    for number in range(rounds):
+        # Turned round every time, so that nobody always runs on the same page cache.
+        for who in order if number % 2 == 0 else reversed(order):
+            one = run_ours(setup, workload, number) if who == "driftstream" else run_peer(
+                who, setup, number
+            )  # fmt: skip
+            results[who].append(one)
+            print(f"  round {number + 1} {who:<12} {one['events_per_s']:>10,.0f} events/s, "
+                  f"{one['cpu_s_per_million']:.2f} CPU s a million, "
+                  f"{one['peak_mb']:.0f} MB", flush=True)  # fmt: skip
+    return results, filled, ready
 
 
 @contextmanager
-def _leaving_no_topics(bootstrap: str, name: str) -> Iterator[None]:
+def leaving_no_topics(bootstrap: str, name: str) -> Iterator[None]:
     """Delete what this run made: the broker may be somebody's."""
     try:
         yield
@@ -121,11 +143,15 @@ def run_ours(setup: Setup, workload: Workload, number: int, profile: Path | None
     with driftstream.start_worker(mine, config, profile=profile) as worker:
         points = driftstream.follow(mine, workload, worker)
         alert = driftstream.wait_for_alert(mine, workload)
+        width = workload.reference().layout().width
+        end = time.monotonic() + 20
+        # What does not end with a chunk is published when its partition has been idle.
+        while (counted := driftstream.counted_events(mine, width)) < workload.events:
+            if time.monotonic() > end:
+                break
         worker.stop()
         if worker.process.returncode != 0:
             worker.check()
-    width = workload.reference().layout().width
-    counted = driftstream.counted_events(mine, width)
     if counted != workload.events:
         raise RuntimeError(f"the summaries hold {counted:,} of {workload.events:,} events")
     return _rate(worker, points, 0.2, 0.95) | {"counted": counted, "alert": alert}
@@ -136,7 +162,8 @@ def run_peer(who: str, setup: Setup, number: int) -> Round:
     env = {
         "BROKER": setup.bootstrap, "TOPIC": setup.topic, "GROUP": f"{setup.name}-{who}-{number}",
     }  # fmt: skip
-    command = [sys.executable, "-m", f"benchmarks.peers.{who}", *_PEER_ARGUMENTS.get(who, [])]
+    python = _QUIX if who == "quix_river" else sys.executable
+    command = [python, "-m", f"benchmarks.peers.{who}", *_PEER_ARGUMENTS.get(who, [])]
     log = setup.directory / f"{who}-{number}.log"
     with (
         tempfile.TemporaryDirectory(dir=setup.directory) as scratch,
@@ -204,21 +231,34 @@ def _figures(
                       column("driftstream", key), peers=peers, **more)  # fmt: skip
 
     figures = [
-        figure("events_per_s", "end to end", "events/s", better="higher", goal=100_000.0),
-        figure("cpu_s_per_million", "CPU a million events", "s"),
+        figure("events_per_s", "end to end", "events/s", better="higher", goal=workload.goal),
+        figure("cpu_s_per_million", "CPU a million events", "s",
+               goal=5.5 if workload.id == _WITH_PEERS else None),
         figure("peak_mb", "peak memory of the worker", "MB"),
-        Figure("ready", "worker ready, warm numba cache", "s", ready, goal=10.0),
-    ]
-    figures[1:1] = [
-        _times(
-            f"{workload.id}.ratio", f"{workload.id}: times the Faust agent with river",
-            column("driftstream", "events_per_s"), column("faust_river", "events_per_s"), goal=8.0,
-        ),
-        _times(
-            f"{workload.id}.cpu_ratio", f"{workload.id}: CPU of that agent over ours",
-            column("faust_river", "cpu_s_per_million"), column("driftstream", "cpu_s_per_million"),
-        ),
     ]  # fmt: skip
+    ours = column("driftstream", "events_per_s")
+    # What one core's worth of CPU does: rates are lower where others share the machine.
+    figures.append(Figure(
+        f"{workload.id}.per_core", f"{workload.id}: with one core's worth of CPU", "events/s",
+        [1e6 / one for one in column("driftstream", "cpu_s_per_million")], "higher", workload.goal,
+    ))  # fmt: skip
+    if workload.id == "W2":
+        n = workload.n_numeric + workload.n_categorical
+        figures.append(Figure(f"{workload.id}.values_per_s", f"{workload.id}: feature values",
+                              "values/s", [n * one for one in ours], "higher", 4e6))  # fmt: skip
+    if ready:
+        figures.append(Figure("ready", "worker ready, warm numba cache", "s", ready, goal=5.0))
+    for who, goal in (("quix_river", 10.0), ("faust_river", None)):
+        if who not in results:
+            continue
+        figures.append(_times(
+            f"{workload.id}.ratio.{who}", f"{workload.id}: times {PEERS[who]}", ours,
+            column(who, "events_per_s"), goal,
+        ))  # fmt: skip
+        figures.append(_times(
+            f"{workload.id}.cpu_ratio.{who}", f"{workload.id}: CPU of {PEERS[who]} over ours",
+            column(who, "cpu_s_per_million"), column("driftstream", "cpu_s_per_million"),
+        ))  # fmt: skip
     return figures
 
 
@@ -230,13 +270,18 @@ def _times(
     return Figure(key, what, "times", rounds, better="higher", goal=goal)
 
 
-def end_to_end_table(details: dict[str, Any]) -> str:
-    """Who read the topic how fast, at what cost."""
+def end_to_end_table(details: Sequence[dict[str, Any]]) -> str:
+    """Who read which topic how fast, at what cost."""
     rows = []
-    titles = {"driftstream": "**driftstream**, all tests on", **PEERS}
-    for who, rounds in details["rounds"].items():
-        cells = [Figure("", "", "", [r[k] for r in rounds]).value
-                 for k in ("events_per_s", "cpu_s_per_million", "peak_mb")]  # fmt: skip
-        rows.append([titles[who], *map(show, cells)])
-    header = ["on the same topic", "events/s", "CPU s a million events", "peak MB"]
+    for one in details:
+        goal = WORKLOADS[one["workload"]][0].goal
+        for who, rounds in one["rounds"].items():
+            ours = who == "driftstream"
+            keys = ("events_per_s", "cpu_s_per_million", "cores", "peak_mb")
+            cells = [show(Figure("", "", "", [r[k] for r in rounds]).value) for k in keys]
+            load = f"**{one['workload']}** {one['title']}" if ours else one["workload"]
+            name = "**driftstream**, all tests on" if ours else PEERS[who]
+            rows.append([load, name, *cells, show(goal) if goal and ours else ""])
+    header = ["load", "who", "events/s", "CPU s a million events", "cores", "peak MB",
+              "goal, events/s"]  # fmt: skip
     return table(header, rows)

@@ -80,7 +80,7 @@ def _fill_columns(
             raise ragged(f"{path}.{key}", len(column), n)
 
     def numbers(column: list[Any], _: int) -> Floats:
-        return np.array(column, np.float64)
+        return np.fromiter(column, np.float64, n)
 
     def categories(column: list[Any], k: int) -> Codes:
         return np.fromiter(map(group.tables[k].__getitem__, column), np.int32, n)
