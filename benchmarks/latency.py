@@ -58,7 +58,7 @@ class _Load(threading.Thread):
     def __init__(self, setup: Setup, workload: Workload, rate: int) -> None:
         super().__init__(daemon=True)
         self.heads = [b'{"model":{"name":"%s"},"timestamp":' % m.encode() for m in workload.models]
-        self.bodies = [_bodies(workload, 1.0), _bodies(workload, 1.3)]
+        self.bodies = [_bodies(workload, 1.0), _bodies(workload, 1.5)]
         self.changed = [float("inf")] * len(self.heads)
         self.topic, self.rate = setup.topic, rate
         self.sent, self.behind, self.stop = 0, 0.0, False

@@ -3,7 +3,8 @@
 One compiled decoder is tried on every record; whatever it refuses goes a slower way, which either
 gives the same kind of event object or says why the record is refused:
 
-1. another model: read the model's name, take that model's decoder, and stay with it;
+1. another model: read the model's name, take that model's decoder, and stay with it (where models
+   alternate, `hints` names the decoder to try);
 2. a batch: the same signals as columns, as JSON or as Arrow IPC by the content type;
 3. NaN literals, wrong types: `json`, and a look at each value.
 """
@@ -19,6 +20,7 @@ from stream.columns import Decoded, Record, Reject
 from stream.decode.batch import batch_block, coerce_batch
 from stream.decode.block import Block
 from stream.decode.compiled import Compiled
+from stream.decode.hints import ModelHints
 from stream.decode.lanes import Lane, finish
 from stream.decode.sample import count_unknown_fields
 from stream.decode.values import (
@@ -95,6 +97,7 @@ class NativeDecoder:
         self._max_batch_rows = max_batch_rows
         self._timelines: dict[Subject, _Timeline] = {}
         self._tried: dict[Subject, int] = {}
+        self._hints = ModelHints()
         self._generation = -1
         self._last: Subject | None = None
 
@@ -103,6 +106,7 @@ class NativeDecoder:
         if self._generation != self._plans.generation or len(self._timelines) > _MAX_COMPILED:
             self._timelines.clear()
             self._tried.clear()
+            self._hints.clear()
             self._generation = self._plans.generation
             self._last = None
         lanes: dict[Subject, Lane] = {}
@@ -129,7 +133,7 @@ class NativeDecoder:
         forms: dict[int, bytes],
     ) -> None:
         """Decode every record into the lane of its subject; `forms` gets those of batches."""
-        max_bytes = self._max_bytes
+        max_bytes, hints = self._max_bytes, self._hints
         lane = None if self._last is None else self._lane(lanes, self._last)
         decode, event, mark = _handles(lane)
         for index, record in enumerate(records):
@@ -137,6 +141,9 @@ class NativeDecoder:
             try:
                 if len(value) > max_bytes or (record.headers and _form(record)):  # type: ignore[arg-type]
                     raise TypeError
+                if hints and (guess := hints.guess(value)) and guess is not self._last:  # type: ignore[arg-type]
+                    lane = self._lane(lanes, guess)
+                    decode, event, mark = _handles(lane)
                 event(decode(value))  # type: ignore[arg-type]
                 mark(index)
             except _FAILED:
@@ -152,6 +159,8 @@ class NativeDecoder:
                     used.events.append(found)
                     used.at.append(index)
                 if used is not lane:
+                    if lane is not None and not form:
+                        hints.learn(value or b"", used.compiled.subject)
                     lane = used
                     decode, event, mark = _handles(lane)
 
