@@ -23,7 +23,9 @@ QUANTILES: Final = (0.05, 0.5, 0.95)
 
 
 class Gauge(NamedTuple):
-    """The value of one family for one signal; `extra` is its test or its quantile, or "".
+    """The value of one family for one signal, or for a whole window where `signal` is "".
+
+    `extra` is its test, its quantile or which window, or "".
 
     `weight` says how much a signal deserves a series of its own when there are too many.
     """
@@ -39,12 +41,17 @@ class Gauge(NamedTuple):
 
 
 def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
-    """Every gauge of every signal in the last full window of each scope."""
+    """Sizes of all windows, and every gauge of every signal in the last full one of each scope."""
     for held in subjects:
         watch = held.watch
         if watch is None:
             continue
+        for segment, filling in list(watch.windows.filling.items()):
+            events = float(filling.events)
+            yield Gauge("window_events", *held.subject, segment, "", "filling", events, 0.0)
         for segment, window in list(watch.windows.last.items()):
+            events = float(window.events)
+            yield Gauge("window_events", *held.subject, segment, "", "full", events, 0.0)
             yield from _of_window(held, watch, segment, window)
 
 

@@ -36,13 +36,14 @@ __all__ = ["HealthView", "MetricsCollector", "WorkerState", "serve"]
 
 _ATTEMPTS: Final = 5
 _SUBJECT: Final = ["model", "model_version"]
-_SIGNAL: Final = [*_SUBJECT, "segment", "signal"]
+_OF_WINDOWS: Final = frozenset({"window_events"})  # families without a signal
 #: family -> (help, label of `Gauge.extra`)
 _SIGNAL_FAMILIES: Final = {
     "drift_score": ("Value of a test in the last full window.", "test"),
     "drift_threshold": ("Value from which the test is a finding.", "test"),
     "signal_missing_ratio": ("Share of events without this signal in the last full window.", ""),
     "signal_mean": ("Mean in the last full window, estimated from its bins.", ""),
+    "window_events": ("Events in a window.", "window"),
     "signal_quantile": ("Quantile in the last full window, estimated from its bins.", "q"),
 }
 
@@ -212,12 +213,13 @@ class MetricsCollector(Collector):
 
     def _signals(self, subjects: list[SubjectMonitor]) -> list[Metric]:
         families = {
-            name: _gauge(name, words, [*_SIGNAL, extra] if extra else _SIGNAL)
+            name: _gauge(name, words, _labels(name, extra))
             for name, (words, extra) in _SIGNAL_FAMILIES.items()
         }
         gauges, dropped = bounded(signal_gauges(subjects), self._max_series)
         for gauge in gauges:
-            labels = [gauge.model, gauge.version, gauge.segment, gauge.signal]
+            labels = [gauge.model, gauge.version, gauge.segment]
+            labels += [gauge.signal] if gauge.family not in _OF_WINDOWS else []
             labels += [gauge.extra] if gauge.extra else []
             families[gauge.family].add_metric(labels, gauge.value)
         self._dropped = max(self._dropped, dropped)
@@ -240,13 +242,10 @@ def _refusals(monitors: list[PartitionMonitor]) -> list[Metric]:
 
 
 def _subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
-    events = _gauge("window_events", "Events in a window.", [*_SUBJECT, "segment", "window"])
     budget = _gauge("budget_false_alarms_per_week", "False alarms a week allowed.", _SUBJECT)
     spent = _gauge("budget_spent_ratio", "Episodes opened this week per one allowed.", _SUBJECT)
     active = _gauge("alert_active", "1 while an episode fires.", [*_SUBJECT, "kind", "severity"])
-    frontier = _gauge(
-        "frontier_timestamp_seconds", "Event time up to which all is judged.", _SUBJECT
-    )
+    frontier = _gauge("frontier_timestamp_seconds", "Event time that is judged.", _SUBJECT)
     for held in subjects:
         model, version = held.subject
         for kind, severity in held.episodes.active.items():
@@ -259,11 +258,12 @@ def _subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         allowed = watch.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], held.opened_this_week / allowed)
-        for segment, window in list(watch.windows.filling.items()):
-            events.add_metric([model, version, segment, "filling"], window.events)
-        for segment, closed in list(watch.windows.last.items()):
-            events.add_metric([model, version, segment, "full"], closed.events)
-    return [events, budget, spent, active, frontier]
+    return [budget, spent, active, frontier]
+
+
+def _labels(family: str, extra: str) -> list[str]:
+    labels = [*_SUBJECT, "segment", *([] if family in _OF_WINDOWS else ["signal"])]
+    return [*labels, extra] if extra else labels
 
 
 def _gauge(name: str, words: str, labels: list[str]) -> GaugeMetricFamily:

@@ -19,6 +19,7 @@ from stream.alerts import AlertEvent, encode_alert
 from stream.client import publish
 from stream.kafka.broker import free_port
 from stream.kafka.topics import WantedTopic, create_topics
+from tests.integration.worker_kit import installer, make_events
 from tests.stream.notify_tools import Hook, alert, hook
 
 ROOT = Path(__file__).parents[2]
@@ -212,3 +213,41 @@ url = "{team.url}"
         finally:
             notify.end(signal.SIGKILL)
     assert ("firing", "old", "warning") not in told(pager)
+
+
+def test_a_drift_travels_from_the_worker_to_alertmanager(
+    kafka: dict[str, object],
+    topic_prefix: str,
+    tmp_path: Path,
+    alertmanager: Alertmanager,
+    pager: Hook,
+) -> None:
+    changed, back = make_events(30_000, 8_000)[:14_000], make_events(30_000, None, seed=2)[14_000:]
+    with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "500ms"}) as make:
+        site = make()
+        expected = site.expected_alerts([*changed, *back])
+        assert [status for _, _, status in expected][-1] == "resolved"
+        assert len({episode for episode, _, _ in expected}) == 1
+        worker = site.start()
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'{config.read_text()}[[notify]]\ntype = "alertmanager"\nurl = "{alertmanager.url}"\n'
+        )
+        notify = Notify(config)
+        log = tmp_path / "notify.log"
+        try:
+            site.wait_ready(worker)
+            site.produce(changed, close=False)
+            wait_for(lambda: alertmanager.firing(), log.read_text)
+            (shown,) = alertmanager.firing().values()
+            assert shown["labels"]["alertname"] == "DataDrift"
+            assert {"f1", "f2"} & set(shown["annotations"]["signals"].split(", "))
+            assert shown["annotations"]["episode"] == expected[0][0]
+            site.produce(back)
+            site.wait_for(lambda: len(site.alerts()) >= len(expected))
+            wait_for(lambda: not alertmanager.firing(), log.read_text)
+            wait_for(lambda: told(pager) and told(pager)[-1][0] == "resolved", log.read_text)
+            assert site.alerts() == expected
+            assert notify.end(signal.SIGTERM) == 0, log.read_text()
+        finally:
+            notify.end(signal.SIGKILL)

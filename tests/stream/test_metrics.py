@@ -287,15 +287,43 @@ def test_too_many_series_keep_what_drifts(state: FileState) -> None:
     few = MetricsCollector(state, max_series=10)
     count = sum(len(f.samples) for f in everything.collect() if f.name in _SIGNALS)
     kept = [s for f in few.collect() if f.name in _SIGNALS for s in f.samples]
-    others = [s for s in kept if s.labels["signal"] == OTHER]
+    others = [s for s in kept if s.labels["segment"] == OTHER]
     assert len(kept) - len(others) == 10
-    assert ("amount", "") in {(s.labels["signal"], s.labels["segment"]) for s in kept}
+    assert ("amount", "") in {(s.labels.get("signal"), s.labels["segment"]) for s in kept}
     (dropped,) = [s.value for f in few.collect() for s in f.samples if "dropped_total" in s.name]
     assert dropped == count - 10
 
 
 _SIGNALS = {"driftstream_drift_score", "driftstream_drift_threshold", "driftstream_signal_mean",
-            "driftstream_signal_missing_ratio", "driftstream_signal_quantile"}  # fmt: skip
+            "driftstream_signal_missing_ratio", "driftstream_signal_quantile",
+            "driftstream_window_events"}  # fmt: skip
+
+
+def test_two_thousand_segments_stay_within_the_cap(state: FileState) -> None:
+    (held,) = state.replay.monitor.subjects.values()
+    watch = held.watch
+    assert watch is not None
+    last, results = watch.windows.last, watch.results
+    before = dict(last), dict(results)
+    closed, result = last["region=eu"], results["region=eu"]
+    for i in range(2_000):
+        last[f"region=r{i}"] = closed._replace(segment=f"region=r{i}")
+        results[f"region=r{i}"] = result
+    try:
+        families = list(MetricsCollector(state, max_series=1_000).collect())
+    finally:
+        for live, was in zip((last, results), before):
+            live.clear()
+            live.update(was)
+    samples = [sample for family in families for sample in family.samples]
+    capped = [s for s in samples if "segment" in s.labels and s.labels["segment"] != OTHER]
+    assert len(capped) == 1_000
+    assert len(samples) < 1_000 + 150
+    (dropped,) = [s.value for s in samples if s.name == "driftstream_series_dropped_total"]
+    assert dropped > 2_000 * 5
+    # What is said of the whole stream is all there.
+    whole = {s.name for s in capped if s.labels["segment"] == ""}
+    assert whole >= _SIGNALS
 
 
 def test_other_stands_for_the_worst_of_the_rest() -> None:
