@@ -22,6 +22,9 @@ _IDENTIFIER_LEAST: Final = 1_000
 _DAILY_SHARE: Final = 0.5
 #: Sampled rows in which a daily cycle is looked for.
 _DAILY_ROWS: Final = 100_000
+#: Values kept for quantiles: half a gigabyte, so a million of each of up to 64 columns.
+_SAMPLE_VALUES: Final = 64_000_000
+_FULL_COLUMNS: Final = 64
 _DAY_MS: Final = 86_400_000
 
 
@@ -67,7 +70,8 @@ def command(
     role_of = {name: role for role, name in roles.items() if name}
     notes: dict[str, str] = {}
     kinds = _kinds(table, {*aside, *segments, *ignored}, role_of, notes)
-    fitter = ReferenceFitter(kinds, roles=role_of, cycle_ms=cycle_ms)
+    sample = _SAMPLE_VALUES // max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))
+    fitter = ReferenceFitter(kinds, roles=role_of, cycle_ms=cycle_ms, sample=sample)
     with progress() as bar:
         task = bar.add_task("first pass", total=table.rows, note="rows")
         for batch in table.batches(kinds, timestamp):

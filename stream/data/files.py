@@ -24,8 +24,9 @@ _SUFFIXES: Final = {
 }  # fmt: skip
 #: Bytes of CSV or JSON lines that are parsed at a time.
 _BLOCK: Final = 4 << 20
-#: Bytes of each Parquet column that are read at a time, however large its row groups are.
-_BUFFER: Final = 1 << 20
+#: Bytes of a Parquet file that are read at a time, however large its row groups are.
+_BUFFER: Final = 32 << 20
+_LEAST_BUFFER: Final = 64 << 10
 _FIRST: Final = 64
 
 
@@ -124,10 +125,9 @@ def _parquet(
     _check_unique(path, schema.names)
     texts = [field.name for field in schema if coded and is_text(field.type)]
     # Without buffers whole column chunks would be held, and they may be as long as the file.
-    file = pa.parquet.ParquetFile(
-        path, read_dictionary=texts, buffer_size=_BUFFER, pre_buffer=False
-    )
-    wanted = None if names is None else [n for n in schema.names if n in names]
+    wanted = [n for n in schema.names if names is None or n in names]
+    buffer = max(_LEAST_BUFFER, _BUFFER // max(1, len(wanted)))
+    file = pa.parquet.ParquetFile(path, read_dictionary=texts, buffer_size=buffer, pre_buffer=False)
     for batch in file.iter_batches(batch_size=rows, columns=wanted):
         yield {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
 

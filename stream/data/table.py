@@ -22,7 +22,10 @@ __all__ = ["Batch", "ColumnInfo", "DataTable"]
 
 #: Rows from which kinds are inferred: what comes later cannot change them.
 _PREVIEW_ROWS: Final = 262_144
+_FIRST_ROWS: Final = 8_192
 _BATCH_ROWS: Final = 131_072
+#: Values in a batch, and in four of them for kinds: tables of many columns are cut shorter.
+_BATCH_VALUES: Final = 4_000_000
 #: A column of text is one of numbers if at least this share of its values can be read as numbers.
 _MOSTLY: Final = 0.9
 #: A column with at most this many whole numbers may be one of classes.
@@ -80,11 +83,11 @@ class DataTable:
         self.rows = row_count(path)
         parts: dict[str, list[Any]] = {}
         read = 0
-        for batch in arrays(path, rows=_BATCH_ROWS):
+        for batch in arrays(path, rows=min(_BATCH_ROWS, _FIRST_ROWS)):
             for name, array in batch.items():
                 parts.setdefault(name, []).append(array)
             read += len(next(iter(batch.values())))
-            if read >= _PREVIEW_ROWS:
+            if read >= _PREVIEW_ROWS or read * len(parts) >= 4 * _BATCH_VALUES:
                 break
         if not read:
             raise DataError(f"{path}: there are no rows below the header. A reference needs some.")
@@ -105,7 +108,8 @@ class DataTable:
     def _read(self, kinds: Mapping[str, str], timestamp: str | None) -> Iterator[Batch]:
         wanted = [*kinds, *([timestamp] if timestamp else [])]
         row = 0
-        for batch in arrays(self.path, rows=_BATCH_ROWS, names=wanted, coded=True):
+        rows = max(1, min(_BATCH_ROWS, _BATCH_VALUES // len(wanted)))
+        for batch in arrays(self.path, rows=rows, names=wanted, coded=True):
             n = len(next(iter(batch.values())))
             if timestamp is None:
                 times = np.arange(row, row + n, dtype=np.int64) * 1_000
