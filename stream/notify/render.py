@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.alerts import AlertEvent, encode_alert, format_time, parse_time
+from stream.notify.template import fill_template
 
 __all__ = ["alertmanager_alert", "signed_headers", "slack_message", "webhook_request"]
 
@@ -58,10 +59,14 @@ def _filled(texts: dict[str, str]) -> dict[str, str]:
     return {key: text for key, text in texts.items() if text}
 
 
-def webhook_request(event: AlertEvent, secret: str, now_s: int) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a webhook: the CloudEvent itself, signed if there is a secret."""
-    body = encode_alert(event)
-    headers = {"Content-Type": "application/cloudevents+json"}
+def webhook_request(
+    event: AlertEvent, secret: str, now_s: int, template: str = ""
+) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a webhook: the CloudEvent or a filled template, signed with a secret."""
+    if template:
+        body, headers = fill_template(template, event), {"Content-Type": "application/json"}
+    else:
+        body, headers = encode_alert(event), {"Content-Type": "application/cloudevents+json"}
     return body, headers | signed_headers(event.id, body, secret, now_s)
 
 

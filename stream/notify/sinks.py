@@ -136,7 +136,7 @@ class QueueSink(Sink):
         target = self.target
         if target.kind == "slack":
             return target.url, slack_message(event), {"Content-Type": "application/json"}
-        body, headers = webhook_request(event, target.secret, int(self._clock()))
+        body, headers = webhook_request(event, target.secret, int(self._clock()), target.template)
         return target.url, body, headers
 
 

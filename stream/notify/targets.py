@@ -17,7 +17,7 @@ TYPES: Final = ("alertmanager", "webhook", "slack")
 SEVERITY_ORDER: Final = ("info", "warning", "critical")
 _KEYS: Final = (
     "type", "name", "url", "url_file", "secret", "secret_file", "token", "token_file", "models",
-    "min_severity", "timeout",
+    "min_severity", "timeout", "template_file",
 )  # fmt: skip
 
 
@@ -39,6 +39,8 @@ class Target:
         Only alerts of these; empty for all.
     min_severity : str
         Only episodes that were ever so severe.
+    template : str
+        Body of a webhook's requests (see `fill_template`); "" for the CloudEvent.
     """
 
     kind: str
@@ -49,6 +51,7 @@ class Target:
     models: tuple[str, ...] = ()
     min_severity: str = "info"
     timeout_s: float = 10.0
+    template: str = field(default="", repr=False)
 
 
 def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
@@ -85,9 +88,25 @@ def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
                 models=table.texts("models"),
                 min_severity=table.choice("min_severity", "info", SEVERITY_ORDER),
                 timeout_s=timeout_ms / 1000,
+                template=_template(table, kind, folder),
             )
         )
     return tuple(targets)
+
+
+def _template(table: Table, kind: str, folder: Path) -> str:
+    from stream.notify.template import template_fault  # late: alerts and msgspec with it
+
+    key = "template_file"
+    if key not in table.values:
+        return ""
+    if kind != "webhook":
+        raise table.error(key, "is for webhooks only. Leave it out.")
+    path = folder / table.text(key, least=1)
+    text = read_secret(path, f"{table.path}.{key}", table.file)
+    if fault := template_fault(text):
+        raise table.error(key, fault)
+    return text
 
 
 def is_secret(secret: str) -> bool:

@@ -20,6 +20,7 @@ from stream.notify.bridge import Bridge, Commit
 from stream.notify.open_episodes import Change, OpenEpisodes
 from stream.notify.sinks import FIRING_FOR_S, GIVE_UP_S, AlertmanagerSink, QueueSink
 from stream.notify.targets import Target
+from stream.notify.template import TEMPLATE_FIELDS
 from tests.stream.notify_tools import alert, hook
 
 NOW = 1_800_000_000.0
@@ -41,7 +42,7 @@ class Clock:
 
 
 def news(event: object, peak: str = "") -> Change:
-    return Change(event, peak or event.data.severity)  # type: ignore[attr-defined, arg-type]
+    return Change(event, peak or event.data.severity)
 
 
 # ---- config
@@ -235,10 +236,51 @@ def test_slack_is_told_in_words_and_only_what_it_wants() -> None:
     assert told[1].startswith(":white_check_mark: *resolved*")
 
 
+def test_any_json_by_template(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "notify.md").read_text()
+    (tmp_path / "pager.json").write_text(page.split("```json\n")[1].split("```")[0])
+    with hook() as here:
+        (target,) = targets(
+            tmp_path,
+            f'[[notify]]\ntype = "webhook"\nurl = "{here.url}"\ntemplate_file = "pager.json"\n',
+        )
+        sink = QueueSink(target, Clock())
+        sink.offer(0, news(alert('a "quoted" \\ model')))
+        sink.offer(1, news(alert(revision=2, status="resolved")))
+        while sink.done < 1:
+            sink.step()
+        fired, ended = posts(here.requests)
+        assert here.requests[0][1]["content-type"] == "application/json"
+    assert fired["event_action"] == "trigger"
+    assert fired["payload"]["component"] == 'a "quoted" \\ model 3'
+    assert fired["payload"]["summary"] == alert().data.annotations.summary
+    assert (ended["event_action"], ended["dedup_key"]) == ("resolve", alert().data.fingerprint)
+    assert all(f"`{name}`" in page for name in TEMPLATE_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ('{"a": "${nothing}"}', "has no field ${nothing}. Known: id, status"),
+        ('{"a": ${summary}}', 'Put fields within quotes: "${summary}"'),
+        ('{"a": "5 $"}', "Write $$ for a dollar sign"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_said_at_once(
+    tmp_path: Path, template: str, words: str
+) -> None:
+    (tmp_path / "t.json").write_text(template)
+    text = '[[notify]]\ntype = "webhook"\nurl = "http://a"\ntemplate_file = "t.json"\n'
+    with pytest.raises(ConfigError) as caught:
+        targets(tmp_path, text)
+    assert "notify[0].template_file" in str(caught.value)
+    assert words in str(caught.value)
+
+
 # ---- Alertmanager
 
 
-def posts(requests: list[tuple[str, dict[str, str], bytes]]) -> list[list[dict[str, object]]]:
+def posts(requests: list[tuple[str, dict[str, str], bytes]]) -> list[Any]:
     return [msgspec.json.decode(body) for _, _, body in requests]
 
 
@@ -266,7 +308,7 @@ def test_alertmanager_hears_of_what_fires_every_minute_until_it_ends() -> None:
         sent = posts(here.requests)
     said = [
         [
-            (a["labels"]["model"], a["labels"]["severity"],  # type: ignore[index]
+            (a["labels"]["model"], a["labels"]["severity"],
              parse_time(str(a["endsAt"])) / 1000 - NOW)
             for a in post
         ]
@@ -285,7 +327,7 @@ def test_alertmanager_hears_of_what_fires_every_minute_until_it_ends() -> None:
         "alertname": "DataDrift", "environment": "production", "kind": "data_drift",
         "model": "fraud", "model_version": "3", "severity": "warning",
     }  # fmt: skip
-    assert sent[1][1]["annotations"]["signals"] == "purchase_frequency, country"  # type: ignore[index]
+    assert sent[1][1]["annotations"]["signals"] == "purchase_frequency, country"
 
 
 def test_alertmanager_down_for_a_while_hears_of_the_end_all_the_same() -> None:
