@@ -121,6 +121,15 @@ def wait_ready(setup: Setup, worker: Measured, limit_s: float = 60.0) -> float:
     raise RuntimeError(f"{address} did not say ready within {limit_s:.0f} s; see {worker.log}")
 
 
+def lag(setup: Setup) -> int:
+    """Records that the worker has not handled yet, as its metrics say."""
+    address = f"http://127.0.0.1:{setup.metrics_port}/metrics"
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    name = "driftstream_consumer_lag_records{"
+    return round(sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name)))
+
+
 def consumer_of(setup: Setup, topic: str, partitions: list[int] | None = None) -> Consumer:
     """A consumer of everything in these partitions, all of them if none are named."""
     consumer = Consumer({

@@ -1,4 +1,4 @@
-"""Time from a changed event to its alert on the topic: `python -m benchmarks.latency`.
+"""Time from a changed event to its alert on the topic: `python -m benchmarks.latency [RATE]`.
 
 Models share one topic under a steady load of live events. One after the other, each at the start of
 a pane, they change; the time runs from the first changed event, as it is handed to the producer,
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -33,6 +34,7 @@ REPEATS = 12
 PANE_S, LATENESS_S = 2.0, 1.0
 _ROWS = 50_000
 _WARM_S = 12.0
+_LIMIT_S = 30.0
 _RESULT = figures.HERE / "results" / "latency.json"
 
 
@@ -123,6 +125,7 @@ def measure(repeats: int = REPEATS, rate: int = RATE) -> dict[str, Any]:
             first = np.ceil((started + _WARM_S) / PANE_S) * PANE_S
             load.changed = [float(first + k * PANE_S) for k in range(repeats)]
             seen, early = _follow(setup, workload, load)
+            lag = driftstream.lag(setup)
             load.stop = True
             load.join()
             cores = worker.cpu_between(began, time.monotonic()) / (time.monotonic() - began)
@@ -131,7 +134,7 @@ def measure(repeats: int = REPEATS, rate: int = RATE) -> dict[str, Any]:
         raise RuntimeError(f"no alert for {missing} in time")
     return {
         "seconds": [seen[m] for m in workload.models], "rate": rate, "early": early,
-        "load_behind_s": load.behind, "worker_cores": cores, "pane_s": PANE_S,
+        "load_behind_s": load.behind, "worker_cores": cores, "lag_records": lag, "pane_s": PANE_S,
         "lateness_s": LATENESS_S,
     }  # fmt: skip
 
@@ -140,7 +143,7 @@ def _follow(setup: Setup, workload: Workload, load: _Load) -> tuple[dict[str, fl
     """Seconds from each model's change to its first alert, and how many alerts came before one."""
     seen: dict[str, float] = {}
     early = 0
-    end = load.changed[-1] + 10 * PANE_S
+    end = load.changed[-1] + _LIMIT_S
     changed = dict(zip(workload.models, load.changed, strict=True))
     for now, alert in _alerts(setup):
         if len(seen) == len(changed) or now > end:
@@ -171,10 +174,16 @@ def figure(result: dict[str, Any]) -> list[figures.Figure]:
 
 def main() -> None:
     """Measure, write the result, print the table."""
-    result = measure()
+    result = measure(rate=int(sys.argv[1]) if len(sys.argv) > 1 else RATE)
     found = figure(result)
     figures.write(_RESULT, found, latency=result)
-    print(figures.figure_table([one.as_dict() for one in found]))
+    table = figures.figure_table([one.as_dict() for one in found])
+    print(table)
+    about = (
+        f"The worker used {result['worker_cores']:.2f} cores and was {result['lag_records']:,} "
+        f"records behind at the end; the load was {result['load_behind_s']:.2f} s behind at worst."
+    )
+    figures.into_readme("latency", f"{table}\n\n{about}")
     print({key: value for key, value in result.items() if key != "seconds"})
     print("seconds:", " ".join(f"{s:.2f}" for s in sorted(result["seconds"])))
 

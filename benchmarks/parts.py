@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,10 +21,11 @@ from river.drift import ADWIN
 
 import detectors
 from benchmarks.figures import Figure
-from benchmarks.workloads import START, Workload, w1
+from benchmarks.workloads import START, WORKLOADS, Workload, w1
 from detectors import Adwin, AdwinBank, ScoreTable, WindowBank, accumulate
 from detectors.sparse import encode_counts
 from stream.decode.native import NativeDecoder
+from stream.decode.values import CodeTable
 from stream.panes import PaneStore
 from stream.plan import Plan, PlanBook
 from stream.summarise import CHUNK_RECORDS, Summariser
@@ -75,7 +77,18 @@ def run() -> list[Figure]:
     detectors.warm_up()
     bench = Bench()
     figures = []
-    for part in (decode, count, summarise, encode, merge, window_test, adwin, memory):
+    for part in (
+        decode,
+        count,
+        count_categories,
+        summarise,
+        batches,
+        encode,
+        merge,
+        window_test,
+        adwin,
+        memory,
+    ):
         for figure in part(bench):
             print(f"  {figure.what:<58} {figure.value:>9.3g} {figure.unit}", flush=True)
             figures.append(figure)
@@ -141,9 +154,57 @@ def count(bench: Bench) -> Iterator[Figure]:
 
     yield Figure(
         "count", "counting a value (positions and accumulate)", "ns",
-        _per(_seconds(ours), bench.numeric.size, 1e-9), goal=10.0,
+        _per(_seconds(ours), bench.numeric.size, 1e-9), goal=5.0,
         peers={"numpy searchsorted + bincount": _peer(with_numpy, bench.numeric.size, 1e-9)},
     )  # fmt: skip
+
+
+def count_categories(bench: Bench) -> Iterator[Figure]:
+    """Categories from Python strings to bins to counts."""
+    workload = WORKLOADS["W3"][0]
+    plan = Plan(workload.model, workload.reference(10_000))
+    layout = plan.layout
+    names = [layout.names[i] for i in layout.categorical]
+    columns = [workload.columns(_BATCH, 5)[name].tolist() for name in names]
+    tables = [CodeTable(layout.binnings[i]) for i in layout.categorical]
+    numeric = np.full((_BATCH, layout.numeric.size), np.inf)
+    codes = np.empty((_BATCH, len(names)), np.int32)
+    slots = np.zeros(_BATCH, np.int32)
+    out = np.zeros((1, layout.width), np.int64)
+
+    def nothing() -> None:
+        accumulate(layout.positions(numeric, codes), slots, out)
+
+    def ours() -> None:
+        for at, (known, column) in enumerate(zip(tables, columns, strict=True)):
+            codes[:, at] = np.fromiter(map(known.__getitem__, column), np.int32, _BATCH)
+        nothing()
+
+    yield Figure(
+        "count_categories", "counting a category from a Python string", "ns",
+        _per(_seconds(ours), _BATCH * len(names), 1e-9), goal=60.0,
+    )  # fmt: skip
+
+
+def batches(_: Bench) -> Iterator[Figure]:
+    """Stage 1 in process over batches."""
+    for id in ("W6", "W7"):
+        workload = replace(WORKLOADS[id][0], events=60_000)
+        book = PlanBook()
+        book.add(Plan(workload.model, workload.reference(), topic="b"))
+        headers = tuple(workload.headers)
+        stamp = int(START.timestamp() * 1000) + 10**9
+        records = [Given(i, stamp, None, v, headers) for i, v in enumerate(workload.messages())]
+
+        def job(book: PlanBook = book, records: list[Given] = records) -> None:
+            summariser = Summariser(Source("bench", "b", 0, 1), book, NativeDecoder(book))
+            for at in range(0, len(records), 20):
+                summariser.add(records[at : at + 20])
+
+        yield Figure(
+            f"stage1_{workload.form}", f"stage 1 in process: {workload.title}", "us/event",
+            _per(_seconds(job, 0.5), workload.events, 1e-6),
+        )  # fmt: skip
 
 
 def summarise(bench: Bench) -> Iterator[Figure]:
@@ -235,7 +296,7 @@ def adwin(bench: Bench) -> Iterator[Figure]:
 
     yield Figure(
         "adwin_pane", f"ADWIN, pane form, {slots:,} slots: a slot and pane", "ns",
-        _per(_seconds(feed, 0.5), slots * len(wide), 1e-9),
+        _per(_seconds(feed, 0.5), slots * len(wide), 1e-9), goal=500.0,
     )  # fmt: skip
     values = np.random.default_rng(3).random(20_000)
     plain = values.tolist()
@@ -253,7 +314,7 @@ def adwin(bench: Bench) -> Iterator[Figure]:
     river = _peer(with_river, len(plain), 1e-9)
     yield Figure(
         "adwin_item", "ADWIN, item form, arrays: a value", "ns",
-        _per(_seconds(lambda: Adwin(0.002).update_many(values)), len(plain), 1e-9),
+        _per(_seconds(lambda: Adwin(0.002).update_many(values)), len(plain), 1e-9), goal=30.0,
         peers={"river ADWIN.update": river},
     )  # fmt: skip
     yield Figure(
@@ -263,23 +324,24 @@ def adwin(bench: Bench) -> Iterator[Figure]:
 
 
 def memory(_: Bench) -> Iterator[Figure]:
-    """1,000 scopes of 20 signals through the real monitor: as models, and as segments of one."""
-    for key, what, models, segments in (
-        ("memory_models", "1,000 models x 20 signals, all tests", 1_000, 0),
-        ("memory_segments", "1 model x 1,000 segments x 20 signals", 1, 1_000),
+    """Scopes through the real monitor: as models, and as segments of one."""
+    for key, what, models, segments, signals, goal_each in (
+        ("memory_models", "1,000 models x 20 signals, all tests", 1_000, 0, 20, None),
+        ("memory_wide", "1,000 models x 50 signals, all tests", 1_000, 0, 50, None),
+        ("memory_segments", "1 model x 1,000 segments x 20 signals", 1, 1_000, 20, 160.0),
     ):
-        found = _memory(models, segments)
+        found = _memory(models, segments, signals)
         if found["tested"] < models + segments:
             raise RuntimeError(f"{what}: only {found['tested']} scopes were tested: {found}")
         yield Figure(key, f"memory of {what}", "MiB", [found["after"] / 2**20], goal=1_024.0)
         yield Figure(
             f"{key}_each", f"memory of one of {what}", "KB",
-            [(found["after"] - found["before"]) / 1000 / max(models, segments)],
+            [(found["after"] - found["before"]) / 1000 / max(models, segments)], goal=goal_each,
         )  # fmt: skip
 
 
-def _memory(models: int, segments: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.memory", str(models), str(segments)]
+def _memory(*arguments: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.memory", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")

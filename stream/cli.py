@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "topics": ("topics", "Show, check and create the topics."),
     "plan": ("plan", "Publish and show plans."),
     "check": ("check", "Check the config, its references and the connection."),
+    "capacity": ("capacity", "Say how many cores, partitions and bytes a load needs."),
     "broker": ("broker", "Run a real Kafka broker for development, without Docker."),
     "demo": ("demo", "See it find drift: real flights, or a live change."),
 }

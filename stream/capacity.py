@@ -1,0 +1,196 @@
+"""How many cores, partitions and bytes a load needs: arithmetic over measured unit costs.
+
+Every constant of `UNITS` is a measurement of `python -m benchmarks`, with the commit it is of, on
+2 cores of a cloud server with the broker beside the worker. Other machines scale all of them much
+alike: measure your own and compare.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["FORMS", "UNITS", "Line", "Load", "Units", "capacity"]
+
+
+@dataclass(frozen=True)
+class Units:
+    """Unit costs: CPU microseconds of the worker, bytes as Kafka holds them uncompressed.
+
+    Attributes
+    ----------
+    event_us, value_us
+        Of an event in each form, and of each of its feature values.
+    entry_us, entry_signal_us
+        Of one (scope, pane) of one source partition: publish, merge, seal, test; and of each of
+        its signals.
+    entry_bytes, entry_signal_bytes
+        On the summaries topic.
+    scope_bytes, scope_signal_bytes, model_bytes, model_signal_bytes
+        Memory of a scope with all tests, and of what a model has beside it: reference and tables.
+    worker_bytes
+        Memory of a worker at full speed that watches next to nothing.
+    """
+
+    event_us: dict[str, float]
+    value_us: dict[str, float]
+    entry_us: float
+    entry_signal_us: float
+    entry_bytes: float
+    entry_signal_bytes: float
+    scope_bytes: float
+    scope_signal_bytes: float
+    model_bytes: float
+    model_signal_bytes: float
+    worker_bytes: float
+    source: str
+
+
+UNITS: Final = Units(
+    # JSON: W1 (20 features, 4.4 us) and W2 (100 features, 12.7 us) end to end. Batches: W6 2.3 us
+    # and W7 0.81 us with 20 features, split as the parts in process split.
+    event_us={"json": 2.3, "batch": 1.3, "arrow": 0.4},
+    value_us={"json": 0.104, "batch": 0.05, "arrow": 0.02},
+    # W5: 2,000 segments, 0.04 entries an event, over W1.
+    entry_us=30.0,
+    entry_signal_us=2.0,
+    # Parts: a summary of 20 signals with 1,000 events is 2,073 bytes.
+    entry_bytes=60.0,
+    entry_signal_bytes=100.0,
+    # benchmarks.memory: 1 model x 1,000 segments (102 KB each), 1,000 models x 20 signals (680 KB
+    # each), 200 models x 20 and x 50 (29 KB a signal more, of which 5 a scope's).
+    scope_bytes=2_000.0,
+    scope_signal_bytes=5_000.0,
+    model_bytes=100_000.0,
+    model_signal_bytes=24_000.0,
+    worker_bytes=290e6,
+    source="benchmarks at commit 55aee03, 2 shared cores, CPython 3.11 (stream/capacity.py)",
+)
+
+FORMS: Final = tuple(UNITS.event_us)
+#: Busy share of a core to plan for: the rest is for catching up after a restart, and for peaks.
+_BUSY: Final = 0.5
+_DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is to be watched.
+
+    Attributes
+    ----------
+    segments : int
+        Values of segments of each model; each is a scope of its own beside the model's.
+    retention_hours : float
+        Of the summaries topic.
+    """
+
+    events_per_second: float
+    signals: int
+    models: int = 1
+    segments: int = 0
+    form: str = "json"
+    pane_s: float = 10.0
+    retention_hours: float = 24.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One result, with the arithmetic that gives it."""
+
+    what: str
+    value: str
+    how: str
+
+
+def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
+    """What the load needs, line by line.
+
+    Raises
+    ------
+    ValueError
+        If a number of the load is not positive, or the form is unknown.
+    """
+    _check(load)
+    rate, signals = load.events_per_second, load.signals
+    event_us = units.event_us[load.form] + signals * units.value_us[load.form]
+    event_cores = rate * event_us / 1e6
+    yield Line(
+        "stage 1", _cores(event_cores),
+        f"{rate:,.6g} events/s x ({units.event_us[load.form]:g} + {signals} signals x "
+        f"{units.value_us[load.form]:g}) us = {rate:,.6g} x {event_us:.3g} us",
+    )  # fmt: skip
+    scopes = load.models * (1 + load.segments)
+    entry_us = units.entry_us + signals * units.entry_signal_us
+    workers = max(1, math.ceil(event_cores / _BUSY))
+    while True:  # more partitions are more panes to merge, which may want more workers
+        partitions = max(4, 2 * workers)
+        each = min(scopes * partitions / load.pane_s, rate * (1 + bool(load.segments)))
+        entry_cores = each * entry_us / 1e6
+        wanted = max(1, math.ceil((event_cores + entry_cores) / _BUSY))
+        if wanted <= workers:
+            break
+        workers = wanted
+    yield Line(
+        "panes", f"{each:,.3g} a second",
+        f"{load.models:,} models x {1 + load.segments:,} scopes x {partitions} partitions "
+        f"/ {load.pane_s:g} s, at most one an event and scope",
+    )  # fmt: skip
+    yield Line(
+        "stage 2", _cores(entry_cores),
+        f"{each:,.3g} panes/s x ({units.entry_us:g} + {signals} signals x "
+        f"{units.entry_signal_us:g}) us",
+    )  # fmt: skip
+    yield Line(
+        "workers", f"{workers:,}",
+        f"{event_cores + entry_cores:.3g} cores / {_BUSY:g} busy: a worker is one core, half of it "
+        "for peaks and catching up",
+    )  # fmt: skip
+    yield Line(
+        "partitions", f"{partitions:,}",
+        "of the events topic and of driftstream's own: 2 a worker, so that one more worker helps; "
+        "at least 4",
+    )  # fmt: skip
+    entry = units.entry_bytes + signals * units.entry_signal_bytes
+    rate_bytes = each * entry
+    yield Line(
+        "summaries", f"{_bytes(rate_bytes)}/s, {_bytes(rate_bytes * _DAY_S)} a day",
+        f"{each:,.3g} panes/s x ({units.entry_bytes:g} + {signals} signals x "
+        f"{units.entry_signal_bytes:g}) bytes, uncompressed",
+    )  # fmt: skip
+    yield Line(
+        "summaries topic", _bytes(rate_bytes * 3600 * load.retention_hours),
+        f"{load.retention_hours:g} h of retention, times replicas",
+    )  # fmt: skip
+    scope = units.scope_bytes + signals * units.scope_signal_bytes
+    own = units.model_bytes + signals * units.model_signal_bytes
+    yield Line(
+        "memory of all workers",
+        _bytes(workers * units.worker_bytes + load.models * own + scopes * scope),
+        f"{workers:,} workers x {_bytes(units.worker_bytes)} + {load.models:,} models x "
+        f"{_bytes(own)} of references and tables + {scopes:,} scopes x {_bytes(scope)}",
+    )  # fmt: skip
+
+
+def _check(load: Load) -> None:
+    for name in ("events_per_second", "signals", "models", "pane_s", "retention_hours"):
+        if not 0 < getattr(load, name) < math.inf:
+            raise ValueError(f"{name} must be > 0 and finite; got {getattr(load, name)}.")
+    if load.segments < 0:
+        raise ValueError(f"segments must be >= 0; got {load.segments}.")
+    if load.form not in FORMS:
+        raise ValueError(f"form must be one of {', '.join(FORMS)}; got {load.form!r}.")
+
+
+def _cores(cores: float) -> str:
+    return f"{cores:.3g} cores" if cores >= 0.001 else "< 0.001 cores"
+
+
+def _bytes(n: float) -> str:
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.3g} {unit}"
+        n /= 1000
+    return f"{n:,.3g} TB"
