@@ -88,7 +88,8 @@ def lines(
 
 def heat(title: str, words: str, query: Query, *, height: int = 10) -> Any:
     """Show a row for each series, time to the right, coloured by value."""
-    panel = statushistory.Panel().show_value(common_model.VisibilityMode.NEVER)
+    # More columns than this Grafana refuses to draw on a narrow screen.
+    panel = statushistory.Panel().show_value(common_model.VisibilityMode.NEVER).max_data_points(150)
     panel = panel.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
     return _filled(panel, title, words, [query], width=24, height=height, unit="short",
                    colours=DRIFT)  # fmt: skip
