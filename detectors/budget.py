@@ -27,10 +27,13 @@ _SHARE_OF_ALL: Final = 0.8
 #: Windows that a segment's values close by age are counted for so many values.
 _VALUES_OF_SEGMENT: Final = 10
 
-#: Measured false alarms of one ADWIN a pane at delta = .01, by events a pane (4 to 6 million panes
-#: each of independent uniform scores); they fall with delta ** 1.1 or faster.
-_ADWIN_ALARMS: Final = ((20, 1.42e-5), (100, 5.17e-5), (1_000, 1.52e-4), (10_000, 2.35e-4))
-_ADWIN_POWER: Final = 1.1
+#: Measured runs of false alarms of one ADWIN a pane, long after its start, when they are most:
+#: events a pane, rate at delta = .01, power of delta that it falls with. Made by
+#: benchmarks/adwin_table.py; for 1 and 5 events the upper ends of the intervals, the power of 20.
+_ADWIN_ALARMS: Final = (
+    (1, 1.1e-6, 1.2), (5, 4.3e-6, 1.2), (20, 1.13e-5, 1.2), (100, 3.7e-5, 1.2),
+    (1_000, 1.14e-4, 1.05), (10_000, 1.9e-4, 1.0),
+)  # fmt: skip
 _MOST_DELTA: Final = 0.01
 _LEAST_THRESHOLD: Final = 100.0
 #: Events a week from which even a small error of the reference's mean would be found.
@@ -41,13 +44,14 @@ def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
     """ADWIN's delta for so many false alarms a pane, from the measured table."""
     table = _ADWIN_ALARMS
     n = min(max(events_a_pane, table[0][0]), table[-1][0])
-    rate = table[-1][1]
-    for (low, rate_low), (high, rate_high) in pairwise(table):
+    _, rate, power = table[-1]
+    for (low, rate_low, power_low), (high, rate_high, power_high) in pairwise(table):
         if n <= high:
             at = math.log(n / low) / math.log(high / low)
             rate = rate_low * (rate_high / rate_low) ** at
+            power = power_low + (power_high - power_low) * at
             break
-    return min(_MOST_DELTA, 0.01 * math.pow(alarms_a_pane / rate, 1.0 / _ADWIN_POWER))
+    return min(_MOST_DELTA, 0.01 * math.pow(alarms_a_pane / rate, 1.0 / power))
 
 
 @dataclass(frozen=True)

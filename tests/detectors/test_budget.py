@@ -59,7 +59,8 @@ def test_more_alarms_allowed_means_a_larger_delta() -> None:
         assert deltas == sorted(deltas)
         assert deltas[0] > 0
         assert deltas[-1] == 0.01
-    assert adwin_delta_for(5.17e-5, 100) == pytest.approx(0.01)
+    assert adwin_delta_for(3.7e-5, 100) == pytest.approx(0.01)
+    assert adwin_delta_for(3.7e-5 / 2**1.2, 100) == pytest.approx(0.005)
 
 
 @pytest.mark.parametrize("f", [0.0, -1.0, float("nan")])
