@@ -127,7 +127,7 @@ def table(cells: list[dict[str, Any]]) -> str:
     for n in SIZES:
         by_delta = {cell["delta"]: cell for cell in cells if cell["n"] == n}
         row = [
-            f"{1e6 * c['rate']:.3g} ({1e6 * c['low']:.2g} to {1e6 * c['high']:.2g})"
+            f"{1e6 * c['rate']:.3g} ({1e6 * c['low']:.3g} to {1e6 * c['high']:.3g})"
             if (c := by_delta.get(delta))
             else ""
             for delta in DELTAS

@@ -95,7 +95,7 @@ def update_readme() -> None:
     seconds = sum(result["seconds"] for result in results.values())
     text = table(rows) + f"\n\nMeasured in {seconds / 60:.0f} minutes on one core."
     if old:
-        text += f" Sources changed since {', '.join(old)} ran."
+        text += f" Some source file changed after {', '.join(old)}: the next run measures anew."
     pattern = re.compile(f"{re.escape(MARKS[0])}.*{re.escape(MARKS[1])}", re.DOTALL)
     page = README.read_text()
     README.write_text(pattern.sub(lambda _: f"{MARKS[0]}\n{text}\n{MARKS[1]}", page))
