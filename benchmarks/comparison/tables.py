@@ -12,6 +12,9 @@ from benchmarks.figures import table
 
 __all__ = ["all_tables"]
 
+#: Cells of fewer runs say how many they had.
+_FEW = 10
+
 
 def _rate(cell: Mapping[str, Any] | None) -> str:
     if cell is None or not cell["items"]:
@@ -26,15 +29,16 @@ def _show(x: float) -> str:
 
 
 def _delay(cell: Mapping[str, Any] | None) -> str:
-    """Median / 95 % quantile, and what was missed."""
+    """Median / 95 % quantile, what was missed, and a word where runs were few."""
     if cell is None or not cell["changes"]:
         return "too slow"
     missed = cell["missed"] / cell["changes"]
+    few = f" ({cell['runs']} runs)" if cell.get("runs", _FEW) < _FEW else ""
     if cell["median"] is None:
-        return "all missed" if missed == 1 else f"{missed:.0%} missed"
+        return ("all missed" if missed == 1 else f"{missed:.0%} missed") + few
     late = "missed" if cell["p95"] is None else f"{cell['p95']:,.0f}"
     text = f"{cell['median']:,.0f} / {late}"
-    return text + (f", {missed:.0%} missed" if missed else "")
+    return text + (f", {missed:.0%} missed" if missed else "") + few
 
 
 def _false(results: Mapping[str, Any], nulls: tuple[str, ...]) -> str:
