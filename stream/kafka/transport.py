@@ -196,6 +196,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             return None
         return heard if heard is not None else self.ends.get(tp)
 
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Seek in the thread that fetches.
+
+        Faust calls aiokafka's `seek` from this one: now and then it takes records away that the
+        other is just handing out, which ended a worker with a KeyError.
+        """
+        await self._thread.call_thread(self._thread.seek, partition, offset)
+
     async def move(self, tp: TP, offset: int) -> None:
         """Read on from another offset."""
         await self._seek(tp, offset)
