@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-live test check bench lock clean
+.PHONY: help demo demo-live test check bench quality dashboards lock clean
 
 help:
 	@echo "make demo       337,000 real flights through a real Kafka: drift found, explained, resolved"
@@ -14,6 +14,8 @@ help:
 	@echo "make test       every test; integration tests on a real broker where one can be had"
 	@echo "make check      ruff and mypy --strict"
 	@echo "make bench      speed and memory, with the peer beside them"
+	@echo "make quality    the statistical gates in full, half an hour; resumable"
+	@echo "make dashboards write the Grafana dashboards anew"
 	@echo "make lock       rewrite requirements.lock from pyproject.toml"
 	@echo "make clean      remove $(VENV) and caches"
 
@@ -44,6 +46,12 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks
+
+quality: $(STAMP)
+	@$(BIN)/python -m benchmarks.gates
+
+dashboards: $(STAMP)
+	$(BIN)/python deploy/grafana/generate.py
 
 # Old pins are kept where they still fit; remove requirements.lock first to upgrade everything.
 lock: $(STAMP)
