@@ -38,6 +38,7 @@ __all__ = [
     "event_id",
     "fingerprint",
     "format_time",
+    "is_reminder",
     "parse_time",
 ]
 
@@ -223,6 +224,16 @@ def parse_time(text: str) -> int:
     """Milliseconds since the epoch of an RFC 3339 time."""
     time = datetime.fromisoformat(text)
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def is_reminder(alert: AlertEvent, before: AlertEvent | None) -> bool:
+    """Whether an event says no more than that its episode still fires, as one a day does.
+
+    `before` is the revision before it, if it is known.
+    """
+    data = alert.data
+    changed = before is None or before.data.severity != data.severity or data.joined or data.left
+    return data.status == "firing" and data.revision > 1 and not changed
 
 
 def encode_alert(alert: AlertEvent) -> bytes:

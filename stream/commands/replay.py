@@ -63,7 +63,7 @@ def command(
         assert config_path is not None
         plan = _plan_from(config_path, model)
 
-    from stream.alerts import encode_alert
+    from stream.alerts import encode_alert, is_reminder
     from stream.plan import PlanBook
     from stream.replay import Replay
 
@@ -83,9 +83,10 @@ def command(
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
             for alert in replay.run(_records(data, plan, lambda n: bar.update(task, advance=n))):
-                last[alert.data.episode] = alert
+                before, last[alert.data.episode] = last.get(alert.data.episode), alert
                 bar.console.print(end="")  # the bar is redrawn below the line
-                click.echo(alert_line(alert))
+                if not is_reminder(alert, before):
+                    click.echo(alert_line(alert))
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
     _report(replay, plan, last, rejects)

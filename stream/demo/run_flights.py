@@ -15,7 +15,7 @@ from detectors import Reference, fit_reference
 from stream.alerts import AlertEvent
 from stream.client import publish, read_alerts
 from stream.demo import flights
-from stream.demo.show import heading, say, summary
+from stream.demo.show import Teller, heading, summary
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
 from stream.kafka.broker import Broker, find_broker
 from stream.plan import Plan, PlanBook
@@ -44,6 +44,7 @@ def demo_flights(console: Console, *, seed: int = 0) -> int:
     )
     found = find_broker()
     console.print(f"Broker: {found.sentence}")
+    teller = Teller(console)
     seen: list[AlertEvent] = []
     if found.broker is None:
         console.print(
@@ -52,7 +53,7 @@ def demo_flights(console: Console, *, seed: int = 0) -> int:
         )
         for alert in _replay(reference, rest):
             seen.append(alert)
-            say(console, alert)
+            teller.say(alert)
     else:
         try:
             with tempfile.TemporaryDirectory(prefix="driftstream-demo-") as folder:
@@ -89,7 +90,8 @@ def _flights_on_kafka(
         console.print(
             f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics"
         )
-        with AlertReader(stage.config, lambda alert, _: say(console, alert)) as reader:
+        teller = Teller(console)
+        with AlertReader(stage.config, lambda alert, _: teller.say(alert)) as reader:
             sent = _publish_with_bar(console, stage, rest)
             stage.wait_drained()
         if reader.error is not None:
@@ -157,5 +159,6 @@ def _null_check(console: Console, january: flights.Flights, seed: int) -> None:
         f"January's days dealt at random: fitted on {len(fit_half):,} flights, watched "
         f"{len(stream_half):,}. Episodes opened: {len({a.data.episode for a in opened})}"
     )
+    teller = Teller(console)
     for alert in opened:
-        say(console, alert)
+        teller.say(alert)

@@ -14,7 +14,7 @@ from detectors import fit_reference
 from stream.alerts import AlertEvent, parse_time
 from stream.client import publish
 from stream.demo import live
-from stream.demo.show import heading, say
+from stream.demo.show import Teller, heading
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
 from stream.kafka.broker import find_broker
 
@@ -57,9 +57,11 @@ def demo_live(console: Console, *, seed: int = 0) -> int:
 def _live(console: Console, stage: Stage, model: live.SyntheticModel) -> int:
     arrivals: list[tuple[AlertEvent, float]] = []
 
+    teller = Teller(console)
+
     def heard(alert: AlertEvent, at: float) -> None:
         arrivals.append((alert, at))
-        say(console, alert)
+        teller.say(alert)
 
     console.print(
         f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics\n"

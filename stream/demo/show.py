@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from stream.alerts import AlertEvent
+from stream.alerts import AlertEvent, is_reminder
 
-__all__ = ["heading", "say", "summary"]
+__all__ = ["Teller", "heading", "summary"]
 
 
 def heading(console: Console, words: str) -> None:
@@ -15,12 +15,23 @@ def heading(console: Console, words: str) -> None:
     console.print(f"\n[bold]{words}[/]\n{'-' * len(words)}")
 
 
-def say(console: Console, alert: AlertEvent) -> None:
-    """Print an alert that has news; a firing episode is published daily without any."""
+class Teller:
+    """Prints alerts that have news; a firing episode is published daily without any."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: dict[str, AlertEvent] = {}
+
+    def say(self, alert: AlertEvent) -> None:
+        """Print an alert, unless it is a reminder."""
+        before = self._last.get(alert.data.episode)
+        self._last[alert.data.episode] = alert
+        if not is_reminder(alert, before):
+            _print(self._console, alert)
+
+
+def _print(console: Console, alert: AlertEvent) -> None:
     data = alert.data
-    opened = data.revision == 1
-    if not (opened or data.status == "resolved" or data.joined or data.left):
-        return
     colour = {"info": "cyan", "warning": "yellow", "critical": "red"}[data.severity]
     mark = "resolved" if data.status == "resolved" else data.severity
     console.print(f"[{colour}]{alert.time[:16]} {mark:>8}[/] {data.annotations.summary}")
