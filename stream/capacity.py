@@ -49,13 +49,13 @@ class Units:
 
 
 UNITS: Final = Units(
-    # JSON: W1 (20 features, 4.4 us) and W2 (100 features, 12.7 us) end to end. Batches: W6 2.3 us
+    # JSON: W1 (20 features, 4.2 us) and W2 (100 features, 13 us) end to end. Batches: W6 2.0 us
     # and W7 0.81 us with 20 features, split as the parts in process split.
-    event_us={"json": 2.3, "batch": 1.3, "arrow": 0.4},
-    value_us={"json": 0.104, "batch": 0.05, "arrow": 0.02},
-    # W5: 2,000 segments, 0.04 entries an event, over W1.
+    event_us={"json": 2.0, "batch": 1.0, "arrow": 0.4},
+    value_us={"json": 0.11, "batch": 0.05, "arrow": 0.02},
+    # W5: 2,000 segments, 0.04 entries an event: 8.3 us an event, 0.8 of the 4.1 over W1 for the segment itself.
     entry_us=30.0,
-    entry_signal_us=2.0,
+    entry_signal_us=2.6,
     # Parts: a summary of 20 signals with 1,000 events is 2,073 bytes.
     entry_bytes=60.0,
     entry_signal_bytes=100.0,
@@ -66,7 +66,7 @@ UNITS: Final = Units(
     model_bytes=100_000.0,
     model_signal_bytes=24_000.0,
     worker_bytes=290e6,
-    source="benchmarks at commit 55aee03, 2 shared cores, CPython 3.11 (stream/capacity.py)",
+    source="benchmarks at commit d37e4c2, 2 shared cores, CPython 3.11 (stream/capacity.py)",
 )
 
 FORMS: Final = tuple(UNITS.event_us)
