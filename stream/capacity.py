@@ -53,7 +53,7 @@ UNITS: Final = Units(
     # and W7 0.81 us with 20 features, split as the parts in process split.
     event_us={"json": 2.0, "batch": 1.0, "arrow": 0.4},
     value_us={"json": 0.11, "batch": 0.05, "arrow": 0.02},
-    # W5: 2,000 segments, 0.04 entries an event: 8.3 us an event, 0.8 of the 4.1 over W1 for the segment itself.
+    # W5: 2,000 segments, 0.04 entries an event. 8.3 us, 4.1 over W1, of which 0.8 is the segment.
     entry_us=30.0,
     entry_signal_us=2.6,
     # Parts: a summary of 20 signals with 1,000 events is 2,073 bytes.
