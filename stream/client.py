@@ -1,4 +1,4 @@
-"""What programs beside the worker do with Kafka: publish events and plans, read topics and alerts.
+"""What programs beside the worker do with Kafka: publish events, read topics and alerts.
 
 Built on kafka-python, which needs no event loop. `kafka` is always `[kafka]` of the config: a
 mapping with librdkafka's names.
@@ -7,10 +7,9 @@ mapping with librdkafka's names.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
@@ -18,19 +17,14 @@ from kafka.errors import KafkaError
 from stream.alerts import AlertError, AlertEvent, decode_alert
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
-from stream.plan import MINUS_INFINITY, Plan, PlanBook
-from stream.plan_parts import PlanAssembler, plan_parts
 
 __all__ = [
     "DeliveryError",
     "KafkaRecord",
-    "Published",
     "latest_alerts",
     "producer",
     "publish",
-    "publish_plan",
     "read_alerts",
-    "read_plans",
     "read_topic",
 ]
 
@@ -41,10 +35,6 @@ Headers = Sequence[tuple[str, bytes]]
 Message = tuple[bytes | None, bytes | None, Headers]
 
 _POLL_MS: Final = 200
-#: An event may be this far ahead of its record (`max_ahead`), so no watermark is further.
-_AHEAD_MS: Final = 60_000
-#: A plan comes into force at least this far beyond the watermark: workers have read it by then.
-_NOTICE_MS: Final = 300_000
 
 
 class KafkaRecord(Protocol):
@@ -210,57 +200,6 @@ def latest_alerts(
     for event in read_alerts(kafka, topic):
         latest[event.data.episode] = event
     return latest
-
-
-class Published(NamedTuple):
-    """What `publish_plan` did: `new` is False where the plan was there already."""
-
-    new: bool
-    effective_from_ms: int
-
-
-def publish_plan(
-    kafka: Mapping[str, object],
-    topic: str,
-    plan: Plan,
-    *,
-    effective_from_ms: int | None = None,
-    clock: Callable[[], float] = time.time,
-) -> Published:
-    """Publish a plan, unless it is the last one published for its model and version.
-
-    Without `effective_from_ms` a model's first plan holds for all times, and a later one from the
-    first pane that starts 6 minutes from now: no watermark is more than one minute ahead of the
-    clock (seconds since the epoch), so that is at least 5 minutes beyond it.
-    """
-    book = PlanBook()
-    for known, since in read_plans(kafka, topic):
-        book.add(known, since)
-    timeline = book.timeline(plan.model, plan.version)
-    if timeline and timeline[-1][1].hash == plan.hash:
-        return Published(False, timeline[-1][0])
-    if effective_from_ms is None:
-        effective_from_ms = MINUS_INFINITY
-        if timeline:
-            # Never before a plan that is already on its way: the one published last is to win.
-            earliest = max(int(clock() * 1000) + _AHEAD_MS + _NOTICE_MS, timeline[-1][0] + 1)
-            effective_from_ms = plan.pane_of(earliest + plan.pane_ms - 1)
-    parts = plan_parts(plan, effective_from_ms)
-    publish(kafka, topic, [(key, value, ()) for key, value in parts])
-    return Published(True, effective_from_ms)
-
-
-def read_plans(kafka: Mapping[str, object], topic: str) -> list[tuple[Plan, int]]:
-    """Read every whole plan on the topic with its `effective_from_ms`, in the topic's order."""
-    assembler = PlanAssembler()
-    plans = [
-        found
-        for record in read_topic(kafka, topic)
-        for found in assembler.add(record.key, record.value)
-    ]
-    for words in assembler.incomplete:
-        log.warning("%s: %s; ignored. Publish it again.", topic, words)
-    return plans
 
 
 def _note(failures: list[tuple[int, BaseException]], number: int) -> Callable[..., None]:

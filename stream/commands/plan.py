@@ -25,12 +25,13 @@ def command() -> None:
 @click.option("--model", help="Only this model of the config.")
 def publish(config_path: Path, model: str | None) -> None:
     """Publish the config's plans; those already there are left as they are."""
-    from stream.client import publish_plan
+    from stream.plan_topic import publish_plans
 
     config = open_config(config_path)
     chosen = config.models if model is None else (config.model(model),)
-    for plan in [config.plan(each) for each in chosen]:
-        done = publish_plan(config.kafka, config.topics.plans, plan)
+    plans = [config.plan(each) for each in chosen]
+    published = publish_plans(config.kafka, config.topics.plans, plans)
+    for plan, done in zip(plans, published, strict=True):
         words = f"in force from {_since(done.effective_from_ms)}"
         verb = "published" if done.new else "already there"
         click.echo(f"{_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
@@ -86,7 +87,7 @@ def show(config_path: Path, name: str, as_json: bool) -> None:
 
 
 def _read(config: Any) -> list[tuple[Plan, int]]:
-    from stream.client import read_plans
+    from stream.plan_topic import read_plans
 
     plans: list[tuple[Plan, int]] = read_plans(config.kafka, config.topics.plans)
     return plans

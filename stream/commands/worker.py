@@ -39,10 +39,12 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     )
     config = open_config(config_path)
     if not no_publish:
-        from stream.client import publish_plan
+        from stream.plan_topic import publish_plans
 
-        for plan in config.plans():
-            if publish_plan(config.kafka, config.topics.plans, plan).new:
+        plans = config.plans()
+        published = publish_plans(config.kafka, config.topics.plans, plans)
+        for plan, done in zip(plans, published, strict=True):
+            if done.new:
                 say(f"published the plan of {plan.model} ({plan.hash[:19]})")
     raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready(config)))
 

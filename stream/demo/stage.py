@@ -16,10 +16,11 @@ from pathlib import Path
 
 from detectors import Reference
 from stream.alerts import AlertEvent
-from stream.client import publish_plan, read_alerts
+from stream.client import read_alerts
 from stream.config import Config, load_config
 from stream.kafka.broker import free_port
 from stream.kafka.topics import create_topics, wanted_topics
+from stream.plan_topic import publish_plans
 
 __all__ = ["AlertReader", "DemoError", "Stage", "open_stage", "write_config"]
 
@@ -129,8 +130,7 @@ def open_stage(config_path: Path) -> Iterator[Stage]:
             prediction_partitions=topics.prediction_partitions,
         ),
     )  # fmt: skip
-    for plan in config.plans():
-        publish_plan(config.kafka, topics.plans, plan)
+    publish_plans(config.kafka, topics.plans, config.plans())
     log = config_path.parent / "worker.log"
     command = [sys.executable, "-m", "stream.cli", "worker", "-c", str(config_path)]
     with log.open("wb") as out:

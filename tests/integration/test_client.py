@@ -17,15 +17,14 @@ from stream.client import (
     DeliveryError,
     latest_alerts,
     publish,
-    publish_plan,
     read_alerts,
-    read_plans,
     read_topic,
 )
 from stream.kafka.broker import Broker
 from stream.kafka.topics import WantedTopic, create_topics
 from stream.plan import MINUS_INFINITY, Plan
 from stream.plan_parts import PART_BYTES, plan_parts
+from stream.plan_topic import publish_plan, read_plans
 
 pytestmark = pytest.mark.broker
 

@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from detectors import accumulate, fit_reference
-from stream.client import publish, publish_plan, read_alerts, read_plans, read_topic
+from stream.client import publish, read_alerts, read_topic
 from stream.columns import Record
 from stream.decode.native import NativeDecoder
 from stream.kafka.topics import create_topics, wanted_topics
 from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook
+from stream.plan_topic import publish_plan, read_plans
 from stream.replay import FileRecord, Replay
 from stream.snapshot import best_snapshot
 from stream.summary import Progress, decode_message
