@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-class ItemDetector:
+class ItemDetector(ABC):
     """A detector fed item by item, or with many at once to the same effect.
 
     Subclasses run their kernel in `_feed`. All state is in two arrays: `_numbers`, and `_ticks`,
@@ -30,8 +31,9 @@ class ItemDetector:
         """Items skipped because they were NaN or infinite."""
         return int(self._ticks[-1])
 
+    @abstractmethod
     def _feed(self, values: Floats, alarms: Ints) -> int:
-        raise NotImplementedError
+        """Take items in; indices of alarms go to `alarms`, their number is returned."""
 
     def update_many(self, values: Floats | Iterable[float]) -> Ints:
         """Feed many items; the indices of those that gave an alarm."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -34,7 +35,7 @@ GIVE_UP_S: Final = 86_400.0
 Post = Callable[..., Answer]
 
 
-class Sink:
+class Sink(ABC):
     """What both kinds have in common: which events concern a target, and when to try again."""
 
     gives_up = False  # whether an event that is refused for good is dropped
@@ -48,20 +49,20 @@ class Sink:
         self._not_before = 0.0
 
     @property
+    @abstractmethod
     def done(self) -> int:
         """Every record up to this number is delivered, or does not concern the target."""
-        raise NotImplementedError
 
     def restore(self, change: Change) -> None:
         """Note an event that was delivered before this process began."""
 
+    @abstractmethod
     def offer(self, number: int, change: Change | None) -> None:
         """Take the record of this number; None if it is no news."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self) -> float:
         """Do what is due, one request at most; seconds until there is more to do."""
-        raise NotImplementedError
 
     def concerns(self, change: Change) -> bool:
         """Whether the target wants to know."""
