@@ -53,7 +53,7 @@ class Sink(ABC):
     def done(self) -> int:
         """Every record up to this number is delivered, or does not concern the target."""
 
-    def restore(self, change: Change) -> None:
+    def restore(self, change: Change) -> None:  # noqa: B027 - not every kind has to know
         """Note an event that was delivered before this process began."""
 
     @abstractmethod
@@ -157,7 +157,7 @@ class AlertmanagerSink(Sink):
         """See `Sink`."""
         return self._done
 
-    def restore(self, change: Change) -> None:
+    def restore(self, change: Change) -> None:  # noqa: B027 - not every kind has to know
         """See `Sink`."""
         with self._lock:
             self._take(change)
