@@ -157,7 +157,7 @@ class AlertmanagerSink(Sink):
         """See `Sink`."""
         return self._done
 
-    def restore(self, change: Change) -> None:  # noqa: B027 - not every kind has to know
+    def restore(self, change: Change) -> None:
         """See `Sink`."""
         with self._lock:
             self._take(change)
