@@ -284,14 +284,6 @@ class PlanBook:
             return MINUS_INFINITY
         return sealed_to_ms(self.timeline(model, version), source_frontier_ms)
 
-    def plans(self, model: str) -> list[Plan]:
-        """Every plan of a model, whatever its version and time."""
-        return [plan for key, line in self._plans.items() if key.model == model for _, plan in line]
-
-    def knows(self, model: str) -> bool:
-        """Whether any version of this model has a plan."""
-        return any(key.model == model for key in self._plans)
-
     def __iter__(self) -> Iterator[tuple[int, Plan]]:
         for timeline in self._plans.values():
             yield from timeline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Contestant(ABC):
     """One detector of one library.
 
     Attributes
@@ -59,12 +60,12 @@ class Contestant:
         """What is kept of a reference."""
         return reference
 
+    @abstractmethod
     def run(
         self, prepared: Any, values: Floats, setting: float | None, *,
         since: int | None = None, deadline: float = math.inf,
     ) -> Run:  # fmt: skip
         """Alarms on a stream; may stop at the first one from item `since` on."""
-        raise NotImplementedError
 
     def null_run(self, prepared: Any, values: Floats, setting: float | None,
                  deadline: float) -> Run:  # fmt: skip

@@ -23,7 +23,6 @@ from stream.decode.values import RefusedError
 __all__ = ["Lane", "finish"]
 
 Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 #: 9999-12-31: the last time that can be written as RFC 3339.
 _LAST_MS: Final = 253_402_300_799_999.0

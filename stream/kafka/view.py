@@ -30,7 +30,6 @@ class WorkerView:
 
     stage: str
     max_ready_lag: int
-    started_s: float
     stage1: Stage1 | None = None
     stage2: Stage2 | None = None
     consumer: Any = None

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -50,7 +49,7 @@ class Worker:
         self.settings = settings
         self._on_leaving = on_leaving
         self.plans = PlanBook()
-        self.view = WorkerView(settings.stage, settings.max_ready_lag, time.time())
+        self.view = WorkerView(settings.stage, settings.max_ready_lag)
         self._connection = connection_arguments(settings.kafka)
         self._stopping = asyncio.Event()
         self._sources: dict[str, tuple[str, int]] = {}

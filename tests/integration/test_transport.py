@@ -43,7 +43,7 @@ async def read(
 ) -> tuple[Keeper, object]:
     """Read so many records as a member of the group, look a moment for more, and leave."""
     keeper = Keeper()
-    view = WorkerView("summarise", 0, 0.0)
+    view = WorkerView("summarise", 0)
     stages = Stages(view, keeper, None, "none")
     connection = connection_arguments(kafka)
     app = build_app(

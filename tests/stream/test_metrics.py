@@ -214,7 +214,7 @@ def test_the_budget_is_of_the_week_and_survives_a_snapshot(state: FileState) -> 
 def test_a_worker_notes_how_late_its_alerts_are(state: FileState) -> None:
     alert = state.first
     assert alert is not None
-    view = WorkerView("all", 1, 0.0, clock=lambda: parse_time(alert.time) / 1000 + 42.0)
+    view = WorkerView("all", 1, clock=lambda: parse_time(alert.time) / 1000 + 42.0)
     view.count_alert(alert)
     buckets, total = view.delays.read()
     assert dict(buckets)["30.0"] == 0
