@@ -65,8 +65,13 @@ class ItemDetector(ABC):
             )
         numbers = np.frombuffer(data[:split], np.float64)
         ticks = np.frombuffer(data[split:], np.int64)
-        if np.isnan(numbers).any() or (ticks < 0).any():
-            raise ValueError(f"not a {type(self).__name__} state: it holds NaN or negative counts.")
+        if not self._is_state(numbers, ticks):
+            raise ValueError(
+                f"not a {type(self).__name__} state: it holds NaN, or counts that cannot be."
+            )
         self._numbers[...] = numbers
         self._ticks[...] = ticks
         self.drift_detected = False
+
+    def _is_state(self, numbers: Floats, ticks: Ints) -> bool:
+        return not np.isnan(numbers).any() and not (ticks < 0).any()

@@ -17,13 +17,16 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 from detectors.binning import SCORE_SCALE
-from detectors.sequential.adwin import LEAST_SUBWINDOW, MAX_BUCKETS
+from detectors.sequential._adwin_window import LEAST_SUBWINDOW, MAX_BUCKETS
 from detectors.sparse import decode_counts, encode_counts
 
 __all__ = ["AdwinBank"]
 
 #: Row r holds buckets of 2**r panes: 24 rows span more than 80 million panes.
 _ROWS: Final = 24
+#: Rows that a bank begins with, and gets more of when they are full: 6 span 315 panes.
+_FIRST_ROWS: Final = 6
+_MORE_ROWS: Final = 3
 #: Items in the window at most: above, sums of squares of 16-bit scores would overflow.
 _MOST_ITEMS: Final = 2**31 - 1
 _LEAST_ITEMS: Final = 2 * LEAST_SUBWINDOW
@@ -116,7 +119,9 @@ def _find_cut(
 def _update(
     n: Ints, s1: Ints, s2: Ints, delta: float, phi: Floats, held: Ints,
     buckets: npt.NDArray[np.int64], whole: Ints, cuts: Floats, drift: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
+    """Feed a pane; whether some slot may need another row at the next one."""
+    full = False
     for i in range(n.size):
         drift[i] = False
         if n[i] <= 0:
@@ -127,6 +132,8 @@ def _update(
             drift[i] = True
             best = False
             _drop_oldest(held[i], buckets[i], whole[i])
+        full |= held[i, -1] >= MAX_BUCKETS
+    return full
 
 
 class AdwinBank:
@@ -155,10 +162,21 @@ class AdwinBank:
             raise ValueError(f"phi must be {n_slots} numbers >= 1; got {self.phi!r}.")
         self.n_slots = n_slots
         self.delta = delta
-        self._held = np.zeros((n_slots, _ROWS), np.int64)
-        self._buckets = np.zeros((n_slots, _ROWS, MAX_BUCKETS + 1, 3), np.int64)
         self._whole = np.zeros((n_slots, 3), np.int64)
         self._cuts = np.full((n_slots, 3), np.nan)
+        self._make_rows(_FIRST_ROWS)
+
+    def _make_rows(self, rows: int) -> None:
+        """Have empty buckets of so many rows."""
+        self._held = np.zeros((self.n_slots, rows), np.int64)
+        self._buckets = np.zeros((self.n_slots, rows, MAX_BUCKETS + 1, 3), np.int64)
+
+    def _take_rows(self, held: Ints, buckets: Ints, rows: int) -> None:
+        """Have these buckets, in so many rows."""
+        here = min(rows, held.shape[1])
+        self._make_rows(rows)
+        self._held[:, :here] = held[:, :here]
+        self._buckets[:, :here] = buckets[:, :here]
 
     def update(self, n: Ints, s1: Ints, s2: Ints) -> npt.NDArray[np.bool_]:
         """Feed a pane's number, sum and sum of squares of scores; the slots that alarm.
@@ -166,8 +184,11 @@ class AdwinBank:
         A slot without items in this pane (n = 0) is left as it is.
         """
         drift = np.zeros(self.n_slots, np.bool_)
-        _update(n, s1, s2, self.delta, self.phi, self._held, self._buckets, self._whole,
-                self._cuts, drift)  # fmt: skip
+        full = _update(n, s1, s2, self.delta, self.phi, self._held, self._buckets, self._whole,
+                       self._cuts, drift)  # fmt: skip
+        rows = self._held.shape[1]
+        if full and rows < _ROWS:
+            self._take_rows(self._held, self._buckets, min(rows + _MORE_ROWS, _ROWS))
         return drift
 
     @property
@@ -200,7 +221,10 @@ class AdwinBank:
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse, for the same number of slots."""
-        return encode_counts(np.concatenate([self._held.ravel(), self._buckets.ravel()]))
+        rows = ((0, 0), (0, _ROWS - self._held.shape[1]))
+        held = np.pad(self._held, rows)
+        buckets = np.pad(self._buckets, (*rows, (0, 0), (0, 0)))
+        return encode_counts(np.concatenate([held.ravel(), buckets.ravel()]))
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state.
@@ -210,14 +234,19 @@ class AdwinBank:
         ValueError
             If the bytes are not a state of so many slots.
         """
-        state = decode_counts(data, self._held.size + self._buckets.size)
-        held = state[: self._held.size].reshape(self._held.shape)
+        shape = (self.n_slots, _ROWS)
+        size = self.n_slots * _ROWS
+        state = decode_counts(data, size + size * (MAX_BUCKETS + 1) * 3)
+        held = state[:size].reshape(shape)
         if held.max(initial=0) > MAX_BUCKETS:
             raise ValueError(
                 f"not a state of an AdwinBank of {self.n_slots} slots: a row has {held.max()} "
                 f"buckets, at most {MAX_BUCKETS} can be."
             )
-        self._held[...] = held
-        self._buckets[...] = state[held.size :].reshape(self._buckets.shape)
+        used = int(np.flatnonzero(held.any(axis=0)).max(initial=-1)) + 1
+        rows = _FIRST_ROWS  # the same as growing gives, with one to spare
+        while rows <= used and rows < _ROWS:
+            rows = min(rows + _MORE_ROWS, _ROWS)
+        self._take_rows(held, state[size:].reshape(*shape, MAX_BUCKETS + 1, 3), rows)
         self._whole[...] = self._buckets.sum(axis=(1, 2))
         self._cuts[...] = np.nan

@@ -12,7 +12,7 @@ from river.drift import ADWIN
 from scipy import stats
 
 from detectors import Adwin, AdwinBank
-from tests.oracles.adwin import NaiveAdwin, NaivePaneAdwin
+from tests.oracles.adwin import BucketAdwin, NaiveAdwin, NaivePaneAdwin
 
 
 def stream(kind: int, seed: int, n: int = 12_000) -> np.ndarray:
@@ -57,6 +57,83 @@ def test_item_form_equals_its_twin(kind: int, clock: int) -> None:
     assert any(got)
     assert detector.width == len(twin.items)
     assert detector.mean == pytest.approx(np.mean(twin.items))
+
+
+SCALES = {"plain": (1.0, 0.0), "far": (1.0, 1e9), "small": (1e-8, -3.0), "large": (1e6, 0.0)}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("clock", [1, 5, 32, 50])
+def test_blocks_and_skipped_cuts_change_no_bit(clock: int, full: bool, scale: str) -> None:
+    factor, offset = SCALES[scale]
+    alarms = 0
+    for kind in range(4):
+        values = stream(kind, 9, 3_000) * factor + offset
+        values[[2, 900, 901]] = math.nan, math.inf, math.nan
+        values[2_500:] = values[2_499]  # no spread at all: the quick look decides nothing
+        detector = Adwin(0.1, clock=clock, reset="full" if full else "oldest")
+        twin = BucketAdwin(0.1, clock, full=full)
+        expected = [i for i, x in enumerate(values.tolist()) if twin.update(x)]
+        assert detector.update_many(values).tolist() == expected
+        assert (detector.width, detector.mean) == (twin.n, twin.total / twin.n)
+        held = [len(row) for row in twin.rows]
+        assert detector._ticks[: len(held)].tolist() == held
+        assert detector._numbers[:3].tolist() == [twin.n, twin.total, twin.spread]
+        alarms += len(expected)
+    assert (alarms > 0) == (scale != "small")  # eps has a part in absolute units
+
+
+@pytest.mark.parametrize("clock", [1, 7, 32, 50])
+def test_single_items_wait_for_the_next_check(clock: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = stream(0, 4, 3_200)
+    values[1_600:] = 1.0
+    values[[5, 40, 2_000]] = math.nan
+    detector, twin = Adwin(clock=clock), Adwin(clock=clock)
+    fed: list[int] = []
+    feed = Adwin._feed
+
+    def noted(self: Adwin, items: np.ndarray, alarms: np.ndarray) -> int:
+        fed.append(len(items))
+        return feed(self, items, alarms)
+
+    monkeypatch.setattr(Adwin, "_feed", noted)
+    found = [i for i, x in enumerate(values.tolist()) if detector.update(x).drift_detected]
+    checks = (values.size - 3) // clock
+    assert len(fed) <= checks + checks * clock // 32 + 3  # one call a block or check, not an item
+    assert found == twin.update_many(values).tolist()
+    assert found
+    assert (detector.width, detector.mean, detector.missing) == (twin.width, twin.mean, 3)
+    assert detector.dump() == twin.dump()
+
+
+def test_items_that_wait_are_seen_dumped_and_forgotten_by_load() -> None:
+    detector = Adwin()
+    empty = detector.dump()
+    for x in (0.5, math.nan, 0.25):
+        detector.update(x)
+    assert (detector.width, detector.mean, detector.missing) == (2, 0.375, 1)
+    detector.update(0.5)
+    again = Adwin()
+    again.load(detector.dump())
+    assert again.width == 3
+    detector.update(0.5)
+    detector.load(empty)
+    assert detector.width == 0
+    assert detector.update_many(np.ones(40)).size == 0
+    with pytest.raises(TypeError):
+        detector.update("0.5")  # type: ignore[arg-type]
+    assert detector.width == 40
+
+
+def test_a_state_that_no_adwin_has_is_refused() -> None:
+    detector = Adwin()
+    detector.update_many(np.ones(100))
+    state = detector.dump()
+    for damage in (bytes(8) + state[8:], state[:-400] + b"\x09" + state[-399:]):
+        with pytest.raises(ValueError, match="not a Adwin state"):
+            detector.load(damage)
+    assert detector.dump() == state
 
 
 @settings(max_examples=30)

@@ -67,6 +67,79 @@ class NaiveAdwin:
         return False
 
 
+class BucketAdwin:
+    """Item form one by one on sums only, in the product's order of additions: equal in every bit.
+
+    `rows[r]` is a list of buckets, oldest first, each (sum, squared deviations) of 2**r items.
+    """
+
+    def __init__(self, delta: float, clock: int, *, full: bool) -> None:
+        self.delta, self.clock, self.full = delta, clock, full
+        self.start()
+
+    def start(self) -> None:
+        self.rows: list[list[tuple[float, float]]] = [[]]
+        self.n = self.ticks = 0
+        self.total = self.spread = 0.0
+
+    def update(self, x: float) -> bool:
+        if not math.isfinite(x):
+            return False
+        self.ticks += 1
+        if self.n:
+            apart = x - self.total / self.n
+            self.spread += self.n * apart * apart / (self.n + 1)
+        self.n += 1
+        self.total += x
+        self.rows[0].append((x, 0.0))
+        r = 0
+        while len(self.rows[r]) > M:
+            if r + 1 == len(self.rows):
+                self.rows.append([])
+            (a, aa), (b, bb) = self.rows[r][:2]
+            apart = (a - b) / 2**r
+            self.rows[r] = self.rows[r][2:]
+            self.rows[r + 1].append((a + b, aa + bb + 0.5 * 2**r * apart * apart))
+            r += 1
+        drift = False
+        while self.ticks % self.clock == 0 and self.n > 10 and self.cut():
+            drift = True
+            if self.full:
+                self.start()
+                break
+            self.drop()
+        return drift
+
+    def drop(self) -> None:
+        while not self.rows[-1]:
+            self.rows.pop()
+        size = 2.0 ** (len(self.rows) - 1)
+        a, aa = self.rows[-1].pop(0)
+        self.n -= int(size)
+        self.total -= a
+        apart = a / size - self.total / self.n
+        self.spread -= aa + size * self.n * apart * apart / (size + self.n)
+
+    def cut(self) -> bool:
+        variance = self.spread / self.n
+        if variance < 0:
+            return False  # rounding left nothing to measure by
+        log_term = math.log(2 * math.log(self.n) / self.delta)
+        n0, sum0 = 0, 0.0
+        for r in range(len(self.rows) - 1, -1, -1):
+            for a, _ in self.rows[r]:
+                n0 += 2**r
+                sum0 += a
+                n1 = self.n - n0
+                if n0 < LEAST or n1 < LEAST:
+                    continue
+                m = 1 / (n0 - LEAST + 1) + 1 / (n1 - LEAST + 1)
+                apart = abs(sum0 / n0 - (self.total - sum0) / n1)
+                if apart > eps(m, variance, log_term):
+                    return True
+        return False
+
+
 class NaivePaneAdwin:
     """Pane form: a bucket is a list of panes (n, s1, s2); integers throughout."""
 
