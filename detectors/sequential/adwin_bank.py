@@ -24,7 +24,7 @@ __all__ = ["AdwinBank"]
 
 #: Row r holds buckets of 2**r panes: 24 rows span more than 80 million panes.
 _ROWS: Final = 24
-#: Rows that a bank begins with, and gets more of when they are full: 6 span 315 panes.
+#: Rows that a bank begins with, and gets more of when they are full: 6 span some 280 panes.
 _FIRST_ROWS: Final = 6
 _MORE_ROWS: Final = 3
 #: Items in the window at most: above, sums of squares of 16-bit scores would overflow.

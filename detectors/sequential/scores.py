@@ -46,14 +46,14 @@ class ScoreTable:
         numeric = [signals[int(i)] for i in layout.numeric]
         self._start = layout.start[layout.numeric]
         self._size = np.zeros(len(numeric), np.int64)
-        self._scores = np.zeros((len(numeric), 2, int(layout.n_bins.max(initial=0))), np.int64)
+        # Scores of x alone, which give those of y.
+        self._scores = np.zeros((len(numeric), int(layout.n_bins.max(initial=0))), np.uint16)
         for row, signal in enumerate(numeric):
             binning = signal.binning
             assert isinstance(binning, NumericBinning)
             x = binning.scores(signal.counts)[: binning.missing]
             self._size[row] = x.size
-            self._scores[row, 0, : x.size] = x
-            self._scores[row, 1, : x.size] = np.abs(2 * x - SCORE_SCALE)
+            self._scores[row, : x.size] = x
         self.phi = np.array([_cautious(signal.calibration) for signal in numeric]).reshape(-1, 2)
 
     def moments(self, counts: Ints) -> tuple[Ints, Ints, Ints]:
@@ -78,14 +78,17 @@ def _cautious(calibration: Calibration) -> tuple[float, float]:
 
 @kernel
 def _moments(
-    counts: Ints, start: Ints, size: Ints, scores: Ints, n: Ints, s1: Ints, s2: Ints
-) -> None:
+    counts: Ints, start: Ints, size: Ints, scores: npt.NDArray[np.uint16], n: Ints, s1: Ints,
+    s2: Ints,
+) -> None:  # fmt: skip
     for i in range(start.size):
         for b in range(size[i]):
             count = counts[start[i] + b]
             if count:
-                for axis in range(2):
-                    q = scores[i, axis, b]
-                    n[i, axis] += count
-                    s1[i, axis] += count * q
-                    s2[i, axis] += count * q * q
+                x = np.int64(scores[i, b])
+                y = abs(2 * x - SCORE_SCALE)
+                n[i] += count
+                s1[i, 0] += count * x
+                s1[i, 1] += count * y
+                s2[i, 0] += count * x * x
+                s2[i, 1] += count * y * y

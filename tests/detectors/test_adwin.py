@@ -263,6 +263,26 @@ def test_empty_panes_change_nothing(scores: np.ndarray) -> None:
     assert bank.dump() == twin.dump()
 
 
+def test_a_bank_has_the_rows_that_it_needs_and_no_more() -> None:
+    """Rows come as the window grows; with all of them from the start it would be the same."""
+    rng = np.random.default_rng(4)
+    panes = [[np.array([v] * 2) for v in (50, 50 * 30_000 + d, 50 * 30_000**2)]
+             for d in rng.integers(0, 9, 2_000).tolist()]  # fmt: skip
+    bank, restarted = AdwinBank(2, 1e-6), AdwinBank(2, 1e-6)
+    sizes = []
+    for t, pane in enumerate(panes):
+        assert (bank.update(*pane) == restarted.update(*pane)).all()
+        sizes.append(sum(a.nbytes for a in vars(bank).values() if isinstance(a, np.ndarray)))
+        if t % 97 == 0:
+            state = bank.dump()
+            restarted = AdwinBank(2, 1e-6)
+            restarted.load(state)
+            assert restarted.dump() == state
+    assert bank.width.tolist() == [100_000] * 2
+    assert sizes[250] == sizes[0] < 2_200
+    assert sizes[-1] < 2 * sizes[0]
+
+
 def test_dependence_lowers_the_evidence() -> None:
     bank = AdwinBank(2, 0.01, np.array([1.0, 6.0]))
     first = np.full(2, -1)
