@@ -64,7 +64,8 @@ def test_the_bank_equals_its_twin(mixed: Reference, dependent: Reference, ordere
         evidence = [math.log(sum(twin.m) / len(twin.m)) if any(twin.m) else None for twin in twins]
         for got, wanted, alarm in zip(bank.evidence, evidence, drift, strict=True):
             if wanted is not None and not alarm:
-                assert got == pytest.approx(wanted, abs=1e-9)
+                # Growth is rounded down, to one of 65,535 steps: never more evidence.
+                assert wanted - 0.01 < got < wanted + 1e-9
         alarms += int(drift.sum())
     assert alarms
 
