@@ -139,8 +139,7 @@ class Reference:
             reference = _read(Place(document, ""))
         except CheckedError as error:
             raise ReferenceError(f"{source}: {error}") from None
-        said = document.get("hash")
-        if said != reference.hash:
+        if (said := document.get("hash")) != reference.hash:
             raise ReferenceError(
                 f"{source}: hash must be {reference.hash} for this content; got {said!r}. "
                 "The file was changed after it was fitted: fit it again."
@@ -213,7 +212,8 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
 
 
 def _read(root: Place) -> Reference:
-    root["format"].is_one_of((FORMAT,))
+    if (found := root["format"].text()) != FORMAT:
+        root["format"].fail(f"must be {FORMAT}; got {found!r}. Fit it again with this version")
     columns = root["columns"]
     signals = tuple(_read_signal(place) for place in root["signals"].items(least=1))
     names = [signal.name for signal in signals]

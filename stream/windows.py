@@ -1,8 +1,9 @@
 """Tumbling windows of whole panes, a set for every segment of one subject.
 
 A window closes when it holds enough events, or at its deadline: `max_age` after its first pane, or
-the end of the cycle where the stream has one. Event time only, and panes come in order, so when a
-window closes does not depend on how the frontier moved.
+the end of the cycle where the stream has one. A cycle that holds too few events to be tested is
+joined by the next ones. Event time only, and panes come in order, so when a window closes does not
+depend on how the frontier moved.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import numpy.typing as npt
 from detectors.sparse import decode_counts, encode_counts
 from stream.summary import OTHER_SEGMENT
 
-__all__ = ["MAX_SCOPES", "Closed", "Window", "WindowRule", "Windows"]
+__all__ = ["MAX_SCOPES", "MOST_CYCLES", "Closed", "Window", "WindowRule", "Windows"]
 
 #: Segments of one subject with a window of their own; what is beyond them is counted together.
 MAX_SCOPES: Final = 2_000
+#: A window of whole cycles that is still too small after so many is given up.
+MOST_CYCLES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,20 @@ class WindowRule:
         missed = born_ms % self.cycle_ms
         return (
             start_ms - start_ms % self.cycle_ms == born_ms - missed and missed * 7 > self.cycle_ms
+        )
+
+    @property
+    def least_events(self) -> int:
+        """Windows with fewer events are not tested."""
+        return min(self.min_events, self.events)
+
+    def goes_on(self, window: Window, born_ms: int) -> bool:
+        """Whether a window stays open over its deadline, for one cycle more."""
+        return (
+            self.cycle_ms > 0
+            and window.events < self.least_events
+            and window.deadline_ms - window.start_ms <= (MOST_CYCLES - 1) * self.cycle_ms
+            and not self.is_cut(window.start_ms, born_ms)
         )
 
     def is_full(self, events: int) -> bool:
@@ -118,6 +135,9 @@ class Windows:
         """Close the windows whose deadline is at or before this time, by deadline and name."""
         if self._next_deadline_ms is None or self._next_deadline_ms > time_ms:
             return []
+        for window in self.filling.values():
+            while window.deadline_ms <= time_ms and self.rule.goes_on(window, self._born(window)):
+                window.deadline_ms += self.rule.cycle_ms
         due = sorted(
             (w.deadline_ms, segment)
             for segment, w in self.filling.items()
@@ -127,13 +147,14 @@ class Windows:
         self._next_deadline_ms = min((w.deadline_ms for w in self.filling.values()), default=None)
         return closed
 
+    def _born(self, window: Window) -> int:
+        return window.start_ms if self.born_ms is None else self.born_ms
+
     def _close(self, segment: str, end_ms: int) -> Closed:
         window = self.filling.pop(segment)
         self.n_closed += 1
-        born_ms = window.start_ms if self.born_ms is None else self.born_ms
-        full = window.events >= min(
-            self.rule.min_events, self.rule.events
-        ) and not self.rule.is_cut(window.start_ms, born_ms)
+        cut = self.rule.is_cut(window.start_ms, self._born(window))
+        full = window.events >= self.rule.least_events and not cut
         closed = Closed(
             segment, window.start_ms, end_ms, window.events, window.counts, window.offsets, full
         )

@@ -18,7 +18,8 @@ STDLIB = set(sys.stdlib_module_names)
 PURE = {
     "events", "alerts", "sentences", "columns", "plan", "plan_parts", "summary", "summarise",
     "frontier", "panes", "windows", "watch", "subject", "monitor", "episodes", "members",
-    "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document",
+    "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document", "plan_notes",
+    "alert_signal",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {

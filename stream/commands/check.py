@@ -17,6 +17,7 @@ __all__ = ["command"]
 def command(config_path: Path, offline: bool) -> None:
     """Check the config, its references and the connection; exit 1 if something is wrong."""
     from stream.config import ConfigError
+    from stream.plan_notes import plan_notes
 
     wrong = False
 
@@ -38,7 +39,7 @@ def command(config_path: Path, offline: bool) -> None:
                 True,
                 f"{model.name}: {len(plan.monitored)} signals of {plan.reference.events:,} rows",
             )
-            for warning in plan.reference.warnings:
+            for warning in [*plan.reference.warnings, *plan_notes(plan)]:
                 click.echo(f"      note: {warning}")
     if not offline:
         from stream.commands.topics import wanted

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from detectors import WindowResult
     from stream.alerts import AlertEvent
     from stream.plan import Plan
-    from stream.replay import FileRecord
+    from stream.replay import FileRecord, Replay
+    from stream.report import ReplayRecorder
+    from stream.watch import OnWindow
     from stream.windows import Closed
 
 __all__ = ["command"]
@@ -47,9 +49,13 @@ __all__ = ["command"]
     "--metrics", "metrics_path", type=click.Path(dir_okay=False, path_type=Path),
     help="Write every test of every window there, one JSON object a line.",
 )  # fmt: skip
+@click.option(
+    "--report", "report_path", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write one HTML file about it all.",
+)  # fmt: skip
 def command(
     data: Path, reference_path: Path | None, config_path: Path | None, model: str | None,
-    alerts_path: Path | None, metrics_path: Path | None,
+    alerts_path: Path | None, metrics_path: Path | None, report_path: Path | None,
 ) -> None:  # fmt: skip
     """Run both stages over DATA in this process: the alerts a cluster would have sent.
 
@@ -65,12 +71,17 @@ def command(
 
     from stream.alerts import encode_alert, is_reminder
     from stream.plan import PlanBook
+    from stream.plan_notes import plan_notes
     from stream.replay import Replay
+    from stream.report import ReplayRecorder
 
+    for note in plan_notes(plan):
+        say(f"warning: {note}")
     book = PlanBook()
     book.add(plan)
     rejects: Counter[str] = Counter()
     last: dict[str, AlertEvent] = {}
+    recorder = None if report_path is None else ReplayRecorder()
     with ExitStack() as files:
         out = files.enter_context(alerts_path.open("wb")) if alerts_path is not None else None
         lines = files.enter_context(metrics_path.open("wb")) if metrics_path is not None else None
@@ -78,7 +89,7 @@ def command(
             book,
             plan.topic,
             lambda _record, reject: rejects.update([reject.reason]),
-            None if lines is None else partial(_write_window, lines),
+            _both(lines, recorder),
         )
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
@@ -87,9 +98,45 @@ def command(
                 bar.console.print(end="")  # the bar is redrawn below the line
                 if not is_reminder(alert, before):
                     click.echo(alert_line(alert))
+                if recorder is not None:
+                    recorder.alert(alert)
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
     _report(replay, plan, last, rejects)
+    if recorder is not None and report_path is not None:
+        _write_report(report_path, recorder, replay, plan, data.name)
+
+
+def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow | None:
+    """Tell every tested window to all who want to know."""
+    told = [] if lines is None else [partial(_write_window, lines)]
+    if recorder is not None:
+        told.append(recorder.window)
+    if not told:
+        return None
+
+    def tell(plan: Plan, window: Closed, result: WindowResult) -> None:
+        for each in told:
+            each(plan, window, result)
+
+    return tell
+
+
+def _write_report(
+    path: Path, recorder: ReplayRecorder, replay: Replay, plan: Plan, data: str
+) -> None:
+    from stream.page import asset
+    from stream.report import render
+
+    stats = replay.summariser.stats
+    watches = [held.watch for held in replay.monitor.subjects.values() if held.watch is not None]
+    alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in watches]
+    report = recorder.report(
+        plan, data, stats.records, sum(stats.rejected.values()), sum(stats.late.values()),
+        alphas[0] if alphas else (),
+    )  # fmt: skip
+    path.write_text(render(report, asset("style.css").decode(), recorder.rows()), encoding="utf-8")
+    say(f"wrote {path}")
 
 
 def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResult) -> None:

@@ -39,6 +39,7 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     )
     config = open_config(config_path)
     if not no_publish:
+        from stream.plan_notes import plan_notes
         from stream.plan_topic import publish_plans
 
         plans = config.plans()
@@ -46,6 +47,8 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
         for plan, done in zip(plans, published, strict=True):
             if done.new:
                 say(f"published the plan of {plan.model} ({plan.hash[:19]})")
+            for note in plan_notes(plan):
+                say(f"warning: {plan.model}: {note}")
     raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready(config)))
 
 

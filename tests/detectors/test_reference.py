@@ -76,7 +76,7 @@ def _set(path: str, value: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("format", "v9", "format must be one of driftstream.reference.v1; got 'v9'"),
+        ("format", "v9", r"format must be driftstream.reference.v1; got 'v9'\. Fit it again"),
         ("model", "", "model must not be empty"),
         ("events", 1.5, "events must be an integer; got number"),
         ("signals", [], "signals must have at least 1 items; got 0"),

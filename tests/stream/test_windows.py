@@ -79,6 +79,23 @@ def test_a_cycle_is_never_cut_and_the_first_only_tested_if_nearly_whole():
     assert (second.start_ms, second.end_ms, second.full) == (80, 140, True)
 
 
+def test_cycles_with_too_few_events_are_tested_together():
+    windows = Windows(WindowRule(100, 50, 20, cycle_ms=70), WIDTH)
+    for pane in (0, 80, 150):
+        assert windows.expire(pane) == []
+        assert add(windows, pane, 8) is None
+    (closed,) = windows.expire(210)
+    assert (closed.start_ms, closed.end_ms, closed.events, closed.full) == (0, 210, 24, True)
+
+
+def test_a_window_of_cycles_without_events_is_given_up():
+    windows = Windows(WindowRule(100, 50, 20, cycle_ms=70), WIDTH)
+    add(windows, 0, 8)
+    assert windows.expire(8 * 70 - 1) == []
+    (closed,) = windows.expire(8 * 70)
+    assert (closed.events, closed.full) == (8, False)
+
+
 @pytest.mark.parametrize(("born", "full"), [(0, True), (10, True), (20, False), (60, False)])
 def test_up_to_a_seventh_of_the_first_cycle_may_be_missing(born, full):
     windows = Windows(WindowRule(100, 50, 20, cycle_ms=70), WIDTH)
@@ -116,7 +133,12 @@ def test_the_last_windows_of_segments_long_silent_are_forgotten(monkeypatch):
 
 
 rules = st.sampled_from(
-    [WindowRule(20, 60, 5), WindowRule(10**9, 45, 5), WindowRule(20, 60, 5, cycle_ms=70)]
+    [
+        WindowRule(20, 60, 5),
+        WindowRule(10**9, 45, 5),
+        WindowRule(20, 60, 5, cycle_ms=70),
+        WindowRule(200, 60, 60, cycle_ms=70),
+    ]
 )
 
 

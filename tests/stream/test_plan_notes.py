@@ -1,0 +1,53 @@
+"""What is said of windows that a reference's rate cannot fill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from stream.plan_notes import plan_notes
+from tests.stream.harness import make_plan, make_reference
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return make_reference()
+
+
+def notes(reference, weekly: int, **settings):
+    rated = replace(reference, events_per_week=weekly)
+    chosen = {"window_events": 1_000, "window_min_events": 300, **settings}
+    return plan_notes(make_plan(reference=rated, **chosen))
+
+
+@pytest.mark.parametrize(
+    ("weekly", "settings"),
+    [
+        (0, {"cycle_ms": DAY_MS}),  # nothing is known
+        (7 * 300, {"cycle_ms": DAY_MS}),
+        (7 * 300, {}),
+        (7 * 100, {"window_max_age_ms": 3 * DAY_MS}),
+    ],
+)
+def test_windows_that_will_be_filled_need_no_words(reference, weekly, settings):
+    assert notes(reference, weekly, **settings) == []
+
+
+def test_few_events_a_cycle_make_windows_of_several(reference):
+    (note,) = notes(reference, 7 * 110, cycle_ms=DAY_MS)
+    assert "a cycle of 24h holds about 110 events" in note
+    assert "about 3 cycles long" in note
+
+
+def test_nothing_is_tested_where_even_many_cycles_hold_too_little(reference):
+    (note,) = notes(reference, 7 * 30, cycle_ms=DAY_MS)
+    assert "nothing will be tested. Lower window.min_events" in note
+
+
+def test_a_window_that_ages_before_it_is_full_says_which_age_would_do(reference):
+    (note,) = notes(reference, 7 * 100)
+    assert "a window of 24h (window.max_age) holds about 100 events" in note
+    assert "Set max_age to 3d or more." in note
