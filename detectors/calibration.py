@@ -7,7 +7,6 @@ means: Law and Carson 1979; design effects of tests on counts: Rao and Scott 198
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,9 +44,9 @@ class Calibration:
         0 if the reference has no order or is too short: events then count as independent.
     phi_x, phi_y : float
         Design effects of location and spread: variance of a mean over that of independent events.
-    covariance : float64[G, G]
-        Of the shares of the coarse bins, for one event: divide by n for a window of n.
-    groups : int64[n_bins]
+    lower : float64[G (G + 1) / 2]
+        `covariance` as it is kept: its lower triangle, row by row.
+    groups : uint8[n_bins]
         Coarse bin of each fine bin.
     novel : int
         Rows whose value occurs in no other batch: as many new values as chance alone brings.
@@ -55,11 +54,11 @@ class Calibration:
         Design effect of their share.
     """
 
-    groups: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.uint8]
     batches: int = 0
     phi_x: float = 1.0
     phi_y: float = 1.0
-    covariance: npt.NDArray[np.float64] | None = None
+    lower: npt.NDArray[np.float64] | None = None
     novel: int = 0
     phi_novel: float = 1.0
 
@@ -68,21 +67,15 @@ class Calibration:
         """The larger of both design effects."""
         return max(self.phi_x, self.phi_y)
 
-    def pack(self) -> list[float] | None:
-        """The covariance's lower triangle, row by row."""
-        return None if self.covariance is None else _lower(self.covariance)
-
-    @staticmethod
-    def unpack(lower: Sequence[float], size: int) -> npt.NDArray[np.float64]:
-        """Inverse of `pack`, for `size` coarse bins."""
+    @property
+    def covariance(self) -> npt.NDArray[np.float64] | None:
+        """Of the shares of the coarse bins, for one event: divide by n for a window of n."""
+        if self.lower is None:
+            return None
+        size = int(self.groups[-1]) + 1
         matrix = np.zeros((size, size))
-        matrix[np.tril_indices(size)] = lower
+        matrix[np.tril_indices(size)] = self.lower
         return matrix + np.tril(matrix, -1).T
-
-
-def _lower(matrix: npt.NDArray[np.float64]) -> list[float]:
-    values: list[float] = matrix[np.tril_indices(len(matrix))].tolist()
-    return values
 
 
 def batches_of_rows(n: int) -> tuple[int, int]:
@@ -117,12 +110,12 @@ def calibrate(
     news : int64[batches]
         Those novel rows by batch.
     """
-    groups = base_groups(binning, counts)
+    groups = base_groups(binning, counts).astype(np.uint8)
     if table is None or news is None or len(table) < LEAST_BATCHES:
         return Calibration(groups, novel=novel)
     batches = len(table)
     merged = np.zeros((batches, int(groups[-1]) + 1), np.int64)
-    for b, group in enumerate(groups):
+    for b, group in enumerate(groups.tolist()):
         merged[:, group] += table[:, b]
     covariance = _ratio_covariance(merged, merged.sum(axis=1))
     margin = margin_of_few(batches)
@@ -133,7 +126,8 @@ def calibrate(
         present = table[:, : binning.missing]
         phi_x = margin * _design_effect(present, x)
         phi_y = margin * _design_effect(present, np.abs(2 * x - SCORE_SCALE))
-    short = Calibration.unpack([float(f"{v:.9g}") for v in _lower(covariance)], len(covariance))
+    lower = covariance[np.tril_indices(len(covariance))].tolist()
+    short = np.array([float(f"{v:.9g}") for v in lower])
     return Calibration(
         groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel, max(1.0, phi_novel)
     )

@@ -201,7 +201,7 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
             "phi_x": calibration.phi_x,
             "phi_y": calibration.phi_y,
             "groups": calibration.groups.tolist(),
-            "covariance": calibration.pack(),
+            "covariance": None if calibration.lower is None else calibration.lower.tolist(),
             "novel": calibration.novel,
             "phi_novel": calibration.phi_novel,
         },
@@ -281,20 +281,19 @@ def _read_calibration(place: Place, n_bins: int) -> Calibration:
     steps = np.diff(groups, prepend=0)
     if ((steps < 0) | (steps > 1)).any():
         place["groups"].fail("must count up from 0 by steps of 0 or 1")
-    covariance = None
+    lower = None
     batches = place["batches"].integer(least=0)
     if place["covariance"].value is not None:
         size = int(groups[-1]) + 1
         lower = place["covariance"].numbers(length=size * (size + 1) // 2)
-        covariance = Calibration.unpack(lower.tolist(), size)
-    if (batches > 1) != (covariance is not None):
+    if (batches > 1) != (lower is not None):
         place["batches"].fail(f"must be 0 without a covariance, else above 1; got {batches}")
     return Calibration(
-        groups=groups,
+        groups=groups.astype(np.uint8),
         batches=batches,
         phi_x=place["phi_x"].number(least=1.0),
         phi_y=place["phi_y"].number(least=1.0),
-        covariance=covariance,
+        lower=lower,
         novel=place["novel"].integer(least=0),
         phi_novel=place["phi_novel"].number(least=1.0),
     )

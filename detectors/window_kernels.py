@@ -47,7 +47,7 @@ class Bins(NamedTuple):
 class Level(NamedTuple):
     """Coarse bins for windows of one size, and what the rows need of them."""
 
-    group: Ints  # [width] coarse bin within the signal, -1 for none
+    group: npt.NDArray[np.int8]  # [width] coarse bin within the signal, -1 for none
     size: Ints  # [S] coarse bins of the signal
     reference: Ints  # [S, most] counts of the reference
     weights: Floats  # [S, most] of the form, descending, 0 beyond

@@ -223,7 +223,7 @@ class WindowBank:
     def _make_level(self, k: int) -> Level:
         bins = [coarsen(signal, k) for signal in self.signals]
         most = max((len(row.reference) for row in bins), default=0)
-        group = np.full(self.layout.width, -1, np.int64)
+        group = np.full(self.layout.width, -1, np.int8)
         reference = np.zeros((len(bins), most), np.int64)
         weights = np.zeros((len(bins), most))
         for i, row in enumerate(bins):
