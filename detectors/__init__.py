@@ -3,6 +3,7 @@
 from detectors.binning import Binning, CategoricalBinning, NumericBinning, category_text
 from detectors.budget import Budget
 from detectors.calibration import Calibration
+from detectors.changepoint import ChangePoint, ChangePoints
 from detectors.counts import Layout, accumulate
 from detectors.explain import Change, describe
 from detectors.fit import fit_reference, infer_kind
@@ -33,6 +34,8 @@ __all__ = [
     "Calibration",
     "CategoricalBinning",
     "Change",
+    "ChangePoint",
+    "ChangePoints",
     "Coded",
     "ColumnMapping",
     "Cusum",

@@ -12,11 +12,16 @@ from detectors.binning import CategoricalBinning, NumericBinning
 from detectors.coarse import BASE_GROUPS, merge_neighbours, special_bins
 from detectors.reference import SignalReference
 
-__all__ = ["Change", "describe"]
+__all__ = ["QUANTILES", "Change", "describe"]
+
+#: Quantiles that a change of numbers is told by.
+QUANTILES: Final = (0.05, 0.5, 0.95)
 
 #: Shares that changed by less than this many points are not worth words.
 _LEAST_POINTS: Final = 1.0
 _MOST_WORDS: Final = 3
+#: A range of values that became wider or narrower by less than this share is not worth words.
+_WIDER: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class Change:
         the reference's least and greatest value stand for their ends. Empty for categories.
     reference, window : tuple of float
         Share of each coarse bin, out of all values.
+    quantiles_before, quantiles_after : tuple of float
+        At `QUANTILES`, of a numeric signal's reference and window, both estimated from their bins;
+        what is beyond the reference's range is given as that range's end. Empty if there are none.
     """
 
     text: str
@@ -45,6 +53,8 @@ class Change:
     edges: tuple[float, ...]
     reference: tuple[float, ...]
     window: tuple[float, ...]
+    quantiles_before: tuple[float, ...] = ()
+    quantiles_after: tuple[float, ...] = ()
 
 
 def describe(
@@ -59,15 +69,17 @@ def describe(
     if isinstance(binning, NumericBinning):
         groups, labels, edges = _numeric_groups(signal, binning, window)
         before, after = signal.mean, _mean(signal, binning, window)
+        lows, highs = _quantiles(binning, signal.counts), _quantiles(binning, window)
     else:
         groups, labels = _categorical_groups(signal, binning, window, public=public)
-        edges, before, after = (), None, None
+        edges, before, after, lows, highs = (), None, None, (), ()
     old = _shares(signal.counts, groups, len(labels))
     new = _shares(window, groups, len(labels))
     return Change(
-        text=_sentence(before, after, labels, old, new),
+        text=_sentence(before, after, labels, old, new, _spread(lows, highs)),
         mean_before=before, mean_after=after, labels=labels, edges=edges,
         reference=tuple(np.round(old, 6).tolist()), window=tuple(np.round(new, 6).tolist()),
+        quantiles_before=lows, quantiles_after=highs,
     )  # fmt: skip
 
 
@@ -167,13 +179,45 @@ def _mean(
     return new + (signal.mean - old)
 
 
+def _quantiles(binning: NumericBinning, counts: npt.NDArray[np.int64]) -> tuple[float, ...]:
+    """Quantiles of values, taken to be spread evenly within each bin."""
+    values = counts[: binning.missing]
+    n = int(values.sum())
+    if not n:
+        return ()
+    edges = binning.edges
+    upto = np.cumsum(values)
+    found = []
+    for q in QUANTILES:
+        b = int(np.searchsorted(upto, q * n, side="left"))
+        while not values[b]:  # of what is counted at exactly that rank
+            b += 1
+        # Of what is outside only the side is known.
+        low, high = float(edges[max(0, b - 1)]), float(edges[min(b, edges.size - 1)])
+        inside = (q * n - float(upto[b] - values[b])) / float(values[b])
+        found.append(float(f"{low * (1.0 - inside) + high * inside:.9g}"))
+    return tuple(found)
+
+
+def _spread(before: tuple[float, ...], after: tuple[float, ...]) -> str:
+    """The range of most values in words, if it became clearly wider or narrower."""
+    if not before or not after:
+        return ""
+    old, new = before[-1] - before[0], after[-1] - after[0]
+    if abs(new - old) <= _WIDER * max(old, new):
+        return ""
+    return f"90 % within {before[0]:.4g} to {before[-1]:.4g} -> {after[0]:.4g} to {after[-1]:.4g}"
+
+
 def _sentence(
     before: float | None, after: float | None, labels: tuple[str, ...],
-    old: npt.NDArray[np.float64], new: npt.NDArray[np.float64],
+    old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], spread: str,
 ) -> str:  # fmt: skip
     parts = []
     if before is not None and after is not None:
         parts.append(f"mean {before:.4g} -> {after:.4g}")
+    if spread:
+        parts.append(spread)
     points = 100.0 * (new - old)
     order = np.lexsort((np.arange(points.size), -np.abs(points)))
     said = 0

@@ -12,6 +12,17 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from stream.alert_signal import (
+    MAX_BINS,
+    MAX_SIGNALS,
+    SIGNALS_WITH_BINS,
+    AlertBins,
+    AlertChangePoint,
+    AlertQuantiles,
+    AlertSignal,
+    AlertTime,
+)
+
 __all__ = [
     "ALERT_TYPE",
     "MAX_BINS",
@@ -21,11 +32,13 @@ __all__ = [
     "Action",
     "AlertBins",
     "AlertBudget",
+    "AlertChangePoint",
     "AlertContext",
     "AlertData",
     "AlertError",
     "AlertEvent",
     "AlertLabels",
+    "AlertQuantiles",
     "AlertSignal",
     "AlertWindow",
     "Annotations",
@@ -45,10 +58,6 @@ __all__ = [
 ALERT_TYPE: Final = "io.driftstream.alert.v1"
 #: `endsAt` of a firing alert, as Alertmanager writes it.
 NOT_ENDED: Final = "0001-01-01T00:00:00Z"
-#: An alert names at most so many signals, draws the first few, with at most so many bins each.
-MAX_SIGNALS: Final = 20
-SIGNALS_WITH_BINS: Final = 5
-MAX_BINS: Final = 20
 
 Status: TypeAlias = Literal["firing", "resolved"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
@@ -58,46 +67,11 @@ Kind: TypeAlias = Literal[
 Action: TypeAlias = Literal[
     "investigate_features", "retrain", "rollback", "check_pipeline", "scale"
 ]
-_Time: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$")
-]
 _Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class AlertError(ValueError):
     """Bytes that are not an alert event of this version."""
-
-
-class AlertBins(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Shares of a signal's values in coarse bins: the reference beside the window.
-
-    `edges` are where the bins of numbers begin and the last ends, in order; `labels` name all bins,
-    those of missing and other special values too. Both are empty for a private model.
-    """
-
-    reference: tuple[float, ...]
-    window: tuple[float, ...]
-    edges: tuple[float, ...] = ()
-    labels: tuple[str, ...] = ()
-
-
-class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One drifted signal: the test that shows it best, and how it changed.
-
-    `segment` is left out for the whole stream, `p_value` for tests that have none.
-    """
-
-    name: str
-    role: str
-    test: str
-    value: float
-    threshold: float
-    importance: float
-    since: str
-    p_value: float | None = None
-    segment: str = ""
-    change: str = ""
-    bins: AlertBins | None = None
 
 
 class AlertLabels(msgspec.Struct, frozen=True):
@@ -121,8 +95,8 @@ class Annotations(msgspec.Struct, frozen=True):
 class AlertWindow(msgspec.Struct, frozen=True):
     """The event times and the number of events that the leading signal was tested on."""
 
-    start: _Time
-    end: _Time
+    start: AlertTime
+    end: AlertTime
     events: int
 
 
@@ -143,8 +117,8 @@ class AlertData(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "e
     episode: _Id
     labels: AlertLabels
     annotations: Annotations
-    starts_at: _Time
-    ends_at: _Time
+    starts_at: AlertTime
+    ends_at: AlertTime
     signals: Annotated[list[AlertSignal], msgspec.Meta(max_length=MAX_SIGNALS)]
     joined: list[str]
     left: list[str]
@@ -163,7 +137,7 @@ class AlertEvent(msgspec.Struct, frozen=True):
     source: str
     type: Literal["io.driftstream.alert.v1"]
     subject: str
-    time: _Time
+    time: AlertTime
     datacontenttype: Literal["application/json"]
     data: AlertData
 

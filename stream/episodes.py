@@ -161,7 +161,7 @@ class Episodes:
         ranked = rank(episode.members)
         for member in ranked:  # who left and came back before it was told did neither
             if (before := gone.pop(key_of(member.finding), None)) is not None:
-                member.since = before.since
+                member.since, member.began = before.since, before.began
         left = [member for member in gone.values() if member.since]
         joined = [member for member in ranked if not member.since]
         severity = max(member.severity for member in ranked)

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors import describe
-from stream.alerts import AlertBins, Kind, Severity
+from detectors import ChangePoint, describe
+from detectors.explain import QUANTILES
+from stream.alerts import AlertBins, AlertQuantiles, Kind, Severity
 from stream.episodes import Finding
 from stream.plan import KIND_OF_ROLE, Plan
 
@@ -45,6 +46,7 @@ class Hit(NamedTuple):
     effect: float
     p_value: float | None = None
     note: str = ""
+    change_point: ChangePoint | None = None
 
 
 def severity_of_shift(shift: float) -> str:
@@ -62,6 +64,9 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     moved = 0.0
     if change.mean_before is not None and change.mean_after is not None:
         moved = change.mean_after - change.mean_before
+    quantiles = None
+    if change.quantiles_before and change.quantiles_after:
+        quantiles = AlertQuantiles(QUANTILES, change.quantiles_before, change.quantiles_after)
     kind: Kind = "data_quality" if hit.test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
     return Finding(
         kind=kind,
@@ -81,4 +86,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         start_ms=span.start_ms,
         end_ms=span.end_ms,
         events=int(span.counts[0]),
+        quantiles=quantiles,
+        # Without a history of scores only the window is known.
+        change_point=hit.change_point or ChangePoint(span.start_ms, span.start_ms, span.end_ms),
     )

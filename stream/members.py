@@ -7,7 +7,18 @@ from typing import Final
 
 import msgspec
 
-from stream.alerts import MAX_BINS, MAX_SIGNALS, AlertBins, AlertSignal, Kind, Severity
+from detectors import ChangePoint
+from stream.alerts import (
+    MAX_BINS,
+    MAX_SIGNALS,
+    AlertBins,
+    AlertChangePoint,
+    AlertQuantiles,
+    AlertSignal,
+    Kind,
+    Severity,
+    format_time,
+)
 
 __all__ = [
     "SEVERITIES",
@@ -68,6 +79,8 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     direction: int = 0
     change: str = ""
     bins: AlertBins | None = None
+    quantiles: AlertQuantiles | None = None
+    change_point: ChangePoint | None = None
 
     @property
     def weight(self) -> float:
@@ -96,6 +109,7 @@ class Member(msgspec.Struct, array_like=True):
     clean: int = 0  # closed windows without a finding since then
     told_direction: int = 0  # as published
     turns: int = 0  # windows in a row that changed the other way than published
+    began: ChangePoint | None = None  # as estimated when it joined: later the past is blurred
 
     @property
     def severity(self) -> int:
@@ -151,6 +165,8 @@ class Member(msgspec.Struct, array_like=True):
             segment=self.segment(private),
             change="" if private else finding.change,
             bins=bins,
+            quantiles=finding.quantiles if with_bins and not private else None,
+            change_point=None if self.began is None else _as_times(self.began),
         )
 
 
@@ -176,7 +192,7 @@ def rank(members: Members) -> list[Member]:
     )
     for member in ranked[MAX_SIGNALS:]:  # bins far from the lead are never shown
         if member.finding.bins is not None:
-            member.finding = msgspec.structs.replace(member.finding, bins=None)
+            member.finding = msgspec.structs.replace(member.finding, bins=None, quantiles=None)
     return ranked
 
 
@@ -189,7 +205,7 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
         if member is None:
             if len(members) >= _MAX_MEMBERS:
                 continue
-            member = members[key_of(finding)] = Member(finding)
+            member = members[key_of(finding)] = Member(finding, began=finding.change_point)
         elif not member.level:  # the first of this window
             member.finding = finding
             if finding.direction:
@@ -227,6 +243,15 @@ def close_windows(
         if member.clean >= _CLEAN_WINDOWS:
             left.append(members.pop(key))
     return left
+
+
+def _as_times(point: ChangePoint) -> AlertChangePoint:
+    return AlertChangePoint(
+        format_time(point.estimate_ms),
+        format_time(point.earliest_ms),
+        format_time(point.latest_ms),
+        point.confidence,
+    )
 
 
 def _finite(value: float) -> float:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from detectors import (
     AdwinBank,
     Budget,
+    ChangePoints,
     EDetectorBank,
     ScoreTable,
     WindowBank,
@@ -80,6 +81,7 @@ class Watch:
         self.windows = Windows(rule, self.layout.width)
         self.bank = WindowBank(plan.monitored, self.layout, plan.windowed_tests)
         self.scores = ScoreTable(plan.monitored, self.layout)
+        self.changes = ChangePoints(plan.monitored, self.layout)
         numeric = [plan.monitored[i] for i in self.layout.numeric]
         phi = self.scores.phi.ravel()
         self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
@@ -157,9 +159,12 @@ class Watch:
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
             test = result.test(row)
+            # The history is of the whole stream.
+            began = None if window.segment else self.changes.estimate(index, test)
             hit = Hit(
                 test, float(result.value[row]), float(result.threshold[row]),
                 result.severity(row), float(result.effect[row]), float(result.p_value[row]),
+                change_point=began,
             )  # fmt: skip
             findings.append(explained(self.plan, index, hit, span))
         return findings
@@ -173,6 +178,7 @@ class Watch:
         self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
     ) -> list[Finding]:
         """Feed what every pane is fed to, or every cycle where there is one."""
+        self.changes.history.add(counts, start_ms, end_ms)
         if not self.layout.numeric.size:
             return []
         hits = [*self._by_edetector(counts), *self._by_adwin(counts)]
@@ -185,41 +191,48 @@ class Watch:
         for row in np.flatnonzero(bank.update(counts) & self._edetector_on).tolist():
             effect = bank.effect(row)
             axis = _AXES[0 if bank.axis(row) == "x" else 1]
+            index = int(self.layout.numeric[row])
             way = "above" if bank.direction(row) > 0 else "below"
             yield row, Hit(
                 "edetector", float(bank.evidence[row]) / _LN10, math.log10(bank.threshold),
                 severity_of_shift(effect), effect, note=f"{axis} {way} the reference's",
+                change_point=self.changes.estimate(index, "edetector", bank.axis(row)),
             )  # fmt: skip
 
     def _by_adwin(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
         """Numeric signals whose mean changed within the stream."""
         n, s1, s2 = self.scores.moments(counts)
         bank = self.adwin
+        width = bank.width + n.ravel()
         drifted = bank.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(n.shape)
         for row, axis in np.argwhere(drifted & self._adwin_on[:, None]).tolist():
             slot = row * len(_AXES) + axis
             before, after = float(bank.mean_before[slot]), float(bank.mean_after[slot])
             shift = abs(after - before)
+            index = int(self.layout.numeric[row])
+            began = self.changes.estimate(index, "adwin", "xy"[axis], int(width[slot]))
             yield row, Hit(
                 "adwin", shift, float(bank.threshold[slot]), severity_of_shift(shift), shift,
                 note=f"{_AXES[axis]} {before:.3f} -> {after:.3f} within the stream",
+                change_point=began,
             )  # fmt: skip
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = (
             self.windows.dump(self.windows.segments), self.adwin.dump(), self.edetector.dump(),
-            self.sealed_to_ms, self.skipped,
+            self.sealed_to_ms, self.skipped, self.changes.history.dump(),
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state of a watch under the same plan."""
-        windows, adwin, edetector, self.sealed_to_ms, self.skipped = msgspec.msgpack.decode(
-            data, type=tuple[bytes, bytes, bytes, int, int]
+        windows, adwin, edetector, self.sealed_to_ms, self.skipped, history = (
+            msgspec.msgpack.decode(data, type=tuple[bytes, bytes, bytes, int, int, bytes])
         )
         self.windows.load(windows)
         self.adwin.load(adwin)
         self.edetector.load(edetector)
+        self.changes.history.load(history)
         for window in self.windows.last.values():
             self._test(window)

@@ -32,7 +32,31 @@ def test_a_moved_normal(mixed: Reference) -> None:
     numbers = sum(label not in ("missing", "invalid") for label in change.labels)
     assert len(change.edges) == numbers + 1
     assert list(change.edges) == sorted(change.edges)
+    assert len(change.quantiles_before) == len(change.quantiles_after) == 3
+    for got, true in zip(change.quantiles_before, (2.355, 4.0, 5.645), strict=True):
+        assert got == pytest.approx(true, abs=0.12)
+    for got, true in zip(change.quantiles_after, (1.055, 2.7, 4.345), strict=True):
+        assert got == pytest.approx(true, abs=0.4)  # the outer bins are wide
     check(change)
+
+
+def test_a_change_of_spread_is_told_by_its_range(mixed: Reference) -> None:
+    s = signal(mixed, "normal")
+    values = np.random.default_rng(0).normal(4.0, 0.4, 4_000)
+    change = describe(s, counts_of(s, values))
+    low, high = change.quantiles_after[0], change.quantiles_after[2]
+    assert (low, high) == pytest.approx((3.34, 4.66), abs=0.1)
+    assert f" -> {low:.4g} to {high:.4g}; " in change.text
+    assert "90 % within" in change.text
+
+
+def test_quantiles_of_few_values_and_beyond_the_range() -> None:
+    s = fit_reference({"x": [0, 1, 2, 3] * 125}, model="m").signals[0]
+    change = describe(s, counts_of(s, [1.0] * 60 + [3.0] * 30 + [9.0] * 10))
+    assert change.quantiles_after == (1.0, 1.0, 3.0)
+    assert change.quantiles_before == (0.0, 1.0, 3.0)
+    nothing = describe(s, counts_of(s, [math.nan] * 100))
+    assert nothing.quantiles_after == ()
 
 
 def test_missing_values(mixed: Reference) -> None:

@@ -8,7 +8,15 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.alerts import AlertBins, AlertContext, decode_alert, encode_alert
+from detectors import ChangePoint
+from stream.alerts import (
+    AlertBins,
+    AlertChangePoint,
+    AlertContext,
+    AlertQuantiles,
+    decode_alert,
+    encode_alert,
+)
 from stream.episodes import REPUBLISH_MS, Episodes, Finding
 from stream.plan import Subject
 
@@ -227,7 +235,13 @@ def test_private_models_show_no_value():
     line = Line(AlertContext(private=True))
     bins = AlertBins((0.5, 0.5), (0.1, 0.9), labels=("secret", "other"))
     (alert,) = line.window(
-        finding("a", change="secret gained", bins=bins, segment="customer=secret"),
+        finding(
+            "a",
+            change="secret gained",
+            bins=bins,
+            segment="customer=secret",
+            quantiles=AlertQuantiles((0.5,), (1.0,), (2.0,)),
+        ),
         finding("b", change="secret gained"),
     )
     for published in (alert, *line.window(), *line.window()):
@@ -237,6 +251,26 @@ def test_private_models_show_no_value():
         assert b"labels" not in value.replace(b'"labels":{"alertname"', b"")
     assert alert.data.signals[0].segment == "customer"
     assert alert.data.signals[0].bins == AlertBins((0.5, 0.5), (0.1, 0.9))
+    assert alert.data.signals[0].quantiles is None
+
+
+def test_what_moved_and_since_when():
+    line = Line()
+    quantiles = AlertQuantiles((0.05, 0.5, 0.95), (1.0, 4.0, 9.0), (1.0, 2.5, 8.0))
+    first = ChangePoint(T0 - 40_000, T0 - 60_000, T0 - 30_000, 0.95)
+    later = ChangePoint(T0, T0 - 300_000, T0 + 90_000, 0.95)
+    (opened,) = line.window(finding(change_point=first, quantiles=quantiles))
+    (signal,) = opened.data.signals
+    assert signal.quantiles == quantiles
+    assert signal.change_point == AlertChangePoint(
+        "2026-03-01T11:59:20.000Z", "2026-03-01T11:59:00.000Z", "2026-03-01T11:59:30.000Z", 0.95
+    )
+    # The past blurs as panes are merged: what was estimated at first stays.
+    (revised,) = line.window(finding(change_point=later), finding("b", change_point=later))
+    a, b = revised.data.signals
+    assert a.change_point == signal.change_point
+    assert b.change_point.estimate == "2026-03-01T12:00:00.000Z"
+    assert decode_alert(encode_alert(opened)) == opened
 
 
 def test_rebase_resolves_everything():

@@ -1,0 +1,236 @@
+"""When a change began: the likeliest boundary of the history's blocks, and those nearly as likely.
+
+Against the reference the values before the change are taken to follow it, so what maximises
+
+    G(k) = n_k / (2 phi v) * max(0, |mean since k - m0| - b)**2
+
+is the maximum likelihood change point for normal means (Page 1954; Hinkley 1970), with b the
+reference's own uncertainty. Within a stream, where a change is against what came before, the two
+means on both sides of k are compared instead. Rates have a binomial likelihood.
+
+Interval: with t the true change, the random walk G(k) - G(t) has on each side a maximum that is
+about exponential, so max G - G(t) is below 3.68 in 95 % of all cases. The block on either side of
+what is that near the maximum belongs to the interval, since a change may lie within a block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.binning import SCORE_SCALE
+from detectors.calibration import margin_of_few
+from detectors.counts import Layout
+from detectors.history import (
+    COLUMNS,
+    INVALID,
+    MISSING,
+    NEW,
+    UNSEEN,
+    VALUE,
+    History,
+    score_tables,
+)
+from detectors.reference import SignalReference
+
+__all__ = ["CONFIDENCE", "ChangePoint", "ChangePoints"]
+
+#: Share of the intervals that hold the true change.
+CONFIDENCE: Final = 0.95
+_NEAR: Final = -math.log(1.0 - math.sqrt(CONFIDENCE))  # 3.68
+#: With less evidence than this nothing is said: the signal changed in a way that these sums miss.
+_LEAST: Final = 6.0
+#: Standard errors by which the reference's mean may be off.
+_Z: Final = 3.0
+#: What else than means can change, by the test that finds it.
+_RATES: Final[Mapping[str, str]] = {
+    "missing_rate": "missing", "invalid_rate": "invalid", "unseen_rate": "new", "range_rate": "new",
+}  # fmt: skip
+_AXES: Final = ("x", "y")
+#: A stream whose design effect is above 1.5 is taken to depend on its past a quarter more.
+_CLEAR, _CAUTION = 1.5, 1.25
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class ChangePoint(NamedTuple):
+    """Event times in milliseconds between which the change began, and the likeliest.
+
+    `confidence` is the chance that they hold it, None if nobody knows.
+    """
+
+    estimate_ms: int
+    earliest_ms: int
+    latest_ms: int
+    confidence: float | None = None
+
+
+class _Axis(NamedTuple):
+    """What the reference says of one column."""
+
+    mean: float
+    variance: float
+    phi: float
+    events: int
+
+
+class ChangePoints:
+    """Estimates change points of signals from their history.
+
+    Parameters
+    ----------
+    signals : sequence of SignalReference
+        Those of `layout`, in its order.
+    layout : Layout
+
+    Attributes
+    ----------
+    history : History
+        To be fed with every pane (every cycle where the stream has one).
+    """
+
+    def __init__(self, signals: Sequence[SignalReference], layout: Layout) -> None:
+        self.history = History(signals, layout)
+        self._signals = tuple(signals)
+        self._axes: dict[int, dict[str, _Axis]] = {}  # made when a signal first changes
+
+    def estimate(
+        self, index: int, test: str, axis: str = "", within: int = 0
+    ) -> ChangePoint | None:
+        """When the change began that a test found; None if the sums do not show it.
+
+        Parameters
+        ----------
+        index : int
+            Of the signal.
+        test : str
+            That found it: a rate's own sums are looked at for a rate, else those of all kinds.
+        axis : str
+            "x" or "y" if the test saw that alone.
+        within : int
+            The change is one within so many last values, not one against the reference.
+        """
+        sums = self.history.of(index)
+        if not len(sums):
+            return None
+        if index not in self._axes:
+            self._axes[index] = _axes_of(self._signals[index])
+        axes = self._axes[index]
+        if test in _RATES:
+            names: tuple[str, ...] = (_RATES[test],)
+        else:
+            names = (axis,) if axis else COLUMNS[1:]
+        gains = [_gain(sums, name, axes[name], self._signals[index].kind, within)
+                 for name in names if name in axes]  # fmt: skip
+        best = max(gains, key=lambda gain: float(gain.max()), default=None)
+        if best is None or best.max() < _LEAST:
+            return None
+        return self._point(best)
+
+    def _point(self, gain: Floats) -> ChangePoint:
+        """The likeliest boundary, and the blocks that hold all that are nearly as likely."""
+        starts, ends = self.history.start_ms, self.history.end_ms
+        near = np.flatnonzero(gain >= gain.max() - _NEAR)
+        first, last = int(near[0]), int(near[-1])
+        return ChangePoint(
+            starts[int(gain.argmax())],
+            starts[max(0, first - 1)],
+            starts[last + 1] if last + 1 < len(starts) else ends[-1],
+            CONFIDENCE,
+        )
+
+
+def _gain(sums: Ints, name: str, axis: _Axis, kind: str, within: int) -> Floats:
+    """Log likelihood ratio of a change at the beginning of each block."""
+    events = sums[:, 0]
+    values = events - sums[:, 3] - sums[:, 4] - (sums[:, 5] if kind == "categorical" else 0)
+    n = values if name in _AXES else events
+    s = sums[:, COLUMNS.index(name)]
+    n_since, s_since = _since(n), _since(s)
+    if name not in _AXES:
+        return _binomial(n_since, s_since, axis)
+    mean = s_since / np.maximum(1, n_since) / SCORE_SCALE
+    if not within:
+        bound = _Z * math.sqrt(axis.phi * axis.variance / max(1, axis.events))
+        apart = np.maximum(0.0, np.abs(mean - axis.mean) - bound)
+        weight = n_since.astype(np.float64)
+    else:
+        first = int(np.argmax(n_since <= within))
+        n_before = n_since[first] - n_since
+        mean_before = (s_since[first] - s_since) / np.maximum(1, n_before) / SCORE_SCALE
+        apart = mean - mean_before
+        weight = np.maximum(0, n_before) * n_since / max(1, int(n_since[first]))
+    gain: Floats = weight * np.square(apart) / (2.0 * axis.phi * axis.variance)
+    return gain
+
+
+def _since(column: Ints) -> Ints:
+    """Sums from each block to the last."""
+    sums: Ints = np.cumsum(column[::-1])[::-1]
+    return sums
+
+
+def _binomial(n: Ints, s: Ints, axis: _Axis) -> Floats:
+    """Of a share that rose above the reference's."""
+    known = (axis.mean * axis.events + 1.0) / (axis.events + 2.0)
+    known += _Z * math.sqrt(axis.phi * known * (1.0 - known) / max(1, axis.events))
+    known = min(known, 1.0 - 1e-9)
+    share = np.minimum(1.0 - 1e-12, s / np.maximum(1, n))
+    rose = share > known
+    share = np.where(rose, share, known)
+    gain: Floats = n * (
+        share * np.log(share / known) + (1.0 - share) * np.log((1.0 - share) / (1.0 - known))
+    )
+    return gain / axis.phi
+
+
+def _axes_of(signal: SignalReference) -> dict[str, _Axis]:
+    """Mean, variance and design effect of each column; those that cannot vary are left out."""
+    x, y, kinds = score_tables(signal)
+    ranked = np.isin(kinds, (VALUE, NEW))
+    found = {}
+    calibration, numeric = signal.calibration, signal.kind == "numeric"
+    for name, scores, phi in (
+        ("x", x / SCORE_SCALE, calibration.phi_x), ("y", y / SCORE_SCALE, calibration.phi_y)
+    ):  # fmt: skip
+        counts = np.where(ranked, signal.counts, 0)
+        n = int(counts.sum())
+        if not n:
+            continue
+        mean = float(counts @ scores) / n
+        variance = float(counts @ np.square(scores - mean)) / n
+        if variance > 0.0:
+            effect = phi if numeric else _effect(signal, scores, counts)
+            # An estimate that is too low makes intervals too short: as cautious as ADWIN's.
+            effect *= _CAUTION if effect > _CLEAR else 1.0
+            found[name] = _Axis(mean, variance, effect, n)
+    for name, which in (("missing", MISSING), ("invalid", INVALID), ("new", (NEW, UNSEEN))):
+        inside = np.isin(kinds, which).astype(np.float64)
+        share = float(signal.counts @ inside) / max(1, signal.events)
+        found[name] = _Axis(share, share * (1.0 - share), _effect(signal, inside, signal.counts),
+                            signal.events)  # fmt: skip
+    return found
+
+
+def _effect(signal: SignalReference, scores: Floats, counts: Ints) -> float:
+    """Design effect of a mean of scores, from the covariance of the coarse bins over batches."""
+    calibration = signal.calibration
+    if calibration.covariance is None or not counts.any():
+        return 1.0
+    groups = calibration.groups
+    held = np.maximum(1, np.bincount(groups, signal.counts))
+    of_group = np.bincount(groups, scores * signal.counts) / held
+    mean = float(counts @ scores) / int(counts.sum())
+    inside = np.bincount(groups, counts) / np.maximum(1, np.bincount(groups, signal.counts))
+    centred = (of_group - mean) * (inside > 0.0)
+    share = np.bincount(groups, signal.counts) / max(1, signal.events)
+    independent = float(share @ np.square(centred))
+    if not independent > 0.0:
+        return 1.0
+    effect = float(centred @ calibration.covariance @ centred) / independent
+    return max(1.0, effect * margin_of_few(calibration.batches))

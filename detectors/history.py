@@ -1,0 +1,155 @@
+"""What came when: sums of scores of all signals over blocks of panes, for finding change points.
+
+At most 48 blocks reach back over days: as in ADWIN's window a block of row r spans 2**r panes, and
+two neighbours are merged when a row holds more than four. Blocks are shared by all signals, so one
+list of times does. All is int64: merged panes give the same bits in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+from detectors.binning import SCORE_SCALE, Binning, NumericBinning
+from detectors.counts import Layout
+from detectors.reference import SignalReference
+from detectors.sparse import decode_counts, encode_counts
+
+__all__ = [
+    "COLUMNS", "INVALID", "MISSING", "NEW", "UNSEEN", "VALUE", "History", "score_tables",
+]  # fmt: skip
+
+#: What is summed of a signal: events, scores x and y of its values, and values of three kinds.
+COLUMNS: Final = ("events", "x", "y", "missing", "invalid", "new")
+_MOST_BLOCKS: Final = 48
+_OF_A_ROW: Final = 4
+# Kinds of bins: a known value, one that the reference does not have, missing, of a wrong type, a
+# name that the reference does not have (it has no rank either).
+VALUE, NEW, MISSING, INVALID, UNSEEN = range(5)
+
+Ints = npt.NDArray[np.int64]
+
+
+def score_tables(signal: SignalReference) -> tuple[Ints, Ints, Ints]:
+    """Scores x and y and the kind of each bin, int64[n_bins].
+
+    The mid-ranks of numbers are those that sequential detectors read. Names are ranked by how
+    frequent they are in the reference, which most changes of their shares move.
+    """
+    binning: Binning = signal.binning
+    kinds = np.full(binning.n_bins, VALUE, np.int64)
+    kinds[binning.missing], kinds[binning.invalid] = MISSING, INVALID
+    if isinstance(binning, NumericBinning):
+        x = binning.scores(signal.counts)
+        kinds[: binning.missing][signal.counts[: binning.missing] == 0] = NEW
+    else:
+        kinds[binning.unseen] = UNSEEN
+        known = signal.counts[: binning.unseen]
+        rank = (np.cumsum(known) - known / 2) / max(1, int(known.sum()))
+        x = np.zeros(binning.n_bins, np.int64)
+        x[: known.size] = np.rint(rank * SCORE_SCALE).astype(np.int64)
+    ranked = np.isin(kinds, (VALUE, NEW))
+    return np.where(ranked, x, 0), np.where(ranked, np.abs(2 * x - SCORE_SCALE), 0), kinds
+
+
+@kernel
+def _fold(
+    counts: Ints, start: Ints, n_bins: Ints, x: Ints, y: Ints, kinds: Ints, out: Ints
+) -> None:
+    for i in range(start.size):
+        for at in range(start[i], start[i] + n_bins[i]):
+            count = counts[at]
+            if count == 0:
+                continue
+            out[i, 0] += count
+            kind = kinds[at]
+            out[i, 1] += count * x[at]
+            out[i, 2] += count * y[at]
+            if kind == MISSING:
+                out[i, 3] += count
+            elif kind == INVALID:
+                out[i, 4] += count
+            elif kind != VALUE:
+                out[i, 5] += count
+
+
+class History:
+    """Blocks of sums of all signals, oldest first.
+
+    Parameters
+    ----------
+    signals : sequence of SignalReference
+        Those of `layout`, in its order.
+    layout : Layout
+
+    Attributes
+    ----------
+    start_ms, end_ms : list of int
+        Event times of each block: where its first pane begins and its last ends.
+    """
+
+    def __init__(self, signals: Sequence[SignalReference], layout: Layout) -> None:
+        self._start, self._n_bins = layout.start, layout.n_bins
+        tables = [score_tables(signal) for signal in signals]
+        none = np.zeros(1, np.int64)  # position 0 is the number of events
+        self._x, self._y, self._kinds = (
+            np.concatenate([none, *(table[part] for table in tables)]) for part in range(3)
+        )
+        self._rows: list[int] = []
+        self._blocks: list[Ints] = []
+        self.start_ms: list[int] = []
+        self.end_ms: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def add(self, counts: Ints, start_ms: int, end_ms: int) -> None:
+        """Take the next pane in."""
+        block = np.zeros((self._start.size, len(COLUMNS)), np.int64)
+        _fold(counts, self._start, self._n_bins, self._x, self._y, self._kinds, block)
+        self._blocks.append(block)
+        self._rows.append(0)
+        self.start_ms.append(start_ms)
+        self.end_ms.append(end_ms)
+        row = 0
+        while self._rows.count(row) > _OF_A_ROW:
+            first = self._rows.index(row)
+            self._blocks[first] += self._blocks.pop(first + 1)
+            self._rows[first] += 1
+            del self._rows[first + 1], self.start_ms[first + 1], self.end_ms[first]
+            row += 1
+        if len(self._blocks) > _MOST_BLOCKS:
+            del self._blocks[0], self._rows[0], self.start_ms[0], self.end_ms[0]
+
+    def of(self, index: int) -> Ints:
+        """Sums of one signal by block, int64[blocks, columns]."""
+        return np.array([block[index] for block in self._blocks], np.int64).reshape(
+            -1, len(COLUMNS)
+        )
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is the inverse, for the same signals."""
+        sums = np.concatenate([np.zeros(0, np.int64), *(block.ravel() for block in self._blocks)])
+        times = np.array([self._rows, self.start_ms, self.end_ms], np.int64)
+        return bytes([len(self)]) + times.tobytes() + encode_counts(sums)
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are not a state of so many signals.
+        """
+        size = data[0] if data else _MOST_BLOCKS + 1
+        if size > _MOST_BLOCKS or len(data) < 1 + 24 * size:
+            raise ValueError(f"not a state of a History: {len(data)} bytes.")
+        times = np.frombuffer(data, np.int64, 3 * size, offset=1).reshape(3, size)
+        self._rows, self.start_ms, self.end_ms = times.tolist()
+        shape = (size, self._start.size, len(COLUMNS))
+        sums = decode_counts(data[1 + times.nbytes :], shape[0] * shape[1] * shape[2])
+        self._blocks = list(sums.reshape(shape))

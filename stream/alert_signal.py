@@ -1,0 +1,81 @@
+"""A drifted signal as an alert shows it: the test, what moved, and since when."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+
+__all__ = [
+    "MAX_BINS",
+    "MAX_SIGNALS",
+    "SIGNALS_WITH_BINS",
+    "AlertBins",
+    "AlertChangePoint",
+    "AlertQuantiles",
+    "AlertSignal",
+    "AlertTime",
+]
+
+#: An alert names at most so many signals, draws the first few, with at most so many bins each.
+MAX_SIGNALS: Final = 20
+SIGNALS_WITH_BINS: Final = 5
+MAX_BINS: Final = 20
+
+AlertTime: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$")
+]
+
+
+class AlertBins(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Shares of a signal's values in coarse bins: the reference beside the window.
+
+    `edges` are where the bins of numbers begin and the last ends, in order; `labels` name all bins,
+    those of missing and other special values too. Both are empty for a private model.
+    """
+
+    reference: tuple[float, ...]
+    window: tuple[float, ...]
+    edges: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+class AlertQuantiles(msgspec.Struct, frozen=True):
+    """Quantiles of a number, estimated from its bins: of the reference and of the window.
+
+    One beyond the reference's range is given as that range's end.
+    """
+
+    q: tuple[float, ...]
+    reference: tuple[float, ...]
+    window: tuple[float, ...]
+
+
+class AlertChangePoint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When the change began. Without `confidence` the bounds are only those of a window."""
+
+    estimate: AlertTime
+    earliest: AlertTime
+    latest: AlertTime
+    confidence: float | None = None
+
+
+class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One drifted signal: the test that shows it best, and how it changed.
+
+    `segment` is left out for the whole stream, `p_value` for tests that have none.
+    """
+
+    name: str
+    role: str
+    test: str
+    value: float
+    threshold: float
+    importance: float
+    since: str
+    p_value: float | None = None
+    segment: str = ""
+    change: str = ""
+    bins: AlertBins | None = None
+    quantiles: AlertQuantiles | None = None
+    change_point: AlertChangePoint | None = None
