@@ -164,12 +164,13 @@ class WindowBank:
         Parameters
         ----------
         counts : int64[width]
-            Of the window.
+            Of the window; other integers are converted.
         alpha : float
             Chance of a false alarm for each signal, shared equally by its tests.
         """
         if not 0.0 < alpha < 0.5:
             raise ValueError(f"alpha must be between 0 and 0.5; got {alpha}.")
+        counts = np.asarray(counts, np.int64)
         k = min(BASE_GROUPS, max(2, int(counts[0]) // EVENTS_PER_BIN))
         level = self._level(k)
         size = self._signal.size

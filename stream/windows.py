@@ -9,7 +9,7 @@ depend on how the frontier moved.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -86,7 +86,7 @@ class Closed(NamedTuple):
     start_ms: int
     end_ms: int
     events: int
-    counts: npt.NDArray[np.int64]
+    counts: npt.NDArray[Any]  # of integers
     offsets: dict[int, tuple[int, int]]
     full: bool
 
@@ -160,7 +160,7 @@ class Windows:
         )
         if full:
             self.last.pop(segment, None)
-            self.last[segment] = closed
+            self.last[segment] = closed._replace(counts=_narrow(closed.counts))
             if len(self.last) > MAX_SCOPES:  # forget the one that has been silent longest
                 del self.last[next(name for name in self.last if name)]
         return closed
@@ -174,7 +174,7 @@ class Windows:
         ]
         named = set(segments)
         last = [  # in the order they closed in: it decides which is forgotten first
-            (name, c.start_ms, c.end_ms, encode_counts(c.counts), c.offsets)
+            (name, c.start_ms, c.end_ms, encode_counts(c.counts.astype(np.int64)), c.offsets)
             for name, c in self.last.items()
             if name in named
         ]
@@ -196,10 +196,16 @@ class Windows:
             self.filling[name] = Window(start, deadline, int(counts[0]), counts, offsets)
         for name, start, end, encoded, offsets in last:
             counts = decode_counts(encoded, self.width)
-            self.last[name] = Closed(name, start, end, int(counts[0]), counts, offsets, True)
+            events = int(counts[0])
+            self.last[name] = Closed(name, start, end, events, _narrow(counts), offsets, True)
         self._next_deadline_ms = min((w.deadline_ms for w in self.filling.values()), default=None)
 
     @property
     def segments(self) -> list[str]:
         """Names of all segments with a window, sorted."""
         return sorted(self.filling.keys() | self.last.keys())
+
+
+def _narrow(counts: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Counts in the smallest integers that hold them: those of a window mostly fit two bytes."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))

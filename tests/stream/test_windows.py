@@ -103,6 +103,20 @@ def test_up_to_a_seventh_of_the_first_cycle_may_be_missing(born, full):
     assert [c.full for c in windows.expire(70)] == [full]
 
 
+@pytest.mark.parametrize(("events", "size"), [(200, 1), (1_000, 2), (70_000, 4)])
+def test_the_last_window_is_kept_in_the_smallest_integers_that_hold_it(events, size):
+    windows = Windows(WindowRule(100, 50, 20), WIDTH)
+    closed = add(windows, 0, events)
+    kept = windows.last[""]
+    assert closed.counts.dtype == np.int64
+    assert kept.counts.itemsize == size
+    assert kept.counts.tolist() == closed.counts.tolist()
+    again = Windows(WindowRule(100, 50, 20), WIDTH)
+    again.load(windows.dump([""]))
+    assert again.last[""].counts.tolist() == closed.counts.tolist()
+    assert again.dump([""]) == windows.dump([""])
+
+
 def test_an_event_of_1970_and_then_todays_cost_two_panes():
     windows = Windows(WindowRule(100, 86_400_000, 1), WIDTH)
     add(windows, 0, 1)
