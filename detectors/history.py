@@ -17,7 +17,7 @@ from detectors._jit import kernel
 from detectors.binning import SCORE_SCALE, Binning, NumericBinning
 from detectors.counts import Layout
 from detectors.reference import SignalReference
-from detectors.sparse import decode_counts, encode_counts
+from detectors.sparse import add_encoded, decode_counts, encode_counts
 
 __all__ = [
     "COLUMNS", "INVALID", "MISSING", "NEW", "UNSEEN", "VALUE", "History", "score_tables",
@@ -58,8 +58,9 @@ def score_tables(signal: SignalReference) -> tuple[Ints, Ints, Ints]:
 
 @kernel
 def _fold(
-    counts: Ints, start: Ints, n_bins: Ints, x: Ints, y: Ints, kinds: Ints, out: Ints
-) -> None:
+    counts: Ints, start: Ints, n_bins: Ints, scores: npt.NDArray[np.uint16],
+    kinds: npt.NDArray[np.uint8], out: Ints,
+) -> None:  # fmt: skip
     for i in range(start.size):
         for at in range(start[i], start[i] + n_bins[i]):
             count = counts[at]
@@ -67,8 +68,10 @@ def _fold(
                 continue
             out[i, 0] += count
             kind = kinds[at]
-            out[i, 1] += count * x[at]
-            out[i, 2] += count * y[at]
+            if kind <= NEW:  # it has a rank
+                x = np.int64(scores[at])
+                out[i, 1] += count * x
+                out[i, 2] += count * abs(2 * x - SCORE_SCALE)
             if kind == MISSING:
                 out[i, 3] += count
             elif kind == INVALID:
@@ -95,12 +98,12 @@ class History:
     def __init__(self, signals: Sequence[SignalReference], layout: Layout) -> None:
         self._start, self._n_bins = layout.start, layout.n_bins
         tables = [score_tables(signal) for signal in signals]
-        none = np.zeros(1, np.int64)  # position 0 is the number of events
-        self._x, self._y, self._kinds = (
-            np.concatenate([none, *(table[part] for table in tables)]) for part in range(3)
-        )
+        # Position 0 is the number of events.
+        self._x = np.concatenate([[0], *(x for x, _, _ in tables)]).astype(np.uint16)
+        self._kinds = np.concatenate([[0], *(kinds for _, _, kinds in tables)]).astype(np.uint8)
+        self._shape = (self._start.size, len(COLUMNS))
         self._rows: list[int] = []
-        self._blocks: list[Ints] = []
+        self._blocks: list[bytes] = []  # encoded: a third of the size
         self.start_ms: list[int] = []
         self.end_ms: list[int] = []
 
@@ -109,16 +112,18 @@ class History:
 
     def add(self, counts: Ints, start_ms: int, end_ms: int) -> None:
         """Take the next pane in."""
-        block = np.zeros((self._start.size, len(COLUMNS)), np.int64)
-        _fold(counts, self._start, self._n_bins, self._x, self._y, self._kinds, block)
-        self._blocks.append(block)
+        block = np.zeros(self._shape, np.int64)
+        _fold(counts, self._start, self._n_bins, self._x, self._kinds, block)
+        self._blocks.append(encode_counts(block.ravel()))
         self._rows.append(0)
         self.start_ms.append(start_ms)
         self.end_ms.append(end_ms)
         row = 0
         while self._rows.count(row) > _OF_A_ROW:
             first = self._rows.index(row)
-            self._blocks[first] += self._blocks.pop(first + 1)
+            merged = self._decoded(self._blocks[first])
+            add_encoded(self._blocks.pop(first + 1), merged)
+            self._blocks[first] = encode_counts(merged)
             self._rows[first] += 1
             del self._rows[first + 1], self.start_ms[first + 1], self.end_ms[first]
             row += 1
@@ -127,13 +132,16 @@ class History:
 
     def of(self, index: int) -> Ints:
         """Sums of one signal by block, int64[blocks, columns]."""
-        return np.array([block[index] for block in self._blocks], np.int64).reshape(
-            -1, len(COLUMNS)
-        )
+        blocks = [self._decoded(block).reshape(self._shape)[index] for block in self._blocks]
+        return np.array(blocks, np.int64).reshape(-1, len(COLUMNS))
+
+    def _decoded(self, block: bytes) -> Ints:
+        return decode_counts(block, self._shape[0] * self._shape[1])
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse, for the same signals."""
-        sums = np.concatenate([np.zeros(0, np.int64), *(block.ravel() for block in self._blocks)])
+        none = np.zeros(0, np.int64)
+        sums = np.concatenate([none, *(self._decoded(block) for block in self._blocks)])
         times = np.array([self._rows, self.start_ms, self.end_ms], np.int64)
         return bytes([len(self)]) + times.tobytes() + encode_counts(sums)
 
@@ -150,6 +158,6 @@ class History:
             raise ValueError(f"not a state of a History: {len(data)} bytes.")
         times = np.frombuffer(data, np.int64, 3 * size, offset=1).reshape(3, size)
         self._rows, self.start_ms, self.end_ms = times.tolist()
-        shape = (size, self._start.size, len(COLUMNS))
-        sums = decode_counts(data[1 + times.nbytes :], shape[0] * shape[1] * shape[2])
-        self._blocks = list(sums.reshape(shape))
+        n = self._shape[0] * self._shape[1]
+        sums = decode_counts(data[1 + times.nbytes :], size * n)
+        self._blocks = [encode_counts(sums[at : at + n]) for at in range(0, size * n, n)]
