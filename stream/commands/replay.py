@@ -109,7 +109,7 @@ def command(
 
 def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow | None:
     """Tell every tested window to all who want to know."""
-    told = [] if lines is None else [partial(_write_window, lines)]
+    told: list[OnWindow] = [] if lines is None else [partial(_write_window, lines)]
     if recorder is not None:
         told.append(recorder.window)
     if not told:

@@ -1,0 +1,85 @@
+"""`driftstream report`: what the alerts topic knows of one episode, as an HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stream.commands.shared import open_config, say
+
+if TYPE_CHECKING:
+    from stream.alerts import AlertEvent
+
+__all__ = ["command"]
+
+#: So many characters of an episode's id are enough if they fit one episode only.
+_LEAST_ID = 4
+
+
+@click.command("report")
+@click.option("--episode", required=True, metavar="ID", help="Its id, or how that begins.")
+@click.option(
+    "-c", "--config", "config_path", type=click.Path(path_type=Path),
+    envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file: read its alerts topic.",
+)  # fmt: skip
+@click.option(
+    "--alerts", "alerts_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read a file of alert events instead, one JSON object a line.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True,
+    help="The HTML file to write.",
+)  # fmt: skip
+def command(
+    episode: str, config_path: Path | None, alerts_path: Path | None, output: Path
+) -> None:  # fmt: skip
+    """Write one HTML file about an episode: what moved, since when, tested how.
+
+    It needs nothing but the alert events, so it can be made for as long as the topic keeps them.
+    """
+    if alerts_path is None and config_path is None:
+        raise click.UsageError("Give either -c CONFIG or --alerts FILE.")
+    if len(episode) < _LEAST_ID:
+        raise click.UsageError(f"--episode must have at least {_LEAST_ID} characters.")
+    from stream.page import asset
+    from stream.report import render, report_of_episode
+
+    if alerts_path is not None:
+        where, events = str(alerts_path), _from_file(alerts_path)
+    else:
+        assert config_path is not None
+        from stream.client import read_alerts
+
+        config = open_config(config_path)
+        where = config.topics.alerts
+        events = read_alerts(config.kafka, where)
+    found = [event for event in events if event.data.episode.startswith(episode.lower())]
+    _check_one(episode, found, where)
+    html = render(report_of_episode(found), asset("style.css").decode())
+    output.write_text(html, encoding="utf-8")
+    say(f"wrote {output}: {len(found)} revisions, {len(html) / 1000:,.0f} kB")
+
+
+def _check_one(episode: str, found: Iterable[AlertEvent], where: str) -> None:
+    ids = sorted({event.data.episode for event in found})
+    if not ids:
+        raise LookupError(
+            f"there is no episode {episode} on {where}. See which there are: driftstream alerts "
+            "--json; those older than the topic's retention are gone."
+        )
+    if len(ids) > 1:
+        raise LookupError(
+            f"{len(ids)} episodes begin with {episode}: {', '.join(ids[:5])}. Give more characters."
+        )
+
+
+def _from_file(path: Path) -> Iterator[AlertEvent]:
+    from stream.alerts import decode_alert
+
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield decode_alert(line, f"{path}:{number}")

@@ -1,0 +1,74 @@
+"""HTML as values: the one place where text is escaped.
+
+`tag` escapes every child and attribute that is plain text; only what `tag` itself made is taken as
+it is. There is no other way to make markup here, so a value cannot become any.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import Final, TypeAlias
+
+__all__ = ["Child", "Markup", "join", "style_sheet", "tag"]
+
+_VOID: Final = frozenset({"meta", "br", "hr", "col"})
+
+
+class Markup(str):
+    """Text that is HTML already. Only this module makes it."""
+
+    __slots__ = ()
+
+
+Child: TypeAlias = "Markup | str | int | Iterable[Child] | None"
+
+
+def join(*children: Child) -> Markup:
+    """Children one after the other, escaped where they are plain."""
+    return Markup("".join(_each(children)))
+
+
+def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
+    """`tag("td", 5, class_="figure")`: an element.
+
+    An attribute's trailing underscore is taken off, other underscores become hyphens; None and
+    False leave it out, True gives it without a value.
+    """
+    parts = [name]
+    for key, value in attributes.items():
+        if value is None or value is False:
+            continue
+        key = key.rstrip("_").replace("_", "-")
+        parts.append(key if value is True else f'{key}="{html.escape(str(value))}"')
+    opened = f"<{' '.join(parts)}>"
+    if name in _VOID:
+        return Markup(opened)
+    return Markup(f"{opened}{''.join(_each(children))}</{name}>")
+
+
+def style_sheet(css: str) -> Markup:
+    """Give a style element; its text is ours, and must not end the element.
+
+    Raises
+    ------
+    ValueError
+        If it would.
+    """
+    if "<" in css:
+        raise ValueError("a style sheet must not hold '<': it could end its element.")
+    return Markup(f"<style>{css}</style>")
+
+
+def _each(children: Iterable[Child]) -> Iterable[str]:
+    for child in children:
+        if child is None:
+            continue
+        if isinstance(child, Markup):
+            yield child
+        elif isinstance(child, str):
+            yield html.escape(child)
+        elif isinstance(child, int):
+            yield str(child)
+        else:
+            yield from _each(child)

@@ -1,0 +1,147 @@
+"""What a report says, as plain values: made from alert events or from a replay, drawn as HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = [
+    "Bars",
+    "Episode",
+    "QualityRow",
+    "Report",
+    "Revision",
+    "SegmentRow",
+    "Signal",
+    "TestRow",
+]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Shares of a signal's values in coarse bins. `edges` are of the first bins, if of numbers."""
+
+    reference: tuple[float, ...]
+    window: tuple[float, ...]
+    edges: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def label(self, b: int) -> str:
+        """Name of a bin; its number where names are hidden."""
+        return self.labels[b] if b < len(self.labels) else f"bin {b + 1}"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One publication of an episode."""
+
+    number: int
+    time_ms: int
+    status: str
+    severity: str
+    joined: tuple[str, ...]
+    left: tuple[str, ...]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Episode:
+    """An episode from its opening to its end, or to the last that is known of it."""
+
+    id: str
+    subject: str
+    kind: str
+    severity: str  # the highest it had
+    firing: bool
+    start_ms: int
+    end_ms: int
+    action: str
+    runbook_url: str
+    revisions: tuple[Revision, ...]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal of one scope at the moment it drifted most.
+
+    Attributes
+    ----------
+    history : tuple
+        (event time, value over threshold of its worst test), a pair for each window or revision.
+    moments : tuple
+        (name, before, after) of mean and quantiles.
+    change_point : tuple or None
+        (earliest, likeliest, latest) event time at which it changed.
+    """
+
+    name: str
+    role: str
+    test: str
+    value: float
+    threshold: float
+    at_ms: int
+    segment: str = ""
+    p_value: float | None = None
+    importance: float | None = None
+    since: str = ""
+    change: str = ""
+    bars: Bars | None = None
+    moments: tuple[tuple[str, float | None, float | None], ...] = ()
+    change_point: tuple[int, int, int] | None = None
+    history: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def ratio(self) -> float:
+        """Value in units of the threshold; 1 is a finding."""
+        return self.value / self.threshold if self.threshold > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """The worst of one segment."""
+
+    segment: str
+    signal: str
+    test: str
+    ratio: float
+    windows: int
+    findings: int
+
+
+@dataclass(frozen=True)
+class QualityRow:
+    """Shares of values without use: (sort, in the reference, now) of each sort."""
+
+    signal: str
+    shares: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True)
+class TestRow:
+    """How often a test was made, and what came of it."""
+
+    test: str
+    scope: str
+    made: int
+    alpha: float | None
+    findings: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report. `facts` and `provenance` are (name, value) pairs."""
+
+    title: str
+    lead: str
+    severity: str  # of what fires or fired worst; "" for none
+    start_ms: int
+    end_ms: int
+    made: str
+    facts: tuple[tuple[str, str, str], ...]  # (name, value, words)
+    episodes: tuple[Episode, ...]
+    signals: tuple[Signal, ...]
+    segments: tuple[SegmentRow, ...] = ()
+    quality: tuple[QualityRow, ...] = ()
+    tests: tuple[TestRow, ...] = ()
+    budget: str = ""
+    provenance: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,115 @@
+"""Numbers and times as a report writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+__all__ = [
+    "arrows",
+    "day",
+    "figure",
+    "minute",
+    "percent",
+    "quantile",
+    "ratio",
+    "span",
+    "subject",
+    "test_name",
+    "words",
+]
+
+_TESTS: Final = {
+    "psi": "PSI",
+    "adwin": "ADWIN",
+    "edetector": "e-detector",
+    "missing_rate": "missing",
+    "invalid_rate": "wrong type",
+    "unseen_rate": "unseen",
+    "range_rate": "out of range",
+    "kl": "KL",
+    "js": "JS",
+    "hellinger": "Hellinger",
+    "total_variation": "total variation",
+    "chi2": "chi²",
+    "g": "G",
+    "wasserstein": "Wasserstein",
+    "ks": "KS",
+}
+
+
+def figure(value: float | None) -> str:
+    """Four significant digits, without a tail of zeros: `1,234`, `0.0312`, `1.2e-09`."""
+    if value is None or value != value:
+        return "–"
+    if value == int(value) and abs(value) < 1e9:
+        return f"{int(value):,}"
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
+    return f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """`12.3 %`, `0.04 %`, `0`."""
+    if not share:
+        return "0"
+    points = 100.0 * share
+    return f"{points:.1f} %" if points >= 1.0 else f"{points:.2g} %"
+
+
+def ratio(value: float) -> str:
+    """How many times its threshold: `2.4×`."""
+    return f"{value:.0f}×" if value >= 10 else f"{value:.1f}×" if value >= 1 else f"{value:.2f}×"
+
+
+def quantile(q: float) -> str:
+    """`median`, `5 % are below`."""
+    return "median" if q == 0.5 else f"{100 * q:g} % are below"
+
+
+def arrows(text: str) -> str:
+    """`4.1 -> 2.7` of an alert's sentence as people write it."""
+    return text.replace("->", "→")
+
+
+def subject(model: str, version: str) -> str:
+    """`fraud v3`, as alerts name it."""
+    if not version:
+        return model
+    return f"{model} {version}" if version.startswith("v") else f"{model} v{version}"
+
+
+def words(name: str) -> str:
+    """`data_drift` -> `data drift`."""
+    return name.replace("_", " ")
+
+
+def test_name(test: str) -> str:
+    """A test as people write it."""
+    return _TESTS.get(test, words(test))
+
+
+def _utc(time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def minute(time_ms: int) -> str:
+    """`2026-03-01 12:00`, in UTC."""
+    return _utc(time_ms).strftime("%Y-%m-%d %H:%M")
+
+
+def day(time_ms: int, within_ms: int) -> str:
+    """A mark on an axis that spans so much: a time, a day or a month."""
+    if within_ms < 2 * 86_400_000:
+        return _utc(time_ms).strftime("%H:%M")
+    if within_ms < 300 * 86_400_000:
+        return _utc(time_ms).strftime("%-d %b")
+    return _utc(time_ms).strftime("%b %Y")
+
+
+def span(start_ms: int, end_ms: int) -> str:
+    """`2026-03-01 12:00 to 13:00`."""
+    start, end = minute(start_ms), minute(end_ms)
+    if start[:10] == end[:10]:
+        return f"{start} to {end[11:]}"
+    return f"{start} to {end}"
