@@ -35,6 +35,9 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _NAMES = tuple(WINDOWED_TESTS)
+#: Most columns hold nothing missing, invalid or new; there, chance does not bring the half point
+#: that a rate must rise by, and its part of the level would be left over.
+_PARTS_OF_DISTANCE = 3
 _STEPS = np.array([test.steps for test in WINDOWED_TESTS.values()])
 
 
@@ -142,9 +145,10 @@ class WindowBank:
             np.array([kind.pivot for kind in kinds], np.bool_),
         )
         self._rates = Rates(self.signals, self.layout, chosen)
-        on = np.array([len(names) for names in chosen], np.float64)
-        self._share = 1.0 / on[self._signal]
-        self._rate_share = 1.0 / on[self._rates.signal]
+        parts = np.bincount(self._signal, minlength=len(chosen)) * _PARTS_OF_DISTANCE
+        parts += np.bincount(self._rates.signal, minlength=len(chosen))
+        self._share = _PARTS_OF_DISTANCE / parts[self._signal]
+        self._rate_share = 1.0 / parts[self._rates.signal]
         rate_tests = np.array([_NAMES.index(t) for t in self._rates.tests], np.int64)
         self._all_signals = np.concatenate([self._signal, self._rates.signal])
         self._all_tests = np.concatenate([self._test, rate_tests])
@@ -166,7 +170,8 @@ class WindowBank:
         counts : int64[width]
             Of the window; other integers are converted.
         alpha : float
-            Chance of a false alarm for each signal, shared equally by its tests.
+            Chance of a false alarm for each signal: three parts to each distance, one to each
+            rate.
         """
         if not 0.0 < alpha < 0.5:
             raise ValueError(f"alpha must be between 0 and 0.5; got {alpha}.")

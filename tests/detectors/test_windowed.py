@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from detectors import Reference, WindowBank, fit_reference
 from detectors.coarse import merge_neighbours
+from detectors.levels import coarsen
 from detectors.synth import autoregressive
 from detectors.windowed import LEAST_RISE
 from tests.detectors.tools import binomial_interval, counts_of, window_of
@@ -250,3 +251,26 @@ def test_dependence_ignored_would_break_the_level() -> None:
     reference = fit_reference({f"s{i}": draw(i, 6_000) for i in range(8)}, model="m")
     p = false_alarms(reference, draw, 1_000, 10)
     assert (p <= 0.01).mean() > 0.2
+
+
+@pytest.mark.parametrize(("rho", "alike"), [(0.0, True), (0.9, False)])
+def test_weights_are_one_where_the_batches_show_no_dependence(rho: float, alike: bool) -> None:
+    rng = np.random.default_rng(11)
+    columns = {f"s{i}": autoregressive(10_000, rho, rng) for i in range(20)}
+    times = np.arange(10_000, dtype=np.int64) * 1_000
+    fitted = fit_reference(columns, model="m", times_ms=times)
+    equal = [np.ptp(coarsen(signal, 10).weights) < 1e-9 for signal in fitted.signals]
+    assert np.mean(equal) > 0.8 if alike else not any(equal)
+
+
+def test_a_distance_has_three_times_the_level_of_a_rate(mixed: Reference) -> None:
+    n = 1_000
+    counts = window_of(mixed.layout(), null_window(mixed, n, np.random.default_rng(0)), n)
+    alone = WindowBank(mixed.signals, tests={s.name: ["psi"] for s in mixed.signals})
+    bank = WindowBank(mixed.signals)
+    for signal in mixed.signals:
+        shared = bank.test(counts, 1e-3)
+        whole = alone.test(counts, 1e-3 * 3 / 6)
+        assert shared.threshold[row_of(bank, shared, signal.name, "psi")] == pytest.approx(
+            whole.threshold[row_of(alone, whole, signal.name, "psi")]
+        )
