@@ -148,6 +148,8 @@ def _design_effect(table: npt.NDArray[np.int64], score: npt.NDArray[np.int64]) -
     """Variance of the batches' mean scores over what independent events would give."""
     total = table.sum(axis=0)
     n = int(total.sum())
+    if not n:
+        return 1.0
     mean = float(total @ score) / n
     variance = float(total @ np.square(score - mean)) / n
     if variance == 0.0:

@@ -41,7 +41,7 @@ FORMATS: Final = ("native",)
 TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
-    "pane", "lateness", "cycle", "private",
+    "pane", "lateness", "cycle", "calibrate", "private",
 )  # fmt: skip
 
 
@@ -187,11 +187,16 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         pane_ms=table.duration("pane", "10s", least_ms=1),
         lateness_ms=table.duration("lateness", "5s", least_ms=0),
         cycle_ms=table.duration("cycle", "24h", least_ms=1) if "cycle" in table.values else None,
+        calibrate_ms=_calibrate(table),
         window=sizes,
         private=table.flag("private", False),
         signals={key: _signal(signals, key) for key in signals.values},
         path=table.path,
     )
+
+
+def _calibrate(table: Table) -> int:
+    return table.duration("calibrate", "7d", least_ms=1) if "calibrate" in table.values else 0
 
 
 def _signal(signals: Table, name: str) -> SignalConfig:

@@ -1,16 +1,14 @@
 """Plans: what is watched, how, and from when. Immutable and hashed.
 
-A plan is a reference plus the settings that decide anything (segments, pane, lateness, windows,
-budget). Both stages look up the plan in force for an event's time in a `PlanBook`, so a summary and
-the pane it belongs to always speak of the same bins.
+A plan is the settings that decide anything (segments, pane, lateness, windows, budget) and a
+baseline: a reference, or how to learn one. Both stages look up the plan in force for an event's
+time in a `PlanBook`, so a summary and the pane it belongs to always speak of the same bins.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +23,7 @@ from detectors import (
     choose_tests,
 )
 from stream.alerts import Kind
+from stream.plan_base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
 from stream.plan_document import PLAN_FORMAT, PlanDocument, PlanSettings, SignalOptions
 from stream.timeline import join_timeline, sealed_to_ms
 
@@ -39,10 +38,6 @@ __all__ = [
     "Subject",
 ]
 
-#: A time before every event.
-MINUS_INFINITY: Final = -(2**62)
-#: A plan's version that stands for every version of its model.
-ANY_VERSION: Final = "*"
 #: Which kind of alert a drifting signal of this role is.
 KIND_OF_ROLE: Final[Mapping[str, Kind]] = {
     "feature": "data_drift",
@@ -51,11 +46,6 @@ KIND_OF_ROLE: Final[Mapping[str, Kind]] = {
     "actual": "concept_drift",
     "latency": "system",
 }
-DAY_MS: Final = 86_400_000
-
-
-class PlanError(ValueError):
-    """A plan that cannot be used, saying which field, what it holds and what it may hold."""
 
 
 class Subject(NamedTuple):
@@ -74,8 +64,8 @@ class Subject(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Everything a worker needs to watch one model. Times are milliseconds.
+class Plan(BasePlan):
+    """Everything a worker needs to watch one model against a reference.
 
     Raises
     ------
@@ -83,47 +73,10 @@ class Plan:
         If a value is out of its range or a named signal is not in the reference.
     """
 
-    model: str
     reference: Reference
-    version: str = ANY_VERSION
-    topic: str = "predictions"
-    format: str = "native"
-    segments: tuple[str, ...] = ()
-    pane_ms: int = 10_000
-    lateness_ms: int = 5_000
-    cycle_ms: int = 0
-    window_events: int = 1_000
-    window_max_age_ms: int = DAY_MS
-    window_min_events: int = 300
-    false_alarms_per_week: float = 1.0
-    signals: Mapping[str, SignalOptions] = field(default_factory=dict)
-    private: bool = False
-    environment: str = "default"
-    dashboard_url: str = ""
-    runbook_url: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in (("pane_ms", 1), ("lateness_ms", 0), ("cycle_ms", 0),
-                            ("window_events", 100), ("window_min_events", 50),
-                            ("window_max_age_ms", self.pane_ms)):  # fmt: skip
-            if (got := getattr(self, name)) < least:
-                raise PlanError(f"plan {self.model}: {name} must be >= {least}; got {got}.")
-        if not 0 < self.false_alarms_per_week < math.inf:
-            raise PlanError(
-                f"plan {self.model}: false_alarms_per_week must be > 0; "
-                f"got {self.false_alarms_per_week}. Use a small number such as 0.02 for one a year."
-            )
-        if self.cycle_ms % self.pane_ms:
-            raise PlanError(
-                f"plan {self.model}: cycle must be a whole number of panes; got cycle "
-                f"{self.cycle_ms} ms and pane {self.pane_ms} ms. Choose a pane that divides it."
-            )
-        for name in self.segments:
-            if not name or "=" in name or self.segments.count(name) > 1:
-                raise PlanError(
-                    f"plan {self.model}: segments must be different names without '='; got "
-                    f"{name!r} in {list(self.segments)}. Rename it in the events and the reference."
-                )
+        super().__post_init__()
         known = {s.name for s in self.reference.signals}
         if unknown := sorted(set(self.signals) - known):
             raise PlanError(
@@ -139,9 +92,15 @@ class Plan:
             except ValueError as error:
                 raise PlanError(f"plan {self.model}: {error}") from None
 
-    def options(self, name: str) -> SignalOptions:
-        """The options of a signal, or the defaults."""
-        return self.signals.get(name, _DEFAULT_OPTIONS)
+    @property
+    def baseline(self) -> tuple[str, Any]:
+        """The reference's own JSON."""
+        return "reference", msgspec.Raw(self.reference.to_json())
+
+    @property
+    def baseline_id(self) -> object:
+        """The reference's hash."""
+        return self.reference.hash
 
     @cached_property
     def monitored(self) -> tuple[SignalReference, ...]:
@@ -167,41 +126,6 @@ class Plan:
         said = self.options(name).importance
         return 1.0 / len(self.monitored) if said is None else said
 
-    @cached_property
-    def settings(self) -> dict[str, Any]:
-        """All but the reference, as plain values in a fixed order."""
-        plain = {name: getattr(self, name) for name in sorted(PlanSettings.__struct_fields__)}
-        plain["false_alarms_per_week"] = float(self.false_alarms_per_week)
-        plain["segments"] = list(self.segments)
-        plain["signals"] = {
-            name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
-        }
-        return plain
-
-    @cached_property
-    def hash(self) -> str:
-        """`sha256:...` of the settings and the reference's own hash."""
-        text = msgspec.json.encode(
-            [PLAN_FORMAT, self.settings, self.reference.hash], order="sorted"
-        )
-        return "sha256:" + hashlib.sha256(text).hexdigest()
-
-    @cached_property
-    def short_hash(self) -> bytes:
-        """Eight bytes of the hash, as stamped on every summary."""
-        return bytes.fromhex(self.hash[7:23])
-
-    def pane_of(self, time_ms: int) -> int:
-        """Start of the pane that holds this time."""
-        return time_ms - time_ms % self.pane_ms
-
-    def encode(self, effective_from_ms: int = MINUS_INFINITY) -> bytes:
-        """The plan as stored on the plans topic, with the time it holds from."""
-        settings = msgspec.convert(self.settings, PlanSettings)
-        reference = msgspec.Raw(self.reference.to_json())
-        document = PlanDocument(PLAN_FORMAT, effective_from_ms, settings, reference)
-        return msgspec.json.encode(document)
-
     @classmethod
     def decode(cls, value: bytes, source: str = "plan") -> tuple[Plan, int]:
         """Inverse of `encode`: the plan and its `effective_from_ms`.
@@ -215,6 +139,8 @@ class Plan:
             document = msgspec.json.decode(value, type=PlanDocument)
             if document.format != PLAN_FORMAT:
                 raise PlanError(f"format must be {PLAN_FORMAT}; got {document.format!r}")
+            if isinstance(document.reference, msgspec.UnsetType):
+                raise PlanError("it has no reference")
             reference = Reference.from_json(bytes(document.reference), source)
             settings = {f: getattr(document.settings, f) for f in PlanSettings.__struct_fields__}
             return cls(reference=reference, **settings), document.effective_from_ms
@@ -222,7 +148,6 @@ class Plan:
             raise PlanError(f"{source} is not a plan this version can read: {error}") from error
 
 
-_DEFAULT_OPTIONS: Final = SignalOptions()
 #: Timelines kept ready; beyond it all are forgotten, since anybody can invent versions.
 _MAX_TIMELINES: Final = 4_096
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-__all__ = ["PLAN_FORMAT", "PlanDocument", "PlanSettings", "SignalOptions"]
+__all__ = [
+    "LEAST_WARM_UP",
+    "PLAN_FORMAT",
+    "DeclaredSignal",
+    "Learn",
+    "PlanDocument",
+    "PlanSettings",
+    "SignalOptions",
+]
 
 PLAN_FORMAT: Final = "driftstream.plan.v1"
+#: A reference learned from fewer events would find nothing.
+LEAST_WARM_UP: Final = 1_000
 
 
 class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -20,8 +30,24 @@ class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
     public: bool = False
 
 
-class PlanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of a plan but its reference; as stored and as hashed."""
+class DeclaredSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user says of a signal where no reference does; kind "auto" is decided by its values."""
+
+    kind: Literal["numeric", "categorical", "auto"] = "auto"
+    role: Literal["feature", "score", "label", "actual", "latency"] = "feature"
+
+
+class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a reference is learned: of these signals, or of all that come if none is named."""
+
+    warm_up: Annotated[int, msgspec.Meta(ge=LEAST_WARM_UP)] = 10_000
+    signals: dict[str, DeclaredSignal] = {}
+
+
+class PlanSettings(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """All of a plan but its baseline; as stored and as hashed."""
 
     model: str
     version: str
@@ -40,12 +66,17 @@ class PlanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     environment: str
     dashboard_url: str
     runbook_url: str
+    calibrate_ms: int = 0
 
 
-class PlanDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The stored form: every field that decides something, and the reference's own JSON."""
+class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The stored form: every field that decides something, and one of the two baselines.
+
+    `reference` is the reference's own JSON.
+    """
 
     format: str
     effective_from_ms: int
     settings: PlanSettings
-    reference: msgspec.Raw
+    reference: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    learn: Learn | msgspec.UnsetType = msgspec.UNSET

@@ -13,7 +13,9 @@ import msgspec
 
 from detectors.sparse import decode_counts
 from stream.alerts import AlertContext, AlertEvent
+from stream.course import Course
 from stream.episodes import Episodes, Finding
+from stream.evidence import on_one_scale
 from stream.frontier import PartitionProgress
 from stream.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
 from stream.plan import MINUS_INFINITY, Plan, PlanBook, Subject
@@ -41,7 +43,7 @@ class _State(msgspec.Struct):
     late_judged: int
     bad_plans: int
     plan: bytes
-    watch: bytes
+    course: bytes
     episodes: list[Any]
     week: int = 0
     opened: int = 0
@@ -60,7 +62,7 @@ class SubjectMonitor:
         self.store = PaneStore()
         self.late: dict[int, Late] = {}
         self.episodes = Episodes(subject)
-        self.watch: Watch | None = None
+        self.course: Course | None = None
         self._plans = plans
         self._on_window = on_window
         self._week = 0  # the week of event time that episodes were last opened in
@@ -74,6 +76,11 @@ class SubjectMonitor:
             self.topic_id = topic_id
             self.late = {}
             self._late_judged = 0
+
+    @property
+    def watch(self) -> Watch | None:
+        """What is tested; None before the first pane and while nothing is tested."""
+        return None if self.course is None else self.course.watch
 
     @property
     def late_total(self) -> int:
@@ -153,15 +160,15 @@ class SubjectMonitor:
             return
         self.frontier_ms = frontier
         yield from self._seal(frontier)
-        if self.watch is not None:
-            for step in self.watch.expire(frontier):
-                yield from self._judge(step, self.watch)
+        if self.course is not None:
+            for step in self.course.expire(frontier):
+                yield from self._judge(step, self.course)
 
     def seal_all(self) -> list[AlertEvent]:
         """Seal every pane held; the frontier moves to the end of the last."""
         alerts = list(self._seal(_NEVER))
-        if self.watch is not None and self.watch.sealed_to_ms > self.frontier_ms:
-            self.frontier_ms = self.watch.sealed_to_ms
+        if self.course is not None and self.course.sealed_to_ms > self.frontier_ms:
+            self.frontier_ms = self.course.sealed_to_ms
         return alerts
 
     def _seal(self, frontier_ms: int) -> Iterator[AlertEvent]:
@@ -169,16 +176,16 @@ class SubjectMonitor:
             plan = self._plan_at(pane_ms)
             if plan is None or pane_ms + plan.pane_ms > frontier_ms:
                 continue
-            if self.watch is None or self.watch.plan.hash != plan.hash:
-                self.watch = Watch(plan, self._on_window)
-            watch = self.watch
-            for step in watch.expire(pane_ms):
-                yield from self._judge(step, watch)
+            if self.course is None or self.course.plan.hash != plan.hash:
+                self.course = Course(plan, str(self.subject), self._on_window)
+            course = self.course
+            for step in course.expire(pane_ms):
+                yield from self._judge(step, course)
             self.panes_sealed += 1
-            step = watch.pane(self.store.seal(pane_ms, plan.layout.width))
-            yield from self._judge(step, watch)
+            step = course.pane(self.store.seal(pane_ms, plan.layout.width))
+            yield from self._judge(step, course)
 
-    def _judge(self, step: Step, watch: Watch) -> list[AlertEvent]:
+    def _judge(self, step: Step, course: Course) -> list[AlertEvent]:
         """Findings of one moment to alert events."""
         findings = list(step.findings)
         if step.window_closed:
@@ -186,16 +193,17 @@ class SubjectMonitor:
         closed = step.window_closed or step.segments_closed
         if not findings and not closed and not self.episodes.active:
             return []
-        plan = watch.plan
+        plan = course.plan
         context = AlertContext(
             environment=plan.environment,
             dashboard_url=plan.dashboard_url,
             runbook_url=plan.runbook_url,
-            reference=plan.reference.hash,
+            reference=course.reference_hash,
             config=plan.hash,
             false_alarms_per_week=plan.false_alarms_per_week,
-            alpha=watch.budget.window_alpha,
+            alpha=course.window_alpha,
             private=plan.private,
+            chances=None if course.watch is None else course.watch.chances,
             offsets={f"{plan.topic}-{p}": span for p, span in sorted(step.offsets.items())},
         )
         alerts = self.episodes.step(
@@ -231,8 +239,8 @@ class SubjectMonitor:
         state = _State(
             *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
             self.late, self._late_judged, self._bad_plans,
-            self.watch.plan.short_hash if self.watch else b"",
-            self.watch.dump() if self.watch else b"", self.episodes.dump(),
+            self.course.plan.short_hash if self.course else b"",
+            self.course.dump() if self.course else b"", self.episodes.dump(),
             self._week, self._opened,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
@@ -261,8 +269,8 @@ class SubjectMonitor:
                     f"{held.subject} was watched under plan {state.plan.hex()}, which is not on "
                     "the plans topic; publish it again or let the state be rebuilt"
                 )
-            held.watch = Watch(by_hash[state.plan])
-            held.watch.load(state.watch)
+            held.course = Course(by_hash[state.plan], str(held.subject))
+            held.course.load(state.course)
         return held
 
 
@@ -273,6 +281,7 @@ def _week_of(time_ms: int) -> int:
 def _system_finding(step: Step, test: str, value: float, threshold: float, change: str) -> Finding:
     return Finding(
         kind="system", signal=test, role="system", test=test, value=value, threshold=threshold,
-        severity="warning", effect=value, change=change, start_ms=step.start_ms,
+        severity="warning", effect=on_one_scale("missing_rate", min(value, 1.0)), change=change,
+        start_ms=step.start_ms,
         end_ms=step.at_ms, events=step.events,
     )  # fmt: skip

@@ -19,7 +19,8 @@ PURE = {
     "events", "alerts", "sentences", "columns", "plan", "plan_parts", "summary", "summarise",
     "frontier", "panes", "windows", "watch", "subject", "monitor", "episodes", "members",
     "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document", "plan_notes",
-    "alert_signal",
+    "plan_base", "course",
+    "alert_signal", "chances", "evidence",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {

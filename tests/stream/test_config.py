@@ -77,6 +77,7 @@ false_alarms_per_week = 0.5
 pane = "1h"
 lateness = "1.5m"
 cycle = "7d"
+calibrate = "14d"
 window = { events = 5000, max_age = "7d", min_events = 400 }
 private = true
 [models.signals.amount]
@@ -92,6 +93,7 @@ monitor = false
     model = config.models[0]
     assert model.segments == ("region", "channel")
     assert (model.pane_ms, model.lateness_ms, model.cycle_ms) == (3_600_000, 90_000, 604_800_000)
+    assert model.calibrate_ms == 1_209_600_000
     assert (model.window.events, model.window.min_events) == (5000, 400)
     assert model.signals["amount"].tests == ("psi", "adwin")
     assert model.signals["amount"].importance == pytest.approx(0.4)
