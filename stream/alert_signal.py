@@ -63,7 +63,8 @@ class AlertChangePoint(msgspec.Struct, frozen=True, omit_defaults=True):
 class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     """One drifted signal: the test that shows it best, and how it changed.
 
-    `segment` is left out for the whole stream, `p_value` for tests that have none.
+    `segment` is left out for the whole stream, `p_value` for tests that have none. `effect` is the
+    size of the change on the one scale of all tests: that of a PSI.
     """
 
     name: str
@@ -79,3 +80,4 @@ class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     bins: AlertBins | None = None
     quantiles: AlertQuantiles | None = None
     change_point: AlertChangePoint | None = None
+    effect: float | None = None

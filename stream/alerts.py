@@ -22,6 +22,7 @@ from stream.alert_signal import (
     AlertSignal,
     AlertTime,
 )
+from stream.chances import Chances
 
 __all__ = [
     "ALERT_TYPE",
@@ -83,13 +84,17 @@ class AlertLabels(msgspec.Struct, frozen=True):
     kind: Kind
 
 
-class Annotations(msgspec.Struct, frozen=True):
-    """What a person reads, and what a program may do."""
+class Annotations(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person reads, and what a program may do.
+
+    `evidence` says how often chance alone would bring the leading signal's finding.
+    """
 
     summary: str
     action: Action
     runbook_url: str
     dashboard_url: str
+    evidence: str = ""
 
 
 class AlertWindow(msgspec.Struct, frozen=True):
@@ -155,6 +160,8 @@ class AlertContext(msgspec.Struct, frozen=True):
         Source partition ("predictions-0") -> (first, last offset) that the decision saw.
     private : bool
         Hide everything that was ever a value: categories, edges, segment values, descriptions.
+    chances : Chances, optional
+        What the budget allows.
     """
 
     environment: str = "default"
@@ -166,6 +173,7 @@ class AlertContext(msgspec.Struct, frozen=True):
     alpha: float = 0.0
     offsets: dict[str, tuple[int, int]] = {}
     private: bool = False
+    chances: Chances | None = None
 
 
 def fingerprint(model: str, version: str, kind: str) -> str:

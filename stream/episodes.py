@@ -37,6 +37,7 @@ from stream.alerts import (
     fingerprint,
     format_time,
 )
+from stream.evidence import evidence
 from stream.members import (
     SEVERITIES,
     Finding,
@@ -243,7 +244,11 @@ class Episodes:
             episode=opened,
             labels=AlertLabels(alert_name(kind), model, version, kind),
             annotations=Annotations(
-                summary, action, context.runbook_url.replace("{kind}", kind), context.dashboard_url
+                summary,
+                action,
+                context.runbook_url.replace("{kind}", kind),
+                context.dashboard_url,
+                evidence(lead, ranked[0].began, context.chances),
             ),
             starts_at=format_time(episode.opened_ms),
             ends_at=format_time(now_ms) if resolved else NOT_ENDED,

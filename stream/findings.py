@@ -11,6 +11,7 @@ from detectors import ChangePoint, describe
 from detectors.explain import QUANTILES
 from stream.alerts import AlertBins, AlertQuantiles, Kind, Severity
 from stream.episodes import Finding
+from stream.evidence import on_one_scale
 from stream.plan import KIND_OF_ROLE, Plan
 
 __all__ = ["Hit", "Span", "explained", "severity_of_shift"]
@@ -79,7 +80,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         p_value=hit.p_value,
         severity=_SEVERITY[hit.severity],
         importance=plan.importance(signal.name),
-        effect=max(0.0, hit.effect),
+        effect=on_one_scale(hit.test, hit.effect),
         direction=int(np.sign(moved)),
         change=f"{hit.note}; {change.text}" if hit.note else change.text,
         bins=AlertBins(change.reference, change.window, change.edges, change.labels),

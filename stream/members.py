@@ -53,7 +53,7 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     segment : str
         "name=value", or "" for the whole stream.
     effect : float
-        Size of the change, for ranking: debiased PSI or distance of mean ranks.
+        Size of the change on one scale, whatever the test: that of a PSI. For ranking.
     direction : int
         1 up, -1 down, 0 where it has none.
     change : str
@@ -167,6 +167,7 @@ class Member(msgspec.Struct, array_like=True):
             bins=bins,
             quantiles=finding.quantiles if with_bins and not private else None,
             change_point=None if self.began is None else _as_times(self.began),
+            effect=float(f"{_finite(finding.effect):.4g}"),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from stream.alerts import Action, AlertSignal, Kind
 
-__all__ = ["ACTION_TEXT", "action_for", "alert_name", "duration", "sentence"]
+__all__ = ["ACTION_TEXT", "TEST_TEXT", "action_for", "alert_name", "duration", "sentence"]
 
 _KIND_TEXT: Final[Mapping[Kind, str]] = {
     "data_drift": "data drift",
@@ -32,7 +32,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = {
     "check_pipeline": "check the pipeline that produces these events",
     "scale": "look at the load of the serving system and scale it",
 }
-_TEST_TEXT: Final[Mapping[str, str]] = {
+TEST_TEXT: Final[Mapping[str, str]] = {
     "psi": "PSI",
     "adwin": "ADWIN",
     "edetector": "log10 of evidence",
@@ -114,7 +114,7 @@ def _signal_text(signal: AlertSignal) -> str:
     where = f" of {signal.segment}" if signal.segment else ""
     inside = f"{signal.value:.3g}, threshold {signal.threshold:.3g}"
     if signal.test != signal.name:  # they are one for the pipeline's own signals
-        inside = f"{_TEST_TEXT.get(signal.test, signal.test)} {inside}"
+        inside = f"{TEST_TEXT.get(signal.test, signal.test)} {inside}"
     if signal.change:
         inside += f"; {signal.change}"
     return f"'{signal.name}'{where} ({inside})"

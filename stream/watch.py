@@ -24,6 +24,7 @@ from detectors import (
     WindowBank,
     WindowResult,
 )
+from stream.chances import Chances
 from stream.episodes import Finding
 from stream.findings import Hit, Span, explained, severity_of_shift
 from stream.panes import Sealed
@@ -93,6 +94,9 @@ class Watch:
         )
         self._adwin_on = np.array([self._has_test(s.name, "adwin") for s in numeric], bool)
         self._edetector_on = np.array([self._has_test(s.name, "edetector") for s in numeric], bool)
+        self.chances = Chances.of(
+            self.budget, self.layout.numeric.size, self.layout.categorical.size, bool(plan.cycle_ms)
+        )
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
         self.skipped = 0  # windows that held too little to be tested

@@ -37,6 +37,7 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
     said = data.annotations
     annotations = {
         "summary": said.summary,
+        "evidence": said.evidence,
         "action": said.action,
         "runbook_url": said.runbook_url,
         "dashboard_url": said.dashboard_url,

@@ -13,8 +13,8 @@ __all__ = ["TEMPLATE_FIELDS", "fill_template", "template_fault"]
 
 TEMPLATE_FIELDS: Final = (
     "id", "status", "event_action", "severity", "revision", "alertname", "kind", "model",
-    "model_version", "environment", "summary", "action", "runbook_url", "dashboard_url", "signals",
-    "starts_at", "ends_at", "fingerprint", "episode",
+    "model_version", "environment", "summary", "evidence", "action", "runbook_url", "dashboard_url",
+    "signals", "starts_at", "ends_at", "fingerprint", "episode",
 )  # fmt: skip
 
 
@@ -28,6 +28,7 @@ def fill_template(template: str, event: AlertEvent) -> bytes:
         **msgspec.to_builtins(data.labels),
         **msgspec.to_builtins(data.annotations),
         "id": event.id,
+        "evidence": data.annotations.evidence,
         "status": data.status,
         "event_action": "trigger" if data.status == "firing" else "resolve",
         "severity": data.severity,

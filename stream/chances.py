@@ -1,0 +1,48 @@
+"""What the false-alarm budget of a subject allows its tests: for alerts that say so in words."""
+
+from __future__ import annotations
+
+import msgspec
+
+from detectors import Budget
+
+__all__ = ["Chances"]
+
+
+class Chances(msgspec.Struct, frozen=True):
+    """What the budget of a subject allows.
+
+    Attributes
+    ----------
+    tests : int
+        Families of tests over all signals: they share the budget.
+    windows_per_week, panes_per_week : float
+        Checks that were reckoned with.
+    window_alpha, segment_alpha : float
+        Chance of a false alarm of a signal in a window of the whole stream, and of a segment.
+    share_per_week : float
+        False alarms a week that each family may make.
+    """
+
+    tests: int
+    false_alarms_per_week: float
+    windows_per_week: float
+    panes_per_week: float
+    window_alpha: float
+    segment_alpha: float
+    share_per_week: float
+    cycle: bool = False
+
+    @classmethod
+    def of(cls, budget: Budget, numeric: int, categorical: int, cycle: bool) -> Chances:
+        """Those of a budget for so many signals."""
+        return cls(
+            tests=3 * numeric + categorical,
+            false_alarms_per_week=budget.false_alarms_per_week,
+            windows_per_week=budget.windows_per_week,
+            panes_per_week=budget.panes_per_week,
+            window_alpha=budget.window_alpha,
+            segment_alpha=budget.segment_alpha,
+            share_per_week=budget.window_alpha * budget.windows_per_week,
+            cycle=cycle,
+        )
