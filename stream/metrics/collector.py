@@ -1,0 +1,152 @@
+"""The metrics page: read from a worker's live objects when Prometheus asks.
+
+Values are true at the scrape and nothing is counted twice: counters live where the work is done,
+gauges are computed from the monitors' arrays. A subject that this worker gives up takes its series
+with it.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client.core import HistogramMetricFamily, Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+import stream
+from stream.gauges import bounded, signal_gauges
+from stream.metrics.families import counter, gauge, of_signals, of_subjects, refusals
+from stream.metrics.state import WorkerState
+from stream.subject import SubjectMonitor
+
+__all__ = ["MetricsCollector"]
+
+_ATTEMPTS: Final = 5
+
+
+class MetricsCollector(Collector):
+    """Makes the families of the metrics page from a worker's state.
+
+    Parameters
+    ----------
+    state : WorkerState
+    max_series : int
+        Most series of signals; the rest are folded into `signal="__other__"`.
+    clock : callable
+        Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        state: WorkerState,
+        *,
+        max_series: int = 10_000,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._state = state
+        self._max_series = max_series
+        self._clock = clock
+        self._dropped = 0
+
+    def describe(self) -> Iterable[Metric]:
+        """No families before the first scrape: the state may not be there yet."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """All families as of now."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._collect()
+            except RuntimeError:  # a dict grew while it was read: the worker goes on beside us
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        return []
+
+    def _collect(self) -> list[Metric]:
+        monitors = list(self._state.monitors())
+        subjects = [held for monitor in monitors for held in list(monitor.subjects.values())]
+        return [
+            *self._worker(),
+            *self._stage1(),
+            *self._partitions(),
+            *refusals(monitors),
+            *of_subjects(subjects),
+            *self._signals(subjects),
+        ]
+
+    def _worker(self) -> list[Metric]:
+        state = self._state
+        build = gauge("build_info", "Version of driftstream.", ["version", "python"])
+        build.add_metric([stream.__version__, platform.python_version()], 1)
+        batches = SummaryMetricFamily(
+            "driftstream_batch_duration_seconds", "Time spent on a batch of records.",
+            count_value=state.batches, sum_value=state.batch_seconds,
+        )  # fmt: skip
+        labels = ["model", "kind", "severity", "status"]
+        alerts = counter("alerts", "Alert events published by this worker.", labels)
+        for key, count in list(state.alerts.items()):
+            alerts.add_metric(list(key), count)
+        buckets, total = state.delays.read()
+        delays = HistogramMetricFamily(
+            "driftstream_detection_delay_seconds", "From an alert's event time to its publication.",
+            buckets=buckets, sum_value=total,
+        )  # fmt: skip
+        return [build, batches, alerts, delays]
+
+    def _stage1(self) -> list[Metric]:
+        events = counter("events", "Events read.", ["model", "outcome"])
+        late = counter("late_events", "Events that came after their pane was complete.", ["model"])
+        rejected = counter("rejected", "Records refused, to the dead-letter topic.", ["reason"])
+        invalid = counter("invalid_values", "Values of a wrong type.")
+        unknown = counter("unknown_fields", "Fields nobody reads, in one event of a thousand.")
+        actuals = counter("actuals", "Late actuals that passed by.")
+        by_model: dict[str, int] = {}
+        late_by_model: dict[str, int] = {}
+        by_reason: dict[str, int] = {}
+        sums = [0, 0, 0]
+        for stats in self._state.stage1_stats():
+            for total, part in (
+                (by_model, stats.events), (late_by_model, stats.late), (by_reason, stats.rejected),
+            ):  # fmt: skip
+                for key, count in list(part.items()):
+                    total[key] = total.get(key, 0) + count
+            for i, count in enumerate((stats.values_invalid, stats.unknown_fields, stats.actuals)):
+                sums[i] += count
+        for model, count in sorted(by_model.items()):
+            late_ones = late_by_model.get(model, 0)
+            events.add_metric([model, "counted"], count - late_ones)
+            events.add_metric([model, "late"], late_ones)
+            late.add_metric([model], late_ones)
+        for reason, count in sorted(by_reason.items()):
+            rejected.add_metric([reason], count)
+        for family, count in zip((invalid, unknown, actuals), sums, strict=True):
+            family.add_metric([], count)
+        return [events, late, rejected, invalid, unknown, actuals]
+
+    def _partitions(self) -> list[Metric]:
+        state = self._state
+        labels = ["topic", "partition"]
+        lag = gauge("consumer_lag_records", "Records in the log and not handled yet.", labels)
+        for (topic, partition), records in sorted(state.lag().items()):
+            lag.add_metric([topic, str(partition)], records)
+        watermark = gauge("watermark_timestamp_seconds", "Largest event time seen.", labels)
+        newest: dict[str, float] = {}
+        for (topic, partition), time_ms in sorted(state.watermarks_ms().items()):
+            watermark.add_metric([topic, str(partition)], time_ms / 1000)
+            newest[topic] = max(newest.get(topic, 0.0), time_ms / 1000)
+        age = gauge("event_age_seconds", "Age of the newest event of a topic.", ["topic"])
+        for topic, seconds in sorted(newest.items()):
+            age.add_metric([topic], self._clock() - seconds)
+        snapshot = gauge("snapshot_timestamp_seconds", "When state was last written.", labels)
+        for (topic, partition), seconds in sorted(state.snapshots_s().items()):
+            snapshot.add_metric([topic, str(partition)], seconds)
+        return [lag, watermark, age, snapshot]
+
+    def _signals(self, subjects: list[SubjectMonitor]) -> list[Metric]:
+        gauges, dropped = bounded(signal_gauges(subjects), self._max_series)
+        self._dropped = max(self._dropped, dropped)
+        lost = counter("series_dropped", "Most series folded into __other__ at one scrape.")
+        lost.add_metric([], self._dropped)
+        return [*of_signals(gauges), lost]

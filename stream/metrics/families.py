@@ -1,0 +1,90 @@
+"""The families that speak of models and their signals, from the monitors' own arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from stream.gauges import Gauge
+from stream.monitor import PartitionMonitor
+from stream.subject import SubjectMonitor
+
+__all__ = ["counter", "gauge", "of_signals", "of_subjects", "refusals"]
+
+_SUBJECT: Final = ["model", "model_version"]
+_OF_WINDOWS: Final = frozenset({"window_events"})  # families without a signal
+#: family -> (help, label of `Gauge.extra`)
+_SIGNAL_FAMILIES: Final = {
+    "drift_score": ("Value of a test in the last full window.", "test"),
+    "drift_threshold": ("Value from which the test is a finding.", "test"),
+    "signal_missing_ratio": ("Share of events without this signal in the last full window.", ""),
+    "signal_mean": ("Mean in the last full window, estimated from its bins.", ""),
+    "window_events": ("Events in a window.", "window"),
+    "signal_quantile": ("Quantile in the last full window, estimated from its bins.", "q"),
+}
+
+
+def refusals(monitors: list[PartitionMonitor]) -> list[Metric]:
+    """Summaries that were refused, and gaps in the logs."""
+    refused = counter("summaries_refused", "Summaries that were not taken in.", ["reason"])
+    loss = counter("declared_loss", "Gaps in a source's log, cut by its retention.")
+    by_reason: dict[str, int] = {}
+    for monitor in monitors:
+        for reason, count in list(monitor.refused.items()):
+            by_reason[reason] = by_reason.get(reason, 0) + count
+    for reason, count in sorted(by_reason.items()):
+        refused.add_metric([reason], count)
+    loss.add_metric([], sum(monitor.sources.declared_loss for monitor in monitors))
+    return [refused, loss]
+
+
+def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
+    """Budget, episodes and frontier of each model."""
+    budget = gauge("budget_false_alarms_per_week", "False alarms a week allowed.", _SUBJECT)
+    spent = gauge("budget_spent_ratio", "Episodes opened this week per one allowed.", _SUBJECT)
+    active = gauge("alert_active", "1 while an episode fires.", [*_SUBJECT, "kind", "severity"])
+    frontier = gauge("frontier_timestamp_seconds", "Event time that is judged.", _SUBJECT)
+    for held in subjects:
+        model, version = held.subject
+        for kind, severity in held.episodes.active.items():
+            active.add_metric([model, version, kind, severity], 1)
+        if held.frontier_ms > 0:
+            frontier.add_metric([model, version], held.frontier_ms / 1000)
+        watch = held.watch
+        if watch is None:
+            continue
+        allowed = watch.plan.false_alarms_per_week
+        budget.add_metric([model, version], allowed)
+        spent.add_metric([model, version], held.opened_this_week / allowed)
+    return [budget, spent, active, frontier]
+
+
+def of_signals(gauges: Iterable[Gauge]) -> list[Metric]:
+    """A family for each kind of gauge of signals and windows."""
+    families = {
+        name: gauge(name, words, _labels(name, extra))
+        for name, (words, extra) in _SIGNAL_FAMILIES.items()
+    }
+    for each in gauges:
+        labels = [each.model, each.version, each.segment]
+        labels += [each.signal] if each.family not in _OF_WINDOWS else []
+        labels += [each.extra] if each.extra else []
+        families[each.family].add_metric(labels, each.value)
+    return list(families.values())
+
+
+def _labels(family: str, extra: str) -> list[str]:
+    labels = [*_SUBJECT, "segment", *([] if family in _OF_WINDOWS else ["signal"])]
+    return [*labels, extra] if extra else labels
+
+
+def gauge(name: str, words: str, labels: list[str]) -> GaugeMetricFamily:
+    """An empty gauge."""
+    return GaugeMetricFamily(f"driftstream_{name}", words, labels=labels)
+
+
+def counter(name: str, words: str, labels: list[str] | None = None) -> CounterMetricFamily:
+    """An empty counter."""
+    return CounterMetricFamily(f"driftstream_{name}", words, labels=labels or [])

@@ -1,0 +1,57 @@
+"""What the metrics page reads of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from stream.delays import Delays
+from stream.monitor import PartitionMonitor
+from stream.summarise import Stage1Stats
+
+__all__ = ["HealthView", "WorkerState"]
+
+
+class HealthView(Protocol):
+    """Answers of /healthz and /readyz: (good, words)."""
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether the process does its work."""
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether it has its partitions and its state, and is not far behind."""
+
+
+class WorkerState(Protocol):
+    """What the page shows of a worker. Read from another thread than the one that changes it."""
+
+    @property
+    def alerts(self) -> Mapping[tuple[str, str, str, str], int]:
+        """(model, kind, severity, status) -> alert events."""
+
+    @property
+    def batches(self) -> int:
+        """Batches of records that were handled."""
+
+    @property
+    def batch_seconds(self) -> float:
+        """Seconds spent on them."""
+
+    @property
+    def delays(self) -> Delays:
+        """From the decision of each alert event to its publication."""
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """(topic, partition) -> records not yet handled."""
+
+    def watermarks_ms(self) -> Mapping[tuple[str, int], int]:
+        """(topic, partition) -> largest event time seen."""
+
+    def snapshots_s(self) -> Mapping[tuple[str, int], float]:
+        """(topic, partition) -> when the last complete snapshot was written."""
+
+    def stage1_stats(self) -> Iterable[Stage1Stats]:
+        """Counters of the source partitions."""
+
+    def monitors(self) -> Iterable[PartitionMonitor]:
+        """The monitors this worker runs now."""
