@@ -17,6 +17,7 @@ from detectors.sequential import (
     Cusum,
     CusumBank,
     EDetectorBank,
+    GrowthTable,
     PageHinkley,
     ScoreTable,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "CusumBank",
     "Detector",
     "EDetectorBank",
+    "GrowthTable",
     "Layout",
     "LogCounts",
     "NumericBinning",

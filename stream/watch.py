@@ -15,17 +15,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import (
-    AdwinBank,
-    Budget,
-    ChangePoints,
-    EDetectorBank,
-    ScoreTable,
-    WindowBank,
-    WindowResult,
-)
+from detectors import AdwinBank, ChangePoints, EDetectorBank, WindowResult
 from stream.chances import Chances
 from stream.episodes import Finding
+from stream.equipment import Equipment
 from stream.findings import Hit, Span, explained, severity_of_shift
 from stream.panes import Sealed
 from stream.plan import Plan
@@ -65,45 +58,29 @@ class Watch:
         self.plan = plan
         self._on_window = on_window
         self.layout = plan.layout
-        self.budget = Budget.of(
-            plan.reference,
-            plan.monitored,
-            false_alarms_per_week=plan.false_alarms_per_week,
-            pane_ms=plan.pane_ms,
-            cycle_ms=plan.cycle_ms,
-            window_events=plan.window_events,
-            window_max_age_ms=plan.window_max_age_ms,
-            segments=len(plan.segments),
-            edetector=True,
-        )
+        self._shared = shared = Equipment.of(plan)
+        self.budget = shared.budget
         rule = WindowRule(
             self.budget.window_events, plan.window_max_age_ms, plan.window_min_events, plan.cycle_ms
         )
         self.windows = Windows(rule, self.layout.width)
-        self.bank = WindowBank(plan.monitored, self.layout, plan.windowed_tests)
-        self.scores = ScoreTable(plan.monitored, self.layout)
+        self.bank, self.scores = shared.bank, shared.scores
         self.changes = ChangePoints(plan.monitored, self.layout)
-        numeric = [plan.monitored[i] for i in self.layout.numeric]
         phi = self.scores.phi.ravel()
         self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
         self.edetector = EDetectorBank(
             plan.monitored,
             self.layout,
             threshold=self.budget.edetector_threshold,
-            z=self.budget.edetector_z,
+            table=shared.growth,
         )
-        self._adwin_on = np.array([self._has_test(s.name, "adwin") for s in numeric], bool)
-        self._edetector_on = np.array([self._has_test(s.name, "edetector") for s in numeric], bool)
+        self._adwin_on, self._edetector_on = shared.adwin_on, shared.edetector_on
         self.chances = Chances.of(
             self.budget, self.layout.numeric.size, self.layout.categorical.size, bool(plan.cycle_ms)
         )
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
         self.skipped = 0  # windows that held too little to be tested
-
-    def _has_test(self, name: str, test: str) -> bool:
-        chosen = self.plan.options(name).tests
-        return not chosen or test in chosen
 
     def pane(self, sealed: Sealed) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""
@@ -176,6 +153,9 @@ class Watch:
     def _test(self, window: Closed) -> WindowResult:
         alpha = self.budget.segment_alpha if window.segment else self.budget.window_alpha
         result = self.results[window.segment] = self.bank.test(window.counts, alpha)
+        if len(self.results) > len(self.windows.last):  # it forgets segments long silent
+            for segment in self.results.keys() - self.windows.last.keys():
+                del self.results[segment]
         return result
 
     def _sequential(

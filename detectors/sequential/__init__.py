@@ -3,7 +3,7 @@
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.cusum import Cusum, CusumBank, cusum_run_length, cusum_threshold
-from detectors.sequential.edetector import EDetectorBank
+from detectors.sequential.edetector import EDetectorBank, GrowthTable
 from detectors.sequential.page_hinkley import PageHinkley
 from detectors.sequential.scores import ScoreTable
 
@@ -13,6 +13,7 @@ __all__ = [
     "Cusum",
     "CusumBank",
     "EDetectorBank",
+    "GrowthTable",
     "PageHinkley",
     "ScoreTable",
     "cusum_run_length",

@@ -31,7 +31,7 @@ from detectors.binning import SCORE_SCALE, NumericBinning
 from detectors.counts import Layout
 from detectors.reference import SignalReference
 
-__all__ = ["BETS", "EDetectorBank"]
+__all__ = ["BETS", "EDetectorBank", "GrowthTable"]
 
 #: Sizes of the bets; each is best for a shift of the mean score by about a twelfth of it.
 BETS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -110,17 +110,54 @@ def _update(
                 state[i, k] = max(log_m, 0.0) + math.log1p(math.exp(-abs(log_m)))
 
 
-class EDetectorBank:
-    """E-detectors of all numeric signals, fed with the counts of a pane.
+class GrowthTable:
+    """What e-detectors read of the reference; banks of the same signals and `z` may share one.
 
     Parameters
     ----------
     signals, layout
         As of `ScoreTable`.
-    threshold : float
-        A: the mean number of non-empty panes between false alarms is at least this, a signal.
     z : float
         Standard errors by which the reference's mean may be off: 4 for fast streams, 3 for slow.
+    """
+
+    def __init__(
+        self, signals: Sequence[SignalReference], layout: Layout | None = None, z: float = 4.0
+    ) -> None:
+        if not z >= 0.0:
+            raise ValueError(f"z must be >= 0; got {z}.")
+        layout = layout or Layout({s.name: s.binning for s in signals})
+        if layout.names != tuple(s.name for s in signals):
+            raise ValueError("layout must have the same signals in the same order.")
+        numeric = [signals[int(i)] for i in layout.numeric]
+        self.start = layout.start[layout.numeric]
+        self.size = layout.n_bins[layout.numeric] - 2  # without missing and invalid
+        shape = (len(numeric), _PARTS)
+        self.growth = np.zeros((*shape, int(self.size.max(initial=0))), np.uint16)
+        self.least, self.step = np.zeros(shape), np.zeros(shape)
+        for row, signal in enumerate(numeric):
+            if not signal.counts[: int(self.size[row])].any():
+                self.size[row] = 0  # nothing is known of its values: nothing is evidence
+                continue
+            table = _growth(signal, z)
+            least = table.min(axis=1)
+            step = np.maximum(table.max(axis=1) - least, _LEAST_STEP) / _STEPS
+            self.least[row], self.step[row] = least, step
+            steps = (table - least[:, None]) / step[:, None]
+            self.growth[row, :, : self.size[row]] = np.minimum(steps, _STEPS)
+
+
+class EDetectorBank:
+    """E-detectors of all numeric signals, fed with the counts of a pane.
+
+    Parameters
+    ----------
+    signals, layout, z
+        As of `GrowthTable`.
+    threshold : float
+        A: the mean number of non-empty panes between false alarms is at least this, a signal.
+    table : GrowthTable, optional
+        One that is shared; `signals`, `layout` and `z` are then not looked at.
 
     Attributes
     ----------
@@ -132,44 +169,25 @@ class EDetectorBank:
 
     def __init__(
         self, signals: Sequence[SignalReference], layout: Layout | None = None, *,
-        threshold: float, z: float = 4.0,
+        threshold: float, z: float = 4.0, table: GrowthTable | None = None,
     ) -> None:  # fmt: skip
         if not threshold > 1.0:
             raise ValueError(f"threshold must be > 1; got {threshold}.")
-        if not z >= 0.0:
-            raise ValueError(f"z must be >= 0; got {z}.")
-        layout = layout or Layout({s.name: s.binning for s in signals})
-        if layout.names != tuple(s.name for s in signals):
-            raise ValueError("layout must have the same signals in the same order.")
-        numeric = [signals[int(i)] for i in layout.numeric]
         self.threshold = threshold
-        self._start = layout.start[layout.numeric]
-        self._size = layout.n_bins[layout.numeric] - 2  # without missing and invalid
-        shape = (len(numeric), _PARTS)
-        self._growth = np.zeros((*shape, int(self._size.max(initial=0))), np.uint16)
-        self._least, self._step = np.zeros(shape), np.zeros(shape)
-        for row, signal in enumerate(numeric):
-            if not signal.counts[: int(self._size[row])].any():
-                self._size[row] = 0  # nothing is known of its values: nothing is evidence
-                continue
-            table = _growth(signal, z)
-            least = table.min(axis=1)
-            step = np.maximum(table.max(axis=1) - least, _LEAST_STEP) / _STEPS
-            self._least[row], self._step[row] = least, step
-            steps = (table - least[:, None]) / step[:, None]
-            self._growth[row, :, : self._size[row]] = np.minimum(steps, _STEPS)
-        self._state = np.zeros((len(numeric), _PARTS))
-        self.evidence = np.full(len(numeric), -np.inf)
-        self.leading = np.zeros(len(numeric), np.int64)
+        self._table = table = table or GrowthTable(signals, layout, z)
+        self._state = np.zeros(table.least.shape)
+        self.evidence = np.full(len(self._state), -np.inf)
+        self.leading = np.zeros(len(self._state), np.int64)
 
     def update(self, counts: Ints) -> npt.NDArray[np.bool_]:
         """Feed a pane's flat vector of counts; the numeric signals that alarm, bool[Sn].
 
         A signal without values in this pane is left as it is.
         """
-        drift = np.zeros(self._start.size, np.bool_)
+        drift = np.zeros(len(self._state), np.bool_)
+        table = self._table
         _update(
-            counts, self._start, self._size, self._growth, self._least, self._step,
+            counts, table.start, table.size, table.growth, table.least, table.step,
             math.log(self.threshold), self._state, self.evidence, self.leading, drift,
         )  # fmt: skip
         return drift
@@ -200,7 +218,7 @@ class EDetectorBank:
         """
         if len(data) != self._state.nbytes:
             raise ValueError(
-                f"an EDetectorBank state of {self._start.size} signals has {self._state.nbytes} "
+                f"an EDetectorBank state of {len(self._state)} signals has {self._state.nbytes} "
                 f"bytes; got {len(data)}."
             )
         state = np.frombuffer(data, np.float64).reshape(self._state.shape)

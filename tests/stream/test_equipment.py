@@ -1,0 +1,99 @@
+"""Memory of subjects: what is equal is shared, what is no longer shown is forgotten."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from detectors import Reference, fit_reference
+from stream import windows as windows_module
+from stream.equipment import Equipment
+from stream.panes import Sealed
+from stream.plan import Plan
+from stream.watch import Watch
+from tests.stream.harness import make_plan
+
+SIGNALS = 20
+
+
+@pytest.fixture(scope="module")
+def encoded() -> bytes:
+    rng = np.random.default_rng(0)
+    columns = {f"f{i:02d}": rng.normal(size=5_000) for i in range(SIGNALS)}
+    return fit_reference(columns, model="m", times_ms=np.arange(5_000) * 1_000).to_json()
+
+
+def read(encoded: bytes) -> Plan:
+    return Plan("m", Reference.from_json(encoded))
+
+
+def feed(watch: Watch, panes: int, segment: str = "") -> None:
+    rng = np.random.default_rng(1)
+    plan = watch.plan
+    for t in range(panes):
+        counts = np.zeros(plan.layout.width, np.int64)
+        counts[0] = 500
+        for i, signal in enumerate(plan.monitored):
+            share = signal.counts / signal.events
+            counts[plan.layout.slice(i)] = rng.multinomial(500, share / share.sum())
+        watch.pane(Sealed(t * plan.pane_ms, {segment: counts}, {}))
+
+
+def test_subjects_under_equal_plans_share_tables_and_no_state(encoded: bytes) -> None:
+    one, other = Watch(read(encoded)), Watch(read(encoded))
+    assert one.bank is other.bank
+    assert one.scores is other.scores
+    feed(one, 3)
+    assert one.dump() != other.dump()
+    feed(other, 3)
+    assert one.dump() == other.dump()
+    assert Equipment.of(make_plan()).bank is not one.bank
+
+
+def test_equipment_goes_with_its_last_user(encoded: bytes) -> None:
+    plan = read(encoded)
+    first = id(Equipment.of(plan))
+    held = Equipment.of(plan)
+    assert Equipment.of(plan) is held
+    del held
+    gc.collect()
+    assert first
+    assert not [one for one in gc.get_objects() if type(one) is Equipment and
+                one.bank.layout is plan.layout]  # fmt: skip
+
+
+def _cost(encoded: bytes, plan: Plan | None) -> float:
+    """KiB that a subject takes with a full window and a filling one, all default tests on."""
+    gc.collect()
+    tracemalloc.start()
+    plan = plan or read(encoded)
+    watch = Watch(plan)
+    feed(watch, 40)
+    gc.collect()
+    size = tracemalloc.get_traced_memory()[0] / 1024
+    tracemalloc.stop()
+    assert watch.results, size
+    return size
+
+
+def test_a_subject_of_twenty_signals_costs_what_the_manual_says(encoded: bytes) -> None:
+    plan = read(encoded)
+    first = Watch(plan)
+    feed(first, 40)  # compiles, and fills the caches of the tables
+    assert _cost(encoded, plan) < 90
+    del first
+    assert _cost(encoded, None) < 290
+
+
+def test_results_of_segments_long_silent_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows_module, "MAX_SCOPES", 3)
+    plan = make_plan()
+    watch = Watch(plan)
+    feed(watch, 12)
+    for i in range(9):
+        feed(watch, 12, f"region=r{i}")
+    assert watch.results.keys() == watch.windows.last.keys()
+    assert len(watch.results) == 3
