@@ -135,12 +135,12 @@ def _rates_of(index: int, signal: SignalReference) -> list[_Rate]:
 
 def _rate_effect(signal: SignalReference, bin_: int) -> float:
     """Design effect of the share of one special bin."""
-    covariance = signal.calibration.covariance
+    lower = signal.calibration.lower
     share = float(signal.counts[bin_]) / max(1, signal.events)
-    if covariance is None or not 0.0 < share < 1.0:
+    if lower is None or not 0.0 < share < 1.0:
         return 1.0
-    group = signal.calibration.groups[bin_]
-    effect = float(covariance[group, group]) / (share * (1.0 - share))
+    group = int(signal.calibration.groups[bin_])
+    effect = float(lower[group * (group + 3) // 2]) / (share * (1.0 - share))  # its variance
     return max(1.0, effect * margin_of_few(signal.calibration.batches))
 
 
