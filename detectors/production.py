@@ -107,6 +107,7 @@ def calibrated(
 
     Parameters
     ----------
+    reference : Reference
     signals : sequence of SignalReference
         Those whose bins follow each other in the table, after the number of events.
     table : int64[batches, 1 + bins]

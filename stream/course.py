@@ -1,4 +1,4 @@
-"""What becomes of a subject's sealed panes under one plan: first calibrate, if asked to, then watch.
+"""What becomes of a subject's sealed panes under one plan: calibrate if asked to, then watch.
 
 While a plan calibrates, counts are collected and nothing is tested: every threshold for drift
 depends on how much the stream varies by itself, which is what is being measured. The outcome is a

@@ -31,7 +31,7 @@ class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
 
 
 class DeclaredSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a user says of a signal where no reference does; kind "auto" is decided by its values."""
+    """What a user says of a signal without a reference; kind "auto": its values decide."""
 
     kind: Literal["numeric", "categorical", "auto"] = "auto"
     role: Literal["feature", "score", "label", "actual", "latency"] = "feature"
