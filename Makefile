@@ -6,13 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo demo-live test check bench quality dashboards lock clean
+.PHONY: help demo demo-live test check chaos bench quality dashboards lock clean
 
 help:
 	@echo "make demo       337,000 real flights through a real Kafka: drift found, explained, resolved"
 	@echo "make demo-live  a synthetic model at 5,000 events/s that changes after 30 s"
 	@echo "make test       every test; integration tests on a real broker where one can be had"
 	@echo "make check      ruff and mypy --strict"
+	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
 	@echo "make bench      speed and memory, with the peer beside them"
 	@echo "make quality    the statistical gates in full, half an hour; resumable"
 	@echo "make dashboards write the Grafana dashboards anew"
@@ -43,6 +44,10 @@ test: $(STAMP)
 check: $(STAMP)
 	@status=0; for tool in "ruff check ." "ruff format --check ." mypy; do \
 	  echo "$$tool"; $(BIN)/$$tool || status=1; done; exit $$status
+
+# make chaos SEED=7 EVENTS=500000 plays one run again; CHAOS_ARGS for python -m tests.chaos --help.
+chaos: $(STAMP)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seeds $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(CHAOS_ARGS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks

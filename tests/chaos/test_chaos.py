@@ -1,0 +1,21 @@
+"""The short form of `make chaos`."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream.kafka.runtime import BrokerUnavailableError, find_runtime
+from tests.chaos.faults import SHORT
+from tests.chaos.run import run, table
+
+pytestmark = pytest.mark.broker
+
+
+def test_nothing_is_lost_and_nothing_invented() -> None:
+    try:
+        find_runtime()
+    except BrokerUnavailableError as why:
+        pytest.skip(f"no Kafka broker of one's own: {why}")
+    outcome = run(11, 40_000, SHORT, away_s=0.0, real=False, calm=False, say=print)
+    print(table([outcome]))
+    assert outcome.complaints == []
