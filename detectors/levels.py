@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from detectors.calibration import GOOD_BATCHES, margin_of_few
 from detectors.coarse import LEAST_EXPECTED, merge_neighbours, special_bins
+from detectors.folded import folded_chi, folded_moments
 from detectors.reference import SignalReference
 
 __all__ = ["EVENTS_PER_BIN", "Coarse", "NormLaw", "coarsen", "norm_law", "rank_scales"]
@@ -24,10 +25,9 @@ EVENTS_PER_BIN: Final = 100
 #: The batches contradict one design effect for all directions where the shrinkage is less.
 _ALIKE: Final = 0.75
 
-#: Variance of the chi over that of total variation: false alarms over nominal at 1e-3 are then
-#: .6 to .8 for equal bins, and at most 1.2 for unequal ones (simulated, 3 to 20 bins).
-#: The second is for dependent events, whose few strong directions make the tail heavier.
-_TAIL_MARGIN: Final = (1.15, 1.35)
+#: Variance of the chi over that of total variation for dependent events, whose few strong
+#: directions make the tail heavier (measured).
+_TAIL_MARGIN: Final = 1.35
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -141,23 +141,22 @@ def _alike(weights: Floats, df: int) -> float:
 
 
 def norm_law(coarse: Coarse) -> NormLaw:
-    """Law of `sum |d| / 2` for normal d with this covariance, by its first two moments.
+    """Law of `sum |d| / 2` for normal d with this covariance.
 
-    Moments of folded normals: Kamat 1953 (Biometrika 40). A chi of a fractional dimension has the
-    same two, and a lighter tail, hence a margin (but for two bins, where it is exact).
+    For independent events it is known; for dependent ones its first two moments are, which a chi
+    of a fractional dimension shares, with a lighter tail: hence a margin. Of two bins it is half a
+    normal, a chi of dimension 1.
     """
-    deviation = np.sqrt(np.maximum(np.diag(coarse.covariance), 1e-300))
-    r = np.clip(coarse.covariance / np.outer(deviation, deviation), -1.0, 1.0)
-    products = np.outer(deviation, deviation) * (np.sqrt(1.0 - r * r) + r * np.arcsin(r))
-    mean = 0.5 * math.sqrt(2.0 / math.pi) * float(deviation.sum())
-    second = 0.25 * 2.0 / math.pi * float(products.sum())
-    # Never below what independent events give, as for the weights of the form.
     shares = coarse.reference / int(coarse.reference.sum())
+    mean, second = folded_moments(coarse.covariance)
+    if math.isinf(coarse.df) and shares.size > 2:
+        scale, dimension = folded_chi(tuple(shares.tolist()))
+        return NormLaw(scale, dimension, mean / scale)
+    # Never below what independent events give, as for the weights of the form.
     least = 0.5 * math.sqrt(2.0 / math.pi) * float(np.sqrt(shares * (1.0 - shares)).sum())
     grow = max(1.0, least / mean)
     if shares.size > 2:
-        margin = _TAIL_MARGIN[0 if math.isinf(coarse.df) else 1]
-        second = mean * mean + margin * (second - mean * mean)
+        second = mean * mean + _TAIL_MARGIN * (second - mean * mean)
     wanted = mean * mean / second
     low, high = 0.0, 12.0  # natural logarithm of the dimension
     while high - low > 1e-10:
