@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from detectors.changepoint import ChangePoints
 from detectors.counts import accumulate
 from detectors.fit import LEAST_ROWS, fit_reference
+from detectors.reference import SignalReference
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.scores import ScoreTable
 from detectors.sparse import decode_counts, encode_counts
+from detectors.window_tests import WINDOWED_TESTS
 from detectors.windowed import WindowBank
 
 __all__ = ["warm_up"]
@@ -35,10 +40,19 @@ def warm_up() -> None:
         counts = np.zeros((1, layout.width), np.int64)
         accumulate(layout.positions(numeric, codes), np.zeros(n, np.int32), counts)
         decode_counts(encode_counts(counts[0]), layout.width)
-        result = bank.test(counts[0], 0.01)
-        _ = result.threshold, result.p_value
+        for tested in (bank, WindowBank(signals, layout, _every_test(signals))):
+            result = tested.test(counts[0], 0.01)
+            _ = result.threshold, result.p_value
+        ChangePoints(signals, layout).history.add(counts[0], 0, 1)
         moments = ScoreTable(signals, layout).moments(counts[0])
         EDetectorBank(signals, layout, threshold=100.0).update(counts[0])
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)
         adwin.update(*(values.ravel() for values in moments))
     Adwin().update_many(np.zeros(64))
+
+
+def _every_test(signals: Sequence[SignalReference]) -> dict[str, tuple[str, ...]]:
+    return {
+        s.name: tuple(name for name, test in WINDOWED_TESTS.items() if s.kind in test.kinds)
+        for s in signals
+    }
