@@ -257,13 +257,13 @@ def encode(bench: Bench) -> Iterator[Figure]:
 def merge(bench: Bench) -> Iterator[Figure]:
     """Summaries of eight partitions into one pane, and the pane sealed."""
     encoded = [encode_counts(bench.counts(500, seed)) for seed in range(8)]
-    width = bench.layout.width
+    counting = bench.plan.counting
 
     def job() -> None:
         store = PaneStore()
         for partition, counts in enumerate(encoded):
-            store.offer(partition, 0, 499, "", 0, counts, width)
-        store.seal(0, width)
+            store.offer(partition, 0, 499, "", 0, counts, counting)
+        store.seal(0, counting)
 
     yield Figure(
         "merge", "merge a summary of 20 signals into its pane and seal", "us",

@@ -1,125 +1,161 @@
-"""Counts of numbers where no reference exists: bins of constant relative width.
+"""Counts of numbers where no reference exists: bins of about constant relative width.
 
-A value and its bin's middle differ by at most 1 %. When more than 512 bins are filled, all of them
-are merged two by two, which doubles the error (UDDSketch: Epicoco et al. 2020). Merging is a
-function of which bins are filled, so the same values give the same sketch in any order and from any
-partition into parts.
+A bin is the numbers that share sign, exponent and the first eight bits after it, so its edges are
+exact floats and a value and its bin's middle differ by .2 % at most. When more than 512 bins are
+filled, all of them are merged two by two as often as it takes, which doubles the error each time
+(UDDSketch: Epicoco et al. 2020). Merging is a function of which bins are filled, so the same values
+give the same sketch in any order and from any partition into parts.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MOST_BINS", "RELATIVE_ERROR", "LogCounts"]
+__all__ = ["LAST_KEY", "MOST_BINS", "MOST_LEVELS", "LogBins", "LogCounts"]
 
-RELATIVE_ERROR: Final = 0.01
 MOST_BINS: Final = 512
-_LOG_GAMMA: Final = math.log((1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR))
-#: Level-0 bins of floats are numbered within +-2**17; keys are these, shifted to be positive.
-_SHIFT: Final = 2**17
+#: Bits of a float below those that number its bin.
+_REST: Final = 44
+#: Bins of both signs at this level are one each.
+MOST_LEVELS: Final = 20
+#: The number of infinity's bin; those of numbers are below.
+_BEYOND: Final = 0x7FF << 8
+#: The largest key of a bin at level 0; the least is its complement.
+LAST_KEY: Final = _BEYOND - 1
+_LARGEST: Final = float(np.finfo(np.float64).max)
+_LEAST: Final = 5e-324
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class LogBins(NamedTuple):
+    """Filled bins in rising order, zero among them: `[lower, upper)` and the count of each."""
+
+    lower: Floats
+    upper: Floats
+    counts: Ints
+
+    @property
+    def middle(self) -> Floats:
+        """What stands for the numbers of each bin."""
+        middle: Floats = self.lower + (self.upper / 2 - self.lower / 2)
+        return np.where((self.lower <= 0.0) & (self.upper == _LEAST), 0.0, middle)
 
 
 class LogCounts:
-    """A histogram over log bins, with counts of zero, missing and invalid values beside it.
+    """A histogram over log bins, with the count of zeros beside it.
 
     Attributes
     ----------
     level : int
         How often bins were merged two by two.
     keys, counts : int64[filled bins]
-        Filled bins in rising order, negative keys for negative numbers.
-    zero, missing, invalid : int
-        NaN and +inf are missing, -inf is of a wrong type, as in `NumericBinning.bin`.
+        Filled bins in rising order. The key of a negative number is the complement of that of its
+        absolute value, so halving keys merges bins on both sides of zero.
+    zero, skipped : int
+        Zeros, and values that are not finite.
     """
 
     def __init__(self) -> None:
         self.level = 0
         self.keys: Ints = np.zeros(0, np.int64)
         self.counts: Ints = np.zeros(0, np.int64)
-        self.zero = self.missing = self.invalid = 0
+        self.zero = self.skipped = 0
 
     @property
-    def events(self) -> int:
-        """All values counted."""
-        return int(self.counts.sum()) + self.zero + self.missing + self.invalid
+    def numbers(self) -> int:
+        """Finite values counted."""
+        return int(self.counts.sum()) + self.zero
 
     @property
     def relative_error(self) -> float:
         """Of a quantile at this level."""
-        gamma = math.exp(_LOG_GAMMA * 2**self.level)
-        return (gamma - 1.0) / (gamma + 1.0)
+        if self.level <= 8:
+            return 2.0**self.level / 512
+        return (math.ldexp(1.0, min(1_000, 2 ** (self.level - 8))) - 1.0) / 2.0
 
-    def add(self, values: npt.NDArray[np.float64]) -> LogCounts:
+    def add(self, values: Floats) -> LogCounts:
         """Count values."""
+        values = np.ascontiguousarray(values, np.float64)
         finite = np.isfinite(values)
-        present = values[finite & (values != 0.0)]
+        self.skipped += values.size - int(np.count_nonzero(finite))
         self.zero += int(np.count_nonzero(values == 0.0))
-        self.invalid += int(np.count_nonzero(np.isneginf(values)))
-        self.missing += int(np.count_nonzero(np.isnan(values) | np.isposinf(values)))
-        number = np.ceil(np.log(np.abs(present)) / _LOG_GAMMA).astype(np.int64)
-        keys = np.where(present < 0.0, -1, 1) * (_shrunk(number, self.level) + _SHIFT)
-        self._take(keys, np.ones(keys.size, np.int64))
+        present = values[finite & (values != 0.0)]
+        if present.size:
+            number = np.abs(present).view(np.int64) >> _REST
+            keys = np.where(present < 0.0, ~number, number) >> self.level
+            self._take(*np.unique(keys, return_counts=True))
         return self
 
     def merge(self, other: LogCounts) -> LogCounts:
         """Add the counts of another sketch."""
-        keys, counts = other.keys, other.counts
-        if other.level > self.level:
-            self._coarsen(other.level - self.level)
-        elif other.level < self.level:
-            keys = _shrunk_keys(keys, self.level - other.level)
+        self._coarsen(max(0, other.level - self.level))
         self.zero += other.zero
-        self.missing += other.missing
-        self.invalid += other.invalid
-        self._take(keys, counts)
+        self.skipped += other.skipped
+        self._take(other.keys >> self.level - other.level, other.counts)
         return self
+
+    def at_level(self, level: int) -> LogCounts:
+        """The same counts in bins that are as coarse as this, or coarser already."""
+        copy = LogCounts()
+        copy.level = level
+        return copy.merge(self)
+
+    def bins(self) -> LogBins:
+        """The filled bins with their edges."""
+        lower, upper = edges_of(self.keys, self.level)
+        counts = self.counts
+        if self.zero:
+            at = int(np.searchsorted(self.keys, 0))
+            lower, upper = np.insert(lower, at, 0.0), np.insert(upper, at, _LEAST)
+            counts = np.insert(counts, at, self.zero)
+        return LogBins(lower, upper, counts)
 
     def quantile(self, q: float) -> float:
         """Estimate a quantile of the numbers, within `relative_error`; NaN if there are none."""
-        n = int(self.counts.sum()) + self.zero
+        bins = self.bins()
+        n = int(bins.counts.sum())
         if not n:
             return math.nan
-        at = int(np.searchsorted(self.keys, 0))
-        counts = np.insert(self.counts, at, self.zero)
-        keys = np.insert(self.keys, at, 0)
         rank = min(int(q * n), n - 1)
-        key = int(keys[int(np.searchsorted(np.cumsum(counts), rank, side="right"))])
-        if key == 0:
-            return 0.0
-        width = _LOG_GAMMA * 2**self.level
-        upper = math.exp(min((abs(key) - _SHIFT) * width, 709.0))
-        middle = upper * 2.0 / (1.0 + math.exp(width))
-        return math.copysign(middle, key)
+        at = int(np.searchsorted(np.cumsum(bins.counts), rank, side="right"))
+        return float(bins.middle[at])
 
     def _take(self, keys: Ints, counts: Ints) -> None:
+        """Add counts of keys at this level."""
         every, place = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
         total = np.zeros(every.size, np.int64)
         np.add.at(total, place, np.concatenate([self.counts, counts]))
         self.keys, self.counts = every, total
-        while self.keys.size > MOST_BINS:
-            self._coarsen(1)
+        levels = 0
+        while 1 + int(np.count_nonzero(np.diff(every >> levels))) > MOST_BINS:
+            levels += 1
+        self._coarsen(levels)
 
     def _coarsen(self, levels: int) -> None:
+        if not levels:
+            return
         self.level += levels
-        keys = _shrunk_keys(self.keys, levels)
-        self.keys, place = np.unique(keys, return_inverse=True)
-        counts = self.counts
-        self.counts = np.zeros(self.keys.size, np.int64)
+        self.keys, place = np.unique(self.keys >> levels, return_inverse=True)
+        counts, self.counts = self.counts, np.zeros(self.keys.size, np.int64)
         np.add.at(self.counts, place, counts)
 
 
-def _shrunk(number: Ints, levels: int) -> Ints:
-    """Bins numbered `levels` coarser: the least integer at or above number / 2 ** levels."""
-    result: Ints = -(-number // 2**levels)
-    return result
-
-
-def _shrunk_keys(keys: Ints, levels: int) -> Ints:
-    result: Ints = np.sign(keys) * (_shrunk(np.abs(keys) - _SHIFT, levels) + _SHIFT)
-    return result
+def edges_of(keys: Ints, level: int) -> tuple[Floats, Floats]:
+    """Lower and upper edges of bins, both finite; a number is in its bin's `[lower, upper)`."""
+    negative = keys < 0
+    number = np.where(negative, ~keys, keys)
+    near = (number << level) << _REST
+    far = np.minimum((number + 1) << level, _BEYOND) << _REST
+    low, high = near.view(np.float64), far.view(np.float64)
+    # Absolute values are in [low, high), so negative numbers are in (-high, -low].
+    lower = np.where(negative, np.nextafter(-high, np.inf), np.maximum(low, _LEAST))
+    upper = np.where(
+        negative, np.minimum(np.nextafter(-low, np.inf), 0.0), np.minimum(high, _LARGEST)
+    )
+    return lower, upper

@@ -14,7 +14,14 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 
-__all__ = ["MAX_COUNT", "add_encoded", "decode_counts", "encode_counts"]
+__all__ = [
+    "MAX_COUNT",
+    "add_encoded",
+    "decode_counts",
+    "decode_sparse",
+    "encode_counts",
+    "encode_sparse",
+]
 
 #: The largest count: sums of squared scores of billions of items stay below it, too.
 MAX_COUNT: Final = 2**62
@@ -121,3 +128,77 @@ def decode_counts(data: bytes, width: int) -> npt.NDArray[np.int64]:
     out = np.zeros(width, np.int64)
     add_encoded(data, out)
     return out
+
+
+def encode_sparse(positions: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> bytes:
+    """Encode counts at rising positions of a vector that is too long to be made.
+
+    Raises
+    ------
+    ValueError
+        If a count is not 1 to `MAX_COUNT`, or positions are negative or do not rise.
+    """
+    gaps = np.diff(positions, prepend=-1) - 1
+    if positions.size and (gaps.min() < 0 or counts.min() < 1 or counts.max() > MAX_COUNT):
+        raise ValueError("positions must rise from 0 on and counts be 1 to 2**62.")
+    values = np.stack([gaps, counts], axis=1).ravel()
+    out = np.empty(_LONGEST * values.size + 1, np.uint8)
+    return out[: _write(values, out)].tobytes()
+
+
+def decode_sparse(
+    data: bytes, most: int, end: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Inverse of `encode_sparse`: positions below `end` and their counts.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are no encoding of at most `most` such counts.
+    """
+    values = np.empty(2 * most, np.int64)
+    size = _read(np.frombuffer(data, np.uint8), values)
+    if size < 0 or size % 2:
+        raise ValueError(f"encoded counts of {len(data)} bytes: not at most {most} whole pairs")
+    gaps, counts = values[:size:2], values[1:size:2]
+    if (gaps >= end).any():
+        raise ValueError(f"encoded counts of {len(data)} bytes: {_WRONG[2]}")
+    positions = np.cumsum(gaps + 1) - 1
+    if size and (positions[-1] >= end or counts.min() < 1 or counts.max() > MAX_COUNT):
+        raise ValueError(f"encoded counts of {len(data)} bytes: a place or count out of bounds")
+    return positions, counts.copy()
+
+
+@kernel
+def _write(values: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
+    """Varints of values; the number of bytes."""
+    at = 0
+    for value in values:
+        rest = value
+        while rest >= 128:
+            out[at] = np.uint8(rest & 127 | 128)
+            at += 1
+            rest >>= 7
+        out[at] = np.uint8(rest)
+        at += 1
+    return at
+
+
+@kernel
+def _read(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
+    """Inverse of `_write`; the number of values, or -1 if they are no varints or too many."""
+    size = 0
+    value = np.int64(0)
+    shift = 0
+    for i in range(data.shape[0]):
+        byte = np.int64(data[i])
+        if shift > 56 or size == out.shape[0]:
+            return -1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            out[size] = value
+            size += 1
+            value = np.int64(0)
+            shift = 0
+    return -1 if shift else size

@@ -7,15 +7,26 @@ for a lagging partition costs little.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.sparse import add_encoded, decode_counts, encode_counts
+from stream.counting import Counting
 
-__all__ = ["ACCEPTED", "DUPLICATE", "LATE", "OVERLAP", "SHRUNK", "Late", "PaneStore", "Sealed"]
+__all__ = [
+    "ACCEPTED",
+    "DUPLICATE",
+    "LATE",
+    "OVERLAP",
+    "SHRUNK",
+    "Late",
+    "PaneStore",
+    "Sealed",
+    "SealedPane",
+]
 
 # Outcomes of offering a summary; all but ACCEPTED leave the store as it was.
 ACCEPTED: Final = "accepted"
@@ -25,10 +36,10 @@ OVERLAP: Final = "overlap"  # a chunk cut anew inside an accepted one: declared 
 SHRUNK: Final = "shrunk"  # newer but smaller in some bin: a bug, never to be counted
 #: Closed chunks of one (partition, scope, pane) are merged when there are more than this many.
 _MERGE_ABOVE: Final = 8
-#: More events than a pane can hold: thousands of such summaries still add up without an overflow.
-_MAX_EVENTS: Final = 2**48
 #: Stands for all partitions of the topics before the present one.
 _FORMER: Final = -1
+
+T = TypeVar("T")
 
 
 class _Held(msgspec.Struct):
@@ -41,15 +52,19 @@ class _Held(msgspec.Struct):
     closed: list[bytes] = []
 
 
-class Sealed(NamedTuple):
-    """A sealed pane: counts int64[width] by segment in the order of names, and where they are from.
+class SealedPane(NamedTuple, Generic[T]):
+    """A sealed pane: counts by segment in the order of names, and where they are from.
 
     `offsets` has the first offset read and the last counted, by source partition.
     """
 
     start_ms: int
-    counts: dict[str, npt.NDArray[np.int64]]
+    counts: dict[str, T]
     offsets: dict[int, tuple[int, int]]
+
+
+#: A pane whose counts are int64[width] over the bins of a plan's layout.
+Sealed: TypeAlias = SealedPane[npt.NDArray[np.int64]]
 
 
 class PaneStore:
@@ -64,18 +79,16 @@ class PaneStore:
 
     def offer(
         self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
-        counts: bytes, width: int,
+        counts: bytes, counting: Counting[Any],
     ) -> str:  # fmt: skip
         """Take a summary of an open pane in; one of the outcomes above.
 
         Raises
         ------
         ValueError
-            If the counts are not an encoding for `width` bins, or absurdly large.
+            If the counts are no encoding of this kind, or absurdly large.
         """
-        fresh = decode_counts(counts, width)
-        if fresh.max(initial=0) > _MAX_EVENTS:
-            raise ValueError(f"encoded counts of {len(counts)} bytes: more than 2**48 events")
+        fresh = counting.decode(counts)
         by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
         held = by_partition.get(partition)
         if held is None:
@@ -85,7 +98,7 @@ class PaneStore:
         elif (chunk, through) <= (held.chunk, held.through):
             return DUPLICATE
         elif chunk == held.chunk:
-            if np.any(fresh < decode_counts(held.counts, width)):
+            if counting.is_less(fresh, held.counts):
                 return SHRUNK
             self.bytes_held -= len(held.counts)
             held.through, held.counts = through, counts
@@ -95,16 +108,13 @@ class PaneStore:
             held.closed.append(held.counts)
             held.chunk, held.through, held.counts = chunk, through, counts
             if len(held.closed) > _MERGE_ABOVE:
-                self._merge(held, width)
+                self._merge(held, counting)
         self.bytes_held += len(counts)
         return ACCEPTED
 
-    def _merge(self, held: _Held, width: int) -> None:
-        total = np.zeros(width, np.int64)
-        for part in held.closed:
-            add_encoded(part, total)
-            self.bytes_held -= len(part)
-        held.closed = [encode_counts(total)]
+    def _merge(self, held: _Held, counting: Counting[Any]) -> None:
+        self.bytes_held -= sum(map(len, held.closed))
+        held.closed = [counting.encode(counting.total(held.closed))]
         self.bytes_held += len(held.closed[0])
 
     def begin_source(self) -> None:
@@ -122,23 +132,27 @@ class PaneStore:
         """Starts of the panes that began before the frontier, oldest first."""
         return sorted(pane for pane in self._panes if pane < frontier_ms)
 
-    def seal(self, pane_ms: int, width: int) -> Sealed:
+    def seal(self, pane_ms: int, counting: Counting[T]) -> SealedPane[T]:
         """Remove a pane and add up what is held of it."""
-        sealed: dict[str, npt.NDArray[np.int64]] = {}
+        sealed: dict[str, T] = {}
         offsets: dict[int, tuple[int, int]] = {}
         segments = self._panes.pop(pane_ms)
         for segment in sorted(segments):
-            total = np.zeros(width, np.int64)
-            for partition, held in segments[segment].items():
-                for part in (*held.closed, held.counts):
-                    add_encoded(part, total)
-                    self.bytes_held -= len(part)
+            by_partition = segments[segment]
+            sealed[segment] = counting.total(self._give_up(by_partition))
+            for partition, held in by_partition.items():
                 if partition == _FORMER:
                     continue
                 first, last = offsets.get(partition, (held.first, held.through))
                 offsets[partition] = (min(first, held.first), max(last, held.through))
-            sealed[segment] = total
-        return Sealed(pane_ms, sealed, offsets)
+        return SealedPane(pane_ms, sealed, offsets)
+
+    def _give_up(self, by_partition: dict[int, _Held]) -> Iterator[bytes]:
+        """What is held of a pane's segment, part by part, no longer accounted for."""
+        for held in by_partition.values():
+            for part in (*held.closed, held.counts):
+                self.bytes_held -= len(part)
+                yield part
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is its inverse."""

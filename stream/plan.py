@@ -23,6 +23,7 @@ from detectors import (
     choose_tests,
 )
 from stream.alerts import Kind
+from stream.counting import Vectors
 from stream.plan_base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
 from stream.plan_document import PLAN_FORMAT, PlanDocument, PlanSettings, SignalOptions
 from stream.timeline import join_timeline, sealed_to_ms
@@ -120,6 +121,11 @@ class Plan(BasePlan):
     def layout(self) -> Layout:
         """Where each monitored signal's bins are in the flat vector of counts."""
         return Layout({s.name: s.binning for s in self.monitored})
+
+    @cached_property
+    def counting(self) -> Vectors:
+        """How counts of panes are merged."""
+        return Vectors(self.layout.width)
 
     def importance(self, name: str) -> float:
         """Share of a signal in the ranking: what the user said, else equal shares."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from detectors.sparse import decode_counts
 from stream.alerts import AlertContext, AlertEvent
 from stream.course import Course
 from stream.episodes import Episodes, Finding
@@ -127,14 +126,13 @@ class SubjectMonitor:
         if batch.chunk < progress.chunk:
             return DUPLICATE
         pane_end = entry.pane_ms + plan.pane_ms
-        width = plan.layout.width
         came_late = pane_end <= progress.base_of(batch.chunk) - plan.lateness_ms
         sealed = pane_end <= self.frontier_ms
         try:
             if not came_late and not sealed:
                 return self.store.offer(
                     batch.source.partition, batch.chunk, batch.through, entry.segment,
-                    entry.pane_ms, entry.counts, width,
+                    entry.pane_ms, entry.counts, plan.counting,
                 )  # fmt: skip
             read_before = (
                 batch.chunk == progress.chunk
@@ -143,7 +141,8 @@ class SubjectMonitor:
             if not came_late and read_before:
                 return DUPLICATE
             if late is not None and not entry.segment:
-                late.refused[entry.pane_ms] = int(decode_counts(entry.counts, width)[0])
+                counting = plan.counting
+                late.refused[entry.pane_ms] = counting.events(counting.decode(entry.counts))
         except ValueError:
             return "undecodable"
         return LATE
@@ -182,7 +181,7 @@ class SubjectMonitor:
             for step in course.expire(pane_ms):
                 yield from self._judge(step, course)
             self.panes_sealed += 1
-            step = course.pane(self.store.seal(pane_ms, plan.layout.width))
+            step = course.pane(self.store.seal(pane_ms, plan.counting))
             yield from self._judge(step, course)
 
     def _judge(self, step: Step, course: Course) -> list[AlertEvent]:

@@ -19,7 +19,7 @@ PURE = {
     "events", "alerts", "sentences", "columns", "plan", "plan_parts", "summary", "summarise",
     "frontier", "panes", "windows", "watch", "subject", "monitor", "episodes", "members",
     "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document", "plan_notes",
-    "plan_base", "course",
+    "plan_base", "course", "counting", "sketch",
     "alert_signal", "chances", "evidence",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
@@ -29,7 +29,7 @@ ONLY_IN = {
     "aiokafka": ("stream.kafka",),
     "prometheus_client": ("stream.metrics",),
     "pyarrow": ("stream.data", "stream.decode.arrow", "stream.decode.arrow_guard"),
-    "kafka": ("stream.client", "stream.kafka.topics", "stream.notify.source"),
+    "kafka": ("stream.client", "stream.kafka.admin", "stream.kafka.topics", "stream.notify.source"),
     "click": ("stream.cli", "stream.commands"),
     "rich": ("stream.commands", "stream.demo"),
     "sklearn": ("stream.demo",),

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.sparse import encode_counts
+from stream.counting import Vectors
 from stream.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
 
 WIDTH = 6
+BINS = Vectors(WIDTH)
 few = settings(derandomize=True, max_examples=60, deadline=None)
 
 
@@ -21,11 +23,11 @@ def encoded(*counts: int) -> bytes:
 
 
 def offer(store: PaneStore, chunk: int, through: int, *counts: int, partition: int = 0) -> str:
-    return store.offer(partition, chunk, through, "", 0, encoded(*counts), WIDTH)
+    return store.offer(partition, chunk, through, "", 0, encoded(*counts), BINS)
 
 
 def total(store: PaneStore) -> list[int]:
-    return store.seal(0, WIDTH).counts[""].tolist()
+    return store.seal(0, BINS).counts[""].tolist()
 
 
 def test_inside_a_chunk_the_newer_replaces_and_a_later_chunk_adds():
@@ -57,7 +59,7 @@ def test_what_is_not_news_is_not_taken():
 def test_damaged_counts_are_an_error_and_leave_no_trace(data):
     store = PaneStore()
     with pytest.raises(ValueError, match="encoded counts of"):
-        store.offer(0, 0, 5, "", 0, data, WIDTH)
+        store.offer(0, 0, 5, "", 0, data, BINS)
     assert len(store) == 0
     assert store.bytes_held == 0
 
@@ -100,9 +102,7 @@ def test_readers_that_crash_repeat_and_overlap_leave_the_count_of_the_log(seed):
             row[0] += 1
             row[bin_] += 1
         for (pane, segment), row in counts.items():
-            outcome = store.offer(
-                partition, begin, begin + end, segment, pane, encoded(*row), WIDTH
-            )
+            outcome = store.offer(partition, begin, begin + end, segment, pane, encoded(*row), BINS)
             assert outcome in (ACCEPTED, DUPLICATE)
         if rng.random() < 0.2:
             fresh = PaneStore()
@@ -112,7 +112,7 @@ def test_readers_that_crash_repeat_and_overlap_leave_the_count_of_the_log(seed):
     got = {
         (pane, segment): row.tolist()
         for pane in store.due(100)
-        for segment, row in store.seal(pane, WIDTH).counts.items()
+        for segment, row in store.seal(pane, BINS).counts.items()
     }
     assert got == wanted
     assert store.bytes_held == 0
@@ -123,7 +123,7 @@ def test_many_chunks_of_one_pane_are_merged():
     for chunk in range(200):
         offer(store, chunk * 10, chunk * 10 + 9, 5, chunk % 2)
     assert store.bytes_held < 60
-    sealed = store.seal(0, WIDTH)
+    sealed = store.seal(0, BINS)
     assert sealed.counts[""].tolist() == [1000, 100, 0, 0, 0, 0]
     assert sealed.offsets == {0: (0, 1999)}
     assert store.bytes_held == 0
@@ -132,8 +132,8 @@ def test_many_chunks_of_one_pane_are_merged():
 def test_segments_come_in_the_order_of_their_names_and_offsets_span_them():
     store = PaneStore()
     for segment, partition, through in (("b=1", 0, 4), ("", 1, 9), ("a=1", 0, 7)):
-        store.offer(partition, 2, through, segment, 0, encoded(1), WIDTH)
-    sealed = store.seal(0, WIDTH)
+        store.offer(partition, 2, through, segment, 0, encoded(1), BINS)
+    sealed = store.seal(0, BINS)
     assert list(sealed.counts) == ["", "a=1", "b=1"]
     assert sealed.offsets == {0: (2, 7), 1: (2, 9)}
 
@@ -142,7 +142,7 @@ def test_due_panes_come_in_order_and_empty_ones_are_not_walked():
     store = PaneStore()
     now = 1_780_000_000_000
     for pane in (now, 0, now - 10_000):
-        store.offer(0, 0, 5, "", pane, encoded(1), WIDTH)
+        store.offer(0, 0, 5, "", pane, encoded(1), BINS)
     assert store.due(now) == [0, now - 10_000]
     assert store.due(now + 1) == [0, now - 10_000, now]
 
@@ -158,7 +158,7 @@ def test_offsets_of_a_topic_made_again_say_nothing_about_the_old_ones():
     assert offer(store, 0, 2, 1) == ACCEPTED
     fresh = PaneStore()
     fresh.load(store.dump())
-    sealed = fresh.seal(0, WIDTH)
+    sealed = fresh.seal(0, BINS)
     assert sealed.counts[""].tolist() == [11, 0, 0, 0, 0, 0]
     assert sealed.offsets == {0: (0, 2)}
     assert fresh.bytes_held == 0

@@ -1,0 +1,112 @@
+"""Counts of names where no reference exists: exact for a sample of the names, bounded in size.
+
+Kept are the names whose hash is below a bound that is halved as often as it takes, so which are
+kept is a function of the names alone: the same names give the same table in any order and from any
+partition into parts, and a name that is kept in the whole was kept in every part (adaptive
+sampling: Flajolet 1990).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+__all__ = ["MOST_HALVINGS", "MOST_NAMES", "MOST_NAME_BYTES", "NameCounts", "bounded_name"]
+
+MOST_NAMES: Final = 1_000
+#: Bytes of UTF-8 of one name, and of all that are kept: a pane's table has to fit a message.
+MOST_NAME_BYTES: Final = 64
+_MOST_BYTES: Final = 4_096
+_HASH_BITS: Final = 64
+MOST_HALVINGS: Final = _HASH_BITS
+
+
+class NameCounts:
+    """A table of names and their counts.
+
+    Attributes
+    ----------
+    level : int
+        How often the bound on hashes was halved.
+    counts : dict
+        Of the names below the bound: exact, and all of them.
+    rest : int
+        Count of all other names together.
+    """
+
+    def __init__(self) -> None:
+        self.level = 0
+        self.counts: dict[str, int] = {}
+        self.rest = 0
+
+    @property
+    def total(self) -> int:
+        """All names counted."""
+        return sum(self.counts.values()) + self.rest
+
+    @property
+    def distinct(self) -> int:
+        """Number of different names; an estimate where not all are kept."""
+        return len(self.counts) << self.level
+
+    def add(self, names: Mapping[str, int]) -> NameCounts:
+        """Count names, each bounded by `bounded_name`."""
+        for name, count in names.items():
+            if self.keeps(name):
+                self.counts[name] = self.counts.get(name, 0) + count
+            else:
+                self.rest += count
+        self._bound()
+        return self
+
+    def merge(self, other: NameCounts) -> NameCounts:
+        """Add the counts of another table."""
+        self._halve(max(0, other.level - self.level))
+        self.rest += other.rest
+        return self.add(other.counts)
+
+    def keeps(self, name: str) -> bool:
+        """Whether this name is one of those that are counted for themselves."""
+        return not self.level or _hash(name) >> (_HASH_BITS - self.level) == 0
+
+    def at_level(self, level: int) -> NameCounts:
+        """The same counts under a bound halved so often, or oftener already."""
+        copy = NameCounts()
+        copy.level = level
+        return copy.merge(self)
+
+    def _bound(self) -> None:
+        while len(self.counts) > MOST_NAMES or _size(self.counts) > _MOST_BYTES:
+            self._halve(1)
+
+    def _halve(self, times: int) -> None:
+        if times:
+            self.level += times
+            kept = {name: n for name, n in self.counts.items() if self.keeps(name)}
+            self.rest += sum(self.counts.values()) - sum(kept.values())
+            self.counts = kept
+
+
+def bounded_name(name: str) -> str:
+    """A name itself, or the beginning of a very long one and a hash of all of it."""
+    if 4 * len(name) <= MOST_NAME_BYTES:
+        return name
+    data = _bytes(name)
+    if len(data) <= MOST_NAME_BYTES:
+        return name
+    return f"{data[: MOST_NAME_BYTES - 17].decode(errors='ignore')}#{_hash(name):016x}"
+
+
+def _size(counts: Mapping[str, int]) -> int:
+    return (
+        sum(map(len, counts)) if "".join(counts).isascii() else sum(map(len, map(_bytes, counts)))
+    )
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode(errors="surrogatepass")
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(blake2b(_bytes(name), digest_size=_HASH_BITS // 8).digest(), "big")
