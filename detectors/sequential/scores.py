@@ -82,13 +82,16 @@ def _moments(
     s2: Ints,
 ) -> None:  # fmt: skip
     for i in range(start.size):
+        items = x1 = y1 = x2 = y2 = 0  # not the arrays: sums in registers are vectors
         for b in range(size[i]):
             count = counts[start[i] + b]
-            if count:
-                x = np.int64(scores[i, b])
-                y = abs(2 * x - SCORE_SCALE)
-                n[i] += count
-                s1[i, 0] += count * x
-                s1[i, 1] += count * y
-                s2[i, 0] += count * x * x
-                s2[i, 1] += count * y * y
+            x = np.int64(scores[i, b])
+            y = abs(2 * x - SCORE_SCALE)
+            items += count
+            x1 += count * x
+            y1 += count * y
+            x2 += count * x * x
+            y2 += count * y * y
+        n[i, 0], n[i, 1] = items, items
+        s1[i, 0], s1[i, 1] = x1, y1
+        s2[i, 0], s2[i, 1] = x2, y2
