@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import http.server
+import logging
 import socket
+import sys
 import threading
+import urllib.parse
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-__all__ = ["PLAIN", "Page", "PageServer"]
+__all__ = ["PLAIN", "Page", "PageServer", "Render", "Request"]
+
+log = logging.getLogger(__name__)
 
 PLAIN: Final = "text/plain; charset=utf-8"
 #: A client that is slower than this is hung up on.
 _TIMEOUT_S: Final = 10.0
+_MOST_ARGUMENTS: Final = 20
+
+
+class Request(NamedTuple):
+    """What a page may depend on: the Accept header, and the first value of each query argument."""
+
+    accept: str = ""
+    query: Mapping[str, str] = MappingProxyType({})
 
 
 class Page(NamedTuple):
-    """An answer."""
+    """An answer; `headers` beside its type and length."""
 
     status: int
     content_type: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-#: What makes a page, given the request's Accept header.
-Render = Callable[[str], Page]
+#: What makes a page.
+Render = Callable[[Request], Page]
 
 
 class PageServer:
@@ -44,6 +59,10 @@ class PageServer:
         class Server(http.server.ThreadingHTTPServer):
             address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
             daemon_threads = True
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                if not isinstance(sys.exception(), OSError):  # a client that hung up is not news
+                    log.exception("a page failed")
 
         class Handler(_Handler):
             routes = pages
@@ -80,17 +99,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        render = self.routes.get(self.path.partition("?")[0])
+        path, _, query = self.path.partition("?")
+        render = self.routes.get(path)
         if render is None:
             words = f"see {', '.join(self.routes)}\n"
             page = Page(HTTPStatus.NOT_FOUND, PLAIN, words.encode())
         else:
-            page = render(self.headers.get("Accept", ""))
+            page = render(Request(self.headers.get("Accept", ""), _arguments(query)))
         self.send_response(page.status)
         self.send_header("Content-Type", page.content_type)
         self.send_header("Content-Length", str(len(page.body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        for name, value in page.headers:
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(page.body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: a scrape is not news."""
+
+
+def _arguments(query: str) -> dict[str, str]:
+    try:
+        found = urllib.parse.parse_qs(query, max_num_fields=_MOST_ARGUMENTS)
+    except ValueError:  # more than anybody needs
+        return {}
+    return {name: values[0] for name, values in found.items()}

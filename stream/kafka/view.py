@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream.alerts import parse_time
 from stream.delays import Delays
+from stream.page import RecentEpisodes
 from stream.plan import MINUS_INFINITY
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class WorkerView:
     batches: int = 0
     batch_seconds: float = 0.0
     delays: Delays = field(default_factory=Delays)
+    recent: RecentEpisodes = field(default_factory=RecentEpisodes)
     clock: Callable[[], float] = time.time
 
     def count_alert(self, alert: AlertEvent) -> None:
@@ -46,6 +48,7 @@ class WorkerView:
         data = alert.data
         key = (data.labels.model, data.labels.kind, data.severity, data.status)
         self.alerts[key] = self.alerts.get(key, 0) + 1
+        self.recent.note(alert)
 
     @property
     def assigned(self) -> list[tuple[str, int]]:

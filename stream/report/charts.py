@@ -118,7 +118,7 @@ def _lying(bars: Bars, name: str, words: str) -> Markup:
         :_CATEGORIES
     ]
     shown = sorted(order, key=lambda b: -bars.reference[b])
-    top = max((*bars.reference, *bars.window, 1e-9))
+    top = max((1e-9, *(max(bars.reference[b], bars.window[b]) for b in shown)))
     drawn: list[Markup] = []
     for row, b in enumerate(shown):
         y = row * _ROW_PX

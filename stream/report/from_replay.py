@@ -151,7 +151,7 @@ class ReplayRecorder:
                 ("Drifted", f"{len(drifted)}", f"of {len(plan.monitored)} signals"),
                 (
                     "False alarms allowed",
-                    f"{plan.false_alarms_per_week * weeks:.2g}",
+                    figure(round(plan.false_alarms_per_week * weeks, 2)),
                     f"in {weeks:.1f} weeks, {figure(plan.false_alarms_per_week)} a week",
                 ),
             ),

@@ -20,6 +20,7 @@ from stream.delays import BOUNDS_S, Delays
 from stream.gauges import OTHER, Gauge, bounded
 from stream.kafka.view import WorkerView
 from stream.metrics import MetricsCollector, serve
+from stream.page import RecentEpisodes
 from stream.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from stream.subject import SubjectMonitor
@@ -42,6 +43,8 @@ class FileState:
     delays: Delays = field(default_factory=Delays)
     is_ready: bool = True
     opened: int = 0
+    stage: str = "all"
+    recent: RecentEpisodes = field(default_factory=RecentEpisodes)
     first: AlertEvent | None = None
 
     def count(self, alert: AlertEvent) -> None:
@@ -49,6 +52,7 @@ class FileState:
         self.alerts[data.labels.model, data.labels.kind, data.severity, data.status] += 1
         self.delays.add(7.5)
         self.opened += data.revision == 1
+        self.recent.note(alert)
         self.first = self.first or alert
 
     def lag(self) -> dict[tuple[str, int], int]:

@@ -1,0 +1,90 @@
+"""The page's addresses: its files, and the state it asks for every few seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from stream.http_server import PLAIN, Page, Render, Request
+from stream.page.assets import asset
+from stream.page.state import PageView, state_of
+
+__all__ = ["live_pages"]
+
+_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = (
+    ("Content-Security-Policy", _POLICY),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
+#: However many look, the state is read at most once a second for each model.
+_FRESH_S: Final = 1.0
+_MOST_KEPT: Final = 16
+_LONGEST_NAME: Final = 500
+_ATTEMPTS: Final = 5
+
+
+def live_pages(view: PageView, clock: Callable[[], float] = time.time) -> Mapping[str, Render]:
+    """Path -> page, for a worker's metrics address."""
+    return {
+        "/": lambda _: _file("index.html"),
+        "/static/style.css": lambda _: _file("style.css"),
+        "/static/page.css": lambda _: _file("page.css"),
+        "/static/page.js": lambda _: _file("page.js"),
+        "/static/draw.js": lambda _: _file("draw.js"),
+        "/api/v1/state": _StatePage(view, clock),
+    }
+
+
+def _file(name: str) -> Page:
+    return Page(HTTPStatus.OK, _TYPES[name.rpartition(".")[2]], asset(name), _HEADERS)
+
+
+class _StatePage:
+    """The state as JSON, one reading at a time: a crowd of readers costs what one does."""
+
+    def __init__(self, view: PageView, clock: Callable[[], float]) -> None:
+        self._view = view
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], tuple[float, bytes]] = {}
+
+    def __call__(self, request: Request) -> Page:
+        """Answer `?model=fraud&version=3`."""
+        key = (request.query.get("model", ""), request.query.get("version", ""))
+        if max(map(len, key)) > _LONGEST_NAME:
+            words = b"model and version must be shorter.\n"
+            return Page(HTTPStatus.BAD_REQUEST, PLAIN, words, _HEADERS)
+        with self._lock:
+            now = self._clock()
+            made, body = self._kept.get(key, (0.0, b""))
+            if not 0 <= now - made < _FRESH_S:
+                body = self._read(*key, round(now * 1000))
+                self._kept.pop(key, None)
+                self._kept[key] = (now, body)
+                if len(self._kept) > _MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+        return Page(HTTPStatus.OK, "application/json", body, _HEADERS)
+
+    def _read(self, model: str, version: str, now_ms: int) -> bytes:
+        attempts = _ATTEMPTS
+        while True:
+            try:
+                return msgspec.json.encode(state_of(self._view, model, version, now_ms))
+            except RuntimeError:  # a dict grew while it was read: the worker goes on beside us
+                attempts -= 1
+                if not attempts:
+                    raise

@@ -1,0 +1,88 @@
+"""The episodes a worker has lately told of, for its page. What it keeps is bounded.
+
+A worker that was restarted knows of episodes that were opened before only what it hears next.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from stream.alerts import AlertEvent, parse_time
+
+__all__ = ["EpisodeRow", "RecentEpisodes"]
+
+_MOST: Final = 200
+_MOST_STEPS: Final = 40
+_NAMED: Final = 5
+_RANK: Final = {"info": 0, "warning": 1, "critical": 2}
+
+
+class EpisodeRow(msgspec.Struct, rename="camel"):
+    """An episode as the page shows it; times in milliseconds, `ends` 0 while it fires.
+
+    `course` is (since, severity), a pair for each change of it.
+    """
+
+    id: str
+    model: str
+    version: str
+    kind: str
+    status: str
+    severity: str
+    revision: int
+    starts: int
+    ends: int
+    summary: str
+    signals: list[str]
+    course: list[tuple[int, str]]
+
+
+class RecentEpisodes:
+    """The last episodes, newest revision of each. Written by one thread, read by another."""
+
+    def __init__(self) -> None:
+        self._rows: OrderedDict[str, EpisodeRow] = OrderedDict()
+
+    def note(self, alert: AlertEvent) -> None:
+        """Take in what was published."""
+        data = alert.data
+        held = self._rows.get(data.episode)
+        if held is not None and held.revision >= data.revision:
+            return
+        starts = parse_time(data.starts_at)
+        course: list[tuple[int, str]] = [(starts, data.severity)]
+        if held is not None:
+            course = list(held.course)
+        if course[-1][1] != data.severity:
+            course.append((parse_time(alert.time), data.severity))
+        resolved = data.status == "resolved"
+        self._rows[data.episode] = EpisodeRow(
+            id=data.episode,
+            model=data.labels.model,
+            version=data.labels.model_version,
+            kind=data.labels.kind,
+            status=data.status,
+            severity=data.severity,
+            revision=data.revision,
+            starts=starts,
+            ends=parse_time(data.ends_at) if resolved else 0,
+            summary=data.annotations.summary,
+            signals=[
+                f"{s.name} ({s.segment})" if s.segment else s.name for s in data.signals[:_NAMED]
+            ],
+            course=course[:1] + course[1:][-_MOST_STEPS:],
+        )
+        self._rows.move_to_end(data.episode)
+        while len(self._rows) > _MOST:
+            self._rows.popitem(last=False)
+
+    def rows(self) -> list[EpisodeRow]:
+        """What fires, the worst first, then what ended, the newest first."""
+        return sorted(
+            self._rows.values(),
+            key=lambda row: (row.ends, 0) if row.ends else (2**62, _RANK[row.severity]),
+            reverse=True,
+        )

@@ -1,0 +1,179 @@
+"""The live page and a report in a real browser: they show what they should, without complaint.
+
+Pictures are written to the folder that DRIFTSTREAM_SCREENSHOTS names, else to pytest's own.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.metrics import MetricsCollector, serve
+from stream.page import asset, live_pages
+from stream.plan import PlanBook
+from stream.replay import FileRecord, Replay
+from stream.report import ReplayRecorder, render
+from tests.page.browser import find_browser, open_browser
+from tests.stream.harness import make_events, make_plan
+from tests.stream.test_metrics import FileState
+
+Open = Callable[..., Any]
+SIZES = ((1440, False), (1440, True), (390, False), (390, True))
+SIZE_IDS = [f"{width}-{'dark' if dark else 'light'}" for width, dark in SIZES]
+DRAWN = "Number(document.body.dataset.shown || 0)"
+EVENTS = make_events(3, 4_000, drift_at=1_500)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Open]:
+    executable = find_browser()
+    if executable is None:
+        pytest.skip("no browser: install Debian's chromium-headless-shell or chromium")
+    with open_browser(executable) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("DRIFTSTREAM_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Worker:
+    """A worker in small: `feed` takes more events in."""
+
+    def __init__(self) -> None:
+        book = PlanBook()
+        book.add(make_plan())
+        self.state = FileState(Replay(book))
+        self._events = iter([FileRecord(i, 0, value) for i, value in enumerate(EVENTS)])
+        state = self.state
+        self.server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
+        self.url = f"http://127.0.0.1:{self.server.port}/"
+
+    def feed(self, n: int) -> None:
+        for alert in self.state.replay.run(list(islice(self._events, n)), at_end=False):
+            self.state.count(alert)
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.server.close()
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def check_shape(tab: Any, width: int, png: bytes) -> None:
+    """As wide as the window, no wider; dark and light are told apart by their ground."""
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    assert size_of(png)[0] == width
+    small = tab.evaluate(
+        "[...document.querySelectorAll('text, p, td, th, dd, li')]"
+        ".filter((e) => e.checkVisibility() && parseFloat(getComputedStyle(e).fontSize) < 11)"
+        ".map((e) => e.textContent)"
+    )
+    assert small == []
+
+
+def luminance(tab: Any) -> float:
+    colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(int(part) for part in colour[4:-1].split(",")) / 3
+
+
+@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+def test_the_live_page(
+    browser: Open, worker: Worker, pictures: Path, width: int, dark: bool
+) -> None:
+    worker.feed(3_000)
+    with browser(worker.url, width=width, dark=dark) as tab:
+        tab.wait_for(DRAWN)
+        name = f"page-{width}-{'dark' if dark else 'light'}.png"
+        check_shape(tab, width, tab.screenshot(pictures / name))
+        assert (luminance(tab) < 60) == dark
+        shown = tab.evaluate("document.body.innerText")
+        for words in ("fraud v1", "data drift", "critical", "Signals of fraud v1", "region=eu"):
+            assert words.lower() in shown.lower(), words
+        rows = tab.evaluate(
+            "document.querySelectorAll('#signals > .fill > .scroll tbody tr').length"
+        )
+        assert rows == 4
+        assert tab.evaluate("document.querySelectorAll('#signals svg.bars rect.win').length") > 40
+        assert tab.evaluate("document.querySelectorAll('#episodes svg.timeline rect').length") > 1
+        told = tab.accessible()
+        roles = {role for role, _ in told}
+        assert roles >= {"main", "banner", "contentinfo", "table", "heading", "status", "button"}
+        assert all(name for role, name in told if role in ("table", "image", "link", "button"))
+        assert any(role == "image" and name.startswith("Distribution of x.") for role, name in told)
+        assert tab.errors == []
+        assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+
+
+def test_it_follows_the_worker(browser: Open, worker: Worker) -> None:
+    with browser(worker.url) as tab:
+        tab.evaluate("window.marked = true")
+        tab.wait_for(DRAWN)
+        assert "No model has sent events yet" in tab.evaluate("document.body.innerText")
+        worker.feed(1_400)
+        tab.wait_for("document.querySelector('#headline').innerText === 'All quiet'")
+        worker.feed(2_000)
+        tab.wait_for("document.querySelector('#headline').innerText.includes('firing')")
+        assert tab.evaluate("document.title").endswith("driftstream")
+        assert tab.evaluate("window.marked"), "it was not loaded anew"
+        assert tab.errors == []
+
+
+def test_it_stops_when_asked_and_says_when_the_worker_is_gone(
+    browser: Open, worker: Worker
+) -> None:
+    worker.feed(1_000)
+    with browser(worker.url) as tab:
+        tab.wait_for(DRAWN)
+        tab.evaluate("document.querySelector('#pause').click()")
+        assert tab.evaluate("document.querySelector('#pause').getAttribute('aria-pressed')")
+        seen = tab.evaluate(DRAWN)
+        tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        assert tab.evaluate(DRAWN) == seen
+        worker.server.close()
+        tab.evaluate("document.querySelector('#pause').click()")
+        tab.wait_for("document.querySelector('#status').innerText.includes('does not answer')")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    plan = make_plan()
+    book = PlanBook()
+    book.add(plan)
+    recorder = ReplayRecorder()
+    replay = Replay(book, on_window=recorder.window)
+    for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(EVENTS)):
+        recorder.alert(alert)
+    made = recorder.report(plan, "rows.csv", len(EVENTS), 0, 0, (1e-4, 1e-5))
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render(made, asset("style.css").decode(), recorder.rows()))
+    return path
+
+
+@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+def test_a_report(browser: Open, report: Path, pictures: Path, width: int, dark: bool) -> None:
+    with browser(report.as_uri(), width=width, dark=dark) as tab:
+        name = f"report-{width}-{'dark' if dark else 'light'}.png"
+        check_shape(tab, width, tab.screenshot(pictures / name))
+        assert (luminance(tab) < 60) == dark
+        told = tab.accessible()
+        assert {role for role, _ in told} >= {"main", "banner", "navigation", "table", "image"}
+        assert all(name for role, name in told if role in ("table", "image", "link"))
+        assert tab.errors == [], "the policy in the file lets its own style through"
+        assert tab.requests == [report.as_uri()]

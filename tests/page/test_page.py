@@ -1,0 +1,226 @@
+"""What the live page is told: true, bounded, private where it has to be, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from detectors import fit_reference
+from stream.http_server import PageServer
+from stream.metrics import MetricsCollector, serve
+from stream.page import RecentEpisodes, live_pages
+from stream.page.state import MOST_HISTOGRAMS, MOST_SIGNALS, state_of
+from stream.plan import PlanBook
+from stream.replay import FileRecord, Replay
+from tests.stream.harness import make_events, make_plan
+from tests.stream.test_metrics import FileState
+
+STATIC = Path(__file__).parents[2] / "stream" / "page" / "static"
+
+
+def state_after(events: list[bytes], **plan: Any) -> FileState:
+    book = PlanBook()
+    book.add(make_plan(**plan))
+    state = FileState(Replay(book))
+    for alert in state.replay.run(FileRecord(i, 0, value) for i, value in enumerate(events)):
+        state.count(alert)
+    return state
+
+
+@pytest.fixture(scope="module")
+def state() -> FileState:
+    return state_after(make_events(3, 3_000, drift_at=2_400))
+
+
+@pytest.fixture(scope="module")
+def server(state: FileState) -> Iterator[PageServer]:
+    pages = live_pages(state)
+    server = serve("127.0.0.1:0", MetricsCollector(state), state, pages)
+    yield server
+    server.close()
+
+
+def get(server: PageServer, path: str) -> tuple[int, dict[str, str], bytes]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), error.read()
+
+
+def test_the_state_is_what_the_monitors_say(state: FileState, server: PageServer) -> None:
+    said = json.loads(get(server, "/api/v1/state")[2])
+    (held,) = state.replay.monitor.subjects.values()
+    (row,) = said["models"]
+    assert (row["model"], row["version"], row["state"]) == ("fraud", "1", "watching")
+    assert row["firing"] == sorted(held.episodes.active)
+    assert row["judgedUntil"] == held.frontier_ms
+    detail = said["detail"]
+    signals = detail["signals"]
+    assert signals[0]["name"] == "x"
+    assert row["worst"] == signals[0]["ratio"] > 1
+    assert [s["ratio"] for s in signals] == sorted((s["ratio"] for s in signals), reverse=True)
+    assert {s["name"] for s in signals} == {"x", "z", "c", "score"}
+    assert sum(signals[0]["bars"]["window"]) == pytest.approx(1, abs=1e-4)
+    assert held.watch is not None
+    assert detail["events"] == held.watch.windows.last[""].events
+    assert {s["segment"] for s in detail["segments"]} == {"region=eu", "region=us"}
+    first = state.first
+    assert first is not None
+    episodes = {row["id"]: row for row in said["episodes"]}
+    assert first.data.episode in episodes
+    assert len(episodes) == state.opened
+    assert said["ready"] is True
+    assert said["lag"] == 7
+
+
+def test_a_model_is_chosen_by_name(state: FileState) -> None:
+    chosen = state_of(state, "fraud", "1", 0).detail
+    assert chosen is not None
+    assert chosen.version == "1"
+    assert state_of(state, "nobody", "", 0).detail == chosen, "the loudest, where there is no such"
+
+
+def test_files_and_headers(server: PageServer) -> None:
+    for path in STATIC.iterdir():
+        address = "/" if path.name == "index.html" else f"/static/{path.name}"
+        status, headers, body = get(server, address)
+        assert (status, body) == (200, path.read_bytes())
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+    assert get(server, "/static/../pages.py")[0] == 404
+    assert get(server, f"/api/v1/state?model={'x' * 600}")[0] == 400
+    assert get(server, "/api/v1/state?" + "a=1&" * 50)[0] == 200
+    assert get(server, "/metrics")[0] == 200
+
+
+def test_files_name_nothing_elsewhere() -> None:
+    for path in STATIC.iterdir():
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "")
+        assert "://" not in text, path
+        assert "innerHTML" not in text, path
+        assert "style=" not in text, path
+
+
+def test_the_work_is_bounded() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"f{i}" for i in range(200)]
+    data = {name: rng.normal(size=1_000) for name in names}
+    reference = fit_reference(data, model="wide", version="", times_ms=None, segments=())
+    events = [
+        msgspec.json.encode({
+            "model": {"name": "wide", "version": ""}, "timestamp": 1_000_000 + i,
+            "features": {name: float(rng.normal()) for name in names},
+        })
+        for i in range(300)
+    ]  # fmt: skip
+    state = state_after(events, model="wide", reference=reference, signals={}, segments=())
+    detail = state_of(state, "", "", 0).detail
+    assert detail is not None
+    assert len(detail.signals) == MOST_SIGNALS
+    assert detail.more_signals == 200 - MOST_SIGNALS
+    assert sum(signal.bars is not None for signal in detail.signals) == MOST_HISTOGRAMS
+
+
+def test_private_models_show_shapes_only() -> None:
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(777, 1, 3000), "c": rng.choice(["SECRET", "b"], 3000).tolist()}
+    reference = fit_reference(data, model="fraud", version="", times_ms=None, segments=())
+    events = [
+        msgspec.json.encode({
+            "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
+            "features": {"x": float(rng.normal(779, 1)), "c": "b"},
+            "segments": {"region": "HIDDEN"},
+        })
+        for i in range(1_500)
+    ]  # fmt: skip
+    state = state_after(events, reference=reference, signals={}, private=True)
+    text = msgspec.json.encode(state_of(state, "", "", 0)).decode()
+    for hidden in ("SECRET", "HIDDEN", "777", "779"):
+        assert hidden not in text
+    detail = state_of(state, "", "", 0).detail
+    assert detail is not None
+    assert detail.signals[0].bars is not None
+    assert detail.signals[0].bars.window
+
+
+def test_a_crowd_costs_what_one_reader_does(state: FileState) -> None:
+    reads = 0
+
+    class Counting(FileState):
+        def ready(self) -> tuple[bool, str]:
+            nonlocal reads
+            reads += 1
+            return True, ""
+
+    now = [100.0]
+    view = Counting(state.replay)
+    server = PageServer("127.0.0.1:0", live_pages(view, clock=lambda: now[0]))
+    try:
+        threads = [threading.Thread(target=get, args=(server, "/api/v1/state")) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert reads == 1
+        now[0] += 2
+        get(server, "/api/v1/state")
+        assert reads == 2
+        for i in range(40):
+            get(server, f"/api/v1/state?model=m{i}")
+        get(server, "/api/v1/state?model=m39")
+        assert reads == 42
+    finally:
+        server.close()
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up(server: PageServer) -> None:
+    stuck = []
+    try:
+        for _ in range(5):
+            each = socket.create_connection(("127.0.0.1", server.port))
+            each.sendall(b"GET /api/v1/state HTTP/1.1\r\nHost: x\r\n")  # and never the end
+            stuck.append(each)
+        assert get(server, "/api/v1/state")[0] == 200
+    finally:
+        for each in stuck:
+            each.close()
+
+
+def test_before_the_first_event() -> None:
+    state = state_after([])
+    said = state_of(state, "", "", 5)
+    assert (said.models, said.detail, said.episodes) == ([], None, [])
+
+
+def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
+    first = state.first
+    assert first is not None
+    recent = RecentEpisodes()
+    for i in range(500):
+        data = msgspec.structs.replace(
+            first.data, episode=f"{i:032x}", severity=("info", "critical")[i % 2],
+            starts_at=f"2026-01-01T00:00:00.{i:03d}Z",
+        )  # fmt: skip
+        recent.note(msgspec.structs.replace(first, data=data))
+        recent.note(msgspec.structs.replace(first, data=data))
+    rows = recent.rows()
+    assert len(rows) == 200
+    assert [row.severity for row in rows] == ["critical"] * 100 + ["info"] * 100
+    over = msgspec.structs.replace(
+        first.data, episode=rows[0].id, status="resolved", revision=9,
+        ends_at="2026-01-02T00:00:00.000Z",
+    )  # fmt: skip
+    recent.note(msgspec.structs.replace(first, data=over))
+    assert recent.rows()[-1].id == rows[0].id
