@@ -41,6 +41,7 @@ __all__ = [
     "AlertLabels",
     "AlertQuantiles",
     "AlertSignal",
+    "AlertTime",
     "AlertWindow",
     "Annotations",
     "Kind",

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "worker": ("worker", "Run a Kafka worker."),
     "produce": ("produce", "Publish a file's rows as prediction events."),
     "alerts": ("alerts", "Read the alerts topic."),
+    "ack": ("ack", "Acknowledge an episode: no notifications of it for a while."),
     "report": ("report", "Write an HTML file about one episode."),
     "notify": ("notify", "Deliver alerts to Alertmanager, webhooks and Slack."),
     "topics": ("topics", "Show, check and create the topics."),

@@ -14,7 +14,8 @@ from typing import Any, Final, Protocol
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from stream.alerts import AlertError, AlertEvent, decode_alert
+from stream.acks import Ack, decode_alert_or_ack
+from stream.alerts import AlertError, AlertEvent
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
 
@@ -24,6 +25,7 @@ __all__ = [
     "latest_alerts",
     "producer",
     "publish",
+    "read_alert_log",
     "read_alerts",
     "read_topic",
 ]
@@ -178,16 +180,31 @@ def read_alerts(
 
     A worker that was restarted may send an event again; it has the same id.
     """
+    log = read_alert_log(kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop)
+    return (event for event in log if isinstance(event, AlertEvent))
+
+
+def read_alert_log(
+    kafka: Mapping[str, object],
+    topic: str = "driftstream.alerts",
+    *,
+    from_beginning: bool = True,
+    follow: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> Iterator[AlertEvent | Ack]:
+    """As `read_alerts`, with what people said of the alerts."""
     highest: dict[str, int] = {}
     records = read_topic(kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop)
     for record in records:
         try:
             place = f"{topic}[{record.partition}]@{record.offset}"
-            event = decode_alert(record.value or b"", place)
+            event = decode_alert_or_ack(record.value or b"", place)
         except AlertError as error:
             log.warning("ignored: %s", error)
             continue
-        if event.data.revision > highest.get(event.data.episode, -1):
+        if isinstance(event, Ack):
+            yield event
+        elif event.data.revision > highest.get(event.data.episode, -1):
             highest[event.data.episode] = event.data.revision
             yield event
 

@@ -21,6 +21,7 @@ from stream.config_types import (
     WindowConfig,
     WorkerConfig,
 )
+from stream.notify.quiet import read_silences
 from stream.notify.targets import read_targets
 from stream.toml_table import ConfigError, Table, read_secret, substitute
 
@@ -67,7 +68,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         substitute(document, "", file, env),
         "",
         file,
-        ("kafka", "worker", "topics", "models", "notify"),
+        ("kafka", "worker", "topics", "models", "notify", "silences"),
     )
     models = tuple(
         _model(table, path.parent)
@@ -91,6 +92,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         _topics(top),
         models,
         read_targets(top, path.parent),
+        read_silences(top),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from stream.notify.quiet import Silence
 from stream.notify.targets import Target
 from stream.toml_table import ConfigError, EnvText
 
@@ -120,6 +121,7 @@ class Config:
     topics: TopicsConfig
     models: tuple[ModelConfig, ...]
     notify: tuple[Target, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
     def model(self, name: str) -> ModelConfig:
         """Return the model of this name.

@@ -20,7 +20,7 @@ PURE = {
     "frontier", "panes", "windows", "watch", "subject", "monitor", "episodes", "members",
     "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document", "plan_notes",
     "plan_base", "course", "counting", "sketch",
-    "alert_signal", "chances", "evidence",
+    "acks", "alert_signal", "chances", "evidence",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {

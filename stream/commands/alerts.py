@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from stream.commands.shared import alert_line, config_option, open_config, say
+from stream.commands.shared import (
+    alert_line,
+    config_option,
+    open_config,
+    print_table,
+    say,
+    when,
+)
+
+if TYPE_CHECKING:
+    from stream.acks import Ack
+    from stream.alerts import AlertEvent, AlertSignal
 
 __all__ = ["command"]
+
+_KINDS = (
+    "data_drift", "prediction_drift", "concept_drift", "performance", "data_quality", "system",
+)  # fmt: skip
+_SEVERITIES = ("info", "warning", "critical")
 
 
 @click.command("alerts")
@@ -17,27 +36,103 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="The events themselves, one a line.")
 @click.option("--all", "everything", is_flag=True, help="Every revision, not only the newest.")
 @click.option("--model", help="Only alerts of this model.")
+@click.option("--kind", type=click.Choice(_KINDS), help="Only alerts of this kind.")
+@click.option("--severity", type=click.Choice(_SEVERITIES), help="Only so severe or more.")
+@click.option("--status", type=click.Choice(("firing", "resolved")), help="Only these.")
+@click.option("--since", metavar="TIME", help='Only since "2026-03-01T00:00:00Z", or "2d" ago.')
+@click.option("--episode", metavar="ID", help="One incident's whole history; some letters do.")
 def command(
-    config_path: Path, follow: bool, as_json: bool, everything: bool, model: str | None
-) -> None:
+    config_path: Path, follow: bool, as_json: bool, everything: bool, model: str | None,
+    kind: str | None, severity: str | None, status: str | None, since: str | None,
+    episode: str | None,
+) -> None:  # fmt: skip
     """Print alert events: the newest revision of each episode, or every one as it comes."""
-    from stream.alerts import encode_alert
-    from stream.client import latest_alerts, read_alerts
+    from stream.alerts import encode_alert, parse_time
+    from stream.client import read_alert_log
+    from stream.commands.moments import moment_ms
 
     config = open_config(config_path)
-    kafka, topic = config.kafka, config.topics.alerts
-    whole = everything or follow
-    events = (
-        read_alerts(kafka, topic, follow=follow) if whole else latest_alerts(kafka, topic).values()
-    )
-    shown = 0
+    since_ms = None if since is None else moment_ms(since, time.time(), ago=True)
+
+    def chosen(event: AlertEvent) -> bool:
+        labels = event.data.labels
+        return (
+            (model is None or labels.model == model)
+            and (kind is None or labels.kind == kind)
+            and (status is None or event.data.status == status)
+            and (episode is None or event.data.episode.startswith(episode))
+            and (since_ms is None or parse_time(event.time) >= since_ms)
+            and (
+                severity is None
+                or _SEVERITIES.index(event.data.severity) >= _SEVERITIES.index(severity)
+            )
+        )
+
+    acks: dict[str, Ack] = {}
+    log = read_alert_log(config.kafka, config.topics.alerts, follow=follow)
+    events = _alerts(log, acks)
+    if not (everything or follow or episode):
+        events = iter({event.data.episode: event for event in events}.values())
+    shown, told = 0, set[str]()
     try:
-        for event in events:
-            if model is not None and event.data.labels.model != model:
-                continue
+        for event in filter(chosen, events):
             shown += 1
-            click.echo(encode_alert(event) if as_json else alert_line(event))
+            if as_json:
+                click.echo(encode_alert(event))
+            elif episode is not None:
+                told.add(event.data.episode)
+                _print_revision(event)
+            else:
+                click.echo(alert_line(event) + _acknowledged(acks.get(event.data.episode)))
     except KeyboardInterrupt:
         return
+    for name in sorted(told & acks.keys()):
+        click.echo(f"\n{name[:8]}{_acknowledged(acks[name])}")
     if not shown:
-        say(f"no alerts on {topic}")
+        say(f"no alerts on {config.topics.alerts}{_asked(model, kind, severity, status, episode)}")
+
+
+def _alerts(log: Iterable[AlertEvent | Ack], acks: dict[str, Ack]) -> Iterator[AlertEvent]:
+    """The alerts of the topic; acks are noted as they come."""
+    from stream.acks import Ack
+
+    for event in log:
+        if isinstance(event, Ack):
+            acks[event.data.episode] = event
+        else:
+            yield event
+
+
+def _asked(*filters: str | None) -> str:
+    said = [text for text in filters if text is not None]
+    return f" for {', '.join(said)}" if said else ""
+
+
+def _acknowledged(ack: Ack | None, clock: Callable[[], float] = time.time) -> str:
+    if ack is None or ack.until_ms <= clock() * 1000:
+        return ""
+    by = f" by {ack.data.by}" if ack.data.by else ""
+    note = f": {ack.data.note}" if ack.data.note else ""
+    return click.style(f"  [acknowledged{by} until {when(ack.until_ms)} UTC{note}]", fg="magenta")
+
+
+def _print_revision(event: AlertEvent) -> None:
+    """One revision of an incident in full."""
+    data = event.data
+    click.echo(f"\n{alert_line(event)}")
+    if data.annotations.evidence:
+        click.echo(f"  {data.annotations.evidence}")
+    for word, names in (("joined", data.joined), ("left", data.left)):
+        if names:
+            click.echo(f"  {word}: {', '.join(names)}")
+    heads = ("signal", "segment", "test", "value", "threshold", "size", "began", "change")
+    print_table(f"revision {data.revision}", heads, [_row(signal) for signal in data.signals])
+
+
+def _row(signal: AlertSignal) -> tuple[str, ...]:
+    began = signal.change_point.estimate[:16].replace("T", " ") if signal.change_point else ""
+    size = "" if signal.effect is None else f"{signal.effect:.3g}"
+    return (
+        signal.name, signal.segment, signal.test, f"{signal.value:.3g}",
+        f"{signal.threshold:.3g}", size, began, signal.change,
+    )  # fmt: skip

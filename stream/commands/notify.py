@@ -48,4 +48,5 @@ def command(config_path: Path, verbose: bool) -> None:
         config.notify,
         stop,
         lambda firing: say(f"ready: {firing} open episodes; to {names}"),
+        silences=config.silences,
     )

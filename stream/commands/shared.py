@@ -109,7 +109,7 @@ def when(time_ms: int) -> str:
 
 
 def alert_line(alert: AlertEvent) -> str:
-    """Render an alert event as one line: time, status, severity and its sentence."""
+    """Render an alert event as one line: time, status, severity, episode and its sentence."""
     data = alert.data
     firing = data.status == "firing"
     mark = click.style(
@@ -117,4 +117,5 @@ def alert_line(alert: AlertEvent) -> str:
         fg=_COLOUR.get(data.severity, "white") if firing else "green",
         bold=firing,
     )
-    return f"{alert.time}  {mark} {data.severity:8} {data.annotations.summary}"
+    episode = click.style(data.episode[:8], dim=True)
+    return f"{alert.time}  {mark} {data.severity:8} {episode} {data.annotations.summary}"

@@ -17,9 +17,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from stream.alerts import AlertError, decode_alert
+from stream.acks import Ack, decode_alert_or_ack
+from stream.alerts import AlertError
+from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.open_episodes import OpenEpisodes
-from stream.notify.sinks import Sink, make_sink
+from stream.notify.quiet import Quiet, Silence
+from stream.notify.sinks import QueueSink, Sink
 from stream.notify.targets import Target
 
 __all__ = ["Bridge", "Commit"]
@@ -97,6 +100,8 @@ class Bridge:
         Partition -> the end of its log now: where a target that is new begins.
     clock : callable
         Seconds since the epoch.
+    silences : sequence of Silence
+        Of the config.
     """
 
     def __init__(
@@ -105,27 +110,37 @@ class Bridge:
         committed: Mapping[int, Commit],
         ends: Mapping[int, int],
         clock: Callable[[], float] = time.time,
+        silences: Sequence[Silence] = (),
     ) -> None:
         self.open = OpenEpisodes()
+        self._clock = clock
+        self._quiet = Quiet(silences)
         self._number = 0
         self._last: dict[int, Commit] = {}
         self._ends = dict(ends)
         self._early: set[str] = set()  # ids of events beyond the ends that came before `start`
         self._started = False
         self._courses = [
-            _Course(make_sink(target, clock), _had(target.name, committed, ends))
+            _Course(_make_sink(target, clock, self._quiet), _had(target.name, committed, ends))
             for target in targets
         ]
 
-    def feed(self, partition: int, offset: int, value: bytes | None) -> None:
-        """Take the next record of the topic."""
+    def feed(
+        self, partition: int, offset: int, value: bytes | None, at_ms: int | None = None
+    ) -> None:
+        """Take the next record of the topic, published at that time (now if it is not given)."""
+        change = None
         try:
-            event = decode_alert(value or b"", f"alerts[{partition}]@{offset}")
+            event = decode_alert_or_ack(value or b"", f"alerts[{partition}]@{offset}")
         except AlertError as error:
             log.warning("ignored: %s", error)
-            change = None
         else:
-            change = self.open.apply(event)
+            if isinstance(event, Ack):
+                self._quiet.note(event)
+                for course in self._courses:
+                    course.sink.renew()
+            else:
+                change = self.open.apply(event)
         self._number += 1
         if change is not None and not self._started and offset >= self._ends.get(partition, 0):
             self._early.add(change.event.id)
@@ -133,7 +148,9 @@ class Bridge:
             begin = self._ends.get(partition, 0) if course.is_new else course.had.get(partition, 0)
             if offset < begin:
                 if change is not None:
-                    course.sink.restore(change)
+                    course.sink.restore(
+                        change, int(self._clock() * 1000) if at_ms is None else at_ms
+                    )
             else:
                 course.sink.offer(self._number, change)
                 course.note(self._number, partition, offset + 1)
@@ -192,6 +209,11 @@ class Bridge:
             course.stop()
         for course in self._courses:
             course.join()
+
+
+def _make_sink(target: Target, clock: Callable[[], float], quiet: Quiet) -> Sink:
+    kind = AlertmanagerSink if target.kind == "alertmanager" else QueueSink
+    return kind(target, clock, quiet=quiet)
 
 
 def _had(

@@ -12,7 +12,13 @@ import msgspec
 from stream.alerts import AlertEvent, encode_alert, format_time, parse_time
 from stream.notify.template import fill_template
 
-__all__ = ["alertmanager_alert", "signed_headers", "slack_message", "webhook_request"]
+__all__ = [
+    "alertmanager_alert",
+    "alertmanager_labels",
+    "signed_headers",
+    "slack_message",
+    "webhook_request",
+]
 
 _MARK: Final = {"critical": ":red_circle:", "warning": ":large_orange_circle:"}
 #: Slack cuts a text that is longer.
@@ -26,14 +32,6 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
     are drawn back: Alertmanager refuses alerts that end before they start.
     """
     data = event.data
-    labels = {
-        "alertname": data.labels.alertname,
-        "environment": event.source.removeprefix("driftstream/"),
-        "kind": data.labels.kind,
-        "model": data.labels.model,
-        "model_version": data.labels.model_version,
-        "severity": data.severity,
-    }
     said = data.annotations
     annotations = {
         "summary": said.summary,
@@ -46,7 +44,7 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
         "signals": ", ".join(dict.fromkeys(signal.name for signal in data.signals)),
     }
     alert: dict[str, Any] = {
-        "labels": _filled(labels),
+        "labels": alertmanager_labels(event),
         "annotations": _filled(annotations),
         "startsAt": format_time(min(parse_time(data.starts_at), now_ms - 1, ends_ms - 1)),
         "endsAt": format_time(ends_ms),
@@ -54,6 +52,20 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
     if said.dashboard_url.startswith(("http://", "https://")):
         alert["generatorURL"] = said.dashboard_url
     return alert
+
+
+def alertmanager_labels(event: AlertEvent) -> dict[str, str]:
+    """What identifies an alert to Alertmanager."""
+    data = event.data
+    labels = {
+        "alertname": data.labels.alertname,
+        "environment": event.source.removeprefix("driftstream/"),
+        "kind": data.labels.kind,
+        "model": data.labels.model,
+        "model_version": data.labels.model_version,
+        "severity": data.severity,
+    }
+    return _filled(labels)
 
 
 def _filled(texts: dict[str, str]) -> dict[str, str]:

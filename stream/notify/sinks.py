@@ -1,4 +1,4 @@
-"""How a target is served: event by event in order, or as the state of all that fires.
+"""How a target is served; and those that take event by event, in order.
 
 A sink is offered every record of the topic by number. What it has not delivered it tries again, and
 `done` says up to which number all is delivered: that is what may be committed.
@@ -11,22 +11,20 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from stream.alerts import AlertEvent
 from stream.notify.http import Answer, post
 from stream.notify.open_episodes import Change
-from stream.notify.render import alertmanager_alert, slack_message, webhook_request
+from stream.notify.quiet import Quiet
+from stream.notify.render import slack_message, webhook_request
 from stream.notify.targets import SEVERITY_ORDER, Target
 
-__all__ = ["AlertmanagerSink", "QueueSink", "Sink", "make_sink"]
+__all__ = ["LOOK_S", "Post", "QueueSink", "Sink"]
 
 log = logging.getLogger(__name__)
-#: Alertmanager lets an alert lapse that is not posted again in time: often enough to lose a few.
-REPOST_S: Final = 60.0
-FIRING_FOR_S: Final = 300.0
+#: How often an idle sink looks whether a quiet has ended.
+LOOK_S: Final = 60.0
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 60.0
 #: An event that nobody took for so long is given up; it stays on the topic.
@@ -40,8 +38,12 @@ class Sink(ABC):
 
     gives_up = False  # whether an event that is refused for good is dropped
 
-    def __init__(self, target: Target, clock: Callable[[], float], send: Post = post) -> None:
+    def __init__(
+        self, target: Target, clock: Callable[[], float], send: Post = post,
+        quiet: Quiet | None = None,
+    ) -> None:  # fmt: skip
         self.target = target
+        self.quiet = quiet or Quiet()
         self._clock, self._send = clock, send
         self._lock = threading.Lock()
         self._seen = -1
@@ -53,12 +55,19 @@ class Sink(ABC):
     def done(self) -> int:
         """Every record up to this number is delivered, or does not concern the target."""
 
-    def restore(self, change: Change) -> None:  # noqa: B027 - not every kind has to know
-        """Note an event that was delivered before this process began."""
+    @abstractmethod
+    def restore(self, change: Change, at_ms: int) -> None:
+        """Note an event that was delivered before this process began, or held back.
+
+        `at_ms` is when it was published.
+        """
 
     @abstractmethod
     def offer(self, number: int, change: Change | None) -> None:
         """Take the record of this number; None if it is no news."""
+
+    def renew(self) -> None:  # noqa: B027 - those that look by themselves need not know
+        """Look anew at what is quiet: somebody acknowledged an episode."""
 
     @abstractmethod
     def step(self) -> float:
@@ -75,7 +84,11 @@ class Sink(ABC):
         target = self.target
         if target.token:
             headers = headers | {"Authorization": f"Bearer {target.token}"}
-        answer = self._send(url, body, headers, target.timeout_s)
+        return self._judge(self._send(url, body, headers, target.timeout_s))
+
+    def _judge(self, answer: Answer) -> Answer:
+        """Note when to try again after an answer."""
+        target = self.target
         if answer.delivered:
             if self._wait_s:
                 log.warning("notify %s: delivered again", target.name)
@@ -93,13 +106,22 @@ class Sink(ABC):
 
 
 class QueueSink(Sink):
-    """Every event once, in order: webhooks and Slack."""
+    """Every event once, in order: webhooks and Slack.
+
+    What is quiet is held back: of each episode the newest revision, told when the quiet ends if it
+    still fires. Of an episode that nobody was told of its end is not told either.
+    """
 
     gives_up = True
 
-    def __init__(self, target: Target, clock: Callable[[], float], send: Post = post) -> None:
-        super().__init__(target, clock, send)
+    def __init__(
+        self, target: Target, clock: Callable[[], float], send: Post = post,
+        quiet: Quiet | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(target, clock, send, quiet)
         self._queue: deque[tuple[int, AlertEvent, float]] = deque()
+        self._held: dict[str, AlertEvent] = {}  # by fingerprint
+        self._untold: dict[str, str] = {}  # fingerprint -> episode that nobody was told of
 
     @property
     def done(self) -> int:
@@ -114,13 +136,47 @@ class QueueSink(Sink):
             if change is not None and self.concerns(change):
                 self._queue.append((number, change.event, self._clock()))
 
+    def restore(self, change: Change, at_ms: int) -> None:
+        """See `Sink`."""
+        if self.concerns(change):
+            with self._lock:
+                self._is_held(change.event, at_ms)
+
+    def _is_held(self, event: AlertEvent, now_ms: int) -> bool:
+        """Whether an event is not told now; if it may be told later it is kept."""
+        data = event.data
+        known = self._untold.get(data.fingerprint) == data.episode
+        if data.status == "resolved":
+            self._held.pop(data.fingerprint, None)
+            self._untold.pop(data.fingerprint, None)
+            return known
+        if self.quiet.until(event, now_ms) is None:
+            self._held.pop(data.fingerprint, None)
+            self._untold.pop(data.fingerprint, None)
+            return False
+        self._held[data.fingerprint] = event
+        if known or data.revision == 1:
+            self._untold[data.fingerprint] = data.episode
+        return True
+
+    def _release(self, now_ms: int) -> None:
+        """Queue what was held back and may be told now."""
+        for identity, event in list(self._held.items()):
+            if self.quiet.until(event, now_ms) is None:
+                del self._held[identity]
+                self._queue.append((self._seen, event, now_ms / 1000))
+
     def step(self) -> float:
         """See `Sink`."""
-        with self._lock:
-            first = self._queue[0] if self._queue else None
         now = self._clock()
+        now_ms = int(now * 1000)
+        with self._lock:
+            self._release(now_ms)
+            while self._queue and self._is_held(self._queue[0][1], now_ms):
+                self._queue.popleft()
+            first = self._queue[0] if self._queue else None
         if first is None:
-            return REPOST_S
+            return LOOK_S
         if now < self._not_before:
             return self._not_before - now
         _, event, since = first
@@ -139,95 +195,3 @@ class QueueSink(Sink):
             return target.url, slack_message(event), {"Content-Type": "application/json"}
         body, headers = webhook_request(event, target.secret, int(self._clock()), target.template)
         return target.url, body, headers
-
-
-class AlertmanagerSink(Sink):
-    """All that fires, posted again every minute, and what ended until that was taken."""
-
-    def __init__(self, target: Target, clock: Callable[[], float], send: Post = post) -> None:
-        super().__init__(target, clock, send)
-        self._open: dict[str, AlertEvent] = {}
-        self._ended: dict[tuple[str, str], AlertEvent] = {}  # by fingerprint and severity
-        self._done = -1
-        self._news = True
-        self._next_s = 0.0
-
-    @property
-    def done(self) -> int:
-        """See `Sink`."""
-        return self._done
-
-    def restore(self, change: Change) -> None:
-        """See `Sink`."""
-        with self._lock:
-            self._take(change)
-            self._ended.clear()
-
-    def offer(self, number: int, change: Change | None) -> None:
-        """See `Sink`."""
-        with self._lock:
-            self._seen = max(self._seen, number)
-            if change is not None and self.concerns(change):
-                self._take(change)
-                self._news = True
-            elif not self._news:
-                self._done = self._seen
-
-    def _take(self, change: Change) -> None:
-        if not self.concerns(change):
-            return
-        event = change.event
-        identity, severity = event.data.fingerprint, event.data.severity
-        before = self._open.pop(identity, None)
-        if before is not None and before.data.severity != severity:
-            # Another severity is another alert to Alertmanager.
-            self._ended[identity, before.data.severity] = before
-        if event.data.status == "firing":
-            self._open[identity] = event
-            self._ended.pop((identity, severity), None)
-        else:
-            self._ended[identity, severity] = event
-
-    def step(self) -> float:
-        """See `Sink`."""
-        now = self._clock()
-        if now < self._not_before and self._wait_s:
-            return self._not_before - now
-        with self._lock:
-            if not self._news and now < self._next_s:
-                return self._next_s - now
-            number, ended = self._seen, dict(self._ended)
-            self._news = False
-            alerts = self._alerts(list(self._open.values()), list(ended.values()), now)
-        if alerts:
-            answer = self._post(
-                f"{self.target.url}/api/v2/alerts",
-                msgspec.json.encode(alerts),
-                {"Content-Type": "application/json"},
-            )
-            if not answer.delivered:
-                with self._lock:
-                    self._news = True
-                return self._wait_s
-        with self._lock:
-            for key, event in ended.items():
-                if self._ended.get(key) is event:
-                    del self._ended[key]
-            self._done = self._seen if not self._news else number
-            self._next_s = now + REPOST_S
-            return 0.0 if self._news else REPOST_S
-
-    def _alerts(
-        self, firing: list[AlertEvent], ended: list[AlertEvent], now: float
-    ) -> list[dict[str, Any]]:
-        now_ms = int(now * 1000)
-        until_ms = now_ms + int(FIRING_FOR_S * 1000)
-        return [
-            *(alertmanager_alert(event, now_ms, until_ms) for event in firing),
-            *(alertmanager_alert(event, now_ms, now_ms) for event in ended),
-        ]
-
-
-def make_sink(target: Target, clock: Callable[[], float]) -> Sink:
-    """Make the sink that a target of this kind needs."""
-    return (AlertmanagerSink if target.kind == "alertmanager" else QueueSink)(target, clock)

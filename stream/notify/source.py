@@ -15,6 +15,7 @@ from kafka.structs import OffsetAndMetadata
 
 from stream.kafka.security import client_options
 from stream.notify.bridge import Bridge, Commit
+from stream.notify.quiet import Silence
 from stream.notify.targets import Target
 
 __all__ = ["run_notify"]
@@ -32,6 +33,7 @@ def run_notify(
     stop: threading.Event,
     on_ready: Callable[[int], None] = lambda _open: None,
     clock: Callable[[], float] = time.time,
+    silences: Sequence[Silence] = (),
 ) -> None:
     """Deliver alerts until `stop` is set. Run one of it: two would both deliver everything.
 
@@ -71,7 +73,11 @@ def run_notify(
         consumer.assign(parts)
         ends = consumer.end_offsets(parts)
         bridge = Bridge(
-            targets, _committed(consumer, parts), {tp.partition: ends[tp] for tp in parts}, clock
+            targets,
+            _committed(consumer, parts),
+            {tp.partition: ends[tp] for tp in parts},
+            clock,
+            silences,
         )
         consumer.seek_to_beginning(*parts)
         while any(consumer.position(tp) < ends[tp] for tp in parts) and not stop.is_set():
@@ -90,7 +96,7 @@ def run_notify(
 def _feed(consumer: Any, bridge: Bridge) -> None:
     for tp, records in consumer.poll(timeout_ms=_POLL_MS).items():
         for record in records:
-            bridge.feed(tp.partition, record.offset, record.value)
+            bridge.feed(tp.partition, record.offset, record.value, record.timestamp)
 
 
 def _committed(consumer: Any, parts: Sequence[Any]) -> dict[int, Commit]:

@@ -16,9 +16,10 @@ import pytest
 
 from stream.alerts import encode_alert, parse_time
 from stream.config import ConfigError, load_config
+from stream.notify.alertmanager import FIRING_FOR_S, AlertmanagerSink
 from stream.notify.bridge import Bridge, Commit
 from stream.notify.open_episodes import Change, OpenEpisodes
-from stream.notify.sinks import FIRING_FOR_S, GIVE_UP_S, AlertmanagerSink, QueueSink
+from stream.notify.sinks import GIVE_UP_S, QueueSink
 from stream.notify.targets import Target
 from stream.notify.template import TEMPLATE_FIELDS
 from tests.stream.notify_tools import alert, hook
@@ -288,7 +289,7 @@ def test_alertmanager_hears_of_what_fires_every_minute_until_it_ends() -> None:
     clock = Clock()
     with hook() as here:
         sink = AlertmanagerSink(Target("alertmanager", "am", here.url), clock)
-        sink.restore(news(alert("churn")))
+        sink.restore(news(alert("churn")), 0)
         assert sink.step() == 60.0
         sink.offer(0, news(alert()))
         assert sink.done == -1

@@ -1,0 +1,127 @@
+"""Alertmanager as a target: the state of all that fires, posted again and again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from stream.alerts import AlertEvent
+from stream.notify.http import post, request
+from stream.notify.open_episodes import Change
+from stream.notify.quiet import Quiet
+from stream.notify.render import alertmanager_alert
+from stream.notify.silencer import Request, Silencer
+from stream.notify.sinks import Post, Sink
+from stream.notify.targets import Target
+
+__all__ = ["FIRING_FOR_S", "REPOST_S", "AlertmanagerSink"]
+
+log = logging.getLogger(__name__)
+#: Alertmanager lets an alert lapse that is not posted again in time: often enough to lose a few.
+REPOST_S: Final = 60.0
+FIRING_FOR_S: Final = 300.0
+
+
+class AlertmanagerSink(Sink):
+    """All that fires, posted again every minute, and what ended until that was taken."""
+
+    def __init__(
+        self, target: Target, clock: Callable[[], float], send: Post = post,
+        quiet: Quiet | None = None, ask: Request = request,
+    ) -> None:  # fmt: skip
+        super().__init__(target, clock, send, quiet)
+        token = {"Authorization": f"Bearer {target.token}"} if target.token else {}
+        headers = {"Content-Type": "application/json", **token}
+        self._silencer = Silencer(target.url, headers, target.timeout_s, ask)
+        self._open: dict[str, AlertEvent] = {}
+        self._ended: dict[tuple[str, str], AlertEvent] = {}  # by fingerprint and severity
+        self._done = -1
+        self._news = True
+        self._next_s = 0.0
+
+    @property
+    def done(self) -> int:
+        """See `Sink`."""
+        return self._done
+
+    def restore(self, change: Change, at_ms: int) -> None:
+        """See `Sink`."""
+        with self._lock:
+            self._take(change)
+            self._ended.clear()
+
+    def offer(self, number: int, change: Change | None) -> None:
+        """See `Sink`."""
+        with self._lock:
+            self._seen = max(self._seen, number)
+            if change is not None and self.concerns(change):
+                self._take(change)
+                self._news = True
+            elif not self._news:
+                self._done = self._seen
+
+    def renew(self) -> None:
+        """See `Sink`."""
+        with self._lock:
+            self._news = True
+
+    def _take(self, change: Change) -> None:
+        if not self.concerns(change):
+            return
+        event = change.event
+        identity, severity = event.data.fingerprint, event.data.severity
+        before = self._open.pop(identity, None)
+        if before is not None and before.data.severity != severity:
+            # Another severity is another alert to Alertmanager.
+            self._ended[identity, before.data.severity] = before
+        if event.data.status == "firing":
+            self._open[identity] = event
+            self._ended.pop((identity, severity), None)
+        else:
+            self._ended[identity, severity] = event
+
+    def step(self) -> float:
+        """See `Sink`."""
+        now = self._clock()
+        if now < self._not_before and self._wait_s:
+            return self._not_before - now
+        with self._lock:
+            if not self._news and now < self._next_s:
+                return self._next_s - now
+            number, ended, firing = self._seen, dict(self._ended), list(self._open.values())
+            self._news = False
+            alerts = self._alerts(firing, list(ended.values()), now)
+        # First the silences, so that nobody is told of what is quiet.
+        silenced = self._silencer.sync(firing, ended.values(), self.quiet, int(now * 1000))
+        if not silenced.delivered:  # rather too loud than too quiet
+            log.warning("notify %s: not silenced: %s", self.target.name, silenced.words)
+        if alerts:
+            answer = self._post(
+                f"{self.target.url}/api/v2/alerts",
+                msgspec.json.encode(alerts),
+                {"Content-Type": "application/json"},
+            )
+            if not answer.delivered:
+                with self._lock:
+                    self._news = True
+                return self._wait_s
+        with self._lock:
+            for key, event in ended.items():
+                if self._ended.get(key) is event:
+                    del self._ended[key]
+            self._done = self._seen if not self._news else number
+            self._next_s = now + REPOST_S
+            return 0.0 if self._news else REPOST_S
+
+    def _alerts(
+        self, firing: list[AlertEvent], ended: list[AlertEvent], now: float
+    ) -> list[dict[str, Any]]:
+        now_ms = int(now * 1000)
+        until_ms = now_ms + int(FIRING_FOR_S * 1000)
+        return [
+            *(alertmanager_alert(event, now_ms, until_ms) for event in firing),
+            *(alertmanager_alert(event, now_ms, now_ms) for event in ended),
+        ]

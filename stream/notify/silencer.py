@@ -1,0 +1,124 @@
+"""Silences of an Alertmanager that stand for what is quiet here.
+
+An alert that was posted no more would end there as if it were resolved. So it goes on being posted,
+and is silenced in Alertmanager itself: people see it there, marked as what it is. The silences of
+earlier runs are found by their comment, so nothing has to be remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from stream.alerts import AlertEvent, AlertTime, format_time, parse_time
+from stream.notify.http import Answer, request
+from stream.notify.quiet import Quiet
+from stream.notify.render import alertmanager_labels
+
+__all__ = ["Request", "Silencer"]
+
+Request = Callable[[str, str, bytes, Mapping[str, str], float], tuple[Answer, bytes]]
+
+_AUTHOR: Final = "driftstream notify"
+_COMMENT: Final = re.compile(r"^episode ([0-9a-f]{32})\b")
+_DONE: Final = Answer(True, False, "nothing to do")
+
+
+class _Status(msgspec.Struct):
+    state: str = ""
+
+
+class _Silence(msgspec.Struct):
+    id: str
+    endsAt: AlertTime  # noqa: N815 - Alertmanager's name
+    createdBy: str = ""  # noqa: N815
+    comment: str = ""
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+class Silencer:
+    """Keeps an Alertmanager's silences as `quiet` says.
+
+    Parameters
+    ----------
+    url : str
+        Of the Alertmanager.
+    headers : mapping
+        Of every request.
+    send : callable
+        As `stream.notify.http.request`.
+    """
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str], timeout_s: float, send: Request = request
+    ) -> None:
+        self._url, self._headers, self._timeout_s, self._send = url, headers, timeout_s, send
+        self._held: dict[str, int] = {}  # episode -> until, as brought about last
+        self._known: set[str] = set()  # episodes of this bridge
+
+    def sync(
+        self, firing: Iterable[AlertEvent], ended: Iterable[AlertEvent], quiet: Quiet, now_ms: int
+    ) -> Answer:
+        """Make and end silences until they are as they should be."""
+        alerts = {alert.data.episode: alert for alert in firing}
+        self._known |= {alert.data.episode for alert in ended}
+        wanted = {
+            episode: until
+            for episode, alert in alerts.items()
+            if (until := quiet.until(alert, now_ms)) is not None
+        }
+        news = not alerts.keys() <= self._known  # one of an earlier run may be silenced still
+        self._known |= alerts.keys()
+        if wanted == self._held and not news:
+            return _DONE
+        answer, body = self._ask("GET", "/api/v2/silences")
+        if not answer.delivered:
+            return answer
+        try:
+            there = msgspec.json.decode(body, type=list[_Silence])
+        except msgspec.MsgspecError as error:
+            return Answer(False, False, f"/api/v2/silences gives no silences: {error}")
+        kept: dict[str, int] = {}
+        for silence in there:
+            found = _COMMENT.match(silence.comment)
+            if silence.createdBy != _AUTHOR or silence.status.state == "expired" or not found:
+                continue
+            episode = found[1]
+            if abs(wanted.get(episode, 0) - parse_time(silence.endsAt)) < 1_000:
+                kept[episode] = wanted[episode]
+            elif episode in self._known:
+                answer, _ = self._ask("DELETE", f"/api/v2/silence/{quote(silence.id, safe='')}")
+                if not answer.delivered:
+                    return answer
+        for episode in wanted.keys() - kept.keys():
+            reason = quiet.reason(alerts[episode], now_ms)
+            body = _silence(alerts[episode], now_ms, wanted[episode], reason)
+            answer, _ = self._ask("POST", "/api/v2/silences", body)
+            if not answer.delivered:
+                return answer
+        self._held = wanted
+        return _DONE
+
+    def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[Answer, bytes]:
+        return self._send(method, self._url + path, body, self._headers, self._timeout_s)
+
+
+def _silence(alert: AlertEvent, now_ms: int, until_ms: int, reason: str) -> bytes:
+    """One that holds for every severity of the episode."""
+    labels = alertmanager_labels(alert)
+    matchers: list[dict[str, Any]] = [
+        {"name": name, "value": value, "isRegex": False, "isEqual": True}
+        for name, value in labels.items()
+        if name != "severity"
+    ]
+    return msgspec.json.encode({
+        "matchers": matchers,
+        "startsAt": format_time(now_ms),
+        "endsAt": format_time(until_ms),
+        "createdBy": _AUTHOR,
+        "comment": f"episode {alert.data.episode}: {reason}",
+    })  # fmt: skip
