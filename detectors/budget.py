@@ -15,7 +15,7 @@ from typing import Final
 
 from detectors.reference import Reference, SignalReference
 
-__all__ = ["WEEK_MS", "Budget", "adwin_delta_for"]
+__all__ = ["WEEK_MS", "Budget", "adwin_delta_for", "edetector_threshold_for"]
 
 WEEK_MS: Final = 604_800_000
 #: Below this alpha the null law of PSI is not known well enough: the window is enlarged instead.
@@ -35,6 +35,13 @@ _ADWIN_ALARMS: Final = (
     (1_000, 1.14e-4, 1.05), (10_000, 1.9e-4, 1.0),
 )  # fmt: skip
 _MOST_DELTA: Final = 0.01
+#: Events a pane over rows of the reference -> how much less often an e-detector alarms than its
+#: bound allows. Made by benchmarks/edetector_table.py: the lower ends of the intervals of the
+#: worst of several sizes of panes, thresholds and laws. The margin for the reference's own error,
+#: wider the fewer its rows, is what makes it.
+_EDETECTOR_SLACK: Final = ((1e-5, 1.2), (1e-4, 2.5), (1e-3, 7.0), (1e-2, 25.0), (1e-1, 50.0))
+#: Lower thresholds are closer to their bound than the table says, so they are not divided.
+_LEAST_DIVIDED: Final = 3_000.0
 _LEAST_THRESHOLD: Final = 100.0
 #: Events a week from which even a small error of the reference's mean would be found.
 _FAST: Final = 1_000_000
@@ -42,16 +49,25 @@ _FAST: Final = 1_000_000
 
 def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
     """ADWIN's delta for so many false alarms a pane, from the measured table."""
-    table = _ADWIN_ALARMS
-    n = min(max(events_a_pane, table[0][0]), table[-1][0])
-    _, rate, power = table[-1]
-    for (low, rate_low, power_low), (high, rate_high, power_high) in pairwise(table):
-        if n <= high:
-            at = math.log(n / low) / math.log(high / low)
-            rate = rate_low * (rate_high / rate_low) ** at
-            power = power_low + (power_high - power_low) * at
-            break
+    rate = _between(tuple((n, rate) for n, rate, _ in _ADWIN_ALARMS), events_a_pane)
+    power = math.log(_between(tuple((n, math.exp(p)) for n, _, p in _ADWIN_ALARMS), events_a_pane))
     return min(_MOST_DELTA, 0.01 * math.pow(alarms_a_pane / rate, 1.0 / power))
+
+
+def edetector_threshold_for(alarms_a_pane: float, events_a_pane: float, rows: int) -> float:
+    """An e-detector's A for so many false alarms a pane: its bound over the measured slack."""
+    bound = 1.0 / alarms_a_pane
+    divided = bound / _between(_EDETECTOR_SLACK, events_a_pane / max(1, rows))
+    return max(divided, min(bound, _LEAST_DIVIDED), _LEAST_THRESHOLD)
+
+
+def _between(table: Sequence[tuple[float, float]], at: float) -> float:
+    """Value of a table, linear between the logarithms; its ends go on."""
+    at = min(max(at, table[0][0]), table[-1][0])
+    for (low, first), (high, second) in pairwise(table):
+        if at <= high:
+            return float(first * (second / first) ** (math.log(at / low) / math.log(high / low)))
+    return table[-1][1]
 
 
 @dataclass(frozen=True)
@@ -140,7 +156,11 @@ class Budget:
             window_events=window_events,
             panes_per_week=panes,
             windows_per_week=windows,
-            edetector_threshold=max(panes / family, _LEAST_THRESHOLD) if edetector else math.inf,
+            edetector_threshold=edetector_threshold_for(
+                family / panes, events / panes, reference.events
+            )
+            if edetector
+            else math.inf,
             edetector_z=4.0 if events >= _FAST else 3.0,
         )
 

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from detectors import Budget, Reference, ScoreTable, WindowBank, warm_up
-from detectors.budget import LEAST_ALPHA, WEEK_MS, adwin_delta_for
+from detectors.budget import (
+    LEAST_ALPHA,
+    WEEK_MS,
+    adwin_delta_for,
+    edetector_threshold_for,
+)
 from tests.detectors.tools import counts_of, window_of
 
 
@@ -48,7 +53,11 @@ def test_an_e_detector_takes_its_part(mixed: Reference) -> None:
     without = budget(mixed, 1_000_000)
     got = budget(mixed, 1_000_000, edetector=True)
     assert np.isinf(without.edetector_threshold)
-    assert got.edetector_threshold == pytest.approx(10 * got.panes_per_week)
+    assert got.edetector_threshold == pytest.approx(
+        edetector_threshold_for(
+            0.1 / got.panes_per_week, 1_000_000 / got.panes_per_week, mixed.events
+        )
+    )
     assert got.window_alpha == pytest.approx(without.window_alpha * 7 / 10)
     assert (got.edetector_z, budget(mixed, 1_000, edetector=True).edetector_z) == (4.0, 3.0)
 
@@ -61,6 +70,19 @@ def test_more_alarms_allowed_means_a_larger_delta() -> None:
         assert deltas[-1] == 0.01
     assert adwin_delta_for(3.7e-5, 100) == pytest.approx(0.01)
     assert adwin_delta_for(3.7e-5 / 2**1.2, 100) == pytest.approx(0.005)
+
+
+def test_a_threshold_is_never_above_its_bound_and_follows_the_slack() -> None:
+    for rows in (300, 10_000, 100_000_000):
+        for n in (0.5, 20.0, 1e6):
+            got = [edetector_threshold_for(1 / bound, n, rows) for bound in (1e2, 1e4, 1e6)]
+            assert got == sorted(got)
+            assert all(a <= bound for a, bound in zip(got, (1e2, 1e4, 1e6), strict=True))
+    few, many = (edetector_threshold_for(1e-6, 20, rows) for rows in (2_000, 2_000_000))
+    assert few < many / 5  # a small reference has a wide margin, which leaves more slack
+    assert edetector_threshold_for(1e-6, 20, 10**9) > 0.5e6
+    assert edetector_threshold_for(1 / 3_000, 20, 2_000) == pytest.approx(3_000)
+    assert edetector_threshold_for(1.0, 20, 2_000) == 100.0
 
 
 @pytest.mark.parametrize("f", [0.0, -1.0, float("nan")])
