@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from stream.acks import Ack, decode_alert_or_ack
 from stream.alerts import AlertError, AlertEvent
+from stream.kafka.access import explain, knock, unreachable
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
 
@@ -71,7 +72,7 @@ def producer(kafka: Mapping[str, object], **settings: Any) -> Iterator[Any]:
         **client_options(kafka),
         **settings,
     }
-    with _words(options), closing(KafkaProducer(**options)) as client:
+    with _words(kafka), closing(KafkaProducer(**options)) as client:
         yield client
 
 
@@ -109,7 +110,7 @@ def publish(
                     topic, value, key=key, headers=list(headers), partition=partition
                 )
             except KafkaError as error:
-                raise _undelivered(where, count, error) from error
+                raise _undelivered(kafka, where, count, error) from error
             sent.add_errback(_note(failures, count))
             count += 1
             if not count & 1023:
@@ -120,7 +121,7 @@ def publish(
         client.flush()
     if failures:
         first, reason = min(failures, key=lambda failure: failure[0])
-        raise _undelivered(where, first, reason) from reason
+        raise _undelivered(kafka, where, first, reason) from reason
     if on_sent is not None:
         on_sent(count)
     return count
@@ -147,7 +148,7 @@ def read_topic(
     options = client_options(kafka)
     settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **options}
     settings |= {"max_poll_records": 4000, "fetch_max_wait_ms": _POLL_MS}
-    with _words(options), closing(KafkaConsumer(**settings)) as consumer:
+    with _words(kafka), closing(KafkaConsumer(**settings)) as consumer:
         found = consumer.partitions_for_topic(topic)
         if not found:
             raise _no_topic(kafka, topic)
@@ -227,6 +228,7 @@ def _note(failures: list[tuple[int, BaseException]], number: int) -> Callable[..
 
 
 def _no_topic(kafka: Mapping[str, object], topic: str) -> LookupError:
+    topic_partitions(kafka, topic)  # says so where it is there and not for us
     servers = ", ".join(client_options(kafka)["bootstrap_servers"])
     return LookupError(
         f"there is no topic {topic} at {servers}. Check its name, or create it: "
@@ -234,20 +236,20 @@ def _no_topic(kafka: Mapping[str, object], topic: str) -> LookupError:
     )
 
 
-def _undelivered(where: str, number: int, reason: BaseException) -> DeliveryError:
-    return DeliveryError(
+def _undelivered(
+    kafka: Mapping[str, object], where: str, number: int, reason: BaseException
+) -> Exception:
+    return explain(reason, kafka) or DeliveryError(
         f"{where}: message {number + 1:,} was not delivered: {reason or type(reason).__name__}. "
         "Check that the topic exists, that it takes messages of this size, and the broker's log."
     )
 
 
 @contextmanager
-def _words(options: Mapping[str, Any]) -> Iterator[None]:
-    """Say which servers could not be reached; kafka-python's own message does not help."""
+def _words(kafka: Mapping[str, object]) -> Iterator[None]:
+    """Say who could not be reached or what is not allowed; kafka-python's words do not help."""
+    knock(kafka)
     try:
         yield
     except KafkaError as error:
-        servers = ", ".join(options["bootstrap_servers"])
-        raise ConnectionError(
-            f"Kafka at {servers}: {error}. Check kafka.bootstrap_servers and the security keys."
-        ) from error
+        raise unreachable(error, kafka) from error

@@ -43,11 +43,22 @@ def command(config_path: Path, offline: bool) -> None:
                 click.echo(f"      note: {warning}")
     if not offline:
         from stream.commands.topics import wanted
-        from stream.kafka.topics import check_topics, cluster
+        from stream.commands.worker import worker_settings
+        from stream.kafka.access import AccessError, knock
+        from stream.kafka.admin import cluster
+        from stream.kafka.rights import check_rights, worker_rights
+        from stream.kafka.topics import check_topics
 
         servers = config.kafka["bootstrap_servers"]
-        found = cluster(config.kafka)
-        if found is None:
+        found = refused = None
+        try:
+            knock(config.kafka)
+            found = cluster(config.kafka)
+        except AccessError as error:
+            refused = error
+        if refused is not None:
+            tell(False, str(refused))
+        elif found is None:
             tell(False, f"no Kafka at {servers}. Check kafka.bootstrap_servers and security keys.")
         else:
             tell(True, f"Kafka at {servers}: {len(found.brokers)} brokers")
@@ -57,5 +68,13 @@ def command(config_path: Path, offline: bool) -> None:
                     tell(False, words)
             if all(state.ok for state in states):
                 tell(True, f"{len(states)} topics")
+            needs = worker_rights(
+                worker_settings(config).topics, {model.topic for model in config.models}
+            )
+            try:
+                check_rights(config.kafka, needs)
+                tell(True, "the rights that a worker needs")
+            except AccessError as error:
+                tell(False, str(error))
     if wrong:
         raise click.exceptions.Exit(1)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 import detectors
+from stream.kafka.access import explain
 from stream.kafka.connection import quieten
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.view import WorkerView
@@ -46,7 +47,8 @@ def run_worker(
         asyncio.run(_main(settings, on_ready, deadline))
     except Exception as error:
         log.debug("worker failed", exc_info=error)
-        print(f"driftstream worker: {type(error).__name__}: {error}", file=sys.stderr)
+        known = explain(error, settings.kafka) or error
+        print(f"driftstream worker: {type(known).__name__}: {known}", file=sys.stderr)
         return 1
     finally:
         deadline.cancel()

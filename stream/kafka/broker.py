@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stream.kafka.admin import live_brokers
 from stream.kafka.runtime import BrokerUnavailableError, find_runtime
 from stream.kafka.server import (
     HOST,
@@ -23,7 +24,6 @@ from stream.kafka.server import (
     free_port,
     start,
 )
-from stream.kafka.topics import live_brokers
 
 __all__ = [
     "Broker",

@@ -26,6 +26,7 @@ _NAMES = {
     "ssl.endpoint.identification.algorithm": "ssl_check_hostname",
 }
 _BY_UNDERSCORE = {name.replace(".", "_"): name for name in _NAMES}
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
@@ -35,8 +36,8 @@ def client_options(kafka: Mapping[str, object]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        For an unknown key (the nearest known one is named), a missing `bootstrap_servers` and an
-        unknown security protocol.
+        For an unknown key (the nearest known one is named), a missing `bootstrap_servers`, an
+        unknown security protocol, and keys that it lacks or would ignore.
     """
     options: dict[str, Any] = {}
     for key, value in kafka.items():
@@ -60,7 +61,32 @@ def client_options(kafka: Mapping[str, object]) -> dict[str, Any]:
             f"kafka.security_protocol must be one of {', '.join(PROTOCOLS)}; got {protocol!r}."
         )
     options["security_protocol"] = protocol
+    _must_fit(protocol, kafka, options)
     if "ssl_check_hostname" in options:
         # librdkafka switches the host name check off with an empty algorithm or "none".
         options["ssl_check_hostname"] = options["ssl_check_hostname"] not in ("", "none", False)
     return options
+
+
+def _must_fit(protocol: str, kafka: Mapping[str, object], options: Mapping[str, Any]) -> None:
+    """A key that nothing would read is a connection less safe than its config looks."""
+    for prefix, part in (("sasl", "SASL"), ("ssl", "SSL")):
+        given = [key for key in kafka if key.replace(".", "_").startswith(f"{prefix}_")]
+        used = protocol.startswith(part) if part == "SASL" else protocol.endswith(part)
+        if given and not used:
+            raise ValueError(
+                f"kafka.{given[0]} is set, but with security_protocol {protocol} it is not used. "
+                f"Set kafka.security_protocol (SASL_SSL, say), or remove the key."
+            )
+    if protocol.startswith("SASL"):
+        mechanism = options.get("sasl_mechanism")
+        if mechanism not in MECHANISMS:
+            raise ValueError(
+                f"kafka.sasl_mechanism must be one of {', '.join(MECHANISMS)}; got {mechanism!r}."
+            )
+        for key in ("username", "password"):
+            if mechanism != "GSSAPI" and not options.get(f"sasl_plain_{key}"):
+                raise ValueError(
+                    f"kafka.sasl_{key} is missing or empty, and {mechanism} needs it. Give it as "
+                    f'sasl_{key} = "${{VARIABLE}}" or in a file with sasl_{key}_file.'
+                )

@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stream.kafka.admin import cluster
 from stream.kafka.guard import TEMPORARY_PREFIX
 from stream.kafka.runtime import KafkaRuntime, find_runtime
-from stream.kafka.topics import cluster
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0

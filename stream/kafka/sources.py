@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from stream.kafka.topics import admin
+from stream.kafka.admin import admin, described
 
 __all__ = ["SourceChangedError", "describe_topics", "refresh_sources", "source_topics"]
 
@@ -28,11 +28,9 @@ def describe_topics(
 ) -> dict[str, tuple[str, int]]:
     """(topic id, number of partitions) of each topic that exists."""
     with admin(kafka, timeout_s=_TIMEOUT_S) as client:
-        found = client.describe_topics(list(names))
+        found = described(client, names)
     return {
-        topic["name"]: (str(topic["topic_id"]), len(topic["partitions"]))
-        for topic in found
-        if not topic.get("error_code")
+        name: (str(topic["topic_id"]), len(topic["partitions"])) for name, topic in found.items()
     }
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from stream.kafka.security import client_options
+from stream.kafka.admin import admin, described
 
 DAY_MS = 86_400_000
 # What the default 1 MB would refuse must still fit into the dead-letter topic.
@@ -112,7 +108,7 @@ def wanted_topics(
 def check_topics(kafka: Mapping[str, object], wanted: Sequence[WantedTopic]) -> list[TopicState]:
     """Compare the topics that exist with the wanted ones, in words."""
     with admin(kafka) as client:
-        there = _partitions(client)
+        there = _partitions(client, [topic.name for topic in wanted])
         names = [topic.name for topic in wanted if topic.name in there]
         configs = _configs(client, names)
     states = [_compare(topic, there.get(topic.name, 0), configs) for topic in wanted]
@@ -125,7 +121,7 @@ def create_topics(kafka: Mapping[str, object], wanted: Sequence[WantedTopic]) ->
     Topics that exist are left as they are: `check_topics` says how they differ.
     """
     with admin(kafka) as client:
-        there = _partitions(client)
+        there = _partitions(client, [topic.name for topic in wanted])
         missing = [topic for topic in wanted if topic.name not in there]
         created = []
         for topic in missing:
@@ -151,7 +147,7 @@ def create_topics(kafka: Mapping[str, object], wanted: Sequence[WantedTopic]) ->
 def delete_topics(kafka: Mapping[str, object], names: Sequence[str]) -> None:
     """Delete those of the topics that exist."""
     with admin(kafka) as client:
-        there = _partitions(client)
+        there = _partitions(client, names)
         doomed = [name for name in names if name in there]
         if doomed:
             client.delete_topics(doomed)
@@ -160,81 +156,11 @@ def delete_topics(kafka: Mapping[str, object], names: Sequence[str]) -> None:
 def topic_partitions(kafka: Mapping[str, object], name: str) -> int:
     """Return how many partitions a topic has, 0 where there is no such topic."""
     with admin(kafka) as client:
-        return _partitions(client).get(name, 0)
+        return _partitions(client, [name]).get(name, 0)
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A cluster that answers: its id and the addresses of the brokers that take requests."""
-
-    id: str
-    brokers: tuple[str, ...]
-
-
-def cluster(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> Cluster | None:
-    """Ask a cluster for its metadata; None if nobody listens there or answers in time."""
-    # kafka-python would try a closed port again and again until the time is over.
-    if not any(_listens(s, timeout_s) for s in client_options(kafka)["bootstrap_servers"]):
-        return None
-    try:
-        with _silent(), admin(kafka, timeout_s=timeout_s) as client:
-            answer = client.describe_cluster()
-    except (KafkaError, OSError):
-        return None
-    live = [b for b in answer["brokers"] if not b.get("is_fenced", False)]
-    return Cluster(str(answer["cluster_id"]), tuple(f"{b['host']}:{b['port']}" for b in live))
-
-
-def live_brokers(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> list[str]:
-    """Return the addresses of the brokers that take requests; empty if nobody answers in time."""
-    there = cluster(kafka, timeout_s=timeout_s)
-    return list(there.brokers) if there else []
-
-
-def _listens(server: str, timeout_s: float) -> bool:
-    host, _, port = server.rpartition(":") if ":" in server else (server, "", "9092")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep kafka-python's log quiet: here no answer is an answer, not an error."""
-    logger = logging.getLogger("kafka")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextmanager
-def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[Any]:
-    """Give an admin client that is closed at the end; `ConnectionError` if nobody answers."""
-    options = client_options(kafka)
-    limit = int(timeout_s * 1000)
-    try:
-        client = KafkaAdminClient(
-            **options, bootstrap_timeout_ms=limit, request_timeout_ms=max(limit, 1000)
-        )
-    except KafkaError as error:
-        servers = ", ".join(options["bootstrap_servers"])
-        raise ConnectionError(
-            f"Kafka at {servers}: {error}. Check kafka.bootstrap_servers and the security keys."
-        ) from error
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _partitions(client: Any) -> dict[str, int]:
-    topics = client.describe_topics()
-    return {t["name"]: len(t["partitions"]) for t in topics if not t.get("error_code")}
+def _partitions(client: Any, names: Sequence[str]) -> dict[str, int]:
+    return {n: len(t["partitions"]) for n, t in described(client, names).items()}
 
 
 def _configs(client: Any, names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -254,7 +180,10 @@ def _compare(
     if not partitions:
         how = "Create it: driftstream topics --create."
         return TopicState(wanted, 0, (f"{wanted.name} does not exist. {how}",))
-    config = configs.get(wanted.name, {})
+    config = configs.get(wanted.name)
+    if not config:
+        words = f"{wanted.name}: its settings are hidden from this user (no right DescribeConfigs)."
+        return TopicState(wanted, partitions, advice=(words,))
     wrong, advice = [], []
     if wanted.ours and partitions != wanted.partitions:
         advice.append(f"{wanted.name} has {partitions} partitions; {wanted.partitions} proposed.")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from stream.decode.native import NativeDecoder
@@ -14,6 +14,7 @@ from stream.http_server import PageServer
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.plans_feed import PlansFeed
+from stream.kafka.rights import check_rights, worker_rights
 from stream.kafka.sender import Sender
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.sources import refresh_sources, source_topics
@@ -21,6 +22,7 @@ from stream.kafka.stage1 import Stage1
 from stream.kafka.stage2 import Stage2
 from stream.kafka.view import WorkerView
 from stream.metrics import MetricsCollector, serve
+from stream.page import live_pages
 from stream.plan import PlanBook
 from stream.plan_parts import PlanAssembler
 
@@ -74,6 +76,7 @@ class Worker:
         Kernels must be warm: one that compiles inside the loop would stall the heartbeats.
         """
         settings = self.settings
+        await self._must_have(worker_rights(settings.topics, (), settings.stage))
         async with contextlib.AsyncExitStack() as stack:
             if settings.metrics_address:
                 stack.callback(self._serve_metrics().close)
@@ -137,6 +140,8 @@ class Worker:
             )
         ours = [topics.summaries, topics.state, topics.alerts, topics.dead_letter]
         self._sources = await source_topics(settings.kafka, [*events, *ours])
+        if settings.stage != "monitor":
+            await self._must_have(dict.fromkeys(events, ("READ",)))
         n_summaries = self._sources[topics.summaries][1]
         if self._sources[topics.state][1] != n_summaries:
             raise LookupError(
@@ -167,6 +172,9 @@ class Worker:
                 crash=self._crash,
             )
         return Stages(self.view, self.view.stage1, self.view.stage2, topics.summaries)
+
+    async def _must_have(self, needs: Mapping[str, Sequence[str]]) -> None:
+        await asyncio.to_thread(check_rights, self.settings.kafka, needs)
 
     def _background(
         self, feed: PlansFeed, stages: Stages, on_ready: Callable[[WorkerView], None] | None
@@ -231,7 +239,7 @@ class Worker:
 
     def _serve_metrics(self) -> PageServer:
         collector = MetricsCollector(self.view, max_series=self.settings.max_series)
-        return serve(self.settings.metrics_address, collector, self.view)
+        return serve(self.settings.metrics_address, collector, self.view, live_pages(self.view))
 
 
 async def _in_time(job: Callable[[], Awaitable[None]], seconds: float) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from stream.kafka.access import knock, unreachable
 from stream.kafka.security import client_options
+from stream.kafka.topics import topic_partitions
 from stream.notify.bridge import Bridge, Commit
 from stream.notify.quiet import Silence
 from stream.notify.targets import Target
@@ -45,7 +47,7 @@ def run_notify(
     LookupError
         If there is no such topic.
     ConnectionError
-        If Kafka cannot be reached at the start. Later it is waited for.
+        If Kafka cannot be reached at the start, or refuses us. Later it is waited for.
     """
     settings: dict[str, Any] = {
         **client_options(kafka),
@@ -54,18 +56,15 @@ def run_notify(
         "auto_offset_reset": "earliest",
         "fetch_max_wait_ms": _POLL_MS,
     }
-    try:
+    knock(kafka)
+    with _words(kafka):
         consumer = KafkaConsumer(**settings)
-    except KafkaError as error:
-        servers = ", ".join(settings["bootstrap_servers"])
-        raise ConnectionError(
-            f"Kafka at {servers}: {error}. Check kafka.bootstrap_servers and the security keys."
-        ) from error
-    with closing(consumer):
+    with closing(consumer), _words(kafka):
         parts = [
             TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())
         ]
         if not parts:
+            topic_partitions(kafka, topic)  # says so where it is there and not for us
             raise LookupError(
                 f"there is no topic {topic}. Check its name, or create it: "
                 "driftstream topics --create."
@@ -91,6 +90,14 @@ def run_notify(
         finally:
             bridge.stop()
             _commit(consumer, topic, bridge)
+
+
+@contextmanager
+def _words(kafka: Mapping[str, object]) -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise unreachable(error, kafka) from error
 
 
 def _feed(consumer: Any, bridge: Bridge) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from stream.kafka import daemon
+from stream.kafka.admin import live_brokers
 from stream.kafka.broker import Broker, BrokerError, BrokerUnavailableError, find_broker, start
 from stream.kafka.guard import command_line, runs_broker
 from stream.kafka.runtime import find_java, find_runtime, java_version, locked, maven_jars
-from stream.kafka.topics import WantedTopic, create_topics, live_brokers, topic_partitions
+from stream.kafka.topics import WantedTopic, create_topics, topic_partitions
 
 pytestmark = pytest.mark.broker
 

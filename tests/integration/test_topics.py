@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from stream.kafka.admin import live_brokers
 from stream.kafka.security import client_options
 from stream.kafka.topics import (
     TopicError,
@@ -14,7 +15,6 @@ from stream.kafka.topics import (
     check_topics,
     create_topics,
     delete_topics,
-    live_brokers,
     topic_partitions,
     wanted_topics,
 )

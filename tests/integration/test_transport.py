@@ -11,10 +11,11 @@ import pytest
 from faust.types import TP
 
 from stream.client import publish
+from stream.kafka.admin import admin
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.faust_check import TransportError, check_faust
-from stream.kafka.topics import admin, create_topics, wanted_topics
+from stream.kafka.topics import create_topics, wanted_topics
 from stream.kafka.view import WorkerView
 
 

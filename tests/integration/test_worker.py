@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from stream.client import publish, read_topic
+from stream.kafka.admin import admin
 from stream.kafka.settings import TopicNames, WorkerSettings
 from stream.kafka.sources import SourceChangedError
-from stream.kafka.topics import admin
 from stream.kafka.worker import Worker
 from stream.plan_topic import publish_plan
 from tests.integration.worker_kit import Install, installer, last_event, make_events, make_plan

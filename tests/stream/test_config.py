@@ -49,6 +49,7 @@ bootstrap_servers = "a:1,b:2"
 security_protocol = "SASL_SSL"
 sasl_mechanism = "PLAIN"
 sasl_username = "me"
+sasl_password = "pw"
 [worker]
 metrics_address = ""
 group = "g"
@@ -202,7 +203,8 @@ def test_secrets_are_used_and_never_shown(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("hunter2\n")
     text = GOOD.replace(
         'bootstrap_servers = "localhost:9092"',
-        'bootstrap_servers = "x:1"\nsasl_username = "${WHO}"\nsasl_password_file = "pw"',
+        'bootstrap_servers = "x:1"\nsecurity_protocol = "SASL_SSL"\nsasl_mechanism = "PLAIN"\n'
+        'sasl_username = "${WHO}"\nsasl_password_file = "pw"',
     )
     config = load_config(write(tmp_path, text), {"WHO": "alice"})
     assert config.kafka["sasl_password"] == "hunter2"

@@ -1,0 +1,167 @@
+"""Knocking at the door: is there a broker, is it the right one, and may this user come in?
+
+The client libraries try again and again when TLS or the password is refused, and then say that
+nobody could be reached. One connection of our own, made first, hears the refusal itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stream.kafka.security import client_options
+
+__all__ = ["AccessError", "explain", "knock", "unreachable"]
+
+#: Kafka's error codes, the same in both client libraries.
+_REFUSED: Final = 58
+_WRONG_MECHANISM: Final = 33
+_NO_SASL_HERE: Final = 34
+_NO_RIGHT: Final = {29: "topic", 30: "group", 31: "cluster", 53: "transactional id"}
+#: OpenSSL's reasons why a certificate was not believed.
+_EXPIRED: Final = (9, 10)
+_OTHER_NAME: Final = (62, 64)
+_DOCS: Final = "docs/security.md has the rights that each program needs and the commands for them"
+
+
+class AccessError(ConnectionError):
+    """A broker is there and will not have us; the message says why and what to change."""
+
+
+def knock(kafka: Mapping[str, object], *, timeout_s: float = 5.0) -> None:
+    """Open one connection as the clients will, and close it.
+
+    Returns also when nobody answers: a broker that is away may come back, and waiting for it is
+    the clients' business. Not to be called inside a running event loop.
+
+    Raises
+    ------
+    AccessError
+        If TLS, the mechanism or the credentials are refused, by every server that answers.
+    ValueError
+        If the settings or the certificates cannot be used.
+    """
+    options = client_options(kafka)
+    if options["security_protocol"] == "PLAINTEXT":
+        return  # nothing that can be refused
+    asyncio.run(_knock(kafka, options["bootstrap_servers"], timeout_s))
+
+
+async def _knock(kafka: Mapping[str, object], servers: list[str], timeout_s: float) -> None:
+    from aiokafka.conn import create_conn
+
+    from stream.kafka.connection import connection_arguments
+
+    arguments = connection_arguments(kafka)
+    del arguments["bootstrap_servers"]
+    refusal: Exception | None = None
+    log = logging.getLogger("aiokafka")
+    before, log.level = log.level, logging.CRITICAL  # what it would say is said below, in words
+    try:
+        for server in servers:
+            host, _, port = server.rpartition(":") if ":" in server else (server, "", "9092")
+            try:
+                connection = await create_conn(
+                    host.strip("[]"), int(port), request_timeout_ms=int(timeout_s * 1000),
+                    **arguments,
+                )  # fmt: skip
+                connection.close()
+                return
+            except Exception as error:
+                words = _refusal(error, server, kafka)
+                refusal = refusal or (AccessError(words) if words else None)
+    finally:
+        log.level = before
+    if refusal is not None:
+        raise refusal from None
+
+
+def _refusal(error: Exception, server: str, kafka: Mapping[str, object]) -> str | None:
+    """What a definite refusal means; None if it may have been an outage."""
+    options = client_options(kafka)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _distrust(error, server, options)
+    if isinstance(error, ssl.SSLError):
+        return (
+            f"Kafka at {server}: no TLS there ({error.reason}). Check kafka.security_protocol, "
+            f"{options['security_protocol']} now, and that the port is that of the TLS listener."
+        )
+    code = getattr(error, "errno", None)
+    if code == _REFUSED:
+        said = _words_of(error).rstrip(".")
+        return (
+            f"Kafka at {server}: user {options.get('sasl_plain_username')!r} was refused by "
+            f"{options.get('sasl_mechanism')}: {said}. Check kafka.sasl_username, "
+            "kafka.sasl_password (or sasl_password_file), and that the broker knows this user "
+            "for this mechanism."
+        )
+    if code == _WRONG_MECHANISM:
+        return (
+            f"Kafka at {server}: SASL mechanism {options.get('sasl_mechanism')} is not offered "
+            "there. Set kafka.sasl_mechanism to one of the broker's sasl.enabled.mechanisms."
+        )
+    if code == _NO_SASL_HERE:
+        return (
+            f"Kafka at {server}: this listener asks for no user. Set kafka.security_protocol to "
+            "PLAINTEXT or SSL, or name the port of the listener with SASL."
+        )
+    return None
+
+
+def _distrust(error: ssl.SSLCertVerificationError, server: str, options: Mapping[str, Any]) -> str:
+    said = f"Kafka at {server}: the broker's certificate is refused: {error.verify_message}. "
+    if error.verify_code in _OTHER_NAME:
+        return said + (
+            "Use a name that is in the certificate in kafka.bootstrap_servers. "
+            '(ssl_endpoint_identification_algorithm = "none" would trust any name.)'
+        )
+    if error.verify_code in _EXPIRED:
+        return said + "Renew it, or set this machine's clock right."
+    trusted = options.get("ssl_cafile")
+    place = f"kafka.ssl_ca_location, {trusted} now" if trusted else "kafka.ssl_ca_location"
+    return said + f"Name the file of the authority that signed it in {place}."
+
+
+def explain(error: BaseException, kafka: Mapping[str, object]) -> AccessError | None:
+    """Say what right is missing, if that is what an error of a Kafka client is about."""
+    code = getattr(error, "errno", None)
+    what = _NO_RIGHT.get(code) if isinstance(code, int) else None
+    if what is None or isinstance(error, OSError):
+        return None
+    options = client_options(kafka)
+    user = options.get("sasl_plain_username")
+    who = f"user {user!r}" if user else "this client"
+    names = _words_of(error)
+    named = f" {names}" if names and what != "cluster" else ""
+    hint = " (a producer needs WRITE on a topic)" if what == "cluster" else ""
+    servers = ", ".join(options["bootstrap_servers"])
+    return AccessError(
+        f"Kafka at {servers}: {who} lacks a right on {what}{named}{hint}. Grant it: {_DOCS}."
+    )
+
+
+def unreachable(error: BaseException, kafka: Mapping[str, object]) -> ConnectionError:
+    """An error of a Kafka client in words of ours."""
+    if (known := explain(error, kafka)) is not None:
+        return known
+    options = client_options(kafka)
+    servers = ", ".join(options["bootstrap_servers"])
+    protocol = str(options["security_protocol"])
+    other = "without TLS" if protocol.endswith("SSL") else "with TLS"
+    return ConnectionError(
+        f"Kafka at {servers}: {str(error).rstrip('.')}. Check kafka.bootstrap_servers and the "
+        f"security keys: a listener {other} hangs up on {protocol}."
+    )
+
+
+def _words_of(error: BaseException) -> str:
+    """An error's arguments, without the library's number and name in front."""
+    found: list[str] = []
+    for argument in error.args:
+        found += (
+            sorted(map(str, argument)) if isinstance(argument, set | frozenset) else [str(argument)]
+        )
+    return ", ".join(found) or type(error).__name__

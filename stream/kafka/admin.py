@@ -1,0 +1,103 @@
+"""Asking a cluster about itself: an admin client, who is there, what topics it knows."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from stream.kafka.access import explain, knock, unreachable
+from stream.kafka.security import client_options
+
+__all__ = ["Cluster", "admin", "cluster", "described", "live_brokers"]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that answers: its id and the addresses of the brokers that take requests."""
+
+    id: str
+    brokers: tuple[str, ...]
+
+
+def cluster(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> Cluster | None:
+    """Ask a cluster for its metadata; None if nobody listens there or answers in time."""
+    # kafka-python would try a closed port again and again until the time is over.
+    if not any(_listens(s, timeout_s) for s in client_options(kafka)["bootstrap_servers"]):
+        return None
+    try:
+        with _silent(), admin(kafka, timeout_s=timeout_s) as client:
+            answer = client.describe_cluster()
+    except (KafkaError, OSError):
+        return None
+    live = [b for b in answer["brokers"] if not b.get("is_fenced", False)]
+    return Cluster(str(answer["cluster_id"]), tuple(f"{b['host']}:{b['port']}" for b in live))
+
+
+def live_brokers(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> list[str]:
+    """Return the addresses of the brokers that take requests; empty if nobody answers in time."""
+    there = cluster(kafka, timeout_s=timeout_s)
+    return list(there.brokers) if there else []
+
+
+def _listens(server: str, timeout_s: float) -> bool:
+    host, _, port = server.rpartition(":") if ":" in server else (server, "", "9092")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout_s).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep kafka-python's log quiet: here no answer is an answer, not an error."""
+    logger = logging.getLogger("kafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[Any]:
+    """Give an admin client that is closed at the end; `ConnectionError` if nobody answers."""
+    knock(kafka)
+    limit = int(timeout_s * 1000)
+    try:
+        client = KafkaAdminClient(
+            **client_options(kafka),
+            bootstrap_timeout_ms=limit,
+            request_timeout_ms=max(limit, 1000),
+        )
+    except KafkaError as error:
+        raise unreachable(error, kafka) from error
+    try:
+        yield client
+    except KafkaError as error:
+        raise explain(error, kafka) or error from error
+    finally:
+        client.close()
+
+
+def described(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What the broker says of those of the topics that exist, by name.
+
+    Raises
+    ------
+    TopicAuthorizationFailedError
+        Naming the topics that this user may not even look at; `admin` puts it in words.
+    """
+    topics = client.describe_topics(list(names)) if names else []
+    denied = TopicAuthorizationFailedError
+    if hidden := [t["name"] for t in topics if t.get("error_code") == denied.errno]:
+        raise denied(*hidden)
+    return {t["name"]: t for t in topics if not t.get("error_code")}

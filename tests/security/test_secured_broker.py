@@ -1,0 +1,304 @@
+"""TLS, SASL and least privilege on a real broker: every program, by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stream.client import publish, read_alerts
+from stream.kafka.access import AccessError
+from stream.kafka.broker import free_port
+from stream.kafka.rights import check_rights
+from stream.kafka.settings import WorkerSettings
+from stream.kafka.topics import topic_partitions
+from stream.kafka.worker import Worker
+from stream.notify.source import run_notify
+from tests.security.secured import PASSWORD, WRONG, Secured, grant, revoke
+from tests.stream.notify_tools import hook
+from tests.stream.test_cli_files import FIT, write_rows
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 60
+pytestmark = [
+    pytest.mark.broker,
+    # kafka-python leaves the sockets of failed TLS handshakes to the collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+HOOK = '[[notify]]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n'
+#: Secrets that nothing may ever print.
+SECRETS = (PASSWORD, WRONG)
+
+
+def driftstream(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command; no secret in what it says."""
+    command = [sys.executable, "-m", "stream.cli", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+        env={**os.environ, "KAFKA_PASSWORD": PASSWORD},
+    )  # fmt: skip
+    assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
+    return done
+
+
+def must(*arguments: object) -> str:
+    done = driftstream(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def running(log: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that stays: it is ended with SIGTERM and must end well."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stream.cli", *map(str, arguments)],
+            cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "KAFKA_PASSWORD": PASSWORD},
+        )  # fmt: skip
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0, log.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        assert not any(secret in log.read_text() for secret in SECRETS)
+
+
+def wait_for(what: Callable[[], object], log: Path) -> None:
+    end = time.monotonic() + LIMIT_S
+    while not what():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("installation")
+    write_rows(folder / "january.csv", 6000, start="2026-01-01T00:00:00")
+    write_rows(folder / "changed.csv", 4000, start="2026-02-01T00:00:00", seed=2, shift=0.6)
+    must("fit", folder / "january.csv", *FIT, "-o", folder / "fraud.json")
+    return folder
+
+
+def config(folder: Path, name: str, kafka: dict[str, object], more: str = "") -> Path:
+    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in kafka.items())
+    path = folder / f"{name}.toml"
+    path.write_text(
+        f'[kafka]\n{lines}\n[worker]\nmetrics_address = ""\nidle_after = "10m"\n'
+        f"[topics]\npartitions = 2\nprediction_partitions = 2\n"
+        f'[[models]]\nname = "fraud"\nreference = "fraud.json"\npane = "1m"\n{more}'
+    )
+    return path
+
+
+def as_user(secured: Secured, folder: Path, user: str, **changes: object) -> Path:
+    """A user's config; the password comes from the environment, the authority from a file."""
+    changes = {"sasl_password": "${KAFKA_PASSWORD}", **changes}
+    name = f"{user}-{len(list(folder.glob('*.toml')))}"
+    return config(folder, name, secured.kafka(user, **changes))
+
+
+@pytest.fixture(scope="module")
+def installed(secured: Secured, folder: Path) -> Path:
+    """Topics and plans, made by the deployer."""
+    deployer = as_user(secured, folder, "deployer")
+    assert must("topics", "-c", deployer, "--create").count("created ") == 6
+    assert "published, in force from the beginning" in must("plan", "publish", "-c", deployer)
+    return deployer
+
+
+def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Path) -> None:
+    """Each program with its own user and only the documented rights, from events to a webhook."""
+    assert "already there" in must("plan", "publish", "-c", installed)
+    with hook() as pager:
+        worker = as_user(secured, folder, "driftstream")
+        bridge = config(
+            folder, "bridge", secured.kafka("notifier"),
+            f'[[notify]]\ntype = "webhook"\nurl = "{pager.url}"\n',
+        )  # fmt: skip
+        worker_log, bridge_log = folder / "worker.log", folder / "bridge.log"
+        with (
+            running(worker_log, "worker", "-v", "--no-publish", "-c", worker),
+            running(bridge_log, "notify", "-v", "-c", bridge),
+        ):
+            wait_for(lambda: "ready: " in worker_log.read_text(), worker_log)
+            wait_for(lambda: "ready: " in bridge_log.read_text(), bridge_log)
+            # One mechanism for the worker, the other for the producer.
+            producer = as_user(secured, folder, "producer", sasl_mechanism="PLAIN")
+            sent = must("produce", folder / "changed.csv", "-c", producer, "--model", "fraud")
+            assert "4,000 events to" in sent
+            wait_for(lambda: list(read_alerts(secured.super_user)), worker_log)
+            wait_for(lambda: pager.taken, bridge_log)
+        reader = as_user(secured, folder, "notifier")
+        assert "Data drift in 'amount'" in must("alerts", "-c", reader)
+        assert "commit" not in bridge_log.read_text()
+    must("check", "-c", worker)
+
+
+def cases(secured: Secured) -> dict[str, tuple[dict[str, object], tuple[str, ...]]]:
+    """What is wrong with a connection, and what every program must say of it."""
+    at, user = secured.address, "user 'driftstream'"
+    password = ("was refused by SCRAM-SHA-512", "Check kafka.sasl_username", user, at)
+    return {
+        "wrong password": ({"sasl_password": WRONG}, password),
+        "unknown user": ({"sasl_username": "nobody"}, ("user 'nobody' was refused", at)),
+        "wrong password, PLAIN": (
+            {"sasl_password": WRONG, "sasl_mechanism": "PLAIN"},
+            ("was refused by PLAIN", "kafka.sasl_password", user, at),
+        ),
+        "wrong authority": (
+            {"ssl_ca_location": str(secured.other_ca)},
+            ("certificate is refused", "kafka.ssl_ca_location", str(secured.other_ca), at),
+        ),
+        "no authority": (
+            {"ssl_ca_location": None},
+            ("certificate is refused", "Name the file of the authority", at),
+        ),
+        "hostname mismatch": (
+            {"bootstrap_servers": f"localhost:{secured.port}"},
+            ("not valid for 'localhost'", "Use a name that is in the certificate"),
+        ),
+        "mechanism": (
+            {"sasl_mechanism": "SCRAM-SHA-256"},
+            ("SCRAM-SHA-256 is not offered", "kafka.sasl_mechanism", at),
+        ),
+        "SASL where there is none": (
+            {
+                "bootstrap_servers": secured.broker.bootstrap,
+                "security_protocol": "SASL_PLAINTEXT",
+                "ssl_ca_location": None,
+            },
+            ("asks for no user", "kafka.security_protocol", secured.broker.bootstrap),
+        ),
+    }
+
+
+def commands(path: Path, folder: Path) -> dict[str, list[object]]:
+    """A command for each client: aiokafka's worker, kafka-python's admin, producer, consumers."""
+    return {
+        "worker": ["worker", "--no-publish", "-c", path],
+        "worker that publishes": ["worker", "-c", path],
+        "admin": ["topics", "-c", path],
+        "producer": ["produce", folder / "changed.csv", "-c", path, "--model", "fraud"],
+        "alerts": ["alerts", "-c", path],
+        "notify": ["notify", "-c", path],
+        "check": ["check", "-c", path],
+    }
+
+
+WRONGS = (
+    "wrong password", "unknown user", "wrong password, PLAIN", "wrong authority", "no authority",
+    "hostname mismatch", "mechanism", "SASL where there is none",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONGS)
+def test_a_refused_connection_is_said(secured: Secured, wrong: str) -> None:
+    """By both client libraries, and at once: no client tries for half a minute."""
+    changes, words = cases(secured)[wrong]
+    section = secured.kafka("driftstream", **changes)
+    asked: dict[str, Callable[[], object]] = {
+        "worker": lambda: asyncio.run(Worker(WorkerSettings(section)).run()),
+        "admin": lambda: topic_partitions(section, "predictions"),
+        "producer": lambda: publish(section, "predictions", [(None, b"{}", ())]),
+        "alerts": lambda: list(read_alerts(section)),
+        "notify": lambda: run_notify(section, "driftstream.alerts", "g", [], threading.Event()),
+    }
+    for name, ask in asked.items():
+        with pytest.raises(AccessError) as caught:
+            ask()
+        said = str(caught.value)
+        assert all(word in said for word in words), (name, said)
+        assert not any(secret in f"{said}{caught.value!r}" for secret in SECRETS)
+
+
+def test_a_refused_password_by_every_command(
+    secured: Secured, folder: Path, installed: Path
+) -> None:
+    _, words = cases(secured)["wrong password"]
+    section = secured.kafka("driftstream", sasl_password=WRONG)
+    path = config(folder, "wrong", section, HOOK)
+    for name, command in commands(path, folder).items():
+        done = driftstream(*command)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, (name, said)
+        assert all(word in said for word in words), (name, said)
+        assert "Traceback" not in said, (name, said)
+
+
+@pytest.mark.parametrize(("protocol", "other"), [("SASL_SSL", "without"), ("PLAINTEXT", "with")])
+def test_the_wrong_listener_hangs_up(secured: Secured, protocol: str, other: str) -> None:
+    """That might be an outage, so it is waited for; then both possibilities are said."""
+    tls = protocol == "SASL_SSL"
+    section: dict[str, object] = {"bootstrap_servers": secured.address}
+    if tls:
+        section = secured.kafka("driftstream", bootstrap_servers=secured.broker.bootstrap)
+    with pytest.raises(ConnectionError, match=f"a listener {other} TLS hangs up on {protocol}"):
+        check_rights(section, {}, timeout_s=1)
+    gc.collect()
+
+
+RIGHTS = {
+    # command: (user, topic that is taken away, what must be said)
+    "worker": ("driftstream", "driftstream.alerts", "topic driftstream.alerts"),
+    "worker, events": ("driftstream", "predictions", "topic predictions"),
+    "worker, plans": ("driftstream", "driftstream.plans", "topic driftstream.plans"),
+    "check": ("driftstream", "driftstream.state", "topic driftstream.state"),
+    "producer": ("producer", "predictions", "topic predictions"),
+    "alerts": ("notifier", "driftstream.alerts", "topic driftstream.alerts"),
+    "notify": ("notifier", "driftstream.alerts", "topic driftstream.alerts"),
+    "publish": ("deployer", "driftstream.plans", "driftstream.plans"),
+}
+
+
+@pytest.mark.parametrize("case", RIGHTS)
+def test_a_missing_right_is_said(
+    secured: Secured, folder: Path, installed: Path, case: str
+) -> None:
+    user, topic, words = RIGHTS[case]
+    path = config(folder, f"right-{list(RIGHTS).index(case)}", secured.kafka(user), HOOK)
+    command = {**commands(path, folder), "publish": ["plan", "publish", "-c", path]}
+    before = revoke(secured.super_user, user, topic)
+    assert before
+    try:
+        done = driftstream(*command[case.split(",")[0]])
+    finally:
+        grant(secured.super_user, before)
+    said = done.stdout + done.stderr
+    assert done.returncode == 1, said
+    assert f"user '{user}' lacks" in said, said
+    assert words in said, said
+    assert "docs/security.md" in said, said
+    assert "Traceback" not in said, said
+
+
+def test_a_right_to_look_is_not_a_right_to_write(
+    secured: Secured, folder: Path, installed: Path
+) -> None:
+    """The worker finds out before it reads anything, not at the first alert."""
+    path = as_user(secured, folder, "notifier", client_id="x")
+    done = driftstream("worker", "--no-publish", "-c", path)
+    assert done.returncode == 1
+    assert "lacks" in done.stderr
+
+
+def test_the_metrics_page_is_not_for_the_network_unless_told(folder: Path) -> None:
+    from stream.config import load_config
+
+    path = config(folder, "defaults", {"bootstrap_servers": f"127.0.0.1:{free_port()}"})
+    text = path.read_text().replace('metrics_address = ""\n', "")
+    path.write_text(text)
+    assert load_config(path).worker.metrics_address.startswith("127.0.0.1:")
