@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference
+from stream.bin_shares import leading_signals, shares
 from stream.subject import SubjectMonitor
 from stream.watch import Watch
 from stream.windows import Closed
@@ -20,6 +21,7 @@ __all__ = ["OTHER", "QUANTILES", "Gauge", "bounded", "signal_gauges"]
 
 OTHER: Final = "__other__"
 QUANTILES: Final = (0.05, 0.5, 0.95)
+_FIRST_TO_GO: Final = -1.0
 
 
 class Gauge(NamedTuple):
@@ -27,7 +29,8 @@ class Gauge(NamedTuple):
 
     `extra` is its test, its quantile or which window, or "".
 
-    `weight` says how much a signal deserves a series of its own when there are too many.
+    `weight` says how much a signal deserves a series of its own when there are too many; a negative
+    one that it goes before its like, and leaves nothing behind.
     """
 
     family: str
@@ -41,18 +44,28 @@ class Gauge(NamedTuple):
 
 
 def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
-    """Sizes of all windows, and every gauge of every signal in the last full one of each scope."""
+    """Sizes of all windows, and every gauge of every signal in the last full one of each scope.
+
+    A private model has neither segments nor means and quantiles: they are values.
+    """
     for held in subjects:
         watch = held.watch
         if watch is None:
             continue
+        hidden = watch.plan.private
         for segment, filling in list(watch.windows.filling.items()):
+            if segment and hidden:
+                continue
             events = float(filling.events)
             yield Gauge("window_events", *held.subject, segment, "", "filling", events, 0.0)
         for segment, window in list(watch.windows.last.items()):
+            if segment and hidden:
+                continue
             events = float(window.events)
             yield Gauge("window_events", *held.subject, segment, "", "full", events, 0.0)
             yield from _of_window(held, watch, segment, window)
+            if not segment:
+                yield from _of_bins(held, watch, window)
 
 
 def _of_window(held: SubjectMonitor, watch: Watch, segment: str, window: Closed) -> Iterator[Gauge]:
@@ -69,7 +82,23 @@ def _of_window(held: SubjectMonitor, watch: Watch, segment: str, window: Closed)
     for index, signal_reference in enumerate(watch.plan.monitored):
         counts = window.counts[watch.layout.slice(index)]
         for family, extra, value in _moments(signal_reference, counts):
+            if watch.plan.private and family != "signal_missing_ratio":
+                continue
             yield Gauge(family, model, version, segment, signal_reference.name, extra, value, 0.0)
+
+
+def _of_bins(held: SubjectMonitor, watch: Watch, window: Closed) -> Iterator[Gauge]:
+    """Reference and window of the leading signals, in bins that do not change with the window."""
+    result = watch.results.get("")
+    if result is None:
+        return
+    for index in leading_signals(result):
+        signal = watch.plan.monitored[index]
+        counts = window.counts[watch.layout.slice(index)]
+        for name, before, now in shares(signal, counts, watch.plan.private):
+            labels = (*held.subject, "", signal.name, name)
+            yield Gauge("signal_bin_reference_share", *labels, before, _FIRST_TO_GO)
+            yield Gauge("signal_bin_share", *labels, now, _FIRST_TO_GO)
 
 
 def _moments(
@@ -101,9 +130,9 @@ def _moments(
 def bounded(gauges: Iterable[Gauge], limit: int) -> tuple[list[Gauge], int]:
     """At most about `limit` gauges, and how many were folded into `__other__`.
 
-    The whole stream comes before segments, drifting signals before quiet ones. Of those that are
-    left out the most drifted stands for all of its (family, model, version, test): an alarm in
-    them stays visible.
+    The whole stream comes before segments, drifting signals before quiet ones, then bins. Of those
+    that are left out the most drifted stands for all of its (family, model, version, test): an
+    alarm in them stays visible.
     """
     every = list(gauges)
     if len(every) <= limit:
@@ -112,6 +141,8 @@ def bounded(gauges: Iterable[Gauge], limit: int) -> tuple[list[Gauge], int]:
     kept, rest = every[:limit], every[limit:]
     worst: dict[tuple[str, str, str, str], Gauge] = {}
     for gauge in rest:
+        if gauge.weight < 0:
+            continue
         key = (gauge.family, gauge.model, gauge.version, gauge.extra)
         held = worst.get(key)
         if held is None or (gauge.weight, gauge.value) > (held.weight, held.value):

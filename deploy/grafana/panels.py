@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from grafana_foundation_sdk.builders import (
+    barchart,
     bargauge,
     common,
     dashboard,
@@ -110,6 +111,25 @@ def bars(
     panel = bargauge.Panel().orientation(common_model.VizOrientation.HORIZONTAL).min(0)
     return _filled(panel, title, words, [query], width=width, height=8, unit=unit,
                    colours=colours, instant=True)  # fmt: skip
+
+
+def side_by_side(
+    title: str, words: str, category: str, columns: Sequence[tuple[str, str]], *, width: int = 12
+) -> Any:
+    """Show a group of bars for each value of the label `category`, with a bar for each column."""
+    panel = (
+        barchart.Panel().x_field(category).orientation(common_model.VizOrientation.VERTICAL)
+        .show_value(common_model.VisibilityMode.NEVER).x_tick_label_rotation(-45).group_width(0.8)
+    )  # fmt: skip
+    queries = [(expression, "") for expression, _ in columns]
+    panel = _filled(panel, title, words, queries, width=width, height=8, unit="percentunit",
+                    colours=PLAIN, instant=True, as_table=True)  # fmt: skip
+    heads = {f"Value #{ref}": head for ref, (_, head) in zip("ABCDEFGH", columns)}
+    organise = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": heads}
+    by = {"fields": {}, "sort": [{"field": category}]}
+    for id_, options in (("merge", {}), ("organize", organise), ("sortBy", by)):
+        panel = panel.with_transformation(model.DataTransformerConfig(id_val=id_, options=options))
+    return panel
 
 
 def rows(

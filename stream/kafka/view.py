@@ -36,6 +36,7 @@ class WorkerView:
     consumer: Any = None
     failed: str = ""
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
+    last_episodes: dict[tuple[str, str, str, str], tuple[str, float]] = field(default_factory=dict)
     batches: int = 0
     batch_seconds: float = 0.0
     delays: Delays = field(default_factory=Delays)
@@ -48,6 +49,7 @@ class WorkerView:
         data = alert.data
         key = (data.labels.model, data.labels.kind, data.severity, data.status)
         self.alerts[key] = self.alerts.get(key, 0) + 1
+        self.last_episodes[key] = (data.episode, self.clock())
         self.recent.note(alert)
 
     @property

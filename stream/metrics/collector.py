@@ -14,6 +14,7 @@ from typing import Final
 
 from prometheus_client.core import HistogramMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 import stream
 from stream.gauges import bounded, signal_gauges
@@ -87,7 +88,9 @@ class MetricsCollector(Collector):
         labels = ["model", "kind", "severity", "status"]
         alerts = counter("alerts", "Alert events published by this worker.", labels)
         for key, count in list(state.alerts.items()):
-            alerts.add_metric(list(key), count)
+            episode, seconds = state.last_episodes.get(key, ("", 0.0))
+            last = Exemplar({"episode": episode}, 1.0, seconds) if episode else None
+            alerts.add_metric(list(key), count, exemplar=last)
         buckets, total = state.delays.read()
         delays = HistogramMetricFamily(
             "driftstream_detection_delay_seconds", "From an alert's event time to its publication.",

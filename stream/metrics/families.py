@@ -22,6 +22,8 @@ _SIGNAL_FAMILIES: Final = {
     "signal_missing_ratio": ("Share of events without this signal in the last full window.", ""),
     "signal_mean": ("Mean in the last full window, estimated from its bins.", ""),
     "window_events": ("Events in a window.", "window"),
+    "signal_bin_share": ("Share of a bin in the last full window; leading signals only.", "bin"),
+    "signal_bin_reference_share": ("Share of that bin in the reference.", "bin"),
     "signal_quantile": ("Quantile in the last full window, estimated from its bins.", "q"),
 }
 

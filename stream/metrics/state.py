@@ -30,6 +30,10 @@ class WorkerState(Protocol):
         """(model, kind, severity, status) -> alert events."""
 
     @property
+    def last_episodes(self) -> Mapping[tuple[str, str, str, str], tuple[str, float]]:
+        """The same key -> episode of the last of those events, and when it was published."""
+
+    @property
     def batches(self) -> int:
         """Batches of records that were handled."""
 

@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors import fit_reference
 from stream.alerts import AlertEvent, parse_time
+from stream.bin_shares import shares
 from stream.delays import BOUNDS_S, Delays
 from stream.gauges import OTHER, Gauge, bounded
 from stream.kafka.view import WorkerView
@@ -26,8 +28,8 @@ from stream.replay import FileRecord, Replay
 from stream.subject import SubjectMonitor
 
 #: The parser sorts labels by name; here they are in the order of the contract.
-ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "window",
-         "kind", "severity", "status", "outcome", "reason", "version", "python",
+ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "bin",
+         "window", "kind", "severity", "status", "outcome", "reason", "version", "python",
          "le")  # fmt: skip
 START_MS = 1_772_323_200_000
 
@@ -38,6 +40,7 @@ class FileState:
 
     replay: Replay
     alerts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    last_episodes: dict[tuple[str, str, str, str], tuple[str, float]] = field(default_factory=dict)
     batches: int = 3
     batch_seconds: float = 0.5
     delays: Delays = field(default_factory=Delays)
@@ -50,6 +53,8 @@ class FileState:
     def count(self, alert: AlertEvent) -> None:
         data = alert.data
         self.alerts[data.labels.model, data.labels.kind, data.severity, data.status] += 1
+        key = (data.labels.model, data.labels.kind, data.severity, data.status)
+        self.last_episodes[key] = (data.episode, 1000.5)
         self.delays.add(7.5)
         self.opened += data.revision == 1
         self.recent.note(alert)
@@ -166,6 +171,8 @@ CONTRACT = {
     "signal_missing_ratio": "model model_version segment signal",
     "signal_mean": "model model_version segment signal",
     "signal_quantile": "model model_version segment signal q",
+    "signal_bin_share": "model model_version segment signal bin",
+    "signal_bin_reference_share": "model model_version segment signal bin",
     "window_events": "model model_version segment window",
     "budget_false_alarms_per_week": "model model_version",
     "budget_spent_ratio": "model model_version",
@@ -300,7 +307,77 @@ def test_too_many_series_keep_what_drifts(state: FileState) -> None:
 
 _SIGNALS = {"driftstream_drift_score", "driftstream_drift_threshold", "driftstream_signal_mean",
             "driftstream_signal_missing_ratio", "driftstream_signal_quantile",
+            "driftstream_signal_bin_share", "driftstream_signal_bin_reference_share",
             "driftstream_window_events"}  # fmt: skip
+
+
+def test_bins_of_the_leading_signals(
+    state: FileState, samples: dict[str, dict[tuple[str, ...], float]]
+) -> None:
+    window, reference = samples["signal_bin_share"], samples["signal_bin_reference_share"]
+    assert window.keys() == reference.keys()
+    amount = {key[-1]: value for key, value in window.items() if "amount" in key}
+    assert sum(amount.values()) == pytest.approx(1)
+    names = sorted(amount)
+    assert names[0].startswith("01 below ")
+    assert names[9].startswith("10 from ")
+    assert [name[3:] for name in names[10:]] == ["missing", "invalid"]
+    amount_before = {key[-1]: value for key, value in reference.items() if "amount" in key}
+    assert all(0.08 < amount_before[name] < 0.1 for name in names[:10]), "of about equal weight"
+    assert amount[names[0]] < amount_before[names[0]], "amounts rose"
+    assert {key[-1] for key in window if "country" in key} == {
+        "01 DE", "02 FR", "03 other", "04 unseen", "05 missing", "06 invalid"
+    }  # fmt: skip
+
+
+def test_names_of_bins_do_not_follow_the_window() -> None:
+    reference = fit_reference(columns(2_000, 0, 0.0), model="fraud")
+    for signal in reference.signals:
+        here = [name for name, _, _ in shares(signal, signal.counts, False)]
+        moved = np.roll(signal.counts, 7)
+        assert [name for name, _, _ in shares(signal, moved, False)] == here
+        hidden = [name for name, _, _ in shares(signal, moved, True)]
+        assert hidden == [f"{i:02d}" for i in range(1, len(here) + 1)]
+
+
+def test_private_models_show_no_values(state: FileState) -> None:
+    times = START_MS - 10_000_000 + np.arange(20_000, dtype=np.int64) * 100
+    reference = fit_reference(columns(20_000, 0, 0.0), model="fraud", times_ms=times)
+    book = PlanBook()
+    book.add(Plan(model="fraud", reference=reference, segments=("region",), private=True))
+    hidden = FileState(Replay(book))
+    list(hidden.replay.run(records(3_000, 1, 0.5)))
+    found = list(MetricsCollector(hidden).collect())
+    names = {s.name for family in found for s in family.samples}
+    assert "driftstream_drift_score" in names
+    assert not names & {"driftstream_signal_mean", "driftstream_signal_quantile"}
+    text = repr([s.labels for family in found for s in family.samples])
+    assert "region" not in text
+    assert "DE" not in text
+
+
+def test_alerts_have_their_episode_as_exemplar(state: FileState) -> None:
+    server = serve("127.0.0.1:0", MetricsCollector(state), state)
+    try:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}/metrics",
+            headers={"Accept": "application/openmetrics-text; version=1.0.0"},
+        )
+        with urllib.request.urlopen(request) as page:
+            text = page.read().decode()
+    finally:
+        server.close()
+    found = [
+        sample
+        for family in openmetrics.text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "driftstream_alerts_total"
+    ]
+    assert found
+    for sample in found:
+        key = tuple(sample.labels[name] for name in ("model", "kind", "severity", "status"))
+        assert sample.exemplar is not None
+        assert sample.exemplar.labels == {"episode": state.last_episodes[key][0]}
 
 
 def test_two_thousand_segments_stay_within_the_cap(state: FileState) -> None:
