@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.gates import replayed
 from benchmarks.gates.draws import ar1, count_values
 from benchmarks.gates.measured import Measured, rate_of
 from benchmarks.gates.subject import SubjectRun
 from detectors import Reference, fit_reference
 from stream.plan import Plan
 
-__all__ = ["NAB_FILES", "dependent", "diurnal", "insects", "nab", "run"]
+__all__ = ["NAB_FILES", "dependent", "diurnal", "insects", "nab", "replays", "run"]
 
 MINUTE, DAY, WEEK = 60_000, 86_400_000, 604_800_000
 NAB_FILES = (
@@ -57,11 +58,23 @@ def _result(what: str, opened: list[int], weeks: float, causes: Counter[str], no
     return Measured(what, rate, low, high, most=1.0 if gated else None, note=note)
 
 
+def _insects_rows(data: Path) -> np.ndarray:
+    path = data / "insects_gradual" / "insects_gradual_balanced.csv"
+    rows: np.ndarray = np.loadtxt(path, delimiter=",", skiprows=1)[:, :33]
+    return rows
+
+
+def _nab_table(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Times in milliseconds and values of a file."""
+    with (data / "nab" / "data" / "artificialNoAnomaly" / f"art_{name}.csv").open() as file:
+        lines = list(csv.reader(file))[1:]
+    stamps = [datetime.fromisoformat(t).replace(tzinfo=UTC).timestamp() for t, _ in lines]
+    return (np.array(stamps) * 1_000).astype(np.int64), np.array([float(v) for _, v in lines])
+
+
 def insects(data: Path, shuffles: int = 100, block: int = 100, seed: int = 201) -> Measured:
     """Rows 15,000 to 22,999 in blocks, shuffled: a half is the reference, a half the stream."""
-    path = data / "insects_gradual" / "insects_gradual_balanced.csv"
-    rows = np.loadtxt(path, delimiter=",", skiprows=1)[15_000:23_000, :33]
-    blocks = rows.reshape(-1, block, 33)
+    blocks = _insects_rows(data)[15_000:23_000].reshape(-1, block, 33)
     rng = np.random.default_rng(seed)
     opened, causes = [], Counter[str]()
     times = np.arange(8_000, dtype=np.int64) * MINUTE
@@ -83,11 +96,8 @@ def nab(data: Path) -> list[Measured]:
     """The five artificial files without anomaly: one week is the reference, the next the stream."""
     rows = []
     for name in NAB_FILES:
-        with (data / "nab" / "data" / "artificialNoAnomaly" / f"art_{name}.csv").open() as file:
-            lines = list(csv.reader(file))[1:]
-        stamps = [datetime.fromisoformat(t).replace(tzinfo=UTC).timestamp() for t, _ in lines]
-        times = (np.array(stamps) * 1_000).astype(np.int64)
-        values = np.array([[float(v)] for _, v in lines])
+        times, column = _nab_table(data, name)
+        values = column[:, None]
         week = times < times[0] + WEEK
         reference = _fit(values[week], times[week], DAY if "daily" in name else 0)
         plan = Plan(
@@ -151,12 +161,25 @@ def diurnal(*, with_cycle: bool, weeks: int = 10, subjects: int = 10, seed: int 
     )  # fmt: skip
 
 
-def run(shuffles: int = 100, weeks: int = 10) -> list[Measured]:
+def replays(data: Path, shuffles: int, splices: int) -> list[Measured]:
+    """The same, and changes, by the commands `fit` and `replay`."""
+    rows = _insects_rows(data)
+    concepts = np.genfromtxt(data / "sea" / "sea.csv", delimiter=",", skip_header=1)
+    return [
+        replayed.insects_null(rows, shuffles),
+        *(replayed.nab_null(name, _nab_table(data, name)[1]) for name in NAB_FILES),
+        *replayed.insects_spliced(rows, splices),
+        *replayed.sea(concepts),
+    ]
+
+
+def run(shuffles: int = 100, weeks: int = 10, splices: int = 10) -> list[Measured]:
     """All of them; those on data sets only where `DRIFTSTREAM_DATA` names their folder."""
     rows = []
     data = folder()
     if data is not None:
         rows += [insects(data, shuffles), *nab(data)]
+        rows += replays(data, shuffles // 2, splices)
     rows += [dependent(0.5, weeks), dependent(0.9, weeks)]
     rows += [diurnal(with_cycle=True, weeks=weeks), diurnal(with_cycle=False, weeks=weeks)]
     return rows

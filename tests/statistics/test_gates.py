@@ -90,6 +90,16 @@ def test_real_streams_without_a_change() -> None:
     check([real.insects(data, shuffles=20), *real.nab(data)])
 
 
+def test_replay_is_silent_on_real_streams_and_finds_real_changes() -> None:
+    """`driftstream fit` and `replay`, all defaults: INSECTS within 400 rows, SEA within 1,000."""
+    data = real.folder()
+    if data is None:
+        pytest.skip("DRIFTSTREAM_DATA is not set: no INSECTS, NAB and SEA data")
+    rows = real.replays(data, shuffles=6, splices=2)
+    check(rows)
+    assert all(row.met for row in rows), [f"{row.what}: {row.value}" for row in rows if not row.met]
+
+
 @pytest.mark.parametrize("rho", [0.5, 0.9])
 def test_dependent_subjects(rho: float) -> None:
     check([real.dependent(rho, weeks=4, subjects=4)])

@@ -1,0 +1,149 @@
+"""Real streams through `driftstream fit` and `replay`, with the settings of who sets nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+
+from benchmarks.gates.measured import Measured, exactly, rate_of
+
+__all__ = ["insects_null", "insects_spliced", "nab_null", "prequential_errors", "replay", "sea"]
+
+WEEK_S = 604_800
+SPLICES = 10
+#: A stream's first rows are left out, since a classifier is still learning there.
+LEARNING = 1_000
+SEA_REFERENCE = 5_000
+SEA_CHANGES = (12_500, 25_000, 37_500)
+
+
+def replay(
+    reference: np.ndarray, stream: np.ndarray, *, seconds: float = 1.0, cycle: str = ""
+) -> tuple[list[dict[str, object]], float]:
+    """Alert events of float64[n, S] under a reference float64[m, S], and where the stream starts.
+
+    Rows are `seconds` apart, the stream's after the reference's.
+    """
+    from stream.commands.fit import command as fit_command
+    from stream.commands.replay import command as replay_command
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        start = len(reference) * seconds
+        for file, rows, first in (("a", reference, 0.0), ("b", stream, start)):
+            with (folder / f"{file}.csv").open("w", newline="") as out:
+                write = csv.writer(out)
+                write.writerow(["time", *(f"s{i}" for i in range(rows.shape[1]))])
+                write.writerows([first + i * seconds, *row] for i, row in enumerate(rows.tolist()))
+        fit = [f"{folder}/a.csv", "--model", "m", "--timestamp", "time", "-o", f"{folder}/r.json"]
+        run = [f"{folder}/b.csv", "--reference", f"{folder}/r.json", "--alerts", f"{folder}/alerts"]
+        for command, call in (
+            (fit_command, [*fit, *(["--cycle", cycle] if cycle else [])]),
+            (replay_command, run),
+        ):
+            result = CliRunner().invoke(command, call, catch_exceptions=False)
+            if result.exit_code:
+                raise RuntimeError(f"{command.name} {' '.join(call)}: {result.output}")
+        lines = (folder / "alerts").read_text().splitlines()
+    return [json.loads(line) for line in lines], start
+
+
+def _openings(alerts: Sequence[dict[str, object]]) -> int:
+    """Episodes of drift; a stream that ends is none."""
+    return len({a["data"]["episode"] for a in alerts})  # type: ignore[index]
+
+
+def _firing(alerts: Sequence[dict[str, object]], start: float, seconds: float) -> list[float]:
+    """Rows of the stream at which something was found: openings and revisions that fire."""
+    rows = []
+    for alert in alerts:
+        data: dict[str, object] = alert["data"]  # type: ignore[assignment]
+        if data["status"] == "firing":
+            at = datetime.fromisoformat(str(alert["time"])).timestamp()
+            rows.append((at - start) / seconds)
+    return rows
+
+
+def _null(what: str, opened: list[int], weeks: float, note: str) -> Measured:
+    rate, low, high = rate_of(np.array(opened), weeks)
+    note = f"{sum(opened)} episodes in {weeks * len(opened):.1f} weeks; {note}"
+    return Measured(what, rate, low, high, most=1.0, note=note)
+
+
+def insects_null(rows: np.ndarray, shuffles: int, block: int = 100, seed: int = 211) -> Measured:
+    """Rows 15,000 to 22,999 in shuffled blocks, a row a minute: a half each."""
+    blocks = rows[15_000:23_000].reshape(-1, block, rows.shape[1])
+    rng = np.random.default_rng(seed)
+    opened = []
+    for _ in range(shuffles):
+        mixed = blocks[rng.permutation(len(blocks))].reshape(-1, rows.shape[1])
+        opened.append(_openings(replay(mixed[:4_000], mixed[4_000:], seconds=60.0)[0]))
+    return _null(
+        "replay of INSECTS without change: episodes a week", opened, 4_000 * 60 / WEEK_S,
+        f"33 features, a row a minute, {shuffles} shuffles of blocks of {block}",
+    )  # fmt: skip
+
+
+def insects_spliced(rows: np.ndarray, splices: int = SPLICES, seed: int = 212) -> list[Measured]:
+    """A half of the still stretch, then the other one: rows from the change to the first alert."""
+    delays, early = [], 0
+    for k in range(splices):
+        rng = np.random.default_rng(seed + k)
+        still = rows[15_000:23_000][rng.permutation(8_000)]
+        stream = np.concatenate([still[4_000:], rows[:8_000][rng.permutation(8_000)][:4_000]])
+        alerts, start = replay(still[:4_000], stream)
+        at = _firing(alerts, start, 1.0)
+        early += sum(row <= 4_000 for row in at)
+        delays.append(min((row - 4_000 for row in at if row > 4_000), default=np.inf))
+    note = f"{splices} splices, 33 features; {early} alerts before the change"
+    return [Measured("replay of INSECTS spliced: rows to the first alert, slowest",
+                     *exactly(float(max(delays))), most=400.0, note=note)]  # fmt: skip
+
+
+def nab_null(name: str, values: np.ndarray) -> Measured:
+    """A file of NAB without anomaly: its first week is the reference, the second the stream."""
+    week = WEEK_S // 300
+    cycle = "24h" if "daily" in name else ""
+    alerts, _ = replay(values[:week, None], values[week:, None], seconds=300.0, cycle=cycle)
+    told = "cycle 24 h" if cycle else "no cycle"
+    return _null(f"replay of NAB art_{name}: episodes in its second week", [_openings(alerts)],
+                 1.0, f"{told}, a value every 5 min")  # fmt: skip
+
+
+def prequential_errors(x: np.ndarray, y: np.ndarray, block: int = 50) -> np.ndarray:
+    """1 where naive Bayes is wrong that is tested on each block of rows, then trained on it."""
+    errors = np.ones(len(y))
+    classes = np.unique(y)
+    for start in range(block, len(y), block):
+        part = slice(start, start + block)
+        scores = []
+        for c in classes:
+            of = x[:start][y[:start] == c]
+            mean, var = of.mean(axis=0), of.var(axis=0)
+            likelihood = -0.5 * (np.square(x[part] - mean) / var + np.log(var)).sum(axis=1)
+            scores.append(np.log(len(of)) + likelihood)
+        errors[part] = classes[np.argmax(scores, axis=0)] != y[part]
+    return errors
+
+
+def sea(table: np.ndarray) -> list[Measured]:
+    """Errors of a classifier on SEA, whose concept changes three times."""
+    errors = prequential_errors(table[:, :3], table[:, 3])[LEARNING:, None]
+    alerts, start = replay(errors[:SEA_REFERENCE], errors[SEA_REFERENCE:])
+    at = np.array(_firing(alerts, start, 1.0)) + LEARNING + SEA_REFERENCE
+    rows = []
+    early = int((at <= SEA_CHANGES[0]).sum())
+    for k, change in enumerate(SEA_CHANGES):
+        later = at[(at > change) & (at <= change + 12_500)] - change
+        delay = float(later.min()) if later.size else float("inf")
+        note = f"error stream of naive Bayes, a row a second; {early} alerts before any change"
+        rows.append(Measured(f"replay of SEA: rows from change {k + 1} to the next alert",
+                             *exactly(delay), most=1_000.0, note=note))  # fmt: skip
+    return rows
