@@ -43,8 +43,9 @@ _EDETECTOR_SLACK: Final = ((1e-5, 1.2), (1e-4, 2.5), (1e-3, 7.0), (1e-2, 25.0), 
 #: Lower thresholds are closer to their bound than the table says, so they are not divided.
 _LEAST_DIVIDED: Final = 3_000.0
 _LEAST_THRESHOLD: Final = 100.0
-#: Events a week from which even a small error of the reference's mean would be found.
-_FAST: Final = 1_000_000
+#: Events a week over rows of the reference from which even a rare error of its mean is found.
+#: Measured just below it, z = 3: .08 alarms a signal and week of a third allowed, at most 8.
+_FAST: Final = 2_000
 
 
 def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
@@ -161,7 +162,7 @@ class Budget:
             )
             if edetector
             else math.inf,
-            edetector_z=4.0 if events >= _FAST else 3.0,
+            edetector_z=4.0 if events >= _FAST * reference.events else 3.0,
         )
 
 
