@@ -198,6 +198,13 @@ class PartitionMonitor:
                     self._dirty.add(subject)
         return alerts
 
+    def release_idle(self) -> int:
+        """Put away the tests of subjects to which nothing happened since the last call; how many.
+
+        It saves memory and decides nothing, so it may be called at any time, or never.
+        """
+        return sum(held.release() for held in self.subjects.values())
+
     def take_round(self, writer: SnapshotWriter) -> Round | None:
         """Plan a snapshot round of what changed since the last one; None if nothing was read."""
         if self.fence == self._round_fence:

@@ -18,6 +18,7 @@ from stream.evidence import on_one_scale
 from stream.frontier import PartitionProgress
 from stream.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
 from stream.plan import MINUS_INFINITY, Plan, PlanBook, Subject
+from stream.shelf import Shelf
 from stream.summary import SummaryBatch, SummaryEntry
 from stream.watch import OnWindow, Step, Watch
 
@@ -61,9 +62,8 @@ class SubjectMonitor:
         self.store = PaneStore()
         self.late: dict[int, Late] = {}
         self.episodes = Episodes(subject)
-        self.course: Course | None = None
         self._plans = plans
-        self._on_window = on_window
+        self._shelf = Shelf(str(subject), on_window)
         self._week = 0  # the week of event time that episodes were last opened in
         self._opened = 0  # how many in that week
         self._late_judged = 0  # late events that a closed window has judged
@@ -77,9 +77,23 @@ class SubjectMonitor:
             self._late_judged = 0
 
     @property
+    def course(self) -> Course | None:
+        """What becomes of sealed panes; None before the first one and while `is_idle`."""
+        return self._shelf.course
+
+    @property
     def watch(self) -> Watch | None:
-        """What is tested; None before the first pane and while nothing is tested."""
+        """What is tested; None before the first pane, while nothing is tested and while idle."""
         return None if self.course is None else self.course.watch
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its tests are put away, because nothing happened for a while."""
+        return self._shelf.is_away
+
+    def release(self) -> bool:
+        """Put the tests away if nothing happened since the last call; whether that was done."""
+        return self._shelf.release()
 
     @property
     def late_total(self) -> int:
@@ -159,15 +173,16 @@ class SubjectMonitor:
             return
         self.frontier_ms = frontier
         yield from self._seal(frontier)
-        if self.course is not None:
-            for step in self.course.expire(frontier):
-                yield from self._judge(step, self.course)
+        if (course := self._shelf.take_due(frontier)) is not None:
+            for step in course.expire(frontier):
+                yield from self._judge(step, course)
 
     def seal_all(self) -> list[AlertEvent]:
         """Seal every pane held; the frontier moves to the end of the last."""
         alerts = list(self._seal(_NEVER))
-        if self.course is not None and self.course.sealed_to_ms > self.frontier_ms:
-            self.frontier_ms = self.course.sealed_to_ms
+        course = self._shelf.take()
+        if course is not None and course.sealed_to_ms > self.frontier_ms:
+            self.frontier_ms = course.sealed_to_ms
         return alerts
 
     def _seal(self, frontier_ms: int) -> Iterator[AlertEvent]:
@@ -175,9 +190,9 @@ class SubjectMonitor:
             plan = self._plan_at(pane_ms)
             if plan is None or pane_ms + plan.pane_ms > frontier_ms:
                 continue
-            if self.course is None or self.course.plan.hash != plan.hash:
-                self.course = Course(plan, str(self.subject), self._on_window)
-            course = self.course
+            course = self._shelf.take()
+            if course is None or course.plan.hash != plan.hash:
+                course = self._shelf.begin(plan)
             for step in course.expire(pane_ms):
                 yield from self._judge(step, course)
             self.panes_sealed += 1
@@ -238,8 +253,7 @@ class SubjectMonitor:
         state = _State(
             *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
             self.late, self._late_judged, self._bad_plans,
-            self.course.plan.short_hash if self.course else b"",
-            self.course.dump() if self.course else b"", self.episodes.dump(),
+            *self._shelf.dump(), self.episodes.dump(),
             self._week, self._opened,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
@@ -268,8 +282,7 @@ class SubjectMonitor:
                     f"{held.subject} was watched under plan {state.plan.hex()}, which is not on "
                     "the plans topic; publish it again or let the state be rebuilt"
                 )
-            held.course = Course(by_hash[state.plan], str(held.subject))
-            held.course.load(state.course)
+            held._shelf.load(by_hash[state.plan], state.course)
         return held
 
 

@@ -201,6 +201,11 @@ class Windows:
         self._next_deadline_ms = min((w.deadline_ms for w in self.filling.values()), default=None)
 
     @property
+    def next_deadline_ms(self) -> int | None:
+        """When a filling window closes at the latest; None if there is none."""
+        return self._next_deadline_ms
+
+    @property
     def segments(self) -> list[str]:
         """Names of all segments with a window, sorted."""
         return sorted(self.filling.keys() | self.last.keys())

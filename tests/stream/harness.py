@@ -88,12 +88,13 @@ def plain_alert(alert: AlertEvent) -> dict[str, Any]:
 
 def run_stages(
     plans: PlanBook, events: list[bytes], *, partitions: int, seed: int, chunk_records: int = 128,
-    snapshot_every: float = 0.0, dealt: int | None = None,
+    snapshot_every: float = 0.0, dealt: int | None = None, release_every: float = 0.0,
 ) -> tuple[list[dict[str, Any]], PartitionMonitor]:  # fmt: skip
     """Read dealt events in random polls, partitions in random turns, and monitor the result.
 
     With `snapshot_every`, the monitor is dumped and loaded into a new one at that rate of records.
-    `dealt` seeds the dealing alone.
+    `dealt` seeds the dealing alone. With `release_every`, idle subjects are put away, twice in a
+    row so that all are idle.
     """
     rng = random.Random(seed)
     logs = deal(events, partitions, seed if dealt is None else dealt)
@@ -114,6 +115,9 @@ def run_stages(
         for value in (*(value for _, value in flush.summaries), flush.progress):
             alerts.extend(map(plain_alert, monitor.apply(offset, value, 0, plans_current=True)))
             offset += 1
+            if rng.random() < release_every:
+                monitor.release_idle()
+                monitor.release_idle()
             if rng.random() < snapshot_every:
                 monitor = reloaded(monitor, plans)
 

@@ -63,6 +63,18 @@ def test_a_snapshot_at_any_point_changes_nothing(plans, drifting, truth, seed):
     assert state_of(monitor) == truth[1]
 
 
+@pytest.mark.parametrize("snapshot_every", [0.0, 0.1])
+@pytest.mark.parametrize("seed", range(2))
+def test_putting_subjects_away_at_any_point_changes_nothing(
+    plans, drifting, truth, seed, snapshot_every
+):
+    alerts, monitor = run_stages(
+        plans, drifting, partitions=3, seed=seed, release_every=0.3, snapshot_every=snapshot_every
+    )
+    assert alerts == truth[0]
+    assert state_of(monitor) == truth[1]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -75,7 +87,8 @@ def test_windows_of_any_kind_are_the_same_over_partitions(reference, drifting, s
     book = PlanBook()
     book.add(make_plan(reference=reference, **settings))
     outcomes = [
-        run_stages(book, drifting, partitions=p, seed=p, snapshot_every=0.02) for p in (1, 3, 8)
+        run_stages(book, drifting, partitions=p, seed=p, snapshot_every=0.02, release_every=0.1)
+        for p in (1, 3, 8)
     ]
     assert outcomes[0][0]
     for alerts, monitor in outcomes[1:]:
