@@ -107,6 +107,8 @@ def _kafka(top: Table, folder: Path) -> Connection:
         if key.endswith("_file"):
             secret = folder / table.text(key, least=1)
             values[key.removesuffix("_file")] = read_secret(secret, f"kafka.{key}", top.file)
+        elif key.replace(".", "_").endswith("_location"):
+            values[key] = str(folder / table.text(key, least=1))
         else:
             values[key] = value
     try:
@@ -126,8 +128,15 @@ def _worker(top: Table, folder: Path) -> WorkerConfig:
         raise table.error(
             "metrics_address", f'must be "host:port", or "" for none; got {address!r}.'
         )
+    certificate, key = (table.text(f"metrics_tls_{part}", "") for part in ("cert", "key"))
+    if bool(certificate) != bool(key):
+        raise table.error(
+            "metrics_tls_cert", "and metrics_tls_key go together. Give both, or none."
+        )
     return WorkerConfig(
         metrics_address=address,
+        metrics_tls_cert=str(folder / certificate) if certificate else "",
+        metrics_tls_key=str(folder / key) if key else "",
         group=table.text("group", default.group, least=1),
         environment=table.text("environment", default.environment, least=1),
         data_dir=str(folder / data_dir) if data_dir else "",

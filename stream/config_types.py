@@ -44,6 +44,8 @@ class WorkerConfig:
     """`[worker]`; times in milliseconds, `metrics_address` "" for no metrics."""
 
     metrics_address: str = "127.0.0.1:9464"
+    metrics_tls_cert: str = ""
+    metrics_tls_key: str = ""
     group: str = "driftstream"
     environment: str = "dev"
     data_dir: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import logging
 import socket
+import ssl
 import sys
 import threading
 import urllib.parse
@@ -46,13 +47,18 @@ Render = Callable[[Request], Page]
 class PageServer:
     """Serves pages at host:port until `close`. Port 0 takes a free one, see `port`.
 
+    `tls` are the files of a certificate (with its chain) and of its key; without it: plain HTTP.
+
     Raises
     ------
     OSError
-        If the address cannot be listened on.
+        If the address cannot be listened on, or the certificate not be used.
     """
 
-    def __init__(self, address: str, pages: Mapping[str, Render]) -> None:
+    def __init__(
+        self, address: str, pages: Mapping[str, Render], tls: tuple[str, str] | None = None
+    ) -> None:
+        context = _tls_context(*tls) if tls else None
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
 
@@ -71,9 +77,14 @@ class PageServer:
             self._server = Server((host, int(port)), Handler)
         except OSError as error:
             raise OSError(
-                f"worker.metrics_address: cannot listen on {address}: {error.strerror or error}. "
+                f"metrics_address: cannot listen on {address}: {error.strerror or error}. "
                 "Choose another port, or end what uses it."
             ) from error
+        if context is not None:
+            # In the thread of each request: a client that says nothing holds up no other.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="pages", daemon=True
         )
@@ -117,6 +128,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: a scrape is not news."""
+
+
+def _tls_context(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a password of ours openssl would ask the terminal for one.
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except OSError as error:  # ssl.SSLError is one
+        raise OSError(
+            f"worker.metrics_tls_cert {certificate} and metrics_tls_key {key} cannot be used: "
+            f"{error.strerror or error}. Give PEM files of a certificate and its key, the key "
+            "without a passphrase."
+        ) from error
+    return context
 
 
 def _arguments(query: str) -> dict[str, str]:

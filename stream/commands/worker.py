@@ -58,7 +58,7 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
 
     worker, topics = config.worker, config.topics
     return WorkerSettings(
-        kafka=dict(config.kafka),
+        kafka=config.kafka,
         group=worker.group,
         stage=stage,
         topics=TopicNames(
@@ -67,6 +67,9 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         ),
         data_dir=worker.data_dir,
         metrics_address=worker.metrics_address,
+        metrics_tls=(worker.metrics_tls_cert, worker.metrics_tls_key)
+        if worker.metrics_tls_cert
+        else None,
         idle_after_s=worker.idle_after_ms / 1000,
         snapshot_interval_s=worker.snapshot_interval_ms / 1000,
         session_timeout_s=worker.session_timeout_ms / 1000,
@@ -79,7 +82,8 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
 def _ready(config: Config) -> Any:
     def tell(view: Any) -> None:
         address = config.worker.metrics_address
-        metrics = f"; metrics at http://{address}/metrics" if address else ""
+        scheme = "https" if config.worker.metrics_tls_cert else "http"
+        metrics = f"; metrics at {scheme}://{address}/metrics" if address else ""
         say(f"ready: {len(view.assigned)} partitions{metrics}")
 
     return tell

@@ -58,7 +58,8 @@ def client_options(kafka: Mapping[str, object]) -> dict[str, Any]:
     protocol = str(options.get("security_protocol", "PLAINTEXT")).upper()
     if protocol not in PROTOCOLS:
         raise ValueError(
-            f"kafka.security_protocol must be one of {', '.join(PROTOCOLS)}; got {protocol!r}."
+            f"kafka.security_protocol must be one of {', '.join(PROTOCOLS)}; got "
+            f"{options['security_protocol']!r}."  # a text of the environment hides itself
         )
     options["security_protocol"] = protocol
     _must_fit(protocol, kafka, options)

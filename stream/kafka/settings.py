@@ -36,6 +36,8 @@ class WorkerSettings:
         Scratch space of Faust, one for each worker; "" for a temporary directory.
     metrics_address : str
         host:port of /metrics, /healthz and /readyz; "" for none.
+    metrics_tls : pair of str, optional
+        Files of a certificate and its key: the page is served with TLS.
     idle_after_s : float
         A partition that is caught up and silent for this long no longer holds panes back.
     sources_interval_s : float
@@ -48,12 +50,13 @@ class WorkerSettings:
         Series on /metrics at most.
     """
 
-    kafka: Mapping[str, object]
+    kafka: Mapping[str, object] = field(repr=False)  # a password may be in it
     group: str = "driftstream"
     stage: str = "all"
     topics: TopicNames = field(default_factory=TopicNames)
     data_dir: str = ""
     metrics_address: str = ""
+    metrics_tls: tuple[str, str] | None = None
     idle_after_s: float = 30.0
     snapshot_interval_s: float = 10.0
     session_timeout_s: float = 6.0

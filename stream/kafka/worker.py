@@ -239,7 +239,14 @@ class Worker:
 
     def _serve_metrics(self) -> PageServer:
         collector = MetricsCollector(self.view, max_series=self.settings.max_series)
-        return serve(self.settings.metrics_address, collector, self.view, live_pages(self.view))
+        settings = self.settings
+        return serve(
+            settings.metrics_address,
+            collector,
+            self.view,
+            live_pages(self.view),
+            settings.metrics_tls,
+        )
 
 
 async def _in_time(job: Callable[[], Awaitable[None]], seconds: float) -> None:

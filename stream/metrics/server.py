@@ -16,11 +16,15 @@ __all__ = ["serve"]
 
 
 def serve(
-    address: str, collector: Collector, health: HealthView, more: Mapping[str, Render] | None = None
+    address: str,
+    collector: Collector,
+    health: HealthView,
+    more: Mapping[str, Render] | None = None,
+    tls: tuple[str, str] | None = None,
 ) -> PageServer:
     """Serve a collector and the process's own figures at host:port until `close`.
 
-    `more` are further pages, by their path.
+    `more` are further pages, by their path; `tls` the files of a certificate and its key.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
@@ -38,6 +42,7 @@ def serve(
             "/readyz": lambda _: _health_page(health.ready()),
             **(more or {}),
         },
+        tls,
     )
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from stream.client import publish, read_alerts
+from stream.client import publish, read_alerts, read_topic
 from stream.kafka.access import AccessError
 from stream.kafka.broker import free_port
 from stream.kafka.rights import check_rights
@@ -38,15 +42,19 @@ pytestmark = [
 ]
 HOOK = '[[notify]]\ntype = "webhook"\nurl = "http://127.0.0.1:9/"\n'
 #: Secrets that nothing may ever print.
-SECRETS = (PASSWORD, WRONG)
+HOOK_SECRET, HOOK_TOKEN = "h00k-Secret-m3v", "h00k-Token-w8k"
+SECRETS = (PASSWORD, WRONG, HOOK_SECRET, HOOK_TOKEN)
 
 
-def driftstream(*arguments: object) -> subprocess.CompletedProcess[str]:
+ENVIRONMENT = {**os.environ, "KAFKA_PASSWORD": PASSWORD, "HOOK_TOKEN": HOOK_TOKEN}
+
+
+def driftstream(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command; no secret in what it says."""
     command = [sys.executable, "-m", "stream.cli", *map(str, arguments)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-        env={**os.environ, "KAFKA_PASSWORD": PASSWORD},
+        env={**ENVIRONMENT, **variables},
     )  # fmt: skip
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
     return done
@@ -58,13 +66,13 @@ def must(*arguments: object) -> str:
     return done.stdout + done.stderr
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(log: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
     """A program that stays: it is ended with SIGTERM and must end well."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "stream.cli", *map(str, arguments)],
-            cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "KAFKA_PASSWORD": PASSWORD},
+            cwd=ROOT, stdout=out, stderr=out, env=ENVIRONMENT,
         )  # fmt: skip
     try:
         yield process
@@ -120,18 +128,56 @@ def installed(secured: Secured, folder: Path) -> Path:
     return deployer
 
 
+def listening_ports(pid: int) -> set[int]:
+    """TCP ports that a process listens on, as Linux says."""
+    links = (os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())
+    mine = {link[8:-1] for link in links if link.startswith("socket:[")}
+    rows = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+    ]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in mine}
+
+
+def pages(port: int, ca: Path) -> str:
+    trusting = ssl.create_default_context(cafile=str(ca))
+    text = ""
+    for path in ("metrics", "healthz", "readyz", "", "api/v1/state", "table", "router"):
+        with contextlib.suppress(urllib.error.HTTPError):
+            url = f"https://127.0.0.1:{port}/{path}"
+            with urllib.request.urlopen(url, timeout=5, context=trusting) as answer:
+                text += answer.read().decode()
+    return text
+
+
 def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Path) -> None:
-    """Each program with its own user and only the documented rights, from events to a webhook."""
+    """Each program with its own user and only the documented rights, from events to a webhook.
+
+    And no secret in anything that they write, serve or send to the wrong place.
+    """
     assert "already there" in must("plan", "publish", "-c", installed)
+    port = free_port()
+    (folder / "hook-secret").write_text(f"{HOOK_SECRET}\n")
     with hook() as pager:
+        pager.answers += [(500, {}), (429, {})]
         worker = as_user(secured, folder, "driftstream")
+        text = worker.read_text()
+        served = f'metrics_address = "127.0.0.1:{port}"\nmetrics_tls_cert = "server.crt"\n'
+        served += 'metrics_tls_key = "server.key"'
+        worker.write_text(text.replace('metrics_address = ""', served))
+        for name in ("server.crt", "server.key"):
+            shutil.copy(secured.ca.parent / name, folder / name)
         bridge = config(
             folder, "bridge", secured.kafka("notifier"),
-            f'[[notify]]\ntype = "webhook"\nurl = "{pager.url}"\n',
+            f'[[notify]]\ntype = "webhook"\nurl = "{pager.url}?key={HOOK_SECRET}"\n'
+            'secret_file = "hook-secret"\ntoken = "${HOOK_TOKEN}"\n'
+            f'[[notify]]\ntype = "slack"\nurl = "http://127.0.0.1:9/{HOOK_SECRET}"\n'
+            f'[[notify]]\ntype = "alertmanager"\nurl = "https://{secured.address}/{HOOK_SECRET}"\n',
         )  # fmt: skip
         worker_log, bridge_log = folder / "worker.log", folder / "bridge.log"
         with (
-            running(worker_log, "worker", "-v", "--no-publish", "-c", worker),
+            running(worker_log, "worker", "-v", "--no-publish", "-c", worker) as process,
             running(bridge_log, "notify", "-v", "-c", bridge),
         ):
             wait_for(lambda: "ready: " in worker_log.read_text(), worker_log)
@@ -142,10 +188,24 @@ def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Pa
             assert "4,000 events to" in sent
             wait_for(lambda: list(read_alerts(secured.super_user)), worker_log)
             wait_for(lambda: pager.taken, bridge_log)
+            shown = pages(port, secured.ca)
+            assert "driftstream_events_total" in shown
+            # Nothing of Faust's web server, whose /table would serve state.
+            assert listening_ports(process.pid) == {port}
         reader = as_user(secured, folder, "notifier")
         assert "Data drift in 'amount'" in must("alerts", "-c", reader)
-        assert "commit" not in bridge_log.read_text()
+    assert "were not committed" not in bridge_log.read_text()
     must("check", "-c", worker)
+
+    said = bridge_log.read_text() + worker_log.read_text() + shown
+    assert "slack" in said  # its failures were logged
+    for topic in ("summaries", "state", "alerts", "plans", "dead-letter"):
+        for record in read_topic(secured.super_user, f"driftstream.{topic}"):
+            said += repr((record.key, record.value, record.headers))
+    for body in (body for _, _, body in pager.requests):
+        said += body.decode()
+    assert len(said) > 50_000
+    assert [secret for secret in SECRETS if secret in said] == []
 
 
 def cases(secured: Secured) -> dict[str, tuple[dict[str, object], tuple[str, ...]]]:
@@ -237,6 +297,8 @@ def test_a_refused_password_by_every_command(
         assert done.returncode == 1, (name, said)
         assert all(word in said for word in words), (name, said)
         assert "Traceback" not in said, (name, said)
+    crash = driftstream("alerts", "-c", path, DRIFTSTREAM_TRACEBACK="1")
+    assert "Traceback" in crash.stderr  # and no secret in it either
 
 
 @pytest.mark.parametrize(("protocol", "other"), [("SASL_SSL", "without"), ("PLAINTEXT", "with")])
