@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -16,14 +17,21 @@ __all__ = ["command"]
 
 @click.command("notify")
 @config_option
+@click.option(
+    "--metrics-address", default="127.0.0.1:9465", show_default=True,
+    envvar="DRIFTSTREAM_NOTIFY_METRICS_ADDRESS", show_envvar=True,
+    help='Where it serves /metrics, /healthz and /readyz; "" for nowhere.',
+)  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Log what happens.")
-def command(config_path: Path, verbose: bool) -> None:
+def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     """Deliver alerts to every [[notify]] of the config until Ctrl-C or SIGTERM.
 
     Every event reaches every target at least once, also after an outage of the target, of Kafka or
     of this process. Run one of it for each config.
     """
+    from stream.metrics import NotifyCollector, serve
     from stream.notify.source import run_notify
+    from stream.notify.view import NotifyView
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
@@ -41,12 +49,19 @@ def command(config_path: Path, verbose: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     names = ", ".join(target.name for target in config.notify)
-    run_notify(
-        config.kafka,
-        config.topics.alerts,
-        f"{config.worker.group}.notify",
-        config.notify,
-        stop,
-        lambda firing: say(f"ready: {firing} open episodes; to {names}"),
-        silences=config.silences,
-    )
+    view = NotifyView()
+    with ExitStack() as stack:
+        where = ""
+        if metrics_address:
+            stack.callback(serve(metrics_address, NotifyCollector(view), view).close)
+            where = f"; metrics at http://{metrics_address}/metrics"
+        run_notify(
+            config.kafka,
+            config.topics.alerts,
+            f"{config.worker.group}.notify",
+            config.notify,
+            stop,
+            lambda firing: say(f"ready: {firing} open episodes; to {names}{where}"),
+            silences=config.silences,
+            view=view,
+        )

@@ -24,6 +24,7 @@ from stream.notify.open_episodes import OpenEpisodes
 from stream.notify.quiet import Quiet, Silence
 from stream.notify.sinks import QueueSink, Sink
 from stream.notify.targets import Target
+from stream.notify.view import TargetState
 
 __all__ = ["Bridge", "Commit"]
 
@@ -62,6 +63,10 @@ class _Course:
         while self._waiting and self._waiting[0][0] <= done:
             _, partition, offset = self._waiting.popleft()
             self.positions[partition] = max(offset, self.positions.get(partition, 0))
+
+    def behind(self, ends: Mapping[int, int]) -> int:
+        """Records before these ends that the target has not had."""
+        return sum(max(0, end - self.positions.get(p, 0)) for p, end in ends.items())
 
     def start(self) -> None:
         self._thread.start()
@@ -118,6 +123,7 @@ class Bridge:
         self._number = 0
         self._last: dict[int, Commit] = {}
         self._ends = dict(ends)
+        self._known_ends = dict(ends)
         self._early: set[str] = set()  # ids of events beyond the ends that came before `start`
         self._started = False
         self._courses = [
@@ -155,6 +161,32 @@ class Bridge:
                 course.sink.offer(self._number, change)
                 course.note(self._number, partition, offset + 1)
                 course.wake()
+
+    @property
+    def started(self) -> bool:
+        """Whether the topic was read to its end, and deliveries go on."""
+        return self._started
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the thread of a target."""
+        return next((c.failure for c in self._courses if c.failure is not None), None)
+
+    def end_at(self, partition: int, end: int) -> None:
+        """Note where a partition of the topic ends now."""
+        self._known_ends[partition] = max(end, self._known_ends.get(partition, 0))
+
+    def targets(self) -> list[TargetState]:
+        """How each target is served."""
+        return [
+            TargetState(
+                course.sink.target.name,
+                course.sink.tally,
+                course.behind(dict(self._known_ends)),
+                course.sink.failing,
+            )
+            for course in self._courses
+        ]
 
     def start(self) -> None:
         """Begin to deliver; the topic has been fed up to its end."""

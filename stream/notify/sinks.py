@@ -19,6 +19,7 @@ from stream.notify.open_episodes import Change
 from stream.notify.quiet import Quiet
 from stream.notify.render import slack_message, webhook_request
 from stream.notify.targets import SEVERITY_ORDER, Target
+from stream.notify.view import Tally
 
 __all__ = ["LOOK_S", "Post", "QueueSink", "Sink"]
 
@@ -47,8 +48,14 @@ class Sink(ABC):
         self._clock, self._send = clock, send
         self._lock = threading.Lock()
         self._seen = -1
+        self.tally = Tally()
         self._wait_s = 0.0  # after a failure
         self._not_before = 0.0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last request was not taken."""
+        return self._wait_s > 0
 
     @property
     @abstractmethod
@@ -93,7 +100,10 @@ class Sink(ABC):
             if self._wait_s:
                 log.warning("notify %s: delivered again", target.name)
             self._wait_s = 0.0
+            self.tally.delivered += 1
+            self.tally.last_s = self._clock()
             return answer
+        self.tally.failed += 1
         self._wait_s = min(max(self._wait_s * 2, _FIRST_WAIT_S), _LONGEST_WAIT_S)
         self._wait_s = min(max(self._wait_s, answer.wait_s), GIVE_UP_S)
         self._not_before = self._clock() + self._wait_s
@@ -185,6 +195,7 @@ class QueueSink(Sink):
             if not answer.delivered:
                 log.error("notify %s: event %s was never delivered", self.target.name, event.id)
                 self._not_before = 0.0
+                self.tally.given_up += 1
             with self._lock:
                 self._queue.popleft()
         return 0.0

@@ -19,6 +19,7 @@ from stream.kafka.topics import topic_partitions
 from stream.notify.bridge import Bridge, Commit
 from stream.notify.quiet import Silence
 from stream.notify.targets import Target
+from stream.notify.view import NotifyView
 
 __all__ = ["run_notify"]
 
@@ -36,11 +37,12 @@ def run_notify(
     on_ready: Callable[[int], None] = lambda _open: None,
     clock: Callable[[], float] = time.time,
     silences: Sequence[Silence] = (),
+    view: NotifyView | None = None,
 ) -> None:
     """Deliver alerts until `stop` is set. Run one of it: two would both deliver everything.
 
     Positions are committed under `group`, which has no members. `on_ready` is called with the
-    number of open episodes when the topic has been read to its end.
+    number of open episodes when the topic has been read to its end. `view` is given the bridge.
 
     Raises
     ------
@@ -78,6 +80,8 @@ def run_notify(
             clock,
             silences,
         )
+        if view is not None:
+            view.bridge = bridge
         consumer.seek_to_beginning(*parts)
         while any(consumer.position(tp) < ends[tp] for tp in parts) and not stop.is_set():
             _feed(consumer, bridge)
@@ -104,6 +108,7 @@ def _feed(consumer: Any, bridge: Bridge) -> None:
     for tp, records in consumer.poll(timeout_ms=_POLL_MS).items():
         for record in records:
             bridge.feed(tp.partition, record.offset, record.value, record.timestamp)
+        bridge.end_at(tp.partition, consumer.highwater(tp) or 0)
 
 
 def _committed(consumer: Any, parts: Sequence[Any]) -> dict[int, Commit]:

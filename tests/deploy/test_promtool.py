@@ -7,8 +7,12 @@ import subprocess
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 
-from stream.metrics import MetricsCollector
+from stream.metrics import MetricsCollector, NotifyCollector
+from stream.notify.bridge import Bridge
+from stream.notify.targets import Target
+from stream.notify.view import NotifyView
 from tests.stream.test_metrics import FileState
 from tests.stream.test_metrics import state as state  # the fixture
 
@@ -18,8 +22,16 @@ from tests.stream.test_metrics import state as state  # the fixture
     reason="promtool is not installed (it comes with Debian's package prometheus)",
 )
 def test_promtool_check_metrics(state: FileState) -> None:
+    view = NotifyView()
+    view.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
+    view.bridge.targets()[0].tally.last_s = 1.5
+    for collector in (MetricsCollector(state, max_series=20), NotifyCollector(view)):
+        check(collector)
+
+
+def check(collector: Collector) -> None:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(MetricsCollector(state, max_series=20))
+    registry.register(collector)
     page = generate_latest(registry)
     done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

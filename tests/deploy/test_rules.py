@@ -82,11 +82,14 @@ def test_links_of_the_runbooks_lead_somewhere() -> None:
 
 
 def test_rules_name_only_metrics_that_exist() -> None:
+    from stream.metrics import NotifyCollector
+    from stream.notify.view import NotifyView
     from tests.stream.test_metrics import CONTRACT
 
+    bridge = {family.name for family in NotifyCollector(NotifyView()).collect()}
     known = {f"driftstream_{name}" for name in CONTRACT} | {
-        "driftstream_frontier_timestamp_seconds"
-    }
+        "driftstream_frontier_timestamp_seconds", *bridge, *(f"{name}_total" for name in bridge)
+    }  # fmt: skip
     text = RULES.read_text()
     assert set(re.findall(r"\bdriftstream_[a-z_0-9]+", text)) <= known
     recorded = set(re.findall(r"record: (\S+)", text))

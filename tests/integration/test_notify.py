@@ -92,9 +92,24 @@ class Notify:
 
     def __init__(self, config: Path) -> None:
         self.log = config.parent / "notify.log"
-        command = [sys.executable, "-m", "stream.cli", "notify", "-c", str(config)]
+        self.address = f"127.0.0.1:{free_port()}"
+        command = [sys.executable, "-m", "stream.cli", "notify", "-c", str(config),
+                   "--metrics-address", self.address]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
+    def page(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def metric(self, name: str, target: str) -> float:
+        line = f'driftstream_notify_{name}{{target="{target}"}} '
+        return next(
+            float(row.removeprefix(line))
+            for row in self.page("/metrics").splitlines()
+            if row.startswith(line)
+        )
 
     def end(self, number: signal.Signals) -> int:
         if self.process.poll() is None:
@@ -175,6 +190,13 @@ url = "{team.url}"
             assert shown["startsAt"] == first[0].data.starts_at
             wait_for(lambda: team.taken == [first[0].id], log.read_text)
 
+            assert (notify.page("/healthz"), notify.page("/readyz")) == (
+                "alive\n", "1 open episodes\n",
+            )  # fmt: skip
+            assert notify.metric("delivered_total", "webhook") == 1
+            assert notify.metric("failed_total", "alertmanager") == 0
+            wait_for(lambda: notify.metric("lag_records", "webhook") == 0)
+
             # Update: another severity is another alert, and the former one ends.
             worse = alert("fraud", revision=2, severity="critical")
             say(worse)
@@ -187,6 +209,9 @@ url = "{team.url}"
             say(churn)
             wait_for(lambda: "notify alertmanager: not delivered" in log.read_text())
             wait_for(lambda: team.taken[-1] == churn.id, log.read_text)  # the others do not wait
+            assert notify.metric("failed_total", "alertmanager") >= 1
+            wait_for(lambda: notify.metric("lag_records", "alertmanager") == 1)
+            assert "trying again: alertmanager" in notify.page("/readyz")
             time.sleep(1)  # a commit
             notify.end(signal.SIGKILL)
             notify = Notify(config)

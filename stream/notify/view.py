@@ -1,0 +1,61 @@
+"""What a bridge shows of itself: read by its metrics page and /healthz from another thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from stream.notify.bridge import Bridge
+
+__all__ = ["NotifyView", "Tally", "TargetState"]
+
+
+@dataclass
+class Tally:
+    """What became of a target's requests. Written by its own thread only."""
+
+    delivered: int = 0
+    failed: int = 0  # requests that were not taken; they are tried again
+    given_up: int = 0  # events that will not be
+    last_s: float = 0.0  # when the last one was taken
+
+
+class TargetState(NamedTuple):
+    """A target: what became of its requests, and how many records of the topic it has not had."""
+
+    name: str
+    tally: Tally
+    lag: int
+    failing: bool
+
+
+class NotifyView:
+    """A bridge, once there is one."""
+
+    def __init__(self) -> None:
+        self.bridge: Bridge | None = None
+
+    @property
+    def open_episodes(self) -> int:
+        """How many episodes fire."""
+        return len(self.bridge.open) if self.bridge is not None else 0
+
+    def targets(self) -> list[TargetState]:
+        """All targets, in the config's order."""
+        return self.bridge.targets() if self.bridge is not None else []
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether each target has a thread that serves it; a receiver that is down is no illness."""
+        failure = self.bridge.failure if self.bridge is not None else None
+        if failure is not None:
+            return False, f"{type(failure).__name__}: {failure}"
+        return True, "alive"
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the topic has been read to its end, so that it is known what fires."""
+        if self.bridge is None or not self.bridge.started:
+            return False, "reading the alerts topic"
+        failing = [target.name for target in self.targets() if target.failing]
+        words = f"{self.open_episodes} open episodes"
+        return True, f"{words}; trying again: {', '.join(failing)}" if failing else words

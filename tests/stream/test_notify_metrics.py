@@ -1,0 +1,102 @@
+"""The bridge says of itself what it delivered, what it could not, and how far behind it is."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+from stream.alerts import encode_alert
+from stream.http_server import PageServer
+from stream.metrics import NotifyCollector, serve
+from stream.notify.bridge import Bridge
+from stream.notify.targets import Target
+from stream.notify.view import NotifyView
+from tests.stream.notify_tools import alert, hook
+
+
+def target(name: str, url: str) -> Target:
+    return Target(kind="webhook", name=name, url=url, timeout_s=2.0)
+
+
+def figures(view: NotifyView) -> dict[tuple[str, str], float]:
+    """(family, target) -> value."""
+    return {
+        (s.name.removeprefix("driftstream_notify_"), s.labels.get("target", "")): s.value
+        for family in NotifyCollector(view).collect()
+        for s in family.samples
+    }
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def get(server: PageServer, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as page:
+            return page.status, page.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_figures_and_health() -> None:
+    view = NotifyView()
+    server = serve("127.0.0.1:0", NotifyCollector(view), view)
+    try:
+        assert get(server, "/healthz") == (200, "alive\n")
+        assert get(server, "/readyz") == (503, "reading the alerts topic\n")
+        with hook() as good, hook() as wrong:
+            wrong.answers = [(400, {})]
+            down = target("down", "http://127.0.0.1:9/hook")
+            bridge = Bridge(
+                [target("good", good.url), target("wrong", wrong.url), down], {}, {0: 0}
+            )
+            view.bridge = bridge
+            bridge.feed(0, 0, encode_alert(alert()))
+            bridge.end_at(0, 1)
+            assert figures(view)["lag_records", "good"] == 1
+            bridge.start()
+            try:
+
+                def settled() -> bool:
+                    bridge.commits()
+                    found = figures(view)
+                    return (
+                        found["delivered_total", "good"] == 1
+                        and found["given_up_total", "wrong"] == 1
+                        and found["failed_total", "down"] >= 1
+                        and found["lag_records", "good"] == found["lag_records", "wrong"] == 0
+                    )
+
+                wait_for(settled)
+                found = figures(view)
+                assert found["lag_records", "down"] == 1
+                assert found["open_episodes", ""] == 1
+                assert ("last_delivery_timestamp_seconds", "good") in found
+                assert ("last_delivery_timestamp_seconds", "down") not in found
+                status, words = get(server, "/readyz")
+                assert status == 200
+                assert "trying again:" in words
+                assert "down" in words
+                assert (
+                    'driftstream_notify_lag_records{target="down"} 1.0'
+                    in (get(server, "/metrics")[1])
+                )
+            finally:
+                bridge.stop()
+    finally:
+        server.close()
+
+
+def test_a_thread_that_ended_is_told() -> None:
+    view = NotifyView()
+    with hook() as good:
+        view.bridge = Bridge([target("good", good.url)], {}, {0: 0})
+        view.bridge._courses[0].failure = RuntimeError("a bug")
+    assert view.healthy() == (False, "RuntimeError: a bug")
