@@ -49,6 +49,9 @@ class Decoder(Protocol):
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Columns of the records that can be counted, rejects for the others."""
 
+    def release_idle(self) -> int:
+        """Forget what was made for subjects without a record since the last call; how many."""
+
 
 @dataclass(slots=True)
 class Flush:

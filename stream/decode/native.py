@@ -97,6 +97,7 @@ class NativeDecoder:
         self._max_batch_rows = max_batch_rows
         self._timelines: dict[Subject, _Timeline] = {}
         self._tried: dict[Subject, int] = {}
+        self._used: set[Subject] = set()
         self._hints = ModelHints()
         self._generation = -1
         self._last: Subject | None = None
@@ -119,11 +120,23 @@ class NativeDecoder:
 
         decoded = finish(list(lanes.values()), records, rejects, self._max_ahead_ms, again)
         self._tried |= {subject: lane.tried for subject, lane in lanes.items()}
+        self._used |= lanes.keys()
         if records:
             for record in records[-records[0].offset % SAMPLE_EVERY :: SAMPLE_EVERY]:
                 if len(record.value or b"") <= self._max_bytes:
                     decoded.unknown_fields += count_unknown_fields(record.value, self._timeline)
         return decoded
+
+    def release_idle(self) -> int:
+        """Forget the decoders of subjects without a record since the last call; how many.
+
+        They are made again when one comes: it saves memory and decides nothing.
+        """
+        idle = self._timelines.keys() - self._used
+        for subject in idle:
+            del self._timelines[subject]
+        self._used.clear()
+        return len(idle)
 
     def _read(
         self,

@@ -207,6 +207,11 @@ class Stage1:
             for partition in range(self._n_summaries)
         )
 
+    async def release_idle(self) -> None:
+        """Forget decoders that nothing has used since the last call."""
+        if n := self._decoder.release_idle():
+            log.debug("%d idle subjects: decoders forgotten", n)
+
     async def look_for_idle(self) -> None:
         """Say of silent partitions that they are; to be called about once a second."""
         now = self._clock()

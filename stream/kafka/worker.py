@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 _LAST_SNAPSHOT_S: Final = 2.0
 _LEAVE_S: Final = 4.0
 _DISCONNECT_S: Final = 1.0
+#: Subjects to which nothing happened between two looks are put away: after 10 to 20 minutes.
+_RELEASE_AFTER_S: Final = 600.0
 
 
 class Worker:
@@ -187,6 +189,11 @@ class Worker:
                 settings.sources_interval_s,
                 lambda: refresh_sources(settings.kafka, self._sources, fixed),
             ),
+        ]
+        jobs += [
+            _every(_RELEASE_AFTER_S, stage.release_idle)
+            for stage in (stages.stage1, stages.stage2)
+            if stage is not None
         ]
         if stages.stage1 is not None:
             jobs.append(_every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))

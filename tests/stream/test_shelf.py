@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
+import numpy as np
 import pytest
 
+from stream.decode.native import NativeDecoder
 from stream.plan import PlanBook, Subject
-from tests.stream.harness import make_events, make_plan, reloaded, run_stages
+from tests.stream.harness import deal, make_events, make_plan, reloaded, run_stages
 
 SUBJECT = Subject("fraud", "1")
 
@@ -70,3 +72,16 @@ def test_what_is_put_away_takes_little(monitor):
     away = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert away < at_work / 2
+
+
+def test_decoders_without_records_are_forgotten_and_made_again():
+    book = PlanBook()
+    book.add(make_plan())
+    decoder = NativeDecoder(book)
+    records = deal(make_events(3, 200), 1, 0)[0]
+    first = decoder.decode(records)
+    assert (decoder.release_idle(), decoder.release_idle()) == (0, 1)
+    again = decoder.decode(records)
+    np.testing.assert_array_equal(again.groups[0].numeric, first.groups[0].numeric)
+    assert (again.time_ms == first.time_ms).all()
+    assert decoder.release_idle() == 0
