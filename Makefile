@@ -5,8 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.installed
+PEERS_LISTS := benchmarks/comparison/peers.txt benchmarks/comparison/peers-alone.txt
 
-.PHONY: help demo demo-live test check chaos bench quality dashboards lock clean
+.PHONY: help demo demo-live test check chaos bench quality comparison plots dashboards lock clean
 
 help:
 	@echo "make demo       337,000 real flights through a real Kafka: drift found, explained, resolved"
@@ -16,9 +19,11 @@ help:
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
 	@echo "make bench      speed and memory, with the peer beside them"
 	@echo "make quality    the statistical gates in full, half an hour; resumable"
+	@echo "make comparison driftstream beside seven libraries, in an environment of their own; an hour"
+	@echo "make plots      draw the plots of docs/ from the stored results"
 	@echo "make dashboards write the Grafana dashboards anew"
 	@echo "make lock       rewrite requirements.lock from pyproject.toml"
-	@echo "make clean      remove $(VENV) and caches"
+	@echo "make clean      remove $(VENV), $(PEERS) and caches"
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = sys.version_info >= (3, 11); \
@@ -55,6 +60,19 @@ bench: $(STAMP)
 quality: $(STAMP)
 	@$(BIN)/python -m benchmarks.gates
 
+# The peers want other versions of things than driftstream does, so they get their own environment.
+$(PEERS_STAMP): $(PEERS_LISTS) pyproject.toml
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e . -r benchmarks/comparison/peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/comparison/peers-alone.txt
+	@touch $@
+
+comparison: $(PEERS_STAMP)
+	@$(PEERS)/bin/python -m benchmarks.quality $(COMPARISON_ARGS)
+
+plots: $(STAMP)
+	@$(BIN)/python -m benchmarks.plots
+
 dashboards: $(STAMP)
 	$(BIN)/python deploy/grafana/generate.py
 
@@ -63,4 +81,4 @@ lock: $(STAMP)
 	$(BIN)/python .ci/lock.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

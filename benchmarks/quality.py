@@ -2,8 +2,10 @@
 
 `--quick` is a look of two minutes that leaves the tables alone; `--only TEXT ...` takes
 contestants whose name contains one of the texts, and `--merge` puts them into the last results;
-`--jobs N` processes; `--tables` writes the tables of the last run anew. Data sets are found by
-`DRIFTSTREAM_DATA`; without it their parts are skipped, and said so.
+`--jobs N` processes; `--delays TEXT ...` measures only the changes whose names contain one of the
+texts, at the last run's settings, and puts them into its results; `--tables` writes the tables of
+the last run anew. Data sets are found by `DRIFTSTREAM_DATA`; without it their parts are skipped,
+and said so.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from benchmarks.comparison.streams import CHANGES, NULLS
 
 RESULT = figures.HERE / "results" / "quality.json"
 PAGE = figures.HERE / "QUALITY.md"
+FRONT = figures.HERE.parent / "README.md"
 MATCH_SEED, NULL_SEED, DELAY_SEED = 31, 32, 33
 
 
@@ -99,6 +102,22 @@ def evaluate(name: str, effort: Effort, streams: real.RealStreams | None) -> dic
     return result
 
 
+def delays_again(name: str, held: dict[str, Any], texts: list[str], effort: Effort) -> None:
+    """Measure some changes of a contestant anew, in place."""
+    warnings.simplefilter("ignore")
+    contestant = next(c for c in everybody(name)[0] if c.name == name)
+    kind = NULLS[held["main_null"]][0]
+    for change in CHANGES.values():
+        if change.kind not in contestant.kinds or not any(t in change.name for t in texts):
+            continue
+        for label, setting in held["settings"].items():
+            if label == "default" or contestant.promised or change.kind == kind:
+                held["delays"][label][change.name] = measure_delay(
+                    contestant, setting, change, effort.cell, effort.runs, DELAY_SEED,
+                    effort.least,
+                )  # fmt: skip
+
+
 def _on_real_streams(
     contestant: Contestant, effort: Effort, streams: real.RealStreams
 ) -> dict[str, Any]:
@@ -163,11 +182,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--partial", type=Path, help="also write what is done so far to here")
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--merge", action="store_true")
+    parser.add_argument("--delays", nargs="+", metavar="TEXT")
     options = parser.parse_args(arguments)
     whole = not options.quick and not options.only
-    into_page = options.tables or options.merge or (whole and options.out is None)
-    if options.tables:
+    into_page = options.tables or options.merge or options.delays or (whole and options.out is None)
+    if options.tables or options.delays:
         result = json.loads(RESULT.read_text())
+        for name, held in result["contestants"].items() if options.delays else ():
+            delays_again(name, held, options.delays, Effort())
+            print(name, flush=True)
+            RESULT.write_text(json.dumps(result, indent=1) + "\n")
     else:
         result = run(options)
         if options.merge:
@@ -181,6 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
     if into_page:
         for name, text in made.items():
             figures.into_readme(name, text, PAGE)
+        figures.into_readme("headline", tables.headline(result), FRONT)
     else:
         print("\n\n".join(f"{name}\n{text}" for name, text in made.items()))
     return 0

@@ -99,6 +99,10 @@ def _slow(rng: np.random.Generator, n: int) -> Floats:
     return rng.standard_normal(n) + 0.05 * np.arange(n) / 10_000
 
 
+def _slower(rng: np.random.Generator, n: int) -> Floats:
+    return rng.standard_normal(n) + 0.01 * np.arange(n) / 10_000
+
+
 def _two_humps(rng: np.random.Generator, n: int) -> Floats:
     return rng.standard_normal(n) * 0.6 + np.where(rng.random(n) < 0.5, 0.8, -0.8)
 
@@ -119,6 +123,8 @@ CHANGES = {
         Change("recurring +.5 sd, 2,000 on and off", "number", "N(0,1)", _recurring, 2_000,
                (0, 4_000, 8_000, 12_000, 16_000)),
         Change("slow: +.05 sd a 10,000", "number", "N(0,1)", _slow, 100_000, items=100_000),
+        # At an event a minute, 1 % of the standard deviation a week.
+        Change("slow: +.01 sd a 10,000", "number", "N(0,1)", _slower, 300_000, items=300_000),
         Change("errors .2 -> .3", "binary", "errors .2",
                lambda rng, n: (rng.random(n) < CHANGED_ERROR).astype(np.float64)),
         Change("a category's share .05 -> .10", "category", "5 categories",

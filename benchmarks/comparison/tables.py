@@ -10,7 +10,7 @@ from benchmarks.comparison.streams import CHANGES
 from benchmarks.comparison.tcpd import PUBLISHED
 from benchmarks.figures import table
 
-__all__ = ["all_tables"]
+__all__ = ["all_tables", "headline"]
 
 #: Cells of fewer runs say how many they had.
 _FEW = 10
@@ -114,6 +114,51 @@ def _tcpd(rows: list[dict[str, Any]]) -> str:
     listed += [[name, f"{f1:.3f}", "", "", "published"] for name, f1 in PUBLISHED.items()]
     listed.sort(key=lambda row: -float(row[1]))
     return table(["detector", "F1", "cover", "points found", "source"], listed)
+
+
+#: Of the front page: contestants, and changes at settings matched to one false alarm a million.
+_FRONT = (
+    "driftstream, default set", "river ADWIN", "river PageHinkley", "river KSWIN", "river HDDM_A",
+    "evidently PSI", "never", "every 1,000",
+)  # fmt: skip
+_FRONT_CHANGES = {
+    "sudden +.25 sd": "mean +.25 sd", "gradual to +.5 sd over 20,000": "gradual, to +.5 sd",
+    "spread x1.5": "spread x1.5", "shape only: two humps": "shape only",
+}  # fmt: skip
+_FRONT_ERRORS = "errors .2 -> .3"
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """Median delays of some, each at the setting that gives about one false alarm a million."""
+    rows = []
+    for name in _FRONT:
+        held = results["contestants"].get(name)
+        if held is None:
+            continue
+        label = "1" if "1" in held["settings"] else "default"
+        rate = held["nulls"].get(label, {}).get(held["main_null"])
+        dependent = held["nulls"]["default"].get("AR(1) .5")
+        rows.append([
+            name + (", default" if label == "default" and name.startswith("river") else ""),
+            _rate(rate), "" if dependent is None else _show(dependent["rate"]),
+            *(_median(held["delays"].get(label, {}), change) for change in _FRONT_CHANGES),
+            _median(held["delays"]["default"], _FRONT_ERRORS),
+        ])  # fmt: skip
+    return table(
+        ["", "false alarms a million (95 %)", "on AR(1) .5, default", *_FRONT_CHANGES.values(),
+         f"{_FRONT_ERRORS}, default"], rows,
+    )  # fmt: skip
+
+
+def _median(cells: Mapping[str, Any], change: str) -> str:
+    cell = cells.get(change)
+    if change not in cells:
+        return ""
+    if cell is None or not cell["changes"]:
+        return "too slow"
+    if cell["median"] is None:
+        return f"{cell['missed'] / cell['changes']:.0%} missed"
+    return f"{cell['median']:,.0f}"
 
 
 def all_tables(results: Mapping[str, Any]) -> dict[str, str]:

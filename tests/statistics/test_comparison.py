@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -12,7 +13,9 @@ from benchmarks.comparison.delays import measure_delay, summary
 from benchmarks.comparison.ours import contestants
 from benchmarks.comparison.rates import Rate, _by_line, poisson_interval
 from benchmarks.comparison.streams import BEFORE, CHANGES, NULLS, REFERENCE, make_null
+from benchmarks.comparison.tables import headline
 from benchmarks.comparison.tcpd import covering, f1_score
+from benchmarks.quality import FRONT, RESULT
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,14 @@ def test_a_setting_is_found_where_the_log_rate_is_a_line():
 def test_missed_changes_count_as_infinitely_late():
     cell = summary([5.0, 7.0, math.inf])
     assert (cell["median"], cell["p95"], cell["missed"]) == (7.0, None, 1)
+
+
+def test_the_front_page_shows_who_is_matched_and_who_never_speaks():
+    stored = json.loads(RESULT.read_text())
+    lines = headline(stored).splitlines()[2:]
+    assert lines[0].startswith("| driftstream, default set |")
+    assert any(line.startswith("| never |") and "100% missed" in line for line in lines)
+    assert f"\n{headline(stored)}\n" in FRONT.read_text(), "python -m benchmarks.quality --tables"
 
 
 def test_delays_are_counted_from_the_change():
