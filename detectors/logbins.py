@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LAST_KEY", "MOST_BINS", "MOST_LEVELS", "LogBins", "LogCounts"]
+__all__ = ["LAST_KEY", "MOST_BINS", "MOST_LEVELS", "LogBins", "LogCounts", "edges_of"]
 
 MOST_BINS: Final = 512
 #: Bits of a float below those that number its bin.
@@ -128,6 +128,8 @@ class LogCounts:
 
     def _take(self, keys: Ints, counts: Ints) -> None:
         """Add counts of keys at this level."""
+        if not keys.size:
+            return
         every, place = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
         total = np.zeros(every.size, np.int64)
         np.add.at(total, place, np.concatenate([self.counts, counts]))

@@ -64,7 +64,7 @@ class NameCounts:
         """Add the counts of another table."""
         self._halve(max(0, other.level - self.level))
         self.rest += other.rest
-        return self.add(other.counts)
+        return self.add(other.counts) if other.counts else self
 
     def keeps(self, name: str) -> bool:
         """Whether this name is one of those that are counted for themselves."""

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from stream.plan import Plan, Subject
+    from stream.plan import AnyPlan, Subject
 
 __all__ = [
     "ABSENT",
@@ -100,15 +100,16 @@ class Columns:
     numeric : float64[n, Sn], codes : int32[n, Sc]
         Values in the order of `plan.layout.numeric` and `plan.layout.categorical`.
     segments : list of n values for each of `plan.segments`
-        None where the event does not name that segment.
+        None where the event does not name that segment. Under a `LearningPlan` there are no
+        numeric and categorical columns, and one list more has the `OpenValues` of each event.
     """
 
     subject: Subject
-    plan: Plan
+    plan: AnyPlan
     rows: npt.NDArray[np.int64]
     numeric: npt.NDArray[np.float64]
     codes: npt.NDArray[np.int32]
-    segments: list[list[str | None]]
+    segments: list[list[Any]]
 
 
 @dataclass(slots=True)

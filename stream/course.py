@@ -1,6 +1,6 @@
-"""What becomes of a subject's sealed panes under one plan: calibrate if asked to, then watch.
+"""What becomes of a subject's sealed panes under one plan: study if need be, then watch.
 
-While a plan calibrates, counts are collected and nothing is tested: every threshold for drift
+While a plan's reference is learned or calibrated nothing is tested: every threshold for drift
 depends on how much the stream varies by itself, which is what is being measured. The outcome is a
 function of the sealed panes, and all of it is in the state, so it is the same for any partitioning
 and through any restart.
@@ -9,35 +9,31 @@ and through any restart.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from typing import Final
+from typing import Any
 
 import msgspec
-import numpy as np
 
 from detectors import Reference
-from detectors.calibration import LEAST_BATCHES
-from detectors.production import PaneBatches, calibrated
-from stream.panes import Sealed
-from stream.plan import Plan
+from stream.lesson import Lesson
+from stream.panes import Sealed, SealedPane
+from stream.plan import AnyPlan, LearningPlan, Plan
+from stream.study import Study, study_for
 from stream.watch import OnWindow, Step, Watch
 
 __all__ = ["Course"]
 
 log = logging.getLogger(__name__)
 
-_NEVER_BEGAN: Final = -1
-
 
 class _State(msgspec.Struct, array_like=True):
     """What a snapshot holds of a course."""
 
-    began_ms: int
     sealed_to_ms: int
     unjudged: int
     watching_since_ms: int
-    reference: bytes  # what was calibrated, as JSON
-    batches: tuple[int, int, list[tuple[int, bytes]]]
+    study: bytes
+    reference: bytes  # what was learned or calibrated, as JSON
+    lesson: tuple[list[str], bytes] | None
     watch: bytes
 
 
@@ -46,32 +42,34 @@ class Course:
 
     Attributes
     ----------
-    plan : Plan
+    plan : Plan or LearningPlan
         As published.
+    study : Study or None
+        What is collected before anything is tested.
     watch : Watch or None
-        From the moment on that something is tested.
-    events : int
-        Collected so far for that.
+        What is tested, when there is no study or it is over.
     watching_since_ms : int
         Event time from which panes are tested, 0 before that or if they always were.
     """
 
-    def __init__(self, plan: Plan, name: str = "", on_window: OnWindow | None = None) -> None:
+    def __init__(self, plan: AnyPlan, name: str = "", on_window: OnWindow | None = None) -> None:
         self.plan = plan
-        self.events = 0
+        self.study: Study | None = study_for(plan)
+        self.watch: Watch | None = None
         self.watching_since_ms = 0
-        self.watch = None if plan.calibrate_ms else Watch(plan, on_window)
         self._name = name
         self._on_window = on_window
-        self._began_ms = _NEVER_BEGAN
+        self._lesson: Lesson | None = None
         self._sealed_to_ms = 0
         self._unjudged = 0  # events since the pipeline was last judged
-        self._batches = self._no_batches()
+        if isinstance(plan, Plan) and self.study is None:
+            self.watch = Watch(plan, on_window)
 
     @property
     def reference_hash(self) -> str:
-        """Of what is compared to; of the plan's reference before there is another."""
-        return (self.plan if self.watch is None else self.watch.plan).reference.hash
+        """Of what is compared to; before there is any, of the plan's reference, or ""."""
+        plan = self.plan if self.watch is None else self.watch.plan
+        return "" if isinstance(plan, LearningPlan) else plan.reference.hash
 
     @property
     def window_alpha(self) -> float:
@@ -83,24 +81,15 @@ class Course:
         """End of the last pane."""
         return self._sealed_to_ms if self.watch is None else self.watch.sealed_to_ms
 
-    def pane(self, sealed: Sealed) -> Step:
+    def pane(self, sealed: SealedPane[Any]) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""
         if self.watch is not None:
-            return self.watch.pane(sealed)
-        if self._began_ms == _NEVER_BEGAN:
-            self._began_ms = sealed.start_ms
+            return self.watch.pane(self._read(sealed))
+        assert self.study is not None
         end_ms = self._sealed_to_ms = sealed.start_ms + self.plan.pane_ms
-        whole = sealed.counts.get("")
-        if whole is None:
-            whole = np.zeros(self.plan.layout.width, np.int64)
-        events = int(whole[0])
-        self.events += events
-        self._batches.add(sealed.start_ms, whole)
-        if (
-            end_ms - self._began_ms >= self.plan.calibrate_ms
-            and len(self._batches) >= LEAST_BATCHES
-        ):
-            self._begin_watch(end_ms)
+        events = self.study.add(sealed)
+        if (plan := self.study.outcome(end_ms)) is not None:
+            self._begin_watch(plan, end_ms)
         # The pipeline itself is judged as often as windows would close.
         self._unjudged += events
         judged = self._unjudged >= self.plan.window_events
@@ -110,47 +99,57 @@ class Course:
             self._unjudged = 0
         return step
 
+    def _read(self, sealed: SealedPane[Any]) -> Sealed:
+        """Counts over the bins of what is watched."""
+        lesson = self._lesson
+        if lesson is None:
+            return sealed
+        counts = {segment: lesson.counts(sketch) for segment, sketch in sealed.counts.items()}
+        return Sealed(sealed.start_ms, counts, sealed.offsets)
+
     def expire(self, time_ms: int) -> list[Step]:
         """Close the windows whose deadline has come, a step for each deadline."""
         return [] if self.watch is None else self.watch.expire(time_ms)
 
-    def _begin_watch(self, now_ms: int) -> None:
-        plan, batches = self.plan, self._batches
-        reference = calibrated(
-            plan.reference, plan.monitored, batches.table, first_ms=self._began_ms, last_ms=now_ms
-        )
-        self.watch = self._watch_with(reference)
+    def _begin_watch(self, plan: Plan, now_ms: int) -> None:
+        study, self.study = self.study, None
+        assert study is not None
+        self._lesson = study.lesson
+        self.watch = Watch(plan, self._on_window)
         self.watching_since_ms = now_ms
         log.info(
-            "%s: calibrated from %d events in %d batches; tested from now on (event time %d ms), "
-            "reference %s", self._name, self.events, len(batches), now_ms, reference.hash[:19],
+            "%s: %s from %d events, %d signals; tested from event time %d ms on; reference %s",
+            self._name, "learned" if self._lesson is not None else "calibrated", study.events,
+            len(plan.monitored), now_ms, plan.reference.hash[:19],
         )  # fmt: skip
-        self._batches = self._no_batches()
-
-    def _watch_with(self, reference: Reference) -> Watch:
-        return Watch(replace(self.plan, reference=reference, calibrate_ms=0), self._on_window)
-
-    def _no_batches(self) -> PaneBatches:
-        return PaneBatches(self.plan.layout.width, self.plan.cycle_ms)
+        for words in plan.reference.warnings:
+            log.warning("%s: %s", self._name, words)
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
-        ours = self.watch is not None and self.watch.plan is not self.plan
+        watch, lesson = self.watch, self._lesson
+        own = watch is not None and self.watching_since_ms > 0
         state = _State(
-            self._began_ms, self._sealed_to_ms, self._unjudged, self.watching_since_ms,
-            self.watch.plan.reference.to_json() if self.watch is not None and ours else b"",
-            self._batches.dump(), b"" if self.watch is None else self.watch.dump(),
+            self._sealed_to_ms, self._unjudged, self.watching_since_ms,
+            b"" if self.study is None else self.study.dump(),
+            watch.plan.reference.to_json() if watch is not None and own else b"",
+            None if lesson is None else lesson.dump(),
+            b"" if watch is None else watch.dump(),
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state of a course under the same plan."""
         state = msgspec.msgpack.decode(data, type=_State)
-        self._began_ms, self._sealed_to_ms = state.began_ms, state.sealed_to_ms
-        self._unjudged, self.watching_since_ms = state.unjudged, state.watching_since_ms
-        self._batches.load(state.batches)
-        self.events = int(self._batches.table[:, 0].sum())
+        self._sealed_to_ms, self._unjudged = state.sealed_to_ms, state.unjudged
+        self.watching_since_ms = state.watching_since_ms
         if state.reference:
-            self.watch = self._watch_with(Reference.from_json(state.reference, "snapshot"))
+            reference = Reference.from_json(state.reference, "snapshot")
+            self.study = None
+            self.watch = Watch(self.plan.watching(reference), self._on_window)
+            if state.lesson is not None:
+                self._lesson = Lesson.load(reference, state.lesson)
+        if self.study is not None:
+            self.study.load(state.study)
         if self.watch is not None:
             self.watch.load(state.watch)

@@ -14,7 +14,7 @@ import msgspec
 
 from stream.alerts import AlertEvent
 from stream.frontier import ALL_IDLE_SEALS_MS, Sources
-from stream.plan import Plan, PlanBook, Subject
+from stream.plan import AnyPlan, PlanBook, Subject
 from stream.snapshot import MAX_BLOCK_BYTES, Manifest, Round, SnapshotError, SnapshotWriter
 from stream.subject import SubjectMonitor
 from stream.summary import Idle, Progress, Source, SummaryBatch, SummaryError, decode_message
@@ -114,7 +114,7 @@ class PartitionMonitor:
     def _refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
-    def _plan_of(self, batch: SummaryBatch) -> Plan | None:
+    def _plan_of(self, batch: SummaryBatch) -> AnyPlan | None:
         """The plan that a batch was counted under, if it is one of its subject's."""
         line = self.plans.timeline(batch.model, batch.version)
         return next((plan for _, plan in line if plan.short_hash == batch.plan), None)
@@ -160,7 +160,7 @@ class PartitionMonitor:
         for outcome, n in held.accept(batch, progress).items():
             self.refused[outcome] = self.refused.get(outcome, 0) + n
 
-    def _is_source(self, batch: SummaryBatch, plan: Plan, held: SubjectMonitor | None) -> bool:
+    def _is_source(self, batch: SummaryBatch, plan: AnyPlan, held: SubjectMonitor | None) -> bool:
         """Whether a subject's events may come from this topic.
 
         It has to be the plan's, so that a stray event elsewhere does not take the subject along;

@@ -11,7 +11,7 @@ import hashlib
 import logging
 from typing import NamedTuple
 
-from stream.plan import MINUS_INFINITY, Plan, PlanError, Subject
+from stream.plan import MINUS_INFINITY, AnyPlan, PlanError, Subject, decode_plan
 
 __all__ = ["PART_BYTES", "PlanAssembler", "plan_parts"]
 
@@ -35,7 +35,7 @@ class _Whole(NamedTuple):
 
 
 def plan_parts(
-    plan: Plan, effective_from_ms: int = MINUS_INFINITY, part_bytes: int = PART_BYTES
+    plan: AnyPlan, effective_from_ms: int = MINUS_INFINITY, part_bytes: int = PART_BYTES
 ) -> list[tuple[bytes, bytes]]:
     """Cut a plan into the (key, value) records that stand for it."""
     whole = plan.encode(effective_from_ms)
@@ -52,7 +52,7 @@ class PlanAssembler:
         self._held: dict[_Whole, dict[int, bytes]] = {}
         self._done: set[_Whole] = set()
 
-    def add(self, key: bytes | None, value: bytes | None) -> list[tuple[Plan, int]]:
+    def add(self, key: bytes | None, value: bytes | None) -> list[tuple[AnyPlan, int]]:
         """Take a record in; return the plan that it completes with its `effective_from_ms`.
 
         What cannot be read is logged and ignored: one bad record must not stop every worker.
@@ -84,12 +84,12 @@ class PlanAssembler:
         ]
 
     @staticmethod
-    def _decode(whole: _Whole, encoded: bytes) -> list[tuple[Plan, int]]:
+    def _decode(whole: _Whole, encoded: bytes) -> list[tuple[AnyPlan, int]]:
         if _digest(encoded) != whole.digest:
             log.error("plans topic: %s does not have the digest of its key; ignored", whole)
             return []
         try:
-            return [Plan.decode(encoded, str(whole))]
+            return [decode_plan(encoded, str(whole))]
         except PlanError as error:
             log.error("plans topic: ignored: %s", error)
             return []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream.client import Message, publish, read_topic
-from stream.plan import MINUS_INFINITY, Plan, PlanBook
+from stream.plan import MINUS_INFINITY, AnyPlan, PlanBook
 from stream.plan_parts import PlanAssembler, plan_parts
 
 __all__ = ["Published", "publish_plan", "publish_plans", "read_plans"]
@@ -31,7 +31,7 @@ class Published(NamedTuple):
 def publish_plans(
     kafka: Mapping[str, object],
     topic: str,
-    plans: Sequence[Plan],
+    plans: Sequence[AnyPlan],
     *,
     effective_from_ms: int | None = None,
     clock: Callable[[], float] = time.time,
@@ -68,7 +68,7 @@ def publish_plans(
 def publish_plan(
     kafka: Mapping[str, object],
     topic: str,
-    plan: Plan,
+    plan: AnyPlan,
     *,
     effective_from_ms: int | None = None,
     clock: Callable[[], float] = time.time,
@@ -77,7 +77,7 @@ def publish_plan(
     return publish_plans(kafka, topic, [plan], effective_from_ms=effective_from_ms, clock=clock)[0]
 
 
-def read_plans(kafka: Mapping[str, object], topic: str) -> list[tuple[Plan, int]]:
+def read_plans(kafka: Mapping[str, object], topic: str) -> list[tuple[AnyPlan, int]]:
     """Read every whole plan on the topic with its `effective_from_ms`, in the topic's order."""
     assembler = PlanAssembler()
     plans = [

@@ -1,4 +1,4 @@
-"""Counts of the open chunk: a row of bins for each (segment, pane) that may still change.
+"""Counts of the open chunk: a row for each (segment, pane) that may still change.
 
 What is counted, and under which name, depends on the chunk's records and their order alone, never
 on how they were dealt into polls: another reader of the chunk must find the same numbers.
@@ -12,10 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors import accumulate
-from detectors.sparse import encode_counts
 from stream.columns import Columns
-from stream.plan import Plan, Subject
+from stream.plan import AnyPlan, Subject
+from stream.sheet_rows import rows_for
 from stream.summary import OTHER_SEGMENT, SummaryEntry
 
 __all__ = ["MAX_SEGMENTS", "MAX_SEGMENT_CHARS", "Sheet"]
@@ -30,6 +29,7 @@ _Slots = npt.NDArray[np.int32]
 _UNKNOWN: Final = -2
 #: A pane's table of values pays from so many events of it in one poll.
 _FEW: Final = 32
+_FIRST_ROWS: Final = 4
 
 
 class _Values(dict[str | None, int]):
@@ -63,15 +63,15 @@ class Sheet:
         last flush told of.
     """
 
-    def __init__(self, subject: Subject, plan: Plan) -> None:
+    def __init__(self, subject: Subject, plan: AnyPlan) -> None:
         self.subject = subject
         self.plan = plan
         self.late = 0
         self.late_sent = 0
         self._rows: dict[tuple[str, int], int] = {}
-        self._counts = np.zeros((4, plan.layout.width), np.int64)
-        self._free = list(range(len(self._counts)))[::-1]
-        self._changed = np.zeros(len(self._counts), np.bool_)
+        self._counts = rows_for(plan)
+        self._changed = np.zeros(0, np.bool_)
+        self._free: list[int] = []
         # The limit is each segment's own: which values come first is then a matter of the log.
         self._values = [_Values(name) for name in plan.segments]
         # For each segment and pane, the row of every value by its number.
@@ -100,10 +100,10 @@ class Sheet:
             pane = pane[~late]
         if not pane.size:
             return n_late
-        positions = plan.layout.positions(columns.numeric, columns.codes)
+        placed = self._counts.place(columns)
         panes, which = np.unique(pane, return_inverse=True)
         for slots in self._scopes(columns, panes.tolist(), which.astype(np.int32)):
-            accumulate(positions, slots, self._counts)
+            self._counts.count(placed, slots)
         return n_late
 
     def _scopes(self, columns: Columns, panes: list[int], which: _Slots) -> Iterator[_Slots]:
@@ -111,8 +111,7 @@ class Sheet:
         yield np.array([self._slot("", pane) for pane in panes], np.int32)[which]
         order = np.argsort(which, kind="stable") if len(panes) > 1 else slice(None)
         cuts = [0, *np.cumsum(np.bincount(which, minlength=len(panes))).tolist()]
-        for k, values in enumerate(columns.segments):
-            known = self._values[k]
+        for k, (known, values) in enumerate(zip(self._values, columns.segments, strict=False)):
             numbers = np.fromiter(map(known.__getitem__, values), np.int32, len(values))
             if len(numbers) < _FEW * len(panes):
                 yield np.array([
@@ -153,10 +152,11 @@ class Sheet:
         row = self._rows.get((segment, pane_ms))
         if row is None:
             if not self._free:
-                size = len(self._counts)
-                self._free = list(range(size, 2 * size))[::-1]
-                self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
-                self._changed = np.concatenate([self._changed, np.zeros_like(self._changed)])
+                size = len(self._changed)
+                more = max(size, _FIRST_ROWS)
+                self._free = list(range(size, size + more))[::-1]
+                self._counts.grow(size + more)
+                self._changed = np.concatenate([self._changed, np.zeros(more, np.bool_)])
             row = self._rows[segment, pane_ms] = self._free.pop()
         self._changed[row] = True
         return row
@@ -179,10 +179,10 @@ class Sheet:
             complete = pane_ms <= complete_ms
             if self._changed[row] and (complete or not only_complete):
                 self._changed[row] = False
-                entries.append(SummaryEntry(segment, pane_ms, encode_counts(self._counts[row])))
+                entries.append(SummaryEntry(segment, pane_ms, self._counts.encode(row)))
             if complete:
                 del self._rows[segment, pane_ms]
-                self._counts[row] = 0
+                self._counts.clear(row)
                 self._free.append(row)
         for place in [place for place in self._tables if place[1] <= complete_ms]:
             del self._tables[place]

@@ -17,7 +17,7 @@ from stream.episodes import Episodes, Finding
 from stream.evidence import on_one_scale
 from stream.frontier import PartitionProgress
 from stream.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
-from stream.plan import MINUS_INFINITY, Plan, PlanBook, Subject
+from stream.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
 from stream.shelf import Shelf
 from stream.summary import SummaryBatch, SummaryEntry
 from stream.watch import OnWindow, Step, Watch
@@ -105,7 +105,7 @@ class SubjectMonitor:
         """Episodes opened since Monday of the frontier's week, in UTC and event time."""
         return self._opened if _week_of(self.frontier_ms) == self._week else 0
 
-    def _plan_at(self, time_ms: int) -> Plan | None:
+    def _plan_at(self, time_ms: int) -> AnyPlan | None:
         return self._plans.plan_at(self.subject.model, self.subject.version, time_ms)
 
     def accept(self, batch: SummaryBatch, progress: PartitionProgress) -> dict[str, int]:
@@ -128,7 +128,7 @@ class SubjectMonitor:
         return refused
 
     def _offer(
-        self, batch: SummaryBatch, entry: SummaryEntry, plan: Plan, progress: PartitionProgress,
+        self, batch: SummaryBatch, entry: SummaryEntry, plan: AnyPlan, progress: PartitionProgress,
         late: Late | None,
     ) -> str:  # fmt: skip
         """Offer one summary, or count it late.

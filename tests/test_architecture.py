@@ -19,7 +19,8 @@ PURE = {
     "events", "alerts", "sentences", "columns", "plan", "plan_parts", "summary", "summarise",
     "frontier", "panes", "windows", "watch", "subject", "monitor", "episodes", "members",
     "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document", "plan_notes",
-    "plan_base", "course", "counting", "sketch",
+    "plan_base", "plan_kinds", "course", "sheet_rows", "open_values", "lesson", "study",
+    "counting", "sketch",
     "acks", "alert_signal", "chances", "evidence",
 }  # fmt: skip
 #: third-party package -> the modules that may import it

@@ -10,7 +10,7 @@ import click
 from stream.commands.shared import config_option, open_config, print_table, when
 
 if TYPE_CHECKING:
-    from stream.plan import Plan
+    from stream.plan import AnyPlan
 
 __all__ = ["command"]
 
@@ -44,8 +44,8 @@ def show_all(config_path: Path) -> None:
     config = open_config(config_path)
     rows = [
         (
-            plan.model, plan.version, _since(since), plan.topic, str(len(plan.monitored)),
-            f"{plan.false_alarms_per_week:g}", plan.hash[7:19], plan.reference.hash[7:19],
+            plan.model, plan.version, _since(since), plan.topic, _signals(plan)[0],
+            f"{plan.false_alarms_per_week:g}", plan.hash[7:19], _short(_baseline(plan)),
         )
         for plan, since in _read(config)
     ]  # fmt: skip
@@ -77,23 +77,46 @@ def show(config_path: Path, name: str, as_json: bool) -> None:
     rows = [
         ("in force from", _since(since)),
         ("hash", plan.hash),
-        ("reference", plan.reference.hash),
+        ("reference", _baseline(plan)),
     ]
     rows += [
         (name, _text(value)) for name, value in plan.settings.items() if value not in ("", [], {})
     ]
-    rows.append(("watches", ", ".join(signal.name for signal in plan.monitored)))
+    rows.append(("watches", _signals(plan)[1]))
     print_table("", ("setting", "value"), rows)
 
 
-def _read(config: Any) -> list[tuple[Plan, int]]:
+def _signals(plan: AnyPlan) -> tuple[str, str]:
+    """How many signals are watched, and which."""
+    from stream.plan import LearningPlan
+
+    if not isinstance(plan, LearningPlan):
+        return str(len(plan.monitored)), ", ".join(signal.name for signal in plan.monitored)
+    names = list(plan.learn.signals)
+    return (str(len(names)), ", ".join(names)) if names else ("auto", "all that come")
+
+
+def _baseline(plan: AnyPlan) -> str:
+    """The reference's hash, or how one is learned."""
+    from stream.plan import LearningPlan
+
+    if isinstance(plan, LearningPlan):
+        return f"learns from {plan.learn.warm_up:,} events"
+    return plan.reference.hash
+
+
+def _short(baseline: str) -> str:
+    return baseline[7:19] if baseline.startswith("sha256:") else baseline
+
+
+def _read(config: Any) -> list[tuple[AnyPlan, int]]:
     from stream.plan_topic import read_plans
 
-    plans: list[tuple[Plan, int]] = read_plans(config.kafka, config.topics.plans)
+    plans: list[tuple[AnyPlan, int]] = read_plans(config.kafka, config.topics.plans)
     return plans
 
 
-def _name(plan: Plan) -> str:
+def _name(plan: AnyPlan) -> str:
     return plan.model if plan.version == "*" else f"{plan.model}/{plan.version}"
 
 

@@ -19,6 +19,8 @@ from stream.decode.arrow_guard import refuse_compression, undecodable
 from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
 from stream.decode.compiled import Compiled
 from stream.decode.group import Codes, Floats, SignalGroup
+from stream.decode.open import OpenCompiled
+from stream.decode.reader import Reader
 from stream.decode.values import (
     CodeTable,
     RefusedError,
@@ -28,6 +30,7 @@ from stream.decode.values import (
     as_timestamp,
     epoch_ms,
 )
+from stream.sketch import GROUPS
 
 __all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
 
@@ -75,7 +78,7 @@ def open_arrow(value: bytes, max_rows: int) -> ArrowBatches:
     return ArrowBatches(name, about.get("model.version", ""), columns, rows)
 
 
-def arrow_block(compiled: Compiled, batches: ArrowBatches) -> Block:
+def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
     """The rows of a stream.
 
     Raises
@@ -83,6 +86,8 @@ def arrow_block(compiled: Compiled, batches: ArrowBatches) -> Block:
     RefusedError
         If a column is damaged or a time cannot be read.
     """
+    if not isinstance(compiled, Compiled):
+        return _open_rows(compiled, batches)
     n = sum(batches.rows)
     ms = np.empty(n)
     numeric = np.empty((n, compiled.n_numeric))
@@ -105,6 +110,49 @@ def arrow_block(compiled: Compiled, batches: ArrowBatches) -> Block:
     lone = not any(_member(name) in ("features", "prediction") for name in names)
     actual = any(_member(name) == "actual" for name in names)
     return Block(ms, numeric, codes, segments, lone, actual, _TIMES)
+
+
+def _open_rows(reader: OpenCompiled, batches: ArrowBatches) -> Block:
+    """All columns that may hold signals, as plain values."""
+    ms: list[Floats] = []
+    held: dict[str, list[Any]] = {}
+    start = 0
+    try:
+        for columns, rows in zip(batches.columns, batches.rows, strict=True):
+            ms.append(_times(columns[_TIMES], start))
+            for name, column in columns.items():
+                if _member(name) in (*GROUPS, "segments"):
+                    held.setdefault(name, []).extend(_values(column))
+            start += rows
+    except _FAILED as error:
+        raise undecodable(error) from None
+    members = {
+        group: held.get(group) or {
+            name.partition(".")[2]: column
+            for name, column in held.items() if name.startswith(f"{group}.")
+        } or None
+        for group in (*GROUPS, "segments")
+    }  # fmt: skip
+    if isinstance(members["features"], list):  # features alone mean nothing
+        members["features"] = None
+    return reader.rows(
+        np.concatenate(ms), members["features"], members["prediction"], members["actual"],
+        members["segments"], held.get("latency_seconds"), _TIMES,
+    )  # fmt: skip
+
+
+def _values(column: Any) -> list[Any]:
+    """Numbers, booleans, texts and None; a value of another type is an object, like any other."""
+    column.validate(full=True)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    elif not (_is_number(kind) or _is_text(kind) or pa.types.is_null(kind)):
+        return [{} if there else None for there in column.is_valid().to_pylist()]
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _member(column: str) -> str:

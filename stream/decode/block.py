@@ -15,7 +15,7 @@ from stream.decode.values import RefusedError, epoch_ms
 
 __all__ = ["Block", "Segments", "check_rows", "set_absent", "set_columns", "times_ms"]
 
-Segments = list[list[str | None]]
+Segments = list[list[Any]]
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ from stream.decode.values import (
 )
 from stream.plan import Plan, Subject
 
-__all__ = ["Compiled"]
+__all__ = ["Compiled", "model_struct"]
 
 
 class Compiled:
@@ -79,8 +79,7 @@ class Compiled:
         segment_columns = make_struct("segments", [(f, column_of(SCALAR), None) for f in names],
                                   names)  # fmt: skip
         self._no_segments = self.segments()
-        model = make_struct("model", [("name", Literal[self.subject.model]),
-                                  _version_field(self.subject.version)])  # fmt: skip
+        model = model_struct(self.subject)
         # A latency that was not sent is absent; one that is null is missing.
         fields = [("timestamp", float | datetime), ("model", model),
                   ("features", self.features.one | None, None),
@@ -194,6 +193,11 @@ _PLACE_OF_ROLE: Final[Mapping[str, tuple[str, str | None]]] = {
     "actual": ("actual", "label"),
     "latency": ("latency_seconds", "latency_seconds"),
 }
+
+
+def model_struct(subject: Subject) -> Any:
+    """The struct of `model` that only events of this subject have."""
+    return make_struct("model", [("name", Literal[subject.model]), _version_field(subject.version)])
 
 
 def _version_field(version: str) -> tuple[Any, ...]:

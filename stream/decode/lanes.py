@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from stream.columns import Columns, Decoded, Record, Reject
 from stream.decode.block import Block, Segments, times_ms
-from stream.decode.compiled import Compiled
 from stream.decode.group import Codes, Floats
+from stream.decode.reader import Reader
 from stream.decode.values import RefusedError
 
 __all__ = ["Lane", "finish"]
@@ -36,14 +36,14 @@ class Lane:
     one that read it. Usually there is one.
     """
 
-    timeline: list[tuple[int, Compiled]]
+    timeline: list[tuple[int, Reader]]
     tried: int = 0
     events: list[Any] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
     blocks: list[tuple[int, Block]] = field(default_factory=list)
 
     @property
-    def compiled(self) -> Compiled:
+    def compiled(self) -> Reader:
         """The decoder of what is in this lane."""
         return self.timeline[self.tried][1]
 
@@ -52,7 +52,7 @@ class Lane:
 class _Part:
     """Rows that stay, under one plan."""
 
-    compiled: Compiled
+    compiled: Reader
     at: Ints
     place: Ints  # within the record
     ms: Ints
@@ -62,7 +62,7 @@ class _Part:
 
 
 #: Reads a record again, by its index, with another plan's decoder: an event or a Block.
-Again = Callable[[Compiled, int], Any]
+Again = Callable[[Reader, int], Any]
 
 
 def finish(
@@ -115,7 +115,7 @@ def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
             rank = np.empty(len(at), np.int64)
             rank[order] = np.arange(len(at))
             at, ms = at[order], ms[order]
-    of: dict[Compiled, list[tuple[_Part, Ints]]] = {}
+    of: dict[Reader, list[tuple[_Part, Ints]]] = {}
     start = 0
     for part in parts:
         end = start + len(part.at)
@@ -124,7 +124,7 @@ def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
     return ms, at, [_group(compiled, members) for compiled, members in of.items()]
 
 
-def _group(compiled: Compiled, members: list[tuple[_Part, Ints]]) -> Columns:
+def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
     """The parts of one subject and plan as one, in log order."""
     subject, plan = compiled.subject, compiled.plan
     if len(members) == 1:
@@ -135,7 +135,7 @@ def _group(compiled: Compiled, members: list[tuple[_Part, Ints]]) -> Columns:
     codes = np.concatenate([part.codes for part, _ in members])
     segments: Segments = [
         [value for part, _ in members for value in part.segments[k]]
-        for k in range(len(plan.segments))
+        for k in range(len(members[0][0].segments))
     ]
     if not np.all(rows[1:] > rows[:-1]):
         order = np.argsort(rows)
@@ -186,7 +186,7 @@ def _from_block(
     return parts
 
 
-def _block_part(compiled: Compiled, index: int, block: Block, place: Ints, ms: Ints) -> _Part:
+def _block_part(compiled: Reader, index: int, block: Block, place: Ints, ms: Ints) -> _Part:
     at = np.full(len(ms), index, np.int64)
     return _Part(compiled, at, place, ms, block.numeric, block.codes, block.segments)
 
@@ -239,7 +239,7 @@ def _from_events(
 def _by_plan(
     lane: Lane, tried: int, events: list[Any], at: Ints, ms: Ints, rejects: list[Reject],
     again: Again,
-) -> Iterator[tuple[Compiled, list[Any], Ints | slice]]:  # fmt: skip
+) -> Iterator[tuple[Reader, list[Any], Ints | slice]]:  # fmt: skip
     """Events and their rows by the plan in force at the start of their pane."""
     if not events:
         return

@@ -17,11 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from stream.columns import Decoded, Record, Reject
-from stream.decode.batch import batch_block, coerce_batch
 from stream.decode.block import Block
-from stream.decode.compiled import Compiled
 from stream.decode.hints import ModelHints
 from stream.decode.lanes import Lane, finish
+from stream.decode.reader import Reader, batch_block, coerce_batch, make_reader
 from stream.decode.sample import count_unknown_fields
 from stream.decode.values import (
     RefusedError,
@@ -44,7 +43,7 @@ _ARROW: Final = ARROW_CONTENT_TYPE.encode()
 # ValueError covers msgspec's own errors and text that is not UTF-8; a null value is a TypeError.
 _FAILED: Final = (ValueError, TypeError, RecursionError)
 
-_Timeline = list[tuple[int, Compiled]]
+_Timeline = list[tuple[int, Reader]]
 
 
 class _Model(msgspec.Struct, gc=False):
@@ -115,7 +114,7 @@ class NativeDecoder:
         forms: dict[int, bytes] = {}
         self._read(records, lanes, rejects, forms)
 
-        def again(compiled: Compiled, index: int) -> Any:
+        def again(compiled: Reader, index: int) -> Any:
             return self._one(compiled, records[index].value or b"", None, forms.get(index, b""))
 
         decoded = finish(list(lanes.values()), records, rejects, self._max_ahead_ms, again)
@@ -230,7 +229,7 @@ class NativeDecoder:
 
     def _one(
         self,
-        compiled: Compiled,
+        compiled: Reader,
         value: bytes,
         document: dict[str, Any] | None,
         form: bytes,
@@ -252,7 +251,7 @@ class NativeDecoder:
             return compiled.coerce(document)
         return batch_block(compiled, coerce_batch(compiled, document), self._max_batch_rows)
 
-    def _fast(self, compiled: Compiled, value: bytes, form: bytes) -> Any:
+    def _fast(self, compiled: Reader, value: bytes, form: bytes) -> Any:
         """The event or block if every value is of a right type, else one of `_FAILED`."""
         if not form:
             return compiled.decode(value)
@@ -282,7 +281,7 @@ class NativeDecoder:
         known = self._timelines.get(subject)
         if known is None:
             plans = self._plans.timeline(name, version)
-            known = [(since, Compiled(subject, plan)) for since, plan in reversed(plans)]
+            known = [(since, make_reader(subject, plan)) for since, plan in reversed(plans)]
             if known:  # names without a plan are not remembered: anybody can invent them
                 self._timelines[subject] = known
         return known

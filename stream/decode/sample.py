@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.decode.compiled import Compiled
+from stream.decode.reader import Reader
 from stream.decode.values import as_text
 from stream.events import EVENT_FIELDS, Actual, BatchColumns, ModelId, Prediction
 
@@ -26,7 +26,7 @@ _ACTUAL: Final = frozenset(Actual.__struct_fields__)
 
 
 def count_unknown_fields(
-    value: bytes | None, timeline: Callable[[str, str], list[tuple[int, Compiled]]]
+    value: bytes | None, timeline: Callable[[str, str], list[tuple[int, Reader]]]
 ) -> int:
     """How many members of this event neither the contract nor the model's reference names."""
     try:
@@ -41,7 +41,9 @@ def count_unknown_fields(
     if isinstance(columns, dict):
         count += _others(columns, _COLUMNS)
         event = columns
-    count += _others(event.get("features"), compiled[0][1].known_features)
+    known = compiled[0][1].known_features
+    if known is not None:
+        count += _others(event.get("features"), known)
     count += _others(event.get("prediction"), _PREDICTION)
     return count + _others(event.get("actual"), _ACTUAL)
 

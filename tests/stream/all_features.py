@@ -21,7 +21,7 @@ from stream.decode.native import NativeDecoder
 from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 from stream.gauges import signal_gauges
 from stream.monitor import PartitionMonitor
-from stream.plan import Plan, PlanBook, SignalOptions
+from stream.plan import Plan, PlanBook, SignalOptions, decode_plan
 from stream.replay import FileRecord
 from stream.summarise import Summariser
 from stream.summary import Source
@@ -131,7 +131,7 @@ def plans_without_fitting() -> PlanBook:
     """The plans as a worker gets them: read, since references are fitted elsewhere."""
     book = PlanBook()
     for since, plan in plans():
-        book.add(Plan.decode(plan.encode(since))[0], since)
+        book.add(decode_plan(plan.encode(since))[0], since)
     return book
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from stream.config import load_config
 from stream.panes import Sealed
-from stream.plan import Plan, PlanError, SignalOptions
+from stream.plan import Plan, PlanError, SignalOptions, decode_plan
 from stream.watch import Watch
 from tests.stream.harness import make_plan, make_reference
 
@@ -64,7 +64,7 @@ def test_the_config_file_chooses(tmp_path: Path) -> None:
 
 def test_chosen_tests_survive_the_plans_topic() -> None:
     plan = make_plan(signals={"x": SignalOptions(tests=("psi", "wasserstein"))})
-    again, _ = Plan.decode(plan.encode())
+    again, _ = decode_plan(plan.encode())
     assert again.windowed_tests == {"x": ("psi", "wasserstein")}
 
 

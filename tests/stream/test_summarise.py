@@ -302,7 +302,7 @@ def test_old_events_cost_no_more_memory_than_their_open_panes(reference):
         reader.add([record(j, 60.0 * j, stamp_s=10**6) for j in range(i, i + 10)])
     ((_, sheet),) = reader._sheets.items()
     assert len(sheet) <= 2
-    assert len(sheet._counts) <= 32
+    assert len(sheet._changed) <= 32
     assert reader.stats.events == {"fraud": 3_000}
     assert reader.stats.late == {}
 

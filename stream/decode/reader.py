@@ -1,0 +1,37 @@
+"""The decoder of a subject, whichever its plan needs: compiled for known signals, or open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from stream.decode import batch
+from stream.decode.block import Block
+from stream.decode.compiled import Compiled
+from stream.decode.open import OpenCompiled
+from stream.plan import AnyPlan, LearningPlan, Subject
+
+__all__ = ["Reader", "batch_block", "coerce_batch", "make_reader"]
+
+Reader: TypeAlias = Compiled | OpenCompiled
+
+
+def make_reader(subject: Subject, plan: AnyPlan) -> Reader:
+    """The decoder of a subject under a plan."""
+    if isinstance(plan, LearningPlan):
+        return OpenCompiled(subject, plan)
+    return Compiled(subject, plan)
+
+
+def batch_block(reader: Reader, columns: Any, max_rows: int) -> Block:
+    """The rows of a batch, from its struct of columns; RefusedError if it cannot be counted."""
+    if isinstance(reader, OpenCompiled):
+        return reader.block(columns, max_rows)
+    return batch.batch_block(reader, columns, max_rows)
+
+
+def coerce_batch(reader: Reader, document: Mapping[str, Any]) -> Any:
+    """The struct of columns of a batch, value by value; RefusedError if it has none."""
+    if isinstance(reader, OpenCompiled):
+        return reader.coerce_batch(document)
+    return batch.coerce_batch(reader, document)

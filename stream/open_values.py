@@ -1,0 +1,175 @@
+"""Values of events whose signals nobody named yet, by signal: which came, and of what type."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import category_text
+from detectors.names import bounded_name
+from stream.plan import DeclaredSignal, Learn, place_of
+from stream.sketch import GROUPS, MOST_PLACE_CHARS, Sketch
+
+__all__ = ["NOT_SENT", "OpenValues", "Placed", "place_values"]
+
+#: Stands for a member that an event does not have, where null means something else.
+NOT_SENT: Final = object()
+_AUTO: Final = DeclaredSignal()
+
+
+class OpenValues(NamedTuple):
+    """The members of one event that may hold signals, as they were sent.
+
+    `features` is None if there are none; `latency` may be `NOT_SENT`.
+    """
+
+    features: dict[str, Any] | None
+    prediction: Any
+    actual: Any
+    latency: Any
+
+
+@dataclass(slots=True)
+class _Column:
+    """Values of one signal that are there, each with the row of its event."""
+
+    numbers: list[float] = field(default_factory=list)
+    number_rows: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    name_rows: list[int] = field(default_factory=list)
+    invalid_rows: list[int] = field(default_factory=list)
+
+    def add(self, row: int, value: Any, kind: str) -> None:
+        """Take a value that is not null as what it is for a signal of this kind."""
+        exact = type(value)
+        if exact is str:
+            if kind == "numeric":
+                self.invalid_rows.append(row)
+            else:
+                self._name(row, value)
+        elif exact is bool and kind != "numeric":
+            self._name(row, "true" if value else "false")
+        elif exact is float or exact is int or exact is bool:
+            try:
+                number = float(value)
+            except OverflowError:
+                return
+            if number - number != 0.0:  # not finite: missing
+                return
+            if kind == "categorical":
+                self._name(row, str(category_text(value)))
+            else:
+                self.numbers.append(number)
+                self.number_rows.append(row)
+        else:
+            self.invalid_rows.append(row)
+
+    def _name(self, row: int, name: str) -> None:
+        self.names.append(bounded_name(name))
+        self.name_rows.append(row)
+
+
+class Placed:
+    """Values of a batch by the place of their signal."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, _Column] = {}
+        self.group_rows: tuple[list[int], ...] = tuple([] for _ in GROUPS)
+
+    def count(self, slots: npt.NDArray[np.int32], sketches: Sequence[Sketch]) -> None:
+        """Add each event to the sketch of its slot; those of a negative slot to none."""
+        for slot, n in _tally(slots):
+            sketches[slot].events += n
+        for group, rows in enumerate(self.group_rows):
+            for slot, n in _tally(slots[rows]):
+                sketches[slot].groups[group] += n
+        for place, column in self.columns.items():
+            for slot, numbers in _split(slots[column.number_rows], column.numbers):
+                sketches[slot].at(place).numbers.add(numbers)
+            names: dict[int, Counter[str]] = {}
+            where = slots[column.name_rows].tolist()
+            for (slot, name), n in Counter(zip(where, column.names, strict=True)).items():
+                names.setdefault(slot, Counter())[name] = n
+            for slot, counts in names.items():
+                if slot >= 0:
+                    sketches[slot].at(place).names.add(counts)
+            for slot, n in _tally(slots[column.invalid_rows]):
+                sketches[slot].at(place).invalid += n
+        for slot, _ in _tally(slots):
+            sketches[slot].bound()
+
+
+def _tally(slots: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
+    """How often each slot occurs, without negative ones."""
+    found, counts = np.unique(slots[slots >= 0], return_counts=True)
+    return list(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+def _split(
+    slots: npt.NDArray[np.int32], numbers: list[float]
+) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    """The numbers of each slot, without negative ones."""
+    order = np.argsort(slots, kind="stable")
+    ordered = np.array(numbers, np.float64)[order]
+    start = int(np.count_nonzero(slots < 0))
+    for slot, n in _tally(slots):
+        yield slot, ordered[start : start + n]
+        start += n
+
+
+def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
+    """Sort the values of events by signal.
+
+    Without declared signals every feature is one, and score, label, actual and latency where they
+    are sent. A bare prediction is the score if it is a number, else the label; where only one of
+    both is declared, it is that.
+    """
+    kinds: dict[str, str] = {
+        place_of(name, said.role): said.kind for name, said in learn.signals.items()
+    }
+    placed = Placed()
+
+    def take(row: int, place: str, value: Any) -> None:
+        if value is None:
+            return
+        kind = kinds.get(place) if kinds else _AUTO.kind
+        if kind is None or len(place) > MOST_PLACE_CHARS:
+            return
+        column = placed.columns.get(place)
+        if column is None:
+            column = placed.columns[place] = _Column()
+        column.add(row, value, kind)
+
+    in_features, in_prediction, in_actual, in_latency = placed.group_rows
+    for row, event in enumerate(events):
+        if event.features is not None:
+            in_features.append(row)
+            for name, value in event.features.items():
+                take(row, f"features.{name}", value)
+        if event.prediction is not None:
+            in_prediction.append(row)
+            if isinstance(event.prediction, dict):
+                for key in ("score", "label"):
+                    take(row, f"prediction.{key}", event.prediction.get(key))
+            else:
+                take(row, _bare_place(event.prediction, kinds), event.prediction)
+        if event.actual is not None:
+            in_actual.append(row)
+            bare = not isinstance(event.actual, dict)
+            take(row, "actual.label", event.actual if bare else event.actual.get("label"))
+        if event.latency is not NOT_SENT:
+            in_latency.append(row)
+            take(row, "latency_seconds", event.latency)
+    return placed
+
+
+def _bare_place(value: Any, kinds: dict[str, str]) -> str:
+    ours, other = "prediction.score", "prediction.label"
+    if isinstance(value, str | bool):
+        ours, other = other, ours
+    return other if kinds and ours not in kinds and other in kinds else ours
