@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from detectors import WINDOWED_TESTS
 from stream.config_types import (
@@ -24,6 +24,9 @@ from stream.config_types import (
 from stream.notify.quiet import read_silences
 from stream.notify.targets import read_targets
 from stream.toml_table import ConfigError, Table, read_secret, substitute
+
+if TYPE_CHECKING:
+    from stream.privacy import CategoryHash
 
 __all__ = [
     "Config",
@@ -68,7 +71,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         substitute(document, "", file, env),
         "",
         file,
-        ("kafka", "worker", "topics", "models", "notify", "silences"),
+        ("kafka", "worker", "topics", "models", "notify", "silences", "privacy"),
     )
     models = tuple(
         _model(table, path.parent)
@@ -93,6 +96,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         models,
         read_targets(top, path.parent),
         read_silences(top),
+        _hashing(top, path.parent),
     )
 
 
@@ -116,6 +120,20 @@ def _kafka(top: Table, folder: Path) -> Connection:
     except ValueError as error:
         raise ConfigError(f"{top.file}: {error}") from None
     return Connection(values)
+
+
+def _hashing(top: Table, folder: Path) -> CategoryHash | None:
+    from stream.privacy import CategoryHash, HashKeyError
+
+    table = top.table("privacy", ("hash_key", "hash_key_file"))
+    key = table.text("hash_key", "")
+    if "hash_key_file" in table.values:
+        path = folder / table.text("hash_key_file", least=1)
+        key = read_secret(path, "privacy.hash_key_file", top.file)
+    try:
+        return CategoryHash(str(key)) if key else None
+    except HashKeyError as error:
+        raise table.error("hash_key", f"cannot be used: {error}") from None
 
 
 def _worker(top: Table, folder: Path) -> WorkerConfig:
@@ -211,10 +229,11 @@ def _calibrate(table: Table) -> int:
 
 
 def _signal(signals: Table, name: str) -> SignalConfig:
-    table = signals.table(name, ("importance", "tests", "monitor", "public"))
+    table = signals.table(name, ("importance", "tests", "monitor", "public", "privacy"))
     return SignalConfig(
         importance=table.number("importance", None, above=0),
         tests=table.texts("tests", TESTS),
         monitor=table.flag("monitor", True),
         public=table.flag("public", False),
+        privacy=table.choice("privacy", "", ("", "drop", "hash")),
     )

@@ -13,7 +13,9 @@ from stream.notify.targets import Target
 from stream.toml_table import ConfigError, EnvText
 
 if TYPE_CHECKING:
+    from detectors import Reference
     from stream.plan import Plan
+    from stream.privacy import CategoryHash
 
 __all__ = [
     "Config",
@@ -90,6 +92,7 @@ class SignalConfig:
     tests: tuple[str, ...] = ()
     monitor: bool = True
     public: bool = False
+    privacy: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class Config:
     models: tuple[ModelConfig, ...]
     notify: tuple[Target, ...] = ()
     silences: tuple[Silence, ...] = ()
+    hashing: CategoryHash | None = None
 
     def model(self, name: str) -> ModelConfig:
         """Return the model of this name.
@@ -160,11 +164,13 @@ class Config:
             ) from error
         except ReferenceError as error:
             raise ConfigError(f"{self.file}: {model.path}.reference: {error}") from error
+        reference = self._private(model, reference)
         worker, window = self.worker, model.window
         segments = reference.segments if model.segments is None else model.segments
         options = {
             name: SignalOptions(said.monitor, said.importance, said.tests, said.public)
             for name, said in model.signals.items()
+            if said.privacy != "drop"
         }
         try:
             return Plan(
@@ -183,6 +189,18 @@ class Config:
             )  # fmt: skip
         except PlanError as error:
             raise ConfigError(f"{self.file}: {model.path}: {error}") from error
+
+    def _private(self, model: ModelConfig, reference: Reference) -> Reference:
+        from stream.privacy import apply_privacy
+
+        rules = {name: said.privacy for name, said in model.signals.items() if said.privacy}
+        drop, hashed = ({n for n, rule in rules.items() if rule == r} for r in ("drop", "hash"))
+        if not rules:
+            return reference
+        try:
+            return apply_privacy(reference, drop, hashed, self.hashing)
+        except ValueError as error:
+            raise ConfigError(f"{self.file}: {model.path}.signals: {error}") from None
 
     def plans(self) -> list[Plan]:
         """Make the plans of all models, in the file's order."""

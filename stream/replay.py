@@ -16,6 +16,7 @@ from stream.columns import Record, Reject
 from stream.decode.native import NativeDecoder
 from stream.monitor import PartitionMonitor
 from stream.plan import PlanBook
+from stream.privacy import CategoryHash
 from stream.summarise import Flush, Summariser
 from stream.summary import Source
 from stream.watch import OnWindow
@@ -51,6 +52,8 @@ class Replay:
         topic.
     on_window : callable, optional
         Called with (plan, window, result) for every window that is tested.
+    hashing : CategoryHash, optional
+        The key of hashed categories.
     """
 
     def __init__(
@@ -59,10 +62,12 @@ class Replay:
         topic: str = "predictions",
         on_reject: Callable[[Record, Reject], None] | None = None,
         on_window: OnWindow | None = None,
+        hashing: CategoryHash | None = None,
     ) -> None:
         source = Source("file", topic, 0, 1)
         # A file is read long after its events, and a record has no time of its own: none is ahead.
-        self.summariser = Summariser(source, plans, NativeDecoder(plans, max_ahead_ms=2**62))
+        decoder = NativeDecoder(plans, max_ahead_ms=2**62, hashing=hashing)
+        self.summariser = Summariser(source, plans, decoder)
         self.monitor = PartitionMonitor(plans, on_window=on_window)
         self._on_reject = on_reject
         self._offset = 0

@@ -18,7 +18,8 @@ STDLIB = set(sys.stdlib_module_names)
 PURE = {
     "events", "alerts", "sentences", "columns", "plan", "plan_parts", "summary", "summarise",
     "frontier", "panes", "windows", "watch", "subject", "monitor", "episodes", "members",
-    "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document", "plan_notes",
+    "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document",
+    "plan_notes", "privacy",
     "plan_base", "plan_kinds", "course", "sheet_rows", "open_values", "lesson", "study",
     "counting", "sketch",
     "acks", "alert_signal", "chances", "evidence",

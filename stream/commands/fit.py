@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from stream.commands.shared import data_argument, print_table, progress, say, when
+from stream.commands.shared import (
+    data_argument,
+    hash_key_option,
+    print_table,
+    progress,
+    read_hash_key,
+    say,
+    when,
+)
 
 if TYPE_CHECKING:
     from detectors import Reference, ReferenceFitter
     from stream.data import DataTable
+    from stream.privacy import CategoryHash
 
 __all__ = ["command"]
 
@@ -38,7 +47,17 @@ _DAY_MS: Final = 86_400_000
 @click.option("--score", metavar="COLUMN", help="The model's probability or score.")
 @click.option("--actual", metavar="COLUMN", help="What turned out to be true.")
 @click.option("--segment", "segments", metavar="COLUMN", multiple=True, help="Watch per value.")
-@click.option("--ignore", "ignored", metavar="COLUMN", multiple=True, help="Leave a column out.")
+@click.option(
+    "--ignore", "--drop", "ignored", metavar="COLUMN", multiple=True, help="Leave a column out."
+)
+@click.option(
+    "--hash",
+    "hashed",
+    metavar="COLUMN",
+    multiple=True,
+    help="Keep the categories of a column under a keyed hash only; see --hash-key-file.",
+)
+@hash_key_option
 @click.option("--cycle", default="", help="Length of the season, such as 24h or 7d.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
@@ -47,7 +66,8 @@ _DAY_MS: Final = 86_400_000
 def command(
     data: Path, model: str, version: str, timestamp: str | None, identity: str | None,
     prediction: str | None, score: str | None, actual: str | None, segments: tuple[str, ...],
-    ignored: tuple[str, ...], cycle: str, output: Path,
+    ignored: tuple[str, ...], hashed: tuple[str, ...], hash_key_path: Path | None, cycle: str,
+    output: Path,
 ) -> None:  # fmt: skip
     """Make a reference of DATA: a CSV, Parquet or JSON lines file of the training period.
 
@@ -94,10 +114,22 @@ def command(
             tuple(dict.fromkeys([*ignored, *(name for name in table.columns if name in notes)])),
         ),
     )  # fmt: skip
+    reference = _private(reference, hashed, read_hash_key(hash_key_path))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(reference.to_json())
     _report(reference, table, notes, timestamp is not None, dates_only, daily)
     say(f"wrote {output} ({output.stat().st_size / 1024:,.0f} kB, {reference.hash[:19]})")
+
+
+def _private(
+    reference: Reference, hashed: tuple[str, ...], hashing: CategoryHash | None
+) -> Reference:
+    from stream.privacy import apply_privacy
+
+    try:
+        return apply_privacy(reference, (), hashed, hashing)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--hash") from None
 
 
 def _check_names(table: DataTable, named: list[str]) -> None:

@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from stream.commands.shared import alert_line, data_argument, open_config, progress, say
+from stream.commands.shared import (
+    alert_line,
+    data_argument,
+    hash_key_option,
+    open_config,
+    progress,
+    read_hash_key,
+    say,
+)
 
 if TYPE_CHECKING:
     from detectors import WindowResult
     from stream.alerts import AlertEvent
     from stream.plan import Plan
+    from stream.privacy import CategoryHash
     from stream.replay import FileRecord, Replay
     from stream.report import ReplayRecorder
     from stream.watch import OnWindow
@@ -53,9 +62,11 @@ __all__ = ["command"]
     "--report", "report_path", type=click.Path(dir_okay=False, path_type=Path),
     help="Write one HTML file about it all.",
 )  # fmt: skip
+@hash_key_option
 def command(
     data: Path, reference_path: Path | None, config_path: Path | None, model: str | None,
     alerts_path: Path | None, metrics_path: Path | None, report_path: Path | None,
+    hash_key_path: Path | None,
 ) -> None:  # fmt: skip
     """Run both stages over DATA in this process: the alerts a cluster would have sent.
 
@@ -63,11 +74,13 @@ def command(
     """
     if (reference_path is None) == (config_path is None):
         raise click.UsageError("Give either --reference REF.json or -c CONFIG.")
+    hashing = read_hash_key(hash_key_path)
     if reference_path is not None:
         plan = _plan_of(reference_path)
     else:
         assert config_path is not None
-        plan = _plan_from(config_path, model)
+        plan, key = _plan_from(config_path, model)
+        hashing = hashing or key
 
     from stream.alerts import encode_alert, is_reminder
     from stream.plan import PlanBook
@@ -90,6 +103,7 @@ def command(
             plan.topic,
             lambda _record, reject: rejects.update([reject.reason]),
             _both(lines, recorder),
+            hashing,
         )
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
@@ -172,14 +186,14 @@ def _plan_of(path: Path) -> Plan:
     )  # fmt: skip
 
 
-def _plan_from(path: Path, name: str | None) -> Plan:
+def _plan_from(path: Path, name: str | None) -> tuple[Plan, CategoryHash | None]:
     config = open_config(path)
     if name is None:
         if len(config.models) > 1:
             names = ", ".join(m.name for m in config.models)
             raise click.UsageError(f"{config.file} has several models: {names}. Choose: --model.")
-        return config.plan(config.models[0])
-    return config.plan(config.model(name))
+        return config.plan(config.models[0]), config.hashing
+    return config.plan(config.model(name)), config.hashing
 
 
 def _records(data: Path, plan: Plan, on_rows: Any) -> Iterator[FileRecord]:

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
     from stream.alerts import AlertEvent
     from stream.config import Config
+    from stream.privacy import CategoryHash
 
 __all__ = [
     "alert_line",
     "config_option",
     "console",
     "data_argument",
+    "hash_key_option",
     "open_config",
     "print_table",
     "progress",
+    "read_hash_key",
     "say",
     "when",
 ]
@@ -33,6 +36,11 @@ config_option = click.option(
     envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file (TOML).",
 )  # fmt: skip
 data_argument = click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+hash_key_option = click.option(
+    "--hash-key-file", "hash_key_path", envvar="DRIFTSTREAM_HASH_KEY_FILE", show_envvar=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the key of hashed categories.",
+)  # fmt: skip
 
 _COLOUR = {"critical": "red", "warning": "yellow", "info": "cyan"}
 
@@ -42,6 +50,13 @@ def open_config(path: Path) -> Config:
     from stream.config import load_config
 
     return load_config(path)
+
+
+def read_hash_key(path: Path | None) -> CategoryHash | None:
+    """Give the key of hashed categories, if a file of it was named."""
+    from stream.privacy import CategoryHash
+
+    return None if path is None else CategoryHash(path.read_text().rstrip("\r\n"))
 
 
 def console(*, err: bool = False) -> Console:

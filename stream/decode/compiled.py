@@ -18,6 +18,7 @@ from msgspec.structs import astuple
 from detectors import CategoricalBinning
 from stream.columns import ABSENT, INVALID
 from stream.decode.group import NUMBER, SCALAR, Codes, Floats, SignalGroup, column_of, make_struct
+from stream.decode.hashed import code_table
 from stream.decode.values import (
     ABSENT_CATEGORY,
     INVALID_CATEGORY,
@@ -30,6 +31,7 @@ from stream.decode.values import (
     not_an_object,
 )
 from stream.plan import Plan, Subject
+from stream.privacy import CategoryHash
 
 __all__ = ["Compiled", "model_struct"]
 
@@ -37,7 +39,7 @@ __all__ = ["Compiled", "model_struct"]
 class Compiled:
     """Structs, tables and column places of one subject under one plan."""
 
-    def __init__(self, subject: Subject, plan: Plan) -> None:
+    def __init__(self, subject: Subject, plan: Plan, hashing: CategoryHash | None = None) -> None:
         self.subject = subject
         self.plan = plan
         layout = plan.layout
@@ -49,7 +51,7 @@ class Compiled:
         for i, signal in enumerate(plan.monitored):
             table = None
             if isinstance(signal.binning, CategoricalBinning):
-                table = CodeTable(signal.binning)
+                table = code_table(signal.name, signal.binning, hashing)
             group, key = _PLACE_OF_ROLE.get(signal.role, (signal.role, signal.name))
             key = key or signal.name
             members.setdefault(group, {}).setdefault(key, (key, table, at[i]))

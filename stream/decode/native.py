@@ -31,6 +31,7 @@ from stream.decode.values import (
 )
 from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 from stream.plan import PlanBook, Subject
+from stream.privacy import CategoryHash
 
 __all__ = ["SAMPLE_EVERY", "NativeDecoder"]
 
@@ -80,6 +81,8 @@ class NativeDecoder:
         record without a timestamp (negative) is taken at its word.
     max_batch_rows : int
         Longer batches are refused as `too_large`.
+    hashing : CategoryHash, optional
+        Needed where a reference knows categories by their hash only.
     """
 
     def __init__(
@@ -89,8 +92,10 @@ class NativeDecoder:
         max_bytes: int = 1_048_576,
         max_ahead_ms: int = 60_000,
         max_batch_rows: int = 100_000,
+        hashing: CategoryHash | None = None,
     ) -> None:
         self._plans = plans
+        self._hashing = hashing
         self._max_bytes = max_bytes
         self._max_ahead_ms = max_ahead_ms
         self._max_batch_rows = max_batch_rows
@@ -281,7 +286,10 @@ class NativeDecoder:
         known = self._timelines.get(subject)
         if known is None:
             plans = self._plans.timeline(name, version)
-            known = [(since, make_reader(subject, plan)) for since, plan in reversed(plans)]
+            known = [
+                (since, make_reader(subject, plan, self._hashing))
+                for since, plan in reversed(plans)
+            ]
             if known:  # names without a plan are not remembered: anybody can invent them
                 self._timelines[subject] = known
         return known

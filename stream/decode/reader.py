@@ -10,17 +10,18 @@ from stream.decode.block import Block
 from stream.decode.compiled import Compiled
 from stream.decode.open import OpenCompiled
 from stream.plan import AnyPlan, LearningPlan, Subject
+from stream.privacy import CategoryHash
 
 __all__ = ["Reader", "batch_block", "coerce_batch", "make_reader"]
 
 Reader: TypeAlias = Compiled | OpenCompiled
 
 
-def make_reader(subject: Subject, plan: AnyPlan) -> Reader:
+def make_reader(subject: Subject, plan: AnyPlan, hashing: CategoryHash | None = None) -> Reader:
     """The decoder of a subject under a plan."""
     if isinstance(plan, LearningPlan):
         return OpenCompiled(subject, plan)
-    return Compiled(subject, plan)
+    return Compiled(subject, plan, hashing)
 
 
 def batch_block(reader: Reader, columns: Any, max_rows: int) -> Block:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from stream.privacy import CategoryHash
+
 __all__ = ["STAGES", "TopicNames", "WorkerSettings"]
 
 #: What `--stage` takes. All workers are in one group whatever they run (docs/adr/0011).
@@ -38,6 +40,8 @@ class WorkerSettings:
         host:port of /metrics, /healthz and /readyz; "" for none.
     metrics_tls : pair of str, optional
         Files of a certificate and its key: the page is served with TLS.
+    hashing : CategoryHash, optional
+        The key of hashed categories.
     idle_after_s : float
         A partition that is caught up and silent for this long no longer holds panes back.
     sources_interval_s : float
@@ -57,6 +61,7 @@ class WorkerSettings:
     data_dir: str = ""
     metrics_address: str = ""
     metrics_tls: tuple[str, str] | None = None
+    hashing: CategoryHash | None = None
     idle_after_s: float = 30.0
     snapshot_interval_s: float = 10.0
     session_timeout_s: float = 6.0

@@ -153,7 +153,9 @@ class Worker:
         if settings.stage in ("all", "summarise"):
             self.view.stage1 = Stage1(
                 self.plans,
-                NativeDecoder(self.plans, max_ahead_ms=settings.max_ahead_ms),
+                NativeDecoder(
+                    self.plans, max_ahead_ms=settings.max_ahead_ms, hashing=settings.hashing
+                ),
                 sender,
                 self._sources,
                 summaries=topics.summaries,

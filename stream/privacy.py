@@ -1,0 +1,140 @@
+"""Names that nobody shall read: categories under a keyed hash, signals taken out altogether.
+
+A hashed category is called `#KEY:HASH`: the first eight digits of a hash that names the key, and
+sixteen of the name's own HMAC. Who has the key can look a name up; who has not cannot even try all
+names of a small set, as a plain hash would let him. Equal names of different signals stay equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
+
+from detectors import CategoricalBinning, Reference
+
+__all__ = ["CategoryHash", "HashKeyError", "apply_privacy", "hashed_with"]
+
+#: Below it, a key can be guessed.
+LEAST_KEY: Final = 16
+_HASHED: Final = re.compile(r"#([0-9a-f]{8}):[0-9a-f]{16}")
+
+
+class HashKeyError(ValueError):
+    """A key that is missing, too short, or not the one that names were hashed with."""
+
+
+class CategoryHash:
+    """Replaces names of categories. Shows nothing of its key.
+
+    Parameters
+    ----------
+    key : str
+        A secret of at least 16 characters, the same for fitting and for every worker.
+
+    Examples
+    --------
+    >>> hashing = CategoryHash("correct horse battery staple")
+    >>> hashing.name("alice@example.com") == hashing.name("alice@example.com")
+    True
+    >>> hashing.name("alice@example.com").startswith(f"#{hashing.id}:")
+    True
+    """
+
+    def __init__(self, key: str) -> None:
+        if len(key) < LEAST_KEY:
+            raise HashKeyError(
+                f"the hash key must have at least {LEAST_KEY} characters; got {len(key)}. "
+                "Make one: openssl rand -hex 32."
+            )
+        self._key = key.encode()
+        self.id = self._digest("driftstream key", 8)
+
+    def _digest(self, text: str, digits: int) -> str:
+        # A lone surrogate of a producer's JSON is no reason to fail.
+        data = text.encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, data, hashlib.sha256).hexdigest()[:digits]
+
+    def name(self, text: str) -> str:
+        """What stands for a name everywhere."""
+        return f"#{self.id}:{self._digest('=' + text, 16)}"
+
+    def __repr__(self) -> str:
+        return f"CategoryHash(id={self.id!r})"
+
+
+def hashed_with(binning: CategoricalBinning) -> str | None:
+    """Id of the key that all names of a binning are hashed with; None if they are plain."""
+    names = (*binning.categories, *binning.others)
+    found = {match[1] if (match := _HASHED.fullmatch(name)) else None for name in names}
+    return found.pop() if len(found) == 1 else None
+
+
+def apply_privacy(
+    reference: Reference,
+    drop: Collection[str],
+    hashed: Collection[str],
+    hashing: CategoryHash | None,
+) -> Reference:
+    """A reference without the dropped signals, and with hashed names in the others.
+
+    Raises
+    ------
+    HashKeyError
+        If a key is needed, or names are hashed with another one.
+    ValueError
+        If there is no such signal, or a numeric one is to be hashed.
+    """
+    kinds = {signal.name: signal.kind for signal in reference.signals}
+    for name in drop:  # a misspelt name would let the right one through
+        if name not in kinds and name not in reference.columns.ignored:
+            raise ValueError(
+                f"signal {name!r} cannot be dropped: it is neither in the reference nor was it "
+                "left out when that was fitted. Correct the name."
+            )
+    for name in hashed:
+        if kinds.get(name) != "categorical":
+            there = f"is {kinds[name]}" if name in kinds else "is not in the reference"
+            raise ValueError(
+                f"signal {name!r} cannot be hashed: it {there}. Drop it, or correct the name."
+            )
+    signals = []
+    for signal in reference.signals:
+        if signal.name in hashed and isinstance(signal.binning, CategoricalBinning):
+            binning = _hashed(signal.name, signal.binning, hashing)
+            signals.append(replace(signal, binning=binning))
+        elif signal.name not in drop:
+            signals.append(signal)
+    if not signals:
+        raise ValueError("every signal is dropped; nothing is left to watch.")
+    named = reference.columns
+    columns = replace(
+        named,
+        prediction=None if named.prediction in drop else named.prediction,
+        score=None if named.score in drop else named.score,
+        actual=None if named.actual in drop else named.actual,
+        ignored=tuple(dict.fromkeys([*named.ignored, *sorted(drop)])),
+    )
+    return replace(reference, signals=tuple(signals), columns=columns)
+
+
+def _hashed(
+    name: str, binning: CategoricalBinning, hashing: CategoryHash | None
+) -> CategoricalBinning:
+    if hashing is None:
+        raise HashKeyError(f"signal {name!r} is to be hashed, and there is no key. Give one.")
+    there = hashed_with(binning)
+    if there == hashing.id:
+        return binning
+    if there is not None:
+        raise HashKeyError(
+            f"signal {name!r} of the reference is hashed with key {there}; this key is "
+            f"{hashing.id}. Give the key it was fitted with, or fit again."
+        )
+    return CategoricalBinning(
+        tuple(map(hashing.name, binning.categories)),
+        tuple(sorted(map(hashing.name, binning.others))),
+    )
