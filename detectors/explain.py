@@ -12,7 +12,7 @@ from detectors.binning import CategoricalBinning, NumericBinning
 from detectors.coarse import BASE_GROUPS, merge_neighbours, special_bins
 from detectors.reference import SignalReference
 
-__all__ = ["QUANTILES", "Change", "describe"]
+__all__ = ["QUANTILES", "Change", "bin_mean", "bin_quantiles", "describe"]
 
 #: Quantiles that a change of numbers is told by.
 QUANTILES: Final = (0.05, 0.5, 0.95)
@@ -68,8 +68,8 @@ def describe(
     binning = signal.binning
     if isinstance(binning, NumericBinning):
         groups, labels, edges = _numeric_groups(signal, binning, window)
-        before, after = signal.mean, _mean(signal, binning, window)
-        lows, highs = _quantiles(binning, signal.counts), _quantiles(binning, window)
+        before, after = signal.mean, bin_mean(signal, window)
+        lows, highs = bin_quantiles(binning, signal.counts), bin_quantiles(binning, window)
     else:
         groups, labels = _categorical_groups(signal, binning, window, public=public)
         edges, before, after, lows, highs = (), None, None, (), ()
@@ -158,15 +158,15 @@ def _categorical_groups(
     return groups, tuple(labels)
 
 
-def _mean(
-    signal: SignalReference, binning: NumericBinning, window: npt.NDArray[np.int64]
-) -> float | None:
-    """Mean of the window, from the middles of its bins.
+def bin_mean(signal: SignalReference, window: npt.NDArray[np.int64]) -> float | None:
+    """Mean of a numeric signal's window, from the middles of its bins.
 
     The same estimate on the reference is off by a known amount, which is taken away. None if more
     than a tenth of the values are outside the reference's range, since how far is not known; fewer
     count as the nearest value inside.
     """
+    binning = signal.binning
+    assert isinstance(binning, NumericBinning)
     n = int(window[: binning.missing].sum())
     n_reference = int(signal.counts[: binning.missing].sum())
     outside = int(window[binning.below] + window[binning.above])
@@ -179,7 +179,9 @@ def _mean(
     return new + (signal.mean - old)
 
 
-def _quantiles(binning: NumericBinning, counts: npt.NDArray[np.int64]) -> tuple[float, ...]:
+def bin_quantiles(
+    binning: NumericBinning, counts: npt.NDArray[np.int64], which: tuple[float, ...] = QUANTILES
+) -> tuple[float, ...]:
     """Quantiles of values, taken to be spread evenly within each bin."""
     values = counts[: binning.missing]
     n = int(values.sum())
@@ -188,7 +190,7 @@ def _quantiles(binning: NumericBinning, counts: npt.NDArray[np.int64]) -> tuple[
     edges = binning.edges
     upto = np.cumsum(values)
     found = []
-    for q in QUANTILES:
+    for q in which:
         b = int(np.searchsorted(upto, q * n, side="left"))
         while not values[b]:  # of what is counted at exactly that rank
             b += 1

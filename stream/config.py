@@ -45,7 +45,7 @@ FORMATS: Final = ("native",)
 TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
-    "pane", "lateness", "cycle", "calibrate", "private",
+    "pane", "lateness", "cycle", "calibrate", "private", "no_data_after",
 )  # fmt: skip
 
 
@@ -216,7 +216,8 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         pane_ms=table.duration("pane", "10s", least_ms=1),
         lateness_ms=table.duration("lateness", "5s", least_ms=0),
         cycle_ms=table.duration("cycle", "24h", least_ms=1) if "cycle" in table.values else None,
-        calibrate_ms=_calibrate(table),
+        calibrate_ms=_if_given(table, "calibrate"),
+        no_data_after_ms=_if_given(table, "no_data_after"),
         window=sizes,
         private=table.flag("private", False),
         signals={key: _signal(signals, key) for key in signals.values},
@@ -224,8 +225,8 @@ def _model(table: Table, folder: Path) -> ModelConfig:
     )
 
 
-def _calibrate(table: Table) -> int:
-    return table.duration("calibrate", "7d", least_ms=1) if "calibrate" in table.values else 0
+def _if_given(table: Table, key: str) -> int:
+    return table.duration(key, "7d", least_ms=1) if key in table.values else 0
 
 
 def _signal(signals: Table, name: str) -> SignalConfig:

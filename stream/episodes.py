@@ -92,6 +92,7 @@ class Episodes:
         window_closed: bool,
         context: AlertContext,
         segments_closed: Collection[str] | None = None,
+        only: Collection[str] | None = None,
     ) -> list[AlertEvent]:
         """Take the findings of one sealed pane; the alerts to publish, by kind.
 
@@ -108,12 +109,15 @@ class Episodes:
         segments_closed : collection of str, optional
             Segments whose full window ended with this pane. If not given, signals of segments
             leave with the windows of the whole stream.
+        only : collection of str, optional
+            Kinds that are looked at; all if not given.
         """
         by_kind: dict[str, list[Finding]] = {}
         for finding in findings:
             by_kind.setdefault(finding.kind, []).append(finding)
         alerts = []
-        for kind in sorted(self._open.keys() | by_kind.keys()):
+        kinds = self._open.keys() | by_kind.keys()
+        for kind in sorted(kinds if only is None else kinds & set(only)):
             found = by_kind.get(kind, [])
             episode = self._open.get(kind)
             if episode is None:
@@ -133,13 +137,27 @@ class Episodes:
         return alerts
 
     def resolve(
-        self, time_ms: int, context: AlertContext, reason: str = "rebased"
-    ) -> list[AlertEvent]:
-        """End every open episode now, for this reason."""
+        self, time_ms: int, context: AlertContext, reason: str = "rebased",
+        keep: Collection[str] = (),
+    ) -> list[AlertEvent]:  # fmt: skip
+        """End every open episode now, for this reason, but those of some kinds."""
         alerts = []
-        for _, episode in sorted(self._open.items()):
+        for kind, episode in sorted(self._open.items()):
+            if kind in keep:
+                continue
             alerts.append(self._end(episode, time_ms, rank(episode.members), context, reason))
         return alerts
+
+    def leave(self, kind: str, signal: str, now_ms: int, context: AlertContext) -> list[AlertEvent]:
+        """A signal's trouble is over for certain: it leaves at once."""
+        episode = self._open.get(kind)
+        if episode is None:
+            return []
+        for key, member in list(episode.members.items()):
+            if member.finding.signal == signal:
+                episode.left.append(episode.members.pop(key))
+        alert = self._revise(episode, now_ms, context)
+        return [] if alert is None else [alert]
 
     def dump(self) -> list[Any]:
         """The whole state as plain lists, numbers and text."""
@@ -203,6 +221,7 @@ class Episodes:
     ) -> AlertEvent:
         """The last revision, with the signals that were in the episode at the end."""
         del self._open[episode.kind]
+        now_ms = max(now_ms, episode.opened_ms)  # data that end a silence may be older than it
         episode.revision += 1
         lasted = duration(now_ms - episode.opened_ms)
         note = f"{reason} after {lasted}"

@@ -196,7 +196,21 @@ class PartitionMonitor:
                 if held.topic_id == topic_id and len(held.store):
                     alerts += held.seal_all()
                     self._dirty.add(subject)
-        return alerts
+        return [*alerts, *self._wait(topic_id, timestamp_ms)]
+
+    def _wait(self, topic_id: str, timestamp_ms: int) -> Iterator[AlertEvent]:
+        """Tell of subjects that fell silent while no partition has data.
+
+        The time that passed since then, by the records that say so, is added to the frontier.
+        """
+        topic = self.sources.topics[topic_id]
+        if topic.all_idle_since_ms < 0:
+            return
+        now_ms = topic.frontier_ms + timestamp_ms - topic.all_idle_since_ms
+        for subject in sorted(s for s, held in self.subjects.items() if held.topic_id == topic_id):
+            for alert in self.subjects[subject].wait(now_ms):
+                self._dirty.add(subject)
+                yield alert
 
     def release_idle(self) -> int:
         """Put away the tests of subjects to which nothing happened since the last call; how many.
@@ -258,9 +272,10 @@ class PartitionMonitor:
         return self.plans.sealed_to_ms(*held.subject, frontier)
 
 
-def _marks(held: SubjectMonitor) -> tuple[int, int]:
+def _marks(held: SubjectMonitor) -> tuple[int, int, bool]:
     """What changes when a subject's state does, other than the frontier alone."""
-    return held.panes_sealed, held.watch.windows.n_closed if held.watch is not None else -1
+    closed = -1 if held.watch is None else held.watch.windows.n_closed
+    return held.panes_sealed, closed, held.silent
 
 
 def _cut(name: str, payload: bytes) -> dict[str, bytes]:

@@ -67,6 +67,7 @@ class PlanSettings(
     dashboard_url: str
     runbook_url: str
     calibrate_ms: int = 0
+    no_data_after_ms: int = 0
 
 
 class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -113,7 +113,9 @@ def _model_text(model: str, version: str) -> str:
 def _signal_text(signal: AlertSignal) -> str:
     where = f" of {signal.segment}" if signal.segment else ""
     inside = f"{signal.value:.3g}, threshold {signal.threshold:.3g}"
-    if signal.test != signal.name:  # they are one for the pipeline's own signals
+    if signal.test == signal.name and signal.change:  # the pipeline's own: words say it best
+        return f"'{signal.name}'{where} ({signal.change})"
+    if signal.test != signal.name:
         inside = f"{TEST_TEXT.get(signal.test, signal.test)} {inside}"
     if signal.change:
         inside += f"; {signal.change}"

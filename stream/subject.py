@@ -11,23 +11,22 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.alerts import AlertContext, AlertEvent
+from stream.alerts import AlertEvent
+from stream.context import context_of
 from stream.course import Course
-from stream.episodes import Episodes, Finding
-from stream.evidence import on_one_scale
+from stream.episodes import Episodes
 from stream.frontier import PartitionProgress
+from stream.health import NO_DATA, Health
 from stream.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
 from stream.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
 from stream.shelf import Shelf
 from stream.summary import SummaryBatch, SummaryEntry
 from stream.watch import OnWindow, Step, Watch
+from stream.weekly import WeeklyCount
 
 __all__ = ["SubjectMonitor"]
 
-#: A share of late events above this in a window is raised as a `system` episode.
-LATE_SHARE_LIMIT: Final = 0.01
 _NEVER: Final = 2**62
-_DAY_MS: Final = 86_400_000
 
 
 class _State(msgspec.Struct):
@@ -40,13 +39,11 @@ class _State(msgspec.Struct):
     panes_sealed: int
     store: bytes
     late: dict[int, Late]
-    late_judged: int
-    bad_plans: int
+    health: Health
     plan: bytes
     course: bytes
     episodes: list[Any]
-    week: int = 0
-    opened: int = 0
+    weekly: WeeklyCount
 
 
 class SubjectMonitor:
@@ -64,17 +61,15 @@ class SubjectMonitor:
         self.episodes = Episodes(subject)
         self._plans = plans
         self._shelf = Shelf(str(subject), on_window)
-        self._week = 0  # the week of event time that episodes were last opened in
-        self._opened = 0  # how many in that week
-        self._late_judged = 0  # late events that a closed window has judged
-        self._bad_plans = 0  # summaries refused for their plan since the last judgement
+        self._weekly = WeeklyCount()
+        self._health = Health()
 
     def follow(self, topic_id: str) -> None:
         """Note which source topic the subject's events come from; a new one replaces the old."""
         if topic_id != self.topic_id:
             self.topic_id = topic_id
             self.late = {}
-            self._late_judged = 0
+            self._health.late_judged = 0
 
     @property
     def course(self) -> Course | None:
@@ -96,6 +91,11 @@ class SubjectMonitor:
         return self._shelf.release()
 
     @property
+    def silent(self) -> bool:
+        """Whether an episode says that no data come."""
+        return self._health.silent
+
+    @property
     def late_total(self) -> int:
         """Events that came after their pane was complete."""
         return sum(late.total for late in self.late.values())
@@ -103,7 +103,7 @@ class SubjectMonitor:
     @property
     def opened_this_week(self) -> int:
         """Episodes opened since Monday of the frontier's week, in UTC and event time."""
-        return self._opened if _week_of(self.frontier_ms) == self._week else 0
+        return self._weekly.at(self.frontier_ms)
 
     def _plan_at(self, time_ms: int) -> AnyPlan | None:
         return self._plans.plan_at(self.subject.model, self.subject.version, time_ms)
@@ -118,7 +118,7 @@ class SubjectMonitor:
             plan = self._plan_at(entry.pane_ms)
             if plan is None or plan.short_hash != batch.plan:
                 outcome = "plan"
-                self._bad_plans += 1
+                self._health.bad_plans += 1
             elif entry.pane_ms % plan.pane_ms:
                 outcome = "undecodable"
             else:
@@ -173,9 +173,9 @@ class SubjectMonitor:
             return
         self.frontier_ms = frontier
         yield from self._seal(frontier)
+        yield from self.wait(frontier)
         if (course := self._shelf.take_due(frontier)) is not None:
-            for step in course.expire(frontier):
-                yield from self._judge(step, course)
+            yield from self._pass_time(course, frontier)
 
     def seal_all(self) -> list[AlertEvent]:
         """Seal every pane held; the frontier moves to the end of the last."""
@@ -192,69 +192,82 @@ class SubjectMonitor:
                 continue
             course = self._shelf.take()
             if course is None or course.plan.hash != plan.hash:
+                yield from self._rebased(course, plan, pane_ms)
                 course = self._shelf.begin(plan)
-            for step in course.expire(pane_ms):
-                yield from self._judge(step, course)
+            yield from self._pass_time(course, pane_ms)
             self.panes_sealed += 1
             step = course.pane(self.store.seal(pane_ms, plan.counting))
             yield from self._judge(step, course)
+            if self._health.hear(step.at_ms):
+                context = context_of(course, step.offsets)
+                yield from self.episodes.leave("system", NO_DATA, step.at_ms, context)
+
+    def _pass_time(self, course: Course, to_ms: int) -> Iterator[AlertEvent]:
+        """Close the windows that end by then, and tell of silence when it is due."""
+        deadline = self._health.deadline_ms(course.plan.no_data_after_ms)
+        for step in course.expire(to_ms if deadline is None else min(deadline, to_ms)):
+            yield from self._judge(step, course)
+        if deadline is not None and deadline <= to_ms:
+            yield from self._fall_silent(course)
+            for step in course.expire(to_ms):
+                yield from self._judge(step, course)
+
+    def wait(self, time_ms: int) -> Iterator[AlertEvent]:
+        """Tell of silence if it is due at this time, which may be ahead of the frontier.
+
+        The frontier stands still while no partition has data: record time then goes on for it.
+        """
+        plan = self._plan_at(self.frontier_ms)
+        if plan is None or not plan.no_data_after_ms:
+            return
+        if time_ms > self.frontier_ms:  # what is not sealed yet was heard all the same
+            for pane_ms in self.store.due(_NEVER)[-1:]:
+                self._health.note(pane_ms + plan.pane_ms)
+        deadline = self._health.deadline_ms(plan.no_data_after_ms)
+        if deadline is None or deadline > time_ms:
+            return
+        if (course := self._shelf.take()) is None:
+            return
+        if deadline <= self.frontier_ms:
+            yield from self._pass_time(course, self.frontier_ms)
+        else:
+            yield from self._fall_silent(course)
+
+    def _fall_silent(self, course: Course) -> list[AlertEvent]:
+        step = self._health.fall_silent(course.plan.no_data_after_ms)
+        context = context_of(course, step.offsets)
+        alerts = self.episodes.step(step.at_ms, step.findings, False, context, only=("system",))
+        self._weekly.note(alerts, step.at_ms)
+        return alerts
 
     def _judge(self, step: Step, course: Course) -> list[AlertEvent]:
         """Findings of one moment to alert events."""
         findings = list(step.findings)
         if step.window_closed:
-            findings += self._system_findings(step)
+            findings += self._health.findings(step, self.late_total)
         closed = step.window_closed or step.segments_closed
         if not findings and not closed and not self.episodes.active:
             return []
-        plan = course.plan
-        context = AlertContext(
-            environment=plan.environment,
-            dashboard_url=plan.dashboard_url,
-            runbook_url=plan.runbook_url,
-            reference=course.reference_hash,
-            config=plan.hash,
-            false_alarms_per_week=plan.false_alarms_per_week,
-            alpha=course.window_alpha,
-            private=plan.private,
-            chances=None if course.watch is None else course.watch.chances,
-            offsets={f"{plan.topic}-{p}": span for p, span in sorted(step.offsets.items())},
-        )
+        context = context_of(course, step.offsets)
         alerts = self.episodes.step(
             step.at_ms, findings, step.window_closed, context, step.segments_closed
         )
-        if opened := sum(alert.data.revision == 1 for alert in alerts):
-            week = _week_of(step.at_ms)
-            self._opened = opened + (self._opened if week == self._week else 0)
-            self._week = week
+        self._weekly.note(alerts, step.at_ms)
         return alerts
 
-    def _system_findings(self, step: Step) -> list[Finding]:
-        """What the pipeline itself did wrong since the last full window."""
-        findings = []
-        late = self.late_total - self._late_judged
-        self._late_judged += late
-        share = late / max(1, late + step.events)
-        if share > LATE_SHARE_LIMIT:
-            findings.append(
-                _system_finding(step, "late_share", share, LATE_SHARE_LIMIT,
-                                f"{share:.1%} of the events came too late to be counted")
-            )  # fmt: skip
-        if self._bad_plans:
-            findings.append(
-                _system_finding(step, "plan_mismatch", float(self._bad_plans), 0.0,
-                                f"{self._bad_plans} summaries were made under another plan")
-            )  # fmt: skip
-            self._bad_plans = 0
-        return findings
+    def _rebased(self, course: Course | None, plan: AnyPlan, now_ms: int) -> list[AlertEvent]:
+        """End what was found against another reference than the one that holds from now on."""
+        if course is None or course.plan.baseline_id == plan.baseline_id:
+            return []
+        return self.episodes.resolve(now_ms, context_of(course, {}), keep=("system",))
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = _State(
             *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
-            self.late, self._late_judged, self._bad_plans,
+            self.late, self._health,
             *self._shelf.dump(), self.episodes.dump(),
-            self._week, self._opened,
+            self._weekly,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
@@ -271,8 +284,8 @@ class SubjectMonitor:
         held = cls(Subject(state.model, state.version), plans)
         held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
         held.panes_sealed, held.late = state.panes_sealed, state.late
-        held._late_judged, held._bad_plans = state.late_judged, state.bad_plans
-        held._week, held._opened = state.week, state.opened
+        held._health = state.health
+        held._weekly = state.weekly
         held.store.load(state.store)
         held.episodes = Episodes.load(held.subject, state.episodes)
         if state.plan:
@@ -284,16 +297,3 @@ class SubjectMonitor:
                 )
             held._shelf.load(by_hash[state.plan], state.course)
         return held
-
-
-def _week_of(time_ms: int) -> int:
-    return (time_ms + 3 * _DAY_MS) // (7 * _DAY_MS)  # 1970 began on a Thursday, weeks on Mondays
-
-
-def _system_finding(step: Step, test: str, value: float, threshold: float, change: str) -> Finding:
-    return Finding(
-        kind="system", signal=test, role="system", test=test, value=value, threshold=threshold,
-        severity="warning", effect=on_one_scale("missing_rate", min(value, 1.0)), change=change,
-        start_ms=step.start_ms,
-        end_ms=step.at_ms, events=step.events,
-    )  # fmt: skip

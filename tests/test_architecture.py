@@ -22,7 +22,8 @@ PURE = {
     "plan_notes", "privacy",
     "plan_base", "plan_kinds", "course", "sheet_rows", "open_values", "lesson", "study",
     "counting", "sketch",
-    "acks", "alert_signal", "chances", "evidence",
+    "acks", "alert_signal", "chances", "evidence", "health", "context", "recent",
+    "weekly",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {

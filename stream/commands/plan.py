@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.commands import rebase
 from stream.commands.shared import config_option, open_config, print_table, when
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ __all__ = ["command"]
 @click.group("plan")
 def command() -> None:
     """Plans say what is watched, how, and from when. Workers take them from the plans topic."""
+
+
+command.add_command(rebase.command)
 
 
 @command.command("publish")

@@ -164,3 +164,34 @@ def test_a_worker_without_topics_says_so(config: Path) -> None:
     assert "driftstream.toml" not in words
     assert "driftstream topics --create" in words
     assert "Traceback" not in words
+
+
+def test_rebase_makes_the_last_events_the_reference(config: Path, tmp_path: Path) -> None:
+    must("topics", "-c", config, "--create")
+    must("plan", "publish", "-c", config)
+    nothing = run("plan", "rebase", "-c", config, "--model", "fraud")
+    assert nothing.exit_code == 1
+    assert "has no counts of fraud against a reference" in nothing.stderr
+    with worker(config) as process:
+        wait_for("ready", lambda: "5 partitions" in page(config, "readyz"))
+        must("produce", tmp_path / "changed.csv", "-c", config, "--model", "fraud")
+        wait_for("alerts", lambda: run("alerts", "-c", config).stdout.count("firing") == 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_S) == 0
+    rebase = ("plan", "rebase", "-c", config, "--model", "fraud", "--last", "30d")
+    before = (tmp_path / "fraud.json").read_bytes()
+    dry = must(*rebase, "--dry-run")
+    assert "would be rebased on" in dry.stdout
+    assert (tmp_path / "fraud.json").read_bytes() == before
+    assert "choose one with --version" in run(*rebase, "--version", "none").stderr
+    done = must(*rebase)
+    assert "fraud: rebased on 3," in done.stdout
+    assert "are few for a reference" in done.stderr
+    (kept,) = tmp_path.glob("fraud.*.json")
+    assert kept.read_bytes() == before
+    assert (tmp_path / "fraud.json").read_bytes() != before
+    # What a worker would publish at its start is there already; the data are no drift any more.
+    assert "already there" in must("plan", "publish", "-c", config).stdout
+    assert must("plan", "list", "-c", config).stdout.count("predictions") == 2
+    calm = must("replay", tmp_path / "changed.csv", "-c", config)
+    assert "firing" not in calm.stdout

@@ -1,0 +1,116 @@
+"""A reference out of what production is like now: the bins of the old one, counted anew.
+
+Raw values are never stored, so the bins stay: what came to lie beyond the old range shares one bin
+there. A reference fitted on data of the new kind sees more; this one can be had at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.binning import NumericBinning
+from detectors.calibration import LEAST_BATCHES, calibrate
+from detectors.explain import bin_mean, bin_quantiles
+from detectors.reference import Reference, ReferenceError, SignalReference
+
+__all__ = ["LEAST_EVENTS", "rebased"]
+
+#: As many as a reference is fitted on at least.
+LEAST_EVENTS: Final = 300
+_WEEK_MS: Final = 604_800_000
+_QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+
+Ints = npt.NDArray[np.int64]
+
+
+def rebased(
+    reference: Reference, signals: Sequence[SignalReference], table: Ints, *, first_ms: int,
+    last_ms: int,
+) -> Reference:  # fmt: skip
+    """The reference with the counts, the dependence and the rate of these batches.
+
+    Parameters
+    ----------
+    reference : Reference
+        The old one; its signals that are not among `signals` stay as they are.
+    signals : sequence of SignalReference
+        Those whose bins follow each other in the table, after the number of events.
+    table : int64[batches, 1 + bins]
+        Counts of batches in the order of time.
+    first_ms, last_ms : int
+        The time they are of.
+
+    Raises
+    ------
+    ReferenceError
+        If they hold fewer than 300 events.
+    """
+    events = int(table[:, 0].sum())
+    if events < LEAST_EVENTS:
+        raise ReferenceError(
+            f"a reference needs at least {LEAST_EVENTS} events, better 10,000; got {events}. "
+            "Go further back, or wait."
+        )
+    fresh = {}
+    at = 1
+    for signal in signals:
+        part = table[:, at : at + signal.binning.n_bins]
+        at += signal.binning.n_bins
+        if part.any():
+            fresh[signal.name] = _signal(signal, part[part.sum(axis=1) > 0])
+    warnings = [
+        f"counted from {events:,} events of production with the bins of {reference.hash[:19]}: "
+        "values beyond its range share one bin"
+    ]
+    if len(table) < LEAST_BATCHES:
+        warnings.append(
+            f"{len(table)} batches are too few to measure dependence: events count as independent"
+        )
+    return replace(
+        reference,
+        signals=tuple(fresh.get(signal.name, signal) for signal in reference.signals),
+        events=events,
+        ordered=True,
+        first_ms=first_ms,
+        last_ms=last_ms,
+        events_per_week=events * _WEEK_MS // max(1, last_ms - first_ms),
+        warnings=tuple(warnings),
+    )
+
+
+def _signal(signal: SignalReference, rows: Ints) -> SignalReference:
+    counts = rows.sum(axis=0)
+    # How many new values chance brings was learned from raw values: as many a row as before.
+    novel = round(signal.calibration.novel * int(counts.sum()) / max(1, signal.events))
+    news = np.zeros(len(rows), np.int64)
+    measured = calibrate(signal.binning, counts, novel, rows, news)
+    fresh = replace(signal, counts=counts, calibration=measured)
+    if not isinstance(signal.binning, NumericBinning) or not counts[: signal.binning.missing].any():
+        return fresh
+    mean, std = bin_mean(signal, counts), signal.std
+    if mean is not None and std is not None:
+        std = _std(signal, counts)
+    quantiles = bin_quantiles(signal.binning, counts, tuple(_QUANTILES.values()))
+    named = dict(zip(_QUANTILES, quantiles, strict=True))
+    return replace(fresh, mean=mean, std=std, quantiles=named)
+
+
+def _std(signal: SignalReference, counts: Ints) -> float:
+    """From the middles of the bins, corrected by what that is off for the old counts."""
+    assert isinstance(signal.binning, NumericBinning)
+    assert signal.std is not None
+    edges = signal.binning.edges
+    middles = np.concatenate([[edges[0]], edges[:-1] / 2 + edges[1:] / 2, [edges[-1]]])
+
+    def spread(held: Ints) -> float:
+        share = held[: middles.size] / max(1, int(held[: middles.size].sum()))
+        mean = float(share @ middles)
+        return float(np.sqrt(share @ np.square(middles - mean)))
+
+    before = spread(signal.counts)
+    return spread(counts) * (signal.std / before if before > 0.0 else 1.0)

@@ -1,0 +1,107 @@
+"""`driftstream plan rebase`: what production is like now becomes what is normal."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stream.commands.shared import config_option, open_config, say, when
+
+if TYPE_CHECKING:
+    from stream.recent import Recent
+
+__all__ = ["command"]
+
+
+@click.command("rebase")
+@config_option
+@click.option("--model", required=True, help="The model.")
+@click.option("--version", help="The version whose events are taken, if there are several.")
+@click.option(
+    "--since", metavar="TIME", help='The first event time: "2026-03-01T12:00:00Z", or "6h" ago.'
+)
+@click.option(
+    "--last", default="24h", show_default=True, metavar="LENGTH",
+    help="Without --since: so much before the newest event.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be done.")
+def command(
+    config_path: Path, model: str, version: str | None, since: str | None, last: str, dry_run: bool
+) -> None:
+    """Make the last events of a model its reference, and publish the plan.
+
+    The counts are read from the summaries topic. The new reference takes the place of the config's
+    file, and the old one stays beside it under its hash. When the plan comes into force, open
+    episodes resolve as "rebased", and drift is judged anew from there.
+    """
+    from detectors.rebase import rebased
+    from stream.plan_topic import publish_plan
+    from stream.toml_table import duration_ms
+
+    config = open_config(config_path)
+    said = config.model(model)
+    span_ms = duration_ms(last)
+    if span_ms is None:
+        raise click.BadParameter(f'--last must be a length such as "24h"; got {last!r}.')
+    recent = _recent(config, model, version, since, span_ms)
+    reference = rebased(
+        recent.plan.reference, recent.plan.monitored, recent.batches.table,
+        first_ms=recent.first_ms, last_ms=recent.last_ms,
+    )  # fmt: skip
+    of = f"{recent.events:,} events from {when(recent.first_ms)} to {when(recent.last_ms)} UTC"
+    if recent.events < 10_000:
+        say(f"{of} are few for a reference: 10,000 make a good one.")
+    if dry_run:
+        click.echo(f"{model}: would be rebased on {of}")
+        return
+    path = Path(said.reference)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(reference.to_json())
+    try:
+        plan = config.plan(dataclasses.replace(said, reference=fresh))
+    except ValueError:
+        fresh.unlink()
+        raise
+    kept = path.with_name(f"{path.stem}.{recent.plan.reference.hash[7:15]}{path.suffix}")
+    path.replace(kept)
+    fresh.replace(path)
+    done = publish_plan(config.kafka, config.topics.plans, plan)
+    click.echo(
+        f"{model}: rebased on {of}; in force from {when(done.effective_from_ms)} UTC "
+        f"({plan.hash[:19]}). {path} is the new reference, {kept} the old one."
+    )
+
+
+def _recent(
+    config: Any, model: str, version: str | None, since: str | None, span_ms: int
+) -> Recent:
+    from stream.client import read_topic
+    from stream.commands.moments import moment_ms
+    from stream.plan import PlanBook
+    from stream.plan_topic import read_plans
+    from stream.recent import RecentPanes
+
+    plans = PlanBook()
+    for plan, from_ms in read_plans(config.kafka, config.topics.plans):
+        plans.add(plan, from_ms)
+    since_ms = None if since is None else moment_ms(since, time.time(), ago=True)
+    panes = RecentPanes(plans, model, since_ms=since_ms, span_ms=span_ms)
+    for record in read_topic(config.kafka, config.topics.summaries):
+        panes.add(record.value)
+    if not panes.versions:
+        raise click.ClickException(
+            f"{config.topics.summaries} has no counts of {model} against a reference. Are its "
+            f"events consumed? See: driftstream plan list -c {config.file}"
+        )
+    if version is None and len(panes.versions) == 1:
+        version = panes.versions[0]
+    if version not in panes.versions:
+        raise click.ClickException(
+            f"{model} has events of {', '.join(map(repr, panes.versions[:20]))}; choose one with "
+            "--version."
+        )
+    return panes.take(version)

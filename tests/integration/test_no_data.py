@@ -1,0 +1,38 @@
+"""A model that falls silent on a real broker is told of, and its return too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream.client import read_alerts
+from tests.integration.worker_kit import installer, make_events
+
+pytestmark = pytest.mark.broker
+
+
+def test_silence_is_told_and_ends_with_the_next_events(
+    kafka: dict[str, object], topic_prefix: str, tmp_path: Path
+) -> None:
+    settings = {"snapshot_interval": "500ms", "idle_after": "500ms"}
+    events = make_events(12_000, None)
+    with installer(kafka, topic_prefix, tmp_path, settings) as make:
+        site = make({"no_data_after_ms": 3_000, "false_alarms_per_week": 0.001})
+
+        def told() -> list[tuple[str, str]]:
+            alerts = read_alerts(kafka, site.topics["alerts"])
+            return [(a.data.status, a.data.signals[0].name) for a in alerts]
+
+        worker = site.start()
+        site.wait_ready(worker)
+        site.produce(events[:6_000], close=False)
+        site.wait_for(lambda: told() == [("firing", "no_data")])
+        # Who takes over knows of it: the silence is not told again, and its end is.
+        worker.kill()
+        worker = site.start()
+        site.wait_ready(worker)
+        site.produce(events[6_000:], close=False)
+        site.wait_for(lambda: ("resolved", "no_data") in told())
+        assert told()[:2] == [("firing", "no_data"), ("resolved", "no_data")]
+        assert worker.terminate() == 0
