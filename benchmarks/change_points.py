@@ -63,7 +63,7 @@ def one(rng: np.random.Generator, rho: float, shift: float, spread: float, pane:
         if at < change or not step.findings:
             continue
         point = step.findings[0].change_point
-        if point is None:
+        if point is None or point.confidence is None:
             return np.array([np.nan] * 4)
         lasted = (point.latest_ms - point.earliest_ms) / PANE_MS
         error = abs(point.estimate_ms - true_ms) / PANE_MS

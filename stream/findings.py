@@ -88,6 +88,5 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         end_ms=span.end_ms,
         events=int(span.counts[0]),
         quantiles=quantiles,
-        # Without a history of scores only the window is known.
-        change_point=hit.change_point or ChangePoint(span.start_ms, span.start_ms, span.end_ms),
+        change_point=hit.change_point,
     )

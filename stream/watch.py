@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import AdwinBank, ChangePoints, EDetectorBank, WindowResult
+from detectors import AdwinBank, ChangePoint, ChangePoints, EDetectorBank, WindowResult
 from stream.chances import Chances
 from stream.episodes import Finding
 from stream.equipment import Equipment
@@ -140,8 +140,9 @@ class Watch:
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
             test = result.test(row)
-            # The history is of the whole stream.
+            # The history is of the whole stream; else only the window is known.
             began = None if window.segment else self.changes.estimate(index, test)
+            began = began or ChangePoint(window.start_ms, window.start_ms, window.end_ms)
             hit = Hit(
                 test, float(result.value[row]), float(result.threshold[row]),
                 result.severity(row), float(result.effect[row]), float(result.p_value[row]),
