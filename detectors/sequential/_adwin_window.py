@@ -19,6 +19,8 @@ __all__ = [
     "BLOCK",
     "LEAST_SUBWINDOW",
     "MAX_BUCKETS",
+    "NEARLY",
+    "ROUNDING",
     "ROWS",
     "SUM",
     "WHOLE",
@@ -36,8 +38,8 @@ ROWS: Final = 48
 #: Items that are inserted at once, at most.
 BLOCK: Final = 32
 #: Relative errors of the quick look at a cut stay below these.
-_ROUNDING: Final = 1e-14
-_NEARLY: Final = 1.0 - 1e-9
+ROUNDING: Final = 1e-14
+NEARLY: Final = 1.0 - 1e-9
 #: Entries of the whole window: items, sum, sum of squared deviations.
 N, SUM, SPREAD, WHOLE = range(4)
 
@@ -142,8 +144,8 @@ def _has_cut(delta: float, held: Ints, sums: Floats, whole: Floats) -> bool:
     mean = total / n
     variance = whole[SPREAD] / n
     log_term = math.log(2.0 * math.log(n) / delta)
-    least = _NEARLY * 2.0 * variance * log_term / n
-    rounding = _ROUNDING * abs(total)
+    least = NEARLY * 2.0 * variance * log_term / n
+    rounding = ROUNDING * abs(total)
     n0 = 0.0
     sum0 = 0.0
     size = 2.0 ** (ROWS - 1)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 from detectors.binning import SCORE_SCALE
-from detectors.sequential._adwin_window import LEAST_SUBWINDOW, MAX_BUCKETS
+from detectors.sequential._adwin_window import LEAST_SUBWINDOW, MAX_BUCKETS, NEARLY, ROUNDING
 from detectors.sparse import decode_counts, encode_counts
 
 __all__ = ["AdwinBank"]
@@ -84,6 +84,9 @@ def _find_cut(
     mean = whole[1] / n
     variance = max(0.0, whole[2] / n - mean * mean)
     log_term = math.log(2.0 * math.log(items) / delta)
+    # What d must reach for a cut, as in the item form, so that most are passed over quickly.
+    least = NEARLY * 2.0 * phi * variance * log_term / n
+    rounding = ROUNDING * whole[1]
     found = False
     clearest = 0.0
     n0 = 0
@@ -92,6 +95,9 @@ def _find_cut(
         for j in range(held[row]):
             n0 += buckets[row, j, 0]
             sum0 += buckets[row, j, 1]
+            d = abs(sum0 - n0 * mean) + rounding
+            if d * d < least * n0 * (n - n0):
+                continue
             items0 = n0 / phi
             items1 = items - items0
             if items1 < LEAST_SUBWINDOW:

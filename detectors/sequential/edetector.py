@@ -75,39 +75,39 @@ def _growth(signal: SignalReference, z: float) -> Floats:
 @kernel
 def _update(
     counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.uint16], least: Floats,
-    step: Floats, log_threshold: float, state: Floats, evidence: Floats, leading: Ints,
+    step: Floats, threshold: float, state: Floats, evidence: Floats, leading: Ints,
     drift: npt.NDArray[np.bool_],
 ) -> None:  # fmt: skip
-    """One pane: state is log(1 + M) of each process, 0 at the start."""
+    """One pane: state is M of each process, 0 at the start."""
     parts = state.shape[1]
+    gain = np.empty(parts)
+    grown = np.empty(parts)
     for i in range(start.size):
         drift[i] = False
-        total = 0
-        for b in range(size[i]):
-            total += counts[start[i] + b]
+        held = counts[start[i] : start[i] + size[i]]
+        total = held.sum()
         if total == 0:
             continue
-        highest = -np.inf
-        for k in range(parts):
-            steps = 0
-            for b in range(size[i]):
-                steps += counts[start[i] + b] * np.int64(growth[i, k, b])
-            log_m = state[i, k] + (total * least[i, k] + steps * step[i, k])
-            if log_m > highest:
-                highest = log_m
-                leading[i] = k
-            state[i, k] = log_m
         mean = 0.0
         for k in range(parts):
-            mean += math.exp(state[i, k] - highest)
-        evidence[i] = highest + math.log(mean / parts)
-        if evidence[i] > log_threshold:
-            drift[i] = True
-            state[i] = 0.0
-        else:
-            for k in range(parts):  # log(1 + exp(log_m)) without overflow
-                log_m = state[i, k]
-                state[i, k] = max(log_m, 0.0) + math.log1p(math.exp(-abs(log_m)))
+            row = growth[i, k]
+            steps = 0
+            for b in range(held.size):
+                steps += held[b] * np.int64(row[b])
+            gain[k] = total * least[i, k] + steps * step[i, k]
+            grown[k] = (state[i, k] + 1.0) * math.exp(gain[k])
+            mean += grown[k] / parts
+        if 0.0 < mean < np.inf:
+            evidence[i] = math.log(mean)
+            leading[i] = np.argmax(grown)
+        else:  # beyond what a number holds: by logarithms
+            logs = np.log1p(state[i]) + gain
+            leading[i] = np.argmax(logs)
+            highest = logs[leading[i]]
+            evidence[i] = highest + math.log(np.mean(np.exp(logs - highest)))
+        drift[i] = mean > threshold
+        for k in range(parts):
+            state[i, k] = 0.0 if drift[i] else grown[k]
 
 
 class GrowthTable:
@@ -173,7 +173,7 @@ class EDetectorBank:
     ) -> None:  # fmt: skip
         if not threshold > 1.0:
             raise ValueError(f"threshold must be > 1; got {threshold}.")
-        self.threshold = threshold
+        self.threshold = float(threshold)
         self._table = table = table or GrowthTable(signals, layout, z)
         self._state = np.zeros(table.least.shape)
         self.evidence = np.full(len(self._state), -np.inf)
@@ -188,7 +188,7 @@ class EDetectorBank:
         table = self._table
         _update(
             counts, table.start, table.size, table.growth, table.least, table.step,
-            math.log(self.threshold), self._state, self.evidence, self.leading, drift,
+            self.threshold, self._state, self.evidence, self.leading, drift,
         )  # fmt: skip
         return drift
 

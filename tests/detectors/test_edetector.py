@@ -116,6 +116,18 @@ def test_missing_values_and_empty_panes_are_no_evidence(mixed: Reference) -> Non
     assert bank.dump() == state
 
 
+def test_evidence_beyond_what_a_number_holds_stays_a_number() -> None:
+    signal = fit_reference({"x": np.random.default_rng(0).random(5_000)}, model="m").signals[0]
+    same = window_of(None, [signal.counts * 40_000], 0)  # type: ignore[arg-type]
+    bank = EDetectorBank((signal,), threshold=1e6)
+    assert not bank.update(same)[0]  # every process is all but zero
+    assert -1e9 < bank.evidence[0] < -745
+    values = counts_of(signal, np.full(1_000_000, 0.9))
+    assert bank.update(window_of(None, [values], 0))[0]  # type: ignore[arg-type]
+    assert 1e5 < bank.evidence[0] < 1e6
+    assert (bank.axis(0), bank.direction(0)) == ("x", 1)
+
+
 def test_a_signal_without_values_gives_no_evidence() -> None:
     signals = fit_reference({"x": [None] * 500}, model="m").signals
     bank = EDetectorBank(signals, threshold=2.0)
