@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors.binning import CategoricalBinning
 from detectors.calibration import GOOD_BATCHES, margin_of_few
 from detectors.coarse import LEAST_EXPECTED, merge_neighbours, special_bins
 from detectors.folded import folded_chi, folded_moments
@@ -71,8 +72,12 @@ def coarsen(signal: SignalReference, k: int) -> Coarse:
     if values.sum() < least:
         merged[: values.size] = -1
     following = merged.max() + 1
+    binning = signal.binning
+    if isinstance(binning, CategoricalBinning) and signal.counts[binning.other]:
+        # Rare names come and go: what is other in the reference is unseen in many a window.
+        merged[base[binning.unseen]] = merged[base[binning.other]]
     for g in range(values.size, counts.size):
-        if counts[g] >= least:
+        if counts[g] >= least and merged[g] < 0:
             merged[g] = following
             following += 1
     used = merged >= 0

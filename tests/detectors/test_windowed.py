@@ -274,3 +274,21 @@ def test_a_distance_has_three_times_the_level_of_a_rate(mixed: Reference) -> Non
         assert shared.threshold[row_of(bank, shared, signal.name, "psi")] == pytest.approx(
             whole.threshold[row_of(alone, whole, signal.name, "psi")]
         )
+
+
+def test_a_long_tail_of_names_does_not_move_the_psi() -> None:
+    """Most names of a window are new, and no fewer are other: they count as one."""
+    rng = np.random.default_rng(4)
+    names = [f"n{v}" for v in rng.zipf(1.3, 33_000)]
+    reference = fit_reference({"c": names[:3_000]}, model="m")
+    bank = WindowBank(reference.signals)
+    layout = reference.layout()
+    found = 0
+    for start in range(3_000, 33_000, 1_000):
+        counts = counts_of(reference.signals[0], names[start : start + 1_000])
+        result = bank.test(window_of(layout, [counts], 1_000), 1e-2)
+        found += int(result.found[row_of(bank, result, "c", "psi")])
+    assert found <= 2
+    new = counts_of(reference.signals[0], [*names[3_000:3_800], *["fresh"] * 200])
+    result = bank.test(window_of(layout, [new], 1_000), 1e-2)
+    assert result.found[row_of(bank, result, "c", "psi")]
