@@ -45,7 +45,7 @@ FORMATS: Final = ("native",)
 TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
-    "pane", "lateness", "cycle", "calibrate", "private", "no_data_after",
+    "pane", "lateness", "cycle", "calibrate", "private", "no_data_after", "stale_after",
 )  # fmt: skip
 
 
@@ -218,6 +218,7 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         cycle_ms=table.duration("cycle", "24h", least_ms=1) if "cycle" in table.values else None,
         calibrate_ms=_if_given(table, "calibrate"),
         no_data_after_ms=_if_given(table, "no_data_after"),
+        stale_after_ms=_if_given(table, "stale_after"),
         window=sizes,
         private=table.flag("private", False),
         signals={key: _signal(signals, key) for key in signals.values},

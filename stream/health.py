@@ -12,13 +12,17 @@ import msgspec
 
 from stream.episodes import Finding
 from stream.evidence import on_one_scale
+from stream.panes import Late
 from stream.sentences import duration
+from stream.summary import SummaryBatch
 from stream.watch import Step
 
-__all__ = ["LATE_SHARE_LIMIT", "NO_DATA", "Health"]
+__all__ = ["LATE_SHARE_LIMIT", "NO_DATA", "STALE_SHARE_LIMIT", "Health"]
 
 #: A share of late events above this in a window is raised as a `system` episode.
 LATE_SHARE_LIMIT: Final = 0.01
+#: So for events that were much older than their records.
+STALE_SHARE_LIMIT: Final = 0.1
 #: The signal of an episode about a subject that no events come of.
 NO_DATA: Final = "no_data"
 
@@ -36,16 +40,44 @@ class Health(msgspec.Struct, array_like=True):
         End of the last pane that there are events of; -1 before the first.
     silent : bool
         Whether an episode says that no data come.
+    stale, aged : dict
+        Stale events, and those whose age was looked at, by source partition; and how many of all a
+        closed window has judged.
     """
 
     late_judged: int = 0
     bad_plans: int = 0
     heard_to_ms: int = -1
     silent: bool = False
+    stale: dict[int, Late] = {}
+    aged: dict[int, Late] = {}
+    stale_judged: int = 0
+    aged_judged: int = 0
+
+    def begin_source(self) -> None:
+        """The events come from another topic: what was counted of partitions begins anew."""
+        self.late_judged = self.stale_judged = self.aged_judged = 0
+        self.stale, self.aged = {}, {}
+
+    def note_stale(self, batch: SummaryBatch) -> None:
+        """Take in how many events of a chunk are stale."""
+        partition = batch.source.partition
+        if batch.aged or partition in self.aged:
+            for held, said in ((self.stale, batch.stale), (self.aged, batch.aged)):
+                late = held.setdefault(partition, Late())
+                late.note(batch.chunk, batch.through, said, batch.plan)
 
     def findings(self, step: Step, late_total: int) -> list[Finding]:
         """What went wrong since the last full window."""
         findings = []
+        stale = sum(late.total for late in self.stale.values()) - self.stale_judged
+        aged = sum(late.total for late in self.aged.values()) - self.aged_judged
+        self.stale_judged += stale
+        self.aged_judged += aged
+        share = stale / max(1, aged)
+        if share > STALE_SHARE_LIMIT:
+            words = f"{share:.1%} of the events were old when they were sent"
+            findings.append(_finding(step, "event_age", share, STALE_SHARE_LIMIT, words))
         late = late_total - self.late_judged
         self.late_judged += late
         share = late / max(1, late + step.events)

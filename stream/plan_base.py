@@ -33,7 +33,7 @@ class BasePlan:
 
     `calibrate_ms` is the event time for which dependence is measured in production before anything
     is tested; 0 where the reference says it already. `no_data_after_ms` is the silence after which
-    an episode says so; 0 for never.
+    an episode says so, `stale_after_ms` the age at which an event is; 0 for never.
     """
 
     model: str
@@ -56,12 +56,13 @@ class BasePlan:
     runbook_url: str = ""
     calibrate_ms: int = 0
     no_data_after_ms: int = 0
+    stale_after_ms: int = 0
 
     def __post_init__(self) -> None:
         for name, least in (("pane_ms", 1), ("lateness_ms", 0), ("cycle_ms", 0),
                             ("window_events", 100), ("window_min_events", 50),
                             ("window_max_age_ms", self.pane_ms), ("calibrate_ms", 0),
-                            ("no_data_after_ms", 0)):  # fmt: skip
+                            ("no_data_after_ms", 0), ("stale_after_ms", 0)):  # fmt: skip
             if (got := getattr(self, name)) < least:
                 raise PlanError(f"plan {self.model}: {name} must be >= {least}; got {got}.")
         if not 0 < self.false_alarms_per_week < math.inf:
@@ -104,7 +105,7 @@ class BasePlan:
         plain["signals"] = {
             name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
         }
-        for later in ("calibrate_ms", "no_data_after_ms"):
+        for later in ("calibrate_ms", "no_data_after_ms", "stale_after_ms"):
             if not plain[later]:  # so that plans of before it was known keep their hash
                 del plain[later]
         return plain

@@ -68,6 +68,7 @@ class PlanSettings(
     runbook_url: str
     calibrate_ms: int = 0
     no_data_after_ms: int = 0
+    stale_after_ms: int = 0
 
 
 class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -61,6 +61,8 @@ class Sheet:
     late, late_sent : int
         Events that came after their pane was complete in this chunk, and how many of them the
         last flush told of.
+    stale, aged : int
+        Events whose records were made much later than what they tell of, of so many looked at.
     """
 
     def __init__(self, subject: Subject, plan: AnyPlan) -> None:
@@ -68,6 +70,8 @@ class Sheet:
         self.plan = plan
         self.late = 0
         self.late_sent = 0
+        self.stale = 0
+        self.aged = 0
         self._rows: dict[tuple[str, int], int] = {}
         self._counts = rows_for(plan)
         self._changed = np.zeros(0, np.bool_)

@@ -69,7 +69,7 @@ class SubjectMonitor:
         if topic_id != self.topic_id:
             self.topic_id = topic_id
             self.late = {}
-            self._health.late_judged = 0
+            self._health.begin_source()
 
     @property
     def course(self) -> Course | None:
@@ -113,6 +113,7 @@ class SubjectMonitor:
         partition = batch.source.partition
         late = self.late.setdefault(partition, Late())
         news_of_late = late.note(batch.chunk, batch.through, batch.late, batch.plan)
+        self._health.note_stale(batch)
         refused: dict[str, int] = {}
         for entry in batch.entries:
             plan = self._plan_at(entry.pane_ms)

@@ -176,8 +176,14 @@ class Summariser:
             for group in decoded.groups:
                 if len(group.subject.version) > MAX_VERSION_CHARS:
                     self._refuse_version(records, decoded.record[group.rows])
-                else:
-                    self._count_group(group, decoded.time_ms[group.rows], newest[group.rows])
+                    continue
+                time_ms = decoded.time_ms[group.rows]
+                sheet = self._count_group(group, time_ms, newest[group.rows])
+                if after_ms := group.plan.stale_after_ms:
+                    made = [records[i].timestamp for i in decoded.record[group.rows].tolist()]
+                    age = np.array(made, np.int64) - time_ms
+                    sheet.stale += int(np.count_nonzero(age > after_ms))
+                    sheet.aged += age.size
         self._chunk_size += len(records)
         self._next = records[-1].offset + 1
 
@@ -193,7 +199,7 @@ class Summariser:
 
     def _count_group(
         self, group: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
-    ) -> None:
+    ) -> Sheet:
         key = (group.subject, group.plan.short_hash)
         sheet = self._sheets.get(key)
         if sheet is None:
@@ -203,6 +209,7 @@ class Summariser:
         self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
         if late:
             self.stats.late[model] = self.stats.late.get(model, 0) + late
+        return sheet
 
     def _pane_completed(self) -> bool:
         """Whether the newest event ended a pane of any plan since the last flush.
@@ -237,7 +244,8 @@ class Summariser:
             for entries in _cut_batches(taken, even_empty=news_of_late):
                 batch = SummaryBatch(
                     self.source, self._chunk, through, *sheet.subject,
-                    sheet.plan.short_hash, sheet.late, entries,
+                    sheet.plan.short_hash, sheet.late, entries, sheet.stale,
+                    sheet.aged,
                 )  # fmt: skip
                 summaries.append((sheet.subject.key, encode_message(batch)))
         progress = Progress(self.source, self._chunk, through, self._newest_ms)

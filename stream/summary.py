@@ -66,7 +66,9 @@ class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
     """Changed summaries of one subject, from one chunk of one source partition.
 
     `through` is the offset of the last record counted. `late` counts the chunk's events that came
-    after their pane was complete in this partition; it is cumulative too.
+    after their pane was complete in this partition; it is cumulative too. So are `stale`, those
+    whose record was made much later than what they tell of, and `aged`, those whose age was looked
+    at: all where the plan has `stale_after_ms`.
     """
 
     source: Source
@@ -77,6 +79,8 @@ class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
     plan: bytes
     late: _Offset
     entries: list[SummaryEntry]
+    stale: _Offset = 0
+    aged: _Offset = 0
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p1"):

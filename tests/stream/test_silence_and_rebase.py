@@ -13,6 +13,7 @@ from detectors.sparse import encode_counts
 from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook, Subject
 from stream.recent import RecentPanes
+from stream.replay import FileRecord, Replay
 from stream.summary import Idle, SummaryBatch, SummaryEntry, encode_message
 from tests.stream.harness import deal, make_events, make_plan, make_reference, run_stages
 from tests.stream.test_monitor import SOURCE, Reader, restored
@@ -246,3 +247,39 @@ def test_a_monitor_forgets_nothing_of_silence_in_a_snapshot(plan):
     reader.progress(T0 + 2 * HOUR, chunk=1_000)
     fresh: PartitionMonitor = restored(reader)
     assert fresh.subjects[Subject("fraud", "1")].silent
+
+
+# ---- stale events
+
+
+@pytest.mark.parametrize(("stale", "told_of"), [(0.5, True), (0.05, False)])
+def test_events_that_are_old_when_they_are_sent(stale, told_of):
+    plan = make_plan(segments=(), stale_after_ms=HOUR, false_alarms_per_week=0.01)
+    plans = PlanBook()
+    plans.add(plan)
+    events = make_events(5, 2_000)
+    rng = np.random.default_rng(1)
+    records = [
+        FileRecord(r.offset, r.timestamp + (2 * HOUR if rng.random() < stale else HOUR), r.value)
+        for r in deal(events, 1, 1)[0]
+    ]
+    alerts = list(Replay(plans).run(records))
+    kinds = {(a.data.labels.kind, a.data.signals[0].name) for a in alerts}
+    assert kinds == ({("system", "event_age")} if told_of else set())
+    if told_of:
+        assert "of the events were old when they were sent" in alerts[0].data.annotations.summary
+        assert 0.4 < alerts[0].data.signals[0].value < 0.6
+
+
+def test_stale_events_are_counted_once_whatever_is_read_twice():
+    plan = make_plan(segments=(), stale_after_ms=HOUR)
+    reader = Reader(plan)
+    counts = encode_counts(np.eye(1, plan.layout.width, dtype=np.int64)[0])
+    for chunk, through, n in ((0, 5, 2), (0, 9, 3), (0, 9, 3), (0, 5, 2), (10, 19, 4), (0, 9, 3)):
+        entry = SummaryEntry("", T0, counts)
+        reader.put(
+            SummaryBatch(SOURCE, chunk, through, "fraud", "1", plan.short_hash, 0, [entry], n, n)
+        )
+    assert sum(late.total for late in reader.held()._health.stale.values()) == 7
+    again = restored(reader).subjects[Subject("fraud", "1")]
+    assert again._health == reader.held()._health
