@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from detectors import WINDOWED_TESTS
+from detectors.reference import ROLES
 from stream.config_types import (
     Config,
     Connection,
@@ -45,7 +46,7 @@ FORMATS: Final = ("native",)
 TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
-    "pane", "lateness", "cycle", "calibrate", "private", "no_data_after", "stale_after",
+    "pane", "lateness", "cycle", "calibrate", "private", "warm_up", "no_data_after", "stale_after",
 )  # fmt: skip
 
 
@@ -155,6 +156,7 @@ def _worker(top: Table, folder: Path) -> WorkerConfig:
         metrics_address=address,
         metrics_tls_cert=str(folder / certificate) if certificate else "",
         metrics_tls_key=str(folder / key) if key else "",
+        dead_letter_values=table.flag("dead_letter_values", default.dead_letter_values),
         group=table.text("group", default.group, least=1),
         environment=table.text("environment", default.environment, least=1),
         data_dir=str(folder / data_dir) if data_dir else "",
@@ -191,12 +193,7 @@ def _topics(top: Table) -> TopicsConfig:
 
 def _model(table: Table, folder: Path) -> ModelConfig:
     name = table.text("name", least=1)
-    if "reference" not in table.values:
-        raise table.error(
-            "reference",
-            "is missing. Make one from training data, driftstream fit DATA --model "
-            f'{name} -o {name}.json, and name it: reference = "{name}.json".',
-        )
+    reference = folder / table.text("reference", least=1) if "reference" in table.values else None
     window = table.table("window", ("events", "max_age", "min_events"))
     sizes = WindowConfig(
         window.integer("events", 1_000, least=100, advice="Raise it, or set min_events."),
@@ -204,10 +201,10 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         window.integer("min_events", 300, least=50),
     )
     false_alarms = table.number("false_alarms_per_week", 1.0, above=0)
-    signals = table.table("signals")
     return ModelConfig(
         name=name,
-        reference=folder / table.text("reference", least=1),
+        reference=reference,
+        warm_up=_warm_up(table, reference),
         version=table.text("version", "*"),
         topic=table.text("topic", "predictions", least=1),
         format=table.choice("format", "native", FORMATS),
@@ -221,7 +218,7 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         stale_after_ms=_if_given(table, "stale_after"),
         window=sizes,
         private=table.flag("private", False),
-        signals={key: _signal(signals, key) for key in signals.values},
+        signals=_signals(table, name, reference),
         path=table.path,
     )
 
@@ -230,12 +227,47 @@ def _if_given(table: Table, key: str) -> int:
     return table.duration(key, "7d", least_ms=1) if key in table.values else 0
 
 
-def _signal(signals: Table, name: str) -> SignalConfig:
-    table = signals.table(name, ("importance", "tests", "monitor", "public", "privacy"))
+def _warm_up(table: Table, reference: Path | None) -> int:
+    if reference is not None and "warm_up" in table.values:
+        raise table.error("warm_up", "is for a model without a reference. Remove one of both.")
+    advice = "Raise it: a reference learned from fewer events finds nothing."
+    return table.integer("warm_up", 10_000, least=1_000, advice=advice)
+
+
+def _signals(table: Table, name: str, reference: Path | None) -> dict[str, SignalConfig]:
+    """Signals by name; empty to learn all that come."""
+    said = table.values.get("signals")
+    if said == "auto" and reference is None:
+        return {}
+    if isinstance(said, str):
+        words = (
+            f'must be "auto" or a table of signals; got {said!r}.' if reference is None
+            else '= "auto" is for a model without a reference. Remove one of both.'
+        )  # fmt: skip
+        raise table.error("signals", words)
+    if reference is None and not said:
+        raise table.error(
+            "reference",
+            "is missing. Make one from training data, driftstream fit DATA --model "
+            f'{name} -o {name}.json, and name it: reference = "{name}.json". Or let one be '
+            'learned from the stream: signals = "auto".',
+        )
+    signals = table.table("signals")
+    return {key: _signal(signals, key, reference) for key in signals.values}
+
+
+def _signal(signals: Table, name: str, reference: Path | None) -> SignalConfig:
+    own = ("importance", "tests", "monitor", "public", "privacy")
+    table = signals.table(name, (*own, "kind", "role"))
+    for key in ("kind", "role"):
+        if reference is not None and key in table.values:
+            raise table.error(key, "is what the reference says. Remove it here, or fit again.")
     return SignalConfig(
         importance=table.number("importance", None, above=0),
         tests=table.texts("tests", TESTS),
         monitor=table.flag("monitor", True),
         public=table.flag("public", False),
         privacy=table.choice("privacy", "", ("", "drop", "hash")),
+        kind=table.choice("kind", "auto", ("numeric", "categorical", "auto")),
+        role=table.choice("role", "feature", ROLES),
     )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stream.notify.quiet import Silence
 from stream.notify.targets import Target
@@ -14,7 +14,7 @@ from stream.toml_table import ConfigError, EnvText
 
 if TYPE_CHECKING:
     from detectors import Reference
-    from stream.plan import Plan
+    from stream.plan import AnyPlan, Learn
     from stream.privacy import CategoryHash
 
 __all__ = [
@@ -48,6 +48,7 @@ class WorkerConfig:
     metrics_address: str = "127.0.0.1:9464"
     metrics_tls_cert: str = ""
     metrics_tls_key: str = ""
+    dead_letter_values: bool = True
     group: str = "driftstream"
     environment: str = "dev"
     data_dir: str = ""
@@ -86,21 +87,28 @@ class WindowConfig:
 
 @dataclass(frozen=True)
 class SignalConfig:
-    """`[models.signals.NAME]`."""
+    """`[models.signals.NAME]`. `kind` and `role` are for models without a reference."""
 
     importance: float | None = None
     tests: tuple[str, ...] = ()
     monitor: bool = True
     public: bool = False
     privacy: str = ""
+    kind: str = "auto"
+    role: str = "feature"
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One `[[models]]`. `segments` and `cycle_ms` None: as the reference says."""
+    """One `[[models]]`. `segments` and `cycle_ms` None: as the reference says.
+
+    Without a reference one is learned from `warm_up` events: of `signals`, or of all if there are
+    none.
+    """
 
     name: str
-    reference: Path
+    reference: Path | None
+    warm_up: int = 10_000
     version: str = "*"
     topic: str = "predictions"
     format: str = "native"
@@ -145,54 +153,86 @@ class Config:
         known = ", ".join(model.name for model in self.models)
         raise ConfigError(f"{self.file}: there is no model {name!r}. It has: {known}.")
 
-    def plan(self, model: ModelConfig) -> Plan:
-        """Load a model's reference and make its plan.
+    def plan(self, model: ModelConfig) -> AnyPlan:
+        """Make a model's plan, with its reference or with how to learn one.
 
         Raises
         ------
         ConfigError
             If the reference cannot be used or does not fit what the config says.
         """
+        from stream.plan import LearningPlan, Plan, PlanError
+
+        reference = None if model.reference is None else self._reference(model, model.reference)
+        settings = self._settings(model, reference)
+        try:
+            if reference is None:
+                return LearningPlan(learn=self._learn(model), **settings)
+            return Plan(reference=reference, **settings)
+        except PlanError as error:
+            raise ConfigError(f"{self.file}: {model.path}: {error}") from error
+
+    def _reference(self, model: ModelConfig, path: Path) -> Reference:
         from detectors import Reference, ReferenceError
-        from stream.plan import Plan, PlanError, SignalOptions
 
         try:
-            reference = Reference.from_json(model.reference.read_bytes(), str(model.reference))
+            reference = Reference.from_json(path.read_bytes(), str(path))
         except OSError as error:
             raise ConfigError(
                 f"{self.file}: {model.path}.reference cannot be read: "
-                f"{os.strerror(error.errno or 0)}: {model.reference}. Correct the path, or make "
-                f"it: driftstream fit DATA --model {model.name} -o {model.reference}"
+                f"{os.strerror(error.errno or 0)}: {path}. Correct the path, or make "
+                f"it: driftstream fit DATA --model {model.name} -o {path}"
             ) from error
         except ReferenceError as error:
             raise ConfigError(f"{self.file}: {model.path}.reference: {error}") from error
-        reference = self._private(model, reference)
+        return self._private(model, reference)
+
+    def _settings(self, model: ModelConfig, reference: Reference | None) -> dict[str, Any]:
+        """What plans with and without a reference have in common."""
+        from stream.plan import SignalOptions
+
         worker, window = self.worker, model.window
-        segments = reference.segments if model.segments is None else model.segments
+        segments = model.segments
+        if segments is None:
+            segments = () if reference is None else reference.segments
+        cycle_ms = model.cycle_ms
+        if cycle_ms is None:
+            cycle_ms = 0 if reference is None else reference.cycle_ms
         options = {
             name: SignalOptions(said.monitor, said.importance, said.tests, said.public)
             for name, said in model.signals.items()
             if said.privacy != "drop"
         }
-        try:
-            return Plan(
-                # str(): a text of the environment is of a type that is not encoded.
-                model=str(model.name), version=str(model.version), topic=str(model.topic),
-                format=str(model.format), reference=reference,
-                segments=tuple(map(str, segments)), pane_ms=model.pane_ms,
-                lateness_ms=model.lateness_ms,
-                cycle_ms=reference.cycle_ms if model.cycle_ms is None else model.cycle_ms,
-                window_events=window.events, window_max_age_ms=window.max_age_ms,
-                window_min_events=window.min_events, calibrate_ms=model.calibrate_ms,
-                no_data_after_ms=model.no_data_after_ms,
-                stale_after_ms=model.stale_after_ms,
-                false_alarms_per_week=model.false_alarms_per_week, signals=options,
-                private=model.private, environment=str(worker.environment),
-                dashboard_url=str(worker.dashboard_url),
-                runbook_url=str(worker.runbook_base_url),
-            )  # fmt: skip
-        except PlanError as error:
-            raise ConfigError(f"{self.file}: {model.path}: {error}") from error
+        return {
+            # str(): a text of the environment is of a type that is not encoded.
+            "model": str(model.name), "version": str(model.version), "topic": str(model.topic),
+            "format": str(model.format), "segments": tuple(map(str, segments)),
+            "pane_ms": model.pane_ms, "lateness_ms": model.lateness_ms, "cycle_ms": cycle_ms,
+            "window_events": window.events, "window_max_age_ms": window.max_age_ms,
+            "window_min_events": window.min_events, "calibrate_ms": model.calibrate_ms,
+            "no_data_after_ms": model.no_data_after_ms,
+            "stale_after_ms": model.stale_after_ms,
+            "false_alarms_per_week": model.false_alarms_per_week, "signals": options,
+            "private": model.private, "environment": str(worker.environment),
+            "dashboard_url": str(worker.dashboard_url),
+            "runbook_url": str(worker.runbook_base_url),
+        }  # fmt: skip
+
+    def _learn(self, model: ModelConfig) -> Learn:
+        from stream.plan import DeclaredSignal, Learn
+
+        for name, said in model.signals.items():
+            if said.privacy == "hash":
+                raise ConfigError(
+                    f"{self.file}: {model.path}.signals.{name}.privacy needs a reference: what is "
+                    "learned travels as names. Fit a reference, or drop the signal."
+                )
+        signals: dict[str, Any] = {
+            name: DeclaredSignal(said.kind, said.role)  # type: ignore[arg-type]
+            for name, said in model.signals.items()
+            if said.privacy != "drop"
+        }
+        return Learn(model.warm_up, signals)
 
     def _private(self, model: ModelConfig, reference: Reference) -> Reference:
         from stream.privacy import apply_privacy
@@ -206,6 +246,6 @@ class Config:
         except ValueError as error:
             raise ConfigError(f"{self.file}: {model.path}.signals: {error}") from None
 
-    def plans(self) -> list[Plan]:
+    def plans(self) -> list[AnyPlan]:
         """Make the plans of all models, in the file's order."""
         return [self.plan(model) for model in self.models]

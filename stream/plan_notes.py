@@ -4,19 +4,44 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.plan import Plan
+from stream.plan import AnyPlan, LearningPlan, Plan
 from stream.windows import MOST_CYCLES
 
-__all__ = ["plan_notes"]
+__all__ = ["plan_notes", "plan_summary"]
 
 _WEEK_MS: Final = 604_800_000
 
 
-def plan_notes(plan: Plan) -> list[str]:
-    """Sentences about windows that will hold too few events to be tested as one expects.
+def plan_summary(plan: AnyPlan) -> str:
+    """What a plan compares to, in a few words."""
+    if not isinstance(plan, LearningPlan):
+        return f"{len(plan.monitored)} signals of {plan.reference.events:,} rows"
+    declared = plan.learn.signals
+    which = f"{len(declared)} declared signals" if declared else "all signals that come"
+    return f"{which}; the reference is learned from {plan.learn.warm_up:,} events"
 
-    They go by the rate of the plan's reference; without a rate nothing can be said.
+
+def plan_notes(plan: AnyPlan) -> list[str]:
+    """Sentences about what will not be tested as one expects.
+
+    Those about windows go by the rate of the plan's reference; without a rate nothing can be said.
     """
+    if isinstance(plan, LearningPlan):
+        span = _duration(max(plan.calibrate_ms, 5 * plan.cycle_ms, 50 * plan.pane_ms))
+        return [
+            "nothing is tested while the reference is learned: for "
+            f"{plan.learn.warm_up:,} events and at least {span} of event time"
+        ]
+    notes = list(plan.reference.warnings)
+    if plan.calibrate_ms:
+        notes.append(
+            f"nothing is tested for {_duration(plan.calibrate_ms)} of event time, while dependence "
+            "is measured (calibrate)"
+        )
+    return notes + _of_windows(plan)
+
+
+def _of_windows(plan: Plan) -> list[str]:
     weekly = plan.reference.events_per_week
     if not weekly:
         return []

@@ -1,16 +1,17 @@
-"""Rows of a file as prediction events, by the column mapping of a reference."""
+"""Rows of a file as prediction events, by a mapping of its columns."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from detectors import Reference
+from detectors import ColumnMapping, Reference
 from stream.data import seconds_of
 from stream.events import Actual, ModelId, Prediction, PredictionEvent, encode_event
 
-__all__ = ["EventRows", "RowEvent"]
+__all__ = ["EventRows", "RowEvent", "RowMapping"]
 
 _ROW_S: Final = 1.0
 
@@ -23,6 +24,36 @@ class RowEvent(NamedTuple):
     seconds: float
 
 
+@dataclass(frozen=True)
+class RowMapping:
+    """What the columns of a file are in the events of a model.
+
+    Attributes
+    ----------
+    roles : dict of column to role
+        Of the columns that hold signals.
+    numeric : frozenset of str
+        Those whose texts are read as numbers where they can be.
+    """
+
+    model: str
+    version: str
+    roles: Mapping[str, str]
+    numeric: frozenset[str]
+    columns: ColumnMapping
+    segments: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, reference: Reference, version: str | None = None) -> RowMapping:
+        """The mapping that a reference was fitted with."""
+        return cls(
+            reference.model, reference.version if version is None else version,
+            {s.name: s.role for s in reference.signals},
+            frozenset(s.name for s in reference.signals if s.kind == "numeric"),
+            reference.columns, reference.segments,
+        )  # fmt: skip
+
+
 class EventRows:
     """Makes events of the rows of one file.
 
@@ -30,40 +61,37 @@ class EventRows:
 
     Parameters
     ----------
-    reference : Reference
-        Its columns say which column means what; its signals, which of them are sent.
-    version : str, optional
-        Model version of the events; default that of the reference.
+    mapping : RowMapping
+        Which columns are sent, and as what.
     """
 
-    def __init__(self, reference: Reference, version: str | None = None) -> None:
-        self.reference = reference
-        self.model = ModelId(reference.model, reference.version if version is None else version)
+    def __init__(self, mapping: RowMapping) -> None:
+        self.mapping = mapping
+        self.model = ModelId(mapping.model, mapping.version)
         self.rows = 0
         self._names = {
-            role: [s.name for s in reference.signals if s.role == role]
+            role: [name for name, said in mapping.roles.items() if said == role]
             for role in ("feature", "label", "score", "actual", "latency")
         }
-        columns = reference.columns
-        numeric = {s.name for s in reference.signals if s.kind == "numeric"}
-        self.numbers = numeric | {c for c in (columns.timestamp, columns.actual) if c}
+        columns = mapping.columns
+        self.numbers = mapping.numeric | {c for c in (columns.timestamp, columns.actual) if c}
 
     def missing_columns(self, names: Sequence[str]) -> list[str]:
-        """Columns that the reference has and the file has not."""
-        columns = self.reference.columns
-        wanted = [s.name for s in self.reference.signals]
+        """Columns that the mapping has and the file has not."""
+        columns = self.mapping.columns
+        wanted = list(self.mapping.roles)
         wanted += [c for c in (columns.timestamp, columns.id) if c]
-        return [name for name in [*wanted, *self.reference.segments] if name not in names]
+        return [name for name in [*wanted, *self.mapping.segments] if name not in names]
 
     def events(
         self, batch: Mapping[str, list[Any]], times: Sequence[float] | None = None
     ) -> Iterator[RowEvent]:
         """Events of a batch of rows; `times` are seconds that replace the file's."""
-        columns = self.reference.columns
+        columns = self.mapping.columns
         n = len(next(iter(batch.values())))
         nothing: list[Any] = [None] * n
         features = [(name, batch.get(name, nothing)) for name in self._names["feature"]]
-        segments = [(name, batch.get(name, nothing)) for name in self.reference.segments]
+        segments = [(name, batch.get(name, nothing)) for name in self.mapping.segments]
         ids = batch.get(columns.id or "", nothing)
         stamps = batch.get(columns.timestamp or "") if times is None else None
         label, score = self._one(batch, "label"), self._one(batch, "score")

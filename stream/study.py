@@ -41,6 +41,9 @@ class Study(Protocol):
     def outcome(self, now_ms: int) -> Plan | None:
         """The plan to watch under from now on; None if there is not enough yet."""
 
+    def missing(self) -> str:
+        """What is missing until there is an outcome, in words."""
+
     def dump(self) -> bytes:
         """The state as bytes."""
 
@@ -86,6 +89,13 @@ class CalibrationStudy:
             first_ms=self._began_ms, last_ms=now_ms,
         )  # fmt: skip
         return plan.watching(reference)
+
+    def missing(self) -> str:
+        """What is missing until there is an outcome, in words."""
+        return (
+            f"calibrates for {self._plan.calibrate_ms / 3_600_000:g} h of event time; "
+            f"{self.events:,} events in {len(self._batches)} batches so far"
+        )
 
     def dump(self) -> bytes:
         """The state as bytes."""
@@ -166,6 +176,15 @@ class LearningStudy:
             plan, lesson, self._whole, batches.table, first_ms=self._began_ms, last_ms=now_ms
         )
         return plan.watching(reference)
+
+    def missing(self) -> str:
+        """What is missing until there is an outcome, in words."""
+        half = "first" if self._batches is None else "second"
+        batches = 0 if self._batches is None else len(self._batches)
+        return (
+            f"learned from {self.events:,} of {self._plan.learn.warm_up:,} events so far, in the "
+            f"{half} half, {batches} batches of it"
+        )
 
     def dump(self) -> bytes:
         """The state as bytes."""

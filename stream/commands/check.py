@@ -17,7 +17,7 @@ __all__ = ["command"]
 def command(config_path: Path, offline: bool) -> None:
     """Check the config, its references and the connection; exit 1 if something is wrong."""
     from stream.config import ConfigError
-    from stream.plan_notes import plan_notes
+    from stream.plan_notes import plan_notes, plan_summary
 
     wrong = False
 
@@ -35,11 +35,8 @@ def command(config_path: Path, offline: bool) -> None:
         except ConfigError as error:
             tell(False, str(error))
         else:
-            tell(
-                True,
-                f"{model.name}: {len(plan.monitored)} signals of {plan.reference.events:,} rows",
-            )
-            for warning in [*plan.reference.warnings, *plan_notes(plan)]:
+            tell(True, f"{model.name}: {plan_summary(plan)}")
+            for warning in plan_notes(plan):
                 click.echo(f"      note: {warning}")
     if not offline:
         from stream.commands.topics import wanted

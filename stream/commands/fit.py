@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream.data import DataTable
     from stream.privacy import CategoryHash
 
-__all__ = ["command"]
+__all__ = ["check_columns", "command"]
 
 #: A text column in which this share of the values differ is an identifier.
 _IDENTIFIER_SHARE: Final = 0.5
@@ -86,7 +86,7 @@ def command(
     table = DataTable(data)
     roles = {"label": prediction, "score": score, "actual": actual}
     aside = [name for name in (timestamp, identity) if name]
-    _check_names(table, [*aside, *(n for n in roles.values() if n), *segments, *ignored])
+    check_columns(table, [*aside, *(n for n in roles.values() if n), *segments, *ignored])
     role_of = {name: role for role, name in roles.items() if name}
     notes: dict[str, str] = {}
     kinds = _kinds(table, {*aside, *segments, *ignored}, role_of, notes)
@@ -132,7 +132,8 @@ def _private(
         raise click.BadParameter(str(error), param_hint="--hash") from None
 
 
-def _check_names(table: DataTable, named: list[str]) -> None:
+def check_columns(table: DataTable, named: list[str]) -> None:
+    """Refuse a column that is not there, or is named twice."""
     import difflib
 
     for name in named:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.commands.mapping import column_options, event_rows
 from stream.commands.shared import config_option, data_argument, open_config, progress, say
 
 if TYPE_CHECKING:
@@ -23,23 +24,24 @@ __all__ = ["command"]
 @data_argument
 @config_option
 @click.option("--model", required=True, help="The model of the config that the rows belong to.")
+@column_options
 @click.option("--version", help="Model version of the events. Default: that of the reference.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second.")
 @click.option("--loop", is_flag=True, help="Begin again at the end, the times moved on.")
 def command(
-    data: Path, config_path: Path, model: str, version: str | None, rate: float | None, loop: bool
-) -> None:
+    data: Path, config_path: Path, model: str, version: str | None, rate: float | None, loop: bool,
+    **columns: Any,
+) -> None:  # fmt: skip
     """Publish the rows of DATA, with the columns as the model's reference was fitted.
 
     Events keep the file's times; where the reference has no timestamp column, they get the
     time at which they are sent.
     """
     from stream.client import publish
-    from stream.rows import EventRows
 
     config = open_config(config_path)
     chosen = config.model(model)
-    rows = EventRows(config.plan(chosen).reference, version)
+    rows = event_rows(data, config.plan(chosen), columns, version)
     began = time.monotonic()
     sent = 0
 
@@ -65,7 +67,7 @@ def _messages(data: Path, rows: EventRows, loop: bool) -> Iterator[Message]:
     from stream.events import EVENT_CONTENT_TYPE
 
     headers = [("content-type", EVENT_CONTENT_TYPE.encode())]
-    stamp = rows.reference.columns.timestamp
+    stamp = rows.mapping.columns.timestamp
     shift = 0.0
     first, last = math.inf, -math.inf
     while True:

@@ -44,6 +44,11 @@ def command(
 
     config = open_config(config_path)
     said = config.model(model)
+    if said.reference is None:
+        raise click.ClickException(
+            f"{model} learns its reference from the stream. To learn it anew, change its plan: "
+            "warm_up, or the signals."
+        )
     span_ms = duration_ms(last)
     if span_ms is None:
         raise click.BadParameter(f'--last must be a length such as "24h"; got {last!r}.')

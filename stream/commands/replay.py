@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from stream.commands.learned import tell_learned
+from stream.commands.mapping import column_options, event_rows
 from stream.commands.shared import (
     alert_line,
     data_argument,
@@ -24,10 +26,11 @@ from stream.commands.shared import (
 if TYPE_CHECKING:
     from detectors import WindowResult
     from stream.alerts import AlertEvent
-    from stream.plan import Plan
+    from stream.plan import AnyPlan, Plan
     from stream.privacy import CategoryHash
     from stream.replay import FileRecord, Replay
     from stream.report import ReplayRecorder
+    from stream.rows import EventRows
     from stream.watch import OnWindow
     from stream.windows import Closed
 
@@ -62,19 +65,26 @@ __all__ = ["command"]
     "--report", "report_path", type=click.Path(dir_okay=False, path_type=Path),
     help="Write one HTML file about it all.",
 )  # fmt: skip
+@click.option(
+    "--save-reference", "learned_path", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the reference that was learned or calibrated there.",
+)  # fmt: skip
+@column_options
 @hash_key_option
 def command(
     data: Path, reference_path: Path | None, config_path: Path | None, model: str | None,
     alerts_path: Path | None, metrics_path: Path | None, report_path: Path | None,
-    hash_key_path: Path | None,
+    hash_key_path: Path | None, learned_path: Path | None, **columns: Any,
 ) -> None:  # fmt: skip
     """Run both stages over DATA in this process: the alerts a cluster would have sent.
 
-    Columns are read as the reference's were when it was fitted.
+    Columns are read as the reference's were when it was fitted. Without a reference, name those
+    that are no features: --timestamp, --prediction ...
     """
     if (reference_path is None) == (config_path is None):
         raise click.UsageError("Give either --reference REF.json or -c CONFIG.")
     hashing = read_hash_key(hash_key_path)
+    plan: AnyPlan
     if reference_path is not None:
         plan = _plan_of(reference_path)
     else:
@@ -107,7 +117,9 @@ def command(
         )
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
-            for alert in replay.run(_records(data, plan, lambda n: bar.update(task, advance=n))):
+            rows = event_rows(data, plan, columns)
+            records = _records(data, rows, lambda n: bar.update(task, advance=n))
+            for alert in replay.run(records):
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
                 bar.console.print(end="")  # the bar is redrawn below the line
                 if not is_reminder(alert, before):
@@ -117,6 +129,7 @@ def command(
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
     _report(replay, plan, last, rejects)
+    tell_learned(replay, rows.mapping, learned_path)
     if recorder is not None and report_path is not None:
         _write_report(report_path, recorder, replay, plan, data.name)
 
@@ -137,13 +150,19 @@ def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow |
 
 
 def _write_report(
-    path: Path, recorder: ReplayRecorder, replay: Replay, plan: Plan, data: str
+    path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str
 ) -> None:
     from stream.page import asset
+    from stream.plan import LearningPlan
     from stream.report import render
 
     stats = replay.summariser.stats
     watches = [held.watch for held in replay.monitor.subjects.values() if held.watch is not None]
+    if isinstance(plan, LearningPlan):
+        if not watches:
+            say(f"warning: {path} was not written: nothing was tested yet")
+            return
+        plan = watches[0].plan
     alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in watches]
     report = recorder.report(
         plan, data, stats.records, sum(stats.rejected.values()), sum(stats.late.values()),
@@ -186,7 +205,7 @@ def _plan_of(path: Path) -> Plan:
     )  # fmt: skip
 
 
-def _plan_from(path: Path, name: str | None) -> tuple[Plan, CategoryHash | None]:
+def _plan_from(path: Path, name: str | None) -> tuple[AnyPlan, CategoryHash | None]:
     config = open_config(path)
     if name is None:
         if len(config.models) > 1:
@@ -196,13 +215,10 @@ def _plan_from(path: Path, name: str | None) -> tuple[Plan, CategoryHash | None]
     return config.plan(config.model(name)), config.hashing
 
 
-def _records(data: Path, plan: Plan, on_rows: Any) -> Iterator[FileRecord]:
+def _records(data: Path, rows: EventRows, on_rows: Any) -> Iterator[FileRecord]:
     from stream.data import DataError, read_batches
     from stream.replay import FileRecord
-    from stream.rows import EventRows
 
-    version = plan.reference.version if plan.version == "*" else plan.version
-    rows = EventRows(plan.reference, version)
     offset = 0
     for batch in read_batches(data, rows.numbers):
         if not offset and (missing := rows.missing_columns(list(batch))):
@@ -216,7 +232,7 @@ def _records(data: Path, plan: Plan, on_rows: Any) -> Iterator[FileRecord]:
         on_rows(len(next(iter(batch.values()))))
 
 
-def _report(replay: Any, plan: Plan, last: dict[str, AlertEvent], rejects: Counter[str]) -> None:
+def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], rejects: Counter[str]) -> None:
     stats = replay.summariser.stats
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())

@@ -85,7 +85,7 @@ def test_it_ends_when_its_time_is_over():
     _, monitor = run_stages(book, make_events(3, N), partitions=1, seed=0)
     held = monitor.subjects[Subject("fraud", "1")]
     assert held.course.watching_since_ms == (START_S + 1_000) * 1000
-    assert held.course.events == 1_000
+    assert held.course.study is None
     assert held.watch.windows.born_ms == held.course.watching_since_ms
 
 

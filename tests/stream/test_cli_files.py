@@ -244,3 +244,70 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in json.loads(done.stderr)}
     assert not loaded & {"numpy", "numba", "pyarrow", "kafka", "aiokafka", "faust", "rich"}
+
+
+COLUMNS = ("--timestamp", "ts", "--id", "request", "--prediction", "label", "--score", "p")
+
+
+def learning_config(folder: Path, settings: str = "") -> Path:
+    path = folder / "learning.toml"
+    path.write_text(
+        '[kafka]\nbootstrap_servers = "localhost:9092"\n[[models]]\nname = "fraud"\n'
+        f'signals = "auto"\nwarm_up = 4000\n{settings}'
+    )
+    return path
+
+
+def test_replay_learns_and_finds_and_writes_a_reference_that_replays(tmp_path: Path) -> None:
+    calm = write_rows(tmp_path / "calm.csv", 9000, start="2026-01-01T00:00:00")
+    changed = write_rows(tmp_path / "c.csv", 4000, start="2026-01-01T02:30:00", shift=0.6, seed=2)
+    both = tmp_path / "both.csv"
+    both.write_text(calm.read_text() + changed.read_text().partition("\n")[2])
+    config, saved = learning_config(tmp_path), tmp_path / "learned.json"
+    result = run(
+        "replay", both, "-c", config, *COLUMNS, "--save-reference", saved,
+        "--report", tmp_path / "r.html",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "nothing is tested while the reference is learned" in result.stderr
+    assert "fraud: reference learned from 4,000 events, 5 signals; tested from " in result.stderr
+    assert "2026-01-01T02:" in result.stdout.splitlines()[0]  # not before the change
+    assert "amount" in result.stdout
+    assert "<html" in (tmp_path / "r.html").read_text()
+    reference = Reference.from_json(saved.read_bytes())
+    assert {s.name: s.role for s in reference.signals} == {
+        "age": "feature", "amount": "feature", "country": "feature", "label": "label", "p": "score",
+    }  # fmt: skip
+    again = run("replay", calm, "--reference", saved)
+    assert again.exit_code == 0, again.output
+    assert "9,000 events, no episode" in again.stderr
+
+
+def test_replay_says_what_is_missing_where_it_could_not_learn(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "few.csv", 3000, start="2026-01-01T00:00:00")
+    result = run(
+        "replay", rows, "-c", learning_config(tmp_path), *COLUMNS, "--ignore", "country",
+        "--save-reference", tmp_path / "no.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "learned from 3,000 of 4,000 events so far, in the second half" in result.stderr
+    assert "no.json was not written" in result.stderr
+    assert not (tmp_path / "no.json").exists()
+
+
+def test_columns_are_named_only_where_no_reference_says_them(folder: Path) -> None:
+    result = run(
+        "replay", folder / "same.csv", "--reference", folder / "fraud.json", "--timestamp", "ts"
+    )
+    assert result.exit_code == 2
+    assert "--timestamp is for models without a reference" in result.output
+    wrong = run("replay", folder / "same.csv", "-c", learning_config(folder), "--timestamp", "time")
+    assert wrong.exit_code == 2
+    assert "has no column 'time'" in wrong.output
+
+
+def test_check_says_how_a_reference_is_learned(tmp_path: Path) -> None:
+    result = run("check", "-c", learning_config(tmp_path, 'calibrate = "3h"\n'), "--offline")
+    assert result.exit_code == 0
+    assert "fraud: all signals that come; the reference is learned from 4,000" in result.stdout
+    assert "at least 3h of event time" in result.stdout

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.config import ConfigError, load_config
+from stream.plan import DeclaredSignal, Learn, LearningPlan
 
 GOOD = """
 [kafka]
@@ -130,6 +131,46 @@ monitor = false
             "models[0].reference is missing. Make one from training data, driftstream fit",
         ),
         (
+            'reference = "references/fraud.json"',
+            "",
+            'Or let one be learned from the stream: signals = "auto".',
+        ),
+        (
+            'reference = "references/fraud.json"',
+            'signals = "all"',
+            "models[0].signals must be \"auto\" or a table of signals; got 'all'.",
+        ),
+        (
+            'reference = "references/fraud.json"',
+            'reference = "r.json"\nsignals = "auto"',
+            'models[0].signals = "auto" is for a model without a reference. Remove one of both.',
+        ),
+        (
+            'reference = "references/fraud.json"',
+            'signals = "auto"\nwarm_up = 10',
+            "models[0].warm_up must be >= 1000; got 10. Raise it: a reference learned from fewer",
+        ),
+        (
+            'reference = "references/fraud.json"',
+            'reference = "r.json"\nwarm_up = 5000',
+            "models[0].warm_up is for a model without a reference. Remove one of both.",
+        ),
+        (
+            'reference = "references/fraud.json"',
+            'reference = "r.json"\nsignals.x.kind = "numeric"',
+            "models[0].signals.x.kind is what the reference says. Remove it here, or fit again.",
+        ),
+        (
+            'reference = "references/fraud.json"',
+            'signals.x.kind = "number"',
+            "models[0].signals.x.kind must be one of numeric, categorical, auto; got 'number'.",
+        ),
+        (
+            'reference = "references/fraud.json"',
+            'signals.x.role = "target"',
+            "models[0].signals.x.role must be one of feature, score, label, actual, latency;",
+        ),
+        (
             'name = "fraud"',
             'name = "fraud"\npane = "10"',
             'must be a duration with a unit, as in "10s"',
@@ -225,3 +266,53 @@ def test_a_reference_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> N
     config = load_config(write(tmp_path, GOOD), {})
     with pytest.raises(ConfigError, match="driftstream fit DATA --model fraud"):
         config.plans()
+
+
+LEARN = """
+[kafka]
+bootstrap_servers = "localhost:9092"
+[[models]]
+name = "fraud"
+segments = ["region"]
+cycle = "1h"
+calibrate = "2h"
+"""
+
+
+def test_a_model_without_a_reference_learns_it(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, LEARN + 'signals = "auto"\n'), {})
+    (plan,) = config.plans()
+    assert isinstance(plan, LearningPlan)
+    assert plan.learn == Learn(10_000, {})
+    assert (plan.segments, plan.cycle_ms, plan.calibrate_ms) == (("region",), 3_600_000, 7_200_000)
+
+
+def test_declared_signals_have_kind_role_and_options(tmp_path: Path) -> None:
+    declared = """
+warm_up = 2000
+[models.signals.amount]
+kind = "numeric"
+importance = 0.4
+[models.signals.risk]
+role = "score"
+[models.signals.secret]
+privacy = "drop"
+"""
+    (plan,) = load_config(write(tmp_path, LEARN + declared), {}).plans()
+    assert isinstance(plan, LearningPlan)
+    assert plan.learn == Learn(
+        2_000, {"amount": DeclaredSignal("numeric"), "risk": DeclaredSignal("auto", "score")}
+    )
+    assert plan.options("amount").importance == 0.4
+
+
+def test_categories_under_a_hash_cannot_be_learned(tmp_path: Path) -> None:
+    text = LEARN + '[models.signals.city]\nprivacy = "hash"\n'
+    with pytest.raises(ConfigError, match=r"signals\.city\.privacy needs a reference"):
+        load_config(write(tmp_path, text), {}).plans()
+
+
+def test_two_signals_of_one_place_are_an_error_of_the_config(tmp_path: Path) -> None:
+    text = LEARN + 'signals.a.role = "score"\nsignals.b.role = "score"\n'
+    with pytest.raises(ConfigError, match=r"models\[0\]: plan fraud: .* both are prediction"):
+        load_config(write(tmp_path, text), {}).plans()

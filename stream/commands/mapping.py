@@ -1,0 +1,89 @@
+"""Which column of a file is what, for `replay` and `produce`: as fitted, or as options say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from stream.plan import AnyPlan
+    from stream.rows import EventRows
+
+__all__ = ["column_options", "event_rows"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_COLUMNS = {
+    "timestamp": "Event time", "id": "Identifier of each prediction",
+    "prediction": "What the model said", "score": "The model's score",
+    "actual": "What turned out to be true",
+}  # fmt: skip
+
+
+def column_options(command: F) -> F:
+    """Give a command the options that name columns, for models without a reference."""
+    command = click.option(
+        "--ignore", "column_ignored", metavar="COLUMN", multiple=True,
+        help="Leave a column out; of a model without a reference.",
+    )(command)  # fmt: skip
+    for name, words in reversed(_COLUMNS.items()):
+        command = click.option(
+            f"--{name}", f"column_{name}", metavar="COLUMN",
+            help=f"{words}; of a model without a reference.",
+        )(command)  # fmt: skip
+    return command
+
+
+def event_rows(
+    data: Path, plan: AnyPlan, columns: dict[str, Any], version: str | None = None
+) -> EventRows:
+    """Give the maker of events for a plan's model.
+
+    With a reference, columns are as when it was fitted. Without one the options say it, and all
+    other columns that can be signals are features.
+    """
+    from stream.plan import LearningPlan
+    from stream.rows import EventRows, RowMapping
+
+    if version is None and plan.version != "*":
+        version = plan.version
+    named = {key.removeprefix("column_"): value for key, value in columns.items() if value}
+    if isinstance(plan, LearningPlan):
+        return EventRows(_mapping(data, plan, named, version or ""))
+    if named:
+        option = f"--{next(iter(named))}"
+        raise click.UsageError(
+            f"{option} is for models without a reference; that of {plan.model} says what its "
+            f"columns are. Leave {option} out, or fit again with it."
+        )
+    return EventRows(RowMapping.of(plan.reference, version))
+
+
+def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> Any:
+    from detectors import ColumnMapping
+    from stream.commands.fit import check_columns
+    from stream.data import DataTable
+    from stream.rows import RowMapping
+
+    table = DataTable(data)
+    ignored = named.pop("ignored", ())
+    check_columns(table, [*named.values(), *ignored, *plan.segments])
+    role_of = {
+        named[key]: role
+        for key, role in (("prediction", "label"), ("score", "score"), ("actual", "actual"))
+        if key in named
+    }
+    aside = {named.get("timestamp"), named.get("id"), *ignored, *plan.segments}
+    roles = {
+        name: role_of.get(name, "feature")
+        for name, column in table.columns.items()
+        if name not in aside and (name in role_of or column.kind in ("numeric", "categorical"))
+    }
+    numeric = frozenset(name for name in roles if table.columns[name].kind == "numeric")
+    mapping = ColumnMapping(
+        named.get("timestamp"), named.get("id"), named.get("prediction"), named.get("score"),
+        named.get("actual"), tuple(ignored),
+    )  # fmt: skip
+    return RowMapping(plan.model, version, roles, numeric, mapping, plan.segments)
