@@ -69,7 +69,7 @@ def distances(
     `out` is float64[4, R]: a value (its square if `root`) divided by its scale is the unit
     statistic, whose thresholds are `units`.
     """
-    held = np.empty(level.reference.shape[1], np.int64)
+    held = np.empty(level.reference.shape[1] + 1, np.int64)  # the last for bins in no group
     last = -1
     total = 0
     for r in range(rows.signal.size):
@@ -85,12 +85,12 @@ def distances(
         else:
             if i != last:
                 last = i
-                held[:k] = 0
-                total = 0
-                for b in range(first, first + bins.n_bins[i]):
-                    if level.group[b] >= 0:
-                        held[level.group[b]] += counts[b]
-                        total += counts[b]
+                held[:] = 0
+                here = counts[first : first + bins.n_bins[i]]
+                group = level.group[first : first + bins.n_bins[i]]
+                for b in range(here.size):
+                    held[group[b]] += here[b]
+                total = here.sum() - held[-1]
             seen = total
         if seen < least:
             continue
