@@ -77,6 +77,7 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         max_ahead_ms=worker.max_ahead_ms,
         max_series=worker.max_series,
         hashing=config.hashing,
+        dead_letter_values=worker.dead_letter_values,
     )  # fmt: skip
 
 

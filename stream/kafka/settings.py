@@ -42,6 +42,8 @@ class WorkerSettings:
         Files of a certificate and its key: the page is served with TLS.
     hashing : CategoryHash, optional
         The key of hashed categories.
+    dead_letter_values : bool
+        Whether dead letters hold the original bytes.
     idle_after_s : float
         A partition that is caught up and silent for this long no longer holds panes back.
     sources_interval_s : float
@@ -62,6 +64,7 @@ class WorkerSettings:
     metrics_address: str = ""
     metrics_tls: tuple[str, str] | None = None
     hashing: CategoryHash | None = None
+    dead_letter_values: bool = True
     idle_after_s: float = 30.0
     snapshot_interval_s: float = 10.0
     session_timeout_s: float = 6.0

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _FLUSHES: Final = 2
 #: A dead letter that would not fit into a message carries this much of its original.
 _HEAD_BYTES: Final = 65_536
+#: An error names members as the producer wrote them, however long.
+_WORDS: Final = 1_000
 
 
 class Positions(Protocol):
@@ -48,9 +50,15 @@ class Positions(Protocol):
         """The offset that is fetched next."""
 
 
-def dead_letter(topic: str, tp: TP, record: Record, reject: Reject) -> Outgoing:
-    """A refused record, unchanged, with the reason and where it was in headers."""
-    value = record.value
+def dead_letter(
+    topic: str, tp: TP, record: Record, reject: Reject, *, values: bool = True
+) -> Outgoing:
+    """A refused record, unchanged, with the reason and where it was in headers.
+
+    Without `values` only the latter. Whatever a producer sent, it can be delivered: a letter that
+    cannot would end this worker, and every worker after it at the same record.
+    """
+    key, value, headers = record.key, record.value, tuple(record.headers)
     about: dict[str, str | int] = {
         "reason": reject.reason,
         "error": reject.error,
@@ -59,11 +67,23 @@ def dead_letter(topic: str, tp: TP, record: Record, reject: Reject) -> Outgoing:
         "offset": record.offset,
         "timestamp": record.timestamp,
     }
-    if value is not None and len(value) > MAX_VALUE_BYTES - _HEAD_BYTES:
+    if not values:
+        key, value, headers = None, None, ()
+    if value is not None and len(value) > MAX_VALUE_BYTES - 3 * _HEAD_BYTES:
         about["original-bytes"] = len(value)
         value = value[:_HEAD_BYTES]
-    headers = [(f"driftstream.dlq.{name}", str(text).encode()) for name, text in about.items()]
-    return Outgoing(topic, record.key, value, None, (*record.headers, *headers))
+    if key is not None and len(key) > _HEAD_BYTES:
+        about["original-key-bytes"] = len(key)
+        key = None
+    if (size := sum(len(name.encode()) + len(text or b"") for name, text in headers)) > _HEAD_BYTES:
+        about["original-headers-bytes"] = size
+        headers = ()
+    if key is None and value is None:
+        value = b""  # aiokafka refuses to send nothing at all
+    words = [
+        (f"driftstream.dlq.{name}", str(text)[:_WORDS].encode()) for name, text in about.items()
+    ]
+    return Outgoing(topic, key, value, None, (*headers, *words))
 
 
 @dataclass(slots=True)
@@ -104,6 +124,8 @@ class Stage1:
         Shared and refreshed by the worker.
     summaries, dead_letters : str
         Topics.
+    dead_letter_values : bool
+        Whether dead letters hold the original bytes.
     crash : callable
         Ends the worker with an error; a delivery that failed must never be skipped.
     """
@@ -118,6 +140,7 @@ class Stage1:
         summaries: str,
         n_summaries: int,
         dead_letters: str,
+        dead_letter_values: bool = True,
         idle_after_s: float,
         crash: Callable[[BaseException], Awaitable[None]],
         clock: Callable[[], float] = time.monotonic,
@@ -127,7 +150,7 @@ class Stage1:
         self.retired = Stage1Stats()  # counters of the partitions that were given up
         self._plans, self._decoder, self._sender, self._sources = plans, decoder, sender, sources
         self._summaries, self._n_summaries = summaries, n_summaries
-        self._dead_letters = dead_letters
+        self._dead_letters, self._dead_letter_values = dead_letters, dead_letter_values
         self._idle_after_s = idle_after_s
         self._crash = crash
         self._clock = clock
@@ -187,7 +210,9 @@ class Stage1:
         """
         async with part.turn:
             letters = (
-                dead_letter(self._dead_letters, part.tp, record, reject)
+                dead_letter(
+                    self._dead_letters, part.tp, record, reject, values=self._dead_letter_values
+                )
                 for record, reject in flush.rejects
             )
             summaries = (

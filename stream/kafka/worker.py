@@ -161,6 +161,7 @@ class Worker:
                 summaries=topics.summaries,
                 n_summaries=n_summaries,
                 dead_letters=topics.dead_letter,
+                dead_letter_values=settings.dead_letter_values,
                 idle_after_s=settings.idle_after_s,
                 crash=self._crash,
             )

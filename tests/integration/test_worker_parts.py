@@ -210,6 +210,33 @@ def test_a_dead_letter_keeps_the_original_and_a_huge_one_its_head() -> None:
     assert dict(huge.headers)["driftstream.dlq.original-bytes"] == b"10000000"
 
 
+def test_every_dead_letter_can_be_delivered() -> None:
+    """One that cannot would block its partition for ever."""
+    large = b"x" * 900_000
+    record = FileRecord(7, 5, large, large, (("h", large), ("i", large)))
+    letter = dead_letter("dead", TOPIC, record, Reject(0, "unknown_model", "m" * 900_000))
+    about = dict(letter.headers)
+    assert about["driftstream.dlq.original-key-bytes"] == b"900000"
+    assert about["driftstream.dlq.original-headers-bytes"] == b"1800002"
+    headers = sum(len(name) + len(text) for name, text in letter.headers)
+    assert len(letter.key or b"") + len(letter.value or b"") + headers < 1_000_000
+
+
+def test_a_record_of_nothing_has_a_dead_letter_too() -> None:
+    letter = dead_letter("dead", TOPIC, FileRecord(7, 5, None), Reject(0, "empty", "a null value"))
+    assert (letter.key, letter.value) == (None, b"")
+    kept = dead_letter("dead", TOPIC, FileRecord(7, 5, None, b"k"), Reject(0, "empty", "null"))
+    assert (kept.key, kept.value) == (b"k", None)
+
+
+def test_dead_letters_without_values_say_where_to_look() -> None:
+    record = FileRecord(7, 5, b"secret", b"alice", (("h", b"1"),))
+    letter = dead_letter("dead", TOPIC, record, Reject(0, "undecodable", "no json"), values=False)
+    assert (letter.key, letter.value) == (None, b"")
+    assert all(name.startswith("driftstream.dlq.") for name, _ in letter.headers)
+    assert dict(letter.headers)["driftstream.dlq.offset"] == b"7"
+
+
 @pytest.mark.parametrize(
     ("key", "murmur2"),
     [  # the vectors of Kafka's own UtilsTest
