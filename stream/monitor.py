@@ -79,6 +79,8 @@ class PartitionMonitor:
         """
         if offset < self.fence:
             return []
+        if offset > self.fence > 0:
+            self._lose()
         try:
             message = decode_message(value)
         except SummaryError:
@@ -110,6 +112,13 @@ class PartitionMonitor:
             alerts += self.subjects[subject].seal_all()
             self._dirty.add(subject)
         return alerts
+
+    def _lose(self) -> None:
+        """Declare a loss: summaries were deleted before they were read.
+
+        What they held of open panes is missing from them; everything else is as it was.
+        """
+        self.sources.declared_loss += 1
 
     def _refuse(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1

@@ -249,17 +249,19 @@ class Stage1:
             return
         try:
             ends = await self.consumer.fresh_ends([part.tp for part in silent])
+            for part in silent:
+                part.last_word = now
+                if await self._is_caught_up(part, ends[part.tp]):
+                    await self._say_idle(part, ends[part.tp])
         except KafkaError as error:  # an outage: whether they are silent is not known
             log.warning("log ends could not be looked at: %r", error)
-            return
-        for part in silent:
-            part.last_word = now
-            if part.alive and await self._is_caught_up(part, ends[part.tp]):
-                await self._say_idle(part, ends[part.tp])
 
     async def _is_caught_up(self, part: SourcePartition, end: int) -> bool:
+        """Whether a member of the group has read the partition to its end."""
         consumer = self.consumer
-        if consumer is None or consumer.expected.get(part.tp) != part.next_offset:
+        if consumer is None or not part.alive:
+            return False
+        if consumer.expected.get(part.tp) != part.next_offset:
             return False
         # The log may end with markers of transactions, which the position passes without data.
         if part.next_offset < end and (await consumer.position(part.tp) or 0) < end:
@@ -269,9 +271,14 @@ class Stage1:
     async def _say_idle(self, part: SourcePartition, end: int) -> None:
         before = part.next_offset
         flush = part.summariser.flush_idle()
-        if flush is not None:
+        if flush is not None and self.consumer is not None:
             await self._queue(part, flush)
-            await asyncio.wait(part.tasks)
+            if part.tasks:
+                await asyncio.wait(part.tasks)
+            # That may have waited for a broker that was away, and much have come since.
+            end = (await self.consumer.fresh_ends([part.tp]))[part.tp]
+            if not await self._is_caught_up(part, end):
+                return
         async with part.turn:
             if part.alive and part.next_offset == before:
                 await self._to_all(encode_message(Idle(part.summariser.source, end)))

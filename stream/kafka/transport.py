@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, Protocol
 
@@ -91,7 +92,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.stopped: dict[TP, str] = {}
         self.ends: dict[TP, int] = {}  # log ends at the assignment
         self.joined = False
-        self.gaps = 0
+        self.gaps: Counter[str] = Counter()
         self.reseeks = 0
         self._sought_again: dict[TP, int] = {}
 
@@ -122,8 +123,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """Return the batch if it begins where the last one ended, or what of it is to be used.
 
         A fetch that is in flight across a rebalance loses its records; a partition is therefore
-        sought again once, and only a gap that is still there is one of the log (retention,
-        markers of transactions).
+        sought again once, and only a gap that is still there is one of the log.
         """
         expected = self.expected.get(tp)
         if expected is None or tp in self.stopped:
@@ -137,12 +137,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 self._sought_again[tp] = expected
                 await self._seek(tp, expected)
                 return []
-            if first - expected > 1:  # one is the marker of a transaction
-                self.gaps += 1
-                log.warning(
-                    "%s[%d]: offsets %d to %d are not in the log (retention?); going on after them",
-                    tp.topic, tp.partition, expected, first - 1,
-                )  # fmt: skip
+            await self._note_gap(tp, expected, first)
             return batch
         end = (await self.fresh_ends([tp]))[tp]
         if end < expected:
@@ -152,6 +147,13 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if not rest:
             await self._seek(tp, expected)
         return rest
+
+    async def _note_gap(self, tp: TP, expected: int, first: int) -> None:
+        """Count what retention has cut; markers and aborted transactions lie within the log."""
+        if (await self.earliest_offsets(tp))[tp] > expected:
+            self.gaps[tp.topic] += 1
+            words = "%s[%d]: offsets %d to %d were deleted before they were read: that is a loss"
+            log.error(words, *tp, expected, first - 1)
 
     # ---- positions
 

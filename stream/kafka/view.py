@@ -31,6 +31,7 @@ class WorkerView:
 
     stage: str
     max_ready_lag: int
+    summaries: str = ""
     stage1: Stage1 | None = None
     stage2: Stage2 | None = None
     consumer: Any = None
@@ -51,6 +52,15 @@ class WorkerView:
         self.alerts[key] = self.alerts.get(key, 0) + 1
         self.last_episodes[key] = (data.episode, self.clock())
         self.recent.note(alert)
+
+    @property
+    def gaps(self) -> int:
+        """How often events had been deleted before they were read.
+
+        Of summaries that is counted by the monitors.
+        """
+        held = self.consumer.gaps if self.consumer is not None else {}
+        return sum(n for topic, n in held.items() if topic != self.summaries)
 
     @property
     def assigned(self) -> list[tuple[str, int]]:

@@ -53,7 +53,7 @@ class Worker:
         self.settings = settings
         self._on_leaving = on_leaving
         self.plans = PlanBook()
-        self.view = WorkerView(settings.stage, settings.max_ready_lag)
+        self.view = WorkerView(settings.stage, settings.max_ready_lag, settings.topics.summaries)
         self._connection = connection_arguments(settings.kafka)
         self._stopping = asyncio.Event()
         self._sources: dict[str, tuple[str, int]] = {}

@@ -72,7 +72,7 @@ class MetricsCollector(Collector):
             *self._worker(),
             *self._stage1(),
             *self._partitions(),
-            *refusals(monitors),
+            *refusals(monitors, self._state.gaps),
             *of_subjects(subjects),
             *self._signals(subjects),
         ]

@@ -28,17 +28,17 @@ _SIGNAL_FAMILIES: Final = {
 }
 
 
-def refusals(monitors: list[PartitionMonitor]) -> list[Metric]:
-    """Summaries that were refused, and gaps in the logs."""
+def refusals(monitors: list[PartitionMonitor], gaps: int) -> list[Metric]:
+    """Summaries that were refused, and gaps in the logs; `gaps` are those of events."""
     refused = counter("summaries_refused", "Summaries that were not taken in.", ["reason"])
-    loss = counter("declared_loss", "Gaps in a source's log, cut by its retention.")
+    loss = counter("declared_loss", "Gaps in a log, cut by its retention.")
     by_reason: dict[str, int] = {}
     for monitor in monitors:
         for reason, count in list(monitor.refused.items()):
             by_reason[reason] = by_reason.get(reason, 0) + count
     for reason, count in sorted(by_reason.items()):
         refused.add_metric([reason], count)
-    loss.add_metric([], sum(monitor.sources.declared_loss for monitor in monitors))
+    loss.add_metric([], gaps + sum(monitor.sources.declared_loss for monitor in monitors))
     return [refused, loss]
 
 
@@ -48,19 +48,26 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
     spent = gauge("budget_spent_ratio", "Episodes opened this week per one allowed.", _SUBJECT)
     active = gauge("alert_active", "1 while an episode fires.", [*_SUBJECT, "kind", "severity"])
     frontier = gauge("frontier_timestamp_seconds", "Event time that is judged.", _SUBJECT)
+    learning = gauge("learning_events", "Collected before anything is tested.", _SUBJECT)
+    learned = gauge("learned_timestamp_seconds", "Event time tested from, if learned.", _SUBJECT)
     for held in subjects:
         model, version = held.subject
         for kind, severity in held.episodes.active.items():
             active.add_metric([model, version, kind, severity], 1)
         if held.frontier_ms > 0:
             frontier.add_metric([model, version], held.frontier_ms / 1000)
+        course = held.course
+        if course is not None and course.study is not None:
+            learning.add_metric([model, version], course.study.events)
+        if course is not None and course.watching_since_ms:
+            learned.add_metric([model, version], course.watching_since_ms / 1000)
         watch = held.watch
         if watch is None:
             continue
         allowed = watch.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], held.opened_this_week / allowed)
-    return [budget, spent, active, frontier]
+    return [budget, spent, active, frontier, learning, learned]
 
 
 def of_signals(gauges: Iterable[Gauge]) -> list[Metric]:

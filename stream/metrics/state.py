@@ -45,6 +45,10 @@ class WorkerState(Protocol):
     def delays(self) -> Delays:
         """From the decision of each alert event to its publication."""
 
+    @property
+    def gaps(self) -> int:
+        """How often events had been deleted before they were read."""
+
     def lag(self) -> Mapping[tuple[str, int], int]:
         """(topic, partition) -> records not yet handled."""
 

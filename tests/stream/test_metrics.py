@@ -47,6 +47,7 @@ class FileState:
     is_ready: bool = True
     opened: int = 0
     stage: str = "all"
+    gaps: int = 0
     recent: RecentEpisodes = field(default_factory=RecentEpisodes)
     first: AlertEvent | None = None
 
