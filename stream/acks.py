@@ -7,13 +7,21 @@ what it speaks of. Readers of alerts tell it by its `type`; an alert itself is n
 from __future__ import annotations
 
 import hashlib
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from stream.alerts import AlertError, AlertEvent, AlertTime, decode_alert, format_time, parse_time
 
-__all__ = ["ACK_TYPE", "Ack", "AckData", "decode_alert_or_ack", "encode_ack", "make_ack"]
+__all__ = [
+    "ACK_TYPE",
+    "Ack",
+    "AckData",
+    "ack_schema",
+    "decode_alert_or_ack",
+    "encode_ack",
+    "make_ack",
+]
 
 ACK_TYPE: Final = "io.driftstream.ack.v1"
 
@@ -88,6 +96,16 @@ def decode_alert_or_ack(value: bytes, source: str = "alert") -> AlertEvent | Ack
         if isinstance(error, AlertError):
             raise
         raise AlertError(f"{source} is not an {ACK_TYPE} event: {error}") from error
+
+
+def ack_schema() -> bytes:
+    """JSON Schema of the ack event, as published in docs/ack.v1.schema.json."""
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"driftstream ack event v1 ({ACK_TYPE})",
+        **msgspec.json.schema(Ack),
+    }
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
 
 
 _ANY: Final = msgspec.json.Decoder(_AnyType)

@@ -90,7 +90,8 @@ def _by_edetector(finding: Finding, chances: Chances) -> str:
     return (
         "If nothing had changed, so much evidence would build up by chance at most once in "
         f"{_number(checks)} {pane} with events, {_time(checks / chances.panes_per_week)} of this "
-        f"stream. The alarm level is once in {_number(alarm)}."
+        f"stream. It alarms from once in {_number(alarm)}, which chance reaches by measured rates "
+        f"once in {_per(chances)} or less often."
     )
 
 

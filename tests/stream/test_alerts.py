@@ -149,6 +149,38 @@ def test_the_published_schema_is_that_of_the_code():
     )
 
 
+#: What every v1 event has. Nothing may be taken away or added here: that would be v2.
+REQUIRED = {
+    "AlertBins": {"reference", "window"},
+    "AlertBudget": {"alpha", "false_alarms_per_week"},
+    "AlertData": {
+        "annotations", "budget", "config", "endsAt", "episode", "fingerprint", "joined", "labels",
+        "left", "offsets", "reference", "revision", "severity", "signals", "startsAt", "status",
+        "window",
+    },
+    "AlertEvent": {
+        "data", "datacontenttype", "id", "source", "specversion", "subject", "time", "type",
+    },
+    "AlertLabels": {"alertname", "kind", "model", "model_version"},
+    "AlertSignal": {"importance", "name", "role", "since", "test", "threshold", "value"},
+    "AlertWindow": {"end", "events", "start"},
+    "Annotations": {"action", "dashboard_url", "runbook_url", "summary"},
+}  # fmt: skip
+
+
+def test_the_contract_only_grew_by_optional_members():
+    parts = json.loads(alert_schema())["$defs"]
+    assert {name: set(parts[name]["required"]) for name in REQUIRED} == REQUIRED
+    # The least that version 1 ever held is still an alert.
+    plain = json.loads(encode_alert(opened()))
+    for part, name in ((plain["data"]["annotations"], "Annotations"),
+                       (plain["data"]["signals"][0], "AlertSignal")):  # fmt: skip
+        for extra in part.keys() - REQUIRED[name]:
+            del part[extra]
+    (signal,) = decode_alert(json.dumps(plain).encode()).data.signals
+    assert (signal.change_point, signal.quantiles, signal.effect, signal.bins) == (None,) * 4
+
+
 def test_the_documented_example_is_valid():
     text = (DOCS / "alerts.md").read_text()
     example = text.split("```json\n", 1)[1].split("```", 1)[0]

@@ -52,8 +52,10 @@ def test_an_edetector_and_when_it_began():
     began = ChangePoint(1_772_366_400_000, 1_772_366_340_000, 1_772_366_520_000, 0.95)
     assert evidence(found, began, CHANCES) == (
         "If nothing had changed, so much evidence would build up by chance at most once in 13 "
-        "million panes with events, about 4 years of this stream. The alarm level is once in 3.2 "
-        "million." + BUDGET + " The change began about 2026-03-01 12:00 (95 % sure: "
+        "million panes with events, about 4 years of this stream. It alarms from once in 3.2 "
+        "million, which chance reaches by measured rates once in 60 weeks or less often."
+        + BUDGET
+        + " The change began about 2026-03-01 12:00 (95 % sure: "
         "2026-03-01 11:59 to 2026-03-01 12:02)."
     )
 

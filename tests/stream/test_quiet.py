@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.acks import decode_alert_or_ack, encode_ack, make_ack
+from stream.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
 from stream.alerts import AlertError, AlertEvent, encode_alert, format_time
 from stream.config import ConfigError, load_config
 from stream.notify.alertmanager import AlertmanagerSink
@@ -57,6 +57,11 @@ def test_an_ack_is_written_and_read() -> None:
     for wrong in (msgspec.json.encode(plain), b"", b"\xff", b"[]", b'{"type": "other"}'):
         with pytest.raises(AlertError, match=r"alerts-0@7 is not an io\.driftstream"):
             decode_alert_or_ack(wrong, "alerts-0@7")
+
+
+def test_the_published_schema_of_acks_is_that_of_the_code() -> None:
+    published = Path(__file__).parents[2] / "docs" / "ack.v1.schema.json"
+    assert published.read_bytes() == ack_schema()
 
 
 def test_the_last_ack_of_an_episode_counts() -> None:
