@@ -232,6 +232,11 @@ class Config:
             for name, said in model.signals.items()
             if said.privacy != "drop"
         }
+        if model.signals and not signals:  # no names at all would mean: learn whatever comes
+            raise ConfigError(
+                f"{self.file}: {model.path}.signals only drops. Without a reference, name the "
+                "signals that are to be learned; the others are left alone."
+            )
         return Learn(model.warm_up, signals)
 
     def _private(self, model: ModelConfig, reference: Reference) -> Reference:

@@ -145,6 +145,16 @@ def test_the_config_rules_what_is_published(tmp_path: Path, rule: str) -> None:
     assert ("email" in {signal.name for signal in plan.monitored}) == (rule == "hash")
 
 
+def test_what_is_dropped_is_not_learned(tmp_path: Path) -> None:
+    path = config(tmp_path, "drop")
+    path.write_text(path.read_text().replace('reference = "crm.json"\n', ""))
+    with pytest.raises(ConfigError, match=r"signals only drops\. Without a reference, name"):
+        load_config(path, {"KEY": KEY}).plans()
+    path.write_text(path.read_text() + "[models.signals.amount]\n")
+    [plan] = load_config(path, {"KEY": KEY}).plans()
+    assert b"email" not in plan.encode(0)
+
+
 def test_a_key_is_needed_and_may_be_in_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'email' is to be hashed, and there is no key"):
         load_config(config(tmp_path, "hash", "")).plans()
