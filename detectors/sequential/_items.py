@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ class ItemDetector(ABC):
         self.drift_detected = False
         self._numbers = numbers
         self._ticks = np.zeros(ticks, np.int64)
+        self._item = np.empty(1)
+        self._found = np.empty(1, np.int64)
 
     @property
     def missing(self) -> int:
@@ -34,6 +37,12 @@ class ItemDetector(ABC):
     @abstractmethod
     def _feed(self, values: Floats, alarms: Ints) -> int:
         """Take items in; indices of alarms go to `alarms`, their number is returned."""
+
+    def update(self, x: float) -> Self:
+        """Feed one item; `drift_detected` then says whether it gave an alarm."""
+        self._item[0] = x
+        self.drift_detected = self._feed(self._item, self._found) > 0
+        return self
 
     def update_many(self, values: Floats | Iterable[float]) -> Ints:
         """Feed many items; the indices of those that gave an alarm."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,6 @@ class Adwin(ItemDetector):
         self._waiting = array("d", bytes(8 * BLOCK))
         self._n_waiting = 0
         self._due = min(clock, BLOCK)
-        self._found = np.empty(1, np.int64)
 
     @property
     def width(self) -> int:
@@ -78,7 +78,7 @@ class Adwin(ItemDetector):
         self._flush()
         return super().missing
 
-    def update(self, x: float) -> Adwin:
+    def update(self, x: float) -> Self:
         """Feed one item; `drift_detected` then says whether it gave an alarm.
 
         Until the next check it only waits with the others: nothing could come of it before.

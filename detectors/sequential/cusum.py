@@ -166,11 +166,6 @@ class Cusum(ItemDetector):
         """Evidence of a lower mean."""
         return float(self._numbers[1])
 
-    def update(self, x: float) -> Cusum:
-        """Feed one item; `drift_detected` then says whether it gave an alarm."""
-        self.update_many((x,))
-        return self
-
     def _feed(self, values: Floats, alarms: Ints) -> int:
         return int(_feed(values, float(self.mean), float(self.sd), self.slack, self.threshold,
                          self._numbers, self._ticks, alarms))  # fmt: skip

@@ -97,11 +97,6 @@ class PageHinkley(ItemDetector):
         """Running mean since the start or the last alarm; NaN before the first item."""
         return float(self._numbers[_MEAN]) if self._ticks[0] else math.nan
 
-    def update(self, x: float) -> PageHinkley:
-        """Feed one item; `drift_detected` then says whether it gave an alarm."""
-        self.update_many((x,))
-        return self
-
     def _feed(self, values: Floats, alarms: Ints) -> int:
         return int(_feed(values, float(self.delta), float(self.threshold), float(self.alpha),
                          self.least_items, self._numbers, self._ticks, alarms))  # fmt: skip
