@@ -104,6 +104,7 @@ class History:
         self._shape = (self._start.size, len(COLUMNS))
         self._rows: list[int] = []
         self._blocks: list[bytes] = []  # encoded: a third of the size
+        self._whole: Ints | None = None  # all blocks decoded, while signals are looked at
         self.start_ms: list[int] = []
         self.end_ms: list[int] = []
 
@@ -112,6 +113,7 @@ class History:
 
     def add(self, counts: Ints, start_ms: int, end_ms: int) -> None:
         """Take the next pane in."""
+        self.release()
         block = np.zeros(self._shape, np.int64)
         _fold(counts, self._start, self._n_bins, self._x, self._kinds, block)
         self._blocks.append(encode_counts(block.ravel()))
@@ -131,9 +133,18 @@ class History:
             del self._blocks[0], self._rows[0], self.start_ms[0], self.end_ms[0]
 
     def of(self, index: int) -> Ints:
-        """Sums of one signal by block, int64[blocks, columns]."""
-        blocks = [self._decoded(block).reshape(self._shape)[index] for block in self._blocks]
-        return np.array(blocks, np.int64).reshape(-1, len(COLUMNS))
+        """Sums of one signal by block, int64[blocks, columns].
+
+        All are decoded at the first call; `release` them when no more are asked for.
+        """
+        if self._whole is None:
+            blocks = [self._decoded(block) for block in self._blocks]
+            self._whole = np.array(blocks, np.int64).reshape(-1, *self._shape)
+        return self._whole[:, index]
+
+    def release(self) -> None:
+        """Keep the encoded blocks alone."""
+        self._whole = None
 
     def _decoded(self, block: bytes) -> Ints:
         return decode_counts(block, self._shape[0] * self._shape[1])
@@ -160,4 +171,5 @@ class History:
         self._rows, self.start_ms, self.end_ms = times.tolist()
         n = self._shape[0] * self._shape[1]
         sums = decode_counts(data[1 + times.nbytes :], size * n)
+        self._whole = None
         self._blocks = [encode_counts(sums[at : at + n]) for at in range(0, size * n, n)]

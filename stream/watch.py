@@ -129,6 +129,7 @@ class Watch:
             else:
                 step.segments_closed.append(window.segment)
             step.findings.extend(self._windowed(window))
+        self.changes.history.release()
         return step
 
     def _windowed(self, window: Closed) -> list[Finding]:
