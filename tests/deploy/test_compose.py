@@ -1,0 +1,96 @@
+"""docker-compose.yml and the image: what they name is there, and nothing secret is in them.
+
+Neither Docker nor an image registry is needed for it: whether images start is not tested here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.test_helm import check_arguments
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+#: Keys of a service that are used here, as the Compose specification has them.
+KEYS = {
+    "image", "build", "command", "environment", "ports", "volumes", "depends_on", "healthcheck",
+    "restart", "entrypoint", "user", "read_only", "tmpfs", "cap_drop", "security_opt", "profiles",
+    "deploy", "init", "stop_grace_period",
+}  # fmt: skip
+
+
+def test_services_are_those_of_a_whole_installation() -> None:
+    assert set(SERVICES) >= {
+        "kafka", "topics", "worker", "notify", "producer", "prometheus", "alertmanager", "grafana"
+    }  # fmt: skip
+    assert set(COMPOSE) <= {"services", "volumes", "networks", "name"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_well_formed(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service) <= KEYS, f"unknown: {set(service) - KEYS}"
+    image = service.get("image", "")
+    assert image == "driftstream" or re.search(r":v?\d[\w.]*$", image), f"{image} is not pinned"
+    for other, how in (service.get("depends_on") or {}).items():
+        assert other in SERVICES
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        if how["condition"] == "service_completed_successfully":
+            assert "restart" not in SERVICES[other]
+    for port in service.get("ports", []):
+        assert port.startswith("127.0.0.1:"), f"{port} is open to the network"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_mounted_files_are_there(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source = mount.split(":")[0]
+        if mount.startswith("${"):
+            continue  # the user's config
+        if source.startswith("."):
+            assert (ROOT / source).exists(), f"{source} is not there"
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, s in SERVICES.items() if s.get("image") == "driftstream"]
+)
+def test_commands_are_those_of_the_wheel(name: str) -> None:
+    check_arguments(SERVICES[name]["command"])
+
+
+def test_no_secret_is_written_down() -> None:
+    text = (ROOT / "docker-compose.yml").read_text() + (ROOT / "deploy/Dockerfile").read_text()
+    assert not re.search(r"(?i)(password|secret|token)\s*[:=]\s*[^\s$\"']", text)
+
+
+def test_what_prometheus_scrapes_is_served() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    for job in config["scrape_configs"]:
+        for found in job["dns_sd_configs"]:
+            assert set(found["names"]) <= set(SERVICES)
+    notify = SERVICES["notify"]["command"]
+    assert notify[notify.index("--metrics-address") + 1] == "0.0.0.0:9465"
+
+
+def test_the_image_builds_what_the_wheel_holds() -> None:
+    text = (ROOT / "deploy/Dockerfile").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
+        assert re.search(rf"^COPY .*\b{package}\b", text, re.M)
+    for copied in re.findall(r"^COPY ((?!--from)[^\n]+) \S+$", text, re.M):
+        for source in copied.split():
+            assert (ROOT / source).exists(), f"{source} is not there"
+    assert re.search(r"^USER (?!root)", text, re.M)
+    entry = re.search(r'^ENTRYPOINT \["(\w+)"', text, re.M)
+    assert entry is not None
+    assert entry[1] in project["project"]["scripts"]
