@@ -224,5 +224,7 @@ def _finished(each: Taught, whole: Sketch, table: Ints) -> Taught:
     np.add.at(fine.T, place, rows.T)
     counts = fine.sum(axis=0)
     np.add.at(counts, place, each.signal.counts)
-    calibration = calibrate(signal.binning, counts, int(news.sum()), fine, news)
+    # As many as there would be of all events, at the rate of the second half.
+    novel = -(-int(news.sum()) * int(counts.sum()) // max(1, int(rows.sum())))
+    calibration = calibrate(signal.binning, counts, novel, fine, news)
     return Taught(each.place, replace(signal, counts=counts, calibration=calibration), basis)

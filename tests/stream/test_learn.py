@@ -423,3 +423,30 @@ def test_of_a_pane_with_many_more_values_what_is_learned_still_holds():
         was = learned[name].counts / learned[name].events
         assert now.sum() == pytest.approx(1)
         assert np.abs(now - was).max() < 0.03
+
+
+def test_the_metrics_page_says_how_far_it_is(drifting):
+    from stream.metrics.families import of_subjects
+
+    def page(events: list[bytes]) -> dict[str, dict[str, float]]:
+        _, monitor = run_stages(book_of(make_plan()), events, partitions=1, seed=0)
+        families = of_subjects([monitor.subjects[OURS]])
+        return {
+            family.name: {s.labels["model_version"]: s.value for s in family.samples}
+            for family in families
+        }
+
+    early, late = page(drifting[:600]), page(drifting)
+    assert early["driftstream_learning_events"] == {"1": 600}
+    assert early["driftstream_learned_timestamp_seconds"] == {}
+    assert early["driftstream_budget_false_alarms_per_week"] == {}
+    assert late["driftstream_learning_events"] == {}
+    assert late["driftstream_learned_timestamp_seconds"] == {"1": START_S + 1_000}
+    assert late["driftstream_budget_false_alarms_per_week"] == {"1": 200}
+
+
+def test_its_end_is_in_the_log(caplog):
+    with caplog.at_level("INFO", logger="stream.course"):
+        run_stages(book_of(make_plan()), make_events(3, 1_100), partitions=1, seed=0)
+    (line,) = [r.message for r in caplog.records]
+    assert line.startswith("fraud/1: learned from 1000 events, 4 signals; tested from event time")

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sparse import MAX_COUNT, add_encoded, decode_counts, encode_counts
+from detectors.sparse import (
+    MAX_COUNT,
+    add_encoded,
+    decode_counts,
+    decode_sparse,
+    encode_counts,
+    encode_sparse,
+)
 
 few = settings(derandomize=True, max_examples=150, deadline=None)
 vectors = st.lists(
@@ -95,3 +102,39 @@ def test_nothing_is_no_bytes():
     assert encode_counts(np.zeros(5, np.int64)) == b""
     assert decode_counts(b"", 5).tolist() == [0] * 5
     assert decode_counts(b"", 0).tolist() == []
+
+
+@given(st.dictionaries(st.integers(0, 2**20), st.integers(1, MAX_COUNT), max_size=50))
+@few
+def test_counts_at_positions_have_the_same_bytes_as_the_vector(held):
+    positions = np.array(sorted(held), np.int64)
+    counts = np.array([held[p] for p in sorted(held)], np.int64)
+    encoded = encode_sparse(positions, counts)
+    naive_bytes, last = b"", -1
+    for p in sorted(held):
+        naive_bytes += varint(p - last - 1) + varint(held[p])
+        last = p
+    assert encoded == naive_bytes
+    again = decode_sparse(encoded, 50, 2**20 + 1)
+    assert [part.tolist() for part in again] == [positions.tolist(), counts.tolist()]
+
+
+@given(st.binary(max_size=60), st.integers(0, 10), st.integers(0, 300))
+@few
+def test_any_bytes_are_counts_at_positions_within_bounds_or_an_error(data, most, end):
+    try:
+        positions, counts = decode_sparse(data, most, end)
+    except ValueError:
+        return
+    assert positions.size <= most
+    assert (np.diff(positions) > 0).all()
+    assert ((positions >= 0) & (positions < end)).all()
+    assert (counts >= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("positions", "counts"), [([3, 3], [1, 1]), ([-1], [1]), ([2], [0]), ([2], [MAX_COUNT + 1])]
+)
+def test_counts_at_wrong_positions_are_an_error(positions, counts):
+    with pytest.raises(ValueError, match="positions must rise"):
+        encode_sparse(np.array(positions, np.int64), np.array(counts, np.int64))

@@ -1,0 +1,53 @@
+"""Workers on a real broker learn a model's reference as one process does, through a kill too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stream.plan import Learn, LearningPlan, Subject
+from tests.integration.worker_kit import Installation, make_events
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def site(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Installation]:
+    plan = LearningPlan(
+        "fraud", learn=Learn(warm_up=20_000), topic=topic_prefix + "events", pane_ms=5_000,
+        lateness_ms=2_000, window_events=2_000,
+    )  # fmt: skip
+    made = Installation(
+        kafka, topic_prefix, tmp_path, plan,
+        worker={"idle_after": "10m", "snapshot_interval": "500ms"},
+    )  # fmt: skip
+    yield made
+    made.stop_all()
+
+
+def test_a_reference_is_learned_through_a_kill_and_drift_is_found(site: Installation) -> None:
+    events = make_events(60_000, 40_000)
+    expected = site.expected_alerts(events)
+    assert expected, "the change must be found for the test to say anything"
+    first = site.start()
+    site.wait_ready(first)
+    site.produce(events[:15_000], close=False)  # within what is learned from
+    subject = Subject("fraud", "3")
+
+    def collected() -> int:
+        studies = [m.subjects[subject].course for m in site.restored().values()
+                   if subject in m.subjects]  # fmt: skip
+        return sum(c.study.events for c in studies if c is not None and c.study is not None)
+
+    site.wait_for(lambda: collected() > 5_000)
+    first.kill()
+    site.start()
+    site.produce(events[15_000:])
+    site.wait_for(lambda: len(site.alerts()) >= len(expected))
+    assert site.alerts() == expected
+    learned = [m.subjects[subject].watch for m in site.restored().values() if subject in m.subjects]
+    assert {s.name for s in learned[0].plan.reference.signals} == {
+        *(f"f{i}" for i in range(6)), "kind",
+    }  # fmt: skip
