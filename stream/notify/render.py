@@ -114,6 +114,10 @@ def slack_message(event: AlertEvent) -> bytes:
         )
         if url.startswith(("http://", "https://"))
     ]
+    if firing:
+        if data.annotations.evidence:
+            lines.append(f"> {_escape(data.annotations.evidence)}")
+        links.append(f"`driftstream ack {data.episode[:8]}`")
     if links:
         lines.append(" · ".join(links))
     return msgspec.json.encode({"text": "\n".join(lines)[:_SLACK_CHARS]})
