@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-peers
+STREAM_PEERS := .venv-stream-peers
 PEERS_STAMP := $(PEERS)/.installed
 PEERS_LISTS := benchmarks/comparison/peers.txt benchmarks/comparison/peers-alone.txt
 
@@ -17,7 +18,7 @@ help:
 	@echo "make test       every test; integration tests on a real broker where one can be had"
 	@echo "make check      ruff and mypy --strict"
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
-	@echo "make bench      speed and memory, with the peer beside them"
+	@echo "make bench      speed and memory, with the peers beside them; half an hour; resumable"
 	@echo "make quality    the statistical gates in full, half an hour; resumable"
 	@echo "make comparison driftstream beside seven libraries, in an environment of their own; an hour"
 	@echo "make plots      draw the plots of docs/ from the stored results"
@@ -54,8 +55,16 @@ check: $(STAMP)
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seeds $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(CHAOS_ARGS)
 
+# Quix Streams and Bytewax want another confluent-kafka; without them the bench goes on.
+$(STREAM_PEERS)/.installed: benchmarks/peers/requirements.txt
+	@test -x $(STREAM_PEERS)/bin/python || $(PYTHON) -m venv $(STREAM_PEERS)
+	$(STREAM_PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# BENCH_ARGS: --only W1,parts or --resume or --quick; python -m benchmarks --help.
 bench: $(STAMP)
-	@$(BIN)/python -m benchmarks
+	@$(MAKE) --no-print-directory $(STREAM_PEERS)/.installed || echo "going on without Quix Streams and Bytewax"
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 quality: $(STAMP)
 	@$(BIN)/python -m benchmarks.gates

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,9 @@ def consumer_of(setup: Setup, topic: str, partitions: list[int] | None = None) -
     return consumer
 
 
-def follow(setup: Setup, workload: Workload, worker: Measured) -> list[tuple[float, int]]:
+def follow(
+    setup: Setup, workload: Workload, workers: Sequence[Measured]
+) -> list[tuple[float, int]]:
     """(monotonic seconds, events done) at every progress record, until all events are done."""
     through = dict.fromkeys(range(setup.partitions), -1)
     points: list[tuple[float, int]] = []
@@ -149,9 +151,11 @@ def follow(setup: Setup, workload: Workload, worker: Measured) -> list[tuple[flo
     end = time.monotonic() + _RUN_LIMIT_S
     try:
         while sum(through.values()) + setup.partitions < workload.records:
-            worker.check()
+            for worker in workers:
+                worker.check()
             if time.monotonic() > end:
-                raise RuntimeError(f"only {through} after {_RUN_LIMIT_S:.0f} s; see {worker.log}")
+                log = workers[0].log
+                raise RuntimeError(f"only {through} after {_RUN_LIMIT_S:.0f} s; see {log}")
             for record in consumer.consume(100, timeout=0.05):
                 message = decode_message(record.value())
                 if isinstance(message, Progress):

@@ -54,7 +54,10 @@ class Figure:
 
 def about() -> dict[str, Any]:
     """The machine and the versions that the figures are of."""
-    versions = {"python": platform.python_version()}
+    # Here, since it is the only one that wants the contest's programs.
+    from benchmarks.contest import versions_apart
+
+    versions = {"python": platform.python_version(), **versions_apart()}
     for package in PACKAGES:
         try:
             versions[package] = version(package)

@@ -26,16 +26,15 @@ from benchmarks import driftstream, figures
 from benchmarks.driftstream import Setup
 from benchmarks.throughput import PARTITIONS, leaving_no_topics
 from benchmarks.workloads import WORKLOADS, Workload
-from stream.kafka.broker import find_broker
+from stream.kafka.broker import Broker, find_broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
 
-RATE = 95_000  # half of what a worker does
+RATE = 110_000  # half of what a worker does
 REPEATS = 12
 PANE_S, LATENESS_S = 2.0, 1.0
 _ROWS = 50_000
 _WARM_S = 12.0
 _LIMIT_S = 30.0
-_RESULT = figures.HERE / "results" / "latency.json"
 
 
 def _bodies(workload: Workload, factor: float) -> list[bytes]:
@@ -100,15 +99,17 @@ def _alerts(setup: Setup) -> Iterator[tuple[float, dict[str, Any]]]:
         consumer.close()
 
 
-def measure(repeats: int = REPEATS, rate: int = RATE) -> dict[str, Any]:
+def run(broker: Broker, *, quick: bool = False) -> tuple[list[figures.Figure], dict[str, Any]]:
+    """The section of `python -m benchmarks`."""
+    result = measure(broker, 4 if quick else REPEATS)
+    return figure(result), result
+
+
+def measure(broker: Broker, repeats: int = REPEATS, rate: int = RATE) -> dict[str, Any]:
     """Latencies in seconds of `repeats` changes, with how well the load was kept up."""
     workload = replace(WORKLOADS["W1"][0], n_models=repeats)
-    found = find_broker()
-    if found.broker is None:
-        raise SystemExit(f"benchmarks need a Kafka broker: {found.sentence}")
     name = f"bench-latency-{os.getpid()}"
     with (
-        found.broker as broker,
         tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp,
         leaving_no_topics(broker.bootstrap, name),
     ):
@@ -172,19 +173,30 @@ def figure(result: dict[str, Any]) -> list[figures.Figure]:
     return found
 
 
-def main() -> None:
-    """Measure, write the result, print the table."""
-    result = measure(rate=int(sys.argv[1]) if len(sys.argv) > 1 else RATE)
-    found = figure(result)
-    figures.write(_RESULT, found, latency=result)
-    table = figures.figure_table([one.as_dict() for one in found])
-    print(table)
-    about = (
-        f"The worker used {result['worker_cores']:.2f} cores and was {result['lag_records']:,} "
-        f"records behind at the end; the load was {result['load_behind_s']:.2f} s behind at worst."
+def sentence(result: dict[str, Any]) -> str:
+    """What the percentiles are of, and how well the load was kept up."""
+    seconds = np.array(result["seconds"])
+    p50, p95, p99 = np.percentile(seconds, (50, 95, 99))
+    return (
+        f"{len(seconds)} changes, pane {result['pane_s']:g} s, "
+        f"lateness {result['lateness_s']:g} s, {result['rate']:,} events/s: "
+        f"p50 {p50:.2f} s, p95 {p95:.2f} s, p99 {p99:.2f} s, worst "
+        f"{seconds.max():.2f} s. The worker used {result['worker_cores']:.2f} cores and was "
+        f"{result['lag_records']:,} records behind at the end; the load was "
+        f"{result['load_behind_s']:.2f} s behind at worst."
     )
-    figures.into_readme("latency", f"{table}\n\n{about}")
-    print({key: value for key, value in result.items() if key != "seconds"})
+
+
+def main() -> None:
+    """Measure and print: `python -m benchmarks.latency [RATE [CHANGES]]`."""
+    rate, repeats = [*map(int, sys.argv[1:]), *(RATE, REPEATS)[len(sys.argv) - 1 :]][:2]
+    found = find_broker()
+    if found.broker is None:
+        raise SystemExit(f"benchmarks need a Kafka broker: {found.sentence}")
+    with found.broker as broker:
+        result = measure(broker, repeats, rate)
+    print(figures.figure_table([one.as_dict() for one in figure(result)]))
+    print(sentence(result))
     print("seconds:", " ".join(f"{s:.2f}" for s in sorted(result["seconds"])))
 
 

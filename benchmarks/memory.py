@@ -1,5 +1,6 @@
 """Memory of many scopes, in a process of its own:
-`python -m benchmarks.memory MODELS SEGMENTS [SIGNALS]`.
+`python -m benchmarks.memory MODELS SEGMENTS [SIGNALS]`; so many versions of one model if MODELS is
+negative.
 
 The real monitor of one summaries partition takes panes of every scope until all have a window and
 a filling pane. Prints resident bytes with nothing but the imports done, then with all scopes.
@@ -17,7 +18,7 @@ import numpy as np
 import psutil
 
 from benchmarks.workloads import Workload, w1
-from detectors import Reference, accumulate
+from detectors import Reference, accumulate, warm_up
 from detectors.sparse import encode_counts
 from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook
@@ -42,7 +43,7 @@ def plans(n_models: int, n_segments: int, n_signals: int) -> Iterator[Plan]:
         yield Plan(mine.model, mine, segments=segments)
 
 
-def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int) -> int:
+def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int, versions: int = 1) -> int:
     """Give every scope its panes; the number of alert events that came of it."""
     some = next(iter(book))[1]
     workload = load(len(some.monitored))
@@ -58,10 +59,10 @@ def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int) -> int:
         chunk = pane * 1_000
         messages = [
             encode_message(SummaryBatch(
-                _SOURCE, chunk, chunk + 999, plan.model, "1", plan.short_hash, 0,
+                _SOURCE, chunk, chunk + 999, plan.model, str(version), plan.short_hash, 0,
                 [SummaryEntry(name, pane_ms, encoded) for name in names],
             ))
-            for _, plan in book
+            for _, plan in book for version in range(versions)
         ]  # fmt: skip
         messages.append(encode_message(Progress(_SOURCE, chunk, chunk + 999, pane_ms + 5_000)))
         for message in messages:
@@ -80,13 +81,14 @@ def main() -> None:
     """Measure and print."""
     n_models, n_segments, n_signals = map(int, [*sys.argv[1:], "20"][:3])
     process = psutil.Process()
+    warm_up()  # kernels are the same for any number of scopes
     gc.collect()
     before = process.memory_info().rss
     book = PlanBook()
-    for plan in plans(n_models, n_segments, n_signals):
+    for plan in plans(max(1, n_models), n_segments, n_signals):
         book.add(plan)
     monitor = PartitionMonitor(book)
-    alerts = fill(monitor, book, n_segments)
+    alerts = fill(monitor, book, n_segments, max(1, -n_models))
     gc.collect()
     held = len(monitor.subjects)
     tested = sum(

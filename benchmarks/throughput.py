@@ -6,91 +6,62 @@ start-up is not in them; memory is the peak of the whole run.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
 from benchmarks import driftstream
+from benchmarks.contest import PEERS, Round, peers_here, rate, run_peer
 from benchmarks.driftstream import Setup
-from benchmarks.figures import Figure, show, table
-from benchmarks.worker import Measured
-from benchmarks.workloads import WORKLOADS, Workload, fill, make
-from stream.kafka.broker import find_broker
+from benchmarks.figures import Figure
+from benchmarks.workloads import Workload, fill, make
+from stream.kafka.broker import Broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
 from stream.summarise import CHUNK_RECORDS
 
 PARTITIONS = 4
-PEERS = {
-    "quix_river": "Quix Streams + river ADWIN", "faust_river": "Faust agent + river ADWIN",
-    "raw_consumer": "raw confluent consumer",
-}  # fmt: skip
-_PEER_S = {"faust_river": 10.0, "quix_river": 10.0, "raw_consumer": 60.0}
-_PEER_ARGUMENTS = {"faust_river": ["worker", "--without-web", "--loglevel", "error"]}
-_QUIX = os.environ.get("DRIFTSTREAM_BENCH_QUIX", "")
 #: With peers; the others say what driftstream does with another load.
 _WITH_PEERS = "W1"
 
-Round = dict[str, Any]
-
 
 def run(
-    ids: Sequence[str], rounds: int, share: float, profile: bool = False
-) -> tuple[list[Figure], list[dict[str, Any]]]:
-    """Run workloads one after the other; `profile`: one run of each to look at."""
-    found = find_broker()
-    if found.broker is None:
-        raise SystemExit(f"benchmarks need a Kafka broker: {found.sentence}")
-    print(f"broker: {found.sentence}", flush=True)
-    figures: list[Figure] = []
-    details = []
-    with found.broker as broker, tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp:
-        for id in ids:
-            workload = make(id, PARTITIONS, CHUNK_RECORDS, share)
-            name = f"bench-{workload.id.lower()}-{os.getpid()}"
-            setup = Setup(broker.bootstrap, name, PARTITIONS, Path(tmp), name, 0)
-            with leaving_no_topics(broker.bootstrap, name):
-                results, filled, ready = _one(setup, workload, rounds, profile)
-            if profile:
-                continue
-            figures += _figures(workload, results, ready)
-            details.append({
-                "workload": workload.id, "title": workload.title, "events": workload.events,
-                "bytes": filled["bytes"], "partitions": PARTITIONS, "broker": found.sentence,
-                "rounds": results,
-            })  # fmt: skip
-    return figures, details
+    broker: Broker, id: str, rounds: int, share: float = 1.0, profile: bool = False
+) -> tuple[list[Figure], dict[str, Any]]:
+    """One workload: everybody in turn over the same topic; `profile`: one run to look at."""
+    with tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp:
+        workload = make(id, PARTITIONS, CHUNK_RECORDS, share)
+        name = f"bench-{workload.id.lower()}-{os.getpid()}"
+        setup = Setup(broker.bootstrap, name, PARTITIONS, Path(tmp), name, 0)
+        with leaving_no_topics(broker.bootstrap, name):
+            results, filled, ready = _one(setup, workload, rounds, profile)
+    if profile:
+        return [], {}
+    return _figures(workload, results, ready), {
+        "workload": workload.id, "title": workload.title, "events": workload.events,
+        "bytes": filled["bytes"], "partitions": PARTITIONS, "rounds": results,
+    }  # fmt: skip
 
 
 def _one(
     setup: Setup, workload: Workload, rounds: int, profile: bool
 ) -> tuple[dict[str, list[Round]], dict[str, float], list[float]]:
     """Fill the topic of a workload once, then run everybody in turn."""
-    create_topics(
-        {"bootstrap_servers": setup.bootstrap},
-        [
-            WantedTopic(setup.topic, PARTITIONS, {"cleanup.policy": "delete", **LOG_APPEND}),
-            WantedTopic(f"{setup.topic}.peer-alerts", 1, {"cleanup.policy": "delete"}),
-        ],
-    )
-    filled = fill(setup.bootstrap, setup.topic, PARTITIONS, workload)
-    print(
-        f"{workload.id}: {workload.events:,} events of {filled['bytes']:.0f} bytes in "
-        f"{PARTITIONS} partitions, filled in {filled['seconds']:.0f} s", flush=True,
-    )  # fmt: skip
+    filled = make_topic(setup, workload)
     if profile:
         run_ours(setup, workload, 0, profile=setup.directory / "profile")
         _show_profile(setup.directory / "profile")
         return {}, filled, []
     with_peers = workload.id == _WITH_PEERS
     ready = measure_ready(setup, workload) if with_peers else []
-    peers = [who for who in PEERS if who != "quix_river" or _QUIX] if with_peers else []
+    peers = peers_here() if with_peers else []
     order = ["driftstream", *peers]
     results: dict[str, list[Round]] = {who: [] for who in order}
     for number in range(rounds):
@@ -104,6 +75,20 @@ def _one(
                   f"{one['cpu_s_per_million']:.2f} CPU s a million, "
                   f"{one['peak_mb']:.0f} MB", flush=True)  # fmt: skip
     return results, filled, ready
+
+
+def make_topic(setup: Setup, workload: Workload) -> dict[str, float]:
+    """Make the topic of events, and that of the peers' alerts, and fill the former."""
+    connection = {"bootstrap_servers": setup.bootstrap}
+    wanted = WantedTopic(setup.topic, setup.partitions, {"cleanup.policy": "delete", **LOG_APPEND})
+    alerts = WantedTopic(f"{setup.topic}.peer-alerts", 1, {"cleanup.policy": "delete"})
+    create_topics(connection, [wanted, alerts])
+    filled = fill(setup.bootstrap, setup.topic, setup.partitions, workload)
+    print(
+        f"{workload.id}: {workload.events:,} events of {filled['bytes']:.0f} bytes in "
+        f"{setup.partitions} partitions, filled in {filled['seconds']:.0f} s", flush=True,
+    )  # fmt: skip
+    return filled
 
 
 @contextmanager
@@ -134,14 +119,22 @@ def measure_ready(setup: Setup, workload: Workload) -> list[float]:
     return seconds[1:]
 
 
-def run_ours(setup: Setup, workload: Workload, number: int, profile: Path | None = None) -> Round:
-    """One driftstream worker over the whole topic; raises unless all of the work was done."""
+def run_ours(
+    setup: Setup, workload: Workload, number: int, profile: Path | None = None, workers: int = 1
+) -> Round:
+    """driftstream over the whole topic; raises unless all of the work was done."""
     mine = Setup(setup.bootstrap, setup.topic, setup.partitions, setup.directory,
                  f"{setup.name}-r{number}", driftstream.free_port())  # fmt: skip
     config = mine.write_config(workload)
     driftstream.create_topics(config)
-    with driftstream.start_worker(mine, config, profile=profile) as worker:
-        points = driftstream.follow(mine, workload, worker)
+    with contextlib.ExitStack() as stack:
+        running = []
+        for _ in range(workers):
+            begun = driftstream.start_worker(mine, config, profile=profile)
+            running.append(stack.enter_context(begun))
+            mine = replace(mine, metrics_port=driftstream.free_port())
+            config = mine.write_config(workload)
+        points = driftstream.follow(mine, workload, running)
         alert = driftstream.wait_for_alert(mine, workload)
         width = workload.reference().layout().width
         end = time.monotonic() + 20
@@ -149,55 +142,13 @@ def run_ours(setup: Setup, workload: Workload, number: int, profile: Path | None
         while (counted := driftstream.counted_events(mine, width)) < workload.events:
             if time.monotonic() > end:
                 break
-        worker.stop()
-        if worker.process.returncode != 0:
-            worker.check()
+        for worker in running:
+            worker.stop()
+            if worker.process.returncode != 0:
+                worker.check()
     if counted != workload.events:
         raise RuntimeError(f"the summaries hold {counted:,} of {workload.events:,} events")
-    return _rate(worker, points, 0.2, 0.95) | {"counted": counted, "alert": alert}
-
-
-def run_peer(who: str, setup: Setup, number: int) -> Round:
-    """One peer over the same topic, for a fixed time where it would not reach the end."""
-    env = {
-        "BROKER": setup.bootstrap, "TOPIC": setup.topic, "GROUP": f"{setup.name}-{who}-{number}",
-    }  # fmt: skip
-    python = _QUIX if who == "quix_river" else sys.executable
-    command = [python, "-m", f"benchmarks.peers.{who}", *_PEER_ARGUMENTS.get(who, [])]
-    log = setup.directory / f"{who}-{number}.log"
-    with (
-        tempfile.TemporaryDirectory(dir=setup.directory) as scratch,
-        Measured(command, log, {**env, "FAUST_DATADIR": scratch}) as peer,
-    ):
-        while not peer.progress():
-            peer.check()
-            time.sleep(0.05)
-        end = time.monotonic() + _PEER_S[who]
-        while time.monotonic() < end:
-            peer.check()
-            time.sleep(0.1)
-            if len({n for _, n in peer.progress()[-3:]}) == 1 and len(peer.progress()) > 3:
-                break  # the end of the topic
-        points = peer.progress()
-        peer.stop()
-    return _rate(peer, points, 0.2, 0.95)
-
-
-def _rate(process: Measured, points: Sequence[tuple[float, int]], low: float, high: float) -> Round:
-    """Rate and CPU between two shares of the progress."""
-    total = points[-1][1]
-    first = next(point for point in points if point[1] >= low * total)
-    last = next(point for point in points if point[1] >= high * total)
-    events = last[1] - first[1]
-    cpu = process.cpu_between(first[0], last[0])
-    return {
-        "events_per_s": events / (last[0] - first[0]),
-        "cpu_s_per_million": cpu / events * 1e6,
-        "cores": cpu / (last[0] - first[0]),
-        "peak_mb": process.peak_rss / 1e6,
-        "seconds": last[0] - first[0],
-        "first_s": points[0][0] - process.began,
-    }
+    return rate(running, points, 0.2, 0.95) | {"counted": counted, "alert": alert}
 
 
 def _show_profile(path: Path, lines: int = 25) -> None:
@@ -224,8 +175,8 @@ def _figures(
 
     def figure(key: str, what: str, unit: str, **more: Any) -> Figure:
         peers = {
-            title: Figure("", "", "", column(who, key)).value
-            for who, title in PEERS.items() if who in results
+            peer.title: Figure("", "", "", column(who, key)).value
+            for who, peer in PEERS.items() if who in results
         }  # fmt: skip
         return Figure(f"{workload.id}.{key}", f"{workload.id}: {what}", unit,
                       column("driftstream", key), peers=peers, **more)  # fmt: skip
@@ -248,15 +199,15 @@ def _figures(
                               "values/s", [n * one for one in ours], "higher", 4e6))  # fmt: skip
     if ready:
         figures.append(Figure("ready", "worker ready, warm numba cache", "s", ready, goal=5.0))
-    for who, goal in (("quix_river", 10.0), ("faust_river", None)):
+    for who, goal in (("quix_river", 10.0), ("bytewax_river", None), ("faust_river", None)):
         if who not in results:
             continue
         figures.append(_times(
-            f"{workload.id}.ratio.{who}", f"{workload.id}: times {PEERS[who]}", ours,
+            f"{workload.id}.ratio.{who}", f"{workload.id}: times {PEERS[who].title}", ours,
             column(who, "events_per_s"), goal,
         ))  # fmt: skip
         figures.append(_times(
-            f"{workload.id}.cpu_ratio.{who}", f"{workload.id}: CPU of {PEERS[who]} over ours",
+            f"{workload.id}.cpu_ratio.{who}", f"{workload.id}: CPU of {PEERS[who].title} over ours",
             column(who, "cpu_s_per_million"), column("driftstream", "cpu_s_per_million"),
         ))  # fmt: skip
     return figures
@@ -268,20 +219,3 @@ def _times(
     """How many times, round by round: what disturbs a round disturbs both."""
     rounds = [a / b for a, b in zip(over, under, strict=True)]
     return Figure(key, what, "times", rounds, better="higher", goal=goal)
-
-
-def end_to_end_table(details: Sequence[dict[str, Any]]) -> str:
-    """Who read which topic how fast, at what cost."""
-    rows = []
-    for one in details:
-        goal = WORKLOADS[one["workload"]][0].goal
-        for who, rounds in one["rounds"].items():
-            ours = who == "driftstream"
-            keys = ("events_per_s", "cpu_s_per_million", "cores", "peak_mb")
-            cells = [show(Figure("", "", "", [r[k] for r in rounds]).value) for k in keys]
-            load = f"**{one['workload']}** {one['title']}" if ours else one["workload"]
-            name = "**driftstream**, all tests on" if ours else PEERS[who]
-            rows.append([load, name, *cells, show(goal) if goal and ours else ""])
-    header = ["load", "who", "events/s", "CPU s a million events", "cores", "peak MB",
-              "goal, events/s"]  # fmt: skip
-    return table(header, rows)
