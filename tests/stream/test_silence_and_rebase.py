@@ -10,6 +10,7 @@ import pytest
 from detectors import ReferenceError
 from detectors.rebase import rebased
 from detectors.sparse import encode_counts
+from stream.config import load_config
 from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook, Subject
 from stream.recent import RecentPanes
@@ -17,6 +18,7 @@ from stream.replay import FileRecord, Replay
 from stream.summary import Idle, SummaryBatch, SummaryEntry, encode_message
 from tests.stream.harness import deal, make_events, make_plan, make_reference, run_stages
 from tests.stream.test_monitor import SOURCE, Reader, restored
+from tests.stream.test_notify import BASE
 
 HOUR = 3_600_000
 T0 = 36_000_000
@@ -128,6 +130,16 @@ def test_plans_of_before_keep_their_hash(plan):
     assert "no_data_after_ms" not in make_plan(segments=()).settings
     assert plan.settings["no_data_after_ms"] == HOUR
     assert replace(plan, no_data_after_ms=0).hash == make_plan(segments=()).hash
+
+
+def test_the_config_says_when(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(BASE + 'no_data_after = "1h"\nstale_after = "2d"\n')
+    (model,) = load_config(path, {}).models
+    assert (model.no_data_after_ms, model.stale_after_ms) == (HOUR, 48 * HOUR)
+    path.write_text(BASE)
+    (model,) = load_config(path, {}).models
+    assert (model.no_data_after_ms, model.stale_after_ms) == (0, 0)
 
 
 # ---- another reference
