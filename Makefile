@@ -10,9 +10,10 @@ STREAM_PEERS := .venv-stream-peers
 PEERS_STAMP := $(PEERS)/.installed
 PEERS_LISTS := benchmarks/comparison/peers.txt benchmarks/comparison/peers-alone.txt
 
-.PHONY: help demo demo-live test check chaos bench quality comparison plots dashboards lock clean
+.PHONY: help install demo demo-live test check chaos bench quality comparison plots dashboards reference lock clean
 
 help:
+	@echo "make install    everything into $(VENV), hash-checked"
 	@echo "make demo       337,000 real flights through a real Kafka: drift found, explained, resolved"
 	@echo "make demo-live  a synthetic model at 5,000 events/s that changes after 30 s"
 	@echo "make test       every test; integration tests on a real broker where one can be had"
@@ -23,6 +24,7 @@ help:
 	@echo "make comparison driftstream beside seven libraries, in an environment of their own; an hour"
 	@echo "make plots      draw the plots of docs/ from the stored results"
 	@echo "make dashboards write the Grafana dashboards anew"
+	@echo "make reference  write docs/reference anew, from the code"
 	@echo "make lock       rewrite requirements.lock from pyproject.toml"
 	@echo "make clean      remove $(VENV), $(PEERS) and caches"
 
@@ -35,6 +37,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+install: $(STAMP)
 
 demo: $(STAMP)
 	@$(BIN)/driftstream demo flights
@@ -81,6 +85,9 @@ comparison: $(PEERS_STAMP)
 
 plots: $(STAMP)
 	@$(BIN)/python -m benchmarks.plots
+
+reference: $(STAMP)
+	$(BIN)/python docs/reference/generate.py
 
 dashboards: $(STAMP)
 	$(BIN)/python deploy/grafana/generate.py

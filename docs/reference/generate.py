@@ -1,0 +1,40 @@
+"""Write the reference pages from the code: `make reference`.
+
+`config.md` comes from the keys that the config reader asks for, with their kinds, defaults and
+bounds; `cli.md` from the commands' own help; `metrics.md` from the collectors; `schemas.md` from
+the types of events. tests/docs/test_reference.py holds the files to the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from pages_cli import cli_page
+from pages_config import config_page
+from pages_metrics import metrics_page
+from pages_schemas import schemas_page
+
+HERE = Path(__file__).parent
+
+
+def pages() -> dict[str, str]:
+    """File name -> text."""
+    return {
+        "config.md": config_page(),
+        "cli.md": cli_page(),
+        "metrics.md": metrics_page(),
+        "schemas.md": schemas_page(),
+    }
+
+
+def main() -> None:
+    """Write the files."""
+    for name, text in pages().items():
+        (HERE / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""What each key of the config means. Everything else about it is read from the code."""
+
+# ruff: noqa: E501 - text of the pages, as it is written there
+
+from __future__ import annotations
+
+__all__ = ["ALL_TABLES", "FILES", "TABLES", "WORDS"]
+
+#: A config with every table; the files beside it.
+ALL_TABLES = """\
+[kafka]                                    # librdkafka's names
+bootstrap_servers = "localhost:9092"
+security_protocol = "PLAINTEXT"
+
+[worker]
+metrics_address = "127.0.0.1:9464"
+
+[topics]
+partitions = 4
+
+[privacy]
+hash_key_file = "secrets/hash-key"
+
+[[models]]
+name = "fraud"
+reference = "fraud.json"
+segments = ["region"]
+cycle = "24h"
+calibrate = "7d"
+no_data_after = "1h"
+
+[models.window]
+events = 1000
+
+[models.signals.EXAMPLE]                   # the name of a signal
+importance = 0.4
+
+[[models]]
+name = "new-model"
+warm_up = 10000
+signals = "auto"                           # no reference: learned from the stream
+
+[[notify]]
+type = "webhook"
+url = "https://pager.example/hook"
+secret_file = "secrets/pager"
+token_file = "secrets/token"
+template_file = "pager.json"
+
+[[notify]]
+type = "slack"
+url_file = "secrets/slack-url"
+
+[[silences]]
+start = "2026-03-01T22:00:00Z"
+end = "2026-03-02T04:00:00Z"
+
+[[silences]]
+weekly = "Sat 22:00 - Sun 04:00"
+timezone = "Europe/Berlin"
+"""
+
+FILES = {
+    "secrets/hash-key": "0123456789abcdef0123456789abcdef",
+    "secrets/pager": "a secret",
+    "secrets/token": "token",
+    "secrets/slack-url": "https://hooks.example/T0/B0/x",
+    "pager.json": '{"text": "$summary"}',
+}
+
+#: path -> (title, words)
+TABLES = {
+    "kafka": (
+        "[kafka]",
+        "The connection, with librdkafka's names and dots or underscores: `bootstrap_servers` (needed), "
+        "`security_protocol`, `sasl_mechanism`, `sasl_username`, `sasl_password[_file]`, `ssl_ca_location` and "
+        "more: [security](../security.md).",
+    ),
+    "worker": ("[worker]", "How workers run. None of it changes what is found."),
+    "topics": ("[topics]", "Names of driftstream's own topics, and how they are created."),
+    "privacy": ("[privacy]", 'For signals with `privacy = "hash"`: [security](../security.md).'),
+    "models": (
+        "[[models]]",
+        "One for each model, or for each version that has a reference of its own.",
+    ),
+    "models.window": ("[models.window]", "How much is tested together."),
+    "models.signals.NAME": ("[models.signals.NAME]", "Settings of one signal."),
+    "notify": ("[[notify]]", "Where `driftstream notify` delivers: [notify](../notify.md)."),
+    "silences": ("[[silences]]", "When notifications are held back: [notify](../notify.md)."),
+}
+
+WORDS = {
+    "worker.metrics_address": 'Where `/`, `/metrics`, `/healthz` and `/readyz` are served, `host:port`; `""` for nowhere.',
+    "worker.metrics_tls_cert": "Certificate to serve them with TLS; needs `metrics_tls_key`.",
+    "worker.metrics_tls_key": "Its key.",
+    "worker.dead_letter_values": "Whether refused records go to the dead-letter topic with their bytes, or only with reason and place.",
+    "worker.group": "Consumer group. Workers of one group share the work.",
+    "worker.environment": "Named in the alerts' `source`.",
+    "worker.data_dir": "Scratch space; default is a temporary folder. Nothing there outlives a worker.",
+    "worker.idle_after": "A partition that is caught up and silent for so long no longer holds the others back.",
+    "worker.snapshot_interval": "How often state is written.",
+    "worker.session_timeout": "After so long without a heartbeat a worker's partitions go to others.",
+    "worker.max_ahead": "An event so much later than its own record is refused.",
+    "worker.max_ready_lag": "Records behind from which `/readyz` says no.",
+    "worker.max_series": "Series of signals on the metrics page; the rest is folded into `__other__`.",
+    "worker.dashboard_url": "Put into alerts.",
+    "worker.runbook_base_url": "Put into alerts; `{kind}` in it stands for the kind.",
+    "topics.summaries": "Counts between the stages.",
+    "topics.plans": "Plans with their references.",
+    "topics.alerts": "Alert events and acknowledgements.",
+    "topics.dead_letter": "Refused records.",
+    "topics.state": "Snapshots of stage 2.",
+    "topics.partitions": "Of the summaries and state topics, where they are created. Bounds the workers of stage 2.",
+    "topics.prediction_partitions": "Of the models' topics, where they are created.",
+    "topics.replication": "Of topics that are created; -1 for the broker's default.",
+    "privacy.hash_key": "Key of the hash; better in a file.",
+    "privacy.hash_key_file": "File of that key, the same for all workers and `fit`.",
+    "models.name": "As events name it.",
+    "models.reference": "Made by `driftstream fit`. Without one, `signals` must be given.",
+    "models.warm_up": "Events that a reference is learned from, where there is none.",
+    "models.version": "Version that this is for; `*` for each that has no entry of its own.",
+    "models.topic": "Where its events are.",
+    "models.format": "How they are written.",
+    "models.segments": "Segments of events to watch apart; default: the reference's.",
+    "models.false_alarms_per_week": "The one knob: false alarms a week over all its signals and segments.",
+    "models.pane": "Interval of event time that is counted together.",
+    "models.lateness": "How long after a pane's end its events may still come.",
+    "models.cycle": "Length of its season; windows are then whole cycles. Default: the reference's.",
+    "models.calibrate": "Measure dependence in production for so long before anything is tested: [learn](../learn.md).",
+    "models.no_data_after": "A model that was there and is silent for so long opens a `system` episode. Default: never.",
+    "models.private": "Publish shapes only: no categories, edges, values of segments, means.",
+    "models.window.events": "A window closes with so many.",
+    "models.window.max_age": "Or after so much event time.",
+    "models.window.min_events": "With fewer than so many it is not tested.",
+    "models.signals.NAME.importance": "Weight in the ranking; default: equal shares.",
+    "models.signals.NAME.tests": "Tests to make; default: chosen by kind.",
+    "models.signals.NAME.monitor": "Whether it is watched at all.",
+    "models.signals.NAME.public": "Whether names of categories that the reference lacks may be told.",
+    "models.signals.NAME.privacy": "`drop` its values, or `hash` its categories with `[privacy]`, before anything is counted.",
+    "models.signals.NAME.kind": "Only without a reference: what to take it for.",
+    "models.signals.NAME.role": "Only without a reference: what it is to the model.",
+    "notify.type": "What is at the other end.",
+    "notify.name": "Its progress is stored under this name; default: the type.",
+    "notify.url": "Of the Alertmanager without `/api/v2`, or of the hook.",
+    "notify.url_file": "The same from a file.",
+    "notify.secret": "Key that a webhook's requests are signed with.",
+    "notify.secret_file": "The same from a file.",
+    "notify.token": "Sent as `Authorization: Bearer`.",
+    "notify.token_file": "The same from a file.",
+    "notify.models": "Only alerts of these; default: all.",
+    "notify.min_severity": "Only episodes that were ever so severe.",
+    "notify.timeout": "Of one request.",
+    "notify.template_file": "Body of a webhook's requests.",
+    "silences.start": "From this time on.",
+    "silences.end": "Until this time.",
+    "silences.weekly": "Or every week, as in `Sat 22:00 - Sun 04:00`.",
+    "silences.timezone": "Of `weekly`.",
+    "silences.models": "Only of these; default: all.",
+    "silences.kinds": "Only of these kinds; default: all.",
+    "silences.max_severity": "What is more severe is told all the same.",
+    "silences.reason": "For people.",
+}
