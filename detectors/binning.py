@@ -7,14 +7,17 @@ categories it never saw, missing values, values of a wrong type.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from detectors.names import name_hash
 
 __all__ = [
     "MAX_BINS",
@@ -24,6 +27,7 @@ __all__ = [
     "CategoricalBinning",
     "NumericBinning",
     "category_text",
+    "choose_categories",
 ]
 
 #: Interior bins of a numeric binning: a branchless search of six steps finds one of 64.
@@ -225,17 +229,36 @@ class CategoricalBinning:
     def fit(
         cls, values: Iterable[object], max_categories: int = MAX_CATEGORIES
     ) -> CategoricalBinning:
-        """Names by frequency, then alphabet."""
+        """The most frequent names, as `choose_categories` has them."""
         tally = Counter(text for v in values if (text := category_text(v)) is not None)
-        names = [name for name, _ in sorted(tally.items(), key=lambda item: (-item[1], item[0]))]
-        others = tuple(sorted(names[max_categories : max_categories + MAX_OTHERS]))
-        return cls(tuple(names[:max_categories]), others)
+        return cls(*choose_categories(tally, max_categories))
 
     def label(self, b: int) -> str:
         """A bin in words."""
         if b < len(self.categories):
             return self.categories[b]
         return ("other", "unseen", "missing", "wrong type")[b - len(self.categories)]
+
+
+def choose_categories(
+    counts: Mapping[str, int], most: int = MAX_CATEGORIES
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names with a bin of their own, most frequent first, and the others that are known.
+
+    Where many names are about as frequent, those that came out on top did so by chance, and later
+    windows would show less of all of them and more of the others. So of the names whose counts are
+    within three standard deviations of the last one's, a hash chooses.
+    """
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))[: most + MAX_OTHERS]
+    if len(ranked) <= most:
+        return tuple(ranked), ()
+    last = counts[ranked[most - 1]]
+    margin = 3.0 * math.sqrt(last)
+    sure = [name for name in ranked if counts[name] > last + margin]
+    tied = [name for name in ranked[len(sure) :] if counts[name] >= last - margin]
+    chosen = {*sure, *sorted(tied, key=name_hash)[: most - len(sure)]}
+    categories = tuple(name for name in ranked if name in chosen)
+    return categories, tuple(sorted(name for name in ranked if name not in chosen))
 
 
 Binning = NumericBinning | CategoricalBinning

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import MAX_BINS, MAX_CATEGORIES, CategoricalBinning, NumericBinning
+from detectors.binning import MAX_BINS, CategoricalBinning, NumericBinning, choose_categories
 from detectors.logbins import LogBins, LogCounts, edges_of
 from detectors.names import NameCounts
 
@@ -97,10 +97,7 @@ def count_numbers(binning: NumericBinning, numbers: LogCounts, basis: LogCounts)
 
 def learn_categories(names: NameCounts) -> CategoricalBinning:
     """The most frequent of the names that were counted for themselves; the others are known."""
-    ranked = sorted(names.counts, key=lambda name: (-names.counts[name], name))
-    return CategoricalBinning(
-        tuple(ranked[:MAX_CATEGORIES]), tuple(sorted(ranked[MAX_CATEGORIES:]))
-    )
+    return CategoricalBinning(*choose_categories(names.counts))
 
 
 def count_names(

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
-__all__ = ["MOST_HALVINGS", "MOST_NAMES", "MOST_NAME_BYTES", "NameCounts", "bounded_name"]
+__all__ = [
+    "MOST_HALVINGS",
+    "MOST_NAMES",
+    "MOST_NAME_BYTES",
+    "NameCounts",
+    "bounded_name",
+    "name_hash",
+]
 
 MOST_NAMES: Final = 1_000
 #: Bytes of UTF-8 of one name, and of all that are kept: a pane's table has to fit a message.
@@ -68,7 +75,7 @@ class NameCounts:
 
     def keeps(self, name: str) -> bool:
         """Whether this name is one of those that are counted for themselves."""
-        return not self.level or _hash(name) >> (_HASH_BITS - self.level) == 0
+        return not self.level or name_hash(name) >> (_HASH_BITS - self.level) == 0
 
     def at_level(self, level: int) -> NameCounts:
         """The same counts under a bound halved so often, or oftener already."""
@@ -95,7 +102,7 @@ def bounded_name(name: str) -> str:
     data = _bytes(name)
     if len(data) <= MOST_NAME_BYTES:
         return name
-    return f"{data[: MOST_NAME_BYTES - 17].decode(errors='ignore')}#{_hash(name):016x}"
+    return f"{data[: MOST_NAME_BYTES - 17].decode(errors='ignore')}#{name_hash(name):016x}"
 
 
 def _size(counts: Mapping[str, int]) -> int:
@@ -108,5 +115,6 @@ def _bytes(name: str) -> bytes:
     return name.encode(errors="surrogatepass")
 
 
-def _hash(name: str) -> int:
+def name_hash(name: str) -> int:
+    """64 bits of a name: the same on every machine."""
     return int.from_bytes(blake2b(_bytes(name), digest_size=_HASH_BITS // 8).digest(), "big")

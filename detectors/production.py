@@ -108,6 +108,7 @@ def calibrated(
     Parameters
     ----------
     reference : Reference
+        What is to be calibrated.
     signals : sequence of SignalReference
         Those whose bins follow each other in the table, after the number of events.
     table : int64[batches, 1 + bins]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import MAX_CATEGORIES, MAX_OTHERS, CategoricalBinning
+from detectors.binning import MAX_CATEGORIES, MAX_OTHERS, CategoricalBinning, choose_categories
 from detectors.calibration import calibrate
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import NameTally
@@ -53,10 +53,7 @@ class CategoricalFit:
 
     def prepare(self, batches: Batches) -> None:
         """End the first pass: fix the bins."""
-        names = self.tally.most_frequent(MAX_CATEGORIES + MAX_OTHERS)
-        self.binning = CategoricalBinning(
-            tuple(names[:MAX_CATEGORIES]), tuple(sorted(names[MAX_CATEGORIES:]))
-        )
+        self.binning = CategoricalBinning(*choose_categories(self.tally.counts))
         self.distinct, self._is_exact = self.tally.distinct, self.tally.is_exact
         del self.tally
         binning = self.binning

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from heapq import nsmallest
 from typing import Final
 
 import numpy as np
@@ -69,11 +68,6 @@ class NameTally:
                 self._least = np.zeros(0, np.uint32)
                 self._note(list(table))
             self._prune()
-
-    def most_frequent(self, n: int) -> list[str]:
-        """The n names with the largest counts, equal ones by alphabet."""
-        best = nsmallest(n, self.counts.items(), key=lambda item: (-item[1], item[0]))
-        return [name for name, _ in best]
 
     @property
     def distinct(self) -> int:

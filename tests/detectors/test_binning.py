@@ -115,12 +115,24 @@ def test_wrong_edges_are_refused(edges: list[float], message: str) -> None:
 
 
 def test_categories_by_frequency_then_name() -> None:
-    binning = CategoricalBinning.fit(["b", "a", "c", "c", None, True, 3.0, 3], max_categories=3)
+    values = ["b", "a", *"c" * 40, None, True, *[3.0, 3] * 20, *["a"] * 20]
+    binning = CategoricalBinning.fit(values, max_categories=3)
     assert binning.categories == ("3", "c", "a")
     assert binning.others == ("b", "true")
     assert binning.code == {"3": 0, "c": 1, "a": 2, "b": 3, "true": 3}
     labels = [binning.label(b) for b in range(binning.n_bins)]
     assert labels == ["3", "c", "a", "other", "unseen", "missing", "wrong type"]
+
+
+def test_names_that_are_about_as_frequent_are_not_chosen_by_their_counts() -> None:
+    """Else the lucky ones are bins and the unlucky ones others: drift where there is none."""
+    rng = np.random.default_rng(0)
+    names = rng.integers(0, 100, 10_000)
+    binning = CategoricalBinning.fit(["often"] * 1_000 + [str(n) for n in names])
+    assert binning.categories[0] == "often"
+    assert len(binning.categories) == 62
+    share = np.isin(names.astype(str), binning.categories).mean()
+    assert share == pytest.approx(0.61, abs=0.015)  # of the most frequent ones it would be .66
 
 
 def test_too_many_names_are_forgotten() -> None:
