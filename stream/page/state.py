@@ -16,6 +16,7 @@ import stream
 from detectors import WindowResult, describe
 from stream.monitor import PartitionMonitor
 from stream.page.recent import EpisodeRow, RecentEpisodes
+from stream.plan import LearningPlan
 from stream.subject import SubjectMonitor
 from stream.watch import Watch
 from stream.windows import Closed
@@ -90,7 +91,8 @@ class ModelRow(msgspec.Struct, rename="camel"):
 
     model: str
     version: str
-    state: str  # waiting, calibrating, watching
+    state: str  # waiting, idle, learning, calibrating, watching
+    collected: int  # events, for learning and calibrating
     severity: str
     firing: list[str]
     worst: float
@@ -168,7 +170,8 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
     row = ModelRow(
         model=model,
         version=version,
-        state="waiting" if held.course is None else "calibrating" if watch is None else "watching",
+        state=_stage_of(held),
+        collected=held.course.study.events if held.course and held.course.study else 0,
         severity=max(active.values(), key=_SEVERITIES.index, default=""),
         firing=sorted(active),
         worst=0.0,
@@ -192,6 +195,15 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
         row.worst = float(ratios[worst])
         row.signal = watch.plan.monitored[int(result.signal[worst])].name
     return row
+
+
+def _stage_of(held: SubjectMonitor) -> str:
+    """What is done with a model's events now; what is idle has sent none for a while."""
+    if held.course is None:
+        return "idle" if held.is_idle else "waiting"
+    if held.course.watch is not None:
+        return "watching"
+    return "learning" if isinstance(held.course.plan, LearningPlan) else "calibrating"
 
 
 def _ratios(result: WindowResult) -> npt.NDArray[np.float64]:

@@ -224,3 +224,15 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
     )  # fmt: skip
     recent.note(msgspec.structs.replace(first, data=over))
     assert recent.rows()[-1].id == rows[0].id
+
+
+def test_models_that_are_not_tested_say_why() -> None:
+    state = state_after(make_events(3, 400), calibrate_ms=7 * 86_400_000)
+    said = state_of(state, "", "", 0)
+    assert (said.models[0].state, said.models[0].collected) == ("calibrating", 400)
+    assert said.detail is None
+    (held,) = state.replay.monitor.subjects.values()
+    while not held.is_idle:
+        held.release()
+    row = state_of(state, "", "", 0).models[0]
+    assert (row.state, row.collected, row.worst) == ("idle", 0, 0.0)

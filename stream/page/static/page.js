@@ -98,7 +98,7 @@ function models({ rows, more, time, model, version }) {
     return { current, cells: [
       el("a", { href: `?${query}#signals`, id: `model-${row.model}/${row.version}` }, name),
       row.severity ? badge(row.severity, `sev-${row.severity}`) : el("span", { class: "quiet" }, row.state === "watching" ? "quiet" : row.state),
-      row.signal ? [...drift(row.worst, `${name}, ${row.signal}`), el("span", { class: "quiet" }, row.signal)] : el("span", { class: "quiet" }, "no full window yet"),
+      row.signal ? [...drift(row.worst, `${name}, ${row.signal}`), el("span", { class: "quiet" }, row.signal)] : el("span", { class: "quiet" }, row.collected ? `${figure(row.collected)} events collected` : row.state === "idle" ? "no events for a while" : "no full window yet"),
       row.window ? `${figure(row.filling)} of ${figure(row.window)}` : figure(row.filling),
       row.allowed ? `${row.opened} of ${figure(row.allowed)}` : "–",
       row.judgedUntil ? `${duration(time - row.judgedUntil)} ago` : "–",
