@@ -35,13 +35,14 @@ _ADWIN_ALARMS: Final = (
     (1_000, 1.14e-4, 1.05), (10_000, 1.9e-4, 1.0),
 )  # fmt: skip
 _MOST_DELTA: Final = 0.01
-#: Events a pane over rows of the reference -> how much less often an e-detector alarms than its
-#: bound allows. Made by benchmarks/edetector_table.py: the lower ends of the intervals of the
-#: worst of several sizes of panes, thresholds and laws. The margin for the reference's own error,
-#: wider the fewer its rows, is what makes it.
-_EDETECTOR_SLACK: Final = ((1e-5, 1.2), (1e-4, 2.5), (1e-3, 7.0), (1e-2, 25.0), (1e-1, 50.0))
-#: Lower thresholds are closer to their bound than the table says, so they are not divided.
-_LEAST_DIVIDED: Final = 3_000.0
+#: How much less often an e-detector alarms than its bound allows: events a pane over rows of the
+#: reference, at A = 300, from A = 3,000 on. Made by benchmarks/edetector_table.py: no more than the
+#: lower ends of the intervals of the worst of several sizes of panes and laws. The margin for the
+#: reference's own error, wider the fewer its rows, is what makes it.
+_EDETECTOR_SLACK: Final = (
+    (1e-5, 1.0, 1.2), (1e-4, 1.0, 2.5), (1e-3, 1.7, 7.0), (1e-2, 20.0, 25.0), (1e-1, 20.0, 25.0),
+)  # fmt: skip
+_SLACK_FROM, _SLACK_TO = 300.0, 3_000.0
 _LEAST_THRESHOLD: Final = 100.0
 #: Events a week over rows of the reference from which even a rare error of its mean is found.
 #: Measured just below it, z = 3: .08 alarms a signal and week of a third allowed, at most 8.
@@ -57,9 +58,17 @@ def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
 
 def edetector_threshold_for(alarms_a_pane: float, events_a_pane: float, rows: int) -> float:
     """An e-detector's A for so many false alarms a pane: its bound over the measured slack."""
-    bound = 1.0 / alarms_a_pane
-    divided = bound / _between(_EDETECTOR_SLACK, events_a_pane / max(1, rows))
-    return max(divided, min(bound, _LEAST_DIVIDED), _LEAST_THRESHOLD)
+    bound, ratio = 1.0 / alarms_a_pane, events_a_pane / max(1, rows)
+    least = _between(tuple((r, first) for r, first, _ in _EDETECTOR_SLACK), ratio)
+    slack = _between(tuple((r, last) for r, _, last in _EDETECTOR_SLACK), ratio)
+    if bound >= _SLACK_TO * slack:
+        return bound / slack
+    if bound <= _SLACK_FROM * least:
+        return max(min(bound, _SLACK_FROM), _LEAST_THRESHOLD)
+    at = math.log(bound / (_SLACK_FROM * least)) / math.log(
+        _SLACK_TO * slack / (_SLACK_FROM * least)
+    )
+    return float(_SLACK_FROM * (_SLACK_TO / _SLACK_FROM) ** at)
 
 
 def _between(table: Sequence[tuple[float, float]], at: float) -> float:

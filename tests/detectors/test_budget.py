@@ -82,7 +82,8 @@ def test_a_threshold_is_never_above_its_bound_and_follows_the_slack() -> None:
     few, many = (edetector_threshold_for(1e-6, 20, rows) for rows in (2_000, 2_000_000))
     assert few < many / 5  # a small reference has a wide margin, which leaves more slack
     assert edetector_threshold_for(1e-6, 20, 10**9) > 0.5e6
-    assert edetector_threshold_for(1 / 3_000, 20, 2_000) == pytest.approx(3_000)
+    assert edetector_threshold_for(1 / 3_000, 20, 2_000) == pytest.approx(300)
+    assert edetector_threshold_for(1 / 200, 20, 2_000) == pytest.approx(200)
     assert edetector_threshold_for(1.0, 20, 2_000) == 100.0
 
 
