@@ -128,6 +128,10 @@ def test_walk_through(config: Path, tmp_path: Path) -> None:
         wait_for("gauge", lambda: "driftstream_alert_active{" in page(config, "metrics"))
         metrics = page(config, "metrics")
         assert page(config, "healthz") == "alive\n"
+        assert '<main id="content">' in page(config, "")
+        shown = json.loads(page(config, "api/v1/state?model=fraud"))
+        assert {row["kind"] for row in shown["episodes"]} == {"data_drift", "prediction_drift"}
+        assert shown["detail"]["signals"][0]["bars"]["window"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(LIMIT_S) == 0
     assert 'driftstream_drift_score{model="fraud",model_version="3",segment="",signal="amount"' in (
@@ -145,6 +149,9 @@ def test_walk_through(config: Path, tmp_path: Path) -> None:
     assert "Data drift in 'amount'" in sentences
     assert "Prediction drift in" in sentences
     assert "no alerts" in must("alerts", "-c", config, "--model", "other").stderr
+    episode = decode_alert(lines[0].encode()).data.episode
+    must("report", "--episode", episode[:12], "-c", config, "-o", tmp_path / "report.html")
+    assert episode in (tmp_path / "report.html").read_text()
 
 
 def test_produce_at_a_rate_and_wrong_model(config: Path, tmp_path: Path) -> None:
