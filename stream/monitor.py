@@ -272,7 +272,7 @@ class PartitionMonitor:
             self.subjects.clear()
             raise SnapshotError(
                 f"the snapshot of summaries partition {manifest.partition} by {manifest.writer} "
-                f"cannot be used: {error}"
+                f"cannot be used: {error}. It is rebuilt from the summaries topic."
             ) from error
         self.fence = manifest.fence
 

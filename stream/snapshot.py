@@ -15,7 +15,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,15 +25,18 @@ __all__ = [
     "Round",
     "SnapshotError",
     "SnapshotWriter",
+    "Stored",
     "best_snapshot",
     "open_block",
     "seal_block",
+    "stored_rounds",
 ]
 
 #: Kafka's default limit is 1 MB a message; a block is cut well below it.
 MAX_BLOCK_BYTES: Final = 512_000
-_MAGIC: Final = b"DRFS\x01"
-_MANIFEST_MAGIC: Final = b"DRFM\x01"
+#: Four letters and the number of the format: it grows with every change of what a dump holds.
+_MAGIC: Final = b"DRFS\x02"
+_MANIFEST_MAGIC: Final = b"DRFM\x02"
 _SUM_BYTES: Final = 16
 #: No block unpacks to more than this, whatever it says.
 _MAX_PAYLOAD: Final = 64 * 2**20
@@ -62,10 +65,12 @@ def open_block(data: bytes, magic: bytes = _MAGIC) -> bytes:
         If the magic, the version or the checksum is not what was written.
     """
     head = len(magic) + _SUM_BYTES
-    if data[: len(magic)] != magic:
+    if data[:4] != magic[:4]:
+        raise SnapshotError(f"not a snapshot: it begins with {data[:4]!r}, not {magic[:4]!r}.")
+    if data[4:5] != magic[4:]:
         raise SnapshotError(
-            f"not a snapshot of this version: begins {data[:5]!r}, not {magic!r}. "
-            "It is ignored and the state rebuilt from the summaries topic."
+            f"format {data[4] if len(data) > 4 else 'none'} of another version of driftstream; "
+            f"this one reads {magic[4]}. Run the version that wrote it, or have it rebuilt."
         )
     if len(data) < head or _checksum(data[head:]) != data[len(magic) : head]:
         raise SnapshotError("a snapshot block is truncated or corrupted: its checksum differs.")
@@ -182,14 +187,20 @@ class SnapshotWriter:
         return f"|{self.writer}|".encode() in key
 
 
-def best_snapshot(
-    partition: int, records: Iterable[tuple[bytes, bytes | None]]
-) -> tuple[Manifest, dict[str, bytes]] | None:
-    """The complete snapshot with the highest fence among the records of the state topic.
+class Stored(NamedTuple):
+    """A manifest on the state topic, and why it cannot be used; "" if it can."""
+
+    key: bytes
+    manifest: Manifest | None
+    payloads: dict[str, bytes]
+    fault: str
+
+
+def stored_rounds(partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> list[Stored]:
+    """Every manifest of a partition among the records of the state topic, highest fence first.
 
     `records` are (key, value) in log order; a later value of a key replaces the earlier, None
-    deletes it. Manifests with a missing, older, newer or damaged block are passed over. Gives the
-    manifest and the payloads by block name, or None.
+    deletes it.
     """
     latest: dict[bytes, bytes] = {}
     for key, value in records:
@@ -197,24 +208,46 @@ def best_snapshot(
             latest.pop(key, None)
         else:
             latest[key] = value
-    manifests = []
-    for key, value in latest.items():
-        if not key.startswith(f"manifest|{partition}|".encode()):
-            continue
+    found = [
+        _stored(key, value, latest)
+        for key, value in latest.items()
+        if key.startswith(f"manifest|{partition}|".encode())
+    ]
+    return sorted(found, key=_newest, reverse=True)
+
+
+def _newest(stored: Stored) -> tuple[int, int]:
+    manifest = stored.manifest
+    return (-1, -1) if manifest is None else (manifest.fence, manifest.sequence)
+
+
+def _stored(key: bytes, value: bytes, latest: Mapping[bytes, bytes]) -> Stored:
+    try:
+        manifest = Manifest.decode(value)
+    except SnapshotError as error:
+        return Stored(key, None, {}, str(error))
+    payloads: dict[str, bytes] = {}
+    for name, place in manifest.blocks.items():
+        block = latest.get(place.key)
+        if block is None or _checksum(block) != place.checksum:
+            how = "missing" if block is None else "not the one of this round, or damaged"
+            return Stored(key, manifest, {}, f"block {name} is {how}.")
         try:
-            manifests.append(Manifest.decode(value))
-        except SnapshotError:
-            continue
-    for manifest in sorted(manifests, key=lambda m: (m.fence, m.sequence), reverse=True):
-        stored = {name: latest.get(place.key) for name, place in manifest.blocks.items()}
-        try:
-            payloads = {
-                name: open_block(value)
-                for name, value in stored.items()
-                if value is not None and _checksum(value) == manifest.blocks[name].checksum
-            }
-        except SnapshotError:
-            continue
-        if len(payloads) == len(manifest.blocks):
-            return manifest, payloads
+            payloads[name] = open_block(block)
+        except SnapshotError as error:
+            return Stored(key, manifest, {}, f"block {name}: {error}")
+    return Stored(key, manifest, payloads, "")
+
+
+def best_snapshot(
+    partition: int, records: Iterable[tuple[bytes, bytes | None]]
+) -> tuple[Manifest, dict[str, bytes]] | None:
+    """The complete snapshot with the highest fence: its manifest, and payloads by block name.
+
+    Manifests with a missing, older, newer or damaged block are passed over; None if no other is
+    left. `stored_rounds` says why.
+    """
+    for stored in stored_rounds(partition, records):
+        if stored.manifest is not None and not stored.fault:
+            return stored.manifest, stored.payloads
     return None

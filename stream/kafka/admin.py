@@ -15,7 +15,7 @@ from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from stream.kafka.access import explain, knock, unreachable
 from stream.kafka.security import client_options
 
-__all__ = ["Cluster", "admin", "cluster", "described", "live_brokers"]
+__all__ = ["Cluster", "admin", "cluster", "described", "group_members", "live_brokers"]
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,9 @@ def described(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     if hidden := [t["name"] for t in topics if t.get("error_code") == denied.errno]:
         raise denied(*hidden)
     return {t["name"]: t for t in topics if not t.get("error_code")}
+
+
+def group_members(kafka: Mapping[str, object], group: str) -> int:
+    """How many members a consumer group has now."""
+    with admin(kafka) as client:
+        return len(client.describe_groups([group])[group].get("members", ()))

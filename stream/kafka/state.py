@@ -15,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.kafka.sender import Outgoing, Sender
-from stream.snapshot import Manifest, Round, SnapshotWriter, best_snapshot
+from stream.snapshot import Manifest, Round, SnapshotWriter, stored_rounds
 
 __all__ = ["Snapshots", "read_partition"]
 
@@ -65,13 +65,24 @@ class Snapshots:
         self.foreign = {
             key for key, value in present.items() if value is not None and not self.writer.owns(key)
         }
-        found = best_snapshot(self.partition, records)
+        rounds = stored_rounds(self.partition, records)
+        found = next((r for r in rounds if r.manifest is not None and not r.fault), None)
+        for unusable in rounds:
+            if unusable is found:
+                break  # what is older than the one that is taken does not matter
+            log.warning(
+                "%s[%d] %s is not used: %s",
+                self.topic, self.partition, unusable.key.decode(errors="replace"), unusable.fault,
+            )  # fmt: skip
         if found is None and self.foreign:
             log.warning(
-                "%s[%d] has %d records but no complete snapshot that this version can read",
+                "%s[%d] has %d records but no complete snapshot that this version can read: the "
+                "state is rebuilt from the summaries topic, as far back as that reaches",
                 self.topic, self.partition, len(self.foreign),
             )  # fmt: skip
-        return found
+        if found is None or found.manifest is None:
+            return None
+        return found.manifest, found.payloads
 
     async def write(self, planned: Round) -> None:
         """Deliver a round: its blocks, and when all have arrived, the manifest."""

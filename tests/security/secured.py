@@ -35,7 +35,7 @@ HOST = "127.0.0.1"
 #: Distinct enough to be searched for in everything that is printed.
 PASSWORD = "pla1nted-Passw0rd-zx81"
 WRONG = "wr0ng-Passw0rd-c64q"
-USERS = ("driftstream", "deployer", "notifier", "producer", "stranger")
+USERS = ("driftstream", "deployer", "notifier", "producer", "operator", "stranger")
 
 
 @dataclass(frozen=True)

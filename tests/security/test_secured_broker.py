@@ -194,6 +194,10 @@ def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Pa
             assert listening_ports(process.pid) == {port}
         reader = as_user(secured, folder, "notifier")
         assert "Data drift in 'amount'" in must("alerts", "-c", reader)
+    operator = as_user(secured, folder, "operator")
+    assert "fraud/3" in must("state", "list", "-c", operator)
+    assert "frontier" in must("state", "show", "fraud", "-c", operator)
+    assert "Workers rebuild from" in must("state", "reset", "--yes", "-c", operator)
     assert "were not committed" not in bridge_log.read_text()
     must("check", "-c", worker)
 

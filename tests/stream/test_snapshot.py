@@ -155,14 +155,34 @@ def test_manifests_of_other_partitions_and_other_versions_are_passed_over():
     log: Records = []
     write(log, SnapshotWriter(10, "w"), 5, {"a": b"1"}, ["a"])
     assert restored(log, partition=1) is None
-    log.append((b"manifest|1|w|0", seal_block(b"\x91\x00", b"DRFM\x01")))
-    log.append((b"manifest|1|w|1", seal_block(b"\x91\x00", b"DRFM\x02")))
+    log.append((b"manifest|1|w|0", seal_block(b"\x91\x00", b"DRFM\x02")))
+    log.append((b"manifest|1|w|1", seal_block(b"\x91\x00", b"DRFM\x03")))
     log.append((b"manifest|1|x|1", b""))
     log.append((b"else", b"what"))
     assert restored(log, partition=1) is None
 
 
+def test_what_cannot_be_used_says_why():
+    log: Records = []
+    write(log, SnapshotWriter(0, "w"), 5, {"a": b"1"}, ["a"])
+    block, manifest = (dict(log)[key] for key in (log[0][0], log[1][0]))
+    assert [stored.fault for stored in module.stored_rounds(0, log)] == [""]
+    cases = {
+        "block a is missing.": [*log, (log[0][0], None)],
+        "block a is not the one of this round, or damaged.": [*log, (log[0][0], block[:-1])],
+        "not a snapshot: it begins with b'{\"ve', not b'DRFM'.": [*log, (log[1][0], b'{"version":1}')],
+        "format 1 of another version of driftstream; this one reads 2. Run the version that wrote "
+        "it, or have it rebuilt.": [*log, (log[1][0], b"DRFM\x01" + manifest[5:])],
+        "a snapshot block is truncated or corrupted: its checksum differs.": [
+            *log, (log[1][0], manifest[:-2])
+        ],
+    }  # fmt: skip
+    for words, records in cases.items():
+        assert [stored.fault for stored in module.stored_rounds(0, records)] == [words]
+        assert best_snapshot(0, records) is None
+
+
 def test_a_manifest_that_is_none_says_so():
-    packed = seal_block(msgspec.msgpack.encode({"partition": 0}), b"DRFM\x01")
+    packed = seal_block(msgspec.msgpack.encode({"partition": 0}), b"DRFM\x02")
     with pytest.raises(SnapshotError, match="does not decode"):
         Manifest.decode(packed)

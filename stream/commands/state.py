@@ -1,0 +1,199 @@
+"""`driftstream state`: what the workers remember, and making them forget it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stream.commands.shared import config_option, open_config, print_table, say, when
+
+if TYPE_CHECKING:
+    from stream.config import Config
+    from stream.snapshot import Stored
+    from stream.state_topic import StoredPartition
+    from stream.subject import SubjectMonitor
+
+__all__ = ["command"]
+
+
+@click.group("state")
+def command() -> None:
+    """Look at the snapshots on the state topic, and reset them."""
+
+
+@command.command("list")
+@config_option
+def list_rounds(config_path: Path) -> None:
+    """Show the last round of each partition; exit 1 if one has none that can be used."""
+    config = open_config(config_path)
+    rows, faults = [], []
+    for held in _partitions(config):
+        stored = _usable(held)
+        at = f"{config.topics.state}[{held.partition}]"
+        faults += [f"{at} {_writer(r)}: {r.fault}" for r in held.rounds if r.fault]
+        if stored is None or stored.manifest is None:
+            rows.append((at, "-", "-", "-", str(len(held.values)), _size(held.bytes_held), "none"))
+            continue
+        names = _subjects(stored)
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        age = time.time() - held.times_ms[stored.key] / 1000
+        rows.append(
+            (
+                at, str(stored.manifest.fence), _age(age), stored.manifest.writer,
+                str(len(held.values)), _size(held.bytes_held), shown or "none",
+            )
+        )  # fmt: skip
+    heads = ("partition", "fence", "age", "writer", "records", "size", "subjects")
+    print_table("", heads, rows)
+    for words in faults:
+        say(f"not used: {words}")
+    if any(row[1] == "-" for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+@command.command("show")
+@click.argument("model")
+@click.option("--version", help="Model version; needed if there are several.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@config_option
+def show(model: str, version: str | None, as_json: bool, config_path: Path) -> None:
+    """Show what is remembered of MODEL, as of the last round."""
+    config = open_config(config_path)
+    found = [
+        (held, fence, subject)
+        for held in _partitions(config)
+        for fence, subject in _restored(config, held)
+        if subject.subject.model == model and version in (None, subject.subject.version)
+    ]
+    if not found:
+        raise click.ClickException(
+            f"no snapshot on {config.topics.state} holds {model}"
+            f"{'' if version is None else f' version {version!r}'}. See: driftstream state list."
+        )
+    if len(found) > 1:
+        names = ", ".join(repr(subject.subject.version) for _, _, subject in found)
+        raise click.UsageError(f"{model} has versions {names}. Choose one with --version.")
+    [(held, fence, subject)] = found
+    said = {"partition": held.partition, "fence": fence, **_facts(subject)}
+    if as_json:
+        click.echo(json.dumps(said))
+        return
+    for name, value in said.items():
+        click.echo(f"{name.replace('_', ' '):16} {value}")
+
+
+@command.command("reset")
+@click.option("--partition", "chosen", type=int, multiple=True, help="Only this one; repeatable.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also while workers are in the group.")
+@config_option
+def reset(chosen: tuple[int, ...], yes: bool, force: bool, config_path: Path) -> None:
+    """Take the snapshots away: workers then rebuild from the summaries topic.
+
+    Stop the workers first. What the summaries topic does not reach back to is forgotten: windows
+    begin anew, and open episodes are neither revised nor resolved any more.
+    """
+    from stream.kafka.admin import group_members
+    from stream.state_topic import reset_state
+
+    config = open_config(config_path)
+    all_of_them = _partitions(config)
+    if unknown := [p for p in chosen if p not in range(len(all_of_them))]:
+        raise click.BadParameter(
+            f"{config.topics.state} has partitions 0 to {len(all_of_them) - 1}; got {unknown[0]}."
+        )
+    members = group_members(config.kafka, config.worker.group)
+    if members and not force:
+        raise click.ClickException(
+            f"{members} workers are in group {config.worker.group}: they would go on with what "
+            "they hold and write it again. Stop them first, or use --force and start them again."
+        )
+    held = [p for p in all_of_them if p.values and (not chosen or p.partition in chosen)]
+    if not held:
+        say(f"{config.topics.state}: nothing to reset")
+        return
+    names = sorted({name for p in held if (r := _usable(p)) for name in _subjects(r)})
+    where = ", ".join(str(p.partition) for p in held)
+    say(
+        f"{config.topics.state}, partitions {where}: {len(names)} subjects: {', '.join(names[:20])}"
+    )
+    if not yes:
+        click.confirm("Take their snapshots away?", abort=True, err=True)
+    count = reset_state(config.kafka, config.topics.state, held)
+    say(
+        f"deleted {count:,} records. Workers rebuild from {config.topics.summaries} at their start."
+    )
+
+
+def _partitions(config: Config) -> list[StoredPartition]:
+    from stream.kafka.topics import topic_partitions
+    from stream.state_topic import read_state
+
+    topic = config.topics.state
+    return read_state(config.kafka, topic, topic_partitions(config.kafka, topic))
+
+
+def _usable(held: StoredPartition) -> Stored | None:
+    return next((r for r in held.rounds if r.manifest is not None and not r.fault), None)
+
+
+def _subjects(stored: Stored) -> list[str]:
+    from stream.state_topic import subject_of
+
+    return sorted(name for block in stored.payloads if (name := subject_of(block)))
+
+
+def _restored(config: Config, held: StoredPartition) -> list[tuple[int, SubjectMonitor]]:
+    from stream.monitor import PartitionMonitor
+    from stream.plan import PlanBook
+    from stream.plan_topic import read_plans
+    from stream.snapshot import SnapshotError
+
+    stored = _usable(held)
+    if stored is None or stored.manifest is None:
+        return []
+    plans = PlanBook()
+    for plan, since in read_plans(config.kafka, config.topics.plans):
+        plans.add(plan, since)
+    monitor = PartitionMonitor(plans)
+    try:
+        monitor.restore(stored.manifest, stored.payloads)
+    except SnapshotError as error:
+        say(f"not used: {error}")
+    return [(monitor.fence, subject) for subject in monitor.subjects.values()]
+
+
+def _facts(held: SubjectMonitor) -> dict[str, Any]:
+    course = held.course
+    panes = held.store.due(2**62)
+    return {
+        "subject": str(held.subject),
+        "topic_id": held.topic_id,
+        "plan": course.plan.hash if course is not None else "idle" if held.is_idle else "none yet",
+        "frontier": when(held.frontier_ms) if held.frontier_ms > -(2**60) else "none yet",
+        "panes_sealed": held.panes_sealed,
+        "open_panes": len(panes),
+        "first_open_pane": when(panes[0]) if panes else "none",
+        "late_events": held.late_total,
+        "open_episodes": ", ".join(f"{k} ({s})" for k, s in held.episodes.active.items()) or "none",
+    }
+
+
+def _writer(stored: Stored) -> str:
+    return stored.key.decode(errors="replace") if stored.manifest is None else (
+        f"round {stored.manifest.sequence} of {stored.manifest.writer}"
+    )  # fmt: skip
+
+
+def _size(n: int) -> str:
+    return f"{n / 1000:,.1f} kB"
+
+
+def _age(seconds: float) -> str:
+    if seconds < 120:
+        return f"{max(0.0, seconds):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
