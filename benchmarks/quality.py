@@ -29,6 +29,7 @@ from benchmarks.comparison.contestant import Contestant
 from benchmarks.comparison.delays import measure_delay
 from benchmarks.comparison.rates import match, measure_rate
 from benchmarks.comparison.streams import CHANGES, NULLS
+from benchmarks.plots.__main__ import draw_all
 
 RESULT = figures.HERE / "results" / "quality.json"
 PAGE = figures.HERE / "QUALITY.md"
@@ -205,6 +206,7 @@ def main(arguments: list[str] | None = None) -> int:
     if into_page:
         for name, text in made.items():
             figures.into_readme(name, text, PAGE)
+        draw_all()
         figures.into_readme("headline", tables.headline(result), FRONT)
     else:
         print("\n\n".join(f"{name}\n{text}" for name, text in made.items()))

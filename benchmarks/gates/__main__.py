@@ -29,6 +29,7 @@ from benchmarks.gates import (
     real,
 )
 from benchmarks.gates.measured import Measured, table
+from benchmarks.plots.__main__ import draw_all
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "gates"
@@ -119,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{gate} is measured already ({result['made']})")
         print(table(result["rows"]), flush=True)
     update_readme()
+    draw_all()
     results = [result for gate, result in stored().items() if gate in options.only]
     missed = sum("**no**" in row["verdict"] for result in results for row in result["rows"])
     print(f"{missed} bounds missed" if missed else "all within their bounds")

@@ -56,6 +56,7 @@ def correlated_subject(
 def simulate(
     what: str, *, weeks: int, subjects: int, events_per_week: float, pane_ms: int, seed: int,
     most_rate: float | None = None, most_episodes: int | None = None,
+    false_alarms_per_week: float = 1.0,
 ) -> Measured:  # fmt: skip
     """Null weeks of several subjects; panes hold a Poisson number of events."""
     opened = np.zeros(subjects, np.int64)
@@ -63,8 +64,9 @@ def simulate(
     a_subject = weeks / subjects
     for k in range(subjects):
         plan, draw = correlated_subject(
-            seed + 10 * k, events_per_week=events_per_week, pane_ms=pane_ms
-        )
+            seed + 10 * k, events_per_week=events_per_week, pane_ms=pane_ms,
+            false_alarms_per_week=false_alarms_per_week,
+        )  # fmt: skip
         rng = np.random.default_rng(seed + 10 * k + 5)
         run = SubjectRun(plan)
         sizes = rng.poisson(
@@ -81,7 +83,8 @@ def simulate(
     by = ", ".join(f"{test} {n}" for test, n in causes.most_common()) or "none"
     note = (
         f"{opened.sum()} episodes in {weeks} weeks of {subjects} references ({by}); "
-        f"alpha {budget.window_alpha:.2g}, delta {budget.adwin_delta:.2g}"
+        f"alpha {budget.window_alpha:.2g}, delta {budget.adwin_delta:.2g}, "
+        f"A {budget.edetector_threshold:.2g}, z {budget.edetector_z:g}"
     )
     if most_episodes is not None:
         return Measured(what, float(opened.sum()), low * weeks, high * weeks,
