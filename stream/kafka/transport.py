@@ -16,11 +16,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-import aiokafka
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from stream.kafka.consumer_thread import ConsumerThread, with_place
 from stream.kafka.faust_check import check_faust
 
 __all__ = ["BatchConsumer", "BatchTransport", "Owner"]
@@ -28,8 +27,6 @@ __all__ = ["BatchConsumer", "BatchTransport", "Owner"]
 log = logging.getLogger(__name__)
 #: A revocation that takes longer holds up the whole group.
 REVOKE_TIMEOUT_S: Final = 2.0
-#: How long a broker may hold a fetch back to gather data: adds to the delay of a quiet stream.
-FETCH_WAIT_MS: Final = 200
 
 
 class Owner(Protocol):
@@ -43,32 +40,6 @@ class Owner(Protocol):
 
     def revoked(self, partitions: Iterable[TP]) -> None:
         """These partitions are no longer ours: drop their state, publish nothing more."""
-
-
-class _ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Builds the aiokafka consumer itself: Faust fixes a fetch wait of 1.5 s."""
-
-    def _create_worker_consumer(self, transport: BatchTransport) -> aiokafka.AIOKafkaConsumer:
-        conf = self.app.conf
-        self._assignor = RoundRobinPartitionAssignor
-        return aiokafka.AIOKafkaConsumer(
-            **{"client_id": conf.broker_client_id, **transport.connection},
-            group_id=conf.id,
-            partition_assignment_strategy=[self._assignor],
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=conf.broker_max_poll_records,
-            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
-            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            request_timeout_ms=int(conf.broker_request_timeout * 1000),
-            session_timeout_ms=int(conf.broker_session_timeout * 1000),
-            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
-            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
-            # Aborted transactions of a producer are not events.
-            isolation_level="read_committed",
-            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
-        )
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -96,8 +67,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.reseeks = 0
         self._sought_again: dict[TP, int] = {}
 
-    def _new_consumer_thread(self) -> _ConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # ---- reading
 
@@ -114,7 +85,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             if not batch:
                 continue
             self.expected[tp] = batch[-1].offset + 1
-            message = self._to_message(tp, batch[0])
+            message = self._to_message(tp, with_place(tp, batch[0]))
             message.value = batch
             self._read_offset[tp] = None  # switches off Faust's own looking for gaps
             yield tp, message

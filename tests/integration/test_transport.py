@@ -26,6 +26,7 @@ class Keeper:
         self.parts: dict[TP, int] = {}
         self.positions: dict[TP, int] = {}
         self.offsets: dict[TP, list[int]] = {}
+        self.kinds: set[type] = set()
         self.consumer: object = None
 
     def assigned(self, positions: Mapping[TP, int]) -> None:
@@ -36,6 +37,7 @@ class Keeper:
     async def consume(self, tp: TP, records: list[object]) -> None:
         seen = self.offsets.setdefault(tp, [])
         seen += [r.offset for r in records]
+        self.kinds |= set(map(type, records))
         self.consumer.safe[tp] = (seen[-1] + 1) // 3 * 3
 
 
@@ -79,6 +81,7 @@ def test_reads_all_and_goes_on_at_the_safe_offset(
     group = topic + "-group"
     first, _ = asyncio.run(read(kafka, group, topic, tmp_path, 2_000))
     assert first.offsets == {TP(topic, p): list(range(1_000)) for p in range(2)}
+    assert [kind.__name__ for kind in first.kinds] == ["DefaultRecord"]  # stream.kafka.bulk is used
     second, _ = asyncio.run(read(kafka, group, topic, tmp_path, 2))
     assert second.positions == {TP(topic, p): 999 for p in range(2)}
     assert second.offsets == {TP(topic, p): [999] for p in range(2)}
