@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from stream.plan import AnyPlan, Plan
     from stream.privacy import CategoryHash
     from stream.replay import FileRecord, Replay
-    from stream.report import ReplayRecorder
+    from stream.report import ReplayRecorder, TestRow
     from stream.rows import EventRows
-    from stream.watch import OnWindow
+    from stream.watch import OnWindow, Watch
     from stream.windows import Closed
 
 __all__ = ["command"]
@@ -149,6 +149,20 @@ def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow |
     return tell
 
 
+def _sequential(watch: Watch, panes: int) -> list[TestRow]:
+    """The tests that follow each pane: how many there were, and how often one may be wrong."""
+    from stream.report import TestRow
+
+    numbers = int(watch.layout.numeric.size)
+    if not numbers or watch.plan.cycle_ms:
+        return []
+    budget = watch.budget
+    return [
+        TestRow("adwin", "every pane", panes * numbers, budget.adwin_delta, None),
+        TestRow("edetector", "every pane", panes * numbers, 1 / budget.edetector_threshold, None),
+    ]
+
+
 def _write_report(
     path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str
 ) -> None:
@@ -164,9 +178,10 @@ def _write_report(
             return
         plan = watches[0].plan
     alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in watches]
+    panes = sum(held.panes_sealed for held in replay.monitor.subjects.values())
     report = recorder.report(
         plan, data, stats.records, sum(stats.rejected.values()), sum(stats.late.values()),
-        alphas[0] if alphas else (),
+        alphas[0] if alphas else (), _sequential(watches[0], panes) if watches else (),
     )  # fmt: skip
     path.write_text(render(report, asset("style.css").decode(), recorder.rows()), encoding="utf-8")
     say(f"wrote {path}")

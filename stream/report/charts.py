@@ -26,6 +26,7 @@ _CATEGORIES: Final = 10
 _SPECIAL_WIDTH: Final = 2.6
 _GAP: Final = 0.6
 _NAME_CHARS: Final = 14
+_MOST_TICKS: Final = 24
 #: An episode is at least so wide, or it would not be seen.
 _LEAST_BLOCK: Final = 0.004
 
@@ -148,9 +149,14 @@ def meter(value: float, name: str) -> Markup:
     )  # fmt: skip
 
 
-def sparkline(history: Sequence[tuple[int, float]], start_ms: int, end_ms: int,
-              name: str) -> Markup:  # fmt: skip
-    """Draw how a signal's worst test went; the dashed line is its threshold."""
+def sparkline(
+    history: Sequence[tuple[int, float]], start_ms: int, end_ms: int, name: str,
+    change: tuple[int, int, int] | None = None,
+) -> Markup:  # fmt: skip
+    """Draw how a signal's worst test went; the dashed line is its threshold.
+
+    `change` (earliest, likeliest, latest) is a band with a line.
+    """
     whole = max(1, end_ms - start_ms)
     points = " ".join(
         f"{100 * (at - start_ms) / whole:.2f},{100 - 96 * value / (1 + value):.2f}"
@@ -167,7 +173,15 @@ def sparkline(history: Sequence[tuple[int, float]], start_ms: int, end_ms: int,
         viewBox="0 0 100 100", preserveAspectRatio="none", width="100%", height=44,
     )  # fmt: skip
     middle = 44 * (100 - 96 / 2) / 100
-    return _svg(name, words, 62, _line(0, middle, 1, middle, "threshold"), plot,
+    band: list[Markup] = []
+    if change is not None:
+        first, likeliest, last = (
+            min(1.0, max(0.0, (at - start_ms) / whole)) for at in change
+        )  # fmt: skip
+        band = [_bar(first, 0, max(0.002, last - first), 44, "band"),
+                _line(likeliest, 0, likeliest, 44, "tick")]  # fmt: skip
+        words += f" It changed about {minute(change[1])}."
+    return _svg(name, words, 62, band, _line(0, middle, 1, middle, "threshold"), plot,
                 _time_axis(start_ms, end_ms, 58), kind="spark")  # fmt: skip
 
 
@@ -204,8 +218,9 @@ def _blocks(episode: Episode, start_ms: int, whole: int, y: float) -> Iterable[M
         x = min(at(begin), 1.0 - _LEAST_BLOCK)
         said = f"{words(episode.kind)}, {severity}, {span(begin, until)} UTC"
         yield _bar(x, y, max(_LEAST_BLOCK, at(until) - x), 14, f"sev-{severity}", said)
-    for revision in told[1:]:
-        if revision.joined or revision.left:
+    changed = [r for r in told[1:] if r.joined or r.left]
+    if len(changed) <= _MOST_TICKS:  # more would hide what they are on
+        for revision in changed:
             yield _line(at(revision.time_ms), y - 3, at(revision.time_ms), y + 17, "tick")
 
 

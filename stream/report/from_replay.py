@@ -122,9 +122,14 @@ class ReplayRecorder:
         return [(self._plan.monitored[i].name, course[:, i].tolist()) for i in loudest]
 
     def report(
-        self, plan: Plan, data: str, events: int, rejected: int, late: int, alphas: Sequence[float]
-    ) -> Report:
-        """The report; `alphas` are of the whole stream's tests and of a segment's."""
+        self, plan: Plan, data: str, events: int, rejected: int, late: int,
+        alphas: Sequence[float], sequential: Sequence[TestRow] = (),
+    ) -> Report:  # fmt: skip
+        """The report.
+
+        `alphas` are of the whole stream's windowed tests and of a segment's, `sequential` what is
+        known of the tests that are no windows'.
+        """
         plan = self._plan or plan
         end_ms = max(self._end_ms, 0)
         start_ms = min(self._start_ms, end_ms)
@@ -159,7 +164,7 @@ class ReplayRecorder:
             signals=self._signals(),
             segments=tuple(sorted(self._segments.values(), key=lambda r: -r.ratio)[:_SEGMENTS]),
             quality=_quality(plan, self._counts),
-            tests=self._test_rows(alphas),
+            tests=(*self._test_rows(alphas), *sequential),
             budget=f"{figure(plan.false_alarms_per_week)} false alarms a week are allowed for this "
             "model. Alpha is the chance of each signal and window to be wrong, and is shared by "
             "the signal's tests. ADWIN and e-detectors watch every pane with their own part.",
@@ -178,16 +183,25 @@ class ReplayRecorder:
         )
 
     def _signals(self) -> tuple[Signal, ...]:
-        """The loudest signals, those of episodes first; with the words of the alerts."""
+        """The loudest signals, those of episodes first."""
         told = {(s.segment, s.name): s for s in leading_signals(self._alerts)}
         named = {name for _, name in told}
         loud = sorted(
             self._worst.items(), key=lambda held: (held[1].name not in named, -held[1].ratio)
         )
         loud = [held for held in loud if held[1].name in named or held[1].ratio >= 1] or loud[:2]
-        return tuple(
-            replace(signal, history=tuple(zip(self._times, (float(c[i]) for c in self._course))))
-            for i, signal in loud[:_CARDS]
+        return tuple(self._with_course(i, signal, told) for i, signal in loud[:_CARDS])
+
+    def _with_course(
+        self, index: int, signal: Signal, told: dict[tuple[str, str], Signal]
+    ) -> Signal:
+        """A signal with how it went, and since when by the alerts."""
+        alert = told.get((signal.segment, signal.name)) or told.get(("", signal.name))
+        return replace(
+            signal,
+            history=tuple(zip(self._times, (float(column[index]) for column in self._course))),
+            history_of="The whole stream over time" if signal.segment else "Over time",
+            change_point=alert.change_point if alert is not None else None,
         )
 
     def _test_rows(self, alphas: Sequence[float]) -> tuple[TestRow, ...]:

@@ -66,7 +66,8 @@ class Signal:
     Attributes
     ----------
     history : tuple
-        (event time, value over threshold of its worst test), a pair for each window or revision.
+        (event time, value over threshold of its worst test), a pair for each window or revision;
+        `history_of` says of what.
     moments : tuple
         (name, before, after) of mean and quantiles.
     change_point : tuple or None
@@ -88,6 +89,7 @@ class Signal:
     moments: tuple[tuple[str, float | None, float | None], ...] = ()
     change_point: tuple[int, int, int] | None = None
     history: tuple[tuple[int, float], ...] = ()
+    history_of: str = "Over time"
 
     @property
     def ratio(self) -> float:
@@ -123,7 +125,7 @@ class TestRow:
     scope: str
     made: int
     alpha: float | None
-    findings: int
+    findings: int | None
 
 
 @dataclass(frozen=True)

@@ -176,8 +176,10 @@ def _card(signal: Signal, report: Report) -> Markup:
         parts.append(tag("figure", chart, _numbers(name, signal.bars)))
     parts += [_moments(signal), _change_point(signal)]
     if len(signal.history) > 1:
-        chart = sparkline(signal.history, report.start_ms, report.end_ms, f"{name} over time")
-        parts.append(tag("figure", tag("figcaption", "Over time; dashed is the threshold"), chart))
+        caption = f"{signal.history_of}; dashed is the threshold"
+        chart = sparkline(signal.history, report.start_ms, report.end_ms, f"{name} over time",
+                          signal.change_point)  # fmt: skip
+        parts.append(tag("figure", tag("figcaption", caption), chart))
     return tag("article", parts, class_="panel")
 
 
@@ -263,7 +265,7 @@ def tests_section(report: Report) -> Markup:
             row.scope,
             f"{row.made:,}" if row.made else "–",
             figure(row.alpha) if row.alpha is not None else "–",
-            f"{row.findings:,}",
+            f"{row.findings:,}" if row.findings is not None else "–",
         )
         for row in report.tests
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import urllib.error
@@ -111,6 +112,34 @@ def test_files_name_nothing_elsewhere() -> None:
         assert "://" not in text, path
         assert "innerHTML" not in text, path
         assert "style=" not in text, path
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, by WCAG 2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_have_contrast(scheme: str) -> None:
+    """4.5 for text, 3 for what is drawn: WCAG 2, level AA."""
+    sheet = (STATIC / "style.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", sheet, re.S)
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", blocks[scheme == "dark"]))
+
+    def contrast(a: str, b: str) -> float:
+        light, dark = sorted((luminance(colours[a]), luminance(colours[b])), reverse=True)
+        return (light + 0.05) / (dark + 0.05)
+
+    for text in ("ink", "soft", "link"):
+        assert contrast(text, "paper") >= 4.5, text
+        assert contrast(text, "ground") >= 4.5, text
+    for pill in ("info", "warning", "critical", "resolved"):
+        assert contrast("on", pill) >= 4.5, pill
+        assert contrast(pill, "track") >= 3, pill
+    assert contrast("win", "paper") >= 3
+    assert contrast("win", "ref") >= 3
 
 
 def test_the_work_is_bounded() -> None:

@@ -282,4 +282,5 @@ def test_replay_writes_a_report(tmp_path: Path) -> None:
     text = (tmp_path / "r.html").read_text()
     check_self_contained(Page(text), text)
     assert "replay of rows.csv" in text
+    assert "e-detector" in Page(text).text, "what follows each pane is told too"
     assert (tmp_path / "m.jsonl").stat().st_size

@@ -153,7 +153,10 @@ function show(state) {
   section("models", state.models.length ? { rows: state.models, more: state.moreModels, time: state.time, model: detail && detail.model, version: detail && detail.version } : null, models);
   section("signals", detail, signals);
   section("segments", detail && detail.segments.length ? detail.segments : null, segments);
-  document.body.dataset.shown = String(Number(document.body.dataset.shown || 0) + 1);
+  const times = Number(document.body.dataset.shown || 0) + 1;
+  document.body.dataset.shown = String(times);
+  // What a link points to was not there when the page came.
+  if (times === 1 && location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }
 
 async function look() {
