@@ -1,0 +1,76 @@
+"""Every rule of the protocol, broken on purpose, is found out by some seed.
+
+Rules are numbered as in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutations import BY_CLASS, BY_EDGE, Break, chunks_cut_anew_count_too
+from tests.simulation.scenario import LONG, SHORT, Plans, outcome, run
+from tests.simulation.test_protocol import recounted, run_with_resets
+from tests.simulation.truth import FAULTS, check, truth
+from tests.simulation.world import WORLD_MUTATIONS
+
+SEEDS = range(500, 560)
+EDGE = [(rule, name) for rule, names in BY_EDGE.items() for name in names]
+CLASS = [(rule, broken) for rule, some in BY_CLASS.items() for broken in some]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def truths() -> None:
+    """What is true is found out before anything is broken."""
+    for seed in SEEDS:
+        truth(LONG(seed))
+
+
+def found_out_by(mutations=()) -> int | None:
+    """The first seed that shows another outcome, or state that no correct run can have."""
+    for seed in SEEDS:
+        scenario = LONG(seed)
+        if any("idle" in name for name in mutations):
+            scenario = scenario._replace(idleness=True)
+        try:
+            world, _ = run(scenario, seed, faults=FAULTS, mutations=mutations)
+            check(world, truth(LONG(seed)))
+        except (AssertionError, LookupError, ValueError):
+            return seed
+    return None
+
+
+def test_each_of_the_ten_rules_is_broken() -> None:
+    assert set(BY_EDGE) | set(BY_CLASS) == set(range(1, 11))
+    assert {name for _, name in EDGE} == WORLD_MUTATIONS
+
+
+@pytest.mark.parametrize(
+    "mutation", [name for _, name in EDGE], ids=[f"rule {rule}: {name}" for rule, name in EDGE]
+)
+def test_a_rule_that_the_edge_breaks_is_found_out(mutation: str) -> None:
+    assert found_out_by([mutation]) is not None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [broken for _, broken in CLASS],
+    ids=[f"rule {rule}: {broken.__name__.replace('_', ' ')}" for rule, broken in CLASS],
+)
+def test_a_rule_that_a_class_breaks_is_found_out(
+    broken: Break, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch)
+    assert found_out_by() is not None
+
+
+def test_rule_6_without_a_look_at_overlaps_counts_events_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks_cut_anew_count_too(monkeypatch)
+    plans = Plans(window_events=10**9)
+    for seed in range(10):
+        counted, _ = recounted(SHORT(seed).n_events, seed % 6)
+        for subject, (_, windows, _) in outcome(run_with_resets(seed, plans)).states.items():
+            if any(c[0] > counted[subject.model, s] for s, c in windows.items()):
+                return
+    pytest.fail("no event was counted twice")
