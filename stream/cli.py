@@ -66,6 +66,8 @@ def _is_for_user(error: Exception) -> bool:
     """Whether the message is meant for users; anything else is a bug and shows its traceback."""
     if isinstance(error, click.ClickException | click.exceptions.Exit | click.Abort):
         return False  # click's own, which it shows itself
+    if isinstance(error, BrokenPipeError):
+        return False  # the reader went away: `main` ends without a word
     if isinstance(error, OSError):
         return True
     module = type(error).__module__

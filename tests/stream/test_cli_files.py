@@ -311,3 +311,10 @@ def test_check_says_how_a_reference_is_learned(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "fraud: all signals that come; the reference is learned from 4,000" in result.stdout
     assert "at least 3h of event time" in result.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    command = f"{sys.executable} -m stream.cli replay changed.csv --reference fraud.json | true"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True)
+    assert "Broken pipe" not in done.stderr
+    assert "Traceback" not in done.stderr
