@@ -204,11 +204,11 @@ class SubjectMonitor:
                 yield from self.episodes.leave("system", NO_DATA, step.at_ms, context)
 
     def _pass_time(self, course: Course, to_ms: int) -> Iterator[AlertEvent]:
-        """Close the windows that end by then, and tell of silence when it is due."""
+        """Close the windows that end by then, and tell of silence before the pane of that time."""
         deadline = self._health.deadline_ms(course.plan.no_data_after_ms)
         for step in course.expire(to_ms if deadline is None else min(deadline, to_ms)):
             yield from self._judge(step, course)
-        if deadline is not None and deadline <= to_ms:
+        if deadline is not None and deadline <= course.plan.pane_of(to_ms):
             yield from self._fall_silent(course)
             for step in course.expire(to_ms):
                 yield from self._judge(step, course)
@@ -225,9 +225,7 @@ class SubjectMonitor:
             for pane_ms in self.store.due(_NEVER)[-1:]:
                 self._health.note(pane_ms + plan.pane_ms)
         deadline = self._health.deadline_ms(plan.no_data_after_ms)
-        if deadline is None or deadline > time_ms:
-            return
-        if (course := self._shelf.take()) is None:
+        if deadline is None or deadline > time_ms or (course := self._shelf.take()) is None:
             return
         if deadline <= self.frontier_ms:
             yield from self._pass_time(course, self.frontier_ms)

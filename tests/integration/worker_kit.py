@@ -255,9 +255,11 @@ def installer(
         made.append(Installation(kafka, prefix, directory, watched, worker=with_settings))
         return made[-1]
 
-    yield make
-    for installation in made:
-        installation.stop_all()
+    try:
+        yield make
+    finally:
+        for installation in made:
+            installation.stop_all()
 
 
 def identity(alert: object) -> tuple[str, int, str]:

@@ -109,6 +109,17 @@ def test_silence_of_the_whole_topic_goes_by_the_times_of_its_records(plan):
     assert resolved.data.ends_at == resolved.data.starts_at
 
 
+def test_a_pane_that_is_not_sealed_yet_may_hold_events():
+    """Shorter than a pane: silence is known only when the next pane is."""
+    reader = Reader(make_plan(segments=(), no_data_after_ms=3_000))
+    for i, pane_ms in enumerate(range(T0, T0 + 100_000, 10_000)):
+        heard(reader, pane_ms, 10 * i)
+        assert reader.progress(pane_ms + 9_900, chunk=10 * i) == []
+    assert reader.progress(T0 + 108_000, chunk=1_000) == []  # the pane of 100 s is open
+    (alert,) = reader.progress(T0 + 115_000, chunk=1_010)
+    assert told([alert]) == [("firing", "no_data", "10:01:43")]
+
+
 def test_windows_are_not_closed_ahead_of_the_frontier(plan):
     short = replace(plan, window_max_age_ms=600_000)
     reader = fed(short, T0 + 300_000)
