@@ -8,7 +8,8 @@ STAMP := $(VENV)/.installed
 PEERS := .venv-peers
 STREAM_PEERS := .venv-stream-peers
 PEERS_STAMP := $(PEERS)/.installed
-PEERS_LISTS := benchmarks/comparison/peers.txt benchmarks/comparison/peers-alone.txt
+PEERS_LISTS := $(addprefix benchmarks/comparison/,peers.txt peers-alone.txt peers-imports.txt)
+PEERS_PIP := $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help install demo demo-live test check chaos bench quality comparison plots dashboards reference lock clean
 
@@ -20,7 +21,7 @@ help:
 	@echo "make check      ruff and mypy --strict"
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
 	@echo "make bench      speed and memory, with the peers beside them; half an hour; resumable"
-	@echo "make quality    the statistical gates in full, half an hour; resumable"
+	@echo "make quality    the statistical gates in full, some 45 minutes on one core; resumable"
 	@echo "make comparison driftstream beside seven libraries, in an environment of their own; an hour"
 	@echo "make plots      draw the plots of docs/ from the stored results"
 	@echo "make dashboards write the Grafana dashboards anew"
@@ -76,8 +77,9 @@ quality: $(STAMP)
 # The peers want other versions of things than driftstream does, so they get their own environment.
 $(PEERS_STAMP): $(PEERS_LISTS) pyproject.toml
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -e . -r benchmarks/comparison/peers.txt
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/comparison/peers-alone.txt
+	$(PEERS_PIP) -e . -r benchmarks/comparison/peers.txt
+	$(PEERS_PIP) --no-deps -r benchmarks/comparison/peers-alone.txt
+	$(PEERS_PIP) -r benchmarks/comparison/peers-imports.txt
 	@touch $@
 
 comparison: $(PEERS_STAMP)

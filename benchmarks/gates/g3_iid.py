@@ -13,7 +13,7 @@ __all__ = ["run", "run_week"]
 PANE = 100
 
 
-def run(references: int = 300, items: int = 1_000_000, seed: int = 103) -> list[Measured]:
+def run(references: int = 300, items: int = 3_000_000, seed: int = 103) -> list[Measured]:
     """Panes of 100; ADWIN x at delta .01, the e-detector at z = 2.33 and A n = 1e6."""
     fitted, layout, draw = independent(LAWS[0], references, seed)
     table = ScoreTable(fitted.signals, layout)

@@ -19,7 +19,7 @@ TESTS = ("psi", "wasserstein")
 
 
 def run(
-    references: int = 300, items: int = 1_000_000, rhos: tuple[float, ...] = (0.5, 0.9),
+    references: int = 300, items: int = 2_000_000, rhos: tuple[float, ...] = (0.5, 0.9),
     seed: int = 106,
 ) -> list[Measured]:  # fmt: skip
     """ADWIN x at delta .002, the e-detector at z 4 and A n = 1e6, PSI of windows of 1,000."""

@@ -58,7 +58,7 @@ class _Set:
         return np.asarray(by_adwin.any(axis=1)), self._e.update(counts)
 
 
-def run(runs: int = 300, null_items: int = 1_000_000, seed: int = 107) -> list[Measured]:
+def run(runs: int = 600, null_items: int = 1_000_000, seed: int = 107) -> list[Measured]:
     """The rate of false alarms first, then the delays, each run with a reference of its own."""
     fitted, layout, draw = independent(LAWS[0], runs, seed)
     alone = _Set(fitted, layout)
