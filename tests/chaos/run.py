@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import detectors
 from stream.replay import FileRecord
 from stream.snapshot import Manifest
 from stream.summary import Progress, decode_message
@@ -52,6 +53,7 @@ def run(
     A run with complaints leaves its directory with all logs, and names it.
     """
     directory = Path(tempfile.mkdtemp(prefix="driftstream-chaos-"))
+    detectors.warm_up()  # compiled once, here, and not by every worker that starts
     began = time.monotonic()
     traffic = Traffic(seed, n_events, _PARTITIONS, EVENTS, real=real)
     cluster = Cluster(directory, traffic.plans, _PARTITIONS)
