@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from stream.plan import Plan, PlanBook, Subject
 from stream.recent import RecentPanes
 from stream.replay import FileRecord, Replay
 from stream.summary import Idle, SummaryBatch, SummaryEntry, encode_message
-from tests.stream.harness import deal, make_events, make_plan, make_reference, run_stages
+from tests.stream.harness import START_S, deal, make_events, make_plan, make_reference, run_stages
 from tests.stream.test_monitor import SOURCE, Reader, restored
 from tests.stream.test_notify import BASE
 
@@ -177,6 +178,28 @@ def test_open_episodes_resolve_as_rebased_when_another_reference_holds():
             # It differs from the new reference too: found anew.
             again = [d for d in drift if d["reference"] == other.reference.hash]
             assert again[0]["revision"] == 1
+
+
+def test_neither_partitions_nor_restarts_change_what_is_said_of_both():
+    """A gap of two hours in the events, and another reference after it."""
+    events = []
+    for event in make_events(3, 2_400, drift_at=500):
+        plain = msgspec.json.decode(event)
+        plain["timestamp"] -= 7_200 * (plain["timestamp"] < START_S + 1_200)
+        events.append(msgspec.json.encode(plain))
+    plans = PlanBook()
+    plans.add(make_plan(no_data_after_ms=HOUR))
+    plans.add(
+        make_plan(no_data_after_ms=HOUR, reference=make_reference(seed=6)),
+        (START_S + 1_800) * 1000,
+    )
+    truth, _ = run_stages(plans, events, partitions=1, seed=0)
+    said = [a["data"]["annotations"]["summary"] for a in truth]
+    assert sum("no events for 1 h" in words and "resolved" not in words for words in said) == 1
+    assert sum("rebased after" in words for words in said) >= 1
+    for partitions, seed in ((1, 1), (3, 2), (8, 3)):
+        again, _ = run_stages(plans, events, partitions=partitions, seed=seed, snapshot_every=0.05)
+        assert again == truth
 
 
 def summaries(plan: Plan, drift_at: int | None) -> list[bytes]:
