@@ -20,6 +20,7 @@ __all__ = ["HEAT_COLUMNS", "heat", "histogram", "level", "meter", "sparkline", "
 HEAT_COLUMNS: Final = 120
 _PLOT_PX: Final = 120
 _ROW_PX: Final = 24
+_HEAT_PX: Final = 20
 _LANE_PX: Final = 46
 _CATEGORIES: Final = 10
 #: A bin of missing or unusable values is drawn so many times as wide: its name has to fit.
@@ -123,18 +124,39 @@ def _lying(bars: Bars, name: str, words: str) -> Markup:
     drawn: list[Markup] = []
     for row, b in enumerate(shown):
         y = row * _ROW_PX
-        label = bars.label(b)
-        short = label if len(label) <= _NAME_CHARS else label[: _NAME_CHARS - 1] + "…"
         before, now = bars.reference[b], bars.window[b]
-        said = f"{label}: {percent(before)} → {percent(now)}"
+        said = f"{bars.label(b)}: {percent(before)} → {percent(now)}"
         drawn += [
-            tag("text", tag("title", label), short, x=_p(0.27), y=y + 16, text_anchor="end"),
-            _bar(0.29, y + 3, 0.56 * before / top, _ROW_PX - 6, "ref", said),
-            _bar(0.29, y + 8, 0.56 * now / top, _ROW_PX - 16, "win", said),
+            _bar(0, y + 3, 0.8 * before / top, _ROW_PX - 6, "ref", said),
+            _bar(0, y + 8, 0.8 * now / top, _ROW_PX - 16, "win", said),
             _label(1.0, y + 16, percent(now), anchor="end", kind="axis"),
         ]
-    drawn.append(_line(0.29, 0, 0.29, len(shown) * _ROW_PX, "base"))
-    return _svg(name, words, len(shown) * _ROW_PX + 2, drawn, kind="bars")
+    drawn.append(_line(0, 0, 0, len(shown) * _ROW_PX, "base"))
+    height = len(shown) * _ROW_PX + 2
+    names = [bars.label(b) for b in shown]
+    return _beside(name, words, "bars", names, _ROW_PX, drawn, height)
+
+
+def _beside(
+    name: str, description: str, kind: str, names: Sequence[str], row_px: int,
+    drawn: Sequence[Markup], height: int,
+) -> Markup:  # fmt: skip
+    """Names of rows, in as many pixels as they need, and what is drawn beside them."""
+    texts = [
+        tag("text", tag("title", text), _short(text), x="100%", y=row * row_px + row_px // 2 + 4,
+            text_anchor="end")
+        for row, text in enumerate(names)
+    ]  # fmt: skip
+    parts = (
+        tag("svg", part, width="100%", height=height, aria_hidden="true", focusable="false")
+        for part in (texts, drawn)
+    )
+    return tag("div", parts, role="img", aria_label=f"{name}. {description}",
+               class_=f"chart beside {kind}")  # fmt: skip
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"
 
 
 def meter(value: float, name: str) -> Markup:
@@ -239,20 +261,17 @@ def heat(rows: Sequence[tuple[str, Sequence[float]]], start_ms: int, end_ms: int
     """Draw a row for each signal, time to the right; cells of one level are one block."""
     drawn: list[Markup] = []
     worst = max(((max(cells, default=0.0), label) for label, cells in rows), default=(0.0, ""))
-    for row, (label, cells) in enumerate(rows):
-        y = row * 20
-        short = label if len(label) <= _NAME_CHARS + 2 else label[: _NAME_CHARS + 1] + "…"
-        drawn.append(tag("text", tag("title", label), short, x=_p(0.27), y=y + 13,
-                         text_anchor="end"))  # fmt: skip
+    for row, (_, cells) in enumerate(rows):
         begin = 0
         for i in range(1, len(cells) + 1):
             if i == len(cells) or level(cells[i]) != level(cells[begin]):
                 drawn.append(
-                    _bar(0.29 + 0.71 * begin / len(cells), y + 2, 0.71 * (i - begin) / len(cells),
-                         16, f"level{level(cells[begin])}")
+                    _bar(begin / len(cells), row * _HEAT_PX + 2, (i - begin) / len(cells),
+                         _HEAT_PX - 4, f"level{level(cells[begin])}")
                 )  # fmt: skip
                 begin = i
     said = f"Worst: {worst[1]} at {ratio(worst[0])} its threshold." if rows else ""
-    axis = tag("svg", _time_axis(start_ms, end_ms, 14), x="29%", y=len(rows) * 20, width="71%",
-               height=18)  # fmt: skip
-    return _svg(name, said, len(rows) * 20 + 20, drawn, axis, kind="heat")
+    drawn.append(_time_axis(start_ms, end_ms, len(rows) * _HEAT_PX + 14))
+    height = len(rows) * _HEAT_PX + 20
+    names = [label for label, _ in rows]
+    return _beside(name, said, "heat", names, _HEAT_PX, drawn, height)

@@ -20,7 +20,7 @@ import pytest
 from stream.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.S | re.M)
 #: Continued and separate commands of a shell block.
 SPLIT = re.compile(r"&&|\|\||[;|]|\n|\$\(|\)")

@@ -59,5 +59,5 @@ def test_the_tutorial(kafka: dict[str, object], topic_prefix: str, tmp_path: Pat
     assert done.returncode == 0, said[-4000:]
     for name in ("first.html", "spring.html", "incident.html"):
         assert "<!DOCTYPE html>" in (tmp_path / name).read_text()
-    assert "dep_delay" in (tmp_path / "incident.html").read_text()
+    assert "Prediction drift" in (tmp_path / "incident.html").read_text()
     assert re.search(r'driftstream_drift_score\{.*signal="dep_delay"', said)

@@ -103,15 +103,20 @@ function lying(bars, name, words, moved) {
   const top = Math.max(...shown.map((b) => Math.max(bars.reference[b], bars.window[b])), 1e-9);
   const drawn = shown.map((b, row) => {
     const y = row * ROW;
-    const whole = binName(bars, b);
-    const short = whole.length <= NAME_CHARS ? whole : `${whole.slice(0, NAME_CHARS - 1)}…`;
     const [before, now] = [bars.reference[b], bars.window[b]];
-    const words = `${whole}: ${percent(before)} → ${percent(now)}`;
-    return [svg("text", { x: at(0.27), y: y + 16, "text-anchor": "end" }, svg("title", {}, whole), short),
-      bar(0.29, y + 3, 0.56 * before / top, ROW - 6, "ref", words), bar(0.29, y + 8, 0.56 * now / top, ROW - 16, "win", words),
+    const words = `${binName(bars, b)}: ${percent(before)} → ${percent(now)}`;
+    return [bar(0, y + 3, 0.8 * before / top, ROW - 6, "ref", words), bar(0, y + 8, 0.8 * now / top, ROW - 16, "win", words),
       label(1, y + 16, percent(now), "end", "axis")];
   });
-  return drawing("bars", name, words, shown.length * ROW + 2, drawn, line(0.29, 0, 0.29, shown.length * ROW, "base"));
+  const names = shown.map((b, row) => {
+    const whole = binName(bars, b);
+    const short = whole.length <= NAME_CHARS ? whole : `${whole.slice(0, NAME_CHARS - 1)}…`;
+    return svg("text", { x: "100%", y: row * ROW + ROW / 2 + 4, "text-anchor": "end" }, svg("title", {}, whole), short);
+  });
+  const height = shown.length * ROW + 2;
+  const part = (children) => svg("svg", { width: "100%", height, "aria-hidden": "true" }, children);
+  return el("div", { class: "chart beside bars", role: "img", "aria-label": `${name}. ${words}` },
+    part(names), part([drawn, line(0, 0, 0, shown.length * ROW, "base")]));
 }
 
 export function timeline(episodes, start, end, name) {
