@@ -60,6 +60,7 @@ class Course:
         self._name = name
         self._on_window = on_window
         self._lesson: Lesson | None = None
+        self._outcome: tuple[bytes, tuple[list[str], bytes] | None] = (b"", None)
         self._sealed_to_ms = 0
         self._unjudged = 0  # events since the pipeline was last judged
         if isinstance(plan, Plan) and self.study is None:
@@ -114,7 +115,8 @@ class Course:
     def _begin_watch(self, plan: Plan, now_ms: int) -> None:
         study, self.study = self.study, None
         assert study is not None
-        self._lesson = study.lesson
+        lesson = self._lesson = study.lesson
+        self._outcome = plan.reference.to_json(), None if lesson is None else lesson.dump()
         self.watch = Watch(plan, self._on_window)
         self.watching_since_ms = now_ms
         log.info(
@@ -127,14 +129,10 @@ class Course:
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
-        watch, lesson = self.watch, self._lesson
-        own = watch is not None and self.watching_since_ms > 0
         state = _State(
             self._sealed_to_ms, self._unjudged, self.watching_since_ms,
-            b"" if self.study is None else self.study.dump(),
-            watch.plan.reference.to_json() if watch is not None and own else b"",
-            None if lesson is None else lesson.dump(),
-            b"" if watch is None else watch.dump(),
+            b"" if self.study is None else self.study.dump(), *self._outcome,
+            b"" if self.watch is None else self.watch.dump(),
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
@@ -145,7 +143,7 @@ class Course:
         self.watching_since_ms = state.watching_since_ms
         if state.reference:
             reference = Reference.from_json(state.reference, "snapshot")
-            self.study = None
+            self.study, self._outcome = None, (state.reference, state.lesson)
             self.watch = Watch(self.plan.watching(reference), self._on_window)
             if state.lesson is not None:
                 self._lesson = Lesson.load(reference, state.lesson)

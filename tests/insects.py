@@ -53,14 +53,19 @@ def stream(rows: np.ndarray, changed_share: float = 1.0) -> list[bytes]:
     null = rows[19_000:23_000]
     moved = rng.random(8_000) < changed_share
     later = np.where(moved[:, None], rows[:8_000], null[rng.integers(0, len(null), 8_000)])
+    return events(np.concatenate([null, later]), START_S)
+
+
+def events(rows: np.ndarray, start_s: int) -> list[bytes]:
+    """One event a second."""
     model = {"name": MODEL, "version": "1"}
     return [
         msgspec.json.encode(
             {
                 "model": model,
-                "timestamp": START_S + i,
+                "timestamp": start_s + i,
                 "features": dict(zip(names(), row, strict=True)),
             }
         )
-        for i, row in enumerate(np.concatenate([null, later]).tolist())
+        for i, row in enumerate(rows.tolist())
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.alerts import parse_time
-from stream.plan import PlanBook
+from stream.plan import DeclaredSignal, Learn, LearningPlan, PlanBook
 from stream.replay import FileRecord, Replay
 from tests import insects
 
@@ -37,3 +37,21 @@ def test_an_episode_opens_after_the_change_and_none_before(rows, share, within, 
         assert delays
         assert delays[0] <= within
         assert alerts[0].data.labels.kind == "data_drift"
+
+
+def test_a_reference_learned_from_the_stream_finds_it_too(rows):
+    """4,000 rows in order to learn from, 4,000 without a change, then one of half of the rows.
+
+    Without att21, whose mean moves within the 4,000.
+    """
+    signals = {n: DeclaredSignal("numeric") for n in insects.names() if n != "att21"}
+    book = PlanBook()
+    book.add(LearningPlan(insects.MODEL, learn=Learn(4_000, signals)))
+    replay = Replay(book)
+    events = insects.events(rows[15_000:19_000], insects.START_S - 4_000)
+    events += insects.stream(rows, 0.5)[: insects.N_NULL + 500]
+    alerts = list(replay.run(FileRecord(i, 0, v) for i, v in enumerate(events)))
+    (held,) = replay.monitor.subjects.values()
+    assert held.course.watching_since_ms == insects.START_S * 1000
+    delay = parse_time(alerts[0].time) // 1000 - insects.START_S - insects.N_NULL
+    assert 0 < delay <= 400
