@@ -11,7 +11,7 @@ PEERS_STAMP := $(PEERS)/.installed
 PEERS_LISTS := $(addprefix benchmarks/comparison/,peers.txt peers-alone.txt peers-imports.txt)
 PEERS_PIP := $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo demo-live test check chaos bench quality comparison plots dashboards reference lock clean
+.PHONY: help install demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference lock clean
 
 help:
 	@echo "make install    everything into $(VENV), hash-checked"
@@ -20,9 +20,10 @@ help:
 	@echo "make test       every test; integration tests on a real broker where one can be had"
 	@echo "make check      ruff and mypy --strict"
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
+	@echo "make fuzz       a million mutated inputs to every reader of bytes; some ten minutes"
 	@echo "make bench      speed and memory, with the peers beside them; half an hour; resumable"
 	@echo "make quality    the statistical gates in full, some 45 minutes on one core; resumable"
-	@echo "make comparison driftstream beside seven libraries, in an environment of their own; an hour"
+	@echo "make comparison driftstream beside seven libraries, in an environment of their own; half an hour"
 	@echo "make plots      draw the plots of docs/ from the stored results"
 	@echo "make dashboards write the Grafana dashboards anew"
 	@echo "make reference  write docs/reference anew, from the code"
@@ -57,6 +58,9 @@ check: $(STAMP)
 	  echo "$$tool"; $(BIN)/$$tool || status=1; done; exit $$status
 
 # make chaos SEED=7 EVENTS=500000 plays one run again; CHAOS_ARGS for python -m tests.chaos --help.
+fuzz: $(STAMP)
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seeds $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(CHAOS_ARGS)
 
