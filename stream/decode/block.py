@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -90,12 +92,22 @@ def set_columns(
         codes[:, at] = group.tables[k][None] if column is None else categories(column, k)
 
 
+_zone_of: Final = attrgetter("tzinfo")
+
+
 def times_ms(raw: list[Any]) -> Floats:
     """Event times in whole milliseconds, still float because they may be absurd."""
     try:
         values = np.array(raw, np.float64)
     except TypeError:  # datetimes
-        values = np.array([epoch_ms(value) for value in raw], np.float64)
+        try:
+            zones = set(map(_zone_of, raw))
+        except AttributeError:  # numbers among them
+            zones = {None}
+        if None in zones:
+            values = np.array([epoch_ms(value) for value in raw], np.float64)
+        else:
+            values = np.fromiter(map(datetime.timestamp, raw), np.float64, len(raw)) * 1000.0
     else:
-        values = np.where(np.abs(values) < 1e11, values * 1000.0, values)
+        values = values * np.where(np.abs(values) < 1e11, 1000.0, 1.0)
     return np.rint(values)
