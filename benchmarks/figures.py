@@ -86,9 +86,9 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def write(path: Path, figures: Iterable[Figure], **more: Any) -> dict[str, Any]:
-    """Write a result as JSON, and return it."""
-    result = {"about": about(), **more, "figures": [figure.as_dict() for figure in figures]}
+def write(path: Path, figures: Iterable[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+    """Write a result, its figures as `Figure.as_dict` gives them, as JSON; and return it."""
+    result = {"about": about(), **more, "figures": list(figures)}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
     return result

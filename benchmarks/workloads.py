@@ -233,7 +233,7 @@ def make(id: str, partitions: int, chunk_records: int, share: float = 1.0) -> Wo
         events = partitions * chunk_records * max(1, round(chunks * share))
     else:
         per = partitions * workload.rows
-        events = round(_BATCH_EVENTS[id] * share) // per * per
+        events = round(_BATCH_EVENTS[id] * max(share, 0.8)) // per * per  # panes after the change
     return replace(workload, events=events)
 
 
