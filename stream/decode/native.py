@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from stream.columns import Decoded, Record, Reject
 from stream.decode.block import Block
+from stream.decode.head import ARROW, BATCH, decode_head, form_of
 from stream.decode.hints import ModelHints
 from stream.decode.lanes import Lane, finish
 from stream.decode.reader import Reader, batch_block, coerce_batch, make_reader
@@ -29,7 +28,6 @@ from stream.decode.values import (
     parse_object,
     read_model,
 )
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 from stream.plan import PlanBook, Subject
 from stream.privacy import CategoryHash
 
@@ -39,32 +37,10 @@ __all__ = ["SAMPLE_EVERY", "NativeDecoder"]
 SAMPLE_EVERY: Final = 1024
 #: Compiled subjects kept; beyond it all are forgotten, so that invented versions cost no memory.
 _MAX_COMPILED: Final = 4096
-_BATCH: Final = BATCH_CONTENT_TYPE.encode()
-_ARROW: Final = ARROW_CONTENT_TYPE.encode()
 # ValueError covers msgspec's own errors and text that is not UTF-8; a null value is a TypeError.
 _FAILED: Final = (ValueError, TypeError, RecursionError)
 
 _Timeline = list[tuple[int, Reader]]
-
-
-class _Model(msgspec.Struct, gc=False):
-    name: str
-    version: str | int | float | None = None
-
-
-class _Skipped(msgspec.Struct, gc=False):
-    """An object whose members nobody reads."""
-
-
-class _Head(msgspec.Struct, gc=False):
-    """What is needed to find a decoder."""
-
-    model: _Model
-    timestamp: float | str | None = None
-    columns: _Skipped | None = None
-
-
-_decode_head: Final = msgspec.json.Decoder(_Head).decode
 
 
 class NativeDecoder:
@@ -156,7 +132,7 @@ class NativeDecoder:
         for index, record in enumerate(records):
             value = record.value
             try:
-                if len(value) > max_bytes or (record.headers and _form(record)):  # type: ignore[arg-type]
+                if len(value) > max_bytes or (record.headers and form_of(record)):  # type: ignore[arg-type]
                     raise TypeError
                 if hints and (guess := hints.guess(value)) and guess is not self._last:  # type: ignore[arg-type]
                     lane = self._lane(lanes, guess)
@@ -198,8 +174,8 @@ class NativeDecoder:
             raise RefusedError(
                 "too_large", f"Expected at most {self._max_bytes} bytes, got {len(value)}"
             )
-        form = _form(record)
-        if form == _ARROW:
+        form = form_of(record)
+        if form == ARROW:
             return *self._read_arrow(value, lanes), form
         document: dict[str, Any] | None = None
         refused_already = not form
@@ -212,14 +188,14 @@ class NativeDecoder:
             except _FAILED:
                 refused_already = True
         try:
-            head = _decode_head(value)
+            head = decode_head(value)
             subject = Subject(head.model.name, as_text(head.model.version) or "")
             batch = head.columns is not None and head.timestamp is None
         except _FAILED:
             document = parse_object(value)
             subject = Subject(*read_model(document))
             batch = document.get("columns") is not None and document.get("timestamp") is None
-        form = form or (_BATCH if batch else b"")
+        form = form or (BATCH if batch else b"")
         lane = self._lane(lanes, subject)
         fast = document is None and not (refused_already and lane is tried and not form)
         return lane, self._one(lane.compiled, value, document, form, fast=fast), form
@@ -242,7 +218,7 @@ class NativeDecoder:
         fast: bool = True,
     ) -> Any:
         """The event or block of one record, by the fast way if it may be tried, else by values."""
-        if form == _ARROW:
+        if form == ARROW:
             from stream.decode.arrow import arrow_block, open_arrow
 
             return arrow_block(compiled, open_arrow(value, self._max_batch_rows))
@@ -307,14 +283,3 @@ def _handles(
 def _refuse(_: object) -> None:
     """Stand for a decoder before any model was seen."""
     raise TypeError
-
-
-def _form(record: Record) -> bytes:
-    """The content type of a batch, or nothing for a single event."""
-    for name, value in record.headers:
-        if name == "content-type" and value is not None:
-            if value.startswith(_BATCH):
-                return _BATCH
-            if value.startswith(_ARROW):
-                return _ARROW
-    return b""

@@ -1,8 +1,8 @@
 """The decoder of one subject whose signals nobody named yet: all members of an event, as sent.
 
 It reads what `Compiled` reads, by the same rules for times, models and refusals, but keeps values
-as they are: which signals there are and of what kind shows only later. It costs five to six times as
-much as a compiled one.
+as they are: which signals there are and of what kind shows only later. It costs five to six times
+as much as a compiled one.
 """
 
 from __future__ import annotations
