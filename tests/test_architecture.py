@@ -23,7 +23,7 @@ PURE = {
     "plan_base", "plan_kinds", "course", "sheet_rows", "open_values", "lesson", "study",
     "counting", "sketch",
     "acks", "alert_signal", "chances", "evidence", "health", "context", "recent",
-    "weekly", "shelf", "equipment",
+    "weekly", "shelf", "equipment", "report",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {
