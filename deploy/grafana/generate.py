@@ -178,6 +178,11 @@ def pipeline() -> Any:
               (f"histogram_quantile(0.9, {delay})", "nine of ten"), unit="s"),
         lines("Alert events in an hour", "Revisions included.",
               ("sum by (kind, status) (increase(driftstream_alerts_total[1h]))", "{{kind}} {{status}}")),
+        lines("Notifications waiting", "Alert events that a target of driftstream notify has not had.",
+              ("max by (target) (driftstream_notify_lag_records)", "{{target}}")),
+        lines("Notifications a minute", "Requests that each target took, and those it did not.",
+              (f"60 * sum by (target) (rate(driftstream_notify_delivered_total{RATE}))", "{{target}} taken"),
+              (f"60 * sum by (target) (rate(driftstream_notify_failed_total{RATE}))", "{{target}} not taken")),
         lines("Time for a batch", "Mean time spent on a batch of records.",
               (f"sum by (instance) (rate(driftstream_batch_duration_seconds_sum{RATE}))"
                f" / (sum by (instance) (rate(driftstream_batch_duration_seconds_count{RATE})) > 0)",

@@ -24,7 +24,10 @@ import pytest
 
 from detectors import fit_reference
 from stream.kafka.broker import free_port
-from stream.metrics import MetricsCollector, serve
+from stream.metrics import MetricsCollector, NotifyCollector, serve
+from stream.notify.bridge import Bridge
+from stream.notify.targets import Target
+from stream.notify.view import NotifyView
 from stream.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from tests.stream.test_metrics import START_MS, FileState, columns, records
@@ -117,6 +120,9 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     book.add(Plan(model="fraud", reference=reference, segments=("region",), window_events=1000))
     state = FileState(Replay(book))
     page = serve("127.0.0.1:0", MetricsCollector(state), state)
+    bridge = NotifyView()
+    bridge.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
+    notify_page = serve("127.0.0.1:0", NotifyCollector(bridge), bridge)
     port = free_port()
     shutil.copy(ROOT / "deploy" / "prometheus" / "driftstream.rules.yml", folder)
     (folder / "prometheus.yml").write_text(
@@ -124,6 +130,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "rule_files: [driftstream.rules.yml]\n"
         "scrape_configs:\n  - job_name: driftstream\n    static_configs:\n"
         f"      - targets: ['127.0.0.1:{page.port}']\n"
+        "  - job_name: driftstream-notify\n    static_configs:\n"
+        f"      - targets: ['127.0.0.1:{notify_page.port}']\n"
     )
     command = [
         "prometheus", f"--config.file={folder / 'prometheus.yml'}",
@@ -159,7 +167,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     thread = threading.Thread(target=feed)
     try:
         wait_for(up, log.read_text)
-        wait_for(lambda: server.labels("up == 1"), log.read_text)
+        wait_for(lambda: len(server.labels("up == 1")) == 2, log.read_text)
         thread.start()  # now, so that counters are seen to rise
         wait_for(seen, lambda: str(server.ask("targets")), 60.0)
         yield server
@@ -170,6 +178,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process.terminate()
         process.wait(20)
         page.close()
+        notify_page.close()
 
 
 @needs_prometheus
