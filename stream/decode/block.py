@@ -98,16 +98,15 @@ _zone_of: Final = attrgetter("tzinfo")
 def times_ms(raw: list[Any]) -> Floats:
     """Event times in whole milliseconds, still float because they may be absurd."""
     try:
+        with_zone = None not in set(map(_zone_of, raw))
+    except AttributeError:  # a number
+        with_zone = False
+    if with_zone:
+        return np.rint(np.fromiter(map(datetime.timestamp, raw), np.float64, len(raw)) * 1000.0)
+    try:
         values = np.array(raw, np.float64)
-    except TypeError:  # datetimes
-        try:
-            zones = set(map(_zone_of, raw))
-        except AttributeError:  # numbers among them
-            zones = {None}
-        if None in zones:
-            values = np.array([epoch_ms(value) for value in raw], np.float64)
-        else:
-            values = np.fromiter(map(datetime.timestamp, raw), np.float64, len(raw)) * 1000.0
+    except TypeError:  # some are datetimes
+        values = np.array([epoch_ms(value) for value in raw], np.float64)
     else:
         values = values * np.where(np.abs(values) < 1e11, 1000.0, 1.0)
     return np.rint(values)
