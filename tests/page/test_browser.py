@@ -22,6 +22,7 @@ from stream.report import ReplayRecorder, render
 from tests.page.browser import find_browser, open_browser
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
+from tests.stream.test_report import HOSTILE, hostile_events, hostile_plan
 
 Open = Callable[..., Any]
 SIZES = ((1440, False), (1440, True), (390, False), (390, True))
@@ -119,6 +120,24 @@ def test_the_live_page(
         assert any(role == "image" and name.startswith("Distribution of x.") for role, name in told)
         assert tab.errors == []
         assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+
+
+def test_names_are_shown_and_never_run(browser: Open) -> None:
+    book = PlanBook()
+    book.add(hostile_plan())
+    state = FileState(Replay(book))
+    records = (FileRecord(i, 0, value) for i, value in enumerate(hostile_events(1_500)))
+    for alert in state.replay.run(records):
+        state.count(alert)
+    server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
+    try:
+        with browser(f"http://127.0.0.1:{server.port}/") as tab:
+            tab.wait_for(DRAWN)
+            assert HOSTILE in tab.evaluate("document.body.innerText")
+            assert tab.evaluate("document.querySelectorAll('main img, main script').length") == 0
+            assert tab.errors == []
+    finally:
+        server.close()
 
 
 def test_it_follows_the_worker(browser: Open, worker: Worker) -> None:
