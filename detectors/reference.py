@@ -133,7 +133,7 @@ class Reference:
         """
         try:
             document = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter: nested without end
             raise ReferenceError(f"{source} is not JSON: {error}") from None
         try:
             reference = _read(Place(document, ""))

@@ -95,7 +95,7 @@ def decode_alert_or_ack(value: bytes, source: str = "alert") -> AlertEvent | Ack
     except (ValueError, RecursionError) as error:
         if isinstance(error, AlertError):
             raise
-        raise AlertError(f"{source} is not an {ACK_TYPE} event: {error}") from error
+        raise AlertError(f"{source} is not an {ACK_TYPE} event: {error!s:.300}") from error
 
 
 def ack_schema() -> bytes:

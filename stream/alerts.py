@@ -235,7 +235,7 @@ def decode_alert(value: bytes, source: str = "alert") -> AlertEvent:
     try:
         return _DECODER.decode(value)
     except (ValueError, RecursionError) as error:
-        raise AlertError(f"{source} is not an {ALERT_TYPE} event: {error}") from error
+        raise AlertError(f"{source} is not an {ALERT_TYPE} event: {error!s:.300}") from error
 
 
 def alert_schema() -> bytes:

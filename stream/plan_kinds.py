@@ -239,5 +239,7 @@ def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
             raise PlanError("it has neither a reference nor says how to learn one")
         reference = Reference.from_json(bytes(document.reference), source)
         return Plan(reference=reference, **settings), document.effective_from_ms
-    except (msgspec.MsgspecError, ReferenceError, PlanError, UnicodeDecodeError) as error:
-        raise PlanError(f"{source} is not a plan this version can read: {error}") from error
+    except (
+        msgspec.MsgspecError, ReferenceError, PlanError, UnicodeDecodeError, RecursionError,
+    ) as error:  # fmt: skip
+        raise PlanError(f"{source} is not a plan this version can read: {error!s:.600}") from error

@@ -125,4 +125,4 @@ def decode_message(value: bytes | None) -> Message:
         message: Message = _DECODER.decode(value or b"")
         return message
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SummaryError(f"not a message of the summaries topic: {error}") from error
+        raise SummaryError(f"not a message of the summaries topic: {error!s:.300}") from error

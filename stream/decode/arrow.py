@@ -286,7 +286,7 @@ def _times(column: Any, first: int) -> Floats:
     elif _is_number(kind) and not pa.types.is_boolean(kind) and not column.null_count:
         values = column.cast(pa.float64(), safe=False).to_numpy()
         if np.isfinite(values).all():
-            ms = np.where(np.abs(values) < 1e11, values * 1000.0, values)
+            ms = values * np.where(np.abs(values) < 1e11, 1000.0, 1.0)
     elif not (pa.types.is_timestamp(kind) or _is_number(kind) or _is_text(kind)):
         raise RefusedError("bad_timestamp", f"Expected a time, got {kind} - at {_TIMES}")
     if ms is None:  # text, or something that cannot be a time and is to be named

@@ -1,0 +1,27 @@
+"""`make fuzz`: a million mutated inputs, and a table of what became of them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import time
+from pathlib import Path
+
+from tests.fuzz.loop import fuzz, table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=None, help="default: another one every time")
+    chosen = parser.parse_args()
+    seed = chosen.seed if chosen.seed is not None else int(time.time())
+    logging.disable(logging.CRITICAL)
+    print(f"{chosen.inputs:,} inputs, seed {seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        print(table(fuzz(chosen.inputs, seed, Path(folder))))
+
+
+if __name__ == "__main__":
+    main()
