@@ -20,6 +20,7 @@ from stream.plan import (
     decode_plan,
 )
 from stream.replay import FileRecord, Replay
+from stream.sketch import Sketch
 from tests.stream.harness import START_S, make_events, run_stages
 
 N = 3_000
@@ -34,7 +35,7 @@ def make_plan(**changes) -> LearningPlan:
     return LearningPlan("fraud", **settings)
 
 
-def book_of(*plans: LearningPlan) -> PlanBook:
+def book_of(*plans) -> PlanBook:
     book = PlanBook()
     for plan in plans:
         book.add(plan)
@@ -185,7 +186,7 @@ def mixed(n: int) -> list[dict]:
     ]
 
 
-def decoded_sketches(records: list[FileRecord], plan: LearningPlan) -> dict:
+def decoded_sketches(records: list[FileRecord], plan) -> dict:
     """Sketch bytes by segment and pane, as stage 1 makes them."""
     from stream.summarise import Summariser
     from stream.summary import Source, SummaryBatch, decode_message
@@ -391,7 +392,6 @@ def test_a_plan_of_before_is_replaced_by_one_that_learns(drifting):
 def test_of_a_pane_with_many_more_values_what_is_learned_still_holds():
     """Sketches of larger panes are coarser; their bins are dealt as the learned ones were."""
     from stream.lesson import begin_lesson, finish_lesson
-    from stream.sketch import Sketch
 
     rng = np.random.default_rng(0)
 
@@ -450,3 +450,20 @@ def test_its_end_is_in_the_log(caplog):
         run_stages(book_of(make_plan()), make_events(3, 1_100), partitions=1, seed=0)
     (line,) = [r.message for r in caplog.records]
     assert line.startswith("fraud/1: learned from 1000 events, 4 signals; tested from event time")
+
+
+def test_later_sketches_count_as_the_decoder_of_the_learned_reference_does(drifting, truth):
+    """Every value falls into the bin that it would fall into with the reference saved."""
+    from detectors.sparse import decode_counts
+    from stream.plan import Plan
+
+    held = truth[1]
+    known = Plan("fraud", held.watch.plan.reference, segments=("region",))
+    records = [FileRecord(i, 0, e) for i, e in enumerate(drifting[1_000:])]
+    direct = decoded_sketches(records, known)
+    lesson = held.course._lesson
+    sketches = decoded_sketches(records, make_plan())
+    assert direct.keys() == sketches.keys()
+    for scope, encoded in direct.items():
+        counts = lesson.counts(Sketch.decode(sketches[scope]))
+        assert counts.tolist() == decode_counts(encoded, known.layout.width).tolist()
