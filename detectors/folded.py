@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from detectors._special import chi2_quantile, normal_quantile
 
-__all__ = ["folded_chi", "folded_moments", "folded_quantiles"]
+__all__ = ["chi_through", "folded_chi", "folded_moments", "folded_quantiles"]
 
 Floats = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complexfloating]
@@ -127,15 +127,19 @@ def folded_quantiles(shares: Floats, tails: Sequence[float]) -> Floats:
 @lru_cache(4096)
 def folded_chi(shares: tuple[float, ...]) -> tuple[float, float]:
     """Scale and dimension of the chi that has T's values at two tails."""
-    values = folded_quantiles(np.array(shares), _TAILS)
+    return chi_through(_TAILS, folded_quantiles(np.array(shares), _TAILS))
+
+
+def chi_through(tails: tuple[float, float], values: Floats) -> tuple[float, float]:
+    """Scale and dimension of the chi that has these two values at these two tails."""
     ratio = float(values[1] / values[0])
-    low, high = -1.0, 9.0  # natural logarithm of the dimension
-    for _ in range(40):
+    low, high = -1.0, 5.0  # natural logarithm of the dimension
+    for _ in range(18):
         middle = 0.5 * (low + high)
-        first, second = (chi2_quantile(tail, math.exp(middle)) for tail in _TAILS)
+        first, second = (chi2_quantile(tail, math.exp(middle)) for tail in tails)
         if math.sqrt(second / first) > ratio:
             low = middle
         else:
             high = middle
     dimension = math.exp(high)
-    return float(values[0]) / math.sqrt(chi2_quantile(_TAILS[0], dimension)), dimension
+    return float(values[0]) / math.sqrt(chi2_quantile(tails[0], dimension)), dimension

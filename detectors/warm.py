@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from detectors import divergences
 from detectors.changepoint import ChangePoints
 from detectors.counts import accumulate
 from detectors.fit import LEAST_ROWS, fit_reference
 from detectors.reference import SignalReference
+from detectors.scarce import scarce_chi2
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
@@ -49,6 +51,7 @@ def warm_up() -> None:
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)
         adwin.update(*(values.ravel() for values in moments))
     Adwin().update_many(np.zeros(64))
+    scarce_chi2(divergences.PSI, (5, 95), 100)
 
 
 def _every_test(signals: Sequence[SignalReference]) -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@
 Without change it follows `(1/N + 1/n) chi2(bins - 1)` for independent events (Yurdakul 2018) and
 `(1/N + 1/n) sum w_j chi2_1` for dependent ones, with the weights from the reference's batches.
 Other distances on the same bins have the same law but for a factor: KL, JS, Hellinger, chi2, G;
+where bins are expected to hold few events all have their own (`scarce`);
 total variation is about a chi (`levels.norm_law`). **Wasserstein** and **KS** compare the fine
 bins' ranks: laws of the Brownian bridge (`bridge`). **Rates** are in `rates`.
 
@@ -12,6 +13,7 @@ docs/statistics.md has the promise and what was measured.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +27,7 @@ from detectors.counts import Layout
 from detectors.levels import EVENTS_PER_BIN, coarsen, norm_law, rank_scales
 from detectors.rates import LEAST_RISE, Rates
 from detectors.reference import Reference, SignalReference
+from detectors.scarce import scarce_chi2
 from detectors.window_kernels import FORM, NORM, Bins, Level, Rows, distances, quantile, tails
 from detectors.window_tests import WINDOWED_TESTS, choose_tests
 
@@ -254,5 +257,15 @@ class WindowBank:
                     norm = norm_law(row)
                     law[r], dimension[r] = NORM, norm.dimension
                     factor[r], mean[r] = norm.scale**2, norm.mean**2
+                else:
+                    scale, dimension[r], higher = scarce_chi2(
+                        test.code, tuple(row.reference.tolist()), EVENTS_PER_BIN * k
+                    )
+                    if higher > 1.0 and math.isinf(row.df):
+                        law[r] = NORM  # a norm's square is a chi2
+                    else:
+                        scale = higher
+                    factor[r] *= scale
+                    mean[r] /= scale
         size = np.array([len(row.reference) for row in bins], np.int64)
         return Level(group, size, reference, weights, events, factor, mean, law, dimension, df)
