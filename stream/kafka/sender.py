@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 __all__ = ["Outgoing", "Sender", "partition_of"]
@@ -73,6 +74,14 @@ class Sender:
         except TimeoutError:
             # Nothing was acknowledged that is still under way, so nothing is lost.
             await producer.client.close()
+
+    async def broker_answers(self, timeout_s: float) -> bool:
+        """Whether any broker answers a question within this time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return bool(await self._producer.client.force_metadata_update())
+        except (TimeoutError, KafkaError):
+            return False
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""

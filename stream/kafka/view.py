@@ -36,6 +36,7 @@ class WorkerView:
     stage2: Stage2 | None = None
     consumer: Any = None
     failed: str = ""
+    broker_away_since: float = 0.0  # by `clock`; 0 while a broker answers
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     last_episodes: dict[tuple[str, str, str, str], tuple[str, float]] = field(default_factory=dict)
     batches: int = 0
@@ -114,6 +115,9 @@ class WorkerView:
     def ready(self) -> tuple[bool, str]:
         """Whether partitions are assigned, state restored and lag within bound (/readyz)."""
         consumer = self.consumer
+        if not self.failed and self.broker_away_since:
+            seconds = self.clock() - self.broker_away_since
+            return False, f"no broker answers for {seconds:.0f} s; waiting, nothing is lost"
         if self.failed or consumer is None or not consumer.joined or consumer.app.rebalancing:
             return False, self.failed or "joining the group"
         if consumer.stopped:

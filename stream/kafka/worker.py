@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 _LAST_SNAPSHOT_S: Final = 2.0
 _LEAVE_S: Final = 4.0
 _DISCONNECT_S: Final = 1.0
+#: How often it is looked whether a broker answers, and how long that may take.
+_LOOK_S: Final = 2.0
 #: Subjects to which nothing happened between two looks are put away: after 10 to 20 minutes.
 _RELEASE_AFTER_S: Final = 600.0
 
@@ -106,7 +108,7 @@ class Worker:
             if stages.stage2 is not None:
                 stages.stage2.reader = consumer
             await self._app.start()
-            tasks = self._background(feed, stages, on_ready)
+            tasks = self._background(feed, sender, stages, on_ready)
             try:
                 await self._until_stopped()
             finally:
@@ -182,7 +184,11 @@ class Worker:
         await asyncio.to_thread(check_rights, self.settings.kafka, needs)
 
     def _background(
-        self, feed: PlansFeed, stages: Stages, on_ready: Callable[[WorkerView], None] | None
+        self,
+        feed: PlansFeed,
+        sender: Sender,
+        stages: Stages,
+        on_ready: Callable[[WorkerView], None] | None,
     ) -> list[asyncio.Task[None]]:
         settings = self.settings
         fixed = {settings.topics.summaries, settings.topics.state}
@@ -198,6 +204,7 @@ class Worker:
             for stage in (stages.stage1, stages.stage2)
             if stage is not None
         ]
+        jobs.append(_every(_LOOK_S, lambda: self._look_at_broker(sender)))
         if stages.stage1 is not None:
             jobs.append(_every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
         if stages.stage2 is not None:
@@ -205,6 +212,14 @@ class Worker:
         if on_ready is not None:
             jobs.append(self._say_ready(on_ready))
         return [asyncio.create_task(self._guard(job)) for job in jobs]
+
+    async def _look_at_broker(self, sender: Sender) -> None:
+        view = self.view
+        if await sender.broker_answers(_LOOK_S):
+            view.broker_away_since = 0.0
+        elif not view.broker_away_since:
+            log.warning("no broker answers; work goes on when one does")
+            view.broker_away_since = view.clock()
 
     async def _guard(self, job: Awaitable[None]) -> None:
         try:
