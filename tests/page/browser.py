@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,15 @@ from typing import Any
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 TIMEOUT_S = 30.0
+#: Puts the pipes where the browser looks for them and becomes the browser. First they are copied to
+#: numbers from 10 on: one may have the other's.
+ARRANGE = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find_browser() -> str | None:
@@ -89,21 +99,16 @@ class Browser:
         self._number = 0
         self._tabs: dict[str, Tab] = {}
 
-        def arrange() -> None:
-            # Copies first: the pipes themselves may be 3 or 4.
-            a, b = os.dup(in_read), os.dup(out_write)
-            os.dup2(a, 3)
-            os.dup2(b, 4)
-
         command = [
+            sys.executable, "-c", ARRANGE, str(in_read), str(out_write),
             executable, "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
             "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run",
             f"--user-data-dir={folder / 'profile'}", "about:blank",
         ]  # fmt: skip
         with (folder / "browser.log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, close_fds=False,
-                pass_fds=(), preexec_fn=arrange,
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                pass_fds=(in_read, out_write),
             )  # fmt: skip
         os.close(in_read)
         os.close(out_write)
