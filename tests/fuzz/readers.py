@@ -19,9 +19,10 @@ from stream.config import ConfigError, load_config
 from stream.decode.native import NativeDecoder
 from stream.events import ARROW_CONTENT_TYPE
 from stream.monitor import PartitionMonitor
-from stream.plan import PlanBook, PlanError, decode_plan
+from stream.plan import Learn, LearningPlan, PlanBook, PlanError, decode_plan
 from stream.plan_parts import PlanAssembler, plan_parts
 from stream.replay import FileRecord, Replay
+from stream.sketch import Sketch
 from stream.snapshot import (
     SnapshotError,
     SnapshotWriter,
@@ -30,7 +31,7 @@ from stream.snapshot import (
     stored_rounds,
 )
 from stream.summarise import Summariser
-from stream.summary import Idle, Source, SummaryError, decode_message, encode_message
+from stream.summary import Idle, Source, SummaryBatch, SummaryError, decode_message, encode_message
 from tests.stream.harness import START_S, make_events, make_plan, run_stages
 
 __all__ = ["Reader", "make_readers"]
@@ -62,11 +63,11 @@ def make_readers(folder: Path) -> list[Reader]:
     _, monitor = run_stages(book, events, partitions=2, seed=3)
     messages = _messages(book, events)
     return [
-        Reader("event", 0.25, _events(events), _stage1(book), form="json"),
-        Reader("batch", 0.12, _batches(), _stage1(book), form="json"),
-        Reader("arrow", 0.10, _arrows(), _stage1(book, ARROW_HEADERS)),
-        Reader("summary", 0.15, messages, _decode_summary, (SummaryError,), "msgpack"),
-        Reader("monitor", 0.12, messages, _stage2(book), form="msgpack"),
+        Reader("event", 0.20, _events(events), _stage1(book), form="json"),
+        Reader("batch", 0.10, _batches(), _stage1(book), form="json"),
+        Reader("arrow", 0.09, _arrows(), _stage1(book, ARROW_HEADERS)),
+        Reader("summary", 0.13, messages, _decode_summary, (SummaryError,), "msgpack"),
+        Reader("monitor", 0.10, messages, _stage2(book), form="msgpack"),
         Reader("snapshot", 0.06, *_snapshots(monitor)),
         Reader("state", 0.05, *_states(monitor, book)),
         Reader(
@@ -76,7 +77,32 @@ def make_readers(folder: Path) -> list[Reader]:
         Reader("plan part", 0.02, [b"\0".join(p) for p in plan_parts(plan)], _plan_part()),
         Reader("alert", 0.03, _alerts(book, events), _alert, (AlertError,), "json"),
         Reader("config", 0.02, [CONFIG.encode()], _config(folder), (ConfigError,)),
+        *_learning_readers(make_events(1, 1_300)),
     ]
+
+
+def _learning_readers(events: list[bytes]) -> list[Reader]:
+    """Those of a model without a reference, which keeps all that is sent."""
+    book = PlanBook()
+    book.add(LearningPlan("fraud", learn=Learn(1_000), segments=("region",)))
+    _, monitor = run_stages(book, events, partitions=2, seed=3)
+    sketches = [
+        entry.counts
+        for message in map(decode_message, _messages(book, events))
+        if isinstance(message, SummaryBatch)
+        for entry in message.entries
+    ]
+    return [
+        Reader("open event", 0.04, _events(events), _stage1(book), form="json"),
+        Reader("open batch", 0.03, _batches(), _stage1(book), form="json"),
+        Reader("open arrow", 0.02, _arrows(), _stage1(book, ARROW_HEADERS)),
+        Reader("sketch", 0.02, sketches, _sketch, (ValueError,), "msgpack"),
+        Reader("learned state", 0.01, *_states(monitor, book)),
+    ]
+
+
+def _sketch(data: bytes) -> bool:
+    return bool(Sketch.total([data, data]).encode())
 
 
 # ---- stage 1
