@@ -30,7 +30,7 @@ def test_services_are_those_of_a_whole_installation() -> None:
     assert set(SERVICES) >= {
         "kafka", "topics", "worker", "notify", "producer", "prometheus", "alertmanager", "grafana"
     }  # fmt: skip
-    assert set(COMPOSE) <= {"services", "volumes", "networks", "name"}
+    assert set(COMPOSE) <= {"services", "volumes", "networks", "name", "x-hardened"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -91,6 +91,7 @@ def test_the_image_builds_what_the_wheel_holds() -> None:
         for source in copied.split():
             assert (ROOT / source).exists(), f"{source} is not there"
     assert re.search(r"^USER (?!root)", text, re.M)
-    entry = re.search(r'^ENTRYPOINT \["(\w+)"', text, re.M)
+    assert re.search(r"^ENTRYPOINT .*driftstream-entrypoint", text, re.M)
+    entry = re.search(r"^exec (\w+)", (ROOT / "deploy/entrypoint.sh").read_text(), re.M)
     assert entry is not None
     assert entry[1] in project["project"]["scripts"]

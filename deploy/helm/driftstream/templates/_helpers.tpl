@@ -55,6 +55,7 @@ image: {{ include "driftstream.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
   capabilities: {drop: [ALL]}
 {{- with .Values.env }}
 env: {{ toYaml . | nindent 2 }}
