@@ -36,6 +36,7 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     starts: int
     ends: int
     summary: str
+    evidence: str
     signals: list[str]
     course: list[tuple[int, str]]
 
@@ -70,6 +71,7 @@ class RecentEpisodes:
             starts=starts,
             ends=parse_time(data.ends_at) if resolved else 0,
             summary=data.annotations.summary,
+            evidence=data.annotations.evidence,
             signals=[
                 f"{s.name} ({s.segment})" if s.segment else s.name for s in data.signals[:_NAMED]
             ],

@@ -54,6 +54,7 @@ def _episode(id_: str, found: list[AlertEvent], end_ms: int | None) -> Episode:
             Revision(
                 e.data.revision, parse_time(e.time), e.data.status, e.data.severity,
                 tuple(e.data.joined), tuple(e.data.left), e.data.annotations.summary,
+                e.data.annotations.evidence,
             )
             for e in revisions
         ),
@@ -215,12 +216,17 @@ def _quality(signals: Sequence[Signal]) -> tuple[QualityRow, ...]:
 
 
 def _tests(events: Sequence[AlertEvent]) -> tuple[TestRow, ...]:
-    counts: dict[tuple[str, str], int] = {}
+    """Which tests found how many signals; an alert does not say how often they found nothing."""
+    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for event in events:
         for signal in event.data.signals:
             key = (signal.test, "segments" if signal.segment else "whole stream")
-            counts[key] = counts.get(key, 0) + 1
-    return tuple(TestRow(test, scope, 0, None, n) for (test, scope), n in sorted(counts.items()))
+            found.setdefault(key, set()).add((signal.segment, signal.name))
+    alpha = events[-1].data.budget.alpha
+    return tuple(
+        TestRow(test, scope, 0, None if scope == "segments" else alpha, len(signals))
+        for (test, scope), signals in sorted(found.items())
+    )
 
 
 def _provenance(event: AlertEvent) -> tuple[tuple[str, str], ...]:

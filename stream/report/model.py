@@ -41,6 +41,7 @@ class Revision:
     joined: tuple[str, ...]
     left: tuple[str, ...]
     summary: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True)

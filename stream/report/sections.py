@@ -118,6 +118,7 @@ def _episode(episode: Episode) -> Markup:
         tag("p", f"{episode.subject} · {times} UTC · {len(episode.revisions)} revisions",
             class_="meta"),
         tag("p", arrows(last.summary)),
+        tag("p", last.evidence, class_="meta") if last.evidence else None,
         runbook,
         tag("details", tag("summary", "Revisions"),
             table(f"Revisions of episode {episode.id}",

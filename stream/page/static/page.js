@@ -78,7 +78,8 @@ function episodes(data) {
   const list = rows.map((row) => el("li", {},
     el("h3", {}, `${named(row.model, row.version)}: ${words(row.kind)} `, row.ends ? badge("resolved", "resolved") : badge(`${row.severity}, firing`, `sev-${row.severity}`)),
     el("p", { class: "meta" }, row.ends ? `${minute(row.starts)} to ${minute(row.ends)}` : `since ${minute(row.starts)}`, ` · revision ${row.revision} · episode ${row.id.slice(0, 12)}`),
-    el("p", {}, arrows(row.summary))));
+    el("p", {}, arrows(row.summary)),
+    row.evidence ? el("p", { class: "meta" }, row.evidence) : null));
   const earlier = list.slice(SHOWN_EPISODES);
   return [el("div", { class: "panel" }, timeline(rows, from, end, "Timeline of episodes")),
     el("ol", { class: "episodes" }, list.slice(0, SHOWN_EPISODES)),
