@@ -140,6 +140,13 @@ def test_names_are_shown_and_never_run(browser: Open) -> None:
         server.close()
 
 
+def test_a_worker_of_the_first_stage_says_what_it_is(browser: Open, worker: Worker) -> None:
+    worker.state.stage = "summarise"
+    with browser(worker.url) as tab:
+        tab.wait_for(DRAWN)
+        assert "only counts" in tab.evaluate("document.querySelector('h1').innerText")
+
+
 def test_it_follows_the_worker(browser: Open, worker: Worker) -> None:
     with browser(worker.url) as tab:
         tab.evaluate("window.marked = true")

@@ -57,7 +57,8 @@ function head(state) {
   const firing = state.models.reduce((n, m) => n + m.firing.length, 0);
   const worst = state.models.length ? state.models[0].severity : "";
   const kinds = firing === 1 ? "1 episode is firing" : `${firing} episodes are firing`;
-  const headline = !state.models.length && !state.moreModels ? "No model has sent events yet" : firing ? kinds : "All quiet";
+  const nothing = state.stage === "summarise" ? "This worker only counts; others judge" : "No model has sent events yet";
+  const headline = !state.models.length && !state.moreModels ? nothing : firing ? kinds : "All quiet";
   const made = [headline, ...(worst ? [" ", badge(worst, `sev-${worst}`)] : [])];
   if ($("headline").textContent !== made.map((part) => part.textContent || part).join("")) $("headline").replaceChildren(...made);
   document.title = firing ? `(${firing}) driftstream` : "driftstream";
