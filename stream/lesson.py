@@ -180,6 +180,7 @@ def finish_lesson(
             "events have more signals than are learned; declare them, or fit a reference"
         )
     final = Lesson(taught)
+    warnings += _left_out(plan, final, whole)
     events = whole.events
     reference = Reference(
         model=plan.model,
@@ -195,6 +196,23 @@ def finish_lesson(
         warnings=tuple(warnings),
     )
     return final, reference
+
+
+def _left_out(plan: LearningPlan, lesson: Lesson, whole: Sketch) -> list[str]:
+    """Why signals that came are not watched."""
+    watched = {each.place for each in lesson.taught}
+    late = [
+        f"{name}: came only in the second half, and is not watched. A changed plan learns anew"
+        for place, name, _, _ in _signals(plan, whole)
+        if place not in watched
+    ]
+    identifiers = [
+        f"{place.partition('.')[2]}: left out: about {held.names.distinct:,} different names, so "
+        "an identifier"
+        for place, held in sorted(whole.signals.items())
+        if place not in watched and not plan.learn.signals and _is_identifier(held)
+    ]
+    return late + identifiers
 
 
 def _finished(each: Taught, whole: Sketch, table: Ints) -> Taught:

@@ -310,7 +310,8 @@ def test_an_identifier_is_not_learned_and_a_bare_number_is_the_score():
         msgspec.json.encode(
             {
                 "model": {"name": "fraud"}, "timestamp": START_S + i,
-                "features": {"id": f"u{i}", "c": "ab"[i % 2]}, "prediction": i % 10 / 10,
+                "features": {"id": f"u{i}", "c": "ab"[i % 2]} | ({"new": 1} if i > 2_500 else {}),
+                "prediction": i % 10 / 10,
             }
         )
         for i in range(3_000)
@@ -320,6 +321,9 @@ def test_an_identifier_is_not_learned_and_a_bare_number_is_the_score():
     assert not list(replay.run(FileRecord(i, 0, e) for i, e in enumerate(events)))
     reference = replay.monitor.subjects[Subject("fraud", "")].watch.plan.reference
     assert [(s.name, s.role) for s in reference.signals] == [("c", "feature"), ("score", "score")]
+    new, identifier = reference.warnings
+    assert new.startswith("new: came only in the second half, and is not watched")
+    assert identifier.startswith("id: left out: about ")
 
 
 def test_a_name_that_two_signals_would_have_is_the_features():
