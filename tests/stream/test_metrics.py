@@ -444,7 +444,7 @@ def test_health_pages(state: FileState) -> None:
 def test_an_address_in_use_is_said(state: FileState) -> None:
     server = serve("127.0.0.1:0", MetricsCollector(state), state)
     try:
-        with pytest.raises(OSError, match=r"worker\.metrics_address: cannot listen on"):
+        with pytest.raises(OSError, match=r"metrics_address: cannot listen on"):
             serve(f"127.0.0.1:{server.port}", MetricsCollector(state), state)
     finally:
         server.close()
