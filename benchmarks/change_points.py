@@ -74,7 +74,7 @@ def one(rng: np.random.Generator, rho: float, shift: float, spread: float, pane:
 
 def main(runs: int) -> None:
     """Print a row for each kind of stream and change."""
-    print("| stream | change | events a pane | found | held | interval | error | delay |")
+    print("| stream | change | events a pane | told | held | interval | error | delay |")
     print("|---|---|---|---|---|---|---|---|")
     for rho in (0.0, 0.5, 0.9):
         for pane in (20, 100):
