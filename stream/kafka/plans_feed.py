@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.kafka.connection import patiently
+
 __all__ = ["PlansFeed"]
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,9 @@ class PlansFeed:
 
     async def current(self) -> None:
         """Return when the topic has been read to its end as of this call."""
+        await patiently(self._read_to_end)
+
+    async def _read_to_end(self) -> None:
         ends = await self._consumer.end_offsets(self._partitions)
         while not await self._has_reached(ends):
             await self._poll()

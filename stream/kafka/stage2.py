@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 from faust.types import TP
 
 from stream.alerts import AlertEvent, encode_alert
+from stream.kafka.connection import patiently
 from stream.kafka.sender import Outgoing, Sender
 from stream.kafka.state import Snapshots
 from stream.monitor import PartitionMonitor, UnknownPlanError
@@ -151,7 +152,7 @@ class Stage2:
         reader, tp = self.reader, part.tp
         assert reader is not None
         await self._plans_current()  # a snapshot names its plans
-        found = await part.snapshots.find()
+        found = await patiently(part.snapshots.find)
         position = -1
         if found is not None:
             try:
@@ -160,8 +161,8 @@ class Stage2:
             except SnapshotError as error:
                 log.warning("%s", error)
                 part.monitor = PartitionMonitor(self._plans)
-        start = (await reader.earliest_offsets(tp))[tp]
-        end = (await reader.fresh_ends([tp]))[tp]
+        start = (await patiently(lambda: reader.earliest_offsets(tp)))[tp]
+        end = (await patiently(lambda: reader.fresh_ends([tp])))[tp]
         if not part.alive:
             return
         if position > end:

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from stream.kafka.connection import patiently
 from stream.kafka.consumer_thread import ConsumerThread, with_place
 from stream.kafka.faust_check import check_faust
 
@@ -110,7 +111,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 return []
             await self._note_gap(tp, expected, first)
             return batch
-        end = (await self.fresh_ends([tp]))[tp]
+        end = (await patiently(lambda: self.fresh_ends([tp])))[tp]
         if end < expected:
             self.stop_partition(tp, expected, end)
             return []
@@ -121,7 +122,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _note_gap(self, tp: TP, expected: int, first: int) -> None:
         """Count what retention has cut; markers and aborted transactions lie within the log."""
-        if (await self.earliest_offsets(tp))[tp] > expected:
+        if (await patiently(lambda: self.earliest_offsets(tp)))[tp] > expected:
             self.gaps[tp.topic] += 1
             words = "%s[%d]: offsets %d to %d were deleted before they were read: that is a loss"
             log.error(words, *tp, expected, first - 1)
@@ -130,6 +131,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def perform_seek(self) -> None:
         """Go to the committed offsets, or the log's start; Faust calls it after an assignment."""
+        await patiently(self._go_to_start)
+
+    async def _go_to_start(self) -> None:
         partitions = [TP(tp.topic, tp.partition) for tp in self.assignment()]
         if not partitions:
             return
