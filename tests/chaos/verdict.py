@@ -11,7 +11,6 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,6 +21,7 @@ from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook, Subject
 from stream.replay import FileRecord, Replay
 from stream.snapshot import best_snapshot
+from stream.summary import SummaryBatch, decode_message
 from tests.chaos.wire import Topic
 from tests.oracles.recount import Totals, recount
 
@@ -124,21 +124,15 @@ def judge(
     summaries: Iterable[Any],
     state: Mapping[int, list[tuple[bytes, bytes | None]]],
 ) -> None:
-    """Compare the summaries topic and the snapshots with a recount of the events topic.
-
-    Windows that closed are added up while the summaries are read, the others are in the state.
-    """
-    windows: dict[tuple[Subject, str], np.ndarray] = {}
-    monitors = {p: PartitionMonitor(_book(plans)) for p in state}
+    """Compare the summaries topic and the snapshots with a recount of the events topic."""
+    book = _book(plans)
+    monitors = {p: PartitionMonitor(book) for p in state}
     snapshots = {p: best_snapshot(p, records) for p, records in state.items()}
     seen = set()
-    for record in summaries:
-        partition, monitor = record.partition(), monitors[record.partition()]
-        known = len(monitor.subjects)
-        monitor.apply(record.offset(), record.value(), record.timestamp()[1])
-        for subject in list(monitor.subjects)[known:]:
-            monitor.subjects[subject]._on_window = partial(_add_window, windows, subject)
-        found = snapshots[partition]
+    log = [(r.partition(), r.offset(), r.value(), r.timestamp()[1]) for r in summaries]
+    for partition, *record in log:
+        monitor, found = monitors[partition], snapshots[partition]
+        monitor.apply(*record)
         if found is not None and monitor.fence == found[0].fence:
             seen.add(partition)
             _compare_states(verdict, partition, monitor, *found)
@@ -148,24 +142,43 @@ def judge(
         verdict.refused.update(monitor.refused)
         if monitor.sources.declared_loss:
             verdict.complaints.append(f"declared loss: {monitor.sources.declared_loss} chunks")
-        monitor.seal_all()
         for subject, held in monitor.subjects.items():
             if held.late_total:
                 verdict.complaints.append(f"{subject}: {held.late_total} late events")
-            for segment, window in held.watch.windows.filling.items():
-                _add(windows, (subject, segment), window.counts)
     for reason in ("shrunk", "overlap", "plan", "undecodable", "late"):
         if verdict.refused.get(reason):
             verdict.complaints.append(f"{verdict.refused[reason]} summaries refused: {reason}")
-    _compare_totals(verdict, plans, logs, windows)
+    subjects = {s for monitor in monitors.values() for s in monitor.subjects}
+    counted = {s: _windows(book, s, log) for s in subjects}
+    totals = {(s, segment): n for s in subjects for segment, n in counted[s].items()}
+    _compare_totals(verdict, plans, logs, totals)
 
 
-def _add_window(into: Any, subject: Subject, plan: Plan, window: Any, result: Any) -> None:
-    del plan, result
-    _add(into, (subject, window.segment), window.counts)
+def _windows(
+    book: PlanBook, subject: Subject, log: Iterable[tuple[int, Any]]
+) -> dict[str, np.ndarray]:
+    """All windows of one subject added up, those that closed and those that fill."""
+    totals: dict[str, np.ndarray] = {}
+
+    def on_window(plan: Plan, window: Any, result: Any) -> None:
+        _add(totals, window.segment, window.counts)
+
+    mine = {}
+    for partition, offset, value, timestamp in log:
+        message = decode_message(value)
+        monitor = mine.setdefault(partition, PartitionMonitor(book, on_window=on_window))
+        if isinstance(message, SummaryBatch) and subject != (message.model, message.version):
+            continue
+        monitor.apply(offset, value, timestamp)
+    for monitor in mine.values():
+        monitor.seal_all()
+        for held in monitor.subjects.values():
+            for segment, window in held.watch.windows.filling.items():
+                _add(totals, segment, window.counts)
+    return totals
 
 
-def _add(into: dict[tuple[Subject, str], np.ndarray], key: Any, counts: np.ndarray) -> None:
+def _add(into: dict[Any, np.ndarray], key: Any, counts: np.ndarray) -> None:
     into[key] = into[key] + counts if key in into else counts.copy()
 
 
