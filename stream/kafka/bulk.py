@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import weakref
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
@@ -70,8 +71,11 @@ class _Run:
     """The records of one fetch of a partition; `getall` is that of `FetchResult`."""
 
     def __init__(self, result: Any) -> None:
-        self._result = result
+        # No cycles, here by a weak reference and there by aiokafka's own generator: they keep
+        # megabytes of a fetch until the collector looks, which is seldom.
+        self._result = weakref.proxy(result)
         self._source = result._partition_records
+        self._source._records_iterator = None
         self._batch: Iterator[Any] | None = None
         self._batch_end = 0
 
