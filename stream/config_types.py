@@ -161,14 +161,14 @@ class Config:
         ConfigError
             If the reference cannot be used or does not fit what the config says.
         """
-        from stream.plan import LearningPlan, Plan, PlanError
+        from stream.plan import LearningPlan, Plan, PlanError, readable
 
         reference = None if model.reference is None else self._reference(model, model.reference)
         settings = self._settings(model, reference)
         try:
             if reference is None:
                 return LearningPlan(learn=self._learn(model), **settings)
-            return Plan(reference=reference, **settings)
+            return readable(Plan(reference=reference, **settings))
         except PlanError as error:
             raise ConfigError(f"{self.file}: {model.path}: {error}") from error
 

@@ -23,6 +23,7 @@ from stream.plan_kinds import (
     Subject,
     decode_plan,
     place_of,
+    readable,
 )
 from stream.timeline import join_timeline, sealed_to_ms
 
@@ -41,6 +42,7 @@ __all__ = [
     "Subject",
     "decode_plan",
     "place_of",
+    "readable",
 ]
 
 #: Timelines kept ready; beyond it all are forgotten, since anybody can invent versions.

@@ -49,6 +49,7 @@ __all__ = [
     "Subject",
     "decode_plan",
     "place_of",
+    "readable",
 ]
 
 #: Which kind of alert a drifting signal of this role is.
@@ -220,6 +221,24 @@ def place_of(name: str, role: str) -> str:
     return PLACE_OF_ROLE.get(role) or f"features.{name}"
 
 
+def readable(plan: Plan) -> Plan:
+    """The plan, if events can be decoded by the names in it.
+
+    Raises
+    ------
+    PlanError
+        If a signal or segment has a name that the decoder cannot have as a member.
+    """
+    for name in (*(signal.name for signal in plan.monitored), *plan.segments):
+        if any(character in '"\\' or character < " " for character in name):
+            raise PlanError(
+                f"plan {plan.model}: {name!r} has a quotation mark, a backslash or a control "
+                "character in it, and such members of events cannot be read. Rename it in the "
+                "events and fit again, or set monitor = false for it."
+            )
+    return plan
+
+
 def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
     """Inverse of a plan's `encode`: the plan and its `effective_from_ms`.
 
@@ -238,7 +257,7 @@ def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
         if isinstance(document.reference, msgspec.UnsetType):
             raise PlanError("it has neither a reference nor says how to learn one")
         reference = Reference.from_json(bytes(document.reference), source)
-        return Plan(reference=reference, **settings), document.effective_from_ms
+        return readable(Plan(reference=reference, **settings)), document.effective_from_ms
     except (
         msgspec.MsgspecError, ReferenceError, PlanError, UnicodeDecodeError, RecursionError,
     ) as error:  # fmt: skip

@@ -209,15 +209,16 @@ def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResul
 
 def _plan_of(path: Path) -> Plan:
     from detectors import Reference
-    from stream.plan import Plan
+    from stream.plan import Plan, readable
     from stream.proposal import propose
 
     reference = Reference.from_json(path.read_bytes(), str(path))
     pane_ms, max_age_ms = propose(reference)
-    return Plan(
+    plan = Plan(
         model=reference.model, reference=reference, segments=reference.segments,
         pane_ms=pane_ms, window_max_age_ms=max_age_ms, cycle_ms=reference.cycle_ms,
     )  # fmt: skip
+    return readable(plan)
 
 
 def _plan_from(path: Path, name: str | None) -> tuple[AnyPlan, CategoryHash | None]:

@@ -7,10 +7,12 @@ import math
 from types import SimpleNamespace
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors import fit_reference
 from stream.plan import (
     MINUS_INFINITY,
     Plan,
@@ -19,6 +21,7 @@ from stream.plan import (
     SignalOptions,
     Subject,
     decode_plan,
+    readable,
 )
 from stream.timeline import join_timeline, sealed_to_ms
 from tests.stream.harness import make_plan, make_reference
@@ -242,3 +245,19 @@ def test_nothing_is_sealed_before_the_first_word(plan):
     assert book.sealed_to_ms("fraud", "1", MINUS_INFINITY) == MINUS_INFINITY
     assert book.sealed_to_ms("other", "1", 10**12) == MINUS_INFINITY
     assert book.sealed_to_ms("fraud", "1", 100_000) == 95_000
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb"])
+def test_names_that_cannot_be_read_from_events_are_refused(name: str) -> None:
+    """Such a plan would end every worker that decodes under it."""
+    data = {name: np.arange(1_000.0), "x": np.arange(1_000.0)}
+    reference = fit_reference(data, model="m", version="", times_ms=None, segments=())
+    plan = Plan(model="m", reference=reference)
+    with pytest.raises(PlanError, match="Rename it"):
+        readable(plan)
+    with pytest.raises(PlanError, match="Rename it"):
+        decode_plan(plan.encode())
+    without = Plan(model="m", reference=reference, signals={name: SignalOptions(monitor=False)})
+    assert readable(without) is without
+    with pytest.raises(PlanError, match="Rename it"):
+        readable(Plan(model="m", reference=reference, signals=without.signals, segments=(name,)))
