@@ -22,9 +22,11 @@ __all__ = [
 ]
 
 MOST_NAMES: Final = 1_000
-#: Bytes of UTF-8 of one name, and of all that are kept: a pane's table has to fit a message.
+#: Bytes of UTF-8 of one name; and of all that are kept, with what each takes beside itself: the
+#: table of a pane has to fit a message.
 MOST_NAME_BYTES: Final = 64
-_MOST_BYTES: Final = 4_096
+_MOST_BYTES: Final = 3_500
+_BESIDE: Final = 7
 _HASH_BITS: Final = 64
 MOST_HALVINGS: Final = _HASH_BITS
 
@@ -106,9 +108,8 @@ def bounded_name(name: str) -> str:
 
 
 def _size(counts: Mapping[str, int]) -> int:
-    return (
-        sum(map(len, counts)) if "".join(counts).isascii() else sum(map(len, map(_bytes, counts)))
-    )
+    text = "".join(counts)
+    return _BESIDE * len(counts) + (len(text) if text.isascii() else len(_bytes(text)))
 
 
 def _bytes(name: str) -> bytes:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from detectors import category_text
 from detectors.names import bounded_name
 from stream.plan import DeclaredSignal, Learn, place_of
-from stream.sketch import GROUPS, MOST_PLACE_CHARS, Sketch
+from stream.sketch import GROUPS, MOST_PLACE_BYTES, Sketch
 
 __all__ = ["NOT_SENT", "OpenValues", "Placed", "place_values"]
 
@@ -138,10 +138,12 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
         if value is None:
             return
         kind = kinds.get(place) if kinds else _AUTO.kind
-        if kind is None or len(place) > MOST_PLACE_CHARS:
+        if kind is None:
             return
         column = placed.columns.get(place)
         if column is None:
+            if len(place.encode(errors="surrogatepass")) > MOST_PLACE_BYTES:
+                return
             column = placed.columns[place] = _Column()
         column.add(row, value, kind)
 

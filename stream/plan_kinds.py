@@ -33,7 +33,7 @@ from stream.plan_document import (
     PlanSettings,
     SignalOptions,
 )
-from stream.sketch import MOST_PLACE_CHARS, MOST_SIGNALS
+from stream.sketch import MOST_PLACE_BYTES, MOST_SIGNALS
 
 __all__ = [
     "ANY_VERSION",
@@ -187,7 +187,7 @@ class LearningPlan(BasePlan):
         places: dict[str, str] = {}
         for name, signal in declared.items():
             place = place_of(name, signal.role)
-            if len(place) > MOST_PLACE_CHARS:
+            if len(place.encode(errors="surrogatepass")) > MOST_PLACE_BYTES:
                 raise PlanError(f"plan {self.model}: signals.{name[:20]}... has too long a name.")
             if (other := places.setdefault(place, name)) != name:
                 raise PlanError(

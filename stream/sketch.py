@@ -19,13 +19,14 @@ from detectors.logbins import LAST_KEY, MOST_BINS, MOST_LEVELS, LogCounts
 from detectors.names import MOST_HALVINGS, MOST_NAME_BYTES, MOST_NAMES, NameCounts
 from detectors.sparse import decode_sparse, encode_sparse
 
-__all__ = ["GROUPS", "MOST_PLACE_CHARS", "MOST_SIGNALS", "SignalSketch", "Sketch"]
+__all__ = ["GROUPS", "MOST_PLACE_BYTES", "MOST_SIGNALS", "SignalSketch", "Sketch"]
 
 #: Members of an event that hold signals. A signal's place is its member, or member.key.
 GROUPS: Final = ("features", "prediction", "actual", "latency_seconds")
-#: A message takes 1 MB: so many signals of 512 bins and 4 kB of names are below it.
+#: A message takes 1 MB: so many signals of 512 bins and 3,500 bytes of names are below it, whatever
+#: is sent.
 MOST_SIGNALS: Final = 128
-MOST_PLACE_CHARS: Final = 200
+MOST_PLACE_BYTES: Final = 200
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
@@ -71,7 +72,7 @@ class SignalSketch:
 
 
 class _Signal(msgspec.Struct, array_like=True, gc=False):
-    place: Annotated[str, msgspec.Meta(max_length=MOST_PLACE_CHARS + 16)]
+    place: Annotated[str, msgspec.Meta(max_length=MOST_PLACE_BYTES)]
     level: Annotated[int, msgspec.Meta(ge=0, le=MOST_LEVELS)]
     zero: _Count
     bins: bytes

@@ -211,20 +211,21 @@ def test_of_too_many_signals_those_of_least_hash_are_kept():
 
 
 def test_the_largest_sketch_fits_a_message():
-    """Every signal with every bin filled and all the names it may have."""
-    rng = np.random.default_rng(0)
-    rows = [
-        OpenValues({f"f{i}": f"{k}-{i}-name" for i in range(MOST_SIGNALS)}, None, None, NOT_SENT)
-        for k in range(600)
-    ]
-    sketch = sketch_of(rows)
-    for held in sketch.signals.values():
-        held.numbers.add(rng.normal(size=5_000) * np.exp(rng.normal(size=5_000) * 9))
-        held.numbers.counts *= 1_000
-        sketch.groups[0] = sketch.events = max(sketch.events, held.present)
-    size = len(sketch.encode())
-    assert MAX_BATCH_BYTES < size < 1_000_000
-    Sketch.decode(sketch.encode())
+    """Signals of the longest names, with every bin filled, all names they may have, huge counts."""
+    huge = 16_384 * 100_000  # a chunk of the longest batches
+    keys = np.linspace(-(2**19) + 1_000, 2**19 - 1_000, 512).astype(np.int64)
+    sizes = []
+    for length in (1, 2, 8, 60):
+        names = {f"{i:x}".rjust(length, "é")[:length]: huge for i in range(3_000)}
+        sketch = Sketch()
+        for i in range(MOST_SIGNALS):
+            held = sketch.at(f"features.{i:é>95}")
+            held.numbers.keys, held.numbers.counts = keys, np.full(512, huge)
+            held.names.add(names)
+        sketch.groups[0] = sketch.events = held.present
+        sizes.append(len(sketch.encode()))
+        Sketch.decode(sketch.encode())
+    assert MAX_BATCH_BYTES < max(sizes) < 1_000_000
 
 
 @pytest.mark.parametrize("bare", [True, False])
