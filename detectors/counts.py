@@ -66,11 +66,14 @@ class Layout:
         Parameters
         ----------
         numeric : float64[n, Sn]
+            In either order of memory: columns are read one by one.
             NaN is missing, -inf of a wrong type, +inf not counted.
         codes : int32[n, Sc]
             Bins within the signal, -1 not counted.
         """
         out = np.empty((len(numeric), len(self.names)), np.int32)
+        if not (numeric.flags.c_contiguous or numeric.flags.f_contiguous):
+            numeric = np.ascontiguousarray(numeric)  # kernels are compiled for those two
         _place_numeric(
             numeric, self._inner, self._low, self._high, self._n_edges,
             self.start[self.numeric], self.numeric, out,

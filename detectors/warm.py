@@ -40,7 +40,8 @@ def warm_up() -> None:
         numeric = np.zeros((n, layout.numeric.size))
         codes = np.zeros((n, layout.categorical.size), np.int32)
         counts = np.zeros((1, layout.width), np.int64)
-        accumulate(layout.positions(numeric, codes), np.zeros(n, np.int32), counts)
+        for values in (numeric, np.asfortranarray(numeric)):  # of events, and of batches
+            accumulate(layout.positions(values, codes), np.zeros(n, np.int32), counts)
         decode_counts(encode_counts(counts[0]), layout.width)
         for tested in (bank, WindowBank(signals, layout, _every_test(signals))):
             result = tested.test(counts[0], 0.01)

@@ -90,7 +90,7 @@ def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
         return _open_rows(compiled, batches)
     n = sum(batches.rows)
     ms = np.empty(n)
-    numeric = np.empty((n, compiled.n_numeric))
+    numeric = np.empty((n, compiled.n_numeric), order="F")  # written and read by columns
     codes = np.empty((n, compiled.n_codes), np.int32)
     segments: Segments = [[] for _ in compiled.plan.segments]
     start = 0

@@ -39,7 +39,7 @@ def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
     """
     n = len(columns.timestamp)
     check_rows(n, max_rows, _TIMES)
-    numeric = np.empty((n, compiled.n_numeric))
+    numeric = np.empty((n, compiled.n_numeric), order="F")  # written and read by columns
     codes = np.empty((n, compiled.n_codes), np.int32)
     for group in (compiled.features, compiled.prediction, compiled.actual):
         _fill(compiled, group, getattr(columns, group.name), numeric, codes)
