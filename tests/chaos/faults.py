@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.chaos.cluster import Cluster
+from tests.chaos.traffic import SLICE_EVENTS
 from tests.chaos.wire import Publisher
 
 __all__ = ["LONG", "SHORT", "Torment"]
@@ -30,7 +31,7 @@ class Torment:
     Parameters
     ----------
     cluster, publisher
-    n_slices : int
+    n_events : int
         What the publisher has.
     seed : int
     counts : mapping of fault to how often
@@ -44,10 +45,10 @@ class Torment:
         self,
         cluster: Cluster,
         publisher: Publisher,
-        n_slices: int,
+        *,
+        n_events: int,
         seed: int,
         counts: Mapping[str, int],
-        *,
         away_s: float,
         say: Callable[[str], None],
     ) -> None:
@@ -55,7 +56,7 @@ class Torment:
         self._rng = random.Random(seed)
         self._away_s = away_s
         self._say = say
-        self._left = n_slices
+        self._left = -(-n_events // SLICE_EVENTS)
         self.order = [fault for fault, n in counts.items() for _ in range(n)]
         self._rng.shuffle(self.order)
 
@@ -88,6 +89,10 @@ class Torment:
         while len(cluster.workers) < 2:
             cluster.start()
         self._ready()
+
+    def complaints(self) -> list[str]:
+        """None of its own."""
+        return []
 
     def _ready(self) -> None:
         """Wait until a worker has its partitions."""

@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import detectors
 from stream.replay import FileRecord
 from stream.snapshot import Manifest
 from stream.summary import Progress, decode_message
 from tests.chaos.cluster import EVENTS, LEAVE_S, Cluster
-from tests.chaos.faults import Torment
-from tests.chaos.traffic import SLICE_EVENTS, Traffic
+from tests.chaos.traffic import Traffic
 from tests.chaos.verdict import Account, Verdict, judge, published, replayed
 from tests.chaos.wire import Publisher, Topic
 
@@ -25,6 +24,16 @@ __all__ = ["Outcome", "run", "table"]
 _PARTITIONS: Final = 4
 _CALM: Final = "calm."
 _DRAIN_S: Final = 600.0
+
+
+class Tormentor(Protocol):
+    """Makes faults while events are published."""
+
+    def run(self) -> None:
+        """Publish all events and leave workers running."""
+
+    def complaints(self) -> list[str]:
+        """What was wrong on the way."""
 
 
 @dataclass
@@ -39,9 +48,8 @@ class Outcome:
 def run(
     seed: int,
     n_events: int,
-    faults: Mapping[str, int],
+    torment: Callable[[Cluster, Publisher], Tormentor],
     *,
-    away_s: float,
     real: bool,
     calm: bool = True,
     say: Callable[[str], None],
@@ -61,9 +69,8 @@ def run(
     try:
         servers = cluster.broker.bootstrap
         publisher = Publisher(servers, EVENTS, _all(traffic))
-        n_slices = -(-n_events // SLICE_EVENTS)
-        torment = Torment(cluster, publisher, n_slices, seed, faults, away_s=away_s, say=say)
-        torment.run()
+        tormentor = torment(cluster, publisher)
+        tormentor.run()
         publisher.allow(1)  # the closing events
         publisher.wait()
         verdict = Verdict()
@@ -90,6 +97,7 @@ def run(
         verdict.expected, verdict.got = len(truth.episodes), len(got.episodes)
         verdict.alerts, verdict.repeated = len(truth.alerts), got.repeated
         _complain(verdict, cluster)
+        verdict.complaints += tormentor.complaints()
         outcome.complaints = verdict.complaints
         outcome.rows = _rows(verdict, cluster, tormented_s, time.monotonic() - began)
     except BaseException:

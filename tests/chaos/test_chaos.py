@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from stream.kafka.runtime import BrokerUnavailableError, find_runtime
-from tests.chaos.faults import SHORT
+from tests.chaos.faults import SHORT, Torment
 from tests.chaos.run import run, table
 
 pytestmark = pytest.mark.broker
@@ -16,6 +18,8 @@ def test_nothing_is_lost_and_nothing_invented() -> None:
         find_runtime()
     except BrokerUnavailableError as why:
         pytest.skip(f"no Kafka broker of one's own: {why}")
-    outcome = run(11, 40_000, SHORT, away_s=0.0, real=False, calm=False, say=print)
+    n, seed = 40_000, 11
+    faults = partial(Torment, n_events=n, seed=seed, counts=SHORT, away_s=0.0, say=print)
+    outcome = run(seed, n, faults, real=False, calm=False, say=print)
     print(table([outcome]))
     assert outcome.complaints == []

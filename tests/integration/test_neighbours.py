@@ -182,6 +182,31 @@ def test_an_events_topic_made_again_or_grown(install: Install) -> None:
     assert [w.terminate() for w in (again, more)] == [0, 0]
 
 
+def test_an_events_topic_made_again_ends_a_worker_that_runs(install: Install) -> None:
+    site = install()
+    code = (
+        "import sys\n"
+        "from stream.kafka.app import run_worker\n"
+        "from stream.kafka.settings import TopicNames, WorkerSettings\n"
+        f"settings = WorkerSettings(kafka={site.kafka!r}, group={site.prefix + 'group'!r},\n"
+        f"    topics=TopicNames(**{site.topics!r}), sources_interval_s=0.5)\n"
+        "say = lambda view: print('ready: ', file=sys.stderr, flush=True)\n"
+        "sys.exit(run_worker(settings, say))\n"
+    )
+    log = site.directory / "again.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=out)
+    worker = Worker(process, log)
+    site.running.append(worker)
+    site.wait_ready(worker)
+    delete_topics(site.kafka, [site.plan.topic])
+    while exists(site, site.plan.topic):
+        time.sleep(0.1)
+    create_topics(site.kafka, wanted_topics(predictions=[site.plan.topic], **site.topics))
+    assert process.wait(60) == 1
+    assert f"topic {site.plan.topic} was deleted and made again while the worker" in worker.said()
+
+
 def exists(site: Installation, topic: str) -> bool:
     with admin(site.kafka) as client:
         return any(t["name"] == topic and not t["error_code"] for t in client.describe_topics())
