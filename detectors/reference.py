@@ -134,11 +134,11 @@ class Reference:
         try:
             document = json.loads(data)
         except (ValueError, RecursionError) as error:  # the latter: nested without end
-            raise ReferenceError(f"{source} is not JSON: {error}") from None
+            raise ReferenceError(f"{source} is not JSON: {error!s:.600}") from None
         try:
             reference = _read(Place(document, ""))
         except CheckedError as error:
-            raise ReferenceError(f"{source}: {error}") from None
+            raise ReferenceError(f"{source}: {error!s:.600}") from None
         if (said := document.get("hash")) != reference.hash:
             raise ReferenceError(
                 f"{source}: hash must be {reference.hash} for this content; got {said!r}. "

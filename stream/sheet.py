@@ -61,6 +61,8 @@ class Sheet:
     late, late_sent : int
         Events that came after their pane was complete in this chunk, and how many of them the
         last flush told of.
+    folded : int
+        Values of segments beyond a limit, which are counted together.
     stale, aged : int
         Events whose records were made much later than what they tell of, of so many looked at.
     """
@@ -69,6 +71,7 @@ class Sheet:
         self.subject = subject
         self.plan = plan
         self.late = 0
+        self.folded = 0
         self.late_sent = 0
         self.stale = 0
         self.aged = 0
@@ -117,6 +120,7 @@ class Sheet:
         cuts = [0, *np.cumsum(np.bincount(which, minlength=len(panes))).tolist()]
         for k, (known, values) in enumerate(zip(self._values, columns.segments, strict=False)):
             numbers = np.fromiter(map(known.__getitem__, values), np.int32, len(values))
+            self.folded += len(numbers) - int(np.count_nonzero(numbers))
             if len(numbers) < _FEW * len(panes):
                 yield np.array([
                     -1 if number < 0 else self._slot(known.names[number], panes[i])

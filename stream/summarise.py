@@ -39,6 +39,9 @@ __all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Stage1Stats", 
 CHUNK_RECORDS: Final = 16_384
 #: Bounds how long a quiet partition holds its chunk open, and so what a restart reads again.
 CHUNK_SPAN_MS: Final = 600_000
+#: Refused records are held until the next flush; so many bytes of them bring one about. A chunk
+#: full of garbage would otherwise be held whole, gigabytes of it, by one worker after the other.
+MAX_REJECT_BYTES: Final = 8 * 2**20
 #: A longer version is no version: it would not fit the keys that carry it.
 MAX_VERSION_CHARS: Final = 200
 
@@ -71,7 +74,10 @@ class Stage1Stats:
     events: dict[str, int] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
+    #: (offset, error) of the last one, by reason.
+    last_reject: dict[str, tuple[int, str]] = field(default_factory=dict)
     actuals: int = 0
+    segments_folded: int = 0  # values of segments beyond a limit, counted together
     values_invalid: int = 0
     unknown_fields: int = 0
     max_time_ms: int = MINUS_INFINITY
@@ -110,6 +116,7 @@ class Summariser:
         self._chunk_records = chunk_records
         self._chunk_span_ms = chunk_span_ms
         self._rejects: list[tuple[Record, Reject]] = []
+        self._reject_bytes = 0
         self._next = 0
         self._announced_ms = MINUS_INFINITY  # event time of the last progress, over all chunks
         self._open(None)
@@ -138,7 +145,7 @@ class Summariser:
             at = end
             if self._chunk_size == self._chunk_records:
                 flushes.append(self._end_chunk())
-        if self._chunk >= 0 and self._pane_completed():
+        if self._chunk >= 0 and (self._pane_completed() or self._reject_bytes > MAX_REJECT_BYTES):
             flushes.append(self._flush(only_complete=True))
         return flushes
 
@@ -194,8 +201,10 @@ class Summariser:
 
     def _refuse(self, record: Record, reject: Reject) -> None:
         self._rejects.append((record, reject))
+        self._reject_bytes += len(record.value or b"") + len(record.key or b"")
         rejected = self.stats.rejected
         rejected[reject.reason] = rejected.get(reject.reason, 0) + 1
+        self.stats.last_reject[reject.reason] = (record.offset, reject.error)
 
     def _count_group(
         self, group: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
@@ -204,7 +213,9 @@ class Summariser:
         sheet = self._sheets.get(key)
         if sheet is None:
             sheet = self._sheets[key] = Sheet(group.subject, group.plan)
+        folded = sheet.folded
         late = sheet.add(group, time_ms, newest)
+        self.stats.segments_folded += sheet.folded - folded
         model = group.subject.model
         self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
         if late:
@@ -249,7 +260,7 @@ class Summariser:
                 )  # fmt: skip
                 summaries.append((sheet.subject.key, encode_message(batch)))
         progress = Progress(self.source, self._chunk, through, self._newest_ms)
-        rejects, self._rejects = self._rejects, []
+        rejects, self._rejects, self._reject_bytes = self._rejects, [], 0
         self._flushed_through = through
         self._announced_ms = max(self._announced_ms, self._newest_ms)
         self.stats.flushes += 1

@@ -289,7 +289,8 @@ class Stage1:
 
 def _add_stats(total: Stage1Stats, part: Stage1Stats) -> None:
     """Add counters up; the largest time is that of a partition and not added."""
-    for name in ("records", "actuals", "values_invalid", "unknown_fields", "chunks", "flushes"):
+    counters = ("records", "actuals", "values_invalid", "unknown_fields", "segments_folded")
+    for name in (*counters, "chunks", "flushes"):
         setattr(total, name, getattr(total, name) + getattr(part, name))
     for name in ("events", "late", "rejected"):
         held = getattr(total, name)

@@ -13,6 +13,8 @@ from stream.page import RecentEpisodes
 from stream.plan import MINUS_INFINITY
 
 if TYPE_CHECKING:
+    from faust.types import TP
+
     from stream.alerts import AlertEvent
     from stream.kafka.stage1 import Stage1
     from stream.kafka.stage2 import Stage2
@@ -107,6 +109,16 @@ class WorkerView:
         """Monitors of the summaries partitions that are restored."""
         parts = list(self.stage2.parts.values()) if self.stage2 is not None else []
         return [part.monitor for part in parts if part.restored]
+
+    def counters(self) -> list[tuple[TP, Stage1Stats]]:
+        """Counters of each source partition that is assigned now."""
+        parts = list(self.stage1.parts.items()) if self.stage1 is not None else []
+        return [(tp, part.summariser.stats) for tp, part in parts]
+
+    def held_monitors(self) -> list[tuple[TP, PartitionMonitor]]:
+        """The monitor of each summaries partition that is restored."""
+        parts = list(self.stage2.parts.items()) if self.stage2 is not None else []
+        return [(tp, part.monitor) for tp, part in parts if part.restored]
 
     def healthy(self) -> tuple[bool, str]:
         """Whether the process does its work (/healthz), and what it says."""

@@ -13,6 +13,7 @@ from stream.decode.native import NativeDecoder
 from stream.http_server import PageServer
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
+from stream.kafka.limit_log import LimitLog
 from stream.kafka.plans_feed import PlansFeed
 from stream.kafka.rights import check_rights, worker_rights
 from stream.kafka.sender import Sender
@@ -205,6 +206,7 @@ class Worker:
             if stage is not None
         ]
         jobs.append(_every(_LOOK_S, lambda: self._look_at_broker(sender)))
+        jobs.append(_every(_LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
         if stages.stage1 is not None:
             jobs.append(_every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
         if stages.stage2 is not None:

@@ -105,17 +105,19 @@ class MetricsCollector(Collector):
         invalid = counter("invalid_values", "Values of a wrong type.")
         unknown = counter("unknown_fields", "Fields nobody reads, in one event of a thousand.")
         actuals = counter("actuals", "Late actuals that passed by.")
+        folded = counter("segments_folded", "Values of segments beyond a limit, counted together.")
         by_model: dict[str, int] = {}
         late_by_model: dict[str, int] = {}
         by_reason: dict[str, int] = {}
-        sums = [0, 0, 0]
+        sums = [0, 0, 0, 0]
         for stats in self._state.stage1_stats():
             for total, part in (
                 (by_model, stats.events), (late_by_model, stats.late), (by_reason, stats.rejected),
             ):  # fmt: skip
                 for key, count in list(part.items()):
                     total[key] = total.get(key, 0) + count
-            for i, count in enumerate((stats.values_invalid, stats.unknown_fields, stats.actuals)):
+            others = (stats.values_invalid, stats.unknown_fields, stats.actuals)
+            for i, count in enumerate((*others, stats.segments_folded)):
                 sums[i] += count
         for model, count in sorted(by_model.items()):
             late_ones = late_by_model.get(model, 0)
@@ -124,9 +126,10 @@ class MetricsCollector(Collector):
             late.add_metric([model], late_ones)
         for reason, count in sorted(by_reason.items()):
             rejected.add_metric([reason], count)
-        for family, count in zip((invalid, unknown, actuals), sums, strict=True):
+        plain = (invalid, unknown, actuals, folded)
+        for family, count in zip(plain, sums, strict=True):
             family.add_metric([], count)
-        return [events, late, rejected, invalid, unknown, actuals]
+        return [events, late, rejected, *plain]
 
     def _partitions(self) -> list[Metric]:
         state = self._state

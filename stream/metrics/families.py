@@ -48,6 +48,7 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
     spent = gauge("budget_spent_ratio", "Episodes opened this week per one allowed.", _SUBJECT)
     active = gauge("alert_active", "1 while an episode fires.", [*_SUBJECT, "kind", "severity"])
     frontier = gauge("frontier_timestamp_seconds", "Event time that is judged.", _SUBJECT)
+    scopes = gauge("scopes", "Segments with a window of their own, at most 2,000.", _SUBJECT)
     learning = gauge("learning_events", "Collected before anything is tested.", _SUBJECT)
     learned = gauge("learned_timestamp_seconds", "Event time tested from, if learned.", _SUBJECT)
     for held in subjects:
@@ -64,10 +65,11 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         watch = held.watch
         if watch is None:
             continue
+        scopes.add_metric([model, version], sum(map(bool, watch.windows.filling)))
         allowed = watch.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], held.opened_this_week / allowed)
-    return [budget, spent, active, frontier, learning, learned]
+    return [budget, spent, active, frontier, scopes, learning, learned]
 
 
 def of_signals(gauges: Iterable[Gauge]) -> list[Metric]:

@@ -85,10 +85,12 @@ def give(reader: Reader, data: bytes, tally: Tally) -> None:
         tally.kinds.add(type(refusal).__name__)
         if not 0 < len(str(refusal)) < 20_000:
             raise Crash(
-                f"{reader.name}: refused without words, or with too many: {data!r}"
+                f"{reader.name}: refused without words, or with too many: {_shown(data)}"
             ) from None
     except BaseException as error:
-        raise Crash(f"{reader.name}: {type(error).__name__}: {error}\ninput: {data!r}") from error
+        raise Crash(
+            f"{reader.name}: {type(error).__name__}: {error}\ninput: {_shown(data)}"
+        ) from error
     spent = time.perf_counter() - began
     tally.seconds += spent
     tally.slowest_ms = max(tally.slowest_ms, spent * 1000)
@@ -96,6 +98,11 @@ def give(reader: Reader, data: bytes, tally: Tally) -> None:
         tally.taken += 1
     else:
         tally.refused += 1
+
+
+def _shown(data: bytes) -> str:
+    """An input as it can be pasted into a test; of a long one what tells it apart."""
+    return repr(data) if len(data) < 4_000 else f"{data[:2_000]!r} ... {data[-500:]!r}"
 
 
 @contextmanager

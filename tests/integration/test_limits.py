@@ -1,0 +1,144 @@
+"""Limits: what is beyond them is counted, said now and then, and holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from faust.types import TP
+
+from stream.client import publish, read_topic
+from stream.decode.native import NativeDecoder
+from stream.kafka.limit_log import LimitLog
+from stream.monitor import PartitionMonitor
+from stream.plan import PlanBook
+from stream.replay import FileRecord
+from stream.sheet import MAX_SEGMENTS
+from stream.summarise import MAX_REJECT_BYTES, Stage1Stats, Summariser
+from stream.summary import Source
+from tests.fuzz.mutate import mutate
+from tests.integration.worker_kit import BASE_MS, Install, installer, make_events
+from tests.stream.harness import START_S, make_plan
+from tests.stream.harness import make_events as few_events
+
+
+def summariser() -> Summariser:
+    book = PlanBook()
+    book.add(make_plan())
+    return Summariser(Source("id", "predictions", 0, 1), book, NativeDecoder(book))
+
+
+def test_refused_bytes_are_not_held_for_a_whole_chunk() -> None:
+    reader = summariser()
+    garbage = b"{" + b"x" * 500_000
+    held = sent = 0
+    for offset in range(200):  # 100 MB, and no event that would complete a pane
+        flushes = reader.add([FileRecord(offset, START_S * 1000, garbage)])
+        held += 1
+        for flush in flushes:
+            sent += len(flush.rejects)
+            assert flush.commit is None  # a chunk ends where it always ends
+            held = 0
+        assert held * len(garbage) <= MAX_REJECT_BYTES + len(garbage)
+    assert sent + held == 200
+    assert reader.stats.last_reject["undecodable"][0] == 199
+
+
+def test_segments_beyond_the_limit_are_counted() -> None:
+    reader = summariser()
+    for offset, event in enumerate(few_events(1, 2_600)):
+        value = msgspec.json.decode(event)
+        value["segments"] = {"region": f"r{offset}" if offset else "x" * 300}
+        value["timestamp"] = START_S
+        reader.add([FileRecord(offset, START_S * 1000, msgspec.json.encode(value))])
+    assert reader.stats.segments_folded == 2_600 - MAX_SEGMENTS
+
+
+def test_limits_are_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    stats, now = Stage1Stats(), 0.0
+    monitor = PartitionMonitor(PlanBook())
+    said = LimitLog(
+        lambda: [(TP("events", 3), stats)], lambda: [(TP("summaries", 1), monitor)], lambda: now
+    )
+
+    def look() -> list[str]:
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            asyncio.run(said.look())
+        return [record.getMessage() for record in caplog.records]
+
+    assert look() == []
+    stats.rejected["too_large"] = 5
+    stats.last_reject["too_large"] = (17, "Expected at most 7 bytes\n100 % of it")
+    monitor.refused |= {"versions": 2, "duplicate": 9}
+    assert look() == [
+        "events[3]: 5 records refused as too_large and put on the dead-letter topic; the last at "
+        "offset 17: Expected at most 7 bytes?100 % of it",
+        "summaries[1]: 2 summaries refused as versions",
+    ]
+    stats.rejected["too_large"] = 1_005
+    stats.segments_folded = 4
+    now = 30.0
+    assert [line.split(":")[1] for line in look()] == [
+        " 4 values of segments are counted together as __other__"
+    ]
+    now = 61.0
+    [line] = look()
+    assert "events[3]: 1000 records refused as too_large" in line
+    now = 300.0
+    assert look() == []
+    stats.rejected["too_large"] = 3  # the partition was away, and its counters began anew
+    assert "3 records refused" in look()[0]
+
+
+@pytest.fixture
+def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Install]:
+    with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "300ms"}) as make:
+        yield make
+
+
+@pytest.mark.broker
+def test_poison_between_good_events_changes_nothing(install: Install) -> None:
+    """A third of the log is garbage, clocks that jump among it; the alerts are the same."""
+    site = install()
+    n = 20_000
+    events = make_events(n, n // 2)
+    expected = site.expected_alerts(events)
+    worker = site.start()
+    site.wait_ready(worker)
+    rng = random.Random(3)
+    seeds = [e.replace(b'"fraud"', b'"zebra"') for e in events[:20]]
+    jumps = [  # 1970, 2100, the year 9999, before the epoch, and no time at all
+        events[0].replace(str(BASE_MS).encode(), wrong)
+        for wrong in (b"-1", b"4102444800000", b"253402300799000", b"1e308", b'"yesterday"')
+    ]
+    poisoned: list[bytes] = []
+    for event in events:
+        poisoned.append(event)
+        if rng.random() < 0.3:
+            bad = mutate(seeds, rng) if rng.random() < 0.9 else rng.choice(jumps)
+            poisoned.append(bad)
+    n_bad = len(poisoned) - len(events)
+    # Good events are dealt to the partitions as they are without the bad ones.
+    for p in range(site.partitions):
+        mine, turn = [], -1
+        good = set(map(id, events))
+        for value in poisoned:
+            turn += id(value) in good
+            if turn % site.partitions == p:
+                mine.append(value)
+        publish(site.kafka, site.plan.topic, ((None, v, ()) for v in mine), partition=p)
+    site.produce([])
+    site.wait_for(lambda: len(site.alerts()) >= len(expected))
+    assert site.alerts() == expected
+    site.wait_for(lambda: "put on the dead-letter topic; the last at offset" in worker.said())
+    assert worker.terminate() == 0
+    letters = list(read_topic(site.kafka, site.topics["dead_letter"]))
+    assert len(letters) == n_bad
+    lines = [line for line in worker.said().splitlines() if "records refused as" in line]
+    assert 0 < len(lines) < 40  # of thousands
