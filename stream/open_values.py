@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from detectors import category_text
 from detectors.names import bounded_name
 from stream.plan import DeclaredSignal, Learn, place_of
-from stream.sketch import GROUPS, MOST_PLACE_BYTES, Sketch
+from stream.sketch import GROUPS, MOST_PLACE_BYTES, MOST_SIGNALS, Sketch, least
 
 __all__ = ["NOT_SENT", "OpenValues", "Placed", "place_values"]
 
@@ -45,7 +46,7 @@ class _Column:
     invalid_rows: list[int] = field(default_factory=list)
 
     def add(self, row: int, value: Any, kind: str) -> None:
-        """Take a value that is not null as what it is for a signal of this kind."""
+        """Take a value that is not missing as what it is for a signal of this kind."""
         exact = type(value)
         if exact is str:
             if kind == "numeric":
@@ -55,12 +56,7 @@ class _Column:
         elif exact is bool and kind != "numeric":
             self._name(row, "true" if value else "false")
         elif exact is float or exact is int or exact is bool:
-            try:
-                number = float(value)
-            except OverflowError:
-                return
-            if number - number != 0.0:  # not finite: missing
-                return
+            number = float(value)
             if kind == "categorical":
                 self._name(row, str(category_text(value)))
             else:
@@ -80,6 +76,7 @@ class Placed:
     def __init__(self) -> None:
         self.columns: dict[str, _Column] = {}
         self.group_rows: tuple[list[int], ...] = tuple([] for _ in GROUPS)
+        self.crowded_rows: list[int] = []  # events with more signals than a sketch has
 
     def count(self, slots: npt.NDArray[np.int32], sketches: Sequence[Sketch]) -> None:
         """Add each event to the sketch of its slot; those of a negative slot to none."""
@@ -102,6 +99,8 @@ class Placed:
                 sketches[slot].at(place).invalid += n
         for slot, _ in _tally(slots):
             sketches[slot].bound()
+        for slot, _ in _tally(slots[self.crowded_rows]):
+            sketches[slot].more = True
 
 
 def _tally(slots: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
@@ -135,14 +134,14 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
     placed = Placed()
 
     def take(row: int, place: str, value: Any) -> None:
-        if value is None:
+        if _is_missing(value):
             return
         kind = kinds.get(place) if kinds else _AUTO.kind
         if kind is None:
             return
         column = placed.columns.get(place)
         if column is None:
-            if len(place.encode(errors="surrogatepass")) > MOST_PLACE_BYTES:
+            if not _is_short(place):
                 return
             column = placed.columns[place] = _Column()
         column.add(row, value, kind)
@@ -151,7 +150,12 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
     for row, event in enumerate(events):
         if event.features is not None:
             in_features.append(row)
-            for name, value in event.features.items():
+            found = event.features
+            if len(found) > MOST_SIGNALS and not kinds:
+                found, crowded = _least(found)
+                if crowded:
+                    placed.crowded_rows.append(row)
+            for name, value in found.items():
                 take(row, f"features.{name}", value)
         if event.prediction is not None:
             in_prediction.append(row)
@@ -168,6 +172,33 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
             in_latency.append(row)
             take(row, "latency_seconds", event.latency)
     return placed
+
+
+def _is_missing(value: Any) -> bool:
+    if not isinstance(value, int | float):
+        return value is None
+    try:
+        return not math.isfinite(value)
+    except OverflowError:  # an integer beyond the largest float
+        return True
+
+
+def _is_short(place: str) -> bool:
+    return len(place.encode(errors="surrogatepass")) <= MOST_PLACE_BYTES
+
+
+def _least(features: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Those that a sketch would keep of one event's features, and whether there are more.
+
+    Nobody can make a worker hold a million signals, not even for a moment.
+    """
+    places = {
+        place: name
+        for name, value in features.items()
+        if not _is_missing(value) and _is_short(place := f"features.{name}")
+    }
+    kept = [places[place] for place in least(places)]
+    return {name: features[name] for name in kept}, len(places) > len(kept)
 
 
 def _bare_place(value: Any, kinds: dict[str, str]) -> str:

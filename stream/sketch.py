@@ -19,7 +19,7 @@ from detectors.logbins import LAST_KEY, MOST_BINS, MOST_LEVELS, LogCounts
 from detectors.names import MOST_HALVINGS, MOST_NAME_BYTES, MOST_NAMES, NameCounts
 from detectors.sparse import decode_sparse, encode_sparse
 
-__all__ = ["GROUPS", "MOST_PLACE_BYTES", "MOST_SIGNALS", "SignalSketch", "Sketch"]
+__all__ = ["GROUPS", "MOST_PLACE_BYTES", "MOST_SIGNALS", "SignalSketch", "Sketch", "least"]
 
 #: Members of an event that hold signals. A signal's place is its member, or member.key.
 GROUPS: Final = ("features", "prediction", "actual", "latency_seconds")
@@ -121,8 +121,7 @@ class Sketch:
         """Forget the signals of largest hash that are too many."""
         if len(self.signals) > MOST_SIGNALS:
             self.more = True
-            for place in sorted(self.signals, key=_hash)[MOST_SIGNALS:]:
-                del self.signals[place]
+            self.signals = {place: self.signals[place] for place in least(self.signals)}
 
     def merge(self, other: Sketch) -> Sketch:
         """Add the counts of another sketch."""
@@ -212,6 +211,11 @@ def _signal(wire: _Signal) -> SignalSketch:
         raise ValueError(f"not a sketch: a name is longer than {MOST_NAME_BYTES} bytes")
     names.level, names.rest, names.counts = wire.halvings, wire.rest, wire.names
     return SignalSketch(numbers, names, wire.invalid)
+
+
+def least(places: Iterable[str]) -> list[str]:
+    """Those places that a sketch keeps of too many."""
+    return sorted(places, key=_hash)[:MOST_SIGNALS]
 
 
 def _hash(place: str) -> bytes:

@@ -210,6 +210,19 @@ def test_of_too_many_signals_those_of_least_hash_are_kept():
     assert sketch.missing(least[0]) == 499
 
 
+def test_an_event_with_a_hundred_thousand_features_is_cut_as_the_sketch_is():
+    crowd = {f"f{i}": (None, float(i), "x")[i % 3] for i in range(2_000)}
+    rows = [OpenValues(crowd, 0.5, None, NOT_SENT)] + [
+        OpenValues({name: value}, None, None, NOT_SENT) for name, value in crowd.items()
+    ]
+    one, apart = sketch_of(rows[:1]), sketch_of(rows[1:])
+    assert one.more
+    assert apart.more
+    assert one.signals.keys() - {"prediction.score"} <= apart.signals.keys()
+    placed = place_values(rows[:1], Learn())
+    assert len(placed.columns) == MOST_SIGNALS + 1
+
+
 def test_the_largest_sketch_fits_a_message():
     """Signals of the longest names, with every bin filled, all names they may have, huge counts."""
     huge = 16_384 * 100_000  # a chunk of the longest batches
