@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -35,32 +34,37 @@ class OpenValues(NamedTuple):
     latency: Any
 
 
-@dataclass(slots=True)
 class _Column:
     """Values of one signal that are there, each with the row of its event."""
 
-    numbers: list[float] = field(default_factory=list)
-    number_rows: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    name_rows: list[int] = field(default_factory=list)
-    invalid_rows: list[int] = field(default_factory=list)
+    __slots__ = ("invalid_rows", "kind", "name_rows", "names", "number_rows", "numbers")
 
-    def add(self, row: int, value: Any, kind: str) -> None:
-        """Take a value that is not missing as what it is for a signal of this kind."""
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.numbers: list[float] = []
+        self.number_rows: list[int] = []
+        self.names: list[str] = []
+        self.name_rows: list[int] = []
+        self.invalid_rows: list[int] = []
+
+    def add(self, row: int, value: Any) -> None:
+        """Take a value as what it is for a signal of this kind; one that is missing is none."""
         exact = type(value)
-        if exact is str:
-            if kind == "numeric":
-                self.invalid_rows.append(row)
-            else:
-                self._name(row, value)
-        elif exact is bool and kind != "numeric":
+        if exact is float and self.kind != "categorical":
+            if value - value == 0.0:  # finite
+                self.numbers.append(value)
+                self.number_rows.append(row)
+        elif _is_missing(value):
+            return
+        elif exact is str and self.kind != "numeric":
+            self._name(row, value)
+        elif exact is bool and self.kind != "numeric":
             self._name(row, "true" if value else "false")
-        elif exact is float or exact is int or exact is bool:
-            number = float(value)
-            if kind == "categorical":
+        elif isinstance(value, int | float):
+            if self.kind == "categorical":
                 self._name(row, str(category_text(value)))
             else:
-                self.numbers.append(number)
+                self.numbers.append(float(value))
                 self.number_rows.append(row)
         else:
             self.invalid_rows.append(row)
@@ -132,19 +136,21 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
         place_of(name, said.role): said.kind for name, said in learn.signals.items()
     }
     placed = Placed()
+    columns = placed.columns
+    features: dict[str, _Column | None] = {}
+
+    def column_at(place: str) -> _Column | None:
+        column = columns.get(place)
+        if column is None:
+            kind = kinds.get(place) if kinds else _AUTO.kind
+            if kind is None or not _is_short(place):
+                return None
+            column = columns[place] = _Column(kind)
+        return column
 
     def take(row: int, place: str, value: Any) -> None:
-        if _is_missing(value):
-            return
-        kind = kinds.get(place) if kinds else _AUTO.kind
-        if kind is None:
-            return
-        column = placed.columns.get(place)
-        if column is None:
-            if not _is_short(place):
-                return
-            column = placed.columns[place] = _Column()
-        column.add(row, value, kind)
+        if (column := column_at(place)) is not None:
+            column.add(row, value)
 
     in_features, in_prediction, in_actual, in_latency = placed.group_rows
     for row, event in enumerate(events):
@@ -156,7 +162,10 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
                 if crowded:
                     placed.crowded_rows.append(row)
             for name, value in found.items():
-                take(row, f"features.{name}", value)
+                if name not in features:
+                    features[name] = column_at(f"features.{name}")
+                if (column := features[name]) is not None:
+                    column.add(row, value)
         if event.prediction is not None:
             in_prediction.append(row)
             if isinstance(event.prediction, dict):

@@ -1,7 +1,7 @@
 """The decoder of one subject whose signals nobody named yet: all members of an event, as sent.
 
 It reads what `Compiled` reads, by the same rules for times, models and refusals, but keeps values
-as they are: which signals there are and of what kind shows only later. It costs five to six times
+as they are: which signals there are and of what kind shows only later. It costs about five times
 as much as a compiled one.
 """
 
