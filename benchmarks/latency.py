@@ -37,7 +37,7 @@ _WARM_S = 12.0
 _LIMIT_S = 30.0
 
 
-def _bodies(workload: Workload, factor: float) -> list[bytes]:
+def bodies(workload: Workload, factor: float) -> list[bytes]:
     columns = workload.columns(_ROWS, 0)
     columns["f01"] = np.round(columns["f01"] * factor, 6)
     names = list(columns)
@@ -59,7 +59,7 @@ class _Load(threading.Thread):
     def __init__(self, setup: Setup, workload: Workload, rate: int) -> None:
         super().__init__(daemon=True)
         self.heads = [b'{"model":{"name":"%s"},"timestamp":' % m.encode() for m in workload.models]
-        self.bodies = [_bodies(workload, 1.0), _bodies(workload, 1.5)]
+        self.bodies = [bodies(workload, 1.0), bodies(workload, 1.5)]
         self.changed = [float("inf")] * len(self.heads)
         self.topic, self.rate = setup.topic, rate
         self.sent, self.behind, self.stop = 0, 0.0, False
