@@ -69,7 +69,7 @@ def command(config_path: Path, offline: bool) -> None:
                 worker_settings(config).topics, {model.topic for model in config.models}
             )
             try:
-                check_rights(config.kafka, needs)
+                check_rights(config.kafka, needs, config.worker.group)
                 tell(True, "the rights that a worker needs")
             except AccessError as error:
                 tell(False, str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from stream.commands.shared import (
     progress,
     read_hash_key,
     say,
+    when,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from stream.windows import Closed
 
 __all__ = ["command"]
+
+_DAY_S = 86_400
 
 
 @click.command("replay")
@@ -260,6 +264,11 @@ def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], rejects: Co
     late = sum(stats.late.values())
     if late:
         say(f"warning: {late:,} events came too late to be counted. Sort the file by its time.")
+    if stats.max_time_ms > (time.time() + _DAY_S) * 1000:
+        say(
+            f"warning: an event is of {when(stats.max_time_ms)} UTC, which is yet to come. A "
+            "worker would refuse it; here all that follows it is late. Correct its time."
+        )
     skipped = sum(m.watch.skipped for m in replay.monitor.subjects.values() if m.watch)
     tested = sum(bool(m.watch.results) for m in replay.monitor.subjects.values() if m.watch)
     if skipped and not tested:

@@ -7,6 +7,7 @@ the worker, which might be weeks later.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from stream.kafka.access import AccessError
 from stream.kafka.admin import admin, described
@@ -14,6 +15,8 @@ from stream.kafka.security import client_options
 from stream.kafka.settings import TopicNames
 
 __all__ = ["check_rights", "lacking", "worker_rights"]
+
+_GROUP_DENIED: Final = 30
 
 
 def worker_rights(
@@ -47,9 +50,15 @@ def lacking(
 
 
 def check_rights(
-    kafka: Mapping[str, object], needs: Mapping[str, Sequence[str]], *, timeout_s: float = 10.0
+    kafka: Mapping[str, object],
+    needs: Mapping[str, Sequence[str]],
+    group: str = "",
+    *,
+    timeout_s: float = 10.0,
 ) -> None:
-    """Ask the broker for our rights on the topics that exist.
+    """Ask the broker for our rights on the topics that exist, and on the group if one is named.
+
+    A consumer that may not join its group tries again for ever, without a word.
 
     Raises
     ------
@@ -58,8 +67,10 @@ def check_rights(
     """
     with admin(kafka, timeout_s=timeout_s) as client:
         found = described(client, list(needs))
+        hidden = bool(group) and _is_hidden(client, group)
     allowed = {name: topic.get("authorized_operations") for name, topic in found.items()}
-    if missing := lacking(allowed, needs):
+    missing = lacking(allowed, needs) + ([f"READ on group {group}"] if hidden else [])
+    if missing:
         options = client_options(kafka)
         user = options.get("sasl_plain_username")
         who = f"user {user!r}" if user else "this client"
@@ -68,3 +79,12 @@ def check_rights(
             f"{', '.join(missing)}. Grant it with kafka-acls.sh: docs/security.md has the "
             "commands."
         )
+
+
+def _is_hidden(client: Any, group: str) -> bool:
+    """Whether the broker refuses to speak of a group: who may read it may also describe it."""
+    try:
+        client.describe_groups([group])
+    except Exception as error:  # no coordinator yet, say: joining will find out
+        return getattr(error, "errno", None) == _GROUP_DENIED
+    return False

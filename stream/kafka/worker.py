@@ -182,7 +182,8 @@ class Worker:
         return Stages(self.view, self.view.stage1, self.view.stage2, topics.summaries)
 
     async def _must_have(self, needs: Mapping[str, Sequence[str]]) -> None:
-        await asyncio.to_thread(check_rights, self.settings.kafka, needs)
+        settings = self.settings
+        await asyncio.to_thread(check_rights, settings.kafka, needs, settings.group)
 
     def _background(
         self,

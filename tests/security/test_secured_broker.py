@@ -29,7 +29,15 @@ from stream.kafka.settings import WorkerSettings
 from stream.kafka.topics import topic_partitions
 from stream.kafka.worker import Worker
 from stream.notify.source import run_notify
-from tests.security.secured import PASSWORD, WRONG, Secured, grant, revoke
+from tests.security.secured import (
+    PASSWORD,
+    WRONG,
+    Secured,
+    acls_of,
+    documented_commands,
+    grant,
+    revoke,
+)
 from tests.stream.notify_tools import hook
 from tests.stream.test_cli_files import FIT, write_rows
 
@@ -349,6 +357,25 @@ def test_a_missing_right_is_said(
     assert words in said, said
     assert "docs/security.md" in said, said
     assert "Traceback" not in said, said
+
+
+def test_a_missing_right_on_the_group_is_said(
+    secured: Secured, folder: Path, installed: Path
+) -> None:
+    """All topics, and not the group: found out when the worker joins it."""
+    page = (ROOT / "docs" / "security.md").read_text()
+    mine = [c for c in documented_commands(page) if "User:driftstream" in c and "--group" not in c]
+    assert len(mine) == 3
+    for command in mine:
+        grant(secured.super_user, acls_of(command.replace("User:driftstream", "User:stranger")))
+    path = as_user(secured, folder, "stranger")
+    for asked in (["worker", "--no-publish", "-c", path], ["check", "-c", path]):
+        done = driftstream(*asked)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, said
+        assert "user 'stranger' lacks" in said, said
+        assert "group driftstream" in said, said
+        assert "docs/security.md" in said, said
 
 
 def test_a_right_to_look_is_not_a_right_to_write(
