@@ -1,7 +1,8 @@
 """The INSECTS stream (33 features of a flying-insect sensor), spliced to have one exact change.
 
-Rows 15,000 to 22,999 are near-stationary: the reference is fitted on a half of them, shuffled, and
-the other half is the null stream. What follows it comes from rows 0 to 7,999, another distribution.
+Rows 15,000 to 22,999 are near-stationary: shuffled in blocks, which keeps what neighbours share and
+takes away what moves slowly (att21 does), their first half is the reference and the other the null
+stream. What follows it comes from rows 0 to 7,999, another distribution.
 """
 
 from __future__ import annotations
@@ -36,8 +37,14 @@ def names() -> list[str]:
     return [f"att{i + 1}" for i in range(33)]
 
 
+def _still(rows: np.ndarray) -> np.ndarray:
+    """Rows 15,000 to 22,999 in blocks of 50 at random: float64[8000, 33]."""
+    blocks = rows[15_000:23_000].reshape(160, 50, 33)
+    return blocks[np.random.default_rng(1).permutation(160)].reshape(8_000, 33)
+
+
 def reference(rows: np.ndarray) -> Reference:
-    fitted = rows[15_000:19_000][np.random.default_rng(1).permutation(4_000)]
+    fitted = _still(rows)[:4_000]
     columns = dict(zip(names(), fitted.T, strict=True))
     times_ms = np.arange(len(fitted), dtype=np.int64) * 1_000
     return fit_reference(columns, model=MODEL, version="1", times_ms=times_ms)
@@ -50,7 +57,7 @@ def plan(rows: np.ndarray, topic: str = "predictions") -> Plan:
 def stream(rows: np.ndarray, changed_share: float = 1.0) -> list[bytes]:
     """Events: 4,000 rows without a change, then 8,000 of which this share comes from elsewhere."""
     rng = np.random.default_rng(7)
-    null = rows[19_000:23_000]
+    null = _still(rows)[4_000:]
     moved = rng.random(8_000) < changed_share
     later = np.where(moved[:, None], rows[:8_000], null[rng.integers(0, len(null), 8_000)])
     return events(np.concatenate([null, later]), START_S)
