@@ -16,6 +16,7 @@ from typing import Final
 import detectors
 from stream.kafka.access import explain
 from stream.kafka.connection import quieten
+from stream.kafka.outage import hold_back_metadata
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.view import WorkerView
 from stream.kafka.worker import Worker
@@ -40,6 +41,7 @@ def run_worker(
     gone within 10 s: what was not acknowledged by then is read again by the next owner.
     """
     quieten()
+    hold_back_metadata()
     detectors.warm_up()
     spare_the_collector()
     deadline = _Deadline(_HARD_END_S)

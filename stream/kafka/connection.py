@@ -117,6 +117,7 @@ def quieten(every_s: float = 10.0) -> None:
     for name in ("aiokafka", "faust", "kafka", "mode"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in (
+        "aiokafka",
         "aiokafka.producer.sender",
         "aiokafka.client",
         "aiokafka.conn",

@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from stream.kafka.outage import never_expire
+
 __all__ = ["Outgoing", "Sender", "partition_of"]
 
 #: Larger values than this are refused by a broker with default settings.
@@ -61,6 +63,7 @@ class Sender:
             max_request_size=2 * MAX_VALUE_BYTES,
             request_timeout_ms=self._request_timeout_ms,
         )
+        never_expire(self._producer)
         await self._producer.start()
 
     async def stop(self, timeout_s: float = 2.0) -> None:

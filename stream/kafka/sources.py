@@ -16,6 +16,7 @@ __all__ = ["SourceChangedError", "describe_topics", "refresh_sources", "source_t
 
 #: A worker that is told to stop waits for a look that is under way.
 _TIMEOUT_S: Final = 5.0
+_SECOND_LOOK_S: Final = 15.0
 log = logging.getLogger(__name__)
 
 
@@ -54,6 +55,20 @@ async def source_topics(
     return found
 
 
+async def _looked_at_twice(
+    kafka: Mapping[str, object], names: Iterable[str]
+) -> dict[str, tuple[str, int]]:
+    """Describe topics; one that is not there is looked for again after a while.
+
+    It may be being made again, and a broker that has just begun may not know all yet.
+    """
+    try:
+        return await source_topics(kafka, names)
+    except LookupError:
+        await asyncio.sleep(_SECOND_LOOK_S)
+        return await source_topics(kafka, names)
+
+
 async def refresh_sources(
     kafka: Mapping[str, object], sources: dict[str, tuple[str, int]], fixed: Iterable[str]
 ) -> None:
@@ -62,11 +77,13 @@ async def refresh_sources(
     Raises
     ------
     SourceChangedError
-        If a topic was deleted and made again, or a fixed one has grown: what is held in memory is
-        of the old one.
+        If a topic was deleted, made again or not, or a fixed one has grown: what is held in memory
+        is of the old one.
     """
     try:
-        found = await source_topics(kafka, sources)
+        found = await _looked_at_twice(kafka, sources)
+    except LookupError as error:
+        raise SourceChangedError(f"a topic was deleted while the worker ran: {error}") from error
     except Exception as error:  # the broker is away for a while, or a topic is being made again
         log.warning("topics could not be looked at, trying again later: %s", error)
         return

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaTimeoutError, NodeNotReadyError, TopicAuthorizationFailedError
 
-from stream.kafka import connection
-from stream.kafka.connection import patiently
+from stream.kafka import connection, outage
+from stream.kafka.connection import connection_arguments, patiently
+from stream.kafka.sender import Sender
 
 
 def test_an_outage_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +33,46 @@ def test_what_would_fail_for_ever_is_raised() -> None:
 
     with pytest.raises(TopicAuthorizationFailedError):
         asyncio.run(patiently(ask))
+
+
+def test_a_look_for_brokers_that_failed_is_not_repeated_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = 0
+
+    async def update(self: AIOKafkaClient, *args: object) -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > 2
+
+    monkeypatch.setattr(AIOKafkaClient, "_metadata_update", update)
+    outage.hold_back_metadata(pause_s=0.05)
+    outage.hold_back_metadata(pause_s=100.0)  # the second time does nothing
+
+    async def look() -> float:
+        began = asyncio.get_running_loop().time()
+        client = AIOKafkaClient()
+        assert not await client._metadata_update(client.cluster, [])
+        assert not await client._metadata_update(client.cluster, [])
+        assert await client._metadata_update(client.cluster, [])
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(look()) >= 0.1
+
+
+@pytest.mark.broker
+def test_a_batch_without_a_leader_waits(kafka: dict[str, object]) -> None:
+    async def run() -> bool:
+        sender = Sender(connection_arguments(kafka))
+        await sender.start()
+        batch = sender._producer._message_accumulator.create_builder()
+        accumulator = sender._producer._message_accumulator
+        await accumulator.add_batch(batch, TopicPartition("nowhere", 0), timeout=1.0)
+        waiting = accumulator._batches[TopicPartition("nowhere", 0)][0]
+        waiting._ctime -= 10_000.0
+        expired = waiting.expired()
+        accumulator._batches.clear()
+        await sender.stop(0.1)
+        return bool(expired)
+
+    assert not asyncio.run(run())
