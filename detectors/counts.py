@@ -130,7 +130,7 @@ def _place_numeric(
 def accumulate(
     positions: npt.NDArray[np.int32],
     slots: npt.NDArray[np.int32],
-    out: npt.NDArray[np.int64],
+    out: npt.NDArray[np.int64] | npt.NDArray[np.int32],
 ) -> None:
     """Count events: `out[slot, p] += 1` for each position, and `out[slot, 0] += 1`.
 
@@ -140,7 +140,7 @@ def accumulate(
         From `Layout.positions`; negative ones are skipped.
     slots : int32[n]
         Row of `out` for each event; negative ones are skipped.
-    out : int64[n_slots, width]
+    out : int64[n_slots, width] or int32
         Changed in place.
     """
     for i in range(positions.shape[0]):

@@ -41,7 +41,9 @@ def warm_up() -> None:
         codes = np.zeros((n, layout.categorical.size), np.int32)
         counts = np.zeros((1, layout.width), np.int64)
         for values in (numeric, np.asfortranarray(numeric)):  # of events, and of batches
-            accumulate(layout.positions(values, codes), np.zeros(n, np.int32), counts)
+            positions = layout.positions(values, codes)
+            accumulate(positions, np.zeros(n, np.int32), counts)
+            accumulate(positions, np.zeros(n, np.int32), counts.astype(np.int32))
         decode_counts(encode_counts(counts[0]), layout.width)
         for tested in (bank, WindowBank(signals, layout, _every_test(signals))):
             result = tested.test(counts[0], 0.01)

@@ -29,7 +29,7 @@ _Slots = npt.NDArray[np.int32]
 _UNKNOWN: Final = -2
 #: A pane's table of values pays from so many events of it in one poll.
 _FEW: Final = 32
-_FIRST_ROWS: Final = 4
+_FIRST_ROWS: Final = 1
 
 
 class _Values(dict[str | None, int]):

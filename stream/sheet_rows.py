@@ -46,15 +46,18 @@ def rows_for(plan: AnyPlan) -> Rows:
 
 
 class VectorRows:
-    """Vectors over the bins of a layout."""
+    """Vectors over the bins of a layout, in 32 bits: a chunk has at most 1.6e9 events.
+
+    Every open chunk has a sheet of each model, so these rows are most of what stage 1 holds.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._counts = np.zeros((0, layout.width), np.int64)
+        self._counts = np.zeros((0, layout.width), np.int32)
 
     def grow(self, size: int) -> None:
         """Have so many rows."""
-        more = np.zeros((size - len(self._counts), self._layout.width), np.int64)
+        more = np.zeros((size - len(self._counts), self._layout.width), np.int32)
         self._counts = np.concatenate([self._counts, more])
 
     def place(self, columns: Columns) -> npt.NDArray[np.int32]:
@@ -67,7 +70,7 @@ class VectorRows:
 
     def encode(self, row: int) -> bytes:
         """Sparse."""
-        return encode_counts(self._counts[row])
+        return encode_counts(self._counts[row].astype(np.int64))
 
     def clear(self, row: int) -> None:
         """Empty a row."""

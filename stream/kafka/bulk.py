@@ -73,7 +73,7 @@ class _Run:
     def __init__(self, result: Any) -> None:
         # No cycles, here by a weak reference and there by aiokafka's own generator: they keep
         # megabytes of a fetch until the collector looks, which is seldom.
-        self._result = weakref.proxy(result)
+        self._result: Any = weakref.proxy(result)
         self._source = result._partition_records
         self._source._records_iterator = None
         self._batch: Iterator[Any] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from detectors.sparse import decode_counts
 from stream import sheet as module
 from stream.columns import Columns
+from stream.decode.native import NativeDecoder
 from stream.plan import Subject
 from stream.sheet import Sheet
+from stream.summarise import CHUNK_RECORDS
 from tests.stream.decode_tools import plan
 
 PLAN = plan(segments=("region",), columns={"country": None, "label": None, "actual": None})
@@ -63,3 +66,11 @@ def test_the_table_is_in_use():
     counted.add(columns([f"r{i % 50}" for i in range(100)]), times, times)
     assert len(counted._tables) == 1
     assert counted.has_news
+
+
+def test_a_sheet_holds_a_row_for_each_open_pane_in_32_bits_which_no_chunk_overflows():
+    most = inspect.signature(NativeDecoder).parameters["max_batch_rows"].default
+    assert most * CHUNK_RECORDS < 2**31
+    counted = Sheet(Subject("fraud", ""), PLAN)
+    counted.add(columns([None] * 5), np.zeros(5, np.int64), np.zeros(5, np.int64))
+    assert counted._counts._counts.nbytes == 4 * PLAN.layout.width
