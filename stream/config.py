@@ -65,7 +65,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         raise ConfigError(
             f"{path}: cannot be read: {os.strerror(error.errno or 0)}. Give its path with -c."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not TOML: {error}. Correct that place.") from error
     file = path.name
     top = Table(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.fuzz.loop import fuzz, table
+from tests.fuzz.loop import Tally, fuzz, table
+
+
+def _progress(done: Tally) -> None:
+    if sys.stderr.isatty():
+        print(f"{done.name}: {done.inputs:,} in {done.seconds:.0f} s", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -20,7 +26,8 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     print(f"{chosen.inputs:,} inputs, seed {seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        print(table(fuzz(chosen.inputs, seed, Path(folder))))
+        tallies = fuzz(chosen.inputs, seed, Path(folder), _progress)
+    print(table(tallies))
 
 
 if __name__ == "__main__":

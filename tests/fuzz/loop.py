@@ -6,7 +6,7 @@ import random
 import resource
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,8 +43,10 @@ class Tally:
         return self.taken + self.refused
 
 
-def fuzz(inputs: int, seed: int, folder: Path) -> list[Tally]:
-    """Give every reader its share of the inputs.
+def fuzz(
+    inputs: int, seed: int, folder: Path, on_reader: Callable[[Tally], None] = lambda _: None
+) -> list[Tally]:
+    """Give every reader its share of the inputs; `on_reader` is told when one is done.
 
     Raises
     ------
@@ -65,6 +67,7 @@ def fuzz(inputs: int, seed: int, folder: Path) -> list[Tally]:
             give(reader, _input(reader, rng), tally)
         tally.peak_mb = _peak_mb() - before
         tallies.append(tally)
+        on_reader(tally)
     return tallies
 
 
