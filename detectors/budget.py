@@ -36,16 +36,16 @@ _ADWIN_ALARMS: Final = (
 )  # fmt: skip
 _MOST_DELTA: Final = 0.01
 #: How much less often an e-detector alarms than its bound allows: events a pane over rows of the
-#: reference, at A = 300, from A = 3,000 on. Made by benchmarks/edetector_table.py: no more than the
-#: lower ends of the intervals of the worst of several sizes of panes and laws. The margin for the
-#: reference's own error, wider the fewer its rows, is what makes it.
+#: reference, at A = 300, from A = 3,000 on. Made by benchmarks/edetector_table.py: 1, the bound
+#: itself, or no more than the lower ends of the intervals of the worst of several sizes of panes
+#: and laws. The margin for the reference's own error, wider the fewer its rows, is what makes it.
 _EDETECTOR_SLACK: Final = (
     (1e-5, 1.0, 1.2), (1e-4, 1.0, 2.5), (1e-3, 1.7, 7.0), (1e-2, 20.0, 25.0), (1e-1, 20.0, 25.0),
 )  # fmt: skip
 _SLACK_FROM, _SLACK_TO = 300.0, 3_000.0
 _LEAST_THRESHOLD: Final = 100.0
 #: Events a week over rows of the reference from which even a rare error of its mean is found.
-#: Measured just below it, z = 3: .08 alarms a signal and week of a third allowed, at most 8.
+#: Just below it, z = 3: .08 alarms a signal and week of a third allowed, none of a sixtieth.
 _FAST: Final = 2_000
 
 
