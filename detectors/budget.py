@@ -45,7 +45,7 @@ _EDETECTOR_SLACK: Final = (
 _SLACK_FROM, _SLACK_TO = 300.0, 3_000.0
 _LEAST_THRESHOLD: Final = 100.0
 #: Events a week over rows of the reference from which even a rare error of its mean is found.
-#: Just below it, z = 3: .08 alarms a signal and week of a third allowed, none of a sixtieth.
+#: Just below it, z = 3: .08 alarms a signal and week of a third allowed, .003 of a sixtieth.
 _FAST: Final = 2_000
 
 
