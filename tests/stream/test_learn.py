@@ -471,3 +471,19 @@ def test_later_sketches_count_as_the_decoder_of_the_learned_reference_does(drift
     for scope, encoded in direct.items():
         counts = lesson.counts(Sketch.decode(sketches[scope]))
         assert counts.tolist() == decode_counts(encoded, known.layout.width).tolist()
+
+
+def test_late_events_are_told_of_while_it_learns():
+    rng = random.Random(1)
+    events = []
+    for value in make_events(3, 900):
+        event = msgspec.json.decode(value)
+        if rng.random() < 0.1:
+            event["timestamp"] -= 60
+        events.append(msgspec.json.encode(event))
+    alerts, monitor = run_stages(book_of(make_plan()), events, partitions=1, seed=0)
+    assert monitor.subjects[OURS].watch is None
+    data = alerts[0]["data"]
+    assert (data["labels"]["kind"], data["signals"][0]["test"]) == ("system", "late_share")
+    assert data["reference"] == ""
+    assert data["config"] == make_plan().hash
