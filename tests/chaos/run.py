@@ -196,6 +196,7 @@ def _rows(
         "backlogs": done["backlog"],
         "events on the topic": verdict.events,
         "scopes recounted": verdict.scopes,
+        "progress said again": verdict.said_again,
         "summaries refused": ", ".join(f"{n} {r}" for r, n in sorted(verdict.refused.items())),
         "alert events": verdict.alerts,
         "alert events sent again": verdict.repeated,

@@ -21,7 +21,7 @@ from stream.monitor import PartitionMonitor
 from stream.plan import Plan, PlanBook, Subject
 from stream.replay import FileRecord, Replay
 from stream.snapshot import best_snapshot
-from stream.summary import SummaryBatch, decode_message
+from stream.summary import Progress, SummaryBatch, decode_message
 from tests.chaos.wire import Topic
 from tests.oracles.recount import Totals, recount
 
@@ -65,6 +65,7 @@ class Verdict:
     alerts: int = 0
     repeated: int = 0
     scopes: int = 0
+    said_again: int = 0
     system: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
@@ -130,6 +131,7 @@ def judge(
     snapshots = {p: best_snapshot(p, records) for p, records in state.items()}
     seen = set()
     log = [(r.partition(), r.offset(), r.value(), r.timestamp()[1]) for r in summaries]
+    verdict.said_again = _said_again(log)
     for partition, *record in log:
         monitor, found = monitors[partition], snapshots[partition]
         monitor.apply(*record)
@@ -152,6 +154,19 @@ def judge(
     counted = {s: _windows(book, s, log) for s in subjects}
     totals = {(s, segment): n for s in subjects for segment, n in counted[s].items()}
     _compare_totals(verdict, plans, logs, totals)
+
+
+def _said_again(log: Iterable[tuple[int, int, Any, int]]) -> int:
+    """Progress that was no news: of a chunk that was read again, or of a zombie."""
+    newest: dict[tuple[int, int], tuple[int, int]] = {}
+    stale = 0
+    for partition, _, value, _ in log:
+        message = decode_message(value)
+        if isinstance(message, Progress):
+            place, at = (partition, message.source.partition), (message.chunk, message.through)
+            stale += at <= newest.get(place, (-1, -1))
+            newest[place] = max(at, newest.get(place, (-1, -1)))
+    return stale
 
 
 def _windows(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from stream.monitor import PartitionMonitor
+from stream.snapshot import SnapshotWriter, best_snapshot
 from tests.simulation.scenario import (
     BROKEN,
     LATENESS_S,
@@ -106,3 +108,21 @@ def test_offsets_that_were_set_back_by_hand_count_no_event_twice() -> None:
                 assert counts[0] <= counted[subject.model, segment]
         losses += got.declared_loss
     assert losses
+
+
+def test_summaries_that_were_deleted_before_they_were_read_are_a_declared_loss() -> None:
+    scenario = SHORT(1)
+    world, _ = run(scenario, 1, faults=0)
+    log = max(world.summaries, key=lambda log: log.end)
+    monitor = PartitionMonitor(world.plans[0])
+    for record in log.records[:10]:
+        monitor.apply(record.offset, record.value, record.timestamp)
+    planned = monitor.take_round(SnapshotWriter(0, "w"))
+    found = best_snapshot(0, [*planned.blocks, planned.manifest])
+    restored = PartitionMonitor(world.plans[0])
+    restored.restore(*found)
+    assert not restored.sources.declared_loss
+    for record in log.records[14:]:
+        restored.apply(record.offset, record.value, record.timestamp)
+    assert restored.sources.declared_loss == 1
+    assert restored.fence == log.end
