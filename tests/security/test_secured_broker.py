@@ -203,6 +203,10 @@ def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Pa
         reader = as_user(secured, folder, "notifier")
         assert "Data drift in 'amount'" in must("alerts", "-c", reader)
     operator = as_user(secured, folder, "operator")
+    episode = next(iter(read_alerts(secured.super_user))).data.episode
+    assert episode[:8] in must("ack", episode, "-c", operator)
+    rebased = must("plan", "rebase", "--model", "fraud", "--dry-run", "-c", installed)
+    assert "would be rebased on" in rebased
     assert "fraud/3" in must("state", "list", "-c", operator)
     assert "frontier" in must("state", "show", "fraud", "-c", operator)
     assert "Workers rebuild from" in must("state", "reset", "--yes", "-c", operator)
