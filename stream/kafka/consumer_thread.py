@@ -5,6 +5,8 @@ It stands on internals of Faust and aiokafka; `faust_check` and `bulk.is_known` 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any, Final
 
 import aiokafka
@@ -46,6 +48,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             isolation_level="read_committed",
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
         )
+
+    async def on_thread_stop(self) -> None:
+        """Stop; aiokafka's fetcher passes on that its own task was cancelled."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
 
     async def _fetch_records(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 from aiokafka.partitioner import murmur2
 
 from stream.kafka.outage import never_expire
@@ -20,6 +20,7 @@ __all__ = ["Outgoing", "Sender", "partition_of"]
 
 #: Larger values than this are refused by a broker with default settings.
 MAX_VALUE_BYTES: Final = 1_000_000
+_ANSWER_S: Final = 5.0
 _BATCH_BYTES: Final = 262_144  # with aiokafka's default of 16 kB a third fewer records a second
 
 
@@ -91,15 +92,33 @@ class Sender:
         return len(await self._producer.partitions_for(topic))
 
     async def send(self, record: Outgoing) -> asyncio.Future[Any]:
-        """Hand a record over; the future is done when every in-sync replica has it."""
-        ack: asyncio.Future[Any] = await self._producer.send(
-            record.topic,
-            record.value,
-            record.key,
-            record.partition,
-            headers=list(record.headers) or None,
-        )
-        return ack
+        """Hand a record over; the future is done when every in-sync replica has it.
+
+        Waits for a broker that is away, be it to learn where a topic is or to have room.
+
+        Raises
+        ------
+        aiokafka.errors.UnknownTopicOrPartitionError
+            If a broker answers and does not know the topic.
+        """
+        answered = False
+        while True:
+            try:
+                ack: asyncio.Future[Any] = await self._producer.send(
+                    record.topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    headers=list(record.headers) or None,
+                )
+                return ack
+            except KafkaTimeoutError:
+                continue
+            except UnknownTopicOrPartitionError as error:
+                if answered:
+                    error.args = (f"there is no topic {record.topic}",)
+                    raise
+                answered = await self.broker_answers(_ANSWER_S)
 
     async def deliver(self, records: Iterable[Outgoing]) -> None:
         """Send all, and return when all are acknowledged; raises what the first failure raised."""

@@ -283,6 +283,11 @@ async def _in_time(job: Callable[[], Awaitable[None]], seconds: float) -> None:
             await job()
     except TimeoutError:
         log.warning("leaving took longer than %g s; the group will notice by itself", seconds)
+    except asyncio.CancelledError:
+        # aiokafka's fetcher passes on that its own task was cancelled, if a broker was away.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
 
 
 async def _every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:

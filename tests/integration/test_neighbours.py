@@ -98,7 +98,7 @@ def test_an_alerts_topic_that_vanishes_ends_the_worker_and_loses_no_alert(
     site.wait_ready(worker)
     delete_topics(site.kafka, [site.topics["alerts"]])
     site.produce(events)
-    assert worker.process.wait(120) == 1
+    assert worker.process.wait(200) == 1  # a topic is looked for for 40 s, twice
     assert site.topics["alerts"] in worker.said()
     again = site.start()
     assert again.process.wait(60) == 1

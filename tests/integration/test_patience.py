@@ -7,11 +7,16 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaTimeoutError, NodeNotReadyError, TopicAuthorizationFailedError
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from stream.kafka import connection, outage
 from stream.kafka.connection import connection_arguments, patiently
-from stream.kafka.sender import Sender
+from stream.kafka.sender import Outgoing, Sender
 
 
 def test_an_outage_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,3 +81,36 @@ def test_a_batch_without_a_leader_waits(kafka: dict[str, object]) -> None:
         return bool(expired)
 
     assert not asyncio.run(run())
+
+
+class Producer:
+    """Fails as told, then takes what it is given."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.client = self
+
+    async def send(self, *_: object, headers: object = None) -> str:
+        if self.failures:
+            raise self.failures.pop(0)
+        return "ack"
+
+    async def force_metadata_update(self) -> bool:
+        return len(self.failures) < 2  # away at first
+
+
+def send(*failures: Exception) -> object:
+    sender = Sender({})
+    sender._producer = Producer(*failures)
+    return asyncio.run(sender.send(Outgoing("alerts", None, b"")))
+
+
+def test_a_record_waits_for_room_and_for_the_place_of_its_topic() -> None:
+    unknown = UnknownTopicOrPartitionError()
+    assert send(KafkaTimeoutError(), unknown, unknown, KafkaTimeoutError()) == "ack"
+
+
+def test_a_topic_that_a_broker_does_not_know_is_named() -> None:
+    failures = [UnknownTopicOrPartitionError() for _ in range(4)]
+    with pytest.raises(UnknownTopicOrPartitionError, match="there is no topic alerts"):
+        send(*failures)
