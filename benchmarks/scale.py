@@ -40,8 +40,8 @@ class Case:
     events_per_s: int = 1_000
 
     def workload(self, share: float) -> Workload:
-        """20 numeric features, and about half a million events."""
-        chunks = max(1, round(32 * share / self.partitions))
+        """20 numeric features, and about 800,000 events."""
+        chunks = max(1, round(48 * max(share, 0.7) / self.partitions))  # panes after the change
         return replace(
             WORKLOADS["W1"][0], id=f"S{self.id}", n_models=self.models, n_segments=self.segments,
             events=self.partitions * CHUNK_RECORDS * chunks, events_per_s=self.events_per_s,

@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +128,16 @@ def run_ours(
     driftstream.create_topics(config)
     with contextlib.ExitStack() as stack:
         running = []
-        for _ in range(workers):
-            begun = driftstream.start_worker(mine, config, profile=profile)
+        for i in range(workers):
+            own = config
+            if i:
+                port = f"127.0.0.1:{mine.metrics_port}"
+                own = config.with_name(f"{mine.name}-{i}.toml")
+                own.write_text(
+                    config.read_text().replace(port, f"127.0.0.1:{driftstream.free_port()}")
+                )
+            begun = driftstream.start_worker(mine, own, profile=profile)
             running.append(stack.enter_context(begun))
-            mine = replace(mine, metrics_port=driftstream.free_port())
-            config = mine.write_config(workload)
         points = driftstream.follow(mine, workload, running)
         alert = driftstream.wait_for_alert(mine, workload)
         width = workload.reference().layout().width
