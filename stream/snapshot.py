@@ -99,6 +99,7 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     writer: str
     sequence: int
     blocks: dict[str, _Place]
+    log_id: str = ""  # id of the summaries topic that the fence is an offset of
 
     def encode(self) -> bytes:
         """Bytes of the manifest."""
@@ -131,11 +132,14 @@ class SnapshotWriter:
     partition : int
     writer : str
         Name of this worker instance, new at every start, so that no two writers share a key.
+    log_id : str
+        Id of the summaries topic; "" where there is no such thing.
     """
 
-    def __init__(self, partition: int, writer: str) -> None:
+    def __init__(self, partition: int, writer: str, log_id: str = "") -> None:
         self.partition = partition
         self.writer = writer
+        self.log_id = log_id
         self._sequence = 0
         self._complete: dict[str, _Place] = {}
 
@@ -167,7 +171,7 @@ class SnapshotWriter:
             places[name] = _Place(key, _checksum(value))
             blocks.append((key, value))
         sequence = self._sequence + 1
-        manifest = Manifest(self.partition, fence, self.writer, sequence, places)
+        manifest = Manifest(self.partition, fence, self.writer, sequence, places, self.log_id)
         return Round(blocks, (self.manifest_keys[sequence % 2], manifest.encode()), fence, places)
 
     def done(self, finished: Round) -> list[bytes]:
@@ -196,11 +200,14 @@ class Stored(NamedTuple):
     fault: str
 
 
-def stored_rounds(partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> list[Stored]:
+def stored_rounds(
+    partition: int, records: Iterable[tuple[bytes, bytes | None]], log_id: str = ""
+) -> list[Stored]:
     """Every manifest of a partition among the records of the state topic, highest fence first.
 
     `records` are (key, value) in log order; a later value of a key replaces the earlier, None
-    deletes it.
+    deletes it. With a `log_id` rounds of another summaries topic are at fault: their fences are
+    offsets of another log.
     """
     latest: dict[bytes, bytes] = {}
     for key, value in records:
@@ -209,7 +216,7 @@ def stored_rounds(partition: int, records: Iterable[tuple[bytes, bytes | None]])
         else:
             latest[key] = value
     found = [
-        _stored(key, value, latest)
+        _stored(key, value, latest, partition, log_id)
         for key, value in latest.items()
         if key.startswith(f"manifest|{partition}|".encode())
     ]
@@ -221,11 +228,21 @@ def _newest(stored: Stored) -> tuple[int, int]:
     return (-1, -1) if manifest is None else (manifest.fence, manifest.sequence)
 
 
-def _stored(key: bytes, value: bytes, latest: Mapping[bytes, bytes]) -> Stored:
+def _stored(
+    key: bytes, value: bytes, latest: Mapping[bytes, bytes], partition: int, log_id: str
+) -> Stored:
     try:
         manifest = Manifest.decode(value)
     except SnapshotError as error:
         return Stored(key, None, {}, str(error))
+    if manifest.partition != partition:
+        return Stored(key, manifest, {}, f"it is of partition {manifest.partition}.")
+    if log_id and manifest.log_id not in ("", log_id):
+        fault = (
+            f"it is of another summaries topic (id {manifest.log_id}; this one's is {log_id}): "
+            "that was made again, or the state topic is shared with another installation."
+        )
+        return Stored(key, manifest, {}, fault)
     payloads: dict[str, bytes] = {}
     for name, place in manifest.blocks.items():
         block = latest.get(place.key)

@@ -85,6 +85,8 @@ class Stage2:
         Arguments of aiokafka's clients.
     alerts, state : str
         Topics.
+    log_id : str
+        Id of the summaries topic: a snapshot of another one is refused.
     on_alert : callable
         Told of every alert event that is published, for counters.
     crash : callable
@@ -100,6 +102,7 @@ class Stage2:
         *,
         alerts: str,
         state: str,
+        log_id: str = "",
         on_alert: Callable[[AlertEvent], None],
         crash: Callable[[BaseException], Awaitable[None]],
         wall_clock: Callable[[], float] = time.time,
@@ -108,7 +111,7 @@ class Stage2:
         self.parts: dict[TP, MonitorPartition] = {}
         self._plans, self._plans_current = plans, plans_current
         self._sender, self._connection = sender, connection
-        self._alerts, self._state = alerts, state
+        self._alerts, self._state, self._log_id = alerts, state, log_id
         self._on_alert, self._crash, self._wall_clock = on_alert, crash, wall_clock
 
     def assigned(self, partitions: Iterable[TP]) -> None:
@@ -117,7 +120,7 @@ class Stage2:
             assert self.reader is not None
             self.reader.pause_partitions([tp])
             # A new name at every assignment: no two writers ever share a key.
-            writer = SnapshotWriter(tp.partition, uuid.uuid4().hex[:12])
+            writer = SnapshotWriter(tp.partition, uuid.uuid4().hex[:12], self._log_id)
             part = self.parts[tp] = MonitorPartition(
                 tp,
                 PartitionMonitor(self._plans),

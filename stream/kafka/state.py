@@ -65,7 +65,7 @@ class Snapshots:
         self.foreign = {
             key for key, value in present.items() if value is not None and not self.writer.owns(key)
         }
-        rounds = stored_rounds(self.partition, records)
+        rounds = stored_rounds(self.partition, records, self.writer.log_id)
         found = next((r for r in rounds if r.manifest is not None and not r.fault), None)
         for unusable in rounds:
             if unusable is found:

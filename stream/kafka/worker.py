@@ -176,6 +176,7 @@ class Worker:
                 self._connection,
                 alerts=topics.alerts,
                 state=topics.state,
+                log_id=self._sources[topics.summaries][0],
                 on_alert=self.view.count_alert,
                 crash=self._crash,
             )

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from stream.cli import cli
 from stream.client import publish, read_topic
+from stream.kafka.topics import create_topics, delete_topics, wanted_topics
 from tests.integration.worker_kit import Install, Installation, installer, make_events
 
 pytestmark = pytest.mark.broker
@@ -70,6 +71,26 @@ def test_damaged_snapshots_are_refused_and_rebuilt(install: Install) -> None:
     said = finish(site, events)
     assert said.count("no complete snapshot that this version can read: the state is rebuilt") == 2
     assert "is not used: format 1 of another version" in said
+    assert state(site, "list").exit_code == 0
+
+
+def test_a_snapshot_of_a_former_summaries_topic_is_refused(install: Install) -> None:
+    """Its fence would be an offset of another log: what is there now would be skipped."""
+    site = install()
+    events = make_events(N, None)
+    half_read(site, events)
+    summaries = site.topics["summaries"]
+    delete_topics(site.kafka, [summaries])
+    wanted = wanted_topics(partitions=site.summaries_partitions, **site.topics)
+    site.wait_for(lambda: create_topics(site.kafka, wanted) == [summaries])
+    worker = site.start()
+    site.wait_ready(worker)
+    assert "is not used: it is of another summaries topic (id " in worker.said()
+    site.produce(events[N // 2 :])
+    # Each partition goes on where its events were acknowledged: at the end, as they are few.
+    site.wait_for(lambda: len(site.through()) == site.partitions)
+    site.wait_for(lambda: all(m.fence > 5 for m in site.restored().values()) and site.restored())
+    assert worker.terminate() == 0
     assert state(site, "list").exit_code == 0
 
 

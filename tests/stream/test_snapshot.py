@@ -167,10 +167,11 @@ def test_what_cannot_be_used_says_why():
     write(log, SnapshotWriter(0, "w"), 5, {"a": b"1"}, ["a"])
     block, manifest = (dict(log)[key] for key in (log[0][0], log[1][0]))
     assert [stored.fault for stored in module.stored_rounds(0, log)] == [""]
+    other = b'{"version":1}'
     cases = {
         "block a is missing.": [*log, (log[0][0], None)],
         "block a is not the one of this round, or damaged.": [*log, (log[0][0], block[:-1])],
-        "not a snapshot: it begins with b'{\"ve', not b'DRFM'.": [*log, (log[1][0], b'{"version":1}')],
+        "not a snapshot: it begins with b'{\"ve', not b'DRFM'.": [*log, (log[1][0], other)],
         "format 1 of another version of driftstream; this one reads 2. Run the version that wrote "
         "it, or have it rebuilt.": [*log, (log[1][0], b"DRFM\x01" + manifest[5:])],
         "a snapshot block is truncated or corrupted: its checksum differs.": [
@@ -180,6 +181,21 @@ def test_what_cannot_be_used_says_why():
     for words, records in cases.items():
         assert [stored.fault for stored in module.stored_rounds(0, records)] == [words]
         assert best_snapshot(0, records) is None
+
+
+def test_a_snapshot_of_another_log_is_refused():
+    """Its fence is an offset of a topic that is not there any more."""
+    log: Records = []
+    write(log, SnapshotWriter(0, "old", "id-1"), 9, {"a": b"1"}, ["a"])
+    assert restored(log) == (9, {"a": b"1"})
+    [stored] = module.stored_rounds(0, log, "id-2")
+    assert stored.fault.startswith("it is of another summaries topic (id id-1; this one's is id-2)")
+    assert module.stored_rounds(0, log, "id-1")[0].fault == ""
+    write(log, SnapshotWriter(0, "new", "id-2"), 3, {"a": b"2"}, ["a"])
+    found = module.stored_rounds(0, log, "id-2")
+    assert [(s.manifest.fence, bool(s.fault)) for s in found] == [(9, True), (3, False)]
+    moved = [(key.replace(b"|0|old", b"|4|old"), value) for key, value in log]
+    assert module.stored_rounds(4, moved)[0].fault == "it is of partition 0."
 
 
 def test_a_manifest_that_is_none_says_so():
