@@ -39,9 +39,10 @@ _MOST_DELTA: Final = 0.01
 #: reference, at A = 300, from A = 3,000 on. Made by benchmarks/edetector_table.py: 1, the bound
 #: itself, or no more than the lower ends of the intervals of the worst of several sizes of panes
 #: and laws. The margin for the reference's own error, wider the fewer its rows, is what makes it.
-_EDETECTOR_SLACK: Final = (
-    (1e-5, 1.0, 1.2), (1e-4, 1.0, 2.5), (1e-3, 1.7, 7.0), (1e-2, 20.0, 25.0), (1e-1, 20.0, 25.0),
-)  # fmt: skip
+_EDETECTOR_SLACK: Final = ((1e-5, 1.0, 1.2), (1e-4, 1.0, 2.5), (1e-3, 1.7, 7.0), (1e-2, 7.0, 7.0))
+#: Rows for one unit of slack: in small references rare values are so uncertain that some alarm
+#: again and again, however high the threshold.
+_ROWS_OF_SLACK: Final = 1_000
 _SLACK_FROM, _SLACK_TO = 300.0, 3_000.0
 _LEAST_THRESHOLD: Final = 100.0
 #: Events a week over rows of the reference from which even a rare error of its mean is found.
@@ -59,8 +60,9 @@ def adwin_delta_for(alarms_a_pane: float, events_a_pane: float) -> float:
 def edetector_threshold_for(alarms_a_pane: float, events_a_pane: float, rows: int) -> float:
     """An e-detector's A for so many false alarms a pane: its bound over the measured slack."""
     bound, ratio = 1.0 / alarms_a_pane, events_a_pane / max(1, rows)
-    least = _between(tuple((r, first) for r, first, _ in _EDETECTOR_SLACK), ratio)
-    slack = _between(tuple((r, last) for r, _, last in _EDETECTOR_SLACK), ratio)
+    known = max(1.0, rows / _ROWS_OF_SLACK)
+    least = min(known, _between(tuple((r, first) for r, first, _ in _EDETECTOR_SLACK), ratio))
+    slack = min(known, _between(tuple((r, last) for r, _, last in _EDETECTOR_SLACK), ratio))
     if bound >= _SLACK_TO * slack:
         return bound / slack
     if bound <= _SLACK_FROM * least:

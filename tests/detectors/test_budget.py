@@ -79,12 +79,13 @@ def test_a_threshold_is_never_above_its_bound_and_follows_the_slack() -> None:
             got = [edetector_threshold_for(1 / bound, n, rows) for bound in (1e2, 1e4, 1e6)]
             assert got == sorted(got)
             assert all(a <= bound for a, bound in zip(got, (1e2, 1e4, 1e6), strict=True))
-    few, many = (edetector_threshold_for(1e-6, 20, rows) for rows in (2_000, 2_000_000))
-    assert few < many / 5  # a small reference has a wide margin, which leaves more slack
+    middle, many = (edetector_threshold_for(1e-6, 20, rows) for rows in (10_000, 2_000_000))
+    assert middle < many / 4  # a smaller reference has a wider margin, which leaves more slack
+    assert edetector_threshold_for(1e-6, 20, 1_000) == pytest.approx(1e6)  # rare values unknown
     assert edetector_threshold_for(1e-6, 20, 10**9) > 0.5e6
-    assert edetector_threshold_for(1 / 3_000, 20, 2_000) == pytest.approx(300)
-    assert edetector_threshold_for(1 / 200, 20, 2_000) == pytest.approx(200)
-    assert edetector_threshold_for(1.0, 20, 2_000) == 100.0
+    assert edetector_threshold_for(1 / 2_000, 200, 10_000) == pytest.approx(300)
+    assert edetector_threshold_for(1 / 200, 20, 10_000) == pytest.approx(200)
+    assert edetector_threshold_for(1.0, 20, 10_000) == 100.0
 
 
 @pytest.mark.parametrize("f", [0.0, -1.0, float("nan")])
