@@ -6,6 +6,7 @@ Read by the command line only; what it says is passed down as plain values.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +66,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         raise ConfigError(
             f"{path}: cannot be read: {os.strerror(error.errno or 0)}. Give its path with -c."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or beyond all reason
         raise ConfigError(f"{path}: not TOML: {error}. Correct that place.") from error
     file = path.name
     top = Table(
@@ -143,7 +144,7 @@ def _worker(top: Table, folder: Path) -> WorkerConfig:
     data_dir = table.text("data_dir", default.data_dir)
     address = table.text("metrics_address", default.metrics_address)
     host, _, port = address.rpartition(":")
-    if address and (not host or not port.isdigit() or int(port) > 65_535):
+    if address and not (host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 65_536):
         raise table.error(
             "metrics_address", f'must be "host:port", or "" for none; got {address!r}.'
         )

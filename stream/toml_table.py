@@ -13,7 +13,10 @@ from typing import Any, Final
 __all__ = ["ConfigError", "EnvText", "Table", "duration_ms"]
 
 _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_DURATION: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
+#: Longer durations and larger numbers are typing errors, and would not fit 64 bits somewhere.
+_MOST_DAYS: Final = 36_500
+_MOST: Final = 2**53
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -118,6 +121,8 @@ class Table:
             raise self.error(key, f"must be a whole number; got {_kind(value)}.")
         if value < least:
             raise self.error(key, f"must be >= {least}; got {value}. {advice or 'Raise it.'}")
+        if value > _MOST:
+            raise self.error(key, f"must be at most {_MOST}. Lower it.")
         return value
 
     def number(self, key: str, default: float | None, *, above: float) -> float | None:
@@ -127,6 +132,8 @@ class Table:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self.error(key, f"must be a number; got {_kind(value)}.")
+        if abs(value) > _MOST:  # first: an int can be too long for a float
+            raise self.error(key, f"must be at most {_MOST}. Lower it.")
         if not math.isfinite(value) or value <= above:
             raise self.error(key, f"must be > {above:g} and finite; got {value}.")
         return float(value)
@@ -149,6 +156,8 @@ class Table:
             )
         if found < least_ms:
             raise self.error(key, f"must be at least {least_ms} ms; got {value!r}. Raise it.")
+        if found > _MOST_DAYS * _UNITS_MS["d"]:
+            raise self.error(key, f"must be at most {_MOST_DAYS} d; got {value!r}. Lower it.")
         return found
 
     def texts(self, key: str, allowed: Sequence[str] = ()) -> tuple[str, ...]:

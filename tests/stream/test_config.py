@@ -316,3 +316,21 @@ def test_two_signals_of_one_place_are_an_error_of_the_config(tmp_path: Path) -> 
     text = LEARN + 'signals.a.role = "score"\nsignals.b.role = "score"\n'
     with pytest.raises(ConfigError, match=r"models\[0\]: plan fraud: .* both are prediction"):
         load_config(write(tmp_path, text), {}).plans()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (f'pane = "{"1" * 400}h"', r"models\[0\]\.pane must be a duration with a unit"),
+        ('pane = "999999999999999d"', r"models\[0\]\.pane must be at most 36500 d"),
+        (f"false_alarms_per_week = {'1' * 400}", r"false_alarms_per_week must be at most"),
+        ("false_alarms_per_week = inf", r"false_alarms_per_week must be at most"),
+        ("false_alarms_per_week = nan", r"false_alarms_per_week must be > 0 and finite"),
+        (f"window = {{ events = {'1' * 400} }}", r"window\.events must be at most"),
+        ("pane = " + "[" * 5_000, "not TOML"),
+        ("pane = " + "1" * 5_000, "not TOML"),
+    ],
+)
+def test_numbers_beyond_all_reason(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config(write(tmp_path, GOOD + line + "\n"), {})
