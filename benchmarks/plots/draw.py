@@ -74,6 +74,7 @@ def _short(what: str) -> str:
         ("without change", "still"),
         (", 33 features", ""),
         ("NAB art_", "NAB "),
+        ("perfect_square_wave", "square_wave"),
         ("replay of ", "replay: "),
         (" signals", ""),
     ):
