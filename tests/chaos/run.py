@@ -195,6 +195,7 @@ def _rows(
         "broker restarts": done["broker stop"] + done["broker kill"] + done["broker away"],
         "backlogs": done["backlog"],
         "events on the topic": verdict.events,
+        "late events": verdict.late,
         "scopes recounted": verdict.scopes,
         "progress said again": verdict.said_again,
         "summaries refused": ", ".join(f"{n} {r}" for r, n in sorted(verdict.refused.items())),

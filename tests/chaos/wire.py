@@ -27,6 +27,8 @@ class Publisher:
         self._producer = Producer(
             {
                 "bootstrap.servers": servers, "enable.idempotence": True, "linger.ms": 5,
+                # With more, a batch was found behind later ones after the broker's kill.
+                "max.in.flight.requests.per.connection": 1,
                 "message.timeout.ms": 0, "queue.buffering.max.messages": 100_000,
                 "log_level": 0,
             }
