@@ -103,4 +103,4 @@ lock: $(STAMP)
 	$(BIN)/python .ci/lock.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) $(STREAM_PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
