@@ -46,7 +46,7 @@ class NotifyView:
         return self.bridge.targets() if self.bridge is not None else []
 
     def healthy(self) -> tuple[bool, str]:
-        """Whether each target has a thread that serves it; a receiver that is down is no illness."""
+        """Whether each target has a thread that serves it; a receiver may be down."""
         failure = self.bridge.failure if self.bridge is not None else None
         if failure is not None:
             return False, f"{type(failure).__name__}: {failure}"
