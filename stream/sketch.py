@@ -177,7 +177,7 @@ class Sketch:
         try:
             wire = _DECODER.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"not a sketch: {error}") from None
+            raise ValueError(f"not a sketch: {error!s:.300}") from None
         signals = {signal.place: _signal(signal) for signal in wire.signals}
         if len(signals) != len(wire.signals):
             raise ValueError("not a sketch: it has a signal twice")
