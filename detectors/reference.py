@@ -137,11 +137,14 @@ class Reference:
             raise ReferenceError(f"{source} is not JSON: {error!s:.600}") from None
         try:
             reference = _read(Place(document, ""))
+            there = reference.hash
         except CheckedError as error:
             raise ReferenceError(f"{source}: {error!s:.600}") from None
-        if (said := document.get("hash")) != reference.hash:
+        except UnicodeEncodeError as error:  # half of a surrogate pair
+            raise ReferenceError(f"{source}: a name is no Unicode text: {error.reason}.") from None
+        if (said := document.get("hash")) != there:
             raise ReferenceError(
-                f"{source}: hash must be {reference.hash} for this content; got {said!r}. "
+                f"{source}: hash must be {there} for this content; got {str(said)[:100]!r}. "
                 "The file was changed after it was fitted: fit it again."
             )
         return reference
