@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Reference, fit_reference
-from stream.panes import Sealed
-from stream.plan import Plan
-from stream.watch import Watch
+from stream.monitoring.panes import Sealed
+from stream.monitoring.watch import Watch
+from stream.plans.plan import Plan
 
 PANE_MS = 10_000
 ROWS = 10_000

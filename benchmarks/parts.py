@@ -27,11 +27,11 @@ from detectors import Adwin, AdwinBank, EDetectorBank, ScoreTable, WindowBank, a
 from detectors.sparse import encode_counts
 from stream.decode.native import NativeDecoder
 from stream.decode.values import CodeTable
-from stream.monitor import PartitionMonitor
-from stream.panes import PaneStore
-from stream.plan import Plan, PlanBook
-from stream.summarise import CHUNK_RECORDS, Summariser
-from stream.summary import Progress, Source, SummaryBatch, SummaryEntry, encode_message
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.panes import PaneStore
+from stream.plans.plan import Plan, PlanBook
+from stream.summaries.message import Progress, Source, SummaryBatch, SummaryEntry, encode_message
+from stream.summaries.summarise import CHUNK_RECORDS, Summariser
 
 ROUNDS = 5
 _BATCH = 4_000  # records of one poll

@@ -18,7 +18,7 @@ from benchmarks.figures import Figure, show, table
 from benchmarks.throughput import leaving_no_topics, make_topic, run_ours
 from benchmarks.workloads import WORKLOADS, Workload
 from stream.kafka.broker import Broker
-from stream.summarise import CHUNK_RECORDS
+from stream.summaries.summarise import CHUNK_RECORDS
 
 __all__ = ["Case", "run", "scale_table"]
 

@@ -24,7 +24,7 @@ from benchmarks.figures import Figure
 from benchmarks.workloads import Workload, fill, make
 from stream.kafka.broker import Broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
-from stream.summarise import CHUNK_RECORDS
+from stream.summaries.summarise import CHUNK_RECORDS
 
 PARTITIONS = 4
 #: With peers; the others say what driftstream does with another load.

@@ -1,7 +1,6 @@
 """The frozen baseline of one model: binnings, counts and calibration of its signals.
 
-A reference is JSON with a content hash; everything that is read back is checked, and an error names
-the place: `signals[3].binning.edges must increase; got ... at [17]`.
+A reference is JSON with a content hash. What is read back is checked; errors name the place in it.
 """
 
 from __future__ import annotations
@@ -136,8 +135,7 @@ class Reference:
         except (ValueError, RecursionError) as error:  # the latter: nested without end
             raise ReferenceError(f"{source} is not JSON: {error!s:.600}") from None
         try:
-            reference = _read(Place(document, ""))
-            there = reference.hash
+            there = (reference := _read(Place(document, ""))).hash
         except CheckedError as error:
             raise ReferenceError(f"{source}: {error!s:.600}") from None
         except UnicodeEncodeError as error:  # half of a surrogate pair

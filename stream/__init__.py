@@ -1,7 +1,7 @@
 """Streaming drift monitor: events in, calibrated drift alerts out.
 
-The modules of this package that are imported by name (`stream.replay`, `stream.config`, ...) are
-its interface; importing the package itself loads nothing.
+The modules that are imported by name (`stream.replay`, `stream.config.load`, ...) are its
+interface; importing the package itself loads nothing.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from stream.acks import Ack, decode_alert_or_ack
-from stream.alerts import AlertError, AlertEvent
+from stream.alerts.acks import Ack, decode_alert_or_ack
+from stream.alerts.event import AlertError, AlertEvent
 from stream.kafka.access import explain, knock, unreachable
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions

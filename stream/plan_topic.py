@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream.client import Message, publish, read_topic
-from stream.plan import MINUS_INFINITY, AnyPlan, PlanBook
-from stream.plan_parts import PlanAssembler, plan_parts
+from stream.plans.parts import PlanAssembler, plan_parts
+from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook
 
 __all__ = ["Published", "publish_plan", "publish_plans", "read_plans"]
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from stream.alerts import AlertEvent
-from stream.columns import Record, Reject
+from stream.alerts.event import AlertEvent
+from stream.decode.columns import Record, Reject
 from stream.decode.native import NativeDecoder
-from stream.monitor import PartitionMonitor
-from stream.plan import PlanBook
-from stream.privacy import CategoryHash
-from stream.summarise import Flush, Summariser
-from stream.summary import Source
-from stream.watch import OnWindow
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.watch import OnWindow
+from stream.plans.plan import PlanBook
+from stream.plans.privacy import CategoryHash
+from stream.summaries.message import Source
+from stream.summaries.summarise import Flush, Summariser
 
 __all__ = ["FileRecord", "Replay"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stream.client import publish, read_topic
-from stream.snapshot import Stored, stored_rounds
+from stream.monitoring.snapshot import Stored, stored_rounds
 
 __all__ = ["StoredPartition", "read_state", "reset_state", "subject_of"]
 

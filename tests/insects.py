@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from detectors import Reference, fit_reference
-from stream.plan import Plan
+from stream.plans.plan import Plan
 
 MODEL = "insects"
 N_NULL = 4_000

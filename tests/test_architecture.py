@@ -16,14 +16,7 @@ STDLIB = set(sys.stdlib_module_names)
 
 #: The pure part of `stream`: no Kafka, no clock, no Prometheus, no files.
 PURE = {
-    "events", "alerts", "sentences", "columns", "plan", "plan_parts", "summary", "summarise",
-    "frontier", "panes", "windows", "watch", "subject", "monitor", "episodes", "members",
-    "snapshot", "replay", "decode", "findings", "sheet", "timeline", "plan_document",
-    "plan_notes", "privacy",
-    "plan_base", "plan_kinds", "course", "sheet_rows", "open_values", "lesson", "study",
-    "counting", "sketch",
-    "acks", "alert_signal", "chances", "evidence", "health", "context", "recent",
-    "weekly", "shelf", "equipment", "report",
+    "alerts", "decode", "events", "monitoring", "plans", "replay", "report", "summaries",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {
@@ -45,8 +38,8 @@ ONLY_IN = {
 READ_BY = {
     "stream.cli": ("stream.cli",),
     "stream.commands": ("stream.cli", "stream.commands"),
-    "stream.config": ("stream.cli", "stream.commands", "stream.demo", "stream.config_types"),
-    "stream.config_types": ("stream.config",),
+    "stream.config.load": ("stream.cli", "stream.commands", "stream.demo"),
+    "stream.config.types": ("stream.config",),
     "stream.kafka.app": ("stream.cli", "stream.commands"),
     "stream.demo": ("stream.commands", "stream.demo"),
 }

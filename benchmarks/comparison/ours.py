@@ -23,7 +23,7 @@ from detectors import (
 )
 from detectors.binning import SCORE_SCALE
 from detectors.sequential import EDetectorBank
-from stream.plan import Plan
+from stream.plans.plan import Plan
 
 __all__ = ["Product", "contestants"]
 

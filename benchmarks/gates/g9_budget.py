@@ -15,7 +15,7 @@ from benchmarks.gates.draws import AliasDraw, factor_levels
 from benchmarks.gates.measured import Measured, rate_of
 from benchmarks.gates.subject import SubjectRun
 from detectors import fit_reference
-from stream.plan import Plan
+from stream.plans.plan import Plan
 
 __all__ = ["SIGNALS", "correlated_subject", "simulate"]
 

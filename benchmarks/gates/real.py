@@ -15,7 +15,7 @@ from benchmarks.gates.draws import ar1, count_values
 from benchmarks.gates.measured import Measured, rate_of
 from benchmarks.gates.subject import SubjectRun
 from detectors import Reference, fit_reference
-from stream.plan import Plan
+from stream.plans.plan import Plan
 
 __all__ = ["NAB_FILES", "dependent", "diurnal", "insects", "nab", "replays", "run"]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from stream.alerts import AlertContext
-from stream.episodes import Episodes
-from stream.panes import Sealed
-from stream.plan import Plan, Subject
-from stream.watch import Step, Watch
+from stream.alerts.episodes import Episodes
+from stream.alerts.event import AlertContext
+from stream.monitoring.panes import Sealed
+from stream.monitoring.watch import Step, Watch
+from stream.plans.plan import Plan, Subject
 
 __all__ = ["SubjectRun"]
 

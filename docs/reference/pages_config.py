@@ -19,8 +19,8 @@ from unittest import mock
 
 from words_config import ALL_TABLES, FILES, TABLES, WORDS
 
-from stream.config import load_config
-from stream.toml_table import Table
+from stream.config.load import load_config
+from stream.config.toml_table import Table
 
 _HEAD = """# The config file
 

@@ -12,7 +12,7 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 from stream.events import (
     Actual,
     BatchColumns,

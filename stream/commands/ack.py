@@ -28,7 +28,7 @@ def command(config_path: Path, episode: str, until: str, by: str | None, note: s
     The first letters of its id do, as `driftstream alerts` shows them. The alerts themselves go on
     as before.
     """
-    from stream.acks import encode_ack, make_ack
+    from stream.alerts.acks import encode_ack, make_ack
     from stream.client import latest_alerts, publish
     from stream.commands.moments import moment_ms
 

@@ -19,8 +19,8 @@ from stream.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from stream.acks import Ack
-    from stream.alerts import AlertEvent, AlertSignal
+    from stream.alerts.acks import Ack
+    from stream.alerts.event import AlertEvent, AlertSignal
 
 __all__ = ["command"]
 
@@ -47,7 +47,7 @@ def command(
     episode: str | None,
 ) -> None:  # fmt: skip
     """Print alert events: the newest revision of each episode, or every one as it comes."""
-    from stream.alerts import encode_alert, parse_time
+    from stream.alerts.event import encode_alert, parse_time
     from stream.client import read_alert_log
     from stream.commands.moments import moment_ms
 
@@ -94,7 +94,7 @@ def command(
 
 def _alerts(log: Iterable[AlertEvent | Ack], acks: dict[str, Ack]) -> Iterator[AlertEvent]:
     """The alerts of the topic; acks are noted as they come."""
-    from stream.acks import Ack
+    from stream.alerts.acks import Ack
 
     for event in log:
         if isinstance(event, Ack):

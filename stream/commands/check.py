@@ -16,8 +16,8 @@ __all__ = ["command"]
 @click.option("--offline", is_flag=True, help="Only the config and its references.")
 def command(config_path: Path, offline: bool) -> None:
     """Check the config, its references and the connection; exit 1 if something is wrong."""
-    from stream.config import ConfigError
-    from stream.plan_notes import plan_notes, plan_summary
+    from stream.config.load import ConfigError
+    from stream.plans.notes import plan_notes, plan_summary
 
     wrong = False
 

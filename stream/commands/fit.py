@@ -20,7 +20,7 @@ from stream.commands.shared import (
 if TYPE_CHECKING:
     from detectors import Reference, ReferenceFitter
     from stream.data import DataTable
-    from stream.privacy import CategoryHash
+    from stream.plans.privacy import CategoryHash
 
 __all__ = ["check_columns", "command"]
 
@@ -75,8 +75,8 @@ def command(
     file is read twice, in batches: it may be larger than memory.
     """
     from detectors import ColumnMapping, ReferenceFitter
+    from stream.config.toml_table import duration_ms
     from stream.data import DataTable
-    from stream.toml_table import duration_ms
 
     cycle_ms = duration_ms(cycle) if cycle else 0
     if cycle_ms is None:
@@ -124,7 +124,7 @@ def command(
 def _private(
     reference: Reference, hashed: tuple[str, ...], hashing: CategoryHash | None
 ) -> Reference:
-    from stream.privacy import apply_privacy
+    from stream.plans.privacy import apply_privacy
 
     try:
         return apply_privacy(reference, (), hashed, hashing)

@@ -20,7 +20,7 @@ def tell_learned(replay: Any, mapping: RowMapping, path: Path | None) -> None:
 
     It is written with the columns of the file, so that `replay` and `produce` can read files by it.
     """
-    from stream.plan import LearningPlan
+    from stream.plans.plan import LearningPlan
 
     written = False
     for subject, held in sorted(replay.monitor.subjects.items()):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from stream.plan import AnyPlan
+    from stream.plans.plan import AnyPlan
     from stream.rows import EventRows
 
 __all__ = ["column_options", "event_rows"]
@@ -44,7 +44,7 @@ def event_rows(
     With a reference, columns are as when it was fitted. Without one the options say it, and all
     other columns that can be signals are features.
     """
-    from stream.plan import LearningPlan
+    from stream.plans.plan import LearningPlan
     from stream.rows import EventRows, RowMapping
 
     if version is None and plan.version != "*":

@@ -11,7 +11,7 @@ from stream.commands import rebase
 from stream.commands.shared import config_option, open_config, print_table, when
 
 if TYPE_CHECKING:
-    from stream.plan import AnyPlan
+    from stream.plans.plan import AnyPlan
 
 __all__ = ["command"]
 
@@ -92,7 +92,7 @@ def show(config_path: Path, name: str, as_json: bool) -> None:
 
 def _signals(plan: AnyPlan) -> tuple[str, str]:
     """How many signals are watched, and which."""
-    from stream.plan import LearningPlan
+    from stream.plans.plan import LearningPlan
 
     if not isinstance(plan, LearningPlan):
         return str(len(plan.monitored)), ", ".join(signal.name for signal in plan.monitored)
@@ -102,7 +102,7 @@ def _signals(plan: AnyPlan) -> tuple[str, str]:
 
 def _baseline(plan: AnyPlan) -> str:
     """The reference's hash, or how one is learned."""
-    from stream.plan import LearningPlan
+    from stream.plans.plan import LearningPlan
 
     if isinstance(plan, LearningPlan):
         return f"learns from {plan.learn.warm_up:,} events"

@@ -12,7 +12,7 @@ import click
 from stream.commands.shared import config_option, open_config, say, when
 
 if TYPE_CHECKING:
-    from stream.recent import Recent
+    from stream.monitoring.recent import Recent
 
 __all__ = ["command"]
 
@@ -39,8 +39,8 @@ def command(
     episodes resolve as "rebased", and drift is judged anew from there.
     """
     from detectors.rebase import rebased
+    from stream.config.toml_table import duration_ms
     from stream.plan_topic import publish_plan
-    from stream.toml_table import duration_ms
 
     config = open_config(config_path)
     said = config.model(model)
@@ -86,9 +86,9 @@ def _recent(
 ) -> Recent:
     from stream.client import read_topic
     from stream.commands.moments import moment_ms
-    from stream.plan import PlanBook
+    from stream.monitoring.recent import RecentPanes
     from stream.plan_topic import read_plans
-    from stream.recent import RecentPanes
+    from stream.plans.plan import PlanBook
 
     plans = PlanBook()
     for plan, from_ms in read_plans(config.kafka, config.topics.plans):

@@ -27,14 +27,14 @@ from stream.commands.shared import (
 
 if TYPE_CHECKING:
     from detectors import WindowResult
-    from stream.alerts import AlertEvent
-    from stream.plan import AnyPlan, Plan
-    from stream.privacy import CategoryHash
+    from stream.alerts.event import AlertEvent
+    from stream.monitoring.watch import OnWindow, Watch
+    from stream.monitoring.windows import Closed
+    from stream.plans.plan import AnyPlan, Plan
+    from stream.plans.privacy import CategoryHash
     from stream.replay import FileRecord, Replay
     from stream.report import ReplayRecorder, TestRow
     from stream.rows import EventRows
-    from stream.watch import OnWindow, Watch
-    from stream.windows import Closed
 
 __all__ = ["command"]
 
@@ -96,9 +96,9 @@ def command(
         plan, key = _plan_from(config_path, model)
         hashing = hashing or key
 
-    from stream.alerts import encode_alert, is_reminder
-    from stream.plan import PlanBook
-    from stream.plan_notes import plan_notes
+    from stream.alerts.event import encode_alert, is_reminder
+    from stream.plans.notes import plan_notes
+    from stream.plans.plan import PlanBook
     from stream.replay import Replay
     from stream.report import ReplayRecorder
 
@@ -171,7 +171,7 @@ def _write_report(
     path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str
 ) -> None:
     from stream.page import asset
-    from stream.plan import LearningPlan
+    from stream.plans.plan import LearningPlan
     from stream.report import render
 
     stats = replay.summariser.stats
@@ -195,7 +195,7 @@ def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResul
     """Write what each test of a window gave, a line each."""
     from msgspec.json import encode
 
-    from stream.alerts import format_time
+    from stream.alerts.event import format_time
 
     time = format_time(window.end_ms)
     for row, test in enumerate(result.tests):
@@ -213,7 +213,7 @@ def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResul
 
 def _plan_of(path: Path) -> Plan:
     from detectors import Reference
-    from stream.plan import Plan, readable
+    from stream.plans.plan import Plan, readable
     from stream.proposal import propose
 
     reference = Reference.from_json(path.read_bytes(), str(path))

@@ -11,7 +11,7 @@ import click
 from stream.commands.shared import open_config, say
 
 if TYPE_CHECKING:
-    from stream.alerts import AlertEvent
+    from stream.alerts.event import AlertEvent
 
 __all__ = ["command"]
 
@@ -77,7 +77,7 @@ def _check_one(episode: str, found: Iterable[AlertEvent], where: str) -> None:
 
 
 def _from_file(path: Path) -> Iterator[AlertEvent]:
-    from stream.alerts import decode_alert
+    from stream.alerts.event import decode_alert
 
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from stream.alerts import AlertEvent
-    from stream.config import Config
-    from stream.privacy import CategoryHash
+    from stream.alerts.event import AlertEvent
+    from stream.config.load import Config
+    from stream.plans.privacy import CategoryHash
 
 __all__ = [
     "alert_line",
@@ -47,14 +47,14 @@ _COLOUR = {"critical": "red", "warning": "yellow", "info": "cyan"}
 
 def open_config(path: Path) -> Config:
     """Read the config file."""
-    from stream.config import load_config
+    from stream.config.load import load_config
 
     return load_config(path)
 
 
 def read_hash_key(path: Path | None) -> CategoryHash | None:
     """Give the key of hashed categories, if a file of it was named."""
-    from stream.privacy import CategoryHash
+    from stream.plans.privacy import CategoryHash
 
     return None if path is None else CategoryHash(path.read_text().rstrip("\r\n"))
 

@@ -12,10 +12,10 @@ import click
 from stream.commands.shared import config_option, open_config, print_table, say, when
 
 if TYPE_CHECKING:
-    from stream.config import Config
-    from stream.snapshot import Stored
+    from stream.config.load import Config
+    from stream.monitoring.snapshot import Stored
+    from stream.monitoring.subject import SubjectMonitor
     from stream.state_topic import StoredPartition
-    from stream.subject import SubjectMonitor
 
 __all__ = ["command"]
 
@@ -148,10 +148,10 @@ def _subjects(stored: Stored) -> list[str]:
 
 
 def _restored(config: Config, held: StoredPartition) -> list[tuple[int, SubjectMonitor]]:
-    from stream.monitor import PartitionMonitor
-    from stream.plan import PlanBook
+    from stream.monitoring.monitor import PartitionMonitor
+    from stream.monitoring.snapshot import SnapshotError
     from stream.plan_topic import read_plans
-    from stream.snapshot import SnapshotError
+    from stream.plans.plan import PlanBook
 
     stored = _usable(held)
     if stored is None or stored.manifest is None:

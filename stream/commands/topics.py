@@ -10,7 +10,7 @@ import click
 from stream.commands.shared import config_option, open_config, print_table, say
 
 if TYPE_CHECKING:
-    from stream.config import Config
+    from stream.config.load import Config
 
 __all__ = ["command", "wanted"]
 

@@ -11,7 +11,7 @@ import click
 from stream.commands.shared import config_option, open_config, say
 
 if TYPE_CHECKING:
-    from stream.config import Config
+    from stream.config.load import Config
     from stream.kafka.settings import WorkerSettings
 
 __all__ = ["command", "worker_settings"]
@@ -39,8 +39,8 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     )
     config = open_config(config_path)
     if not no_publish:
-        from stream.plan_notes import plan_notes
         from stream.plan_topic import publish_plans
+        from stream.plans.notes import plan_notes
 
         plans = config.plans()
         published = publish_plans(config.kafka, config.topics.plans, plans)

@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from stream.columns import INVALID
 from stream.decode.arrow_guard import refuse_compression, undecodable
 from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
+from stream.decode.columns import INVALID
 from stream.decode.compiled import Compiled
 from stream.decode.group import Codes, Floats, SignalGroup
 from stream.decode.open import OpenCompiled
@@ -30,7 +30,7 @@ from stream.decode.values import (
     as_timestamp,
     epoch_ms,
 )
-from stream.sketch import GROUPS
+from stream.summaries.sketch import GROUPS
 
 __all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
 

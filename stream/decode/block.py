@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.columns import ABSENT, ABSENT_CODE
+from stream.decode.columns import ABSENT, ABSENT_CODE
 from stream.decode.group import Codes, Floats, SignalGroup
 from stream.decode.values import RefusedError, epoch_ms
 

@@ -16,7 +16,7 @@ import numpy as np
 from msgspec.structs import astuple
 
 from detectors import CategoricalBinning
-from stream.columns import ABSENT, INVALID
+from stream.decode.columns import ABSENT, INVALID
 from stream.decode.group import NUMBER, SCALAR, Codes, Floats, SignalGroup, column_of, make_struct
 from stream.decode.hashed import code_table
 from stream.decode.values import (
@@ -30,8 +30,8 @@ from stream.decode.values import (
     as_timestamp,
     not_an_object,
 )
-from stream.plan import Plan, Subject
-from stream.privacy import CategoryHash
+from stream.plans.plan import Plan, Subject
+from stream.plans.privacy import CategoryHash
 
 __all__ = ["Compiled", "model_struct"]
 

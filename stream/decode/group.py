@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import astuple
 
-from stream.columns import ABSENT, INVALID
+from stream.decode.columns import ABSENT, INVALID
 from stream.decode.values import (
     ABSENT_CATEGORY,
     INVALID_CATEGORY,

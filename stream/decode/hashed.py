@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors import CategoricalBinning
 from stream.decode.values import CodeTable, as_text
-from stream.privacy import CategoryHash, HashKeyError, hashed_with
+from stream.plans.privacy import CategoryHash, HashKeyError, hashed_with
 
 __all__ = ["code_table"]
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from stream.columns import Record
+from stream.decode.columns import Record
 from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 
 __all__ = ["ARROW", "BATCH", "decode_head", "form_of"]

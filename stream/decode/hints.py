@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.plan import Subject
+from stream.plans.plan import Subject
 
 __all__ = ["ModelHints"]
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.columns import Columns, Decoded, Record, Reject
 from stream.decode.block import Block, Segments, times_ms
+from stream.decode.columns import Columns, Decoded, Record, Reject
 from stream.decode.group import Codes, Floats
 from stream.decode.reader import Reader
 from stream.decode.values import RefusedError

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from stream.columns import Decoded, Record, Reject
 from stream.decode.block import Block
+from stream.decode.columns import Decoded, Record, Reject
 from stream.decode.head import ARROW, BATCH, decode_head, form_of
 from stream.decode.hints import ModelHints
 from stream.decode.lanes import Lane, finish
@@ -28,8 +28,8 @@ from stream.decode.values import (
     parse_object,
     read_model,
 )
-from stream.plan import PlanBook, Subject
-from stream.privacy import CategoryHash
+from stream.plans.plan import PlanBook, Subject
+from stream.plans.privacy import CategoryHash
 
 __all__ = ["SAMPLE_EVERY", "NativeDecoder"]
 

@@ -17,6 +17,7 @@ import numpy as np
 from stream.decode.block import Block, Segments, check_rows, times_ms
 from stream.decode.compiled import model_struct
 from stream.decode.group import Codes, Floats, make_struct, ragged
+from stream.decode.open_values import NOT_SENT, OpenValues
 from stream.decode.values import (
     RefusedError,
     as_category,
@@ -26,8 +27,7 @@ from stream.decode.values import (
     as_timestamp,
     not_an_object,
 )
-from stream.open_values import NOT_SENT, OpenValues
-from stream.plan import LearningPlan, Subject
+from stream.plans.plan import LearningPlan, Subject
 
 __all__ = ["OpenCompiled"]
 

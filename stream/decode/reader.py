@@ -9,8 +9,8 @@ from stream.decode import batch
 from stream.decode.block import Block
 from stream.decode.compiled import Compiled
 from stream.decode.open import OpenCompiled
-from stream.plan import AnyPlan, LearningPlan, Subject
-from stream.privacy import CategoryHash
+from stream.plans.plan import AnyPlan, LearningPlan, Subject
+from stream.plans.privacy import CategoryHash
 
 __all__ = ["Reader", "batch_block", "coerce_batch", "make_reader"]
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from detectors import CategoricalBinning, category_text
-from stream.columns import ABSENT_CODE, INVALID
+from stream.decode.columns import ABSENT_CODE, INVALID
 
 __all__ = [
     "ABSENT_CATEGORY",

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from detectors import Reference, fit_reference
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 from stream.client import publish, read_alerts
 from stream.demo import flights
 from stream.demo.show import Teller, heading, summary
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
 from stream.kafka.broker import Broker, find_broker
-from stream.plan import Plan, PlanBook
+from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 
 __all__ = ["demo_flights"]

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from detectors import fit_reference
-from stream.alerts import AlertEvent, parse_time
+from stream.alerts.event import AlertEvent, parse_time
 from stream.client import publish
 from stream.demo import live
 from stream.demo.show import Teller, heading

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from stream.alerts import AlertEvent, is_reminder
+from stream.alerts.event import AlertEvent, is_reminder
 
 __all__ = ["Teller", "heading", "summary"]
 

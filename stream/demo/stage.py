@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detectors import Reference
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 from stream.client import read_alerts
-from stream.config import Config, load_config
+from stream.config.load import Config, load_config
 from stream.kafka.broker import free_port
 from stream.kafka.topics import create_topics, wanted_topics
 from stream.plan_topic import publish_plans

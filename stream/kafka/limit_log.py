@@ -12,10 +12,10 @@ from typing import Final
 
 from faust.types import TP
 
-from stream.monitor import PartitionMonitor
-from stream.sheet import MAX_SEGMENT_CHARS, MAX_SEGMENTS
-from stream.summarise import Stage1Stats
-from stream.windows import MAX_SCOPES
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.windows import MAX_SCOPES
+from stream.summaries.sheet import MAX_SEGMENT_CHARS, MAX_SEGMENTS
+from stream.summaries.summarise import Stage1Stats
 
 __all__ = ["LimitLog"]
 

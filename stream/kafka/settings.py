@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from stream.privacy import CategoryHash
+from stream.plans.privacy import CategoryHash
 
 __all__ = ["STAGES", "TopicNames", "WorkerSettings"]
 

@@ -17,11 +17,11 @@ from typing import Any, Final, Protocol
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream.columns import Record, Reject
+from stream.decode.columns import Record, Reject
 from stream.kafka.sender import MAX_VALUE_BYTES, Outgoing, Sender, partition_of
-from stream.plan import PlanBook
-from stream.summarise import Decoder, Flush, Stage1Stats, Summariser
-from stream.summary import Idle, Source, encode_message
+from stream.plans.plan import PlanBook
+from stream.summaries.message import Idle, Source, encode_message
+from stream.summaries.summarise import Decoder, Flush, Stage1Stats, Summariser
 
 __all__ = ["Positions", "SourcePartition", "Stage1", "dead_letter"]
 

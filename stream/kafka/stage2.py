@@ -17,13 +17,13 @@ from typing import Any, Final, Protocol
 
 from faust.types import TP
 
-from stream.alerts import AlertEvent, encode_alert
+from stream.alerts.event import AlertEvent, encode_alert
 from stream.kafka.connection import patiently
 from stream.kafka.sender import Outgoing, Sender
 from stream.kafka.state import Snapshots
-from stream.monitor import PartitionMonitor, UnknownPlanError
-from stream.plan import PlanBook
-from stream.snapshot import SnapshotError, SnapshotWriter
+from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
+from stream.monitoring.snapshot import SnapshotError, SnapshotWriter
+from stream.plans.plan import PlanBook
 
 __all__ = ["MonitorPartition", "Reader", "Stage2"]
 

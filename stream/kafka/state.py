@@ -15,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.kafka.sender import Outgoing, Sender
-from stream.snapshot import Manifest, Round, SnapshotWriter, stored_rounds
+from stream.monitoring.snapshot import Manifest, Round, SnapshotWriter, stored_rounds
 
 __all__ = ["Snapshots", "read_partition"]
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stream.alerts import parse_time
-from stream.delays import Delays
+from stream.alerts.event import parse_time
+from stream.metrics.delays import Delays
 from stream.page import RecentEpisodes
-from stream.plan import MINUS_INFINITY
+from stream.plans.plan import MINUS_INFINITY
 
 if TYPE_CHECKING:
     from faust.types import TP
 
-    from stream.alerts import AlertEvent
+    from stream.alerts.event import AlertEvent
     from stream.kafka.stage1 import Stage1
     from stream.kafka.stage2 import Stage2
-    from stream.monitor import PartitionMonitor
-    from stream.summarise import Stage1Stats
+    from stream.monitoring.monitor import PartitionMonitor
+    from stream.summaries.summarise import Stage1Stats
 
 __all__ = ["WorkerView"]
 

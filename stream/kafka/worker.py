@@ -24,8 +24,8 @@ from stream.kafka.stage2 import Stage2
 from stream.kafka.view import WorkerView
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages
-from stream.plan import PlanBook
-from stream.plan_parts import PlanAssembler
+from stream.plans.parts import PlanAssembler
+from stream.plans.plan import PlanBook
 
 __all__ = ["Worker"]
 

@@ -17,10 +17,10 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 import stream
-from stream.gauges import bounded, signal_gauges
 from stream.metrics.families import counter, gauge, of_signals, of_subjects, refusals
+from stream.metrics.gauges import bounded, signal_gauges
 from stream.metrics.state import WorkerState
-from stream.subject import SubjectMonitor
+from stream.monitoring.subject import SubjectMonitor
 
 __all__ = ["MetricsCollector"]
 

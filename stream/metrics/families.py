@@ -7,9 +7,9 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from stream.gauges import Gauge
-from stream.monitor import PartitionMonitor
-from stream.subject import SubjectMonitor
+from stream.metrics.gauges import Gauge
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.subject import SubjectMonitor
 
 __all__ = ["counter", "gauge", "of_signals", "of_subjects", "refusals"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from stream.delays import Delays
-from stream.monitor import PartitionMonitor
-from stream.summarise import Stage1Stats
+from stream.metrics.delays import Delays
+from stream.monitoring.monitor import PartitionMonitor
+from stream.summaries.summarise import Stage1Stats
 
 __all__ = ["HealthView", "WorkerState"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 from stream.notify.http import post, request
 from stream.notify.open_episodes import Change
 from stream.notify.quiet import Quiet

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from stream.acks import Ack, decode_alert_or_ack
-from stream.alerts import AlertError
+from stream.alerts.acks import Ack, decode_alert_or_ack
+from stream.alerts.event import AlertError
 from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.open_episodes import OpenEpisodes
 from stream.notify.quiet import Quiet, Silence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 from stream.notify.targets import SEVERITY_ORDER
 
 __all__ = ["Change", "OpenEpisodes"]

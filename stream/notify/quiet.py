@@ -13,10 +13,10 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from stream.acks import Ack
-from stream.alerts import AlertEvent
+from stream.alerts.acks import Ack
+from stream.alerts.event import AlertEvent
+from stream.config.toml_table import Table
 from stream.notify.targets import SEVERITY_ORDER
-from stream.toml_table import Table
 
 __all__ = ["Quiet", "Silence", "read_silences"]
 

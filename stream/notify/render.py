@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.alerts import AlertEvent, encode_alert, format_time, parse_time
+from stream.alerts.event import AlertEvent, encode_alert, format_time, parse_time
 from stream.notify.template import fill_template
 
 __all__ = [

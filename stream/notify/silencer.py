@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from stream.alerts import AlertEvent, AlertTime, format_time, parse_time
+from stream.alerts.event import AlertEvent, AlertTime, format_time, parse_time
 from stream.notify.http import Answer, request
 from stream.notify.quiet import Quiet
 from stream.notify.render import alertmanager_labels

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 from stream.notify.http import Answer, post
 from stream.notify.open_episodes import Change
 from stream.notify.quiet import Quiet

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from stream.toml_table import Table, read_secret
+from stream.config.toml_table import Table, read_secret
 
 __all__ = ["SEVERITY_ORDER", "Target", "read_targets"]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 
 __all__ = ["TEMPLATE_FIELDS", "fill_template", "template_fault"]
 

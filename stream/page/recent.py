@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from stream.alerts import AlertEvent, parse_time
+from stream.alerts.event import AlertEvent, parse_time
 
 __all__ = ["EpisodeRow", "RecentEpisodes"]
 

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 import stream
 from detectors import WindowResult, describe
-from stream.monitor import PartitionMonitor
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.subject import SubjectMonitor
+from stream.monitoring.watch import Watch
+from stream.monitoring.windows import Closed
 from stream.page.recent import EpisodeRow, RecentEpisodes
-from stream.plan import LearningPlan
-from stream.subject import SubjectMonitor
-from stream.watch import Watch
-from stream.windows import Closed
+from stream.plans.plan import LearningPlan
 
 __all__ = ["PageView", "State", "state_of"]
 

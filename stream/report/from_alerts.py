@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import stream
-from stream.alerts import AlertEvent, AlertSignal, parse_time
+from stream.alerts.event import AlertEvent, AlertSignal, parse_time
 from stream.report.model import (
     Bars,
     Episode,

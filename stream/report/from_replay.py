@@ -16,14 +16,14 @@ import numpy.typing as npt
 import stream
 from detectors import NumericBinning, WindowResult, describe
 from detectors.explain import QUANTILES, Change
-from stream.alerts import AlertEvent
-from stream.plan import Plan
+from stream.alerts.event import AlertEvent
+from stream.alerts.sentences import duration
+from stream.monitoring.windows import Closed
+from stream.plans.plan import Plan
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.model import Bars, QualityRow, Report, SegmentRow, Signal, TestRow
 from stream.report.words import figure, quantile, subject
-from stream.sentences import duration
-from stream.windows import Closed
 
 __all__ = ["ReplayRecorder"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from stream.kafka.broker import Broker, free_port, start
 from stream.kafka.runtime import find_runtime
 from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
-from stream.plan import Plan
 from stream.plan_topic import publish_plans
+from stream.plans.plan import Plan
 
 __all__ = ["LEAVE_S", "Cluster", "Worker"]
 

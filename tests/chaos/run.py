@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import detectors
+from stream.monitoring.snapshot import Manifest
 from stream.replay import FileRecord
-from stream.snapshot import Manifest
-from stream.summary import Progress, decode_message
+from stream.summaries.message import Progress, decode_message
 from tests.chaos.cluster import EVENTS, LEAVE_S, Cluster
 from tests.chaos.traffic import Traffic
 from tests.chaos.verdict import Account, Verdict, judge, published, replayed

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors import fit_reference
-from stream.plan import Plan
+from stream.plans.plan import Plan
 from tests import insects
 
 __all__ = ["LATENESS_MS", "PANE_MS", "Message", "Phase", "Traffic"]

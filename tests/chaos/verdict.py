@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from stream.alerts import AlertEvent, decode_alert
-from stream.monitor import PartitionMonitor
-from stream.plan import Plan, PlanBook, Subject
+from stream.alerts.event import AlertEvent, decode_alert
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.snapshot import best_snapshot
+from stream.plans.plan import Plan, PlanBook, Subject
 from stream.replay import FileRecord, Replay
-from stream.snapshot import best_snapshot
-from stream.summary import Progress, SummaryBatch, decode_message
+from stream.summaries.message import Progress, SummaryBatch, decode_message
 from tests.chaos.traffic import LATENESS_MS, PANE_MS
 from tests.chaos.wire import Topic
 from tests.oracles.recount import Totals, recount

@@ -28,7 +28,7 @@ from stream.metrics import MetricsCollector, NotifyCollector, serve
 from stream.notify.bridge import Bridge
 from stream.notify.targets import Target
 from stream.notify.view import NotifyView
-from stream.plan import Plan, PlanBook
+from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from tests.stream.test_metrics import START_MS, FileState, columns, records
 

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from stream.alerts import Kind
+from stream.alerts.event import Kind
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -13,25 +13,32 @@ from typing import Any
 import pyarrow as pa
 
 from detectors import Reference, ReferenceError
-from stream.acks import decode_alert_or_ack, encode_ack, make_ack
-from stream.alerts import AlertError, encode_alert
-from stream.config import ConfigError, load_config
+from stream.alerts.acks import decode_alert_or_ack, encode_ack, make_ack
+from stream.alerts.event import AlertError, encode_alert
+from stream.config.load import ConfigError, load_config
 from stream.decode.native import NativeDecoder
 from stream.events import ARROW_CONTENT_TYPE
-from stream.monitor import PartitionMonitor
-from stream.plan import Learn, LearningPlan, PlanBook, PlanError, decode_plan
-from stream.plan_parts import PlanAssembler, plan_parts
-from stream.replay import FileRecord, Replay
-from stream.sketch import Sketch
-from stream.snapshot import (
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.snapshot import (
     SnapshotError,
     SnapshotWriter,
     best_snapshot,
     open_block,
     stored_rounds,
 )
-from stream.summarise import Summariser
-from stream.summary import Idle, Source, SummaryBatch, SummaryError, decode_message, encode_message
+from stream.plans.parts import PlanAssembler, plan_parts
+from stream.plans.plan import Learn, LearningPlan, PlanBook, PlanError, decode_plan
+from stream.replay import FileRecord, Replay
+from stream.summaries.message import (
+    Idle,
+    Source,
+    SummaryBatch,
+    SummaryError,
+    decode_message,
+    encode_message,
+)
+from stream.summaries.sketch import Sketch
+from stream.summaries.summarise import Summariser
 from tests.stream.harness import START_S, make_events, make_plan, run_stages
 
 __all__ = ["Reader", "make_readers"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.alerts import AlertEvent, encode_alert
+from stream.alerts.event import AlertEvent, encode_alert
 from stream.client import publish, read_alerts
 from stream.kafka.topics import WantedTopic, create_topics
 from tests.integration.test_cli_kafka import must, run

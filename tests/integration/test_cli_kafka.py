@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from stream.alerts import decode_alert
+from stream.alerts.event import decode_alert
 from stream.cli import cli
-from stream.config import load_config
+from stream.config.load import load_config
 from stream.kafka.broker import free_port
 from tests.stream.test_cli_files import FIT, write_rows
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from stream import alerts
+from stream.alerts import event as alerts
 from stream.client import (
     DeliveryError,
     latest_alerts,
@@ -22,9 +22,9 @@ from stream.client import (
 )
 from stream.kafka.broker import Broker
 from stream.kafka.topics import WantedTopic, create_topics
-from stream.plan import MINUS_INFINITY, Plan
-from stream.plan_parts import PART_BYTES, plan_parts
 from stream.plan_topic import publish_plan, read_plans
+from stream.plans.parts import PART_BYTES, plan_parts
+from stream.plans.plan import MINUS_INFINITY, Plan
 
 pytestmark = pytest.mark.broker
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream.alerts import AlertEvent, parse_time
+from stream.alerts.event import AlertEvent, parse_time
 from stream.client import publish, read_alerts
-from stream.plan import PlanBook
+from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
 from tests import insects
 from tests.integration.worker_kit import Installation

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stream.kafka.broker import free_port
-from stream.plan import Learn, LearningPlan, Subject
+from stream.plans.plan import Learn, LearningPlan, Subject
 from tests.integration.test_cli_kafka import must, page, wait_for, worker
 from tests.integration.worker_kit import Installation, make_events
 from tests.stream.test_cli_files import COLUMNS, write_rows

@@ -15,12 +15,12 @@ from faust.types import TP
 from stream.client import publish, read_topic
 from stream.decode.native import NativeDecoder
 from stream.kafka.limit_log import LimitLog
-from stream.monitor import PartitionMonitor
-from stream.plan import PlanBook
+from stream.monitoring.monitor import PartitionMonitor
+from stream.plans.plan import PlanBook
 from stream.replay import FileRecord
-from stream.sheet import MAX_SEGMENTS
-from stream.summarise import MAX_REJECT_BYTES, Stage1Stats, Summariser
-from stream.summary import Source
+from stream.summaries.message import Source
+from stream.summaries.sheet import MAX_SEGMENTS
+from stream.summaries.summarise import MAX_REJECT_BYTES, Stage1Stats, Summariser
 from tests.fuzz.mutate import mutate
 from tests.integration.worker_kit import BASE_MS, Install, installer, make_events
 from tests.stream.harness import START_S, make_plan

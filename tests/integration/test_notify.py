@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts import AlertEvent, encode_alert
+from stream.alerts.event import AlertEvent, encode_alert
 from stream.client import publish
 from stream.kafka.broker import free_port
 from stream.kafka.topics import WantedTopic, create_topics

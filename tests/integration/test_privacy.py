@@ -12,7 +12,7 @@ import pytest
 from detectors import fit_reference
 from stream.client import publish, read_topic
 from stream.kafka.broker import free_port
-from stream.plan import Plan
+from stream.plans.plan import Plan
 from tests.integration.worker_kit import BASE_MS, Installation, last_event
 
 pytestmark = pytest.mark.broker

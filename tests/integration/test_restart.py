@@ -12,7 +12,7 @@ import pytest
 
 from stream.client import publish, read_topic
 from stream.kafka.broker import Broker
-from stream.snapshot import SnapshotWriter
+from stream.monitoring.snapshot import SnapshotWriter
 from tests.integration.worker_kit import Install, installer, make_events
 
 pytestmark = pytest.mark.broker

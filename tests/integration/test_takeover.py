@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from stream.client import producer, read_topic
-from stream.summary import Progress, decode_message
+from stream.summaries.message import Progress, decode_message
 from tests.integration.worker_kit import Install, Installation, Worker, installer, make_events
 
 pytestmark = pytest.mark.broker

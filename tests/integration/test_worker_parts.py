@@ -9,15 +9,15 @@ from collections.abc import Iterable
 import pytest
 from faust.types import TP
 
-from stream.columns import Reject
+from stream.decode.columns import Reject
 from stream.decode.native import NativeDecoder
 from stream.kafka.connection import RepeatFilter, connection_arguments
 from stream.kafka.sender import Outgoing, partition_of
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.stage1 import Stage1, dead_letter
-from stream.plan import PlanBook
+from stream.plans.plan import PlanBook
 from stream.replay import FileRecord
-from stream.summary import Idle, Progress, SummaryBatch, decode_message
+from stream.summaries.message import Idle, Progress, SummaryBatch, decode_message
 from tests.integration.worker_kit import make_events, make_plan
 
 TOPIC = TP("events", 0)

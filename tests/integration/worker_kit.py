@@ -16,15 +16,15 @@ import numpy as np
 
 from detectors import accumulate, fit_reference
 from stream.client import publish, read_alerts, read_topic
-from stream.columns import Record
+from stream.decode.columns import Record
 from stream.decode.native import NativeDecoder
 from stream.kafka.topics import create_topics, wanted_topics
-from stream.monitor import PartitionMonitor
-from stream.plan import Plan, PlanBook
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.snapshot import best_snapshot
 from stream.plan_topic import publish_plan, read_plans
+from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
-from stream.snapshot import best_snapshot
-from stream.summary import Progress, decode_message
+from stream.summaries.message import Progress, decode_message
 
 ROOT = Path(__file__).parents[2]
 SIGNALS = 6

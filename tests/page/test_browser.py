@@ -16,7 +16,7 @@ import pytest
 
 from stream.metrics import MetricsCollector, serve
 from stream.page import asset, live_pages
-from stream.plan import PlanBook
+from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
 from stream.report import ReplayRecorder, render
 from tests.page.browser import find_browser, open_browser

@@ -21,7 +21,7 @@ from stream.http_server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
 from stream.page.state import MOST_HISTOGRAMS, MOST_SIGNALS, state_of
-from stream.plan import PlanBook
+from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from stream.commands.worker import worker_settings
-from stream.config import ConfigError, load_config
+from stream.config.load import ConfigError, load_config
 from stream.http_server import PLAIN, Page, PageServer
 from tests.security.secured import make_certificates
 

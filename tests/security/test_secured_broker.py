@@ -393,7 +393,7 @@ def test_a_right_to_look_is_not_a_right_to_write(
 
 
 def test_the_metrics_page_is_not_for_the_network_unless_told(folder: Path) -> None:
-    from stream.config import load_config
+    from stream.config.load import load_config
 
     path = config(folder, "defaults", {"bootstrap_servers": f"127.0.0.1:{free_port()}"})
     text = path.read_text().replace('metrics_address = ""\n', "")

@@ -11,11 +11,11 @@ from typing import Final
 
 import pytest
 
-from stream.frontier import PartitionProgress, Sources, SourceTopic
-from stream.panes import ACCEPTED, PaneStore
-from stream.plan import MINUS_INFINITY
-from stream.sheet import Sheet
-from stream.subject import SubjectMonitor
+from stream.monitoring.frontier import PartitionProgress, Sources, SourceTopic
+from stream.monitoring.panes import ACCEPTED, PaneStore
+from stream.monitoring.subject import SubjectMonitor
+from stream.plans.plan import MINUS_INFINITY
+from stream.summaries.sheet import Sheet
 
 __all__ = ["BY_CLASS", "BY_EDGE"]
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from stream.alerts import AlertEvent
-from stream.monitor import PartitionMonitor, UnknownPlanError
-from stream.snapshot import Manifest, SnapshotWriter, best_snapshot, open_block
-from stream.summarise import Flush, Summariser
-from stream.summary import Idle, encode_message
+from stream.alerts.event import AlertEvent
+from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
+from stream.monitoring.snapshot import Manifest, SnapshotWriter, best_snapshot, open_block
+from stream.summaries.message import Idle, encode_message
+from stream.summaries.summarise import Flush, Summariser
 from tests.simulation.world import Known, Rec, World
 
 __all__ = ["CHUNK", "Stage1", "Stage2"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from stream.monitor import PartitionMonitor
-from stream.snapshot import SnapshotWriter, best_snapshot
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.snapshot import SnapshotWriter, best_snapshot
 from tests.simulation.scenario import (
     BROKEN,
     LATENESS_S,

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from stream.alerts import AlertEvent
-from stream.columns import Decoded
+from stream.alerts.event import AlertEvent
+from stream.decode.columns import Decoded
 from stream.decode.native import NativeDecoder
-from stream.plan import Plan, PlanBook
-from stream.summary import Source
+from stream.plans.plan import Plan, PlanBook
+from stream.summaries.message import Source
 
 __all__ = ["TP", "WORLD_MUTATIONS", "Known", "Log", "Rec", "World"]
 

@@ -19,12 +19,12 @@ from detectors._jit import KERNELS
 from detectors.window_tests import WINDOWED_TESTS
 from stream.decode.native import NativeDecoder
 from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
-from stream.gauges import signal_gauges
-from stream.monitor import PartitionMonitor
-from stream.plan import Plan, PlanBook, SignalOptions, decode_plan
+from stream.metrics.gauges import signal_gauges
+from stream.monitoring.monitor import PartitionMonitor
+from stream.plans.plan import Plan, PlanBook, SignalOptions, decode_plan
 from stream.replay import FileRecord
-from stream.summarise import Summariser
-from stream.summary import Source
+from stream.summaries.message import Source
+from stream.summaries.summarise import Summariser
 from tests.stream.harness import make_plan, make_reference, reloaded, run_stages
 
 HOUR_MS = 3_600_000

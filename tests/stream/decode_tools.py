@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from detectors import fit_reference
-from stream.columns import Columns, Decoded
 from stream.decode import NativeDecoder
-from stream.plan import Plan, PlanBook, SignalOptions
+from stream.decode.columns import Columns, Decoded
+from stream.plans.plan import Plan, PlanBook, SignalOptions
 
 NOW_MS = 1_772_366_400_000  # 2026-03-01T12:00:00Z
 NOW = NOW_MS / 1000

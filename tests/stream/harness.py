@@ -9,14 +9,14 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
-from stream.alerts import AlertEvent
+from stream.alerts.event import AlertEvent
 from stream.decode.native import NativeDecoder
-from stream.monitor import PartitionMonitor
-from stream.plan import Plan, PlanBook, SignalOptions
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.snapshot import SnapshotWriter, best_snapshot
+from stream.plans.plan import Plan, PlanBook, SignalOptions
 from stream.replay import FileRecord
-from stream.snapshot import SnapshotWriter, best_snapshot
-from stream.summarise import Flush, Summariser
-from stream.summary import Source
+from stream.summaries.message import Source
+from stream.summaries.summarise import Flush, Summariser
 
 START_S = 1_000_000
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from stream.alerts import (
+from stream.alerts.event import (
     NOT_ENDED,
     AlertEvent,
     AlertLabels,

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.alerts import (
+from stream.alerts.episodes import Episodes
+from stream.alerts.event import (
     AlertContext,
     AlertError,
     AlertSignal,
@@ -22,9 +23,8 @@ from stream.alerts import (
     format_time,
     parse_time,
 )
-from stream.episodes import Episodes
-from stream.plan import Subject
-from stream.sentences import action_for, alert_name, duration, sentence
+from stream.alerts.sentences import action_for, alert_name, duration, sentence
+from stream.plans.plan import Subject
 from tests.stream.test_episodes import finding
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -144,7 +144,7 @@ def test_later_fields_are_ignored_and_wrong_ones_named():
 def test_the_published_schema_is_that_of_the_code():
     published = DOCS / "alert.v1.schema.json"
     assert published.read_bytes() == alert_schema(), (
-        "docs/alert.v1.schema.json is not what stream.alerts.alert_schema() gives; if the change "
+        "docs/alert.v1.schema.json is not what alert_schema() of this code gives; if the change "
         "only adds optional fields, write it anew, else the event needs a new version."
     )
 

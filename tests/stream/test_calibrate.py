@@ -10,7 +10,7 @@ import pytest
 
 from detectors import fit_reference
 from detectors.production import MOST_BATCHES, PaneBatches, calibrated
-from stream.plan import Plan, PlanBook, Subject
+from stream.plans.plan import Plan, PlanBook, Subject
 from tests.stream.harness import START_S, make_events, make_plan, make_reference, run_stages
 
 N = 2_500

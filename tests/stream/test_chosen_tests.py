@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.config import load_config
-from stream.panes import Sealed
-from stream.plan import Plan, PlanError, SignalOptions, decode_plan
-from stream.watch import Watch
+from stream.config.load import load_config
+from stream.monitoring.panes import Sealed
+from stream.monitoring.watch import Watch
+from stream.plans.plan import Plan, PlanError, SignalOptions, decode_plan
 from tests.stream.harness import make_plan, make_reference
 
 

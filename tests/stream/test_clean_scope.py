@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from stream.decode.native import NativeDecoder
-from stream.monitor import PartitionMonitor
-from stream.plan import PlanBook, Subject
+from stream.monitoring.monitor import PartitionMonitor
+from stream.plans.plan import PlanBook, Subject
 from stream.replay import FileRecord
-from stream.summarise import Summariser
-from stream.summary import Source
+from stream.summaries.message import Source
+from stream.summaries.summarise import Summariser
 from tests.stream.harness import (
     START_S,
     make_events,

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detectors import Reference
-from stream.alerts import decode_alert
+from stream.alerts.event import decode_alert
 from stream.cli import COMMANDS, cli
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.config import ConfigError, load_config
-from stream.plan import DeclaredSignal, Learn, LearningPlan
+from stream.config.load import ConfigError, load_config
+from stream.plans.plan import DeclaredSignal, Learn, LearningPlan
 
 GOOD = """
 [kafka]

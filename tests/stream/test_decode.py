@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from stream.columns import REASONS
 from stream.decode import NativeDecoder
+from stream.decode.columns import REASONS
 from stream.decode.native import SAMPLE_EVERY
-from stream.plan import PlanBook
+from stream.plans.plan import PlanBook
 from tests.stream.decode_tools import (
     NOW,
     NOW_MS,

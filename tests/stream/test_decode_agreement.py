@@ -14,7 +14,7 @@ from stream.decode import NativeDecoder
 from stream.decode.batch import batch_block, coerce_batch
 from stream.decode.compiled import Compiled
 from stream.decode.values import RefusedError, epoch_ms, null_constants, parse_object
-from stream.plan import Subject
+from stream.plans.plan import Subject
 from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, event, plan, record
 
 PLAN = plan(segments=("region",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stream.decode import NativeDecoder
 from stream.decode.hints import ModelHints
-from stream.plan import Subject
+from stream.plans.plan import Subject
 from tests.stream.decode_tools import Rec, book, event, plan, record
 
 MODELS = ("fraud", "churn", "risk")

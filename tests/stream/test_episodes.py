@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import ChangePoint
-from stream.alerts import (
+from stream.alerts.episodes import REPUBLISH_MS, Episodes, Finding
+from stream.alerts.event import (
     AlertBins,
     AlertChangePoint,
     AlertContext,
@@ -17,8 +18,7 @@ from stream.alerts import (
     decode_alert,
     encode_alert,
 )
-from stream.episodes import REPUBLISH_MS, Episodes, Finding
-from stream.plan import Subject
+from stream.plans.plan import Subject
 
 PANE = 10_000
 T0 = 1_772_366_400_000

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from detectors import Reference, fit_reference
-from stream import windows as windows_module
-from stream.equipment import Equipment
-from stream.panes import Sealed
-from stream.plan import Plan
-from stream.watch import Watch
+from stream.monitoring import windows as windows_module
+from stream.monitoring.equipment import Equipment
+from stream.monitoring.panes import Sealed
+from stream.monitoring.watch import Watch
+from stream.plans.plan import Plan
 from tests.stream.harness import make_plan
 
 SIGNALS = 20

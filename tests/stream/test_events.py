@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import stream.events
-from stream.columns import REASONS
 from stream.decode import NativeDecoder
+from stream.decode.columns import REASONS
 from stream.events import (
     BATCH_CONTENT_TYPE,
     EVENT_CONTENT_TYPE,

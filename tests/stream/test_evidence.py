@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import WINDOWED_TESTS, ChangePoint, WindowBank, fit_reference
-from stream.chances import Chances
-from stream.evidence import evidence, on_one_scale
-from stream.plan import PlanBook
+from stream.alerts.evidence import evidence, on_one_scale
+from stream.monitoring.chances import Chances
+from stream.plans.plan import PlanBook
 from tests.detectors.tools import counts_of, window_of
 from tests.stream.harness import make_events, make_plan, run_stages
 from tests.stream.test_episodes import finding

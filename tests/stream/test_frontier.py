@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.frontier import Sources
-from stream.plan import MINUS_INFINITY
-from stream.summary import Idle, Progress, Source
+from stream.monitoring.frontier import Sources
+from stream.plans.plan import MINUS_INFINITY
+from stream.summaries.message import Idle, Progress, Source
 
 few = settings(derandomize=True, max_examples=100, deadline=None)
 

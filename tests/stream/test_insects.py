@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stream.alerts import parse_time
-from stream.plan import DeclaredSignal, Learn, LearningPlan, PlanBook
+from stream.alerts.event import parse_time
+from stream.plans.plan import DeclaredSignal, Learn, LearningPlan, PlanBook
 from stream.replay import FileRecord, Replay
 from tests import insects
 

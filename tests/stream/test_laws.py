@@ -8,7 +8,7 @@ import random
 import msgspec
 import pytest
 
-from stream.plan import PlanBook, Subject
+from stream.plans.plan import PlanBook, Subject
 from tests.stream.harness import START_S, make_events, make_plan, make_reference, run_stages
 
 N = 2_500

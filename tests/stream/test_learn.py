@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stream.decode.native import NativeDecoder
-from stream.plan import (
+from stream.plans.plan import (
     DeclaredSignal,
     Learn,
     LearningPlan,
@@ -20,7 +20,7 @@ from stream.plan import (
     decode_plan,
 )
 from stream.replay import FileRecord, Replay
-from stream.sketch import Sketch
+from stream.summaries.sketch import Sketch
 from tests.stream.harness import START_S, make_events, run_stages
 
 N = 3_000
@@ -188,8 +188,8 @@ def mixed(n: int) -> list[dict]:
 
 def decoded_sketches(records: list[FileRecord], plan) -> dict:
     """Sketch bytes by segment and pane, as stage 1 makes them."""
-    from stream.summarise import Summariser
-    from stream.summary import Source, SummaryBatch, decode_message
+    from stream.summaries.message import Source, SummaryBatch, decode_message
+    from stream.summaries.summarise import Summariser
 
     plans = book_of(plan)
     reader = Summariser(
@@ -395,7 +395,7 @@ def test_a_plan_of_before_is_replaced_by_one_that_learns(drifting):
 
 def test_of_a_pane_with_many_more_values_what_is_learned_still_holds():
     """Sketches of larger panes are coarser; their bins are dealt as the learned ones were."""
-    from stream.lesson import begin_lesson, finish_lesson
+    from stream.monitoring.lesson import begin_lesson, finish_lesson
 
     rng = np.random.default_rng(0)
 
@@ -450,7 +450,7 @@ def test_the_metrics_page_says_how_far_it_is(drifting):
 
 
 def test_its_end_is_in_the_log(caplog):
-    with caplog.at_level("INFO", logger="stream.course"):
+    with caplog.at_level("INFO", logger="stream.monitoring.course"):
         run_stages(book_of(make_plan()), make_events(3, 1_100), partitions=1, seed=0)
     (line,) = [r.message for r in caplog.records]
     assert line.startswith("fraud/1: learned from 1000 events, 4 signals; tested from event time")
@@ -459,7 +459,7 @@ def test_its_end_is_in_the_log(caplog):
 def test_later_sketches_count_as_the_decoder_of_the_learned_reference_does(drifting, truth):
     """Every value falls into the bin that it would fall into with the reference saved."""
     from detectors.sparse import decode_counts
-    from stream.plan import Plan
+    from stream.plans.plan import Plan
 
     held = truth[1]
     known = Plan("fraud", held.watch.plan.reference, segments=("region",))

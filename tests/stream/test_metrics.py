@@ -16,16 +16,16 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors import fit_reference
-from stream.alerts import AlertEvent, parse_time
-from stream.bin_shares import shares
-from stream.delays import BOUNDS_S, Delays
-from stream.gauges import OTHER, Gauge, bounded
+from stream.alerts.event import AlertEvent, parse_time
 from stream.kafka.view import WorkerView
 from stream.metrics import MetricsCollector, serve
+from stream.metrics.bin_shares import shares
+from stream.metrics.delays import BOUNDS_S, Delays
+from stream.metrics.gauges import OTHER, Gauge, bounded
+from stream.monitoring.subject import SubjectMonitor
 from stream.page import RecentEpisodes
-from stream.plan import Plan, PlanBook
+from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
-from stream.subject import SubjectMonitor
 
 #: The parser sorts labels by name; here they are in the order of the contract.
 ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "bin",

@@ -12,11 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.sparse import encode_counts
-from stream import monitor as module
-from stream.monitor import PartitionMonitor, UnknownPlanError
-from stream.plan import Plan, PlanBook, Subject
-from stream.snapshot import SnapshotError, SnapshotWriter, best_snapshot
-from stream.summary import Idle, Progress, Source, SummaryBatch, SummaryEntry, encode_message
+from stream.monitoring import monitor as module
+from stream.monitoring import snapshot
+from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
+from stream.monitoring.snapshot import SnapshotError, SnapshotWriter, best_snapshot
+from stream.plans.plan import Plan, PlanBook, Subject
+from stream.summaries.message import (
+    Idle,
+    Progress,
+    Source,
+    SummaryBatch,
+    SummaryEntry,
+    encode_message,
+)
 from tests.stream.harness import make_plan, make_reference
 
 few = settings(derandomize=True, max_examples=40, deadline=None)
@@ -358,7 +366,7 @@ def test_subjects_whose_names_run_together_have_blocks_of_their_own(reference):
 
 
 def test_large_states_are_cut_and_only_what_changed_is_written(plan, monkeypatch):
-    monkeypatch.setattr(module, "MAX_BLOCK_BYTES", 200)
+    monkeypatch.setattr(snapshot, "MAX_BLOCK_BYTES", 200)
     reader = Reader(plan)
     for i in range(12):
         reader.events(1_000_000, segment=f"region={i}", through=9 + i)

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts import encode_alert, parse_time
-from stream.config import ConfigError, load_config
+from stream.alerts.event import encode_alert, parse_time
+from stream.config.load import ConfigError, load_config
 from stream.notify.alertmanager import FIRING_FOR_S, AlertmanagerSink
 from stream.notify.bridge import Bridge, Commit
 from stream.notify.open_episodes import Change, OpenEpisodes

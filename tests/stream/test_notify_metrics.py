@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
-from stream.alerts import encode_alert
+from stream.alerts.event import encode_alert
 from stream.http_server import PageServer
 from stream.metrics import NotifyCollector, serve
 from stream.notify.bridge import Bridge

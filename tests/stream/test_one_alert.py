@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
-from stream.alerts import decode_alert
-from stream.plan import Plan, PlanBook
+from stream.alerts.event import decode_alert
+from stream.plans.plan import Plan, PlanBook
 from tests.stream.harness import START_S, run_stages
 
 SIGNALS = 500

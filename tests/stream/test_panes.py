@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.sparse import encode_counts
-from stream.counting import Vectors
-from stream.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
+from stream.monitoring.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
+from stream.summaries.counting import Vectors
 
 WIDTH = 6
 BINS = Vectors(WIDTH)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import fit_reference
-from stream.plan import (
+from stream.plans.plan import (
     MINUS_INFINITY,
     Plan,
     PlanBook,
@@ -23,7 +23,7 @@ from stream.plan import (
     decode_plan,
     readable,
 )
-from stream.timeline import join_timeline, sealed_to_ms
+from stream.plans.timeline import join_timeline, sealed_to_ms
 from tests.stream.harness import make_plan, make_reference
 
 few = settings(derandomize=True, max_examples=150, deadline=None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stream.plan_notes import plan_notes
+from stream.plans.notes import plan_notes
 from tests.stream.harness import make_plan, make_reference
 
 DAY_MS = 86_400_000

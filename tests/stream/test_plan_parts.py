@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from stream.plan import MINUS_INFINITY, Plan
-from stream.plan_parts import PlanAssembler, plan_parts
+from stream.plans.parts import PlanAssembler, plan_parts
+from stream.plans.plan import MINUS_INFINITY, Plan
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from detectors import Reference, fit_reference
-from stream.config import ConfigError, load_config
+from stream.config.load import ConfigError, load_config
 from stream.decode.hashed import code_table
 from stream.decode.native import NativeDecoder
-from stream.plan import Plan, PlanBook
-from stream.privacy import CategoryHash, HashKeyError, apply_privacy, hashed_with
+from stream.plans.plan import Plan, PlanBook
+from stream.plans.privacy import CategoryHash, HashKeyError, apply_privacy, hashed_with
 from stream.replay import FileRecord, Replay
 from tests.stream.test_cli_files import run
 

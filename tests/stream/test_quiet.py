@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
-from stream.alerts import AlertError, AlertEvent, encode_alert, format_time
-from stream.config import ConfigError, load_config
+from stream.alerts.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
+from stream.alerts.event import AlertError, AlertEvent, encode_alert, format_time
+from stream.config.load import ConfigError, load_config
 from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.bridge import Bridge, Commit
 from stream.notify.quiet import Quiet, Silence

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from stream.plan import PlanBook, Subject
+from stream.plans.plan import PlanBook, Subject
 from stream.replay import BATCH_RECORDS, FileRecord, Replay
 from tests.stream.harness import START_S, make_events, make_plan, plain_alert, run_stages
 

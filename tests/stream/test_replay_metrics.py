@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from stream.alerts import decode_alert
+from stream.alerts.event import decode_alert
 from stream.cli import cli
 from tests.stream.test_cli_files import FIT, write_rows
 

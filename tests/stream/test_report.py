@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detectors import fit_reference
-from stream.alerts import AlertEvent, decode_alert, encode_alert
+from stream.alerts.event import AlertEvent, decode_alert, encode_alert
 from stream.cli import cli
 from stream.page import asset
-from stream.plan import Plan, PlanBook
+from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from stream.report import ReplayRecorder, render, report_of_episode
 from stream.report.charts import HEAT_COLUMNS

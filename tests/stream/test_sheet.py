@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from detectors.sparse import decode_counts
-from stream import sheet as module
-from stream.columns import Columns
+from stream.decode.columns import Columns
 from stream.decode.native import NativeDecoder
-from stream.plan import Subject
-from stream.sheet import Sheet
-from stream.summarise import CHUNK_RECORDS
+from stream.plans.plan import Subject
+from stream.summaries import sheet as module
+from stream.summaries.sheet import Sheet
+from stream.summaries.summarise import CHUNK_RECORDS
 from tests.stream.decode_tools import plan
 
 PLAN = plan(segments=("region",), columns={"country": None, "label": None, "actual": None})

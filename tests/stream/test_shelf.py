@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stream.decode.native import NativeDecoder
-from stream.plan import PlanBook, Subject
+from stream.plans.plan import PlanBook, Subject
 from tests.stream.harness import deal, make_events, make_plan, reloaded, run_stages
 
 SUBJECT = Subject("fraud", "1")

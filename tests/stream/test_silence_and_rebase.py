@@ -11,12 +11,12 @@ import pytest
 from detectors import ReferenceError
 from detectors.rebase import rebased
 from detectors.sparse import encode_counts
-from stream.config import load_config
-from stream.monitor import PartitionMonitor
-from stream.plan import Plan, PlanBook, Subject
-from stream.recent import RecentPanes
+from stream.config.load import load_config
+from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.recent import RecentPanes
+from stream.plans.plan import Plan, PlanBook, Subject
 from stream.replay import FileRecord, Replay
-from stream.summary import Idle, SummaryBatch, SummaryEntry, encode_message
+from stream.summaries.message import Idle, SummaryBatch, SummaryEntry, encode_message
 from tests.stream.harness import START_S, deal, make_events, make_plan, make_reference, run_stages
 from tests.stream.test_monitor import SOURCE, Reader, restored
 from tests.stream.test_notify import BASE
@@ -205,8 +205,8 @@ def test_neither_partitions_nor_restarts_change_what_is_said_of_both():
 def summaries(plan: Plan, drift_at: int | None) -> list[bytes]:
     """What stage 1 puts on the summaries topic, some of it twice."""
     from stream.decode.native import NativeDecoder
-    from stream.summarise import Summariser
-    from stream.summary import Source
+    from stream.summaries.message import Source
+    from stream.summaries.summarise import Summariser
 
     plans = PlanBook()
     plans.add(plan)

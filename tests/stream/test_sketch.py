@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import names as names_module
-from stream import sketch as module
-from stream.counting import Sketches
-from stream.open_values import NOT_SENT, OpenValues, place_values
-from stream.plan import DeclaredSignal, Learn
-from stream.sketch import MOST_SIGNALS, Sketch
-from stream.summary import MAX_BATCH_BYTES
+from stream.decode.open_values import NOT_SENT, OpenValues, place_values
+from stream.plans.plan import DeclaredSignal, Learn
+from stream.summaries import sketch as module
+from stream.summaries.counting import Sketches
+from stream.summaries.message import MAX_BATCH_BYTES
+from stream.summaries.sketch import MOST_SIGNALS, Sketch
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from([10**400, -(10**20)]),

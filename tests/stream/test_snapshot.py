@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream import snapshot as module
-from stream.snapshot import (
+from stream.monitoring import snapshot as module
+from stream.monitoring.snapshot import (
     Manifest,
     SnapshotError,
     SnapshotWriter,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.sparse import encode_counts
-from stream import windows as module
-from stream.windows import Closed, WindowRule, Windows
+from stream.monitoring import windows as module
+from stream.monitoring.windows import Closed, WindowRule, Windows
 
 PANE = 10
 WIDTH = 3

@@ -1,0 +1,292 @@
+"""Findings to alerts: an episode opens, is revised, and resolves. Event time only.
+
+There is one episode for each (subject, kind) at a time, so many drifted signals and segments are
+one alert. What keeps it quiet:
+
+- a signal stays in its episode until two windows in a row were clean, and its severity is the
+  highest of the last two windows with a finding: hovering at a threshold makes no revisions;
+- a new revision is made only when a signal joins or leaves, the severity changes, another signal
+  takes the lead by a clear margin, a signal changes direction, or 24 h have passed;
+- between two full windows of the whole stream only a rise of the severity is told: signals of one
+  cause that are found pane after pane join together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from stream.alerts.event import (
+    ALERT_TYPE,
+    MAX_SIGNALS,
+    NOT_ENDED,
+    SIGNALS_WITH_BINS,
+    AlertBudget,
+    AlertContext,
+    AlertData,
+    AlertEvent,
+    AlertLabels,
+    AlertWindow,
+    Annotations,
+    Kind,
+    Severity,
+    episode_id,
+    event_id,
+    fingerprint,
+    format_time,
+)
+from stream.alerts.evidence import evidence
+from stream.alerts.members import (
+    SEVERITIES,
+    Finding,
+    Member,
+    Members,
+    close_windows,
+    key_of,
+    list_names,
+    rank,
+    take_findings,
+)
+from stream.alerts.sentences import action_for, alert_name, duration, sentence
+from stream.plans.plan import Subject
+
+__all__ = ["REPUBLISH_MS", "Episodes", "Finding"]
+
+#: A firing episode is published again after so much event time.
+REPUBLISH_MS: Final = 86_400_000
+#: Another signal takes the lead when its weight is so many times the leader's.
+_CLEAR_LEAD: Final = 1.5
+
+
+class _Episode(msgspec.Struct, array_like=True):
+    kind: Kind
+    opened_ms: int
+    revision: int
+    severity: int  # as last published
+    leader: str  # key of the member that led the last publication
+    published_ms: int
+    members: Members
+    left: list[Member] = []  # not yet told
+
+
+class Episodes:
+    """The open episodes of one subject."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._open: dict[str, _Episode] = {}
+
+    @property
+    def active(self) -> dict[Kind, Severity]:
+        """Kind -> severity of what fires now."""
+        return {
+            episode.kind: SEVERITIES[episode.severity] for _, episode in sorted(self._open.items())
+        }
+
+    def step(
+        self,
+        pane_end_ms: int,
+        findings: Iterable[Finding],
+        window_closed: bool,
+        context: AlertContext,
+        segments_closed: Collection[str] | None = None,
+        only: Collection[str] | None = None,
+    ) -> list[AlertEvent]:
+        """Take the findings of one sealed pane; the alerts to publish, by kind.
+
+        Parameters
+        ----------
+        pane_end_ms : int
+            Event time of the decision; must not decrease.
+        findings : iterable of Finding
+            Of every scope.
+        window_closed : bool
+            Whether a full window of the whole stream ended with this pane.
+        context : AlertContext
+            What the alerts say of their surroundings.
+        segments_closed : collection of str, optional
+            Segments whose full window ended with this pane. If not given, signals of segments
+            leave with the windows of the whole stream.
+        only : collection of str, optional
+            Kinds that are looked at; all if not given.
+        """
+        by_kind: dict[str, list[Finding]] = {}
+        for finding in findings:
+            by_kind.setdefault(finding.kind, []).append(finding)
+        alerts = []
+        kinds = self._open.keys() | by_kind.keys()
+        for kind in sorted(kinds if only is None else kinds & set(only)):
+            found = by_kind.get(kind, [])
+            episode = self._open.get(kind)
+            if episode is None:
+                first = found[0].kind
+                episode = _Episode(first, pane_end_ms, 0, 0, "", pane_end_ms, {})
+                self._open[kind] = episode
+            members = episode.members
+            take_findings(members, found)
+            episode.left += close_windows(members, pane_end_ms, window_closed, segments_closed)
+            due = pane_end_ms - episode.published_ms >= REPUBLISH_MS
+            worse = max((m.severity for m in members.values()), default=0) > episode.severity
+            if members and not (window_closed or due or worse):
+                continue
+            alert = self._revise(episode, pane_end_ms, context)
+            if alert is not None:
+                alerts.append(alert)
+        return alerts
+
+    def resolve(
+        self, time_ms: int, context: AlertContext, reason: str = "rebased",
+        keep: Collection[str] = (),
+    ) -> list[AlertEvent]:  # fmt: skip
+        """End every open episode now, for this reason, but those of some kinds."""
+        alerts = []
+        for kind, episode in sorted(self._open.items()):
+            if kind in keep:
+                continue
+            alerts.append(self._end(episode, time_ms, rank(episode.members), context, reason))
+        return alerts
+
+    def leave(self, kind: str, signal: str, now_ms: int, context: AlertContext) -> list[AlertEvent]:
+        """A signal's trouble is over for certain: it leaves at once."""
+        episode = self._open.get(kind)
+        if episode is None:
+            return []
+        for key, member in list(episode.members.items()):
+            if member.finding.signal == signal:
+                episode.left.append(episode.members.pop(key))
+        alert = self._revise(episode, now_ms, context)
+        return [] if alert is None else [alert]
+
+    def dump(self) -> list[Any]:
+        """The whole state as plain lists, numbers and text."""
+        return [msgspec.to_builtins(episode) for _, episode in sorted(self._open.items())]
+
+    @classmethod
+    def load(cls, subject: Subject, state: list[Any]) -> Episodes:
+        """Inverse of `dump`."""
+        episodes = cls(subject)
+        for plain in state:
+            episode = msgspec.convert(plain, _Episode)
+            episodes._open[episode.kind] = episode
+        return episodes
+
+    def _revise(self, episode: _Episode, now_ms: int, context: AlertContext) -> AlertEvent | None:
+        """The next revision, if there is something to say."""
+        gone = {key_of(member.finding): member for member in episode.left}
+        if not episode.members:
+            return self._end(episode, now_ms, rank(gone), context)
+        ranked = rank(episode.members)
+        for member in ranked:  # who left and came back before it was told did neither
+            if (before := gone.pop(key_of(member.finding), None)) is not None:
+                member.since, member.began = before.since, before.began
+        left = [member for member in gone.values() if member.since]
+        joined = [member for member in ranked if not member.since]
+        severity = max(member.severity for member in ranked)
+        private = context.private
+        notes = []
+        if episode.revision and joined:
+            notes.append(f"{list_names(joined, private)} joined")
+        if left:
+            notes.append(f"{list_names(left, private)} left")
+        if episode.revision and severity != episode.severity:
+            notes.append(f"now {SEVERITIES[severity]}, before {SEVERITIES[episode.severity]}")
+        leader = episode.members.get(episode.leader)
+        if leader is not None and ranked[0].leads_clearly(leader, _CLEAR_LEAD):
+            notes.append(f"'{ranked[0].name(private)}' now leads")
+        if turned := [member for member in ranked if member.turned]:
+            notes.append(f"{list_names(turned, private)} changed direction")
+        if not notes and episode.revision:
+            if now_ms - episode.published_ms < REPUBLISH_MS:
+                return None
+            notes.append(f"still firing after {duration(now_ms - episode.opened_ms)}")
+        episode.revision += 1
+        episode.severity = severity
+        episode.leader = key_of(ranked[0].finding)
+        episode.published_ms = now_ms
+        episode.left = []
+        for member in ranked:
+            member.since = member.since or episode.revision
+            member.tell_direction()
+        return self._event(episode, now_ms, ranked, joined, left, context, "; ".join(notes))
+
+    def _end(
+        self,
+        episode: _Episode,
+        now_ms: int,
+        left: list[Member],
+        context: AlertContext,
+        reason: str = "resolved",
+    ) -> AlertEvent:
+        """The last revision, with the signals that were in the episode at the end."""
+        del self._open[episode.kind]
+        now_ms = max(now_ms, episode.opened_ms)  # data that end a silence may be older than it
+        episode.revision += 1
+        lasted = duration(now_ms - episode.opened_ms)
+        note = f"{reason} after {lasted}"
+        for member in left:
+            member.since = member.since or episode.revision
+        return self._event(episode, now_ms, left, [], left, context, note, resolved=True)
+
+    def _event(
+        self,
+        episode: _Episode,
+        now_ms: int,
+        ranked: Sequence[Member],
+        joined: Sequence[Member],
+        left: Sequence[Member],
+        context: AlertContext,
+        note: str,
+        *,
+        resolved: bool = False,
+    ) -> AlertEvent:
+        model, version = self._subject
+        kind = episode.kind
+        lead = ranked[0].finding
+        action = action_for(kind, lead.role)
+        signals = [
+            member.as_signal(context.private, with_bins=at < SIGNALS_WITH_BINS)
+            for at, member in enumerate(ranked[:MAX_SIGNALS])
+        ]
+        identity = fingerprint(model, version, kind)
+        opened = episode_id(identity, episode.opened_ms)
+        summary = sentence(
+            model, version, kind, signals, len(ranked),
+            note=note, action=None if resolved else action,
+        )  # fmt: skip
+        data = AlertData(
+            status="resolved" if resolved else "firing",
+            severity=SEVERITIES[episode.severity],
+            revision=episode.revision,
+            fingerprint=identity,
+            episode=opened,
+            labels=AlertLabels(alert_name(kind), model, version, kind),
+            annotations=Annotations(
+                summary,
+                action,
+                context.runbook_url.replace("{kind}", kind),
+                context.dashboard_url,
+                evidence(lead, ranked[0].began, context.chances),
+            ),
+            starts_at=format_time(episode.opened_ms),
+            ends_at=format_time(now_ms) if resolved else NOT_ENDED,
+            signals=signals,
+            joined=[member.name(context.private) for member in joined][:MAX_SIGNALS],
+            left=[member.name(context.private) for member in left][:MAX_SIGNALS],
+            window=AlertWindow(format_time(lead.start_ms), format_time(lead.end_ms), lead.events),
+            reference=context.reference,
+            config=context.config,
+            budget=AlertBudget(context.false_alarms_per_week, context.alpha),
+            offsets=context.offsets,
+        )
+        return AlertEvent(
+            specversion="1.0",
+            id=event_id(opened, episode.revision),
+            source=f"driftstream/{context.environment}",
+            type=ALERT_TYPE,
+            subject=f"{model}/{version}/{kind}",
+            time=format_time(now_ms),
+            datacontenttype="application/json",
+            data=data,
+        )

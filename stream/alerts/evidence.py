@@ -1,0 +1,131 @@
+"""How sure an alert is, in words: how often chance alone would say the same, and what it may cost.
+
+The figures are the tests' own: a windowed test's tail probability, an e-detector's evidence (its
+mean time to such evidence by chance is at least that many panes), ADWIN's measured rate.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from detectors import WINDOWED_TESTS, ChangePoint
+from stream.alerts.event import format_time
+from stream.alerts.members import Finding
+from stream.alerts.sentences import TEST_TEXT
+from stream.monitoring.chances import Chances
+
+__all__ = ["evidence", "on_one_scale"]
+
+#: Tails below this were not measured: no more is claimed.
+_LEAST_P: Final = 1e-9
+#: Steps of a shift of the mean rank, which sequential detectors find.
+_SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps
+_WARNING, _CRITICAL = 0.10, 0.25
+_YEAR_WEEKS: Final = 365.25 / 7.0
+_COUNTED: Final = "This was counted, not estimated: chance has no part in it."
+
+
+def on_one_scale(test: str, effect: float) -> float:
+    """Size of a change as the PSI of a normal whose mean moved as clearly.
+
+    Each test has two sizes at which a finding becomes a warning and critical: a PSI of .10 and .25
+    there, and a power law through both between and beyond. So severity and rank agree.
+    """
+    known = WINDOWED_TESTS.get(test)
+    warning, critical = known.steps if known is not None else _SHIFT_STEPS
+    power = math.log(_CRITICAL / _WARNING) / math.log(critical / warning)
+    return float(_WARNING * (max(0.0, effect) / warning) ** power)
+
+
+def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | None) -> str:
+    """Why to believe a finding, and how often chance alone would bring it."""
+    if chances is None:
+        return ""
+    if finding.test == finding.signal:  # the pipeline's own
+        return _COUNTED
+    if finding.test == "edetector":
+        said = _by_edetector(finding, chances)
+    elif finding.test == "adwin":
+        said = _by_adwin(finding, chances)
+    else:
+        said = _by_window(finding, chances)
+    budget = chances.false_alarms_per_week
+    said += (
+        f" All {chances.tests} groups of tests of this model together stay within its budget of "
+        f"{_number(budget)} false alarm{'' if budget == 1.0 else 's'} a week."
+    )
+    if began is not None and began.confidence is not None:
+        said += (
+            f" The change began about {_minute(began.estimate_ms)} "
+            f"({100 * began.confidence:.0f} % sure: {_minute(began.earliest_ms)} to "
+            f"{_minute(began.latest_ms)})."
+        )
+    return said
+
+
+def _by_window(finding: Finding, chances: Chances) -> str:
+    what = TEST_TEXT.get(finding.test, finding.test)
+    p = 1.0 if finding.p_value is None else finding.p_value
+    often = "less than once in a billion" if p < _LEAST_P else f"once in {_number(1.0 / p)}"
+    said = (
+        f"If nothing had changed, a {what} this high would come by chance {often} windows of "
+        f"{finding.events:,} events"
+    )
+    if finding.segment:
+        level = _number(1.0 / chances.segment_alpha)
+        return f"{said}. The tests of this segment's windows alarm from once in {level}."
+    if p >= _LEAST_P:
+        said += f", {_time(1.0 / p / chances.windows_per_week)} of this stream"
+    return (
+        f"{said}. The window tests of this signal are set to raise one false alarm in "
+        f"{_per(chances)}, once in {_number(1.0 / chances.window_alpha)} windows."
+    )
+
+
+def _by_edetector(finding: Finding, chances: Chances) -> str:
+    pane = "cycles" if chances.cycle else "panes"
+    checks = 10.0 ** min(finding.value, 15.0)
+    alarm = 10.0 ** min(finding.threshold, 15.0)
+    return (
+        "If nothing had changed, so much evidence would build up by chance at most once in "
+        f"{_number(checks)} {pane} with events, {_time(checks / chances.panes_per_week)} of this "
+        f"stream. It alarms from once in {_number(alarm)}, which chance reaches by measured rates "
+        f"once in {_per(chances)} or less often."
+    )
+
+
+def _by_adwin(finding: Finding, chances: Chances) -> str:
+    times = finding.value / finding.threshold if finding.threshold > 0.0 else math.inf
+    return (
+        f"The averages before and after differ {times:.1f} times as much as chance is allowed to "
+        "make them. By measured rates chance goes beyond what it is allowed once in "
+        f"{_per(chances)} or less often."
+    )
+
+
+def _per(chances: Chances) -> str:
+    return _time(1.0 / chances.share_per_week, bare=True)
+
+
+def _time(weeks: float, *, bare: bool = False) -> str:
+    """`about 14 years`; at most a thousand years, since nobody measured more."""
+    if weeks >= 1_000 * _YEAR_WEEKS:
+        return "more than 1,000 years"
+    scales = ((_YEAR_WEEKS, "years"), (1.0, "weeks"), (1 / 7, "days"), (1 / 168, "hours"))
+    size, unit = next((s for s in scales if weeks >= 2.0 * s[0]), scales[-1])
+    amount = max(1, round(weeks / size))
+    return f"{'' if bare else 'about '}{amount:,} {unit if amount > 1 else unit[:-1]}"
+
+
+def _number(value: float) -> str:
+    """`1.2 billion`, `3,400`, `0.5`: two figures, as people say them."""
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if value >= size:
+            return f"{float(f'{value / size:.2g}'):,g} {word}"
+    return f"{float(f'{value:.2g}'):,g}"
+
+
+def _minute(time_ms: int) -> str:
+    text = format_time(time_ms)
+    return f"{text[:10]} {text[11:16]}"

@@ -1,0 +1,268 @@
+"""The signals of an episode: who joins, who leaves, who leads. Used by `episodes` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from detectors import ChangePoint
+from stream.alerts.event import (
+    MAX_BINS,
+    MAX_SIGNALS,
+    AlertBins,
+    AlertChangePoint,
+    AlertQuantiles,
+    AlertSignal,
+    Kind,
+    Severity,
+    format_time,
+)
+
+__all__ = [
+    "SEVERITIES",
+    "Finding",
+    "Member",
+    "Members",
+    "close_windows",
+    "key_of",
+    "list_names",
+    "rank",
+    "take_findings",
+]
+
+#: Severities by level; level 0 is "no finding".
+SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical")
+_LEVEL: Final[Mapping[str, int]] = {"info": 1, "warning": 2, "critical": 3}
+#: A signal leaves after so many windows in a row without a finding.
+_CLEAN_WINDOWS: Final = 2
+_TURNED_WINDOWS: Final = 2
+#: A segment without a finding for so long that closed no window either is silent, not drifted.
+_SILENT_MS: Final = 7 * 86_400_000
+_LARGEST: Final = 1.7e308
+#: Signals kept in an episode: bounds the state when a thousand segments drift at once.
+_MAX_MEMBERS: Final = 200
+
+
+class Finding(msgspec.Struct, frozen=True, array_like=True):
+    """A test result that passed its threshold, in one scope.
+
+    Attributes
+    ----------
+    segment : str
+        "name=value", or "" for the whole stream.
+    effect : float
+        Size of the change on one scale, whatever the test: that of a PSI. For ranking.
+    direction : int
+        1 up, -1 down, 0 where it has none.
+    change : str
+        The change in words, without values that may not be shown.
+    start_ms, end_ms, events
+        What was tested.
+    """
+
+    kind: Kind
+    signal: str
+    role: str
+    test: str
+    value: float
+    threshold: float
+    severity: Severity
+    start_ms: int
+    end_ms: int
+    events: int
+    segment: str = ""
+    p_value: float | None = None
+    importance: float = 1.0
+    effect: float = 0.0
+    direction: int = 0
+    change: str = ""
+    bins: AlertBins | None = None
+    quantiles: AlertQuantiles | None = None
+    change_point: ChangePoint | None = None
+
+    @property
+    def weight(self) -> float:
+        """What a signal is ranked by within its severity."""
+        return self.importance * self.effect
+
+    @property
+    def strength(self) -> tuple[int, float, str, int, float, str]:
+        """Orders the findings of one signal."""
+        level = _LEVEL[self.severity]
+        return level, self.weight, self.test, self.direction, self.value, self.change
+
+
+class Member(msgspec.Struct, array_like=True):
+    """One signal of one scope in an episode.
+
+    Its severity is the highest of the open window and the last two that had a finding, so a value
+    that hovers at a boundary changes nothing.
+    """
+
+    finding: Finding  # the strongest of the latest window that had one
+    since: int = 0  # revision that told it joined; 0 until then
+    level: int = 0  # severity in the open window; 0 without a finding
+    before: int = 0  # in the last closed window that had one
+    long_before: int = 0  # and in the one before that
+    clean: int = 0  # closed windows without a finding since then
+    told_direction: int = 0  # as published
+    turns: int = 0  # windows in a row that changed the other way than published
+    began: ChangePoint | None = None  # as estimated when it joined: later the past is blurred
+
+    @property
+    def severity(self) -> int:
+        """The level that is held."""
+        return max(self.level, self.before, self.long_before)
+
+    @property
+    def turned(self) -> bool:
+        """Whether two windows in a row changed the other way than was published.
+
+        One may be chance: the mean of a signal whose spread drifts hardly moves, and either way.
+        """
+        return self.turns >= _TURNED_WINDOWS
+
+    def tell_direction(self) -> None:
+        """Note that the present direction is being published."""
+        if self.turned or not self.told_direction:
+            self.told_direction = self.finding.direction
+            self.turns = 0
+
+    def name(self, private: bool) -> str:
+        """Signal, with its segment if it has one."""
+        where = self.segment(private)
+        return f"{self.finding.signal} ({where})" if where else self.finding.signal
+
+    def segment(self, private: bool) -> str:
+        """`region=eu`, or `region` alone where values are hidden."""
+        return self.finding.segment.split("=", 1)[0] if private else self.finding.segment
+
+    def leads_clearly(self, other: Member, factor: float) -> bool:
+        """Whether it outranks another by severity or by that factor in weight."""
+        if self.severity != other.severity:
+            return self.severity > other.severity
+        return self.finding.weight > factor * other.finding.weight
+
+    def as_signal(self, private: bool, with_bins: bool) -> AlertSignal:
+        """Its entry in an alert."""
+        finding = self.finding
+        bins = finding.bins if with_bins else None
+        if bins is not None and len(bins.reference) > MAX_BINS:
+            bins = None
+        if bins is not None and private:
+            bins = AlertBins(bins.reference, bins.window)
+        return AlertSignal(
+            name=finding.signal,
+            role=finding.role,
+            test=finding.test,
+            value=_finite(finding.value),
+            threshold=_finite(finding.threshold),
+            importance=finding.importance,
+            since=f"revision {self.since}",
+            p_value=finding.p_value,
+            segment=self.segment(private),
+            change="" if private else finding.change,
+            bins=bins,
+            quantiles=finding.quantiles if with_bins and not private else None,
+            change_point=None if self.began is None else _as_times(self.began),
+            effect=float(f"{_finite(finding.effect):.4g}"),
+        )
+
+
+#: By `key_of`.
+Members = dict[str, Member]
+
+
+def key_of(finding: Finding) -> str:
+    """Identity of a signal in a scope; segments first so that keys cannot collide."""
+    return f"{len(finding.segment)}:{finding.segment}{finding.signal}"
+
+
+def rank(members: Members) -> list[Member]:
+    """Strongest first: severity, then importance times effect, then name."""
+    ranked = sorted(
+        members.values(),
+        key=lambda member: (
+            -member.severity,
+            -member.finding.weight,
+            member.finding.signal,
+            member.finding.segment,
+        ),
+    )
+    for member in ranked[MAX_SIGNALS:]:  # bins far from the lead are never shown
+        if member.finding.bins is not None:
+            member.finding = msgspec.structs.replace(member.finding, bins=None, quantiles=None)
+    return ranked
+
+
+def take_findings(members: Members, findings: Sequence[Finding]) -> None:
+    """Enter the findings of one pane."""
+    strongest = sorted(findings, key=lambda finding: finding.strength, reverse=True)
+    for finding in sorted(strongest, key=key_of):
+        level = _LEVEL[finding.severity]
+        member = members.get(key_of(finding))
+        if member is None:
+            if len(members) >= _MAX_MEMBERS:
+                continue
+            member = members[key_of(finding)] = Member(finding, began=finding.change_point)
+        elif not member.level:  # the first of this window
+            member.finding = finding
+            if finding.direction:
+                opposed = finding.direction * member.told_direction < 0
+                member.turns = member.turns + 1 if opposed else 0
+        elif finding.strength >= member.finding.strength:
+            member.finding = finding
+        member.level = max(member.level, level)
+        member.clean = 0
+
+
+def close_windows(
+    members: Members,
+    now_ms: int,
+    window_closed: bool,
+    segments_closed: Collection[str] | None,
+) -> list[Member]:
+    """End the windows that ended with this pane; the members that leave."""
+    left = []
+    for key, member in list(members.items()):
+        segment = member.finding.segment
+        if not segment or segments_closed is None:
+            closed = window_closed
+        else:
+            closed = segment in segments_closed
+            if not closed and now_ms - member.finding.end_ms > _SILENT_MS:
+                left.append(members.pop(key))
+                continue
+        if not closed:
+            continue
+        if member.level:
+            member.long_before, member.before, member.level = member.before, member.level, 0
+            continue
+        member.clean += 1
+        if member.clean >= _CLEAN_WINDOWS:
+            left.append(members.pop(key))
+    return left
+
+
+def _as_times(point: ChangePoint) -> AlertChangePoint:
+    return AlertChangePoint(
+        format_time(point.estimate_ms),
+        format_time(point.earliest_ms),
+        format_time(point.latest_ms),
+        point.confidence,
+    )
+
+
+def _finite(value: float) -> float:
+    """A number that JSON can hold: an infinite one would be read back as null."""
+    return max(-_LARGEST, min(_LARGEST, value)) if value == value else 0.0
+
+
+def list_names(members: Iterable[Member], private: bool, at_most: int = 3) -> str:
+    """`'a', 'b' and 4 more`."""
+    names = [f"'{member.name(private)}'" for member in members]
+    if len(names) > at_most:
+        names[at_most:] = [f"{len(names) - at_most} more"]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

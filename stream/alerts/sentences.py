@@ -1,0 +1,122 @@
+"""What an alert says to a person: one sentence of what happened, one of what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from stream.alerts.event import Action, AlertSignal, Kind
+
+__all__ = ["ACTION_TEXT", "TEST_TEXT", "action_for", "alert_name", "duration", "sentence"]
+
+_KIND_TEXT: Final[Mapping[Kind, str]] = {
+    "data_drift": "data drift",
+    "prediction_drift": "prediction drift",
+    "concept_drift": "concept drift",
+    "performance": "performance loss",
+    "data_quality": "data quality problem",
+    "system": "system problem",
+}
+_ACTION: Final[Mapping[Kind, Action]] = {
+    "data_drift": "investigate_features",
+    "prediction_drift": "investigate_features",
+    "concept_drift": "retrain",
+    "performance": "rollback",
+    "data_quality": "check_pipeline",
+    "system": "check_pipeline",
+}
+ACTION_TEXT: Final[Mapping[Action, str]] = {
+    "investigate_features": "investigate the feature distribution and schedule retraining",
+    "retrain": "retrain on data that holds the new relation",
+    "rollback": "roll back to the last good version and retrain",
+    "check_pipeline": "check the pipeline that produces these events",
+    "scale": "look at the load of the serving system and scale it",
+}
+TEST_TEXT: Final[Mapping[str, str]] = {
+    "psi": "PSI",
+    "adwin": "ADWIN",
+    "edetector": "log10 of evidence",
+    "missing_rate": "missing rate",
+    "invalid_rate": "wrong type rate",
+    "unseen_rate": "unseen rate",
+    "range_rate": "out of range rate",
+    "kl": "KL divergence",
+    "js": "JS divergence",
+    "hellinger": "Hellinger distance",
+    "total_variation": "total variation",
+    "chi2": "chi2",
+    "g": "G",
+    "wasserstein": "Wasserstein distance of ranks",
+    "ks": "KS distance",
+}
+#: A sentence names so many signals; the alert's list has more.
+_NAMED: Final = 3
+
+
+def alert_name(kind: Kind) -> str:
+    """`data_drift` -> `DataDrift`, as alert managers like it."""
+    return "".join(part.capitalize() for part in kind.split("_"))
+
+
+def action_for(kind: Kind, role: str) -> Action:
+    """The recommended action, from the kind and the leading signal's role."""
+    return "scale" if kind == "system" and role == "latency" else _ACTION[kind]
+
+
+def sentence(
+    model: str,
+    version: str,
+    kind: Kind,
+    signals: Sequence[AlertSignal],
+    total: int,
+    *,
+    note: str = "",
+    action: Action | None = None,
+) -> str:
+    """The summary of an alert.
+
+    `signals` are the leading ones of `total`, strongest first. `note` says what is new ("resolved
+    after 2 h", "'amount' joined"); `action` is left out when nothing is to be done.
+    """
+    named = [_signal_text(signal) for signal in signals[:_NAMED]]
+    rest = total - len(named)
+    if rest:
+        named.append(f"{rest} more signal{'s' if rest > 1 else ''}")
+    listed = " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
+    kind_text = _KIND_TEXT[kind]
+    text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]} in {listed}"
+    text += f"; {note}." if note else "."
+    if action is not None:
+        text += f" Recommended action: {ACTION_TEXT[action]}."
+    return text
+
+
+def duration(ms: int) -> str:
+    """A length of time in its two largest units: `2 d 3 h`, `20 min`, `10 s`."""
+    seconds = max(0, ms) // 1000
+    parts = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount} {unit}")
+        if len(parts) == 2 or (parts and not amount):
+            break
+    return " ".join(parts) or "0 s"
+
+
+def _model_text(model: str, version: str) -> str:
+    if not version:
+        return model
+    return f"{model} {version}" if version.startswith("v") else f"{model} v{version}"
+
+
+def _signal_text(signal: AlertSignal) -> str:
+    where = f" of {signal.segment}" if signal.segment else ""
+    inside = f"{signal.value:.3g}, threshold {signal.threshold:.3g}"
+    if signal.test == signal.name and signal.change:  # the pipeline's own: words say it best
+        return f"'{signal.name}'{where} ({signal.change})"
+    if signal.test != signal.name:
+        inside = f"{TEST_TEXT.get(signal.test, signal.test)} {inside}"
+    if signal.change:
+        inside += f"; {signal.change}"
+    return f"'{signal.name}'{where} ({inside})"

@@ -1,0 +1,125 @@
+"""A batch of events as arrays: what decoding gives and counting takes.
+
+Conventions for one value, so that no second mask array is needed:
+
+============ =============================== =======================
+ value        numeric column (float64)        categorical (bin index)
+============ =============================== =======================
+ missing      NaN                             the binning's `missing`
+ wrong type   -inf (`INVALID`)                the binning's `invalid`
+ not sent     +inf (`ABSENT`): its group was  -1 (`ABSENT_CODE`)
+              not in the event; never counted
+============ =============================== =======================
+
+A real infinity is a missing value (docs/events.md), so decoders map it to NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from stream.plans.plan import AnyPlan, Subject
+
+__all__ = [
+    "ABSENT",
+    "ABSENT_CODE",
+    "INVALID",
+    "REASONS",
+    "Columns",
+    "Decoded",
+    "Record",
+    "Reject",
+]
+
+INVALID: Final = float("-inf")
+ABSENT: Final = float("inf")
+ABSENT_CODE: Final = -1
+
+#: Why an event can be refused. A label of a metric, so the list is closed.
+REASONS: Final = (
+    "undecodable",
+    "too_large",
+    "missing_field",
+    "unknown_model",
+    "bad_timestamp",
+    "before_1970",
+    "too_far_ahead",
+    "ragged_batch",
+    "empty",
+    "wrong_type",
+)
+
+
+class Record(Protocol):
+    """One Kafka record as the decoder needs it (aiokafka's ConsumerRecord fits)."""
+
+    @property
+    def offset(self) -> int:
+        """Place in its partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """The record's own, in milliseconds since the epoch."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Any."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The event or batch."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Name and value of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is refused as a whole; `error` carries no raw value."""
+
+    index: int
+    reason: str
+    error: str
+
+
+@dataclass(slots=True)
+class Columns:
+    """The events of one subject under one plan, out of one batch.
+
+    Attributes
+    ----------
+    rows : int64[n]
+        Row numbers in the batch, increasing: where `Decoded.time_ms` has their times.
+    numeric : float64[n, Sn], codes : int32[n, Sc]
+        Values in the order of `plan.layout.numeric` and `plan.layout.categorical`.
+    segments : list of n values for each of `plan.segments`
+        None where the event does not name that segment. Under a `LearningPlan` there are no
+        numeric and categorical columns, and one list more has the `OpenValues` of each event.
+    """
+
+    subject: Subject
+    plan: AnyPlan
+    rows: npt.NDArray[np.int64]
+    numeric: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.int32]
+    segments: list[list[Any]]
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What a run of records decodes to. One row is one event, in log order."""
+
+    time_ms: npt.NDArray[np.int64]
+    record: npt.NDArray[np.int64]
+    groups: list[Columns] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    actuals: int = 0
+    values_invalid: int = 0
+    unknown_fields: int = 0

@@ -1,0 +1,151 @@
+"""What a monitor's windows say of each signal, as plain rows for the metrics page.
+
+All of it is read when Prometheus asks: nothing here is kept up to date in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import NumericBinning, SignalReference
+from stream.metrics.bin_shares import leading_signals, shares
+from stream.monitoring.subject import SubjectMonitor
+from stream.monitoring.watch import Watch
+from stream.monitoring.windows import Closed
+
+__all__ = ["OTHER", "QUANTILES", "Gauge", "bounded", "signal_gauges"]
+
+OTHER: Final = "__other__"
+QUANTILES: Final = (0.05, 0.5, 0.95)
+_FIRST_TO_GO: Final = -1.0
+
+
+class Gauge(NamedTuple):
+    """The value of one family for one signal, or for a whole window where `signal` is "".
+
+    `extra` is its test, its quantile or which window, or "".
+
+    `weight` says how much a signal deserves a series of its own when there are too many; a negative
+    one that it goes before its like, and leaves nothing behind.
+    """
+
+    family: str
+    model: str
+    version: str
+    segment: str
+    signal: str
+    extra: str
+    value: float
+    weight: float
+
+
+def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
+    """Sizes of all windows, and every gauge of every signal in the last full one of each scope.
+
+    A private model has neither segments nor means and quantiles: they are values.
+    """
+    for held in subjects:
+        watch = held.watch
+        if watch is None:
+            continue
+        hidden = watch.plan.private
+        for segment, filling in list(watch.windows.filling.items()):
+            if segment and hidden:
+                continue
+            events = float(filling.events)
+            yield Gauge("window_events", *held.subject, segment, "", "filling", events, 0.0)
+        for segment, window in list(watch.windows.last.items()):
+            if segment and hidden:
+                continue
+            events = float(window.events)
+            yield Gauge("window_events", *held.subject, segment, "", "full", events, 0.0)
+            yield from _of_window(held, watch, segment, window)
+            if not segment:
+                yield from _of_bins(held, watch, window)
+
+
+def _of_window(held: SubjectMonitor, watch: Watch, segment: str, window: Closed) -> Iterator[Gauge]:
+    model, version = held.subject
+    result = watch.results.get(segment)
+    if result is not None:
+        for row in range(len(result.tests)):
+            signal = watch.plan.monitored[int(result.signal[row])].name
+            value, threshold = float(result.value[row]), float(result.threshold[row])
+            weight = value / threshold if threshold > 0 else 0.0
+            test = result.tests[row]
+            yield Gauge("drift_score", model, version, segment, signal, test, value, weight)
+            yield Gauge("drift_threshold", model, version, segment, signal, test, threshold, weight)
+    for index, signal_reference in enumerate(watch.plan.monitored):
+        counts = window.counts[watch.layout.slice(index)]
+        for family, extra, value in _moments(signal_reference, counts):
+            if watch.plan.private and family != "signal_missing_ratio":
+                continue
+            yield Gauge(family, model, version, segment, signal_reference.name, extra, value, 0.0)
+
+
+def _of_bins(held: SubjectMonitor, watch: Watch, window: Closed) -> Iterator[Gauge]:
+    """Reference and window of the leading signals, in bins that do not change with the window."""
+    result = watch.results.get("")
+    if result is None:
+        return
+    for index in leading_signals(result):
+        signal = watch.plan.monitored[index]
+        counts = window.counts[watch.layout.slice(index)]
+        for name, before, now in shares(signal, counts, watch.plan.private):
+            labels = (*held.subject, "", signal.name, name)
+            yield Gauge("signal_bin_reference_share", *labels, before, _FIRST_TO_GO)
+            yield Gauge("signal_bin_share", *labels, now, _FIRST_TO_GO)
+
+
+def _moments(
+    signal: SignalReference, counts: npt.NDArray[np.int64]
+) -> Iterator[tuple[str, str, float]]:
+    binning = signal.binning
+    total = int(counts.sum())
+    if not total:
+        return
+    yield "signal_missing_ratio", "", int(counts[binning.missing]) / total
+    if not isinstance(binning, NumericBinning):
+        return
+    inside = counts[: binning.above + 1]
+    there = int(inside.sum())
+    if not there:
+        return
+    # Below and above the reference's range nothing finer is known than that it is beyond the edge.
+    low = np.concatenate(([binning.edges[0]], binning.edges))
+    high = np.concatenate((binning.edges, [binning.edges[-1]]))
+    yield "signal_mean", "", float(np.average((low + high) / 2, weights=inside))
+    until = np.cumsum(inside)
+    for q in QUANTILES:
+        rank = q * there
+        b = int(np.searchsorted(until, rank))
+        part = (rank - (until[b] - inside[b])) / max(1, int(inside[b]))
+        yield "signal_quantile", f"{q:g}", float(low[b] + part * (high[b] - low[b]))
+
+
+def bounded(gauges: Iterable[Gauge], limit: int) -> tuple[list[Gauge], int]:
+    """At most about `limit` gauges, and how many were folded into `__other__`.
+
+    The whole stream comes before segments, drifting signals before quiet ones, then bins. Of those
+    that are left out the most drifted stands for all of its (family, model, version, test): an
+    alarm in them stays visible.
+    """
+    every = list(gauges)
+    if len(every) <= limit:
+        return every, 0
+    every.sort(key=lambda g: (g.segment != "", -g.weight, g[:6]))
+    kept, rest = every[:limit], every[limit:]
+    worst: dict[tuple[str, str, str, str], Gauge] = {}
+    for gauge in rest:
+        if gauge.weight < 0:
+            continue
+        key = (gauge.family, gauge.model, gauge.version, gauge.extra)
+        held = worst.get(key)
+        if held is None or (gauge.weight, gauge.value) > (held.weight, held.value):
+            worst[key] = gauge
+    kept += [gauge._replace(segment=OTHER, signal=OTHER) for _, gauge in sorted(worst.items())]
+    return kept, len(rest)

@@ -1,0 +1,60 @@
+"""What a plan's tests read and never change: one for all subjects under equal plans.
+
+A model with many versions has a subject for each; thresholds, coarse bins and tables of growth are
+then those of the plan and take most of the memory, so they are shared.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import Budget, GrowthTable, ScoreTable, WindowBank
+from stream.plans.plan import Plan
+
+__all__ = ["Equipment"]
+
+#: By the plan's hash, as long as somebody uses it.
+_MADE: WeakValueDictionary[str, Equipment] = WeakValueDictionary()
+
+
+class Equipment:
+    """Budget and tables of one plan; `of` gives the one that equal plans share.
+
+    Attributes
+    ----------
+    adwin_on, edetector_on : bool[Sn]
+        The numeric signals that have this test.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.budget = Budget.of(
+            plan.reference,
+            plan.monitored,
+            false_alarms_per_week=plan.false_alarms_per_week,
+            pane_ms=plan.pane_ms,
+            cycle_ms=plan.cycle_ms,
+            window_events=plan.window_events,
+            window_max_age_ms=plan.window_max_age_ms,
+            segments=len(plan.segments),
+            edetector=True,
+        )
+        self.bank = WindowBank(plan.monitored, plan.layout, plan.windowed_tests)
+        self.scores = ScoreTable(plan.monitored, plan.layout)
+        self.growth = GrowthTable(plan.monitored, plan.layout, self.budget.edetector_z)
+        self.adwin_on, self.edetector_on = _on(plan, "adwin"), _on(plan, "edetector")
+
+    @classmethod
+    def of(cls, plan: Plan) -> Equipment:
+        """The equipment of a plan, made if nobody has it."""
+        held = _MADE.get(plan.hash)
+        if held is None:
+            held = _MADE[plan.hash] = cls(plan)
+        return held
+
+
+def _on(plan: Plan, test: str) -> npt.NDArray[np.bool_]:
+    chosen = [plan.options(plan.monitored[i].name).tests for i in plan.layout.numeric]
+    return np.array([not tests or test in tests for tests in chosen], np.bool_)

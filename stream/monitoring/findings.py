@@ -1,0 +1,92 @@
+"""A test result that passed its threshold, made into a finding that explains itself."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import ChangePoint, describe
+from detectors.explain import QUANTILES
+from stream.alerts.episodes import Finding
+from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity
+from stream.alerts.evidence import on_one_scale
+from stream.plans.plan import KIND_OF_ROLE, Plan
+
+__all__ = ["Hit", "Span", "explained", "severity_of_shift"]
+
+#: Tests that speak of the data's quality rather than of its distribution.
+_QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate"})
+#: Shifts of the mean rank that are as large as a PSI of .10 and .25 for a moved normal.
+_WARNING_SHIFT: Final = 0.085
+_CRITICAL_SHIFT: Final = 0.14
+_SEVERITY: Final[dict[str, Severity]] = {
+    "info": "info",
+    "warning": "warning",
+    "critical": "critical",
+}
+
+
+class Span(NamedTuple):
+    """What was tested: event times in milliseconds, and the flat counts of it."""
+
+    segment: str
+    start_ms: int
+    end_ms: int
+    counts: npt.NDArray[np.int64]
+
+
+class Hit(NamedTuple):
+    """What the test said of one signal."""
+
+    test: str
+    value: float
+    threshold: float
+    severity: str
+    effect: float
+    p_value: float | None = None
+    note: str = ""
+    change_point: ChangePoint | None = None
+
+
+def severity_of_shift(shift: float) -> str:
+    """Severity of a shift of the mean rank, 0 to 1."""
+    if shift < _WARNING_SHIFT:
+        return "info"
+    return "critical" if shift >= _CRITICAL_SHIFT else "warning"
+
+
+def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
+    """The finding of a hit on monitored signal `index`, with what moved in words and bins."""
+    signal = plan.monitored[index]
+    counts = span.counts[plan.layout.slice(index)]
+    change = describe(signal, counts, public=not plan.private)
+    moved = 0.0
+    if change.mean_before is not None and change.mean_after is not None:
+        moved = change.mean_after - change.mean_before
+    quantiles = None
+    if change.quantiles_before and change.quantiles_after:
+        quantiles = AlertQuantiles(QUANTILES, change.quantiles_before, change.quantiles_after)
+    kind: Kind = "data_quality" if hit.test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
+    return Finding(
+        kind=kind,
+        signal=signal.name,
+        role=signal.role,
+        test=hit.test,
+        segment=span.segment,
+        value=hit.value,
+        threshold=hit.threshold,
+        p_value=hit.p_value,
+        severity=_SEVERITY[hit.severity],
+        importance=plan.importance(signal.name),
+        effect=on_one_scale(hit.test, hit.effect),
+        direction=int(np.sign(moved)),
+        change=f"{hit.note}; {change.text}" if hit.note else change.text,
+        bins=AlertBins(change.reference, change.window, change.edges, change.labels),
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        events=int(span.counts[0]),
+        quantiles=quantiles,
+        change_point=hit.change_point,
+    )

@@ -1,0 +1,136 @@
+"""What the pipeline itself does wrong: findings of kind `system`, and the silence of a subject.
+
+These speak of the pipeline as it ran, so they are outside the laws of partition invariance and
+restart; all they are decided from is in the state and on the log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from stream.alerts.episodes import Finding
+from stream.alerts.evidence import on_one_scale
+from stream.alerts.sentences import duration
+from stream.monitoring.panes import Late
+from stream.monitoring.watch import Step
+from stream.summaries.message import SummaryBatch
+
+__all__ = ["LATE_SHARE_LIMIT", "NO_DATA", "STALE_SHARE_LIMIT", "Health"]
+
+#: A share of late events above this in a window is raised as a `system` episode.
+LATE_SHARE_LIMIT: Final = 0.01
+#: So for events that were much older than their records.
+STALE_SHARE_LIMIT: Final = 0.1
+#: The signal of an episode about a subject that no events come of.
+NO_DATA: Final = "no_data"
+
+
+class Health(msgspec.Struct, array_like=True):
+    """What is known of the pipeline of one subject.
+
+    Attributes
+    ----------
+    late_judged : int
+        Late events that a closed window has judged.
+    bad_plans : int
+        Summaries refused for their plan since the last judgement.
+    heard_to_ms : int
+        End of the last pane that there are events of; -1 before the first.
+    silent : bool
+        Whether an episode says that no data come.
+    stale, aged : dict
+        Stale events, and those whose age was looked at, by source partition; and how many of all a
+        closed window has judged.
+    """
+
+    late_judged: int = 0
+    bad_plans: int = 0
+    heard_to_ms: int = -1
+    silent: bool = False
+    stale: dict[int, Late] = {}
+    aged: dict[int, Late] = {}
+    stale_judged: int = 0
+    aged_judged: int = 0
+
+    def begin_source(self) -> None:
+        """The events come from another topic: what was counted of partitions begins anew."""
+        self.late_judged = self.stale_judged = self.aged_judged = 0
+        self.stale, self.aged = {}, {}
+
+    def note_stale(self, batch: SummaryBatch) -> None:
+        """Take in how many events of a chunk are stale."""
+        partition = batch.source.partition
+        if batch.aged or partition in self.aged:
+            for held, said in ((self.stale, batch.stale), (self.aged, batch.aged)):
+                late = held.setdefault(partition, Late())
+                late.note(batch.chunk, batch.through, said, batch.plan)
+
+    def findings(self, step: Step, late_total: int) -> list[Finding]:
+        """What went wrong since the last full window."""
+        findings = []
+        stale = sum(late.total for late in self.stale.values()) - self.stale_judged
+        aged = sum(late.total for late in self.aged.values()) - self.aged_judged
+        self.stale_judged += stale
+        self.aged_judged += aged
+        share = stale / max(1, aged)
+        if share > STALE_SHARE_LIMIT:
+            words = f"{share:.1%} of the events were old when they were sent"
+            findings.append(_finding(step, "event_age", share, STALE_SHARE_LIMIT, words))
+        late = late_total - self.late_judged
+        self.late_judged += late
+        share = late / max(1, late + step.events)
+        if share > LATE_SHARE_LIMIT:
+            words = f"{share:.1%} of the events came too late to be counted"
+            findings.append(_finding(step, "late_share", share, LATE_SHARE_LIMIT, words))
+        if self.bad_plans:
+            words = f"{self.bad_plans} summaries were made under another plan"
+            findings.append(_finding(step, "plan_mismatch", float(self.bad_plans), 0.0, words))
+            self.bad_plans = 0
+        return findings
+
+    def deadline_ms(self, no_data_after_ms: int) -> int | None:
+        """Event time at which silence is told of; None if it is not, or was already."""
+        if not no_data_after_ms or self.silent or self.heard_to_ms < 0:
+            return None
+        return self.heard_to_ms + no_data_after_ms
+
+    def fall_silent(self, no_data_after_ms: int) -> Step:
+        """The step that tells of it, at the deadline."""
+        self.silent = True
+        at_ms = self.heard_to_ms + no_data_after_ms
+        seconds = no_data_after_ms / 1000.0
+        step = Step(at_ms, self.heard_to_ms, 0, [], False, [], {})
+        words = f"no events for {duration(no_data_after_ms)}"
+        step.findings.append(_finding(step, NO_DATA, seconds, seconds, words))
+        return step
+
+    def note(self, pane_end_ms: int) -> None:
+        """Note that there are events of a pane that is not sealed yet."""
+        if not self.silent:
+            self.heard_to_ms = max(self.heard_to_ms, pane_end_ms)
+
+    def hear(self, pane_end_ms: int) -> bool:
+        """Note a sealed pane; whether that ends a silence."""
+        ends = self.silent and pane_end_ms > self.heard_to_ms
+        self.heard_to_ms = max(self.heard_to_ms, pane_end_ms)
+        self.silent = self.silent and not ends
+        return ends
+
+
+def _finding(step: Step, test: str, value: float, threshold: float, change: str) -> Finding:
+    return Finding(
+        kind="system",
+        signal=test,
+        role="system",
+        test=test,
+        value=value,
+        threshold=threshold,
+        severity="critical" if test == NO_DATA else "warning",
+        effect=on_one_scale("missing_rate", min(value, 1.0)),
+        change=change,
+        start_ms=step.start_ms,
+        end_ms=step.at_ms,
+        events=step.events,
+    )

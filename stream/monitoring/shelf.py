@@ -1,0 +1,81 @@
+"""Where a subject's course is: at work, or put away as bytes while nothing happens to it.
+
+A course put away is its dumped state, a tenth of the memory, and is loaded again when a pane is to
+be sealed or a window's deadline comes. Dumps are exact, so nothing shows when that was.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stream.monitoring.course import Course
+from stream.monitoring.watch import OnWindow
+from stream.plans.plan import AnyPlan
+
+__all__ = ["Shelf"]
+
+_NEVER: Final = 2**62
+
+
+class Shelf:
+    """The course of one subject.
+
+    Attributes
+    ----------
+    course : Course or None
+        The one at work; None before the first pane and while it is put away.
+    """
+
+    def __init__(self, name: str, on_window: OnWindow | None = None) -> None:
+        self.course: Course | None = None
+        self._name = name
+        self._on_window = on_window
+        self._away: tuple[AnyPlan, bytes, int] | None = None
+        self._used = True
+
+    @property
+    def is_away(self) -> bool:
+        """Whether there is a course, and it is put away."""
+        return self._away is not None
+
+    def take(self) -> Course | None:
+        """The course, at work from now on; None before the first pane."""
+        self._used = True
+        if self._away is not None:
+            plan, state, _ = self._away
+            self.load(plan, state)
+        return self.course
+
+    def take_due(self, time_ms: int) -> Course | None:
+        """The course if it is at work, or has a window whose deadline is at or before this time."""
+        if self._away is not None and self._away[2] <= time_ms:
+            return self.take()
+        return self.course
+
+    def begin(self, plan: AnyPlan) -> Course:
+        """A new course under this plan, in place of the one before."""
+        self._used, self._away = True, None
+        self.course = Course(plan, self._name, self._on_window)
+        return self.course
+
+    def release(self) -> bool:
+        """Put the course away if nothing has used it since the last call; whether it did."""
+        course, used, self._used = self.course, self._used, False
+        if used or course is None:
+            return False
+        due_ms = _NEVER if course.watch is None else course.watch.windows.next_deadline_ms
+        self._away = (course.plan, course.dump(), _NEVER if due_ms is None else due_ms)
+        self.course = None
+        return True
+
+    def dump(self) -> tuple[bytes, bytes]:
+        """The plan's short hash and the state; both empty before the first pane."""
+        if self._away is not None:
+            return self._away[0].short_hash, self._away[1]
+        if self.course is None:
+            return b"", b""
+        return self.course.plan.short_hash, self.course.dump()
+
+    def load(self, plan: AnyPlan, state: bytes) -> None:
+        """Take over the dumped state of a course under this plan."""
+        self.begin(plan).load(state)

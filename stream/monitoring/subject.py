@@ -1,0 +1,298 @@
+"""The monitor of one subject: its open panes, its tests, its episodes.
+
+Panes are sealed strictly in order and windows closed at their own times, so the alert events are a
+function of the sealed panes: how often and how far the frontier moved leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from stream.alerts.episodes import Episodes
+from stream.alerts.event import AlertEvent
+from stream.monitoring.context import context_of
+from stream.monitoring.course import Course
+from stream.monitoring.frontier import PartitionProgress
+from stream.monitoring.health import NO_DATA, Health
+from stream.monitoring.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
+from stream.monitoring.shelf import Shelf
+from stream.monitoring.watch import OnWindow, Step, Watch
+from stream.monitoring.weekly import WeeklyCount
+from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
+from stream.summaries.message import SummaryBatch, SummaryEntry
+
+__all__ = ["SubjectMonitor"]
+
+_NEVER: Final = 2**62
+
+
+class _State(msgspec.Struct):
+    """What a snapshot holds of a subject."""
+
+    model: str
+    version: str
+    topic_id: str
+    frontier_ms: int
+    panes_sealed: int
+    store: bytes
+    late: dict[int, Late]
+    health: Health
+    plan: bytes
+    course: bytes
+    episodes: list[Any]
+    weekly: WeeklyCount
+
+
+class SubjectMonitor:
+    """Panes in, alert events out, for one (model, version)."""
+
+    def __init__(
+        self, subject: Subject, plans: PlanBook, on_window: OnWindow | None = None
+    ) -> None:
+        self.subject = subject
+        self.topic_id = ""
+        self.frontier_ms = MINUS_INFINITY
+        self.panes_sealed = 0
+        self.store = PaneStore()
+        self.late: dict[int, Late] = {}
+        self.episodes = Episodes(subject)
+        self._plans = plans
+        self._shelf = Shelf(str(subject), on_window)
+        self._weekly = WeeklyCount()
+        self._health = Health()
+
+    def follow(self, topic_id: str) -> None:
+        """Note which source topic the subject's events come from; a new one replaces the old."""
+        if topic_id != self.topic_id:
+            self.topic_id = topic_id
+            self.late = {}
+            self._health.begin_source()
+
+    @property
+    def course(self) -> Course | None:
+        """What becomes of sealed panes; None before the first one and while `is_idle`."""
+        return self._shelf.course
+
+    @property
+    def watch(self) -> Watch | None:
+        """What is tested; None before the first pane, while nothing is tested and while idle."""
+        return None if self.course is None else self.course.watch
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its tests are put away, because nothing happened for a while."""
+        return self._shelf.is_away
+
+    def release(self) -> bool:
+        """Put the tests away if nothing happened since the last call; whether that was done."""
+        return self._shelf.release()
+
+    @property
+    def silent(self) -> bool:
+        """Whether an episode says that no data come."""
+        return self._health.silent
+
+    @property
+    def late_total(self) -> int:
+        """Events that came after their pane was complete."""
+        return sum(late.total for late in self.late.values())
+
+    @property
+    def opened_this_week(self) -> int:
+        """Episodes opened since Monday of the frontier's week, in UTC and event time."""
+        return self._weekly.at(self.frontier_ms)
+
+    def _plan_at(self, time_ms: int) -> AnyPlan | None:
+        return self._plans.plan_at(self.subject.model, self.subject.version, time_ms)
+
+    def accept(self, batch: SummaryBatch, progress: PartitionProgress) -> dict[str, int]:
+        """Offer the summaries of one batch to the open panes; how many met which refusal."""
+        partition = batch.source.partition
+        late = self.late.setdefault(partition, Late())
+        news_of_late = late.note(batch.chunk, batch.through, batch.late, batch.plan)
+        self._health.note_stale(batch)
+        refused: dict[str, int] = {}
+        for entry in batch.entries:
+            plan = self._plan_at(entry.pane_ms)
+            if plan is None or plan.short_hash != batch.plan:
+                outcome = "plan"
+                self._health.bad_plans += 1
+            elif entry.pane_ms % plan.pane_ms:
+                outcome = "undecodable"
+            else:
+                outcome = self._offer(batch, entry, plan, progress, late if news_of_late else None)
+            if outcome not in (ACCEPTED, DUPLICATE):
+                refused[outcome] = refused.get(outcome, 0) + 1
+        return refused
+
+    def _offer(
+        self, batch: SummaryBatch, entry: SummaryEntry, plan: AnyPlan, progress: PartitionProgress,
+        late: Late | None,
+    ) -> str:  # fmt: skip
+        """Offer one summary, or count it late.
+
+        Late is what came after its own partition had passed the pane when the chunk began: a
+        function of that partition's log, so every reader finds the same. A pane can also be sealed
+        without its partition only after that one was declared idle.
+        """
+        if batch.chunk < progress.chunk:
+            return DUPLICATE
+        pane_end = entry.pane_ms + plan.pane_ms
+        came_late = pane_end <= progress.base_of(batch.chunk) - plan.lateness_ms
+        sealed = pane_end <= self.frontier_ms
+        try:
+            if not came_late and not sealed:
+                return self.store.offer(
+                    batch.source.partition, batch.chunk, batch.through, entry.segment,
+                    entry.pane_ms, entry.counts, plan.counting,
+                )  # fmt: skip
+            read_before = (
+                batch.chunk == progress.chunk
+                and pane_end <= progress.chunk_max_ms - plan.lateness_ms
+            )
+            if not came_late and read_before:
+                return DUPLICATE
+            if late is not None and not entry.segment:
+                counting = plan.counting
+                late.refused[entry.pane_ms] = counting.events(counting.decode(entry.counts))
+        except ValueError:
+            return "undecodable"
+        return LATE
+
+    def raise_frontier(self, source_frontier_ms: int) -> None:
+        """Note the frontier of the source without sealing: for a subject first seen now."""
+        if self.frontier_ms == MINUS_INFINITY and not len(self.store):
+            self.frontier_ms = self._plans.sealed_to_ms(*self.subject, source_frontier_ms)
+
+    def advance(self, source_frontier_ms: int) -> Iterator[AlertEvent]:
+        """Seal the panes that the source's frontier has passed, oldest first."""
+        frontier = self._plans.sealed_to_ms(*self.subject, source_frontier_ms)
+        if frontier <= self.frontier_ms:
+            return
+        self.frontier_ms = frontier
+        yield from self._seal(frontier)
+        yield from self.wait(frontier)
+        if (course := self._shelf.take_due(frontier)) is not None:
+            yield from self._pass_time(course, frontier)
+
+    def seal_all(self) -> list[AlertEvent]:
+        """Seal every pane held; the frontier moves to the end of the last."""
+        alerts = list(self._seal(_NEVER))
+        course = self._shelf.take()
+        if course is not None and course.sealed_to_ms > self.frontier_ms:
+            self.frontier_ms = course.sealed_to_ms
+        return alerts
+
+    def _seal(self, frontier_ms: int) -> Iterator[AlertEvent]:
+        for pane_ms in self.store.due(frontier_ms):
+            plan = self._plan_at(pane_ms)
+            if plan is None or pane_ms + plan.pane_ms > frontier_ms:
+                continue
+            course = self._shelf.take()
+            if course is None or course.plan.hash != plan.hash:
+                yield from self._rebased(course, plan, pane_ms)
+                course = self._shelf.begin(plan)
+            yield from self._pass_time(course, pane_ms)
+            self.panes_sealed += 1
+            step = course.pane(self.store.seal(pane_ms, plan.counting))
+            yield from self._judge(step, course)
+            if self._health.hear(step.at_ms):
+                context = context_of(course, step.offsets)
+                yield from self.episodes.leave("system", NO_DATA, step.at_ms, context)
+
+    def _pass_time(self, course: Course, to_ms: int) -> Iterator[AlertEvent]:
+        """Close the windows that end by then, and tell of silence before the pane of that time."""
+        deadline = self._health.deadline_ms(course.plan.no_data_after_ms)
+        for step in course.expire(to_ms if deadline is None else min(deadline, to_ms)):
+            yield from self._judge(step, course)
+        if deadline is not None and deadline <= course.plan.pane_of(to_ms):
+            yield from self._fall_silent(course)
+            for step in course.expire(to_ms):
+                yield from self._judge(step, course)
+
+    def wait(self, time_ms: int) -> Iterator[AlertEvent]:
+        """Tell of silence if it is due at this time, which may be ahead of the frontier.
+
+        The frontier stands still while no partition has data: record time then goes on for it.
+        """
+        plan = self._plan_at(self.frontier_ms)
+        if plan is None or not plan.no_data_after_ms:
+            return
+        if time_ms > self.frontier_ms:  # what is not sealed yet was heard all the same
+            for pane_ms in self.store.due(_NEVER)[-1:]:
+                self._health.note(pane_ms + plan.pane_ms)
+        deadline = self._health.deadline_ms(plan.no_data_after_ms)
+        if deadline is None or deadline > time_ms or (course := self._shelf.take()) is None:
+            return
+        if deadline <= self.frontier_ms:
+            yield from self._pass_time(course, self.frontier_ms)
+        else:
+            yield from self._fall_silent(course)
+
+    def _fall_silent(self, course: Course) -> list[AlertEvent]:
+        step = self._health.fall_silent(course.plan.no_data_after_ms)
+        context = context_of(course, step.offsets)
+        alerts = self.episodes.step(step.at_ms, step.findings, False, context, only=("system",))
+        self._weekly.note(alerts, step.at_ms)
+        return alerts
+
+    def _judge(self, step: Step, course: Course) -> list[AlertEvent]:
+        """Findings of one moment to alert events."""
+        findings = list(step.findings)
+        if step.window_closed:
+            findings += self._health.findings(step, self.late_total)
+        closed = step.window_closed or step.segments_closed
+        if not findings and not closed and not self.episodes.active:
+            return []
+        context = context_of(course, step.offsets)
+        alerts = self.episodes.step(
+            step.at_ms, findings, step.window_closed, context, step.segments_closed
+        )
+        self._weekly.note(alerts, step.at_ms)
+        return alerts
+
+    def _rebased(self, course: Course | None, plan: AnyPlan, now_ms: int) -> list[AlertEvent]:
+        """End what was found against another reference than the one that holds from now on."""
+        if course is None or course.plan.baseline_id == plan.baseline_id:
+            return []
+        return self.episodes.resolve(now_ms, context_of(course, {}), keep=("system",))
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is the inverse."""
+        state = _State(
+            *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
+            self.late, self._health,
+            *self._shelf.dump(), self.episodes.dump(),
+            self._weekly,
+        )  # fmt: skip
+        return msgspec.msgpack.encode(state)
+
+    @classmethod
+    def load(cls, data: bytes, plans: PlanBook) -> SubjectMonitor:
+        """A monitor in a dumped state.
+
+        Raises
+        ------
+        ValueError
+            If the plan that the state was made under is not in the plan book.
+        """
+        state = msgspec.msgpack.decode(data, type=_State)
+        held = cls(Subject(state.model, state.version), plans)
+        held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
+        held.panes_sealed, held.late = state.panes_sealed, state.late
+        held._health = state.health
+        held._weekly = state.weekly
+        held.store.load(state.store)
+        held.episodes = Episodes.load(held.subject, state.episodes)
+        if state.plan:
+            by_hash = {p.short_hash: p for _, p in plans.timeline(state.model, state.version)}
+            if state.plan not in by_hash:
+                raise ValueError(
+                    f"{held.subject} was watched under plan {state.plan.hex()}, which is not on "
+                    "the plans topic; publish it again or let the state be rebuilt"
+                )
+            held._shelf.load(by_hash[state.plan], state.course)
+        return held

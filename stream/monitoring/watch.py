@@ -1,0 +1,224 @@
+"""What is tested of one subject under one plan: from sealed panes to findings.
+
+Sequential detectors are fed once a pane (once a cycle where the stream has one) with the counts of
+scope `all`; windowed tests run on every segment's windows as they close. All decisions are
+functions of merged integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors import AdwinBank, ChangePoint, ChangePoints, EDetectorBank, WindowResult
+from stream.alerts.episodes import Finding
+from stream.monitoring.chances import Chances
+from stream.monitoring.equipment import Equipment
+from stream.monitoring.findings import Hit, Span, explained, severity_of_shift
+from stream.monitoring.panes import Sealed
+from stream.monitoring.windows import Closed, WindowRule, Windows
+from stream.plans.plan import Plan
+
+__all__ = ["OnWindow", "Step", "Watch"]
+
+#: What the two streams of scores are of.
+_AXES: Final = ("mean rank", "spread of ranks")
+_LN10: Final = math.log(10.0)
+
+
+class Step(NamedTuple):
+    """What one moment of event time brought.
+
+    `window_closed` says that a full window of scope `all` was tested; `events` and `start_ms` are
+    that window's, else the pane's.
+    """
+
+    at_ms: int
+    start_ms: int
+    events: int
+    findings: list[Finding]
+    window_closed: bool
+    segments_closed: list[str]
+    offsets: dict[int, tuple[int, int]]
+
+
+#: Told of every window that is tested, whatever comes of it.
+OnWindow = Callable[[Plan, Closed, WindowResult], None]
+
+
+class Watch:
+    """Windows, detectors and budget of one subject under one plan."""
+
+    def __init__(self, plan: Plan, on_window: OnWindow | None = None) -> None:
+        self.plan = plan
+        self._on_window = on_window
+        self.layout = plan.layout
+        self._shared = shared = Equipment.of(plan)
+        self.budget = shared.budget
+        rule = WindowRule(
+            self.budget.window_events, plan.window_max_age_ms, plan.window_min_events, plan.cycle_ms
+        )
+        self.windows = Windows(rule, self.layout.width)
+        self.bank, self.scores = shared.bank, shared.scores
+        self.changes = ChangePoints(plan.monitored, self.layout)
+        phi = self.scores.phi.ravel()
+        self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
+        self.edetector = EDetectorBank(
+            plan.monitored,
+            self.layout,
+            threshold=self.budget.edetector_threshold,
+            table=shared.growth,
+        )
+        self._adwin_on, self._edetector_on = shared.adwin_on, shared.edetector_on
+        self.chances = Chances.of(
+            self.budget, self.layout.numeric.size, self.layout.categorical.size, bool(plan.cycle_ms)
+        )
+        self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
+        self.sealed_to_ms = 0
+        self.skipped = 0  # windows that held too little to be tested
+
+    def pane(self, sealed: Sealed) -> Step:
+        """Take the next sealed pane in; windows with an earlier deadline must have expired."""
+        end_ms = sealed.start_ms + self.plan.pane_ms
+        self.sealed_to_ms = end_ms
+        whole = sealed.counts.get("")
+        findings: list[Finding] = []
+        if whole is not None and not self.plan.cycle_ms:
+            findings += self._sequential(whole, sealed.start_ms, end_ms)
+        closed = [
+            window
+            for segment, counts in sealed.counts.items()
+            if (
+                window := self.windows.add(segment, sealed.start_ms, end_ms, counts, sealed.offsets)
+            )
+        ]
+        events = 0 if whole is None else int(whole[0])
+        step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets)
+        return self._close(step, closed)
+
+    def expire(self, time_ms: int) -> list[Step]:
+        """Close the windows whose deadline has come, a step for each deadline."""
+        by_time: dict[int, list[Closed]] = {}
+        for window in self.windows.expire(time_ms):
+            by_time.setdefault(window.end_ms, []).append(window)
+        return [
+            self._close(Step(end_ms, windows[0].start_ms, 0, [], False, [], {}), windows)
+            for end_ms, windows in by_time.items()
+        ]
+
+    def _close(self, step: Step, closed: Iterable[Closed]) -> Step:
+        """Test the windows that closed at this moment."""
+        for window in closed:
+            if not window.full:
+                self.skipped += 1
+                continue
+            if not window.segment:
+                if self.plan.cycle_ms:
+                    step.findings.extend(
+                        self._sequential(window.counts, window.start_ms, window.end_ms)
+                    )
+                step = step._replace(
+                    window_closed=True, start_ms=window.start_ms, events=window.events,
+                    offsets=window.offsets,
+                )  # fmt: skip
+            else:
+                step.segments_closed.append(window.segment)
+            step.findings.extend(self._windowed(window))
+        self.changes.history.release()
+        return step
+
+    def _windowed(self, window: Closed) -> list[Finding]:
+        result = self._test(window)
+        if self._on_window is not None:
+            self._on_window(self.plan, window, result)
+        span = Span(window.segment, window.start_ms, window.end_ms, window.counts)
+        findings = []
+        for row in np.flatnonzero(result.found).tolist():
+            index = int(result.signal[row])
+            test = result.test(row)
+            # The history is of the whole stream; else only the window is known.
+            began = None if window.segment else self.changes.estimate(index, test)
+            began = began or ChangePoint(window.start_ms, window.start_ms, window.end_ms)
+            hit = Hit(
+                test, float(result.value[row]), float(result.threshold[row]),
+                result.severity(row), float(result.effect[row]), float(result.p_value[row]),
+                change_point=began,
+            )  # fmt: skip
+            findings.append(explained(self.plan, index, hit, span))
+        return findings
+
+    def _test(self, window: Closed) -> WindowResult:
+        alpha = self.budget.segment_alpha if window.segment else self.budget.window_alpha
+        result = self.results[window.segment] = self.bank.test(window.counts, alpha)
+        if len(self.results) > len(self.windows.last):  # it forgets segments long silent
+            for segment in self.results.keys() - self.windows.last.keys():
+                del self.results[segment]
+        return result
+
+    def _sequential(
+        self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
+    ) -> list[Finding]:
+        """Feed what every pane is fed to, or every cycle where there is one."""
+        self.changes.history.add(counts, start_ms, end_ms)
+        if not self.layout.numeric.size:
+            return []
+        hits = [*self._by_edetector(counts), *self._by_adwin(counts)]
+        span = Span("", start_ms, end_ms, counts)
+        return [explained(self.plan, int(self.layout.numeric[row]), hit, span) for row, hit in hits]
+
+    def _by_edetector(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
+        """Numeric signals whose mean left the reference's."""
+        bank = self.edetector
+        for row in np.flatnonzero(bank.update(counts) & self._edetector_on).tolist():
+            effect = bank.effect(row)
+            axis = _AXES[0 if bank.axis(row) == "x" else 1]
+            index = int(self.layout.numeric[row])
+            way = "above" if bank.direction(row) > 0 else "below"
+            yield row, Hit(
+                "edetector", float(bank.evidence[row]) / _LN10, math.log10(bank.threshold),
+                severity_of_shift(effect), effect, note=f"{axis} {way} the reference's",
+                change_point=self.changes.estimate(index, "edetector", bank.axis(row)),
+            )  # fmt: skip
+
+    def _by_adwin(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
+        """Numeric signals whose mean changed within the stream."""
+        n, s1, s2 = self.scores.moments(counts)
+        bank = self.adwin
+        width = bank.width + n.ravel()
+        drifted = bank.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(n.shape)
+        for row, axis in np.argwhere(drifted & self._adwin_on[:, None]).tolist():
+            slot = row * len(_AXES) + axis
+            before, after = float(bank.mean_before[slot]), float(bank.mean_after[slot])
+            shift = abs(after - before)
+            index = int(self.layout.numeric[row])
+            began = self.changes.estimate(index, "adwin", "xy"[axis], int(width[slot]))
+            yield row, Hit(
+                "adwin", shift, float(bank.threshold[slot]), severity_of_shift(shift), shift,
+                note=f"{_AXES[axis]} {before:.3f} -> {after:.3f} within the stream",
+                change_point=began,
+            )  # fmt: skip
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is the inverse."""
+        state = (
+            self.windows.dump(self.windows.segments), self.adwin.dump(), self.edetector.dump(),
+            self.sealed_to_ms, self.skipped, self.changes.history.dump(),
+        )  # fmt: skip
+        return msgspec.msgpack.encode(state)
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state of a watch under the same plan."""
+        windows, adwin, edetector, self.sealed_to_ms, self.skipped, history = (
+            msgspec.msgpack.decode(data, type=tuple[bytes, bytes, bytes, int, int, bytes])
+        )
+        self.windows.load(windows)
+        self.adwin.load(adwin)
+        self.edetector.load(edetector)
+        self.changes.history.load(history)
+        for window in self.windows.last.values():
+            self._test(window)

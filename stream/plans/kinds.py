@@ -1,0 +1,264 @@
+"""The kinds of plans: against a reference, or against one that is to be learned.
+
+A plan is the settings that decide anything (segments, pane, lateness, windows, budget) and a
+baseline: a reference, or how to learn one. It is immutable and hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from detectors import (
+    WINDOWED_TESTS,
+    Layout,
+    Reference,
+    ReferenceError,
+    SignalReference,
+    choose_tests,
+)
+from stream.alerts.event import Kind
+from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
+from stream.plans.document import (
+    LEAST_WARM_UP,
+    PLAN_FORMAT,
+    DeclaredSignal,
+    Learn,
+    PlanDocument,
+    PlanSettings,
+    SignalOptions,
+)
+from stream.summaries.counting import Counting, Sketches, Vectors
+from stream.summaries.sketch import MOST_PLACE_BYTES, MOST_SIGNALS
+
+__all__ = [
+    "ANY_VERSION",
+    "KIND_OF_ROLE",
+    "MINUS_INFINITY",
+    "AnyPlan",
+    "DeclaredSignal",
+    "Learn",
+    "LearningPlan",
+    "Plan",
+    "PlanError",
+    "SignalOptions",
+    "Subject",
+    "decode_plan",
+    "place_of",
+    "readable",
+]
+
+#: Which kind of alert a drifting signal of this role is.
+KIND_OF_ROLE: Final[Mapping[str, Kind]] = {
+    "feature": "data_drift",
+    "score": "prediction_drift",
+    "label": "prediction_drift",
+    "actual": "concept_drift",
+    "latency": "system",
+}
+#: Where a signal that is no feature is in an event.
+PLACE_OF_ROLE: Final[Mapping[str, str]] = {
+    "label": "prediction.label",
+    "score": "prediction.score",
+    "actual": "actual.label",
+    "latency": "latency_seconds",
+}
+
+
+class Subject(NamedTuple):
+    """(model, version): owned by one monitor, one key of the summaries topic, one budget."""
+
+    model: str
+    version: str
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka key of everything about this subject."""
+        return f"{self.model}/{self.version}".encode()
+
+    def __str__(self) -> str:
+        return f"{self.model}/{self.version}" if self.version else self.model
+
+
+@dataclass(frozen=True)
+class Plan(BasePlan):
+    """Everything a worker needs to watch one model against a reference.
+
+    Raises
+    ------
+    PlanError
+        If a value is out of its range or a named signal is not in the reference.
+    """
+
+    reference: Reference
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = {s.name for s in self.reference.signals}
+        if unknown := sorted(set(self.signals) - known):
+            raise PlanError(
+                f"plan {self.model}: signals.{unknown[0]} is not in the reference, which has "
+                f"{', '.join(sorted(known)[:20])}. Correct the name or fit the reference again."
+            )
+        if not self.monitored:
+            raise PlanError(f"plan {self.model}: every signal has monitor = false; nothing to do.")
+        kinds = {s.name: s.kind for s in self.monitored}
+        for name, tests in self.windowed_tests.items():
+            try:
+                choose_tests(name, kinds[name], tests)
+            except ValueError as error:
+                raise PlanError(f"plan {self.model}: {error}") from None
+
+    @property
+    def baseline(self) -> tuple[str, Any]:
+        """The reference's own JSON."""
+        return "reference", msgspec.Raw(self.reference.to_json())
+
+    @property
+    def baseline_id(self) -> object:
+        """The reference's hash."""
+        return self.reference.hash
+
+    @cached_property
+    def monitored(self) -> tuple[SignalReference, ...]:
+        """The signals that are counted and tested, in the reference's order."""
+        return tuple(s for s in self.reference.signals if self.options(s.name).monitor)
+
+    @property
+    def windowed_tests(self) -> dict[str, tuple[str, ...]]:
+        """The windowed tests of the monitored signals that do not have the default ones."""
+        return {
+            s.name: tuple(t for t in tests if t in WINDOWED_TESTS)
+            for s in self.monitored
+            if (tests := self.options(s.name).tests)
+        }
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each monitored signal's bins are in the flat vector of counts."""
+        return Layout({s.name: s.binning for s in self.monitored})
+
+    @cached_property
+    def counting(self) -> Counting[Any]:
+        """How counts of panes are merged."""
+        return Vectors(self.layout.width)
+
+    def watching(self, reference: Reference) -> Plan:
+        """The plan to watch under with another reference of the same signals, calibrated."""
+        return replace(self, reference=reference, calibrate_ms=0)
+
+    def importance(self, name: str) -> float:
+        """Share of a signal in the ranking: what the user said, else equal shares."""
+        said = self.options(name).importance
+        return 1.0 / len(self.monitored) if said is None else said
+
+
+@dataclass(frozen=True)
+class LearningPlan(BasePlan):
+    """Everything a worker needs to learn a model's reference from its stream, and then watch it.
+
+    Raises
+    ------
+    PlanError
+        If a value is out of its range, or signals are too many or have one place in events.
+    """
+
+    learn: Learn
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        declared = self.learn.signals
+        if len(declared) > MOST_SIGNALS:
+            raise PlanError(
+                f"plan {self.model}: signals must be at most {MOST_SIGNALS} to be learned; got "
+                f"{len(declared)}. Fit a reference for so many."
+            )
+        if self.learn.warm_up < LEAST_WARM_UP:
+            raise PlanError(
+                f"plan {self.model}: warm_up must be >= {LEAST_WARM_UP} events; "
+                f"got {self.learn.warm_up}. Raise it: a small reference finds nothing."
+            )
+        if unknown := sorted(set(self.signals) - set(declared)):
+            raise PlanError(f"plan {self.model}: signals.{unknown[0]} is not declared. Declare it.")
+        places: dict[str, str] = {}
+        for name, signal in declared.items():
+            place = place_of(name, signal.role)
+            if len(place.encode(errors="surrogatepass")) > MOST_PLACE_BYTES:
+                raise PlanError(f"plan {self.model}: signals.{name[:20]}... has too long a name.")
+            if (other := places.setdefault(place, name)) != name:
+                raise PlanError(
+                    f"plan {self.model}: signals.{name} and signals.{other} both are {place} of "
+                    "an event. Give one another role, or remove it."
+                )
+
+    @property
+    def baseline(self) -> tuple[str, Any]:
+        """How the reference is learned."""
+        return "learn", self.learn
+
+    @property
+    def counting(self) -> Counting[Any]:
+        """How counts of panes are merged."""
+        return Sketches()
+
+    def watching(self, reference: Reference) -> Plan:
+        """The plan to watch under with this reference."""
+        own = {f: getattr(self, f) for f in PlanSettings.__struct_fields__}
+        names = {signal.name for signal in reference.signals}
+        own["signals"] = {name: said for name, said in self.signals.items() if name in names}
+        return Plan(reference=reference, **own | {"calibrate_ms": 0})
+
+
+AnyPlan: TypeAlias = Plan | LearningPlan
+
+
+def place_of(name: str, role: str) -> str:
+    """Where in an event a signal is: its member, or member.key."""
+    return PLACE_OF_ROLE.get(role) or f"features.{name}"
+
+
+def readable(plan: Plan) -> Plan:
+    """The plan, if events can be decoded by the names in it.
+
+    Raises
+    ------
+    PlanError
+        If a signal or segment has a name that the decoder cannot have as a member.
+    """
+    for name in (*(signal.name for signal in plan.monitored), *plan.segments):
+        if any(character in '"\\' or character < " " for character in name):
+            raise PlanError(
+                f"plan {plan.model}: {name!r} has a quotation mark, a backslash or a control "
+                "character in it, and such members of events cannot be read. Rename it in the "
+                "events and fit again, or set monitor = false for it."
+            )
+    return plan
+
+
+def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
+    """Inverse of a plan's `encode`: the plan and its `effective_from_ms`.
+
+    Raises
+    ------
+    PlanError
+        If the bytes are not a plan of this version, naming `source`.
+    """
+    try:
+        document = msgspec.json.decode(value, type=PlanDocument)
+        if document.format != PLAN_FORMAT:
+            raise PlanError(f"format must be {PLAN_FORMAT}; got {document.format!r}")
+        settings = {f: getattr(document.settings, f) for f in PlanSettings.__struct_fields__}
+        if isinstance(document.learn, Learn):
+            return LearningPlan(learn=document.learn, **settings), document.effective_from_ms
+        if isinstance(document.reference, msgspec.UnsetType):
+            raise PlanError("it has neither a reference nor says how to learn one")
+        reference = Reference.from_json(bytes(document.reference), source)
+        return readable(Plan(reference=reference, **settings)), document.effective_from_ms
+    except (
+        msgspec.MsgspecError, ReferenceError, PlanError, UnicodeDecodeError, RecursionError,
+    ) as error:  # fmt: skip
+        raise PlanError(f"{source} is not a plan this version can read: {error!s:.600}") from error

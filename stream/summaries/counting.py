@@ -1,0 +1,103 @@
+"""How counts of panes are merged in their encoded form: vectors over known bins, or sketches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.sparse import add_encoded, decode_counts, encode_counts
+from stream.summaries.sketch import Sketch
+
+__all__ = ["Counting", "Sketches", "Vectors"]
+
+#: More events than a pane can hold: thousands of such summaries still add up without an overflow.
+_MAX_EVENTS = 2**48
+
+T = TypeVar("T")
+
+
+class Counting(Protocol[T]):
+    """Counts of one kind: a commutative monoid with an encoding."""
+
+    def decode(self, data: bytes) -> T:
+        """Counts of a summary.
+
+        Raises
+        ------
+        ValueError
+            If the bytes are none, or absurdly large.
+        """
+
+    def events(self, counts: T) -> int:
+        """How many events were counted."""
+
+    def is_less(self, newer: T, older: bytes) -> bool:
+        """Whether something is less in what should be a later state of the same counts."""
+
+    def total(self, parts: Iterable[bytes]) -> T:
+        """The sum of what was decoded before."""
+
+    def encode(self, counts: T) -> bytes:
+        """Inverse of `decode`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """int64[width] over the bins of a layout."""
+
+    width: int
+
+    def decode(self, data: bytes) -> npt.NDArray[np.int64]:
+        """Decode and check a vector."""
+        counts = decode_counts(data, self.width)
+        if counts.max(initial=0) > _MAX_EVENTS:
+            raise ValueError(f"encoded counts of {len(data)} bytes: more than 2**48 events")
+        return counts
+
+    def events(self, counts: npt.NDArray[np.int64]) -> int:
+        """The first position."""
+        return int(counts[0])
+
+    def is_less(self, newer: npt.NDArray[np.int64], older: bytes) -> bool:
+        """Whether any bin shrank."""
+        return bool(np.any(newer < decode_counts(older, self.width)))
+
+    def total(self, parts: Iterable[bytes]) -> npt.NDArray[np.int64]:
+        """Add up without a vector for each part."""
+        total = np.zeros(self.width, np.int64)
+        for part in parts:
+            add_encoded(part, total)
+        return total
+
+    def encode(self, counts: npt.NDArray[np.int64]) -> bytes:
+        """Non-zero positions alone."""
+        return encode_counts(counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sketches:
+    """Sketches of panes that no reference has bins for."""
+
+    def decode(self, data: bytes) -> Sketch:
+        """Decode and check a sketch."""
+        return Sketch.decode(data)
+
+    def events(self, counts: Sketch) -> int:
+        """The number of events."""
+        return counts.events
+
+    def is_less(self, newer: Sketch, older: bytes) -> bool:
+        """Whether a count shrank, as far as both can tell it."""
+        return not newer.covers(Sketch.decode(older))
+
+    def total(self, parts: Iterable[bytes]) -> Sketch:
+        """Merge."""
+        return Sketch.total(parts)
+
+    def encode(self, counts: Sketch) -> bytes:
+        """Equal sketches give equal bytes."""
+        return counts.encode()

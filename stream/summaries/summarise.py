@@ -1,0 +1,282 @@
+"""Stage 1, pure: records of one source partition in, flushes of summaries out.
+
+The protocol (docs/architecture.md, rules 1 to 4), with no durable state:
+
+1. Records are read in chunks. A chunk starts at the first record read and ends after
+   `CHUNK_RECORDS` records, or before a record whose own timestamp is more than `CHUNK_SPAN_MS`
+   after its first record's. Both are constants, so every reader cuts the same chunks.
+2. Counts are cumulative over the chunk, and whether an event is late is decided from the chunk
+   alone. A summary is therefore a function of (chunk, through_offset) and can be replaced by
+   another writer's.
+3. A flush carries changed summaries first; when those are acknowledged, one progress record; only
+   then may the next flush start, and only a flush that ends a chunk makes an offset safe to commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.decode.columns import Columns, Decoded, Record, Reject
+from stream.plans.plan import MINUS_INFINITY, PlanBook, Subject
+from stream.summaries.message import (
+    MAX_BATCH_BYTES,
+    Progress,
+    Source,
+    SummaryBatch,
+    SummaryEntry,
+    encode_message,
+)
+from stream.summaries.sheet import Sheet
+
+__all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Stage1Stats", "Summariser"]
+
+#: Larger chunks re-read more after a crash, smaller ones acknowledge and publish more often.
+CHUNK_RECORDS: Final = 16_384
+#: Bounds how long a quiet partition holds its chunk open, and so what a restart reads again.
+CHUNK_SPAN_MS: Final = 600_000
+#: Refused records are held until the next flush; so many bytes of them bring one about. A chunk
+#: full of garbage would otherwise be held whole, gigabytes of it, by one worker after the other.
+MAX_REJECT_BYTES: Final = 8 * 2**20
+#: A longer version is no version: it would not fit the keys that carry it.
+MAX_VERSION_CHARS: Final = 200
+
+
+class Decoder(Protocol):
+    """Bytes to columns; `stream.decode.native.NativeDecoder` is the native one."""
+
+    def decode(self, records: Sequence[Record]) -> Decoded:
+        """Columns of the records that can be counted, rejects for the others."""
+
+    def release_idle(self) -> int:
+        """Forget what was made for subjects without a record since the last call; how many."""
+
+
+@dataclass(slots=True)
+class Flush:
+    """What to send, in this order: rejects and summaries, await; progress to all, await; commit."""
+
+    summaries: list[tuple[bytes, bytes]]
+    progress: bytes
+    rejects: list[tuple[Record, Reject]]
+    commit: int | None
+
+
+@dataclass(slots=True)
+class Stage1Stats:
+    """Counters of one source partition since its assignment."""
+
+    records: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    #: (offset, error) of the last one, by reason.
+    last_reject: dict[str, tuple[int, str]] = field(default_factory=dict)
+    actuals: int = 0
+    segments_folded: int = 0  # values of segments beyond a limit, counted together
+    values_invalid: int = 0
+    unknown_fields: int = 0
+    max_time_ms: int = MINUS_INFINITY
+    chunks: int = 0
+    flushes: int = 0
+
+
+class Summariser:
+    """Counts one source partition, chunk by chunk.
+
+    Parameters
+    ----------
+    source : Source
+        The partition, with the id of its topic.
+    plans : PlanBook
+        Shared and growing; an event is counted under the plan in force at its time.
+    decoder : Decoder
+        Bytes to columns.
+    chunk_records, chunk_span_ms
+        Protocol constants; tests alone choose others.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        plans: PlanBook,
+        decoder: Decoder,
+        *,
+        chunk_records: int = CHUNK_RECORDS,
+        chunk_span_ms: int = CHUNK_SPAN_MS,
+    ) -> None:
+        self.source = source
+        self.stats = Stage1Stats()
+        self._plans = plans
+        self._decoder = decoder
+        self._chunk_records = chunk_records
+        self._chunk_span_ms = chunk_span_ms
+        self._rejects: list[tuple[Record, Reject]] = []
+        self._reject_bytes = 0
+        self._next = 0
+        self._announced_ms = MINUS_INFINITY  # event time of the last progress, over all chunks
+        self._open(None)
+
+    def _open(self, first: Record | None) -> None:
+        """Begin a chunk at this record."""
+        self._chunk = -1 if first is None else first.offset
+        self._chunk_began_ms = 0 if first is None else first.timestamp
+        self._chunk_size = 0
+        self._newest_ms = MINUS_INFINITY
+        self._flushed_through = -1
+        self._sheets: dict[tuple[Subject, bytes], Sheet] = {}
+
+    def add(self, records: Sequence[Record]) -> list[Flush]:
+        """Count the next records of the partition, in offset order; what is now to be sent."""
+        flushes = []
+        at = 0
+        while at < len(records):
+            if self._chunk < 0:
+                self._open(records[at])
+            if records[at].timestamp > self._chunk_began_ms + self._chunk_span_ms:
+                flushes.append(self._end_chunk())
+                continue
+            end = self._cut(records, at)
+            self._count(records[at:end])
+            at = end
+            if self._chunk_size == self._chunk_records:
+                flushes.append(self._end_chunk())
+        if self._chunk >= 0 and (self._pane_completed() or self._reject_bytes > MAX_REJECT_BYTES):
+            flushes.append(self._flush(only_complete=True))
+        return flushes
+
+    def flush_idle(self) -> Flush | None:
+        """All that changed since the last flush, for a partition that has fallen silent."""
+        news = any(sheet.has_news for sheet in self._sheets.values())
+        if self._chunk < 0 or (self._flushed_through == self._next - 1 and not news):
+            return None
+        return self._flush(only_complete=False)
+
+    def _cut(self, records: Sequence[Record], at: int) -> int:
+        """End of the run of records, from `at`, that belong to the open chunk."""
+        end = min(len(records), at + self._chunk_records - self._chunk_size)
+        limit = self._chunk_began_ms + self._chunk_span_ms
+        if records[end - 1].timestamp > limit or (
+            end - at > 1 and max(r.timestamp for r in records[at:end]) > limit
+        ):
+            return next(i for i in range(at, end) if records[i].timestamp > limit)
+        return end
+
+    def _count(self, records: Sequence[Record]) -> None:
+        decoded = self._decoder.decode(records)
+        stats = self.stats
+        stats.records += len(records)
+        stats.actuals += decoded.actuals
+        stats.values_invalid += decoded.values_invalid
+        stats.unknown_fields += decoded.unknown_fields
+        for reject in decoded.rejects:
+            self._refuse(records[reject.index], reject)
+        if decoded.time_ms.size:
+            newest = np.maximum.accumulate(decoded.time_ms)
+            np.maximum(newest, self._newest_ms, out=newest)
+            self._newest_ms = int(newest[-1])
+            stats.max_time_ms = max(stats.max_time_ms, self._newest_ms)
+            for group in decoded.groups:
+                if len(group.subject.version) > MAX_VERSION_CHARS:
+                    self._refuse_version(records, decoded.record[group.rows])
+                    continue
+                time_ms = decoded.time_ms[group.rows]
+                sheet = self._count_group(group, time_ms, newest[group.rows])
+                if after_ms := group.plan.stale_after_ms:
+                    made = [records[i].timestamp for i in decoded.record[group.rows].tolist()]
+                    age = np.array(made, np.int64) - time_ms
+                    sheet.stale += int(np.count_nonzero(age > after_ms))
+                    sheet.aged += age.size
+        self._chunk_size += len(records)
+        self._next = records[-1].offset + 1
+
+    def _refuse_version(self, records: Sequence[Record], indices: npt.NDArray[np.int64]) -> None:
+        error = f"Expected at most {MAX_VERSION_CHARS} characters - at $.model.version"
+        for index in np.unique(indices).tolist():
+            self._refuse(records[index], Reject(index, "wrong_type", error))
+
+    def _refuse(self, record: Record, reject: Reject) -> None:
+        self._rejects.append((record, reject))
+        self._reject_bytes += len(record.value or b"") + len(record.key or b"")
+        rejected = self.stats.rejected
+        rejected[reject.reason] = rejected.get(reject.reason, 0) + 1
+        self.stats.last_reject[reject.reason] = (record.offset, reject.error)
+
+    def _count_group(
+        self, group: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
+    ) -> Sheet:
+        key = (group.subject, group.plan.short_hash)
+        sheet = self._sheets.get(key)
+        if sheet is None:
+            sheet = self._sheets[key] = Sheet(group.subject, group.plan)
+        folded = sheet.folded
+        late = sheet.add(group, time_ms, newest)
+        self.stats.segments_folded += sheet.folded - folded
+        model = group.subject.model
+        self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
+        if late:
+            self.stats.late[model] = self.stats.late.get(model, 0) + late
+        return sheet
+
+    def _pane_completed(self) -> bool:
+        """Whether the newest event ended a pane of any plan since the last flush.
+
+        Judged for every plan of the topic and not only for what this chunk holds: another
+        partition's panes wait for this one's progress.
+        """
+        before = self._announced_ms
+        if self._newest_ms <= before:
+            return False
+        return any(
+            plan.pane_of(self._newest_ms - plan.lateness_ms)
+            > plan.pane_of(before - plan.lateness_ms)
+            for _, plan in self._plans
+            if plan.topic == self.source.topic
+        )
+
+    def _end_chunk(self) -> Flush:
+        flush = self._flush(only_complete=False)
+        flush.commit = self._next
+        self.stats.chunks += 1
+        self._open(None)
+        self._chunk = -1
+        return flush
+
+    def _flush(self, *, only_complete: bool) -> Flush:
+        through = self._next - 1
+        summaries = []
+        for sheet in self._sheets.values():
+            news_of_late = sheet.late != sheet.late_sent
+            taken = sheet.take(self._newest_ms, only_complete=only_complete)
+            for entries in _cut_batches(taken, even_empty=news_of_late):
+                batch = SummaryBatch(
+                    self.source, self._chunk, through, *sheet.subject,
+                    sheet.plan.short_hash, sheet.late, entries, sheet.stale,
+                    sheet.aged,
+                )  # fmt: skip
+                summaries.append((sheet.subject.key, encode_message(batch)))
+        progress = Progress(self.source, self._chunk, through, self._newest_ms)
+        rejects, self._rejects, self._reject_bytes = self._rejects, [], 0
+        self._flushed_through = through
+        self._announced_ms = max(self._announced_ms, self._newest_ms)
+        self.stats.flushes += 1
+        return Flush(summaries, encode_message(progress), rejects, None)
+
+
+def _cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[list[SummaryEntry]]:
+    """Runs of entries that stay below the size of one message."""
+    run: list[SummaryEntry] = []
+    size = 0
+    for entry in entries:
+        bulk = len(entry.counts) + len(entry.segment) + 32
+        if run and size + bulk > MAX_BATCH_BYTES:
+            yield run
+            run, size = [], 0
+        run.append(entry)
+        size += bulk
+    if run or even_empty:
+        yield run
