@@ -20,7 +20,7 @@ help:
 	@echo "make test       every test; integration tests on a real broker where one can be had"
 	@echo "make check      ruff and mypy --strict"
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
-	@echo "make fuzz       a million mutated inputs to every reader of bytes; some ten minutes"
+	@echo "make fuzz       a million mutated inputs to every reader of bytes; two to ten minutes"
 	@echo "make bench      speed and memory, with the peers beside them; half an hour; resumable"
 	@echo "make quality    the statistical gates in full, some 45 minutes on one core; resumable"
 	@echo "make comparison driftstream beside seven libraries, in an environment of their own; half an hour"
