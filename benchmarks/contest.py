@@ -81,7 +81,7 @@ def run_peer(who: str, setup: Setup, number: int) -> Round:
     with (
         tempfile.TemporaryDirectory(dir=setup.directory) as scratch,
         Measured([python, "-m", *peer.module], log, {
-            **env, "FAUST_DATADIR": scratch, "QUIX_STATE": scratch,
+            **env, "FAUST_DATADIR": scratch, "Quix__State__Dir": scratch,
         }) as process,
     ):  # fmt: skip
         started = time.monotonic()
