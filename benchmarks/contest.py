@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.apart import python_apart
 from benchmarks.driftstream import Setup
 from benchmarks.worker import Measured
 
@@ -17,7 +16,6 @@ __all__ = ["PEERS", "Peer", "Round", "peers_here", "rate", "run_peer"]
 
 #: What one run gave: rate, CPU, memory.
 Round = dict[str, Any]
-_VENV = Path(__file__).parent.parent / ".venv-stream-peers" / "bin" / "python"
 
 
 class Peer(NamedTuple):
@@ -44,30 +42,9 @@ PEERS = {
 }  # fmt: skip
 
 
-def _python_apart() -> str | None:
-    said = os.environ.get("DRIFTSTREAM_BENCH_PEERS", "")
-    return said or (str(_VENV) if _VENV.exists() else None)
-
-
 def peers_here() -> list[str]:
     """Peers that have an interpreter on this machine."""
-    return [who for who, peer in PEERS.items() if not peer.apart or _python_apart()]
-
-
-def versions_apart() -> dict[str, str]:
-    """Versions of what the peers with an interpreter of their own use."""
-    python = _python_apart()
-    if python is None:
-        return {}
-    import json
-    import subprocess
-
-    code = (
-        "import json\nfrom importlib.metadata import version\n"
-        "print(json.dumps({p: version(p) for p in ('quixstreams', 'bytewax', 'river')}))"
-    )
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    return json.loads(done.stdout) if done.returncode == 0 else {}
+    return [who for who, peer in PEERS.items() if not peer.apart or python_apart()]
 
 
 def run_peer(who: str, setup: Setup, number: int) -> Round:
@@ -76,7 +53,7 @@ def run_peer(who: str, setup: Setup, number: int) -> Round:
     env = {
         "BROKER": setup.bootstrap, "TOPIC": setup.topic, "GROUP": f"{setup.name}-{who}-{number}",
     }  # fmt: skip
-    python = (_python_apart() if peer.apart else None) or sys.executable
+    python = (python_apart() if peer.apart else None) or sys.executable
     log = setup.directory / f"{who}-{number}.log"
     with (
         tempfile.TemporaryDirectory(dir=setup.directory) as scratch,

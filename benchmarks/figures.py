@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.apart import versions_apart
+
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 LATEST = HERE / "results" / "latest.json"
@@ -54,9 +56,6 @@ class Figure:
 
 def about() -> dict[str, Any]:
     """The machine and the versions that the figures are of."""
-    # Here, since it is the only one that wants the contest's programs.
-    from benchmarks.contest import versions_apart
-
     versions = {"python": platform.python_version(), **versions_apart()}
     for package in PACKAGES:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -101,3 +103,16 @@ def test_ours_find_a_large_change_and_nothing_before(contestant):
     run = contestant.run(contestant.prepare(reference, change.kind), values, contestant.default)
     assert run.items == len(values)
     assert BEFORE <= run.alarms[0] < BEFORE + 2_000
+
+
+def test_it_needs_nothing_of_the_speed_bench():
+    """`make comparison` has an environment of its own, without a Kafka client of the bench."""
+    code = (
+        "import sys; sys.modules['confluent_kafka'] = None; "
+        "from benchmarks import figures, quality; print(figures.about()['versions']['numpy'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=FRONT.parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == np.__version__
