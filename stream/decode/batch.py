@@ -11,22 +11,27 @@ from typing import Any
 import numpy as np
 from msgspec.structs import astuple
 
-from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns, times_ms
+from stream.decode.block import (
+    TIMES,
+    Block,
+    Segments,
+    check_rows,
+    columns_of,
+    set_absent,
+    set_columns,
+    times_ms,
+)
 from stream.decode.compiled import Compiled
 from stream.decode.group import Codes, Floats, SignalGroup, ragged
 from stream.decode.values import (
-    RefusedError,
     as_category,
     as_list,
     as_segment,
     as_text,
-    as_timestamp,
     not_an_object,
 )
 
 __all__ = ["batch_block", "coerce_batch"]
-
-_TIMES = "$.columns.timestamp"
 
 
 def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
@@ -38,7 +43,7 @@ def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
         If it is empty, ragged or too long.
     """
     n = len(columns.timestamp)
-    check_rows(n, max_rows, _TIMES)
+    check_rows(n, max_rows, TIMES)
     numeric = np.empty((n, compiled.n_numeric), order="F")  # written and read by columns
     codes = np.empty((n, compiled.n_codes), np.int32)
     for group in (compiled.features, compiled.prediction, compiled.actual):
@@ -52,7 +57,7 @@ def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
     segments = _segments(compiled, columns.segments, n) if compiled.plan.segments else []
     lone = columns.features is None and columns.prediction is None
     actual = columns.actual is not None
-    return Block(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, _TIMES)
+    return Block(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, TIMES)
 
 
 def _fill(
@@ -107,21 +112,8 @@ def coerce_batch(compiled: Compiled, document: Mapping[str, Any]) -> Any:
     RefusedError
         If a required field is missing or of a wrong type.
     """
-    columns = document.get("columns")
-    if columns is None:
-        raise RefusedError("missing_field", "Object missing required field `columns` - at $")
-    if not isinstance(columns, dict):
-        raise not_an_object(columns, "$.columns")
-    times = as_list(columns.get("timestamp"), "$.columns.timestamp")
-    if times is None:
-        raise RefusedError(
-            "missing_field", "Object missing required field `timestamp` - at $.columns"
-        )
-    members: dict[str, Any] = {
-        "timestamp": [
-            as_timestamp(time, f"$.columns.timestamp[{i}]") for i, time in enumerate(times)
-        ]
-    }
+    columns, times = columns_of(document)
+    members: dict[str, Any] = {"timestamp": times}
     for group in (compiled.features, compiled.prediction, compiled.actual):
         value = columns.get(group.name)
         if isinstance(value, dict):

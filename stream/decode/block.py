@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -13,10 +13,21 @@ import numpy.typing as npt
 
 from stream.decode.columns import ABSENT, ABSENT_CODE
 from stream.decode.group import Codes, Floats, SignalGroup
-from stream.decode.values import RefusedError, epoch_ms
+from stream.decode.values import RefusedError, as_list, as_timestamp, epoch_ms, not_an_object
 
-__all__ = ["Block", "Segments", "check_rows", "set_absent", "set_columns", "times_ms"]
+__all__ = [
+    "TIMES",
+    "Block",
+    "Segments",
+    "check_rows",
+    "columns_of",
+    "set_absent",
+    "set_columns",
+    "times_ms",
+]
 
+#: Where the times of a batch are.
+TIMES: Final = "$.columns.timestamp"
 Segments = list[list[Any]]
 
 
@@ -110,3 +121,24 @@ def times_ms(raw: list[Any]) -> Floats:
     else:
         values = values * np.where(np.abs(values) < 1e11, 1000.0, 1.0)
     return np.rint(values)
+
+
+def columns_of(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The columns of a batch given as a generic object, and its times, each checked and read.
+
+    Raises
+    ------
+    RefusedError
+        If either is missing or of a wrong type.
+    """
+    columns = document.get("columns")
+    if columns is None:
+        raise RefusedError("missing_field", "Object missing required field `columns` - at $")
+    if not isinstance(columns, dict):
+        raise not_an_object(columns, "$.columns")
+    times = as_list(columns.get("timestamp"), TIMES)
+    if times is None:
+        raise RefusedError(
+            "missing_field", "Object missing required field `timestamp` - at $.columns"
+        )
+    return columns, [as_timestamp(time, f"{TIMES}[{i}]") for i, time in enumerate(times)]

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from stream.decode.block import Block, Segments, check_rows, times_ms
+from stream.decode.block import TIMES, Block, Segments, check_rows, columns_of, times_ms
 from stream.decode.compiled import model_struct
 from stream.decode.group import Codes, Floats, make_struct, ragged
 from stream.decode.open_values import NOT_SENT, OpenValues
@@ -31,7 +31,6 @@ from stream.plans.plan import LearningPlan, Subject
 
 __all__ = ["OpenCompiled"]
 
-_TIMES: Final = "$.columns.timestamp"
 _Column = list[Any] | None
 #: Members of a batch that hold columns by name, or one column of bare values.
 _MEMBERS: Final = ("features", "prediction", "actual")
@@ -106,18 +105,9 @@ class OpenCompiled:
         RefusedError
             If a required field is missing or of a wrong type.
         """
-        columns = document.get("columns")
-        if columns is None:
-            raise RefusedError("missing_field", "Object missing required field `columns` - at $")
-        if not isinstance(columns, dict):
-            raise not_an_object(columns, "$.columns")
-        times = as_list(columns.get("timestamp"), _TIMES)
-        if times is None:
-            raise RefusedError(
-                "missing_field", "Object missing required field `timestamp` - at $.columns"
-            )
+        columns, times = columns_of(document)
         members: dict[str, Any] = {
-            "timestamp": [as_timestamp(time, f"{_TIMES}[{i}]") for i, time in enumerate(times)],
+            "timestamp": times,
             "latency_seconds": as_list(
                 columns.get("latency_seconds"), "$.columns.latency_seconds"
             ),
@@ -143,10 +133,10 @@ class OpenCompiled:
             If it is empty, ragged or too long.
         """
         n = len(columns.timestamp)
-        check_rows(n, max_rows, _TIMES)
+        check_rows(n, max_rows, TIMES)
         return self.rows(
             times_ms(columns.timestamp), columns.features, columns.prediction, columns.actual,
-            columns.segments, columns.latency_seconds, _TIMES,
+            columns.segments, columns.latency_seconds, TIMES,
         )  # fmt: skip
 
     def rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -28,7 +29,7 @@ class PlanError(ValueError):
 
 
 @dataclass(frozen=True)
-class BasePlan:
+class BasePlan(ABC):
     """Settings of one model's stream. Times are milliseconds.
 
     `calibrate_ms` is the event time for which dependence is measured in production before anything
@@ -83,9 +84,9 @@ class BasePlan:
                 )
 
     @property
+    @abstractmethod
     def baseline(self) -> tuple[str, Any]:
         """What the stream is compared to: a member of the plan's document and its value."""
-        raise NotImplementedError(f"{type(self).__name__} has no baseline; use a kind of plan.")
 
     @property
     def baseline_id(self) -> object:
