@@ -65,6 +65,20 @@ class Hook:
 
 
 @contextmanager
+def serving(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[str]:
+    """A real HTTP server on loopback; its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
 def hook(port: int = 0) -> Iterator[Hook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -81,13 +95,7 @@ def hook(port: int = 0) -> Iterator[Hook]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    here = Hook(f"http://127.0.0.1:{server.server_address[1]}/hook")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    here = Hook("")
+    with serving(Handler, port) as url:
+        here.url = f"{url}/hook"
         yield here
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from stream.notify.bridge import Bridge, Commit
 from stream.notify.quiet import Quiet, Silence
 from stream.notify.sinks import QueueSink
 from stream.notify.targets import Target
-from tests.stream.notify_tools import alert, hook
+from tests.stream.notify_tools import alert, hook, serving
 from tests.stream.test_notify import BASE, NOW, Clock, news
 
 NOW_MS = int(NOW * 1000)
@@ -297,16 +296,8 @@ def alertmanager_api() -> Iterator[Silences]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    here.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as here.url:
         yield here
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def am_sink(here: Silences, clock: Clock, quiet: Quiet) -> AlertmanagerSink:
