@@ -97,6 +97,7 @@ WORDS = {
     "worker.group": "Consumer group. Workers of one group share the work.",
     "worker.environment": "Named in the alerts' `source`.",
     "worker.data_dir": "Scratch space; default is a temporary folder. Nothing there outlives a worker.",
+    "worker.put_away_after": "Subjects (a model's version, or a value of a segment) to which nothing happens for so long, or up to twice that, are put away in a third of the memory; their next event brings them back as they were.",
     "worker.idle_after": "A partition that is caught up and silent for so long no longer holds the others back.",
     "worker.snapshot_interval": "How often state is written.",
     "worker.session_timeout": "After so long without a heartbeat a worker's partitions go to others.",

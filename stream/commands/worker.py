@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,18 +39,25 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     config = open_config(config_path)
-    if not no_publish:
-        from stream.plan_topic import publish_plans
-        from stream.plans.notes import plan_notes
+    publish = None if no_publish else _publish(config)
+    raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready(config), publish))
 
-        plans = config.plans()
+
+def _publish(config: Config) -> Callable[[], None]:
+    from stream.plan_topic import publish_plans
+    from stream.plans.notes import plan_notes
+
+    plans = config.plans()  # before anything else: a fault in a file is said at once
+
+    def publish() -> None:
         published = publish_plans(config.kafka, config.topics.plans, plans)
         for plan, done in zip(plans, published, strict=True):
             if done.new:
                 say(f"published the plan of {plan.model} ({plan.hash[:19]})")
             for note in plan_notes(plan):
                 say(f"warning: {plan.model}: {note}")
-    raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready(config)))
+
+    return publish
 
 
 def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
@@ -73,6 +81,7 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         idle_after_s=worker.idle_after_ms / 1000,
         snapshot_interval_s=worker.snapshot_interval_ms / 1000,
         session_timeout_s=worker.session_timeout_ms / 1000,
+        put_away_after_s=worker.put_away_after_ms / 1000,
         max_ready_lag=worker.max_ready_lag,
         max_ahead_ms=worker.max_ahead_ms,
         max_series=worker.max_series,

@@ -15,7 +15,9 @@ from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from stream.kafka.access import explain, knock, unreachable
 from stream.kafka.security import client_options
 
-__all__ = ["Cluster", "admin", "cluster", "described", "group_members", "live_brokers"]
+__all__ = [
+    "Cluster", "admin", "cluster", "described", "group_members", "live_brokers", "somebody_listens"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Cluster:
 def cluster(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> Cluster | None:
     """Ask a cluster for its metadata; None if nobody listens there or answers in time."""
     # kafka-python would try a closed port again and again until the time is over.
-    if not any(_listens(s, timeout_s) for s in client_options(kafka)["bootstrap_servers"]):
+    if not somebody_listens(kafka, timeout_s=timeout_s):
         return None
     try:
         with _silent(), admin(kafka, timeout_s=timeout_s) as client:
@@ -44,6 +46,11 @@ def live_brokers(kafka: Mapping[str, object], *, timeout_s: float = 10.0) -> lis
     """Return the addresses of the brokers that take requests; empty if nobody answers in time."""
     there = cluster(kafka, timeout_s=timeout_s)
     return list(there.brokers) if there else []
+
+
+def somebody_listens(kafka: Mapping[str, object], *, timeout_s: float = 2.0) -> bool:
+    """Whether one of the bootstrap servers takes a connection, whatever it then says."""
+    return any(_listens(s, timeout_s) for s in client_options(kafka)["bootstrap_servers"])
 
 
 def _listens(server: str, timeout_s: float) -> bool:

@@ -33,9 +33,14 @@ GC_THRESHOLDS: Final = (200_000, 20, 100)
 
 
 def run_worker(
-    settings: WorkerSettings, on_ready: Callable[[WorkerView], None] | None = None
+    settings: WorkerSettings,
+    on_ready: Callable[[WorkerView], None] | None = None,
+    prepare: Callable[[], None] | None = None,
 ) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; the exit code.
+
+    `prepare` is called once somebody listens at the bootstrap servers, which is waited for, and
+    before the worker reads anything.
 
     0 after a clean stop; 1 after an error, which is said on stderr. Told to stop, the process is
     gone within 10 s: what was not acknowledged by then is read again by the next owner.
@@ -46,7 +51,7 @@ def run_worker(
     spare_the_collector()
     deadline = _Deadline(_HARD_END_S)
     try:
-        asyncio.run(_main(settings, on_ready, deadline))
+        asyncio.run(_main(settings, on_ready, prepare, deadline))
     except Exception as error:
         log.debug("worker failed", exc_info=error)
         known = explain(error, settings.kafka) or error
@@ -93,6 +98,7 @@ class _Deadline:
 async def _main(
     settings: WorkerSettings,
     on_ready: Callable[[WorkerView], None] | None,
+    prepare: Callable[[], None] | None,
     deadline: _Deadline,
 ) -> None:
     worker = Worker(settings, deadline.arm)
@@ -104,7 +110,7 @@ async def _main(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    run = asyncio.ensure_future(worker.run(on_ready))
+    run = asyncio.ensure_future(worker.run(on_ready, prepare))
     stopping = asyncio.ensure_future(worker.stopping())
     await asyncio.wait([run, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

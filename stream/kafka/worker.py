@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from stream.decode.native import NativeDecoder
 from stream.http_server import PageServer
+from stream.kafka.admin import somebody_listens
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.limit_log import LimitLog
 from stream.kafka.plans_feed import PlansFeed
 from stream.kafka.rights import check_rights, worker_rights
+from stream.kafka.security import client_options
 from stream.kafka.sender import Sender
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.sources import refresh_sources, source_topics
@@ -34,10 +36,11 @@ log = logging.getLogger(__name__)
 _LAST_SNAPSHOT_S: Final = 2.0
 _LEAVE_S: Final = 4.0
 _DISCONNECT_S: Final = 1.0
+#: Before the start: how often it is looked for a broker, and how often that is said.
+_LOOK_AGAIN_S: Final = 0.5
+_SAY_AGAIN_S: Final = 30.0
 #: How often it is looked whether a broker answers, and how long that may take.
 _LOOK_S: Final = 2.0
-#: Subjects to which nothing happened between two looks are put away: after 10 to 20 minutes.
-_RELEASE_AFTER_S: Final = 600.0
 
 
 class Worker:
@@ -75,16 +78,24 @@ class Worker:
         """Return when `stop` was called."""
         await self._stopping.wait()
 
-    async def run(self, on_ready: Callable[[WorkerView], None] | None = None) -> None:
+    async def run(
+        self,
+        on_ready: Callable[[WorkerView], None] | None = None,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
         """Work until `stop`; `on_ready` is called once, when partitions flow.
 
         Kernels must be warm: one that compiles inside the loop would stall the heartbeats.
+        `prepare` is called in a thread, before anything is read.
         """
         settings = self.settings
-        await self._must_have(worker_rights(settings.topics, (), settings.stage))
         async with contextlib.AsyncExitStack() as stack:
             if settings.metrics_address:
                 stack.callback(self._serve_metrics().close)
+            await self._wait_for_broker()
+            if prepare is not None:
+                await asyncio.to_thread(prepare)
+            await self._must_have(worker_rights(settings.topics, (), settings.stage))
             feed = PlansFeed(self._connection, settings.topics.plans, self._take_plan())
             stack.push_async_callback(_in_time, feed.stop, _DISCONNECT_S)
             await feed.start()
@@ -116,6 +127,22 @@ class Worker:
                 for task in tasks:
                     task.cancel()
                 await self._leave(stages)
+
+    async def _wait_for_broker(self) -> None:
+        """Return when somebody listens there; who starts before its broker need not start again."""
+        kafka = self.settings.kafka
+        said = float("-inf")
+        while not await asyncio.to_thread(somebody_listens, kafka, timeout_s=_LOOK_S):
+            now = self.view.clock()
+            self.view.broker_away_since = self.view.broker_away_since or now
+            if now - said >= _SAY_AGAIN_S:
+                said = now
+                servers = ", ".join(client_options(kafka)["bootstrap_servers"])
+                log.warning(
+                    "no broker answers at %s (kafka.bootstrap_servers); waiting for one", servers
+                )
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        self.view.broker_away_since = 0.0
 
     def _event_topics(self) -> list[str]:
         return sorted({plan.topic for _, plan in self.plans})
@@ -203,7 +230,7 @@ class Worker:
             ),
         ]
         jobs += [
-            _every(_RELEASE_AFTER_S, stage.release_idle)
+            _every(settings.put_away_after_s, stage.release_idle)
             for stage in (stages.stage1, stages.stage2)
             if stage is not None
         ]

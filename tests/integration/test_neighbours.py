@@ -88,6 +88,24 @@ def test_a_broker_that_is_away_is_waited_for(
         assert worker.terminate() == 0
 
 
+def test_a_worker_that_starts_before_its_broker_waits_for_it(
+    restartable_broker: Callable[..., Broker], topic_prefix: str, tmp_path: Path
+) -> None:
+    broker = restartable_broker()
+    kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
+    address = f"127.0.0.1:{free_port()}"
+    with installer(kafka, topic_prefix, tmp_path, {"metrics_address": address}) as make:
+        site = make(HUGE)
+        broker.kill()
+        worker = site.start()
+        site.wait_for(lambda: f"no broker answers at {broker.bootstrap}" in worker.said())
+        assert "no broker answers" in page(address, "/readyz")[1]
+        assert page(address, "/healthz")[0] == 200
+        restartable_broker()
+        site.wait_for(lambda: is_ready(address))
+        assert worker.terminate() == 0
+
+
 def test_an_alerts_topic_that_vanishes_ends_the_worker_and_loses_no_alert(
     install: Install,
 ) -> None:
