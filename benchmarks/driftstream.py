@@ -23,7 +23,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from benchmarks.worker import Measured
 from benchmarks.workloads import START, Workload
 from detectors import Reference
-from detectors.sparse import decode_counts
+from detectors.counting.sparse import decode_counts
 from stream.summaries.message import Progress, SummaryBatch, decode_message
 
 CLI = [sys.executable, "-m", "stream.cli"]

@@ -19,7 +19,7 @@ import psutil
 
 from benchmarks.workloads import Workload, w1
 from detectors import Reference, accumulate, warm_up
-from detectors.sparse import encode_counts
+from detectors.counting.sparse import encode_counts
 from stream.monitoring.monitor import PartitionMonitor
 from stream.plans.plan import Plan, PlanBook
 from stream.summaries.message import Progress, Source, SummaryBatch, SummaryEntry, encode_message

@@ -24,7 +24,7 @@ import detectors
 from benchmarks.figures import Figure
 from benchmarks.workloads import START, WORKLOADS, Workload, w1
 from detectors import Adwin, AdwinBank, EDetectorBank, ScoreTable, WindowBank, accumulate
-from detectors.sparse import encode_counts
+from detectors.counting.sparse import encode_counts
 from stream.decode.native import NativeDecoder
 from stream.decode.values import CodeTable
 from stream.monitoring.monitor import PartitionMonitor

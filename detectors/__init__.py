@@ -1,15 +1,15 @@
 """Drift statistics over integer counts: usable alone, with numpy and numba only."""
 
-from detectors.binning import Binning, CategoricalBinning, NumericBinning, category_text
 from detectors.budget import Budget
-from detectors.calibration import Calibration
-from detectors.changepoint import ChangePoint, ChangePoints
-from detectors.counts import Layout, accumulate
-from detectors.explain import Change, describe
-from detectors.fit import fit_reference, infer_kind
+from detectors.changes.changepoint import ChangePoint, ChangePoints
+from detectors.changes.explain import Change, describe
+from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning, category_text
+from detectors.counting.counts import Layout, accumulate
+from detectors.counting.logbins import LogCounts
 from detectors.fitting import Coded, ReferenceFitter
-from detectors.logbins import LogCounts
-from detectors.reference import ColumnMapping, Reference, ReferenceError, SignalReference
+from detectors.fitting.table import fit_reference, infer_kind
+from detectors.references.calibration import Calibration
+from detectors.references.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.registry import REGISTRY, Detector
 from detectors.sequential import (
     Adwin,
@@ -22,8 +22,8 @@ from detectors.sequential import (
     ScoreTable,
 )
 from detectors.warm import warm_up
-from detectors.window_tests import WINDOWED_TESTS, choose_tests
-from detectors.windowed import WindowBank, WindowResult
+from detectors.windowed.bank import WindowBank, WindowResult
+from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
 
 __all__ = [
     "REGISTRY",

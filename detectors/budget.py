@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from detectors.reference import Reference, SignalReference
+from detectors.references.reference import Reference, SignalReference
 
 __all__ = ["WEEK_MS", "Budget", "adwin_delta_for", "edetector_threshold_for"]
 

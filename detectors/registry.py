@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from detectors import divergences
+from detectors.laws import divergences
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.cusum import Cusum, CusumBank
 from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.page_hinkley import PageHinkley
-from detectors.window_tests import WINDOWED_TESTS
-from detectors.windowed import WindowBank
+from detectors.windowed.bank import WindowBank
+from detectors.windowed.catalogue import WINDOWED_TESTS
 
 __all__ = ["REGISTRY", "Detector"]
 

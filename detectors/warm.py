@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detectors import divergences
-from detectors.changepoint import ChangePoints
-from detectors.counts import accumulate
-from detectors.fit import LEAST_ROWS, fit_reference
-from detectors.reference import SignalReference
-from detectors.scarce import scarce_chi2
+from detectors.changes.changepoint import ChangePoints
+from detectors.counting.counts import accumulate
+from detectors.counting.numerals import read_numbers
+from detectors.counting.sparse import decode_counts, encode_counts
+from detectors.fitting.table import LEAST_ROWS, fit_reference
+from detectors.laws import divergences
+from detectors.laws.scarce import scarce_chi2
+from detectors.references.reference import SignalReference
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.scores import ScoreTable
-from detectors.sparse import decode_counts, encode_counts
-from detectors.window_tests import WINDOWED_TESTS
-from detectors.windowed import WindowBank
+from detectors.windowed.bank import WindowBank
+from detectors.windowed.catalogue import WINDOWED_TESTS
 
 __all__ = ["warm_up"]
 
@@ -54,6 +55,7 @@ def warm_up() -> None:
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)
         adwin.update(*(values.ravel() for values in moments))
     Adwin().update_many(np.zeros(64))
+    read_numbers(b"[1.5]", 1)
     scarce_chi2(divergences.PSI, (5, 95), 100)
 
 

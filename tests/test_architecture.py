@@ -83,7 +83,7 @@ IDS = [name for name, _ in ALL]
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"stream.cli", "stream.kafka.app", "detectors.binning"} <= set(IDS)
+    assert {"stream.cli", "stream.kafka.app", "detectors.counting.binning"} <= set(IDS)
 
 
 @pytest.mark.parametrize(("name", "path"), ALL, ids=IDS)

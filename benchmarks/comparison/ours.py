@@ -21,7 +21,7 @@ from detectors import (
     accumulate,
     fit_reference,
 )
-from detectors.binning import SCORE_SCALE
+from detectors.counting.binning import SCORE_SCALE
 from detectors.sequential import EDetectorBank
 from stream.plans.plan import Plan
 

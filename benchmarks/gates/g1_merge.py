@@ -8,7 +8,7 @@ from benchmarks.gates.draws import count_values
 from benchmarks.gates.measured import Measured, exactly
 from benchmarks.gates.setting import LAWS
 from detectors import AdwinBank, EDetectorBank, ScoreTable, WindowBank, fit_reference
-from detectors.sparse import add_encoded, encode_counts
+from detectors.counting.sparse import add_encoded, encode_counts
 
 __all__ = ["run"]
 

@@ -6,12 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import MAX_CATEGORIES, MAX_OTHERS, CategoricalBinning, choose_categories
-from detectors.calibration import calibrate
+from detectors.counting.binning import (
+    MAX_CATEGORIES,
+    MAX_OTHERS,
+    CategoricalBinning,
+    choose_categories,
+)
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import NameTally
 from detectors.fitting.values import Column, coded_names
-from detectors.reference import SignalReference
+from detectors.references.calibration import calibrate
+from detectors.references.reference import SignalReference
 
 __all__ = ["CategoricalFit"]
 

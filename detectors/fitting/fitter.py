@@ -8,13 +8,19 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import CategoricalBinning, NumericBinning
+from detectors.counting.binning import CategoricalBinning, NumericBinning
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Column
-from detectors.reference import ROLES, ColumnMapping, Reference, ReferenceError, SignalReference
+from detectors.references.reference import (
+    ROLES,
+    ColumnMapping,
+    Reference,
+    ReferenceError,
+    SignalReference,
+)
 
 __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 

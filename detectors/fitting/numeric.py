@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import MAX_BINS, NumericBinning
-from detectors.calibration import calibrate
+from detectors.counting.binning import MAX_BINS, NumericBinning
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Column, numbers
-from detectors.reference import SignalReference
+from detectors.references.calibration import calibrate
+from detectors.references.reference import SignalReference
 
 __all__ = ["NumericFit"]
 

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.calibration import GOOD_BATCHES, LEAST_BATCHES, batches_of_rows
 from detectors.fitting.sampling import RowSample
-from detectors.reference import ReferenceError
+from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES, batches_of_rows
+from detectors.references.reference import ReferenceError
 
 __all__ = ["Batches", "TimeSurvey"]
 

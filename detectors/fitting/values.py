@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import category_text
+from detectors.counting.binning import category_text
 
 __all__ = ["Coded", "Column", "coded_names", "infer_kind", "numbers"]
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import SCORE_SCALE
+from detectors.counting.binning import SCORE_SCALE
+from detectors.counting.sparse import decode_counts, encode_counts
 from detectors.sequential._adwin_window import LEAST_SUBWINDOW, MAX_BUCKETS, NEARLY, ROUNDING
-from detectors.sparse import decode_counts, encode_counts
 
 __all__ = ["AdwinBank"]
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors._special import normal_tail
+from detectors.laws.special import normal_tail
 from detectors.sequential._items import ItemDetector
 
 __all__ = ["Cusum", "CusumBank", "cusum_run_length", "cusum_threshold"]

@@ -27,9 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import SCORE_SCALE, NumericBinning
-from detectors.counts import Layout
-from detectors.reference import SignalReference
+from detectors.counting.binning import SCORE_SCALE, NumericBinning
+from detectors.counting.counts import Layout
+from detectors.references.reference import SignalReference
 
 __all__ = ["BETS", "EDetectorBank", "GrowthTable"]
 

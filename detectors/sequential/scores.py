@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import SCORE_SCALE, NumericBinning
-from detectors.calibration import Calibration
-from detectors.counts import Layout
-from detectors.reference import Reference, SignalReference
+from detectors.counting.binning import SCORE_SCALE, NumericBinning
+from detectors.counting.counts import Layout
+from detectors.references.calibration import Calibration
+from detectors.references.reference import Reference, SignalReference
 
 __all__ = ["ScoreTable"]
 

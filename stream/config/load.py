@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from detectors import WINDOWED_TESTS
-from detectors.reference import ROLES
+from detectors.references.reference import ROLES
 from stream.config.toml_table import ConfigError, Table, read_secret, substitute
 from stream.config.types import (
     Config,

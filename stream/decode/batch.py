@@ -6,11 +6,13 @@ A batch is taken or refused as a whole. Its columns become arrays as they are: n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
+from detectors.counting.numerals import read_numbers
 from stream.decode.block import (
     TIMES,
     Block,
@@ -22,7 +24,7 @@ from stream.decode.block import (
     times_ms,
 )
 from stream.decode.compiled import Compiled
-from stream.decode.group import Codes, Floats, SignalGroup, ragged
+from stream.decode.group import NUMBER, Codes, Floats, SignalGroup, column_of, ragged
 from stream.decode.values import (
     as_category,
     as_list,
@@ -32,6 +34,8 @@ from stream.decode.values import (
 )
 
 __all__ = ["batch_block", "coerce_batch"]
+
+_NUMBERS: Final = msgspec.json.Decoder(column_of(NUMBER))
 
 
 def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
@@ -80,14 +84,23 @@ def _fill_columns(
     group: SignalGroup, columns: Any, numeric: Floats, codes: Codes, path: str
 ) -> None:
     n = len(numeric)
-    for key, column in zip(group.keys, columns, strict=True):
-        if column is not None and len(column) != n:
-            raise ragged(f"{path}.{key}", len(column), n)
 
-    def numbers(column: list[Any], _: int) -> Floats:
+    def check(column: list[Any], k: int) -> None:
+        if len(column) != n:
+            raise ragged(f"{path}.{group.keys[k]}", len(column), n)
+
+    def numbers(column: Any, k: int) -> Any:
+        if type(column) is msgspec.Raw:
+            if (values := read_numbers(memoryview(column), n)) is not None:
+                return values
+            column = _NUMBERS.decode(column)
+            if column is None:
+                return np.nan
+        check(column, k)
         return np.fromiter(column, np.float64, n)
 
     def categories(column: list[Any], k: int) -> Codes:
+        check(column, group.n_numeric + k)
         return np.fromiter(map(group.tables[k].__getitem__, column), np.int32, n)
 
     set_columns(group, columns, numeric, codes, numbers, categories)

@@ -65,8 +65,10 @@ class SignalGroup:
         self.one: Any = make_struct(
             name, [(f"v{i}", kind, None) for i, kind in enumerate(kinds)], rename
         )
+        # Columns of numbers stay JSON: a kernel reads them into arrays (`read_numbers`).
+        columns = [msgspec.Raw] * self.n_numeric + [column_of(SCALAR)] * len(self.tables)
         self.many: Any = make_struct(
-            name, [(f"v{i}", column_of(kind), None) for i, kind in enumerate(kinds)], rename
+            name, [(f"v{i}", column, None) for i, column in enumerate(columns)], rename
         )
         self.absent = self._all(ABSENT, ABSENT_CATEGORY)
         self.invalid = self._all(INVALID, INVALID_CATEGORY)

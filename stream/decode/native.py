@@ -178,15 +178,14 @@ class NativeDecoder:
         if form == ARROW:
             return *self._read_arrow(value, lanes), form
         document: dict[str, Any] | None = None
-        refused_already = not form
-        cleaned = null_constants(value)
-        if cleaned is not None:
-            value, refused_already = cleaned, False
-        if tried is not None and not refused_already:
-            try:
-                return tried, self._fast(tried.compiled, value, form), form
-            except _FAILED:
-                refused_already = True
+        refused_as = form
+        # As it is, unless it was tried, and only then without NaN: looking for that takes longer.
+        if form and (found := self._attempt(tried, value, form)) is not None:
+            return *found, form
+        if (cleaned := null_constants(value)) is not None:
+            value = cleaned
+            if (found := self._attempt(tried, value, form)) is not None:
+                return *found, form
         try:
             head = decode_head(value)
             subject = Subject(head.model.name, as_text(head.model.version) or "")
@@ -197,7 +196,7 @@ class NativeDecoder:
             batch = document.get("columns") is not None and document.get("timestamp") is None
         form = form or (BATCH if batch else b"")
         lane = self._lane(lanes, subject)
-        fast = document is None and not (refused_already and lane is tried and not form)
+        fast = document is None and not (lane is tried and form == refused_as)
         return lane, self._one(lane.compiled, value, document, form, fast=fast), form
 
     def _read_arrow(self, value: bytes, lanes: dict[Subject, Lane]) -> tuple[Lane, Block]:
@@ -231,6 +230,15 @@ class NativeDecoder:
         if not form:
             return compiled.coerce(document)
         return batch_block(compiled, coerce_batch(compiled, document), self._max_batch_rows)
+
+    def _attempt(self, lane: Lane | None, value: bytes, form: bytes) -> tuple[Lane, Any] | None:
+        """The lane and what it reads by the fast way, if it does."""
+        if lane is not None:
+            try:
+                return lane, self._fast(lane.compiled, value, form)
+            except _FAILED:
+                pass
+        return None
 
     def _fast(self, compiled: Reader, value: bytes, form: bytes) -> Any:
         """The event or block if every value is of a right type, else one of `_FAILED`."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import category_text
-from detectors.names import bounded_name
+from detectors.counting.names import bounded_name
 from stream.plans.plan import DeclaredSignal, Learn, place_of
 from stream.summaries.sketch import GROUPS, MOST_PLACE_BYTES, MOST_SIGNALS, Sketch, least
 

@@ -84,6 +84,7 @@ class WorkerSettings:
                 f"worker.data_dir {self.data_dir} is in a directory that does not exist. "
                 "Make it, or leave data_dir out for a temporary one."
             )
-        for name in ("idle_after_s", "snapshot_interval_s", "session_timeout_s", "put_away_after_s"):
+        times = "idle_after_s", "snapshot_interval_s", "session_timeout_s", "put_away_after_s"
+        for name in times:
             if not (value := getattr(self, name)) > 0:
                 raise ValueError(f"worker.{name[:-2]} must be > 0; got {value}.")

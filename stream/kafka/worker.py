@@ -11,13 +11,12 @@ from typing import Any, Final
 
 from stream.decode.native import NativeDecoder
 from stream.http_server import PageServer
-from stream.kafka.admin import somebody_listens
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.limit_log import LimitLog
 from stream.kafka.plans_feed import PlansFeed
+from stream.kafka.presence import LOOK_S, look_at_broker, wait_for_broker
 from stream.kafka.rights import check_rights, worker_rights
-from stream.kafka.security import client_options
 from stream.kafka.sender import Sender
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.sources import refresh_sources, source_topics
@@ -36,11 +35,6 @@ log = logging.getLogger(__name__)
 _LAST_SNAPSHOT_S: Final = 2.0
 _LEAVE_S: Final = 4.0
 _DISCONNECT_S: Final = 1.0
-#: Before the start: how often it is looked for a broker, and how often that is said.
-_LOOK_AGAIN_S: Final = 0.5
-_SAY_AGAIN_S: Final = 30.0
-#: How often it is looked whether a broker answers, and how long that may take.
-_LOOK_S: Final = 2.0
 
 
 class Worker:
@@ -92,7 +86,7 @@ class Worker:
         async with contextlib.AsyncExitStack() as stack:
             if settings.metrics_address:
                 stack.callback(self._serve_metrics().close)
-            await self._wait_for_broker()
+            await wait_for_broker(settings.kafka, self.view)
             if prepare is not None:
                 await asyncio.to_thread(prepare)
             await self._must_have(worker_rights(settings.topics, (), settings.stage))
@@ -127,22 +121,6 @@ class Worker:
                 for task in tasks:
                     task.cancel()
                 await self._leave(stages)
-
-    async def _wait_for_broker(self) -> None:
-        """Return when somebody listens there; who starts before its broker need not start again."""
-        kafka = self.settings.kafka
-        said = float("-inf")
-        while not await asyncio.to_thread(somebody_listens, kafka, timeout_s=_LOOK_S):
-            now = self.view.clock()
-            self.view.broker_away_since = self.view.broker_away_since or now
-            if now - said >= _SAY_AGAIN_S:
-                said = now
-                servers = ", ".join(client_options(kafka)["bootstrap_servers"])
-                log.warning(
-                    "no broker answers at %s (kafka.bootstrap_servers); waiting for one", servers
-                )
-            await asyncio.sleep(_LOOK_AGAIN_S)
-        self.view.broker_away_since = 0.0
 
     def _event_topics(self) -> list[str]:
         return sorted({plan.topic for _, plan in self.plans})
@@ -234,8 +212,8 @@ class Worker:
             for stage in (stages.stage1, stages.stage2)
             if stage is not None
         ]
-        jobs.append(_every(_LOOK_S, lambda: self._look_at_broker(sender)))
-        jobs.append(_every(_LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
+        jobs.append(_every(LOOK_S, lambda: look_at_broker(sender, self.view)))
+        jobs.append(_every(LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
         if stages.stage1 is not None:
             jobs.append(_every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
         if stages.stage2 is not None:
@@ -243,14 +221,6 @@ class Worker:
         if on_ready is not None:
             jobs.append(self._say_ready(on_ready))
         return [asyncio.create_task(self._guard(job)) for job in jobs]
-
-    async def _look_at_broker(self, sender: Sender) -> None:
-        view = self.view
-        if await sender.broker_answers(_LOOK_S):
-            view.broker_away_since = 0.0
-        elif not view.broker_away_since:
-            log.warning("no broker answers; work goes on when one does")
-            view.broker_away_since = view.clock()
 
     async def _guard(self, job: Awaitable[None]) -> None:
         try:

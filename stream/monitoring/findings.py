@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import ChangePoint, describe
-from detectors.explain import QUANTILES
+from detectors.changes.explain import QUANTILES
 from stream.alerts.episodes import Finding
 from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity
 from stream.alerts.evidence import on_one_scale

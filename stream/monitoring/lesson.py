@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Layout, NumericBinning, Reference, SignalReference
-from detectors.calibration import calibrate
-from detectors.learned import (
+from detectors.counting.learned import (
     count_names,
     count_numbers,
     learn_categories,
@@ -24,6 +23,7 @@ from detectors.learned import (
     moments,
     widen,
 )
+from detectors.references.calibration import calibrate
 from stream.plans.plan import LearningPlan, place_of
 from stream.summaries.sketch import GROUPS, SignalSketch, Sketch
 

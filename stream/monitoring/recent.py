@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from detectors import ReferenceError
-from detectors.production import PaneBatches
+from detectors.references.production import PaneBatches
 from stream.monitoring.panes import PaneStore
 from stream.plans.plan import Plan, PlanBook
 from stream.summaries.message import SummaryBatch, SummaryError, decode_message

@@ -10,8 +10,8 @@ from typing import Any, Final, Protocol
 import msgspec
 import numpy as np
 
-from detectors.calibration import GOOD_BATCHES, LEAST_BATCHES
-from detectors.production import PaneBatches, calibrated
+from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES
+from detectors.references.production import PaneBatches, calibrated
 from stream.monitoring.lesson import Lesson, begin_lesson, finish_lesson
 from stream.monitoring.panes import Sealed, SealedPane
 from stream.plans.plan import AnyPlan, LearningPlan, Plan

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.sparse import decode_counts, encode_counts
+from detectors.counting.sparse import decode_counts, encode_counts
 from stream.summaries.message import OTHER_SEGMENT
 
 __all__ = ["MAX_SCOPES", "MOST_CYCLES", "Closed", "Window", "WindowRule", "Windows"]

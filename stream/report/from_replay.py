@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 import stream
 from detectors import NumericBinning, WindowResult, describe
-from detectors.explain import QUANTILES, Change
+from detectors.changes.explain import QUANTILES, Change
 from stream.alerts.event import AlertEvent
 from stream.alerts.sentences import duration
 from stream.monitoring.windows import Closed

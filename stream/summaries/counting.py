@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from detectors.sparse import add_encoded, decode_counts, encode_counts
+from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
 from stream.summaries.sketch import Sketch
 
 __all__ = ["Counting", "Sketches", "Vectors"]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Layout, accumulate
-from detectors.sparse import encode_counts
+from detectors.counting.sparse import encode_counts
 from stream.decode.columns import Columns
 from stream.decode.open_values import Placed, place_values
 from stream.plans.plan import AnyPlan, Learn, LearningPlan

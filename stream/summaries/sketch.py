@@ -15,9 +15,9 @@ from typing import Annotated, Final
 import msgspec
 import numpy as np
 
-from detectors.logbins import LAST_KEY, MOST_BINS, MOST_LEVELS, LogCounts
-from detectors.names import MOST_HALVINGS, MOST_NAME_BYTES, MOST_NAMES, NameCounts
-from detectors.sparse import decode_sparse, encode_sparse
+from detectors.counting.logbins import LAST_KEY, MOST_BINS, MOST_LEVELS, LogCounts
+from detectors.counting.names import MOST_HALVINGS, MOST_NAME_BYTES, MOST_NAMES, NameCounts
+from detectors.counting.sparse import decode_sparse, encode_sparse
 
 __all__ = ["GROUPS", "MOST_PLACE_BYTES", "MOST_SIGNALS", "SignalSketch", "Sketch", "least"]
 

@@ -119,9 +119,10 @@ def test_the_mean_score_of_the_reference_is_one_half(mixed: Reference) -> None:
 
 
 def test_warm_up_compiles_what_is_used_later(mixed: Reference) -> None:
-    from detectors import rates, window_kernels
-    from detectors.counts import accumulate
+    from detectors.counting.counts import accumulate
     from detectors.sequential import adwin_bank
+    from detectors.windowed import kernels as window_kernels
+    from detectors.windowed import rates
 
     warm_up()
     kernels = (

@@ -22,11 +22,11 @@ from detectors import (
     ReferenceFitter,
     fit_reference,
 )
-from detectors.calibration import batches_of_rows
 from detectors.fitting import numbers
 from detectors.fitting.order import TimeSurvey
 from detectors.fitting.sampling import NameTally, RowSample
 from detectors.fitting.values import coded_names
+from detectors.references.calibration import batches_of_rows
 
 N = 1_500
 DAY_MS = 86_400_000

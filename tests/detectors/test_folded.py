@@ -5,9 +5,9 @@ import pytest
 from scipy import special, stats
 
 from detectors import fit_reference
-from detectors._special import chi2_tail
-from detectors.folded import _faddeeva, folded_chi, folded_moments, folded_quantiles
-from detectors.levels import coarsen, norm_law
+from detectors.laws.folded import _faddeeva, folded_chi, folded_moments, folded_quantiles
+from detectors.laws.special import chi2_tail
+from detectors.windowed.levels import coarsen, norm_law
 from tests.detectors.tools import binomial_interval
 
 TAILS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.learned import (
+from detectors.counting.learned import (
     count_names,
     count_numbers,
     deal,
@@ -16,8 +16,8 @@ from detectors.learned import (
     moments,
     widen,
 )
-from detectors.logbins import LogCounts
-from detectors.names import NameCounts
+from detectors.counting.logbins import LogCounts
+from detectors.counting.names import NameCounts
 
 few = settings(deadline=None, max_examples=60)
 # Beyond the largest float but one nothing is above it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors import AdwinBank
-from detectors.binning import SCORE_SCALE
+from detectors.counting.binning import SCORE_SCALE
 
 
 def test_an_adwin_that_holds_billions_of_items_is_dumped_and_loaded():

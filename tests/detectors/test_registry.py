@@ -31,8 +31,8 @@ from detectors import (
     WindowBank,
     fit_reference,
 )
-from detectors.levels import coarsen
-from detectors.rates import LEAST_RISE
+from detectors.windowed.levels import coarsen
+from detectors.windowed.rates import LEAST_RISE
 from tests.detectors.tools import window_of
 from tests.oracles import bins as naive_bins
 from tests.oracles import distances as naive

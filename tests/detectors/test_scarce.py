@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors import WindowBank, divergences, fit_reference
-from detectors._special import chi2_quantile
-from detectors.scarce import bin_part, scarce_chi2
+from detectors import WindowBank, fit_reference
+from detectors.laws import divergences
+from detectors.laws.scarce import bin_part, scarce_chi2
+from detectors.laws.special import chi2_quantile
 from tests.detectors.tools import binomial_interval, window_of
 
 CODES = {

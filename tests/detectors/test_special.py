@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors import _special as special
-from detectors.quadratic import form_quantile, form_tail
+from detectors.laws import special
+from detectors.laws.quadratic import form_quantile, form_tail
 
 TAILS = (0.5, 1e-2, 1e-4, 1e-6, 1e-9)
 RELATIVE = 1e-6

@@ -10,9 +10,16 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from detectors import Reference, WindowBank, fit_reference
-from detectors.bridge import AREA, AREA_MEAN, MAXIMUM, MAXIMUM_MEAN, bridge_quantile, bridge_tail
-from detectors.levels import coarsen, norm_law, rank_scales
-from detectors.window_tests import WINDOWED_TESTS
+from detectors.laws.bridge import (
+    AREA,
+    AREA_MEAN,
+    MAXIMUM,
+    MAXIMUM_MEAN,
+    bridge_quantile,
+    bridge_tail,
+)
+from detectors.windowed.catalogue import WINDOWED_TESTS
+from detectors.windowed.levels import coarsen, norm_law, rank_scales
 from tests.detectors.tools import binomial_interval, counts_of, window_of
 from tests.oracles.bridge import area_tail
 

@@ -27,12 +27,14 @@ from stream.monitoring.snapshot import (
     stored_rounds,
 )
 from stream.plans.parts import PlanAssembler, plan_parts
-from stream.plans.plan import Learn, LearningPlan, PlanBook, PlanError, decode_plan
+from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, PlanError, decode_plan
 from stream.replay import FileRecord, Replay
 from stream.summaries.message import (
     Idle,
+    Progress,
     Source,
     SummaryBatch,
+    SummaryEntry,
     SummaryError,
     decode_message,
     encode_message,
@@ -74,7 +76,8 @@ def make_readers(folder: Path) -> list[Reader]:
         Reader("batch", 0.10, _batches(), _stage1(book), form="json"),
         Reader("arrow", 0.09, _arrows(), _stage1(book, ARROW_HEADERS)),
         Reader("summary", 0.13, messages, _decode_summary, (SummaryError,), "msgpack"),
-        Reader("monitor", 0.10, messages, _stage2(book), form="msgpack"),
+        Reader("monitor", 0.06, messages, _stage2(book), form="msgpack"),
+        Reader("panes", 0.04, _counts(messages), _panes(plan, book)),
         Reader("snapshot", 0.06, *_snapshots(monitor)),
         Reader("state", 0.05, *_states(monitor, book)),
         Reader(
@@ -93,12 +96,7 @@ def _learning_readers(events: list[bytes]) -> list[Reader]:
     book = PlanBook()
     book.add(LearningPlan("fraud", learn=Learn(1_000), segments=("region",)))
     _, monitor = run_stages(book, events, partitions=2, seed=3)
-    sketches = [
-        entry.counts
-        for message in map(decode_message, _messages(book, events))
-        if isinstance(message, SummaryBatch)
-        for entry in message.entries
-    ]
+    sketches = _counts(_messages(book, events))
     return [
         Reader("open event", 0.04, _events(events), _stage1(book), form="json"),
         Reader("open batch", 0.03, _batches(), _stage1(book), form="json"),
@@ -220,6 +218,36 @@ def _stage2(book: PlanBook) -> Callable[[bytes], bool]:
             assert found is not None
             monitor = PartitionMonitor(book)
             monitor.restore(*found)
+        return sum(monitor.refused.values()) == refused
+
+    return read
+
+
+def _counts(messages: list[bytes]) -> list[bytes]:
+    return [
+        entry.counts
+        for message in map(decode_message, messages)
+        if isinstance(message, SummaryBatch)
+        for entry in message.entries
+    ]
+
+
+def _panes(plan: Plan, book: PlanBook) -> Callable[[bytes], bool]:
+    """Counts of a pane each, in order: windows fill, and the tests see what they hold."""
+    monitor, source, chunk = PartitionMonitor(book), Source("id", "predictions", 0, 1), 0
+
+    def read(data: bytes) -> bool:
+        nonlocal chunk
+        refused = sum(monitor.refused.values())
+        pane_ms = plan.pane_of(START_S * 1000) + chunk * plan.pane_ms
+        segment = f"region={len(data) % 2}"
+        entries = [SummaryEntry(name, pane_ms, data) for name in ("", segment)]
+        for message in (
+            SummaryBatch(source, chunk, chunk, plan.model, "1", plan.short_hash, 0, entries),
+            Progress(source, chunk, chunk, pane_ms + plan.pane_ms + plan.lateness_ms),
+        ):
+            monitor.apply(monitor.fence, encode_message(message), pane_ms, plans_current=True)
+        chunk += 1
         return sum(monitor.refused.values()) == refused
 
     return read

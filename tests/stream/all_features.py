@@ -16,7 +16,7 @@ import pyarrow as pa
 
 import detectors
 from detectors._jit import KERNELS
-from detectors.window_tests import WINDOWED_TESTS
+from detectors.windowed.catalogue import WINDOWED_TESTS
 from stream.decode.native import NativeDecoder
 from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 from stream.metrics.gauges import signal_gauges

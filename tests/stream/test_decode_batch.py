@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 
+from stream.decode import NativeDecoder
 from stream.events import BATCH_CONTENT_TYPE
 from tests.stream.decode_tools import (
     NOW,
@@ -164,3 +166,29 @@ def test_a_batch_that_one_of_its_plans_cannot_read_is_refused_as_a_whole():
 def test_a_truncated_batch_is_undecodable():
     value = record(batch()).value
     assert decode(Rec(value[:-1])).rejects[0].reason == "undecodable"
+
+
+def test_numbers_of_a_batch_become_no_objects(monkeypatch):
+    """Its columns go from JSON to arrays in a kernel, and nobody looks for NaN in vain."""
+    decoder = NativeDecoder(book(plan()))
+    records = [record(batch(5), headers=HEADERS, timestamp=NOW_MS + 10_000)] * 2
+    first = decoder.decode(records)
+    monkeypatch.setattr("stream.decode.batch._NUMBERS", None)
+    monkeypatch.setattr("stream.decode.native.null_constants", None)
+    second = decoder.decode(records)
+    assert second.rejects == []
+    assert second.groups[0].numeric.tobytes() == first.groups[0].numeric.tobytes()
+    assert len(second.time_ms) == 10
+
+
+@pytest.mark.parametrize("form", ["null", "[1.5, NaN, true]", "[1.5, null, 9007199254740993]"])
+def test_columns_that_are_not_plain_numbers(form):
+    value = json.dumps(batch(3)).replace("[0.0, 1.0, 2.0]", form).encode()
+    (group,) = decode(Rec(value, headers=HEADERS, timestamp=NOW_MS + 10_000)).groups
+    wanted = {
+        "null": [math.nan] * 3,
+        "[1.5, NaN, true]": [1.5, math.nan, 1.0],
+        "[1.5, null, 9007199254740993]": [1.5, math.nan, 9007199254740992.0],
+    }
+    got = [values(group, i)["amount"] for i in range(3)]
+    assert np.array_equal(got, wanted[form], equal_nan=True)

@@ -458,7 +458,7 @@ def test_its_end_is_in_the_log(caplog):
 
 def test_later_sketches_count_as_the_decoder_of_the_learned_reference_does(drifting, truth):
     """Every value falls into the bin that it would fall into with the reference saved."""
-    from detectors.sparse import decode_counts
+    from detectors.counting.sparse import decode_counts
     from stream.plans.plan import Plan
 
     held = truth[1]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sparse import encode_counts
+from detectors.counting.sparse import encode_counts
 from stream.monitoring import monitor as module
 from stream.monitoring import snapshot
 from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sparse import encode_counts
+from detectors.counting.sparse import encode_counts
 from stream.monitoring.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
 from stream.summaries.counting import Vectors
 

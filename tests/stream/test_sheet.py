@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from detectors.sparse import decode_counts
+from detectors.counting.sparse import decode_counts
 from stream.decode.columns import Columns
 from stream.decode.native import NativeDecoder
 from stream.plans.plan import Subject

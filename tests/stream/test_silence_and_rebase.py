@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from detectors import ReferenceError
-from detectors.rebase import rebased
-from detectors.sparse import encode_counts
+from detectors.counting.sparse import encode_counts
+from detectors.references.rebase import rebased
 from stream.config.load import load_config
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.recent import RecentPanes

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors import names as names_module
+from detectors.counting import names as names_module
 from stream.decode.open_values import NOT_SENT, OpenValues, place_values
 from stream.plans.plan import DeclaredSignal, Learn
 from stream.summaries import sketch as module
@@ -115,7 +115,7 @@ def test_any_partition_order_and_growth_give_the_same_bytes_over_the_caps_too(ro
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MOST_SIGNALS", 5)
         patch.setattr(names_module, "MOST_NAMES", 3)
-        patch.setattr("detectors.logbins.MOST_BINS", 4)
+        patch.setattr("detectors.counting.logbins.MOST_BINS", 4)
         truth = sketch_of(rows).encode()
         assert sketch_of(rows, rng=rng).encode() == truth
         owner = [rng.randrange(4) for _ in rows]
@@ -135,7 +135,7 @@ def test_a_later_state_covers_an_earlier_one_and_not_the_other_way(rows, cut):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MOST_SIGNALS", 4)
         patch.setattr(names_module, "MOST_NAMES", 2)
-        patch.setattr("detectors.logbins.MOST_BINS", 4)
+        patch.setattr("detectors.counting.logbins.MOST_BINS", 4)
         early, late = sketch_of(rows[:cut]), sketch_of(rows)
         counting = Sketches()
         assert not counting.is_less(late, early.encode())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sparse import (
+from detectors.counting.sparse import (
     MAX_COUNT,
     add_encoded,
     decode_counts,

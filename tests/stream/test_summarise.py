@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import NumericBinning
-from detectors.sparse import decode_counts
+from detectors.counting.sparse import decode_counts
 from stream.decode.native import NativeDecoder
 from stream.plans.plan import PlanBook
 from stream.replay import FileRecord

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors._special import chi2_quantile, normal_quantile
-from detectors.divergences import CHI2, HELLINGER, JS, KL, PSI, G
-from detectors.folded import chi_through
+from detectors.laws.divergences import CHI2, HELLINGER, JS, KL, PSI, G
+from detectors.laws.folded import chi_through
+from detectors.laws.special import chi2_quantile, normal_quantile
 
 __all__ = ["ENOUGH", "bin_part", "scarce_chi2"]
 

@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.names import name_hash
+from detectors.counting.names import name_hash
 
 __all__ = [
     "MAX_BINS",

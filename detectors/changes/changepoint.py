@@ -22,10 +22,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import SCORE_SCALE
-from detectors.calibration import margin_of_few
-from detectors.counts import Layout
-from detectors.history import (
+from detectors.changes.history import (
     COLUMNS,
     INVALID,
     MISSING,
@@ -35,7 +32,10 @@ from detectors.history import (
     History,
     score_tables,
 )
-from detectors.reference import SignalReference
+from detectors.counting.binning import SCORE_SCALE
+from detectors.counting.counts import Layout
+from detectors.references.calibration import margin_of_few
+from detectors.references.reference import SignalReference
 
 __all__ = ["CONFIDENCE", "ChangePoint", "ChangePoints"]
 

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import NumericBinning
-from detectors.calibration import LEAST_BATCHES, calibrate
-from detectors.explain import bin_mean, bin_quantiles
-from detectors.reference import Reference, ReferenceError, SignalReference
+from detectors.changes.explain import bin_mean, bin_quantiles
+from detectors.counting.binning import NumericBinning
+from detectors.references.calibration import LEAST_BATCHES, calibrate
+from detectors.references.reference import Reference, ReferenceError, SignalReference
 
 __all__ = ["LEAST_EVENTS", "rebased"]
 

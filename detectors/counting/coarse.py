@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import Binning, CategoricalBinning
+from detectors.counting.binning import Binning, CategoricalBinning
 
 __all__ = ["BASE_GROUPS", "LEAST_EXPECTED", "base_groups", "merge_neighbours", "special_bins"]
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import SCORE_SCALE, Binning, NumericBinning
-from detectors.counts import Layout
-from detectors.reference import SignalReference
-from detectors.sparse import add_encoded, decode_counts, encode_counts
+from detectors.counting.binning import SCORE_SCALE, Binning, NumericBinning
+from detectors.counting.counts import Layout
+from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
+from detectors.references.reference import SignalReference
 
 __all__ = [
     "COLUMNS", "INVALID", "MISSING", "NEW", "UNSEEN", "VALUE", "History", "score_tables",

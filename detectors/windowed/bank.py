@@ -21,15 +21,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from detectors.bridge import AREA, AREA_MEAN, MAXIMUM, MAXIMUM_MEAN
-from detectors.coarse import BASE_GROUPS
-from detectors.counts import Layout
-from detectors.levels import EVENTS_PER_BIN, coarsen, norm_law, rank_scales
-from detectors.rates import LEAST_RISE, Rates
-from detectors.reference import Reference, SignalReference
-from detectors.scarce import scarce_chi2
-from detectors.window_kernels import FORM, NORM, Bins, Level, Rows, distances, quantile, tails
-from detectors.window_tests import WINDOWED_TESTS, choose_tests
+from detectors.counting.coarse import BASE_GROUPS
+from detectors.counting.counts import Layout
+from detectors.laws.bridge import AREA, AREA_MEAN, MAXIMUM, MAXIMUM_MEAN
+from detectors.laws.scarce import scarce_chi2
+from detectors.references.reference import Reference, SignalReference
+from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
+from detectors.windowed.kernels import FORM, NORM, Bins, Level, Rows, distances, quantile, tails
+from detectors.windowed.levels import EVENTS_PER_BIN, coarsen, norm_law, rank_scales
+from detectors.windowed.rates import LEAST_RISE, Rates
 
 __all__ = ["LEAST_RISE", "WindowBank", "WindowResult"]
 

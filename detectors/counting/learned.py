@@ -14,9 +14,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import MAX_BINS, CategoricalBinning, NumericBinning, choose_categories
-from detectors.logbins import LogBins, LogCounts, edges_of
-from detectors.names import NameCounts
+from detectors.counting.binning import (
+    MAX_BINS,
+    CategoricalBinning,
+    NumericBinning,
+    choose_categories,
+)
+from detectors.counting.logbins import LogBins, LogCounts, edges_of
+from detectors.counting.names import NameCounts
 
 __all__ = [
     "count_names",

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import CategoricalBinning
-from detectors.calibration import GOOD_BATCHES, margin_of_few
-from detectors.coarse import LEAST_EXPECTED, merge_neighbours, special_bins
-from detectors.folded import folded_chi, folded_moments
-from detectors.reference import SignalReference
+from detectors.counting.binning import CategoricalBinning
+from detectors.counting.coarse import LEAST_EXPECTED, merge_neighbours, special_bins
+from detectors.laws.folded import folded_chi, folded_moments
+from detectors.references.calibration import GOOD_BATCHES, margin_of_few
+from detectors.references.reference import SignalReference
 
 __all__ = ["EVENTS_PER_BIN", "Coarse", "NormLaw", "coarsen", "norm_law", "rank_scales"]
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors._special import normal_tail
+from detectors.laws.special import normal_tail
 
 __all__ = ["form_quantile", "form_tail"]
 

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors._special import beta_cdf
-from detectors.calibration import margin_of_few
-from detectors.coarse import special_bins
-from detectors.counts import Layout
-from detectors.reference import SignalReference
+from detectors.counting.coarse import special_bins
+from detectors.counting.counts import Layout
+from detectors.laws.special import beta_cdf
+from detectors.references.calibration import margin_of_few
+from detectors.references.reference import SignalReference
 
 __all__ = ["LEAST_RISE", "Rates"]
 

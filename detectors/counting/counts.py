@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.binning import MAX_BINS, Binning, NumericBinning
+from detectors.counting.binning import MAX_BINS, Binning, NumericBinning
 
 __all__ = ["Layout", "accumulate"]
 

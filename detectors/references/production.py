@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.calibration import GOOD_BATCHES, calibrate
-from detectors.reference import Reference, SignalReference
-from detectors.sparse import add_encoded, decode_counts, encode_counts
+from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
+from detectors.references.calibration import GOOD_BATCHES, calibrate
+from detectors.references.reference import Reference, SignalReference
 
 __all__ = ["MOST_BATCHES", "PaneBatches", "calibrated", "outside_bins"]
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors._checked import CheckedError, Place
-from detectors.binning import Binning, CategoricalBinning, NumericBinning
-from detectors.calibration import Calibration
-from detectors.counts import Layout
+from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
+from detectors.counting.counts import Layout
+from detectors.references.calibration import Calibration
+from detectors.references.checked import CheckedError, Place
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
 

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors._special import chi2_quantile, normal_quantile
+from detectors.laws.special import chi2_quantile, normal_quantile
 
 __all__ = ["chi_through", "folded_chi", "folded_moments", "folded_quantiles"]
 

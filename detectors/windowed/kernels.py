@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors._special import chi2_quantile, chi2_tail
-from detectors.bridge import bridge_quantile, bridge_tail, norm_quantile, norm_tail
-from detectors.divergences import statistic
-from detectors.quadratic import form_quantile, form_tail
+from detectors.laws.bridge import bridge_quantile, bridge_tail, norm_quantile, norm_tail
+from detectors.laws.divergences import statistic
+from detectors.laws.quadratic import form_quantile, form_tail
+from detectors.laws.special import chi2_quantile, chi2_tail
 
 __all__ = ["FORM", "NORM", "Bins", "Level", "Rows", "distances", "quantile", "tails"]
 

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.binning import CategoricalBinning, NumericBinning
-from detectors.coarse import BASE_GROUPS, merge_neighbours, special_bins
-from detectors.reference import SignalReference
+from detectors.counting.binning import CategoricalBinning, NumericBinning
+from detectors.counting.coarse import BASE_GROUPS, merge_neighbours, special_bins
+from detectors.references.reference import SignalReference
 
 __all__ = ["QUANTILES", "Change", "bin_mean", "bin_quantiles", "describe"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.fitting import LEAST_ROWS, Column, ReferenceFitter, infer_kind
-from detectors.reference import ColumnMapping, Reference, ReferenceError
+from detectors.references.reference import ColumnMapping, Reference, ReferenceError
 
 __all__ = ["LEAST_ROWS", "fit_reference", "infer_kind"]
 

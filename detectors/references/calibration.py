@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors._special import chi2_quantile
-from detectors.binning import SCORE_SCALE, Binning, NumericBinning
-from detectors.coarse import base_groups
+from detectors.counting.binning import SCORE_SCALE, Binning, NumericBinning
+from detectors.counting.coarse import base_groups
+from detectors.laws.special import chi2_quantile
 
 __all__ = [
     "GOOD_BATCHES",

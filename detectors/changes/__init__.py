@@ -1,0 +1,3 @@
+"""What changed, when, and in words."""
+
+__all__ = ["changepoint", "explain", "history"]
