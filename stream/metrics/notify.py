@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 import stream
 from stream.metrics.families import counter, gauge
-from stream.notify.view import TargetState
+from stream.notify.tally import TargetState
 
 __all__ = ["NotifyCollector", "NotifyState"]
 

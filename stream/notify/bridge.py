@@ -23,8 +23,8 @@ from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.open_episodes import OpenEpisodes
 from stream.notify.quiet import Quiet, Silence
 from stream.notify.sinks import QueueSink, Sink
+from stream.notify.tally import TargetState
 from stream.notify.targets import Target
-from stream.notify.view import TargetState
 
 __all__ = ["Bridge", "Commit"]
 

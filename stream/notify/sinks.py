@@ -18,8 +18,8 @@ from stream.notify.http import Answer, post
 from stream.notify.open_episodes import Change
 from stream.notify.quiet import Quiet
 from stream.notify.render import slack_message, webhook_request
+from stream.notify.tally import Tally
 from stream.notify.targets import SEVERITY_ORDER, Target
-from stream.notify.view import Tally
 
 __all__ = ["LOOK_S", "Post", "QueueSink", "Sink"]
 

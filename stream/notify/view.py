@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from stream.notify.tally import TargetState
 
 if TYPE_CHECKING:
     from stream.notify.bridge import Bridge
 
-__all__ = ["NotifyView", "Tally", "TargetState"]
-
-
-@dataclass
-class Tally:
-    """What became of a target's requests. Written by its own thread only."""
-
-    delivered: int = 0
-    failed: int = 0  # requests that were not taken; they are tried again
-    given_up: int = 0  # events that will not be
-    last_s: float = 0.0  # when the last one was taken
-
-
-class TargetState(NamedTuple):
-    """A target: what became of its requests, and how many records of the topic it has not had."""
-
-    name: str
-    tally: Tally
-    lag: int
-    failing: bool
+__all__ = ["NotifyView"]
 
 
 class NotifyView:
