@@ -141,6 +141,16 @@ def consumer_of(setup: Setup, topic: str, partitions: list[int] | None = None) -
     return consumer
 
 
+def end_offsets(setup: Setup, topic: str) -> list[int]:
+    """Where the log of each partition ends."""
+    consumer = consumer_of(setup, topic)
+    try:
+        places = consumer.assignment()
+        return [consumer.get_watermark_offsets(place, timeout=10)[1] for place in places]
+    finally:
+        consumer.close()
+
+
 def follow(
     setup: Setup, workload: Workload, workers: Sequence[Measured]
 ) -> list[tuple[float, int]]:

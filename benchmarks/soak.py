@@ -1,9 +1,11 @@
 """Memory of a worker that is busy for long: `python -m benchmarks.soak --minutes 30`.
 
 A producer in a process of its own keeps a lag before one worker, so that it always has work, on a
-topic with bounded retention. `--rate N` sends so many events a second instead. Printed every
-minute: events handled, resident memory, CPU, lag; at the end the memory of the last sixth of the
-time over that of the second sixth (minute 30 over minute 5), which is to be at most 1.05.
+topic with bounded retention. `--rate N` sends so many events a second instead. With
+`--kill-every S` the worker is killed with -9 every S seconds and started again; at the end every
+event is to be in the summaries once. Printed every minute: events handled, resident memory, CPU,
+open handles, lag; at the end the memory of the last sixth of the time over that of the second sixth
+(minute 30 over minute 5), which is to be at most 1.05, and so for handles.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -27,6 +30,7 @@ from benchmarks import driftstream, figures
 from benchmarks.driftstream import Setup
 from benchmarks.latency import bodies
 from benchmarks.throughput import PARTITIONS, leaving_no_topics
+from benchmarks.worker import Measured
 from benchmarks.workloads import WORKLOADS, Workload
 from stream.kafka.broker import find_broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
@@ -53,13 +57,16 @@ class Sample:
     cpu_s: float
     sent: int
     lag: int
+    handles: int = 0
 
 
-def growth(samples: list[Sample], seconds: float) -> float:
-    """Memory of the last sixth of the time over that of the second sixth."""
+def growth(samples: list[Sample], seconds: float, what: str = "rss_mb") -> float:
+    """Memory, say, of the last sixth of the time over that of the second sixth."""
 
     def of(low: float, high: float) -> float:
-        return median(s.rss_mb for s in samples if low * seconds <= s.at_s <= high * seconds)
+        return median(
+            getattr(s, what) for s in samples if low * seconds <= s.at_s <= high * seconds
+        )
 
     return of(5 / 6, 1.0) / of(1 / 6, 1 / 3)
 
@@ -102,35 +109,73 @@ def produce(bootstrap: str, topic: str, rate: int) -> None:
         print(sent, flush=True)
 
 
-def soak(setup: Setup, workload: Workload, minutes: float, rate: int) -> Iterator[Sample]:
+def soak(
+    setup: Setup, workload: Workload, minutes: float, rate: int, kill_every_s: float
+) -> Iterator[Sample]:
     """Run a worker under load and look at it every few seconds."""
     config = setup.write_config(workload)
     driftstream.create_topics(config)
     command = [sys.executable, "-m", "benchmarks.soak", "--produce", setup.bootstrap, setup.topic]
-    with driftstream.start_worker(setup, config) as worker:
-        driftstream.wait_ready(setup, worker)
-        process = psutil.Process(worker.process.pid)
-        load = subprocess.Popen(
-            [*command, "--rate", str(rate)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        assert load.stdin is not None
-        assert load.stdout is not None
-        sent = _Last(load.stdout)
-        began = time.monotonic()
-        try:
-            while (at := time.monotonic() - began) < minutes * 60:
-                worker.check()
-                lag = driftstream.lag(setup)
-                load.stdin.write(f"{lag}\n")
-                load.stdin.flush()
-                times = process.cpu_times()
-                yield Sample(at, process.memory_info().rss / 1e6, times.user + times.system,
-                             sent.value, lag)  # fmt: skip
-                time.sleep(0.5 if rate == 0 else _SAMPLE_S)
-        finally:
-            load.kill()
-            load.wait()
+    worker = _start(setup, config)
+    load = subprocess.Popen(
+        [*command, "--rate", str(rate)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert load.stdin is not None
+    assert load.stdout is not None
+    sent = _Last(load.stdout)
+    began, used_s, next_kill_s = time.monotonic(), 0.0, kill_every_s or math.inf
+    try:
+        while (at := time.monotonic() - began) < minutes * 60:
+            if at >= next_kill_s:
+                next_kill_s += kill_every_s
+                used_s += _cpu_s(worker)
+                worker.process.kill()
+                worker.process.wait()
+                worker = _start(setup, config)
+            worker.check()
+            lag = driftstream.lag(setup)
+            load.stdin.write(f"{lag}\n")
+            load.stdin.flush()
+            process = psutil.Process(worker.process.pid)
+            yield Sample(at, process.memory_info().rss / 1e6, used_s + _cpu_s(worker), sent.value,
+                         lag, process.num_fds())  # fmt: skip
+            time.sleep(0.5 if rate == 0 else _SAMPLE_S)
+        load.kill()
+        if kill_every_s:
+            _must_have_counted_all(setup, workload)
+    finally:
+        load.kill()
+        load.wait()
+        worker.stop()
+
+
+def _start(setup: Setup, config: Path) -> Measured:
+    worker = driftstream.start_worker(setup, config)
+    driftstream.wait_ready(setup, worker)
+    return worker
+
+
+def _cpu_s(worker: Measured) -> float:
+    times = psutil.Process(worker.process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _must_have_counted_all(setup: Setup, workload: Workload, limit_s: float = 180.0) -> None:
+    """Wait until the summaries hold every event of the topic, and not one more.
+
+    Raises
+    ------
+    RuntimeError
+        If they do not in time: something is lost, or counted twice.
+    """
+    there = sum(driftstream.end_offsets(setup, setup.topic))
+    width = workload.reference().layout().width
+    end = time.monotonic() + limit_s
+    while (counted := driftstream.counted_events(setup, width)) != there:
+        if time.monotonic() > end:
+            raise RuntimeError(f"{there:,} events on the topic, {counted:,} in the summaries")
+        time.sleep(5.0)
+    print(f"all of {there:,} events are in the summaries once")
 
 
 class _Last:
@@ -155,6 +200,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--rate", type=int, default=0, help="events a second; 0: as many as it takes"
     )
+    parser.add_argument(
+        "--kill-every", type=float, default=0.0, help="seconds between two kill -9; 0: none"
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--produce", nargs=2, metavar=("BOOTSTRAP", "TOPIC"),
                         help=argparse.SUPPRESS)  # fmt: skip
@@ -175,24 +223,28 @@ def main(arguments: list[str] | None = None) -> int:
         create_topics({"bootstrap_servers": broker.bootstrap}, [wanted])
         setup = Setup(broker.bootstrap, name, PARTITIONS, Path(tmp), name, driftstream.free_port())
         shown: Sample | None = None
-        for sample in soak(setup, WORKLOADS["W1"][0], options.minutes, options.rate):
+        workload = WORKLOADS["W1"][0]
+        for sample in soak(setup, workload, options.minutes, options.rate, options.kill_every):
             samples.append(sample)
             shown = shown or sample
             if sample.at_s - shown.at_s >= min(60.0, options.minutes * 10):
                 print(_line(shown, sample), flush=True)
                 shown = sample
     grown = growth(samples, options.minutes * 60)
+    handles = growth(samples, options.minutes * 60, "handles")
     last, first = samples[-1], samples[0]
     handled = last.sent - last.lag
     print(
         f"{handled:,} events in {last.at_s / 60:.1f} minutes, "
         f"{(last.cpu_s - first.cpu_s) / max(1, handled) * 1e6:.2f} CPU s a million; memory grew "
-        f"{grown:.3f} times from the second to the last sixth, at most {LIMIT} is allowed"
+        f"{grown:.3f} times from the second to the last sixth, handles {handles:.3f} times; "
+        f"at most {LIMIT} is allowed"
     )
     if options.out is not None:
-        plain = {"about": figures.about(), "growth": grown, "samples": list(map(asdict, samples))}
+        plain = {"about": figures.about(), "growth": {"memory": grown, "handles": handles},
+                 "samples": list(map(asdict, samples))}  # fmt: skip
         options.out.write_text(json.dumps(plain, indent=1) + "\n")
-    return 0 if grown <= LIMIT else 1
+    return 0 if max(grown, handles) <= LIMIT else 1
 
 
 def _line(before: Sample, now: Sample) -> str:
@@ -200,7 +252,7 @@ def _line(before: Sample, now: Sample) -> str:
     handled = (now.sent - now.lag) - (before.sent - before.lag)
     return (
         f"{now.at_s / 60:6.1f} min  {now.rss_mb:6.0f} MB  {handled / seconds:10,.0f} events/s  "
-        f"{(now.cpu_s - before.cpu_s) / seconds:5.2f} cores  lag {now.lag:,}"
+        f"{(now.cpu_s - before.cpu_s) / seconds:5.2f} cores  {now.handles} handles  lag {now.lag:,}"
     )
 
 
