@@ -13,16 +13,20 @@ __all__ = ["StoredPartition", "read_state", "reset_state", "subject_of"]
 
 @dataclass
 class StoredPartition:
-    """One partition of the state topic: its newest values, and when they came."""
+    """One partition of the state topic: its newest values, and when they came.
+
+    `log_id` is that of the summaries topic; rounds of another one are at fault.
+    """
 
     partition: int
+    log_id: str = ""
     values: dict[bytes, bytes] = field(default_factory=dict)
     times_ms: dict[bytes, int] = field(default_factory=dict)
 
     @property
     def rounds(self) -> list[Stored]:
         """Its manifests, highest fence first."""
-        return stored_rounds(self.partition, self.values.items())
+        return stored_rounds(self.partition, self.values.items(), self.log_id)
 
     @property
     def bytes_held(self) -> int:
@@ -30,15 +34,17 @@ class StoredPartition:
         return sum(len(key) + len(value) for key, value in self.values.items())
 
 
-def read_state(kafka: Mapping[str, object], topic: str, n_partitions: int) -> list[StoredPartition]:
-    """Read every partition to its end as of now.
+def read_state(
+    kafka: Mapping[str, object], topic: str, n_partitions: int, log_id: str = ""
+) -> list[StoredPartition]:
+    """Read every partition to its end as of now; `log_id` is that of the summaries topic.
 
     Raises
     ------
     LookupError
         If there is no such topic.
     """
-    found = [StoredPartition(p) for p in range(n_partitions)]
+    found = [StoredPartition(p, log_id) for p in range(n_partitions)]
     for record in read_topic(kafka, topic):
         held = found[record.partition]
         if record.key is None:

@@ -130,11 +130,13 @@ def reset(chosen: tuple[int, ...], yes: bool, force: bool, config_path: Path) ->
 
 
 def _partitions(config: Config) -> list[StoredPartition]:
+    from stream.kafka.sources import describe_topics
     from stream.kafka.topics import topic_partitions
     from stream.state_topic import read_state
 
-    topic = config.topics.state
-    return read_state(config.kafka, topic, topic_partitions(config.kafka, topic))
+    topic, summaries = config.topics.state, config.topics.summaries
+    log_id, _ = describe_topics(config.kafka, [summaries]).get(summaries, ("", 0))
+    return read_state(config.kafka, topic, topic_partitions(config.kafka, topic), log_id)
 
 
 def _usable(held: StoredPartition) -> Stored | None:

@@ -83,6 +83,9 @@ def test_a_snapshot_of_a_former_summaries_topic_is_refused(install: Install) -> 
     delete_topics(site.kafka, [summaries])
     wanted = wanted_topics(partitions=site.summaries_partitions, **site.topics)
     site.wait_for(lambda: create_topics(site.kafka, wanted) == [summaries])
+    listed = state(site, "list")
+    assert listed.exit_code == 1
+    assert "it is of another summaries topic (id " in listed.output
     worker = site.start()
     site.wait_ready(worker)
     assert "is not used: it is of another summaries topic (id " in worker.said()
