@@ -24,6 +24,8 @@ _NO_RIGHT: Final = {29: "topic", 30: "group", 31: "cluster", 53: "transactional 
 #: OpenSSL's reasons why a certificate was not believed.
 _EXPIRED: Final = (9, 10)
 _OTHER_NAME: Final = (62, 64)
+#: Before a user is known, every broker answers this request: ApiVersions of version 0.
+_API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 _DOCS: Final = "docs/security.md has the rights that each program needs and the commands for them"
 
 
@@ -62,21 +64,48 @@ async def _knock(kafka: Mapping[str, object], servers: list[str], timeout_s: flo
     before, log.level = log.level, logging.CRITICAL  # what it would say is said below, in words
     try:
         for server in servers:
-            host, _, port = server.rpartition(":") if ":" in server else (server, "", "9092")
+            name, _, digits = server.rpartition(":") if ":" in server else (server, "", "9092")
+            host, port = name.strip("[]"), int(digits)
+            words, connected = None, False
             try:
                 connection = await create_conn(
-                    host.strip("[]"), int(port), request_timeout_ms=int(timeout_s * 1000),
-                    **arguments,
-                )  # fmt: skip
+                    host, port, request_timeout_ms=int(timeout_s * 1000), **arguments
+                )
                 connection.close()
-                return
+                connected = True
             except Exception as error:
                 words = _refusal(error, server, kafka)
-                refusal = refusal or (AccessError(words) if words else None)
+            context = arguments.get("ssl_context")
+            talked = connected and "sasl_mechanism" in arguments
+            # TLS 1.3 is through before the server looks for a certificate: it says so later.
+            if words is None and context is not None and not talked:
+                words = await _said_later(host, port, context, timeout_s, server, kafka)
+            if words is not None:
+                refusal = refusal or AccessError(words)
+            elif connected:
+                return
     finally:
         log.level = before
     if refusal is not None:
         raise refusal from None
+
+
+async def _said_later(
+    host: str, port: int, context: ssl.SSLContext, timeout_s: float, server: str,
+    kafka: Mapping[str, object],
+) -> str | None:  # fmt: skip
+    """A refusal that comes with the first answer; None if there is an answer, or nobody."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(host, port, ssl=context)
+            try:
+                writer.write(_API_VERSIONS)
+                await reader.readexactly(4)
+            finally:
+                writer.close()
+    except Exception as error:
+        return _refusal(error, server, kafka)
+    return None
 
 
 def _refusal(error: Exception, server: str, kafka: Mapping[str, object]) -> str | None:
@@ -84,6 +113,12 @@ def _refusal(error: Exception, server: str, kafka: Mapping[str, object]) -> str 
     options = client_options(kafka)
     if isinstance(error, ssl.SSLCertVerificationError):
         return _distrust(error, server, options)
+    if isinstance(error, ssl.SSLError) and "CERTIFICATE" in (error.reason or ""):
+        return (
+            f"Kafka at {server}: this listener wants a certificate of the client, and one that it "
+            f"trusts ({error.reason}). Name its files in kafka.ssl_certificate_location and "
+            "ssl_key_location."
+        )
     if isinstance(error, ssl.SSLError):
         return (
             f"Kafka at {server}: no TLS there ({error.reason}). Check kafka.security_protocol, "

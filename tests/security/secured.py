@@ -1,7 +1,8 @@
 """A real broker that trusts nobody: TLS, SCRAM-SHA-512 and PLAIN, and an authorizer.
 
 Certificates are made by openssl for each run. The plain listener is the super user's, for the
-test itself; what is under test uses the other one.
+test itself; what is under test uses the others: one with a user and a password, one that wants a
+client's certificate and SCRAM-SHA-256 too, and one that takes the user from the certificate.
 """
 
 from __future__ import annotations
@@ -40,13 +41,15 @@ USERS = ("driftstream", "deployer", "notifier", "producer", "operator", "strange
 
 @dataclass(frozen=True)
 class Secured:
-    """The broker, its two doors and its certificate authorities."""
+    """The broker, its doors and its certificate authorities."""
 
     broker: Broker
     address: str
     port: int
     ca: Path
     other_ca: Path
+    certified: str
+    mutual: str
 
     def kafka(self, user: str, **changes: object) -> dict[str, object]:
         """`[kafka]` of a config for a user; a change to None takes a key out."""
@@ -62,6 +65,12 @@ class Secured:
         return {key: value for key, value in section.items() if value is not None}
 
     @property
+    def certificate(self) -> dict[str, object]:
+        """The keys of `[kafka]` for the client certificate of the user driftstream."""
+        files = {end: str(self.ca.parent / f"client.{end}") for end in ("crt", "key")}
+        return {"ssl_certificate_location": files["crt"], "ssl_key_location": files["key"]}
+
+    @property
     def super_user(self) -> dict[str, object]:
         return {"bootstrap_servers": self.broker.bootstrap}
 
@@ -74,7 +83,7 @@ def openssl(*words: object, cwd: Path) -> None:
 
 
 def make_certificates(directory: Path) -> None:
-    """ca.pem, other.pem (of another authority) and server.pem (key and chain of 127.0.0.1)."""
+    """Key and certificate of two authorities, ca and other, of the server and of a client."""
     directory.mkdir(parents=True, exist_ok=True)
     new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     for name in ("ca", "other"):
@@ -83,17 +92,19 @@ def make_certificates(directory: Path) -> None:
             *("-subj", f"/CN=driftstream test {name}", "-days", 2),
             cwd=directory,
         )
-    openssl(
-        *("req", *new_key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=broker"),
-        cwd=directory,
-    )
     # An address and no name: whoever comes by "localhost" finds a wrong host name.
     (directory / "san.ext").write_text(f"subjectAltName=IP:{HOST}\n")
-    openssl(
-        *("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key"),
-        *("-CAcreateserial", "-out", "server.crt", "-days", 2, "-extfile", "san.ext"),
-        cwd=directory,
-    )
+    for name, subject in (("server", "broker"), ("client", "driftstream")):
+        openssl(
+            *("req", *new_key, "-keyout", f"{name}.key", "-out", f"{name}.csr"),
+            *("-subj", f"/CN={subject}"),
+            cwd=directory,
+        )
+        openssl(
+            *("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key"),
+            *("-CAcreateserial", "-out", f"{name}.crt", "-days", 2, "-extfile", "san.ext"),
+            cwd=directory,
+        )
     key, certificate = (directory / f"server.{end}" for end in ("key", "crt"))
     (directory / "server.pem").write_text(key.read_text() + certificate.read_text())
 
@@ -103,18 +114,29 @@ def start_secured(directory: Path, heap_mb: int = 256) -> Secured:
     assert shutil.which("openssl"), "no openssl"
     certificates = directory / "certificates"
     make_certificates(certificates)
-    plain, secure, controller = free_port(), free_port(), free_port()
+    plain, secure, certified, mutual, controller = (free_port() for _ in range(5))
     module = "org.apache.kafka.common.security"
     users = " ".join(f'user_{name}="{PASSWORD}"' for name in USERS)
+    doors = (
+        f"PLAINTEXT://{HOST}:{plain},SASL_SSL://{HOST}:{secure},CERTIFIED://{HOST}:{certified},"
+        f"MUTUAL://{HOST}:{mutual}"
+    )
     properties = {
-        "listeners": f"PLAINTEXT://{HOST}:{plain},CONTROLLER://{HOST}:{controller},"
-        f"SASL_SSL://{HOST}:{secure}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{plain},SASL_SSL://{HOST}:{secure}",
+        "listeners": f"{doors},CONTROLLER://{HOST}:{controller}",
+        "advertised.listeners": doors,
         "controller.quorum.voters": f"1@{HOST}:{controller}",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
-        "SASL_SSL:SASL_SSL",
+        "SASL_SSL:SASL_SSL,CERTIFIED:SASL_SSL,MUTUAL:SSL",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": certificates / "server.pem",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": certificates / "ca.pem",
+        "listener.name.certified.ssl.client.auth": "required",
+        "listener.name.certified.sasl.enabled.mechanisms": "SCRAM-SHA-256",
+        "listener.name.certified.scram-sha-256.sasl.jaas.config": f"{module}.scram."
+        "ScramLoginModule required;",
+        "listener.name.mutual.ssl.client.auth": "required",
+        "ssl.principal.mapping.rules": "RULE:^CN=(.*)$/$1/",
         "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{module}.scram."
         "ScramLoginModule required;",
@@ -129,15 +151,17 @@ def start_secured(directory: Path, heap_mb: int = 256) -> Secured:
     )  # fmt: skip
     try:
         with admin({"bootstrap_servers": broker.bootstrap}) as client:
-            wanted = [UserScramCredentialUpsertion(u, "SCRAM-SHA-512", PASSWORD) for u in USERS]
-            failed = {u: e for u, e in client.alter_user_scram_credentials(wanted).items() if e}
-        assert not failed, failed
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                wanted = [UserScramCredentialUpsertion(u, mechanism, PASSWORD) for u in USERS]
+                done = client.alter_user_scram_credentials(wanted)
+                assert not any(done.values()), done
     except BaseException:
         broker.stop()
         raise
     return Secured(
-        broker, f"{HOST}:{secure}", secure, certificates / "ca.pem", certificates / "other.pem"
-    )
+        broker, f"{HOST}:{secure}", secure, certificates / "ca.pem", certificates / "other.pem",
+        f"{HOST}:{certified}", f"{HOST}:{mutual}",
+    )  # fmt: skip
 
 
 # ---- the commands of docs/security.md

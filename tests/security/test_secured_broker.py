@@ -224,6 +224,41 @@ def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Pa
     assert [secret for secret in SECRETS if secret in said] == []
 
 
+def certified(secured: Secured, door: str) -> dict[str, object]:
+    """`[kafka]` of the user driftstream at a door that wants a certificate."""
+    if door == "certificate alone":
+        return {
+            "bootstrap_servers": secured.mutual, "security_protocol": "SSL",
+            "ssl_ca_location": str(secured.ca), **secured.certificate,
+        }  # fmt: skip
+    return secured.kafka(
+        "driftstream", bootstrap_servers=secured.certified, sasl_mechanism="SCRAM-SHA-256",
+        sasl_password="${KAFKA_PASSWORD}", **secured.certificate,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("door", ["certificate alone", "certificate and SCRAM-SHA-256"])
+def test_client_certificates(secured: Secured, folder: Path, installed: Path, door: str) -> None:
+    """Of both client libraries; and who comes without one is told so."""
+    section = certified(secured, door)
+    path = config(folder, door.replace(" ", "-"), section)
+    log = folder / f"{path.stem}.log"
+    with running(log, "worker", "-v", "--no-publish", "-c", path):
+        wait_for(lambda: "ready: " in log.read_text(), log)
+    must("check", "-c", path)
+    must("state", "list", "-c", path)
+    for key in secured.certificate:
+        del section[key]
+    without = config(folder, f"{path.stem}-without", section)
+    for name in ("worker", "check", "state"):
+        words = [name, *(["list"] if name == "state" else []), "-c", without]
+        refused = driftstream(*words)
+        assert refused.returncode == 1, name
+        said = refused.stdout + refused.stderr
+        assert "wants a certificate of the client" in said, (name, said)
+        assert "kafka.ssl_certificate_location" in said, (name, said)
+
+
 def cases(secured: Secured) -> dict[str, tuple[dict[str, object], tuple[str, ...]]]:
     """What is wrong with a connection, and what every program must say of it."""
     at, user = secured.address, "user 'driftstream'"
