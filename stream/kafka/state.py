@@ -24,8 +24,11 @@ log = logging.getLogger(__name__)
 
 async def read_partition(
     connection: Mapping[str, Any], topic: str, partition: int
-) -> list[tuple[bytes, bytes | None]]:
-    """All (key, value) of one partition, from its start to its end as of now, in log order."""
+) -> dict[bytes, bytes | None]:
+    """The newest value of each key of one partition as of now; None where it was deleted.
+
+    Older ones are let go at once: what is not compacted yet may be many times the state.
+    """
     consumer = AIOKafkaConsumer(**connection, enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     try:
@@ -33,12 +36,12 @@ async def read_partition(
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]
         await consumer.seek_to_beginning(tp)
-        records: list[tuple[bytes, bytes | None]] = []
+        newest: dict[bytes, bytes | None] = {}
         # Compaction may have removed the last records, so the position is asked, not the offsets.
         while await consumer.position(tp) < end:
             found = await consumer.getmany(tp, timeout_ms=500)
-            records += [(r.key, r.value) for r in found.get(tp, ()) if r.key is not None]
-        return records
+            newest.update((r.key, r.value) for r in found.get(tp, ()) if r.key is not None)
+        return newest
     finally:
         await consumer.stop()
 
@@ -60,12 +63,11 @@ class Snapshots:
 
     async def find(self) -> tuple[Manifest, dict[str, bytes]] | None:
         """The complete snapshot with the highest fence, by whichever writer."""
-        records = await read_partition(self.connection, self.topic, self.partition)
-        present: dict[bytes, bytes | None] = dict(records)
+        present = await read_partition(self.connection, self.topic, self.partition)
         self.foreign = {
             key for key, value in present.items() if value is not None and not self.writer.owns(key)
         }
-        rounds = stored_rounds(self.partition, records, self.writer.log_id)
+        rounds = stored_rounds(self.partition, present.items(), self.writer.log_id)
         found = next((r for r in rounds if r.manifest is not None and not r.fault), None)
         for unusable in rounds:
             if unusable is found:

@@ -14,6 +14,9 @@ from stream.kafka.admin import admin, described
 DAY_MS = 86_400_000
 # What the default 1 MB would refuse must still fit into the dead-letter topic.
 DEAD_LETTER_MAX_BYTES = 16 * 1024 * 1024
+# A segment is compacted only when it is full. Kafka's 1 GiB would be read whole at every start, of
+# which a state of some megabytes, written every few seconds, is the last hundredth.
+STATE_SEGMENT_BYTES = 16 * 1024 * 1024
 # Retention and chunks go by record timestamps: the broker's clock is one, producers have many.
 LOG_APPEND = {"message.timestamp.type": "LogAppendTime"}
 
@@ -87,6 +90,7 @@ def wanted_topics(
         return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **LOG_APPEND}
 
     compact = {"cleanup.policy": "compact"}
+    often = {"segment.bytes": str(STATE_SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.2"}
     dead = {**delete(14), "max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
     users = {"cleanup.policy": "delete", **LOG_APPEND}
     mine = [
@@ -96,7 +100,7 @@ def wanted_topics(
         WantedTopic(alerts, 1, delete(90), replication=replication),
         WantedTopic(dead_letter, 1, dead, replication=replication),
         # A snapshot is found by the number of the partition that it is of.
-        WantedTopic(state, partitions, compact, replication=replication),
+        WantedTopic(state, partitions, {**compact, **often}, replication=replication),
     ]
     theirs = dict.fromkeys([*predictions, *actuals])
     return [
@@ -198,6 +202,12 @@ def _compare(
         # -1 is "for ever" and so never too short.
         if want and got and -1 < int(got) < int(want):
             advice.append(f"{wanted.name}: {key} is {got}; at least {want} is recommended.")
+    want, got = wanted.config.get("segment.bytes"), config.get("segment.bytes")
+    if want and got and int(got) > int(want):
+        advice.append(
+            f"{wanted.name}: segment.bytes is {got}; at most {want} is recommended: a segment is "
+            "compacted when it is full, and until then all of it is read when a worker starts."
+        )
     want_type = wanted.config.get("message.timestamp.type")
     if want_type and config.get("message.timestamp.type") != want_type:
         advice.append(

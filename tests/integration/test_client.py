@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -21,7 +22,9 @@ from stream.client import (
     read_topic,
 )
 from stream.kafka.broker import Broker
-from stream.kafka.topics import WantedTopic, create_topics
+from stream.kafka.connection import connection_arguments
+from stream.kafka.state import read_partition
+from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
 from stream.plan_topic import publish_plan, read_plans
 from stream.plans.parts import PART_BYTES, plan_parts
 from stream.plans.plan import MINUS_INFINITY, Plan
@@ -189,6 +192,24 @@ def test_compaction_keeps_plans_whole(restartable_broker: StartBroker) -> None:
         time.sleep(0.2)
     assert {r.key for r in records} >= {key for key, _, _ in parts}
     assert [read.hash for read, _ in read_plans(kafka, "plans")] == [plan.hash]
+
+
+def test_the_state_topic_is_compacted_as_it_is_written(restartable_broker: StartBroker) -> None:
+    """A worker that starts reads all of it: a few times the state, and not an hour of rounds."""
+    kafka: dict[str, object] = {
+        "bootstrap_servers": restartable_broker(log__cleaner__backoff__ms=100).bootstrap
+    }
+    topics = {topic.name: topic for topic in wanted_topics(partitions=1)}
+    create_topics(kafka, [topics["driftstream.state"]])
+    rounds = 100
+    for number in range(rounds):
+        publish(kafka, "driftstream.state", [(b"block", b"%900000d" % number, ())])
+    end = time.monotonic() + 60
+    while len(records := list(read_topic(kafka, "driftstream.state"))) > 40:
+        assert time.monotonic() < end, f"{len(records)} of {rounds} rounds are still there"
+        time.sleep(0.5)
+    newest = asyncio.run(read_partition(connection_arguments(kafka), "driftstream.state", 0))
+    assert newest == {b"block": b"%900000d" % (rounds - 1)}
 
 
 def test_alerts_are_read_once_each(kafka: dict[str, object], topic: str) -> None:

@@ -73,6 +73,7 @@ def test_differences_are_said_in_words(kafka: dict[str, object], topic_prefix: s
     # Compaction would take events away before they were read.
     assert "cleanup.policy must be delete; got compact" in states["predictions"].differences[0]
     assert "must have the same number of partitions" in states["state"].differences[0]
+    assert any("segment.bytes is 1073741824" in words for words in states["state"].advice)
     assert states["alerts"].ok
     assert any("retention.ms is 1000" in words for words in states["alerts"].advice)
     assert any("LogAppendTime is recommended" in words for words in states["alerts"].advice)
