@@ -49,24 +49,20 @@ class Units:
 
 
 UNITS: Final = Units(
-    # JSON: W1 (20 features, 4.2 us) and W2 (100 features, 13 us) end to end. Batches: W6 2.0 us
-    # and W7 0.81 us with 20 features, split as the parts in process split.
-    event_us={"json": 2.0, "batch": 1.0, "arrow": 0.4},
-    value_us={"json": 0.11, "batch": 0.05, "arrow": 0.02},
-    # W5: 2,000 segments, 0.04 entries an event. 8.3 us, 4.1 over W1, of which 0.8 is the segment.
-    entry_us=30.0,
-    entry_signal_us=2.6,
-    # Parts: a summary of 20 signals with 1,000 events is 2,073 bytes.
+    # Written by benchmarks.capacity_table --fit. JSON: W1 and W2, 20 and 100 features;
+    # batches: W6 and W7; entries: 2,000 segments against 10; memory: benchmarks.memory.
+    event_us={"json": 1.59, "batch": 0.35, "arrow": 0.2},
+    value_us={"json": 0.12, "batch": 0.053, "arrow": 0.03},
+    entry_us=23.0,
+    entry_signal_us=2.3,
     entry_bytes=60.0,
     entry_signal_bytes=100.0,
-    # benchmarks.memory: 1 model x 1,000 segments (102 KB each), 1,000 models x 20 signals (680 KB
-    # each), 200 models x 20 and x 50 (29 KB a signal more, of which 5 a scope's).
-    scope_bytes=2_000.0,
-    scope_signal_bytes=5_000.0,
-    model_bytes=100_000.0,
-    model_signal_bytes=24_000.0,
-    worker_bytes=290e6,
-    source="benchmarks at commit d37e4c2, 2 shared cores, CPython 3.11 (stream/capacity.py)",
+    scope_bytes=7300.0,
+    scope_signal_bytes=3700.0,
+    model_bytes=21300.0,
+    model_signal_bytes=9600.0,
+    worker_bytes=320000000.0,
+    source="benchmarks at commit 0ab0f87, 2 shared cores, CPython 3.11.7 (stream/capacity.py)",
 )
 
 FORMS: Final = tuple(UNITS.event_us)
