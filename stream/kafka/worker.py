@@ -15,13 +15,14 @@ from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.limit_log import LimitLog
 from stream.kafka.plans_feed import PlansFeed
-from stream.kafka.presence import LOOK_S, look_at_broker, wait_for_broker
+from stream.kafka.presence import LOOK_S, look_at_broker, wait_for_broker, went_away
 from stream.kafka.rights import check_rights, worker_rights
 from stream.kafka.sender import Sender
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.sources import refresh_sources, source_topics
 from stream.kafka.stage1 import Stage1
 from stream.kafka.stage2 import Stage2
+from stream.kafka.timers import every, in_time
 from stream.kafka.view import WorkerView
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages
@@ -86,17 +87,7 @@ class Worker:
         async with contextlib.AsyncExitStack() as stack:
             if settings.metrics_address:
                 stack.callback(self._serve_metrics().close)
-            await wait_for_broker(settings.kafka, self.view)
-            if prepare is not None:
-                await asyncio.to_thread(prepare)
-            await self._must_have(worker_rights(settings.topics, (), settings.stage))
-            feed = PlansFeed(self._connection, settings.topics.plans, self._take_plan())
-            stack.push_async_callback(_in_time, feed.stop, _DISCONNECT_S)
-            await feed.start()
-            sender = Sender(self._connection)
-            stack.push_async_callback(sender.stop, _DISCONNECT_S)
-            await sender.start()
-            stages = await self._make_stages(feed, sender)
+            feed, sender, stages = await self._begin(stack, prepare)
             data_dir = settings.data_dir or stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="driftstream-worker-")
             )
@@ -121,6 +112,39 @@ class Worker:
                 for task in tasks:
                     task.cancel()
                 await self._leave(stages)
+
+    async def _begin(
+        self, stack: contextlib.AsyncExitStack, prepare: Callable[[], None] | None
+    ) -> tuple[PlansFeed, Sender, Stages]:
+        """All that comes before the group; again, if the broker goes away meanwhile."""
+        kafka = self.settings.kafka
+        while True:
+            await wait_for_broker(kafka, self.view)
+            async with contextlib.AsyncExitStack() as attempt:
+                try:
+                    made = await self._connect(attempt, prepare)
+                except Exception as error:
+                    if not await went_away(error, kafka):
+                        raise
+                    log.warning("the broker went away, starting again: %r", error)
+                    continue
+                await stack.enter_async_context(attempt.pop_all())
+                return made
+
+    async def _connect(
+        self, stack: contextlib.AsyncExitStack, prepare: Callable[[], None] | None
+    ) -> tuple[PlansFeed, Sender, Stages]:
+        settings = self.settings
+        if prepare is not None:
+            await asyncio.to_thread(prepare)
+        await self._must_have(worker_rights(settings.topics, (), settings.stage))
+        feed = PlansFeed(self._connection, settings.topics.plans, self._take_plan())
+        stack.push_async_callback(in_time, feed.stop, _DISCONNECT_S)
+        await feed.start()
+        sender = Sender(self._connection)
+        stack.push_async_callback(sender.stop, _DISCONNECT_S)
+        await sender.start()
+        return feed, sender, await self._make_stages(feed, sender)
 
     def _event_topics(self) -> list[str]:
         return sorted({plan.topic for _, plan in self.plans})
@@ -202,22 +226,22 @@ class Worker:
         fixed = {settings.topics.summaries, settings.topics.state}
         jobs: list[Awaitable[None]] = [
             feed.follow(),
-            _every(
+            every(
                 settings.sources_interval_s,
                 lambda: refresh_sources(settings.kafka, self._sources, fixed),
             ),
         ]
         jobs += [
-            _every(settings.put_away_after_s, stage.release_idle)
+            every(settings.put_away_after_s, stage.release_idle)
             for stage in (stages.stage1, stages.stage2)
             if stage is not None
         ]
-        jobs.append(_every(LOOK_S, lambda: look_at_broker(sender, self.view)))
-        jobs.append(_every(LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
+        jobs.append(every(LOOK_S, lambda: look_at_broker(sender, self.view)))
+        jobs.append(every(LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
         if stages.stage1 is not None:
-            jobs.append(_every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
+            jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
         if stages.stage2 is not None:
-            jobs.append(_every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
+            jobs.append(every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
         if on_ready is not None:
             jobs.append(self._say_ready(on_ready))
         return [asyncio.create_task(self._guard(job)) for job in jobs]
@@ -261,7 +285,7 @@ class Worker:
         for stage in (stages.stage1, stages.stage2):
             if stage is not None:
                 stage.revoked(list(stage.parts))
-        await _in_time(self._app.stop, _LEAVE_S)
+        await in_time(self._app.stop, _LEAVE_S)
 
     def _serve_metrics(self) -> PageServer:
         collector = MetricsCollector(self.view, max_series=self.settings.max_series)
@@ -273,22 +297,3 @@ class Worker:
             live_pages(self.view),
             settings.metrics_tls,
         )
-
-
-async def _in_time(job: Callable[[], Awaitable[None]], seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await job()
-    except TimeoutError:
-        log.warning("leaving took longer than %g s; the group will notice by itself", seconds)
-    except asyncio.CancelledError:
-        # aiokafka's fetcher passes on that its own task was cancelled, if a broker was away.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-
-
-async def _every(seconds: float, job: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        await job()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from stream.client import publish
@@ -40,6 +42,14 @@ def page(address: str, path: str) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def connections_to(bootstrap: str, pid: int) -> bool:
+    """Whether a process has a connection to the broker."""
+    port = int(bootstrap.rpartition(":")[2])
+    return any(
+        one.raddr and one.raddr.port == port for one in psutil.Process(pid).net_connections("tcp")
+    )
 
 
 def to_one(site: Installation, events: list[bytes], partition: int = 0) -> None:
@@ -103,6 +113,24 @@ def test_a_worker_that_starts_before_its_broker_waits_for_it(
         assert page(address, "/healthz")[0] == 200
         restartable_broker()
         site.wait_for(lambda: is_ready(address))
+        assert worker.terminate() == 0
+
+
+def test_a_broker_that_goes_away_while_a_worker_starts_is_waited_for(
+    restartable_broker: Callable[..., Broker], topic_prefix: str, tmp_path: Path
+) -> None:
+    broker = restartable_broker()
+    assert broker.process is not None
+    kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
+    with installer(kafka, topic_prefix, tmp_path, {}) as make:
+        site = make(HUGE)
+        broker.process.send_signal(signal.SIGSTOP)  # it takes connections and says nothing
+        worker = site.start()
+        site.wait_for(lambda: connections_to(broker.bootstrap, worker.process.pid))
+        broker.kill()
+        site.wait_for(lambda: "went away, starting again" in worker.said())
+        restartable_broker()
+        site.wait_ready(worker)
         assert worker.terminate() == 0
 
 
