@@ -96,10 +96,12 @@ def _by_edetector(finding: Finding, chances: Chances) -> str:
 
 
 def _by_adwin(finding: Finding, chances: Chances) -> str:
-    times = finding.value / finding.threshold if finding.threshold > 0.0 else math.inf
+    much = "more than"
+    if finding.threshold > 0.0:
+        much = f"{finding.value / finding.threshold:.1f} times as much as"
     return (
-        f"The averages before and after differ {times:.1f} times as much as chance is allowed to "
-        "make them. By measured rates chance goes beyond what it is allowed once in "
+        f"The averages before and after differ {much} chance is allowed to make them. By measured "
+        "rates chance goes beyond what it is allowed once in "
         f"{_per(chances)} or less often."
     )
 

@@ -7,6 +7,7 @@ nobody could be reached. One connection of our own, made first, hears the refusa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Mapping
@@ -102,7 +103,9 @@ async def _said_later(
                 writer.write(_API_VERSIONS)
                 await reader.readexactly(4)
             finally:
-                writer.close()
+                writer.transport.abort()  # nobody is owed a farewell, and the loop ends here
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
     except Exception as error:
         return _refusal(error, server, kafka)
     return None

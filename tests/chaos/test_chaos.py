@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -13,7 +14,7 @@ from tests.chaos.run import run, table
 pytestmark = pytest.mark.broker
 
 
-def test_nothing_is_lost_and_nothing_invented() -> None:
+def test_nothing_is_lost_and_nothing_invented(tell: Callable[[str], None]) -> None:
     try:
         find_runtime()
     except BrokerUnavailableError as why:
@@ -21,5 +22,5 @@ def test_nothing_is_lost_and_nothing_invented() -> None:
     n, seed = 40_000, 11
     faults = partial(Torment, n_events=n, seed=seed, counts=SHORT, away_s=0.0, say=print)
     outcome = run(seed, n, faults, real=False, calm=False, say=print)
-    print(table([outcome]))
+    tell(table([outcome]))
     assert outcome.complaints == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,12 +35,9 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
     return {r.name: r for r in make_readers(tmp_path_factory.mktemp("fuzz"))}
 
 
-def test_mutated_inputs_are_taken_or_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_mutated_inputs_are_taken_or_refused(tmp_path: Path, tell: Callable[[str], None]) -> None:
     tallies = fuzz(INPUTS, 1, tmp_path)
-    with capsys.disabled():
-        print("\n" + table(tallies))
+    tell(table(tallies))
     assert sum(tally.inputs for tally in tallies) == INPUTS
     assert all(tally.refused for tally in tallies)
     assert sum(tally.peak_mb for tally in tallies) < GROWTH_MB

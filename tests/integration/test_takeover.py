@@ -94,7 +94,7 @@ def is_going(site: Installation) -> bool:
     return len(words(site)) == site.partitions
 
 
-def test_takeover_after_kill_9(install: Install) -> None:
+def test_takeover_after_kill_9(install: Install, tell: Callable[[str], None]) -> None:
     site, (victim, _) = flowing(install)
     with flow(site):
         site.wait_for(lambda: is_going(site))
@@ -103,11 +103,13 @@ def test_takeover_after_kill_9(install: Install) -> None:
         victim.kill()
         site.wait_for(heard_again(site, killed + PROMISED_S), 90)
     lost = silence(site, killed)
-    print(f"kill -9 of one of two workers: no word of a partition for {lost:.1f} s")
+    tell(f"kill -9 of one of two workers: no word of a partition for {lost:.1f} s")
     assert lost < BUSY_S
 
 
-def test_told_to_stop_a_worker_snapshots_and_is_gone(install: Install) -> None:
+def test_told_to_stop_a_worker_snapshots_and_is_gone(
+    install: Install, tell: Callable[[str], None]
+) -> None:
     site, (leaver, _) = flowing(install)
     with flow(site):
         site.wait_for(lambda: is_going(site))
@@ -117,13 +119,13 @@ def test_told_to_stop_a_worker_snapshots_and_is_gone(install: Install) -> None:
         gone = time.time() - told
         site.wait_for(heard_again(site, told), 60)
     lost = silence(site, told)
-    print(f"SIGTERM: gone after {gone:.1f} s, no word of a partition for {lost:.1f} s")
+    tell(f"SIGTERM: gone after {gone:.1f} s, no word of a partition for {lost:.1f} s")
     assert gone < PROMISED_S, "that is held by a timer of the worker's own"
     assert lost < BUSY_S
     assert "no time" not in leaver.said()
 
 
-def test_a_rolling_restart_of_two_workers(install: Install) -> None:
+def test_a_rolling_restart_of_two_workers(install: Install, tell: Callable[[str], None]) -> None:
     site, workers = flowing(install)
     with flow(site):
         site.wait_for(lambda: is_going(site))
@@ -135,5 +137,5 @@ def test_a_rolling_restart_of_two_workers(install: Install) -> None:
         ended = time.time()
         site.wait_for(heard_again(site, ended), 60)
     lost = silence(site, began)
-    print(f"two workers replaced in {ended - began:.1f} s: no word for {lost:.1f} s at most")
+    tell(f"two workers replaced in {ended - began:.1f} s: no word for {lost:.1f} s at most")
     assert lost < BUSY_S

@@ -317,7 +317,9 @@ WRONGS = (
 
 
 @pytest.mark.parametrize("wrong", WRONGS)
-def test_a_refused_connection_is_said(secured: Secured, wrong: str) -> None:
+def test_a_refused_connection_is_said(
+    secured: Secured, wrong: str, tell: Callable[[str], None]
+) -> None:
     """By both client libraries, and at once: no client tries for half a minute."""
     changes, words = cases(secured)[wrong]
     section = secured.kafka("driftstream", **changes)
@@ -334,6 +336,7 @@ def test_a_refused_connection_is_said(secured: Secured, wrong: str) -> None:
         said = str(caught.value)
         assert all(word in said for word in words), (name, said)
         assert not any(secret in f"{said}{caught.value!r}" for secret in SECRETS)
+    tell(f"{wrong}, {', '.join(asked)}: {said}")
 
 
 def test_a_refused_password_by_every_command(
