@@ -66,7 +66,7 @@ def open_arrow(value: bytes, max_rows: int) -> ArrowBatches:
             batches = list(reader)
         about = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
         rows = [int(batch.num_rows) for batch in batches]
-        columns = [dict(zip(schema.names, batch.columns, strict=True)) for batch in batches]
+        columns = [_columns(batch, schema.names) for batch in batches]
     except _FAILED as error:
         raise undecodable(error) from None
     check_rows(sum(rows), max_rows, _TIMES)
@@ -76,6 +76,20 @@ def open_arrow(value: bytes, max_rows: int) -> ArrowBatches:
     if _TIMES not in schema.names:
         raise RefusedError("missing_field", f"Schema has no column `{_TIMES}`")
     return ArrowBatches(name, about.get("model.version", ""), columns, rows)
+
+
+def _columns(batch: Any, names: list[str]) -> dict[str, Any]:
+    """The columns of a batch. Arrow has types that Python has no array for, such as intervals."""
+    found = {}
+    for i, name in enumerate(names):
+        try:
+            found[name] = batch.column(i)
+        except KeyError:
+            if _member(name) in (*GROUPS, "segments", "latency_seconds", _TIMES):
+                raise RefusedError(
+                    "wrong_type", f"Column {i} of the schema has a type that cannot be read"
+                ) from None
+    return found
 
 
 def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import random
+import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -275,3 +277,26 @@ def test_damaged_bytes_are_rejects_and_never_a_crash():
         assert len(decoded.rejects) + (decoded.actuals > 0) == (not len(decoded.time_ms))
         outcomes |= {reject.reason for reject in decoded.rejects} or {"taken"}
     assert {"taken", "undecodable", "empty"} <= outcomes
+
+
+#: Its times are of an interval type, for which pyarrow has no arrays; found by fuzzing.
+INTERVALS = (
+    "c-oCry-plK4EF5p9-FX&D-ha(f`S62I8jE5fGtx{@CaGm4&)^E4(*SGs3`IPlz}P*1&=^Y866T2!2|FF8SEJ^nRB"
+    "=ZOWv8WKYKoVd}oX?+X27;NIt>}^dW*6cPJ`+wI}!u*`C=wx>3m<<ClCf?$_8Cp&nIvTi9rTa$4w<;Uq6L;0*vjF"
+    "gQbf!u?Owg5z%f7=xJ;%Cq6!LuZO>CzZ|-93t;WhYg5h%2?oa+~|__nIQ});tY1LBEoNa_*K+eAD4R4)Wb?2kEat"
+    "T5WC~>J;HB!csid}x)_fdgbwS`w9;h%<nZWEu@`+<!oCcUx$B{dsD`g17xm^y=S^GbdN=~^VraizZ)409JGgSZLm"
+    "U6-@!MFG^9<nL;sVR1<3&|4uVvYf52($!)OC}Wr--MRzQa-r%`LwNSdMEvF^SCzL1=v```yI2db(Lkd0xnK!1e(C"
+    "N)HxG;=O^yDv`&xcewog9C#GWo$~8gpRc1A+8TbnW|`-mD96FSfAv4SQ?V*uH--JP@Mog#Ly`AT_`iwx@1kF4-fx"
+    "8DLgc#;_)Fox6n>JWH{Pr#cq}@@JN^H>>+kC?7SC(IYcvOX-k%SOv*?Z4AbFV0b{}R3d)HT2d-DE(`$ekTwwCi2c"
+    "zHUW#{KWW3kSD$eE"
+)
+
+
+def test_a_column_of_a_type_that_python_has_not():
+    value = zlib.decompress(base64.b85decode(INTERVALS))
+    (reject,) = decode(Rec(value, headers=HEADERS)).rejects
+    assert reject.reason == "wrong_type"
+    assert "a type that cannot be read" in reject.error
+    unread = value.replace(b"timestamp", b"some_span")
+    (reject,) = decode(Rec(unread, headers=HEADERS)).rejects
+    assert reject.reason == "missing_field"  # what nobody reads may have any type
