@@ -14,8 +14,9 @@ from stream.summaries.sketch import Sketch
 
 __all__ = ["Counting", "Sketches", "Vectors"]
 
-#: More events than a pane can hold: thousands of such summaries still add up without an overflow.
-_MAX_EVENTS = 2**48
+#: More events than a chunk can hold, 16,384 records of 100,000 rows: sums of 16-bit scores of
+#: thousands of such summaries stay below 2**62.
+_MAX_EVENTS = 2**31
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class Vectors:
         """Decode and check a vector."""
         counts = decode_counts(data, self.width)
         if counts.max(initial=0) > _MAX_EVENTS:
-            raise ValueError(f"encoded counts of {len(data)} bytes: more than 2**48 events")
+            raise ValueError(f"encoded counts of {len(data)} bytes: more than 2**31 events")
         return counts
 
     def events(self, counts: npt.NDArray[np.int64]) -> int:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors import Layout, fit_reference
+from detectors.changes.history import History
 from detectors.counting.sparse import encode_counts
 from stream.monitoring.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
 from stream.summaries.counting import Vectors
@@ -54,7 +56,7 @@ def test_what_is_not_news_is_not_taken():
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x80", b"\x7f\x01", b"\xff" * 12, encode_counts(np.array([2**48 + 1]))]
+    "data", [b"\x80", b"\x7f\x01", b"\xff" * 12, encode_counts(np.array([2**31 + 1]))]
 )
 def test_damaged_counts_are_an_error_and_leave_no_trace(data):
     store = PaneStore()
@@ -177,3 +179,17 @@ def test_late_events_are_cumulative_in_a_chunk_by_plan_and_add_over_chunks():
     assert late.total == 12
     assert not late.note(0, 9, 99, b"one")
     assert late.total == 12
+
+
+def test_the_most_that_a_summary_may_hold_can_be_summed_up():
+    """Thousands of panes with as many events as are taken fit into the sums of scores."""
+    values = np.linspace(0.0, 1.0, 1_000)
+    [signal] = fit_reference({"x": values}, model="m").signals
+    layout = Layout({"x": signal.binning})
+    most = np.zeros(layout.width, np.int64)
+    most[[0, 64]] = 2**31  # all of them in the bin with the largest score
+    assert Vectors(layout.width).decode(encode_counts(most)).max() == 2**31
+    history = History([signal], layout)
+    for pane in range(5_000):
+        history.add(most, pane, pane + 1)
+    assert history.of(0)[-1, 0] >= 2**31
