@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from stream.decode.arrow_guard import refuse_compression, undecodable
+from stream.decode.arrow_guard import columns_by_name, refuse_compression, undecodable
 from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
 from stream.decode.columns import INVALID
 from stream.decode.compiled import Compiled
@@ -36,6 +36,7 @@ __all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
 
 _FAILED: Final = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError)
 _TIMES: Final = "timestamp"
+_READ: Final = {*GROUPS, "segments", "latency_seconds", _TIMES}
 #: Units of a timestamp: how many there are in a millisecond, or milliseconds in one.
 _PER_MS: Final = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 
@@ -66,7 +67,7 @@ def open_arrow(value: bytes, max_rows: int) -> ArrowBatches:
             batches = list(reader)
         about = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
         rows = [int(batch.num_rows) for batch in batches]
-        columns = [_columns(batch, schema.names) for batch in batches]
+        columns = [columns_by_name(batch, schema.names, _READ) for batch in batches]
     except _FAILED as error:
         raise undecodable(error) from None
     check_rows(sum(rows), max_rows, _TIMES)
@@ -76,20 +77,6 @@ def open_arrow(value: bytes, max_rows: int) -> ArrowBatches:
     if _TIMES not in schema.names:
         raise RefusedError("missing_field", f"Schema has no column `{_TIMES}`")
     return ArrowBatches(name, about.get("model.version", ""), columns, rows)
-
-
-def _columns(batch: Any, names: list[str]) -> dict[str, Any]:
-    """The columns of a batch. Arrow has types that Python has no array for, such as intervals."""
-    found = {}
-    for i, name in enumerate(names):
-        try:
-            found[name] = batch.column(i)
-        except KeyError:
-            if _member(name) in (*GROUPS, "segments", "latency_seconds", _TIMES):
-                raise RefusedError(
-                    "wrong_type", f"Column {i} of the schema has a type that cannot be read"
-                ) from None
-    return found
 
 
 def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:

@@ -1,18 +1,20 @@
-"""What Arrow's readers do not ask of a stranger's bytes: whether a body is compressed.
+"""What Arrow's readers do not ask of a stranger's bytes.
 
-A compressed body says itself how much memory it wants, so it is found before anything is read.
+Whether a body is compressed: it says itself how much memory it wants, so it is found before
+anything is read. And whether Python has an array for a column's type.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Container, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from stream.decode.values import RefusedError
 
-__all__ = ["refuse_compression", "undecodable"]
+__all__ = ["columns_by_name", "refuse_compression", "undecodable"]
 
 
 def refuse_compression(buffer: Any) -> None:
@@ -69,3 +71,23 @@ def _field(meta: bytes, table: int, number: int) -> int:
 def undecodable(error: BaseException) -> RefusedError:
     """The refusal of damaged bytes; without Arrow's own words, which may quote values."""
     return RefusedError("undecodable", f"Not an Arrow IPC stream ({type(error).__name__})")
+
+
+def columns_by_name(batch: Any, names: Sequence[str], members: Container[str]) -> dict[str, Any]:
+    """The columns of a batch; those without an array in Python, such as intervals, are left out.
+
+    Raises
+    ------
+    RefusedError
+        If one of those is, or is in, one of the event's members.
+    """
+    found = {}
+    for i, name in enumerate(names):
+        try:
+            found[name] = batch.column(i)
+        except KeyError:
+            if name.partition(".")[0] in members:
+                raise RefusedError(
+                    "wrong_type", f"Column {i} of the schema has a type that cannot be read"
+                ) from None
+    return found
