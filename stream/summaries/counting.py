@@ -85,7 +85,10 @@ class Sketches:
 
     def decode(self, data: bytes) -> Sketch:
         """Decode and check a sketch."""
-        return Sketch.decode(data)
+        sketch = Sketch.decode(data)
+        if sketch.events > _MAX_EVENTS:  # no signal has more values than that
+            raise ValueError(f"a sketch of {len(data)} bytes: more than 2**31 events")
+        return sketch
 
     def events(self, counts: Sketch) -> int:
         """The number of events."""

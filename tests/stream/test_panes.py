@@ -13,7 +13,8 @@ from detectors import Layout, fit_reference
 from detectors.changes.history import History
 from detectors.counting.sparse import encode_counts
 from stream.monitoring.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
-from stream.summaries.counting import Vectors
+from stream.summaries.counting import Sketches, Vectors
+from stream.summaries.sketch import Sketch
 
 WIDTH = 6
 BINS = Vectors(WIDTH)
@@ -193,3 +194,10 @@ def test_the_most_that_a_summary_may_hold_can_be_summed_up():
     for pane in range(5_000):
         history.add(most, pane, pane + 1)
     assert history.of(0)[-1, 0] >= 2**31
+
+
+def test_a_sketch_of_more_events_than_a_chunk_can_hold_is_refused():
+    sketch = Sketch(events=2**31)
+    assert Sketches().decode(sketch.encode()).events == 2**31
+    with pytest.raises(ValueError, match=r"2\*\*31"):
+        Sketches().decode(Sketch(2**31 + 1).encode())
