@@ -1,8 +1,9 @@
-"""config.md: every key that the config reader asks for, as it asks.
+"""config.md: every key that the config reader takes, as it asks for it.
 
 A config that holds every table is read while the reader's questions are written down: the key, its
-kind, its default and its bounds are then those of the code. Only the meaning is written here, and a
-key without one is an error.
+kind, its default and its bounds are then those of the code. Only the meaning is written here. A key
+without one is an error, and so is a key that the reader takes and did not ask for: the config that
+holds every table then lacks it.
 """
 
 # ruff: noqa: E501 - text of the pages, as it is written there
@@ -21,6 +22,7 @@ from words_config import ALL_TABLES, FILES, TABLES, WORDS
 
 from stream.config.load import load_config
 from stream.config.toml_table import Table
+from stream.kafka.security import KEYS
 
 _HEAD = """# The config file
 
@@ -36,15 +38,30 @@ _KINDS = {
 
 
 class Asked:
-    """What was asked of the reader's tables, by path."""
+    """What was asked of the reader's tables, and what they would have taken, by path."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, tuple[str, str, str]]] = {}
+        self.taken: dict[str, set[str]] = {}
+
+    def open(self, table: Table, known: Sequence[str]) -> None:
+        """Write down which keys a table takes."""
+        self.taken.setdefault(_path(table), set()).update(known)
+
+    def left_out(self) -> list[str]:
+        """Keys that are taken, are no tables themselves and were never asked for."""
+        keys = {(path, key) for path, known in self.taken.items() for key in known}
+        unasked = {(path, key) for path, key in keys if key not in self.rows.get(path, {})}
+        names = {f"{path}.{key}".lstrip(".") for path, key in unasked}
+        tables = self.taken.keys() | {"models.signals"}
+        return sorted(names - tables)
 
     def note(self, kind: str, table: Table, key: str, args: Sequence[Any], named: Any) -> None:
         """Write one question down; of a key that is asked for twice the first counts."""
-        path = re.sub(r"\[\d+\]", "", table.path).replace("signals.EXAMPLE", "signals.NAME")
+        path = _path(table)
         default = args[0] if args and kind not in ("texts",) else named.get("default")
+        if kind == "duration" and not default:  # asked for only where it is given
+            default = None
         bounds = []
         if kind == "choice":
             bounds.append("one of " + ", ".join(f"`{one}`" for one in args[1] if one))
@@ -61,6 +78,10 @@ class Asked:
         self.rows.setdefault(path, {}).setdefault(key, row)
 
 
+def _path(table: Table) -> str:
+    return re.sub(r"\[\d+\]", "", table.path).replace("signals.EXAMPLE", "signals.NAME")
+
+
 def _shown(default: Any) -> str:
     if default is None:
         return ""
@@ -72,7 +93,9 @@ def _shown(default: Any) -> str:
 def asked() -> Asked:
     """Read a config with every table in it, and write down what is asked."""
     found = Asked()
+    found.rows["kafka"] = {key: ("text", "", "") for key in KEYS}  # taken by one table of names
     with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(Table, "__init__", _opening(found)))
         for kind in _KINDS:
             stack.enter_context(mock.patch.object(Table, kind, _noting(kind, found)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -82,6 +105,18 @@ def asked() -> Asked:
         (folder / "driftstream.toml").write_text(ALL_TABLES)
         load_config(folder / "driftstream.toml", {})
     return found
+
+
+def _opening(found: Asked) -> Any:
+    begin = Table.__init__
+
+    def init(
+        self: Table, values: Any, path: str, file: str, known: Sequence[str] = (), **named: Any
+    ) -> None:
+        begin(self, values, path, file, known, **named)
+        found.open(self, known)
+
+    return init
 
 
 def _noting(kind: str, found: Asked) -> Any:
@@ -100,9 +135,12 @@ def config_page() -> str:
     Raises
     ------
     ValueError
-        If a key has no meaning written down, or a meaning no key.
+        If a key has no meaning written down, or a meaning no key, or was not asked for.
     """
-    rows = asked().rows
+    found = asked()
+    rows = found.rows
+    if left_out := found.left_out():
+        raise ValueError(f"ALL_TABLES of words_config.py lacks {', '.join(left_out)}. Add them.")
     keys = {f"{path}.{key}" for path, keys in rows.items() for key in keys}
     if missing := sorted(keys - WORDS.keys()):
         raise ValueError(f"words_config.py does not say what {', '.join(missing)} mean. Add them.")

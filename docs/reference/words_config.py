@@ -28,6 +28,7 @@ segments = ["region"]
 cycle = "24h"
 calibrate = "7d"
 no_data_after = "1h"
+stale_after = "2d"
 
 [models.window]
 events = 1000
@@ -72,9 +73,8 @@ FILES = {
 TABLES = {
     "kafka": (
         "[kafka]",
-        "The connection, with librdkafka's names and dots or underscores: `bootstrap_servers` (needed), "
-        "`security_protocol`, `sasl_mechanism`, `sasl_username`, `sasl_password[_file]`, `ssl_ca_location` and "
-        "more: [security](../security.md).",
+        "The connection, with librdkafka's names and dots or underscores: [security](../security.md) has examples. "
+        "Any of them with `_file` behind it reads its value from a file, as `sasl_password_file`.",
     ),
     "worker": ("[worker]", "How workers run. None of it changes what is found."),
     "topics": ("[topics]", "Names of driftstream's own topics, and how they are created."),
@@ -90,6 +90,21 @@ TABLES = {
 }
 
 WORDS = {
+    "kafka.bootstrap_servers": "Needed: brokers to ask first, `host:port`, several with commas. Name more than one where there are more.",
+    "kafka.client_id": "Under which brokers log and limit this client.",
+    "kafka.security_protocol": "`PLAINTEXT` (default), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.",
+    "kafka.sasl_mechanism": "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `GSSAPI`.",
+    "kafka.sasl_mechanisms": "The same, as librdkafka also calls it.",
+    "kafka.sasl_username": "For all mechanisms but GSSAPI.",
+    "kafka.sasl_password": "Better in a file: `sasl_password_file`.",
+    "kafka.sasl_kerberos_service_name": "For GSSAPI: the brokers' service.",
+    "kafka.ssl_ca_location": "Authorities that signed the brokers' certificates, a PEM file; default: those of the system.",
+    "kafka.ssl_certificate_location": "Our own certificate, where brokers want one.",
+    "kafka.ssl_key_location": "Its key.",
+    "kafka.ssl_key_password": "What that key is encrypted with; better in a file: `ssl_key_password_file`.",
+    "kafka.ssl_crl_location": "Certificates that were revoked.",
+    "kafka.ssl_cipher_suites": "Ciphers that may be used, as OpenSSL names them.",
+    "kafka.ssl_endpoint_identification_algorithm": '`"none"` switches the check of the brokers\' names off: do not.',
     "worker.metrics_address": 'Where `/`, `/metrics`, `/healthz` and `/readyz` are served, `host:port`; `""` for nowhere.',
     "worker.metrics_tls_cert": "Certificate to serve them with TLS; needs `metrics_tls_key`.",
     "worker.metrics_tls_key": "Its key.",
@@ -97,7 +112,7 @@ WORDS = {
     "worker.group": "Consumer group. Workers of one group share the work.",
     "worker.environment": "Named in the alerts' `source`.",
     "worker.data_dir": "Scratch space; default is a temporary folder. Nothing there outlives a worker.",
-    "worker.put_away_after": "Subjects (a model's version, or a value of a segment) to which nothing happens for so long, or up to twice that, are put away in a third of the memory; their next event brings them back as they were.",
+    "worker.put_away_after": "Subjects (a model's version, or a value of a segment) to which nothing happens for so long, or up to twice that, are put away in a third of the memory; their next event brings them back as they were. Those with an open episode stay, so that its evidence can be looked at.",
     "worker.idle_after": "A partition that is caught up and silent for so long no longer holds the others back.",
     "worker.snapshot_interval": "How often state is written.",
     "worker.session_timeout": "After so long without a heartbeat a worker's partitions go to others.",
@@ -129,6 +144,7 @@ WORDS = {
     "models.cycle": "Length of its season; windows are then whole cycles. Default: the reference's.",
     "models.calibrate": "Measure dependence in production for so long before anything is tested: [learn](../learn.md).",
     "models.no_data_after": "A model that was there and is silent for so long opens a `system` episode. Default: never.",
+    "models.stale_after": "If more than a tenth of the events are older than that when they are sent, a `system` episode opens. Default: never.",
     "models.private": "Publish shapes only: no categories, edges, values of segments, means.",
     "models.window.events": "A window closes with so many.",
     "models.window.max_age": "Or after so much event time.",

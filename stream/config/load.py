@@ -214,7 +214,7 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         false_alarms_per_week=1.0 if false_alarms is None else false_alarms,
         pane_ms=table.duration("pane", "10s", least_ms=1),
         lateness_ms=table.duration("lateness", "5s", least_ms=0),
-        cycle_ms=table.duration("cycle", "24h", least_ms=1) if "cycle" in table.values else None,
+        cycle_ms=table.duration("cycle", "", least_ms=1) if "cycle" in table.values else None,
         calibrate_ms=_if_given(table, "calibrate"),
         no_data_after_ms=_if_given(table, "no_data_after"),
         stale_after_ms=_if_given(table, "stale_after"),
@@ -226,7 +226,7 @@ def _model(table: Table, folder: Path) -> ModelConfig:
 
 
 def _if_given(table: Table, key: str) -> int:
-    return table.duration(key, "7d", least_ms=1) if key in table.values else 0
+    return table.duration(key, "", least_ms=1) if key in table.values else 0
 
 
 def _warm_up(table: Table, reference: Path | None) -> int:

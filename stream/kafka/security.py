@@ -26,6 +26,8 @@ _NAMES = {
     "ssl.endpoint.identification.algorithm": "ssl_check_hostname",
 }
 _BY_UNDERSCORE = {name.replace(".", "_"): name for name in _NAMES}
+#: The keys of `[kafka]`, as TOML reads them best.
+KEYS = tuple(_BY_UNDERSCORE)
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
