@@ -14,7 +14,9 @@ from stream.monitoring.subject import SubjectMonitor
 __all__ = ["counter", "gauge", "of_signals", "of_subjects", "refusals"]
 
 _SUBJECT: Final = ["model", "model_version"]
-_OF_WINDOWS: Final = frozenset({"window_events"})  # families without a signal
+_OF_WINDOWS: Final = frozenset(  # families without a signal
+    {"window_events", "window_end_timestamp_seconds"}
+)
 #: family -> (help, label of `Gauge.extra`)
 _SIGNAL_FAMILIES: Final = {
     "drift_score": ("Value of a test in the last full window.", "test"),
@@ -22,6 +24,7 @@ _SIGNAL_FAMILIES: Final = {
     "signal_missing_ratio": ("Share of events without this signal in the last full window.", ""),
     "signal_mean": ("Mean in the last full window, estimated from its bins.", ""),
     "window_events": ("Events in a window.", "window"),
+    "window_end_timestamp_seconds": ("Event time at which the last full window ended.", ""),
     "signal_bin_share": ("Share of a bin in the last full window; leading signals only.", "bin"),
     "signal_bin_reference_share": ("Share of that bin in the reference.", "bin"),
     "signal_quantile": ("Quantile in the last full window, estimated from its bins.", "q"),

@@ -63,6 +63,8 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
                 continue
             events = float(window.events)
             yield Gauge("window_events", *held.subject, segment, "", "full", events, 0.0)
+            ended = window.end_ms / 1000
+            yield Gauge("window_end_timestamp_seconds", *held.subject, segment, "", "", ended, 0.0)
             yield from _of_window(held, watch, segment, window)
             if not segment:
                 yield from _of_bins(held, watch, window)

@@ -1,7 +1,8 @@
 """Where a subject's course is: at work, or put away as bytes while nothing happens to it.
 
 A course put away is its dumped state, a tenth of the memory, and is loaded again when a pane is to
-be sealed or a window's deadline comes. Dumps are exact, so nothing shows when that was.
+be sealed or a window's deadline comes. Dumps are exact, so nothing shows when that was. One that is
+still to be looked at, because its alert fires, rests where it is.
 """
 
 from __future__ import annotations
@@ -32,15 +33,16 @@ class Shelf:
         self._on_window = on_window
         self._away: tuple[AnyPlan, bytes, int] | None = None
         self._used = True
+        self._rests = False
 
     @property
-    def is_away(self) -> bool:
-        """Whether there is a course, and it is put away."""
-        return self._away is not None
+    def is_idle(self) -> bool:
+        """Whether there is a course, and nothing has used it for a while."""
+        return self._rests or self._away is not None
 
     def take(self) -> Course | None:
         """The course, at work from now on; None before the first pane."""
-        self._used = True
+        self._used, self._rests = True, False
         if self._away is not None:
             plan, state, _ = self._away
             self.load(plan, state)
@@ -54,14 +56,20 @@ class Shelf:
 
     def begin(self, plan: AnyPlan) -> Course:
         """A new course under this plan, in place of the one before."""
-        self._used, self._away = True, None
+        self._used, self._rests, self._away = True, False, None
         self.course = Course(plan, self._name, self._on_window)
         return self.course
 
-    def release(self) -> bool:
-        """Put the course away if nothing has used it since the last call; whether it did."""
+    def release(self, *, keep: bool) -> bool:
+        """Put the course away if nothing has used it since the last call; whether it did.
+
+        With `keep` it is idle, and stays where it can be looked at.
+        """
         course, used, self._used = self.course, self._used, False
         if used or course is None:
+            return False
+        self._rests = keep
+        if keep:
             return False
         due_ms = _NEVER if course.watch is None else course.watch.windows.next_deadline_ms
         self._away = (course.plan, course.dump(), _NEVER if due_ms is None else due_ms)

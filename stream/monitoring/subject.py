@@ -73,22 +73,23 @@ class SubjectMonitor:
 
     @property
     def course(self) -> Course | None:
-        """What becomes of sealed panes; None before the first one and while `is_idle`."""
+        """What becomes of sealed panes; None before the first one and while it is put away."""
         return self._shelf.course
 
     @property
     def watch(self) -> Watch | None:
-        """What is tested; None before the first pane, while nothing is tested and while idle."""
+        """What is tested; None before the first pane, while nothing is, and while put away."""
         return None if self.course is None else self.course.watch
 
     @property
     def is_idle(self) -> bool:
-        """Whether its tests are put away, because nothing happened for a while."""
-        return self._shelf.is_away
+        """Whether nothing happened for a while; its tests are put away then, unless it alerts."""
+        return self._shelf.is_idle
 
     def release(self) -> bool:
         """Put the tests away if nothing happened since the last call; whether that was done."""
-        return self._shelf.release()
+        # Not while an episode is open: somebody looks for what it was found in.
+        return self._shelf.release(keep=bool(self.episodes.active))
 
     @property
     def silent(self) -> bool:

@@ -105,7 +105,7 @@ class ModelRow(msgspec.Struct, rename="camel"):
 
 
 class Detail(msgspec.Struct, rename="camel"):
-    """The signals of one model in its last full window."""
+    """The signals of one model in its last full window; `idle` if no events came for a while."""
 
     model: str
     version: str
@@ -118,6 +118,7 @@ class Detail(msgspec.Struct, rename="camel"):
     more_signals: int
     segments: list[SegmentRow]
     private: bool
+    idle: bool
 
 
 class State(msgspec.Struct, rename="camel"):
@@ -199,8 +200,10 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
 
 def _stage_of(held: SubjectMonitor) -> str:
     """What is done with a model's events now; what is idle has sent none for a while."""
+    if held.is_idle:
+        return "idle"
     if held.course is None:
-        return "idle" if held.is_idle else "waiting"
+        return "waiting"
     if held.course.watch is not None:
         return "watching"
     return "learning" if isinstance(held.course.plan, LearningPlan) else "calibrating"
@@ -234,6 +237,7 @@ def _detail(held: SubjectMonitor) -> Detail | None:
         more_signals=max(0, len(plan.monitored) - len(signals)) if window else 0,
         segments=_segments(watch),
         private=plan.private,
+        idle=held.is_idle,
     )
 
 

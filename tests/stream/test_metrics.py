@@ -175,6 +175,7 @@ CONTRACT = {
     "signal_bin_share": "model model_version segment signal bin",
     "signal_bin_reference_share": "model model_version segment signal bin",
     "window_events": "model model_version segment window",
+    "window_end_timestamp_seconds": "model model_version segment",
     "budget_false_alarms_per_week": "model model_version",
     "budget_spent_ratio": "model model_version",
     "declared_loss_total": "",
@@ -280,6 +281,9 @@ def test_windows(state: FileState, samples: dict[str, dict[tuple[str, ...], floa
     assert windows["fraud", "3", "", "full"] >= 1000
     assert ("fraud", "3", "region=eu", "full") in windows
     (subject,) = state.replay.monitor.subjects.values()
+    ends = {name: window.end_ms / 1000 for name, window in subject.watch.windows.last.items()}
+    dated = samples["window_end_timestamp_seconds"]
+    assert dated == {("fraud", "3", name): seconds for name, seconds in ends.items()}
     assert samples["frontier_timestamp_seconds"] == {("fraud", "3"): subject.frontier_ms / 1000}
 
 
@@ -309,7 +313,7 @@ def test_too_many_series_keep_what_drifts(state: FileState) -> None:
 _SIGNALS = {"driftstream_drift_score", "driftstream_drift_threshold", "driftstream_signal_mean",
             "driftstream_signal_missing_ratio", "driftstream_signal_quantile",
             "driftstream_signal_bin_share", "driftstream_signal_bin_reference_share",
-            "driftstream_window_events"}  # fmt: skip
+            "driftstream_window_events", "driftstream_window_end_timestamp_seconds"}  # fmt: skip
 
 
 def test_bins_of_the_leading_signals(

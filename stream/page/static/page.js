@@ -132,7 +132,7 @@ function signals(detail) {
   const key = el("p", { class: "key" }, [["ref", "reference"], ["win", "window"]].map(([kind, text]) => el("span", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
   return [
     el("div", { class: "headings" },
-      el("p", { class: "meta" }, `Window of ${figure(detail.events)} events, ${minute(detail.starts)} to ${minute(detail.ends)} UTC`),
+      el("p", { class: "meta" }, `Window of ${figure(detail.events)} events, ${minute(detail.starts)} to ${minute(detail.ends)} UTC${detail.idle ? ", the last full one: no events for a while" : ""}`),
       el("p", { class: "meta" }, "Reference ", el("code", {}, detail.reference.slice(0, 19))),
       el("p", { class: "meta" }, "Plan ", el("code", {}, detail.plan.slice(0, 19)))),
     table("Signals in the last full window: the worst test of each, in units of its threshold", heads, rows),
