@@ -93,7 +93,7 @@ def _shown(default: Any) -> str:
 def asked() -> Asked:
     """Read a config with every table in it, and write down what is asked."""
     found = Asked()
-    found.rows["kafka"] = {key: ("text", "", "") for key in KEYS}  # taken by one table of names
+    found.rows["kafka"] = dict.fromkeys(KEYS, ("text", "", ""))  # taken by one table of names
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(Table, "__init__", _opening(found)))
         for kind in _KINDS:
