@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import http.server
 import logging
 import socket
 import ssl
-import sys
 import threading
+import time
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from io import BufferedIOBase
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+
+from stream.bounded_server import BoundedServer, most_connections
 
 __all__ = ["PLAIN", "Page", "PageServer", "Render", "Request"]
 
 log = logging.getLogger(__name__)
 
 PLAIN: Final = "text/plain; charset=utf-8"
-#: A client that is slower than this is hung up on.
-_TIMEOUT_S: Final = 10.0
+#: From the connection to the last byte of the answer, a TLS handshake included.
+DEADLINE_S: Final = 10.0
+#: Request line and headers together.
+_MOST_BYTES: Final = 32_768
 _MOST_ARGUMENTS: Final = 20
+#: What a client still sends after its answer is read for so long, or its end would undo the answer.
+_LINGER_S: Final = 0.5
+_LINGER_BYTES: Final = 1 << 20
 
 
 class Request(NamedTuple):
@@ -47,7 +57,9 @@ Render = Callable[[Request], Page]
 class PageServer:
     """Serves pages at host:port until `close`. Port 0 takes a free one, see `port`.
 
+    A connection is for one request, which must be asked and answered within `deadline_s`.
     `tls` are the files of a certificate (with its chain) and of its key; without it: plain HTTP.
+    `most` bounds the connections at a time; by default what the limit of open files allows.
 
     Raises
     ------
@@ -56,35 +68,32 @@ class PageServer:
     """
 
     def __init__(
-        self, address: str, pages: Mapping[str, Render], tls: tuple[str, str] | None = None
+        self,
+        address: str,
+        pages: Mapping[str, Render],
+        tls: tuple[str, str] | None = None,
+        deadline_s: float = DEADLINE_S,
+        most: int | None = None,
     ) -> None:
         context = _tls_context(*tls) if tls else None
         host, _, port = address.rpartition(":")
-        host = host.strip("[]")
 
-        class Server(http.server.ThreadingHTTPServer):
-            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            daemon_threads = True
-
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                if not isinstance(sys.exception(), OSError):  # a client that hung up is not news
-                    log.exception("a page failed")
+        shared = {path: _Shared(render) for path, render in pages.items()}
 
         class Handler(_Handler):
-            routes = pages
+            routes = shared
+            timeout = deadline_s
 
         try:
-            self._server = Server((host, int(port)), Handler)
+            self._server = BoundedServer(
+                (host.strip("[]"), int(port)), Handler, context, deadline_s,
+                most or most_connections(),
+            )  # fmt: skip
         except OSError as error:
             raise OSError(
                 f"metrics_address: cannot listen on {address}: {error.strerror or error}. "
                 "Choose another port, or end what uses it."
             ) from error
-        if context is not None:
-            # In the thread of each request: a client that says nothing holds up no other.
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="pages", daemon=True
         )
@@ -97,37 +106,131 @@ class PageServer:
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.end()
         self._thread.join()
+
+
+class _Shared:
+    """A page made by one thread at a time: who waits meanwhile shares the next making of it.
+
+    A crowd that asks at once costs the process two makings and not one each.
+    """
+
+    def __init__(self, render: Render) -> None:
+        self._render = render
+        self._lock = threading.Lock()
+        self._begun = float("-inf")
+        self._last: tuple[Request, Page] | None = None
+
+    def __call__(self, request: Request) -> Page:
+        asked = time.monotonic()
+        with self._lock:
+            if self._last is not None and self._last[0] == request and self._begun > asked:
+                return self._last[1]
+            self._last = None
+            begun = time.monotonic()
+            page = self._render(request)
+            self._begun, self._last = begun, (request, page)
+            return page
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     routes: Mapping[str, Render]
-    timeout = _TIMEOUT_S
+    server: BoundedServer
     server_version = "driftstream"
     sys_version = ""
 
-    def do_GET(self) -> None:
-        """Answer one request."""
+    def handle(self) -> None:
+        """Answer one request; what is not one in its first line and headers gets a status."""
+        self.command = self.requestline = ""
+        reader = _Bounded(self.rfile)
+        self.rfile = reader  # type: ignore[assignment]
+        try:
+            self.raw_requestline = reader.readline()
+            if not self.raw_requestline or not self.parse_request():
+                return
+        except http.client.LineTooLong:
+            self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
+            return
+        if self.command not in ("GET", "HEAD"):
+            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
+            return
+        with self._working():
+            page = self._page()
+        self._answer(page)
+
+    def _page(self) -> Page:
         path, _, query = self.path.partition("?")
         render = self.routes.get(path)
         if render is None:
             words = f"see {', '.join(self.routes)}\n"
-            page = Page(HTTPStatus.NOT_FOUND, PLAIN, words.encode())
-        else:
-            page = render(Request(self.headers.get("Accept", ""), _arguments(query)))
+            return Page(HTTPStatus.NOT_FOUND, PLAIN, words.encode())
+        try:
+            return render(Request(str(self.headers.get("Accept", "")), _arguments(query)))
+        except Exception:
+            log.exception("the page %s failed", path)
+            words = "this page failed: a bug, and the log says where\n"
+            return Page(HTTPStatus.INTERNAL_SERVER_ERROR, PLAIN, words.encode())
+
+    def _answer(self, page: Page) -> None:
         self.send_response(page.status)
         self.send_header("Content-Type", page.content_type)
         self.send_header("Content-Length", str(len(page.body)))
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Connection", "close")
         for name, value in page.headers:
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(page.body)
+        if self.command != "HEAD":
+            self.wfile.write(page.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Say in plain words what is wrong; nothing of the request is repeated."""
+        self.request_version = self.protocol_version  # of an unknown one: with headers
+        status = HTTPStatus(code)
+        allow = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()
+        self._answer(Page(status, PLAIN, f"{status.phrase}\n".encode(), allow))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Take what is still coming: closed with bytes unread, a client may lose our answer."""
+        end = time.monotonic() + _LINGER_S
+        left = _LINGER_BYTES
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.connection, socket.SHUT_WR)  # that was all, client
+            while left > 0 and (wait_s := end - time.monotonic()) > 0:
+                self.connection.settimeout(wait_s)
+                got = len(self.connection.recv(65_536))
+                left -= got
+                if not got:
+                    return
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        self.server.working(self.connection, True)
+        try:
+            yield
+        finally:
+            self.server.working(self.connection, False)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: a scrape is not news."""
+
+
+class _Bounded:
+    """Lines of a request, up to so many bytes of them all."""
+
+    def __init__(self, stream: BufferedIOBase) -> None:
+        self._stream = stream
+        self._left = _MOST_BYTES
+        self.close = stream.close
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._stream.readline(self._left + 1)
+        self._left -= len(line)
+        if self._left < 0:
+            raise http.client.LineTooLong("request")
+        return line
 
 
 def _tls_context(certificate: str, key: str) -> ssl.SSLContext:

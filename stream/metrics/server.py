@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import re
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -13,6 +16,10 @@ from stream.http_server import PLAIN, Page, PageServer, Render, Request
 from stream.metrics.state import HealthView
 
 __all__ = ["serve"]
+
+_KNOWN_TYPE: Final = re.compile(
+    r"[a-z/-]+; version=(0\.0\.4|1\.0\.0); charset=utf-8(; escaping=[a-z-]+)?"
+)
 
 
 def serve(
@@ -31,7 +38,7 @@ def serve(
     ProcessCollector(registry=registry)
 
     def metrics(request: Request) -> Page:
-        encode, content_type = choose_encoder(request.accept)
+        encode, content_type = _encoder(request.accept)
         return Page(HTTPStatus.OK, content_type, encode(registry))
 
     return PageServer(
@@ -44,6 +51,16 @@ def serve(
         },
         tls,
     )
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """What the client asked for; plain text for a header that is none, which HTTP allows."""
+    with contextlib.suppress(ValueError, TypeError):
+        encode, content_type = choose_encoder(accept)
+        # The library repeats the header's version as it came, also one that it does not write.
+        if _KNOWN_TYPE.fullmatch(content_type):
+            return encode, content_type
+    return choose_encoder("")
 
 
 def _health_page(answer: tuple[bool, str]) -> Page:
