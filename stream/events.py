@@ -41,7 +41,7 @@ ARROW_CONTENT_TYPE: Final = "application/vnd.apache.arrow.stream"
 
 #: One value of a feature, a label or a segment. None, NaN and infinities are missing values.
 Scalar: TypeAlias = str | int | float | bool | None
-#: RFC 3339 text or datetime (naive = UTC), or a number: epoch seconds below 1e11, else ms.
+#: RFC 3339 text, a date or datetime (naive = UTC), or a number since the epoch; docs/events.md.
 Timestamp: TypeAlias = float | int | str | datetime
 
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from detectors import ColumnMapping, Reference
-from stream.data import seconds_of
+from stream.data.times import problem_of, read_times
+from stream.event_time import END_MS
 from stream.events import Actual, ModelId, Prediction, PredictionEvent, encode_event
 
 __all__ = ["EventRows", "RowEvent", "RowMapping"]
 
-_ROW_S: Final = 1.0
+_ROW_MS: Final = 1_000
+#: From here on epoch seconds are sent as a number; before, eight digits would be a date.
+_NUMBER_MS: Final = 100_000_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RowEvent(NamedTuple):
-    """An encoded event, its id (None if the file has none) and its time (NaN if unreadable)."""
+    """An event of a row: its id (None if the file has none), its encoded form, and its time.
+
+    Where the row has no usable time there is no event: `problem` says why, and `value` is empty.
+    """
 
     prediction_id: str | None
     value: bytes
     seconds: float
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ class EventRows:
             for role in ("feature", "label", "score", "actual", "latency")
         }
         columns = mapping.columns
-        self.numbers = mapping.numeric | {c for c in (columns.timestamp, columns.actual) if c}
+        self.numbers = mapping.numeric | ({columns.actual} if columns.actual else set())
 
     def missing_columns(self, names: Sequence[str]) -> list[str]:
         """Columns that the mapping has and the file has not."""
@@ -84,34 +94,33 @@ class EventRows:
         return [name for name in [*wanted, *self.mapping.segments] if name not in names]
 
     def events(
-        self, batch: Mapping[str, list[Any]], times: Sequence[float] | None = None
-    ) -> Iterator[RowEvent]:
-        """Events of a batch of rows; `times` are seconds that replace the file's."""
+        self, batch: Mapping[str, list[Any]], times: Sequence[float] | None = None,
+        shift: float = 0.0,
+    ) -> Iterator[RowEvent]:  # fmt: skip
+        """Events of a batch of rows; `times` are seconds that replace the file's.
+
+        `shift` is in seconds and moves the file's times.
+        """
         columns = self.mapping.columns
         n = len(next(iter(batch.values())))
         nothing: list[Any] = [None] * n
         features = [(name, batch.get(name, nothing)) for name in self._names["feature"]]
         segments = [(name, batch.get(name, nothing)) for name in self.mapping.segments]
         ids = batch.get(columns.id or "", nothing)
-        stamps = batch.get(columns.timestamp or "") if times is None else None
+        stamps, problems = self._stamps(batch, n, shift) if times is None else (times, {})
         label, score = self._one(batch, "label"), self._one(batch, "score")
         actual, latency = self._one(batch, "actual"), self._one(batch, "latency")
         if actual is None and columns.actual:
             actual = batch.get(columns.actual)
         for i in range(n):
-            stamp: float | str | None
-            if times is not None:
-                stamp = seconds = times[i]
-            elif stamps is not None:
-                seconds = seconds_of(stamps[i])
-                # What is no time goes out as it is: it is refused where every wrong time is.
-                stamp = stamps[i] if math.isnan(seconds) else seconds
-            else:
-                stamp = seconds = (self.rows + i) * _ROW_S
+            seconds = stamps[i]
             identity = None if ids[i] is None else str(ids[i])
+            if i in problems:
+                yield RowEvent(identity, b"", seconds, problems[i])
+                continue
             event = PredictionEvent(
                 model=self.model,
-                timestamp=stamp if stamp is not None else "",
+                timestamp=_stamp(seconds),
                 prediction_id=identity,
                 features={name: values[i] for name, values in features},
                 prediction=Prediction(
@@ -124,6 +133,28 @@ class EventRows:
             yield RowEvent(identity, encode_event(event), seconds)
         self.rows += n
 
+    def _stamps(
+        self, batch: Mapping[str, list[Any]], n: int, shift: float
+    ) -> tuple[Sequence[float], dict[int, str]]:
+        """Seconds of each row, and what is wrong with the time of some."""
+        name = self.mapping.columns.timestamp
+        if not name:
+            return [(self.rows + i) * _ROW_MS / 1000.0 for i in range(n)], {}
+        values = batch.get(name, [None] * n)
+        ms, small = read_times(values)
+        wrong = np.flatnonzero(~((ms >= 0) & (ms < END_MS)) | small).tolist()
+        problems = {
+            i: f"{name} {problem_of(values[i], float(ms[i]), small=bool(small[i]))}" for i in wrong
+        }
+        return (ms / 1000.0 + shift).tolist(), problems
+
     def _one(self, batch: Mapping[str, list[Any]], role: str) -> list[Any] | None:
         names = self._names[role]
         return batch.get(names[0]) if names else None
+
+
+def _stamp(seconds: float) -> float | datetime:
+    """An event time as it is sent."""
+    if seconds * 1000 >= _NUMBER_MS:
+        return seconds
+    return _EPOCH + timedelta(seconds=seconds)

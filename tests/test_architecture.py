@@ -16,7 +16,8 @@ STDLIB = set(sys.stdlib_module_names)
 
 #: The pure part of `stream`: no Kafka, no clock, no Prometheus, no files.
 PURE = {
-    "alerts", "decode", "events", "monitoring", "plans", "replay", "report", "summaries",
+    "alerts", "decode", "event_time", "events", "monitoring", "plans", "replay", "report",
+    "summaries",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {
@@ -24,7 +25,12 @@ ONLY_IN = {
     "mode": ("stream.kafka",),
     "aiokafka": ("stream.kafka",),
     "prometheus_client": ("stream.metrics",),
-    "pyarrow": ("stream.data", "stream.decode.arrow", "stream.decode.arrow_guard"),
+    "pyarrow": (
+        "stream.data",
+        "stream.decode.arrow",
+        "stream.decode.arrow_guard",
+        "stream.decode.arrow_times",
+    ),
     "kafka": ("stream.client", "stream.kafka.admin", "stream.kafka.topics", "stream.notify.source"),
     "click": ("stream.cli", "stream.commands"),
     "rich": ("stream.commands", "stream.demo"),

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream.commands.mapping import column_options, event_rows
-from stream.commands.shared import config_option, data_argument, open_config, progress, say
+from stream.commands.shared import (
+    RowProblems,
+    config_option,
+    data_argument,
+    open_config,
+    progress,
+    say,
+)
 
 if TYPE_CHECKING:
     from stream.client import Message
@@ -44,6 +51,7 @@ def command(
     rows = event_rows(data, config.plan(chosen), columns, version)
     began = time.monotonic()
     sent = 0
+    unsent = RowProblems("was not sent", "were not sent")
 
     with progress() as bar:
         task = bar.add_task(f"produce to {chosen.topic}", total=None, note="events")
@@ -55,15 +63,16 @@ def command(
             bar.update(task, completed=count, note=f"events, {speed:,.0f}/s")
 
         try:
-            messages = _paced(_messages(data, rows, loop), rate)
+            messages = _paced(_messages(data, rows, loop, unsent), rate)
             publish(config.kafka, chosen.topic, messages, on_sent=show)
         except KeyboardInterrupt:
             say("interrupted")
+    unsent.tell()
     say(f"{sent:,} events to {chosen.topic} in {time.monotonic() - began:.1f} s")
 
 
-def _messages(data: Path, rows: EventRows, loop: bool) -> Iterator[Message]:
-    from stream.data import DataError, read_batches, seconds_of
+def _messages(data: Path, rows: EventRows, loop: bool, unsent: RowProblems) -> Iterator[Message]:
+    from stream.data import DataError, read_batches
     from stream.events import EVENT_CONTENT_TYPE
 
     headers = [("content-type", EVENT_CONTENT_TYPE.encode())]
@@ -71,7 +80,7 @@ def _messages(data: Path, rows: EventRows, loop: bool) -> Iterator[Message]:
     shift = 0.0
     first, last = math.inf, -math.inf
     while True:
-        count = 0
+        count = number = 0
         for batch in read_batches(data, rows.numbers):
             if not count and (missing := rows.missing_columns(list(batch))):
                 raise DataError(
@@ -81,11 +90,13 @@ def _messages(data: Path, rows: EventRows, loop: bool) -> Iterator[Message]:
             count += len(next(iter(batch.values())))
             if stamp is None:
                 events = _now(rows, batch)
-            elif shift:
-                events = rows.events(batch, [seconds_of(t) + shift for t in batch[stamp]])
             else:
-                events = rows.events(batch)
+                events = rows.events(batch, shift=shift)
             for event in events:
+                number += 1
+                if event.problem:
+                    unsent.add(number, event.problem, "bad_timestamp")
+                    continue
                 first, last = min(first, event.seconds), max(last, event.seconds)
                 key = None if event.prediction_id is None else event.prediction_id.encode()
                 yield key, event.value, headers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -15,6 +14,7 @@ import click
 from stream.commands.learned import tell_learned
 from stream.commands.mapping import column_options, event_rows
 from stream.commands.shared import (
+    RowProblems,
     alert_line,
     data_argument,
     hash_key_option,
@@ -106,7 +106,7 @@ def command(
         say(f"warning: {note}")
     book = PlanBook()
     book.add(plan)
-    rejects: Counter[str] = Counter()
+    refused = RowProblems("was refused", "were refused")
     last: dict[str, AlertEvent] = {}
     recorder = None if report_path is None else ReplayRecorder()
     with ExitStack() as files:
@@ -115,14 +115,14 @@ def command(
         replay = Replay(
             book,
             plan.topic,
-            lambda _record, reject: rejects.update([reject.reason]),
+            lambda record, reject: refused.add(record.offset + 1, reject.error, reject.reason),
             _both(lines, recorder),
             hashing,
         )
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
             rows = event_rows(data, plan, columns)
-            records = _records(data, rows, lambda n: bar.update(task, advance=n))
+            records = _records(data, rows, lambda n: bar.update(task, advance=n), refused)
             for alert in replay.run(records):
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
                 bar.console.print(end="")  # the bar is redrawn below the line
@@ -132,10 +132,16 @@ def command(
                     recorder.alert(alert)
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
-    _report(replay, plan, last, rejects)
+    _report(replay, plan, last, refused)
     tell_learned(replay, rows.mapping, learned_path)
     if recorder is not None and report_path is not None:
-        _write_report(report_path, recorder, replay, plan, data.name)
+        _write_report(report_path, recorder, replay, plan, data.name, refused)
+
+
+def _records_of(stats: Any, refused: RowProblems) -> int:
+    """All rows: some are refused before they are events."""
+    records: int = stats.records + refused.count - sum(stats.rejected.values())
+    return records
 
 
 def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow | None:
@@ -168,8 +174,9 @@ def _sequential(watch: Watch, panes: int) -> list[TestRow]:
 
 
 def _write_report(
-    path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str
-) -> None:
+    path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str,
+    refused: RowProblems,
+) -> None:  # fmt: skip
     from stream.page import asset
     from stream.plans.plan import LearningPlan
     from stream.report import render
@@ -184,7 +191,8 @@ def _write_report(
     alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in watches]
     panes = sum(held.panes_sealed for held in replay.monitor.subjects.values())
     report = recorder.report(
-        plan, data, stats.records, sum(stats.rejected.values()), sum(stats.late.values()),
+        plan, data, _records_of(replay.summariser.stats, refused), refused.count,
+        sum(stats.late.values()),
         alphas[0] if alphas else (), _sequential(watches[0], panes) if watches else (),
     )  # fmt: skip
     path.write_text(render(report, asset("style.css").decode(), recorder.rows()), encoding="utf-8")
@@ -235,7 +243,9 @@ def _plan_from(path: Path, name: str | None) -> tuple[AnyPlan, CategoryHash | No
     return config.plan(config.model(name)), config.hashing
 
 
-def _records(data: Path, rows: EventRows, on_rows: Any) -> Iterator[FileRecord]:
+def _records(
+    data: Path, rows: EventRows, on_rows: Any, refused: RowProblems
+) -> Iterator[FileRecord]:
     from stream.data import DataError, read_batches
     from stream.replay import FileRecord
 
@@ -247,20 +257,22 @@ def _records(data: Path, rows: EventRows, on_rows: Any) -> Iterator[FileRecord]:
                 f"{', '.join(list(batch)[:20])}. Rename the column, or fit without it (--ignore)."
             )
         for event in rows.events(batch):
-            yield FileRecord(offset, 0, event.value)
+            if event.problem:
+                refused.add(offset + 1, event.problem, "bad_timestamp")
+            else:
+                yield FileRecord(offset, 0, event.value)
             offset += 1
         on_rows(len(next(iter(batch.values()))))
 
 
-def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], rejects: Counter[str]) -> None:
+def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems) -> None:
     stats = replay.summariser.stats
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())
     episodes = "no episode" if not opened else f"{opened} episodes" if opened > 1 else "1 episode"
     left = f", {firing} still firing" if firing else ""
-    say(f"{stats.records:,} events, {episodes}{left}; pane {plan.pane_ms / 1000:g} s")
-    for reason, count in rejects.most_common():
-        say(f"warning: {count:,} rows were refused: {reason}")
+    say(f"{_records_of(stats, refused):,} events, {episodes}{left}; pane {plan.pane_ms / 1000:g} s")
+    refused.tell()
     late = sum(stats.late.values())
     if late:
         say(f"warning: {late:,} events came too late to be counted. Sort the file by its time.")

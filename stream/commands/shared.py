@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stream.plans.privacy import CategoryHash
 
 __all__ = [
+    "RowProblems",
     "alert_line",
     "config_option",
     "console",
@@ -113,6 +114,30 @@ def progress(*, transient: bool = True) -> Progress:
     return Progress(
         *columns, console=console(err=True), transient=transient, disable=not sys.stderr.isatty()
     )
+
+
+class RowProblems:
+    """Rows of a file that were left out: how many, by reason, and the first of each."""
+
+    def __init__(self, one: str, several: str) -> None:
+        self._one, self._several = one, several
+        self._found: dict[str, tuple[int, str]] = {}
+
+    def add(self, row: int, problem: str, reason: str) -> None:
+        """Count a row, by its number."""
+        count, first = self._found.get(reason, (0, f"row {row}: {problem}"))
+        self._found[reason] = count + 1, first
+
+    @property
+    def count(self) -> int:
+        """How many rows."""
+        return sum(count for count, _ in self._found.values())
+
+    def tell(self) -> None:
+        """Warn of them, if there are any."""
+        for reason, (count, first) in sorted(self._found.items(), key=lambda item: -item[1][0]):
+            rows = f"1 row {self._one}" if count == 1 else f"{count:,} rows {self._several}"
+            say(f"warning: {rows}: {reason}; {'first ' if count > 1 else ''}{first}")
 
 
 def when(time_ms: int) -> str:

@@ -5,6 +5,6 @@ from __future__ import annotations
 from stream.data.files import DataError
 from stream.data.rows import read_batches
 from stream.data.table import ColumnInfo, DataTable
-from stream.data.times import parse_times, seconds_of
+from stream.data.times import parse_times
 
-__all__ = ["ColumnInfo", "DataError", "DataTable", "parse_times", "read_batches", "seconds_of"]
+__all__ = ["ColumnInfo", "DataError", "DataTable", "parse_times", "read_batches"]

@@ -14,6 +14,8 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
+from stream.decode.arrow_times import text_as
+
 __all__ = ["DataError", "arrays", "is_text", "number_or_text", "row_count", "text_as"]
 
 #: What stands for a missing value in CSV, beside the empty field.
@@ -27,7 +29,6 @@ _BLOCK: Final = 4 << 20
 #: Bytes of a Parquet file that are read at a time, however large its row groups are.
 _BUFFER: Final = 32 << 20
 _LEAST_BUFFER: Final = 64 << 10
-_FIRST: Final = 64
 
 
 class DataError(ValueError):
@@ -79,16 +80,6 @@ def is_text(kind: Any) -> bool:
     """Whether an Arrow type is one of texts."""
     types = pa.types
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def text_as(array: Any, kind: Any) -> Any:
-    """Texts cast to another Arrow type; None if some of them cannot be."""
-    try:
-        # Arrow words an error for every single text that fails: most fail in their first rows.
-        pc.cast(array.slice(0, _FIRST), kind)
-        return pc.cast(array, kind)
-    except pa.ArrowInvalid:
-        return None
 
 
 def number_or_text(value: str | None) -> float | str | None:

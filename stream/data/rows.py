@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stream.data.files import arrays, is_text, number_or_text, text_as
-from stream.data.times import arrow_ms
+from stream.data.times import moments
+from stream.decode.arrow_times import is_time
 
 __all__ = ["read_batches"]
 
@@ -55,8 +56,8 @@ def _plain(array: Any, numbers: bool) -> list[Any]:
         if (cast := text_as(array, pa.float64())) is not None:
             return list(cast.to_pylist())
         return [number_or_text(value) for value in array.to_pylist()]
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return [None if t is None else t / 1000.0 for t in arrow_ms(array).to_pylist()]
+    if is_time(kind):
+        return moments(array)
     if pa.types.is_decimal(kind):
         array = pc.cast(array, pa.float64())
     return list(array.to_pylist())

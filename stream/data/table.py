@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from detectors import Coded, infer_kind
 from detectors.fitting import numbers
 from stream.data.files import DataError, arrays, is_text, number_or_text, row_count, text_as
-from stream.data.times import arrow_ms, floats, parse_times, text_times
+from stream.data.times import are_times, parse_times
+from stream.decode.arrow_times import column_ms, floats, is_time
 
 __all__ = ["Batch", "ColumnInfo", "DataTable"]
 
@@ -138,7 +139,7 @@ def _info(name: str, chunks: list[Any]) -> ColumnInfo:
     types = pa.types
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         return ColumnInfo(name, "numeric", classes=_are_classes(floats(array)))
-    if types.is_timestamp(kind) or types.is_date(kind):
+    if is_time(kind):
         return ColumnInfo(name, "time")
     if types.is_boolean(kind):
         return ColumnInfo(name, "categorical")
@@ -158,7 +159,7 @@ def _text_info(name: str, array: Any) -> ColumnInfo:
     wrong = int(np.isneginf(values).sum())
     if wrong <= (1 - _MOSTLY) * (len(array) - array.null_count):
         return ColumnInfo(name, "numeric", classes=not wrong and _are_classes(values))
-    if text_times(array) is not None:
+    if are_times(array):
         return ColumnInfo(name, "time")
     return ColumnInfo(name, "categorical")
 
@@ -202,6 +203,6 @@ def _numbers(array: Any) -> npt.NDArray[np.float64] | Coded | list[Any]:
         return Coded(
             coded.codes, [number_or_text(v) if isinstance(v, str) else v for v in coded.values]
         )
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return floats(arrow_ms(array)) / 1000.0
+    if is_time(kind) and (ms := column_ms(array)) is not None:
+        return ms / 1000.0
     return floats(array)

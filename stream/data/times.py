@@ -1,9 +1,7 @@
-"""Times of files: RFC 3339, dates, epoch numbers."""
+"""Times of files: each row's is read, or the row is named."""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -11,17 +9,25 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.data.files import DataError, is_text, text_as
+from stream.data.files import DataError, text_as
+from stream.decode.arrow_times import column_ms, column_numbers
+from stream.event_time import (
+    ACCEPTED,
+    END_MS,
+    Floats,
+    as_time,
+    time_text,
+    times_ms,
+    too_small,
+)
 
-__all__ = ["arrow_ms", "floats", "parse_times", "seconds_of", "text_times"]
+__all__ = ["are_times", "moments", "parse_times", "problem_of", "read_times"]
 
-_SECONDS_BELOW: Final = 1e11
+_FIRST: Final = 64
 
 
 def parse_times(array: Any, place: str = "time", first_row: int = 0) -> npt.NDArray[np.int64]:
     """Milliseconds since the epoch of a timestamp column, in the order of the rows.
-
-    Numbers below 1e11 are seconds, others milliseconds, as in an event.
 
     Parameters
     ----------
@@ -35,70 +41,82 @@ def parse_times(array: Any, place: str = "time", first_row: int = 0) -> npt.NDAr
     Raises
     ------
     DataError
-        Naming the first row whose time is missing or cannot be read.
+        Naming the first row whose time is missing, cannot be read, or is none that events have.
     """
-    ms = _milliseconds(array)
-    wrong = np.flatnonzero(~(np.abs(ms) < 2.0**53))
+    ms, small = read_times(array)
+    wrong = np.flatnonzero(~((ms >= 0) & (ms < END_MS)) | small)
     if wrong.size:
         row = int(wrong[0])
-        got = array[row] if isinstance(array, list) else array[row].as_py()
+        got = array[row] if isinstance(array, list) else _value(array[row])
         more = f" ({wrong.size:,} such rows among {ms.size:,})" if wrong.size > 1 else ""
-        raise DataError(
-            f"{place} in row {first_row + row + 1} is not a time; got {got!r}{more}. "
-            "Use RFC 3339 (2026-03-01T12:00:00Z) or epoch seconds."
+        words = problem_of(got, float(ms[row]), small=bool(small[row]))
+        raise DataError(f"{place} in row {first_row + row + 1} {words}{more}. {ACCEPTED}")
+    return ms.astype(np.int64)
+
+
+def problem_of(got: object, ms: float, *, small: bool = False) -> str:
+    """Why a value of a file is no time, in words; nothing if it is one."""
+    if np.isnan(ms):
+        return f"is not a time; got {got!r}"
+    if small:
+        return (
+            f"is not a time: got {got!r}, which in seconds is {time_text(ms)} UTC; numbers of "
+            "before 1990 are not read (write such times as text)"
         )
-    return np.asarray(np.rint(ms), np.int64)
+    if not 0 <= ms < END_MS:
+        return f"is not a time that events have: got {got!r}; it must be from 1970 to 2199"
+    return ""
 
 
-def _milliseconds(array: Any) -> npt.NDArray[np.float64]:
-    """NaN where there is none."""
+def read_times(array: Any) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Milliseconds of each row, NaN where it has no time, and which are too small for numbers."""
     if isinstance(array, list):
-        return np.array([seconds_of(v) for v in array], np.float64) * 1000.0
-    kind = array.type
-    types = pa.types
-    if types.is_timestamp(kind) or types.is_date(kind):
-        return floats(arrow_ms(array))
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        numbers = floats(array)
-        return np.where(np.abs(numbers) < _SECONDS_BELOW, numbers * 1000.0, numbers)
-    if is_text(kind) and (stamped := text_times(array)) is not None:
-        return floats(pc.cast(stamped, pa.int64())) / 1000.0
-    return np.array([seconds_of(_number(v)) for v in array.to_pylist()], np.float64) * 1000.0
+        times = [as_time(value) for value in array]
+        there = np.array([time is not None for time in times], np.bool_)
+        ms = np.full(len(times), np.nan)
+        ms[there] = times_ms([time for time in times if time is not None])
+        numbers = [float(t) if isinstance(t, int | float) else 0.0 for t in times]
+        return ms, too_small(np.array(numbers, np.float64))
+    values = None if _holds_moments(array) else column_numbers(array)
+    ms_or_none = column_ms(array)
+    if ms_or_none is None:
+        return np.full(len(array), np.nan), np.zeros(len(array), np.bool_)
+    if values is None:
+        return ms_or_none, np.zeros(len(array), np.bool_)
+    return ms_or_none, too_small(np.nan_to_num(values))
 
 
-def text_times(array: Any) -> Any:
-    """An array of texts as timestamps in microseconds; None if some are none."""
-    stamped = text_as(array, pa.timestamp("us", tz="UTC"))
-    return text_as(array, pa.timestamp("us")) if stamped is None else stamped
+def are_times(array: Any) -> bool:
+    """Whether texts are times, and not numbers that could be."""
+    there = pc.drop_null(array)
+    if not len(there):
+        return False
+    for stamp in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
+        if text_as(there, stamp) is not None:
+            return True
+    texts = there.slice(0, _FIRST).to_pylist()
+    return all(_is_moment(t) for t in texts) and all(map(_is_moment, pc.unique(there).to_pylist()))
 
 
-def arrow_ms(array: Any) -> Any:
-    """Milliseconds since the epoch of dates and timestamps."""
-    stamped = pc.cast(array, pa.timestamp("ms", tz=getattr(array.type, "tz", None)), safe=False)
-    return pc.cast(stamped, pa.int64())
+def moments(array: Any) -> list[Any]:
+    """Timestamps and dates as datetimes in UTC, None for null."""
+    ms = column_ms(array)
+    assert ms is not None
+    ms = np.clip(ms, -1.0, END_MS)  # beyond it none is taken, and datetime may have none
+    whole = pa.array(ms, pa.float64(), from_pandas=True).cast(pa.int64())
+    return list(whole.cast(pa.timestamp("ms", tz="UTC")).to_pylist())
 
 
-def floats(array: Any) -> npt.NDArray[np.float64]:
-    """An array of numbers, NaN for nulls."""
-    if not pa.types.is_float64(array.type):
-        array = pc.cast(array, pa.float64(), safe=False)
-    return np.asarray(array.to_numpy(zero_copy_only=False), np.float64)
+def _is_moment(text: str) -> bool:
+    return not isinstance(as_time(text), float | None)
 
 
-def _number(value: Any) -> Any:
-    """CSV has epoch numbers as texts."""
+def _holds_moments(array: Any) -> bool:
+    return bool(pa.types.is_timestamp(array.type) or pa.types.is_date(array.type))
+
+
+def _value(scalar: Any) -> Any:
     try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def seconds_of(value: Any) -> float:
-    """Seconds since the epoch of a text or number, NaN if it is none; UTC if it names no zone."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value if abs(value) < _SECONDS_BELOW else value / 1000.0
-    try:
-        moment = datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        return math.nan
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return scalar.as_py()
+    except (ValueError, OverflowError):  # nanoseconds, or a year that datetime cannot hold
+        return str(scalar)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from stream.decode.arrow_guard import columns_by_name, refuse_compression, undecodable
+from stream.decode.arrow_times import column_ms, is_time
 from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
 from stream.decode.columns import INVALID
 from stream.decode.compiled import Compiled
@@ -28,7 +29,6 @@ from stream.decode.values import (
     as_segment,
     as_text,
     as_timestamp,
-    epoch_ms,
 )
 from stream.summaries.sketch import GROUPS
 
@@ -37,8 +37,6 @@ __all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
 _FAILED: Final = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError)
 _TIMES: Final = "timestamp"
 _READ: Final = {*GROUPS, "segments", "latency_seconds", _TIMES}
-#: Units of a timestamp: how many there are in a millisecond, or milliseconds in one.
-_PER_MS: Final = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 
 
 @dataclass(frozen=True)
@@ -280,19 +278,13 @@ def _times(column: Any, first: int) -> Floats:
     column.validate(full=True)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    kind = column.type
-    ms: Floats | None = None
-    if pa.types.is_timestamp(kind) and not column.null_count:
-        ms = column.cast(pa.int64()).to_numpy() / _PER_MS[kind.unit]
-    elif _is_number(kind) and not pa.types.is_boolean(kind) and not column.null_count:
-        values = column.cast(pa.float64(), safe=False).to_numpy()
-        if np.isfinite(values).all():
-            ms = values * np.where(np.abs(values) < 1e11, 1000.0, 1.0)
-    elif not (pa.types.is_timestamp(kind) or _is_number(kind) or _is_text(kind)):
-        raise RefusedError("bad_timestamp", f"Expected a time, got {kind} - at {_TIMES}")
-    if ms is None:  # text, or something that cannot be a time and is to be named
-        if pa.types.is_timestamp(kind):
-            column = column.cast(pa.int64())
-        times = enumerate(column.to_pylist(), first)
-        ms = np.array([epoch_ms(as_timestamp(value, f"{_TIMES}[{i}]")) for i, value in times])
-    return np.asarray(np.rint(ms), np.float64)
+    ms = None if pa.types.is_boolean(column.type) else column_ms(column)
+    if ms is None:
+        kind = "bool" if pa.types.is_boolean(column.type) else column.type
+        raise RefusedError("bad_timestamp", f"Expected a time, got {kind} - at {_TIMES}[{first}]")
+    for i in np.flatnonzero(np.isnan(ms)).tolist():
+        if not is_time(column.type):
+            as_timestamp(column[i].as_py(), f"{_TIMES}[{first + i}]")
+        elif not column[i].is_valid:
+            as_timestamp(None, f"{_TIMES}[{first + i}]")
+    return ms

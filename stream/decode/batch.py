@@ -21,7 +21,6 @@ from stream.decode.block import (
     columns_of,
     set_absent,
     set_columns,
-    times_ms,
 )
 from stream.decode.compiled import Compiled
 from stream.decode.group import NUMBER, Codes, Floats, SignalGroup, column_of, ragged
@@ -32,6 +31,7 @@ from stream.decode.values import (
     as_text,
     not_an_object,
 )
+from stream.event_time import times_ms
 
 __all__ = ["batch_block", "coerce_batch"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +11,7 @@ import numpy.typing as npt
 
 from stream.decode.columns import ABSENT, ABSENT_CODE
 from stream.decode.group import Codes, Floats, SignalGroup
-from stream.decode.values import RefusedError, as_list, as_timestamp, epoch_ms, not_an_object
+from stream.decode.values import RefusedError, as_list, as_timestamp, not_an_object
 
 __all__ = [
     "TIMES",
@@ -23,7 +21,6 @@ __all__ = [
     "columns_of",
     "set_absent",
     "set_columns",
-    "times_ms",
 ]
 
 #: Where the times of a batch are.
@@ -101,26 +98,6 @@ def set_columns(
     rest = columns[group.n_numeric :]
     for k, (at, column) in enumerate(zip(group.codes_at, rest, strict=True)):
         codes[:, at] = group.tables[k][None] if column is None else categories(column, k)
-
-
-_zone_of: Final = attrgetter("tzinfo")
-
-
-def times_ms(raw: list[Any]) -> Floats:
-    """Event times in whole milliseconds, still float because they may be absurd."""
-    try:
-        with_zone = None not in set(map(_zone_of, raw))
-    except AttributeError:  # a number
-        with_zone = False
-    if with_zone:
-        return np.rint(np.fromiter(map(datetime.timestamp, raw), np.float64, len(raw)) * 1000.0)
-    try:
-        values = np.array(raw, np.float64)
-    except TypeError:  # some are datetimes
-        values = np.array([epoch_ms(value) for value in raw], np.float64)
-    else:
-        values = values * np.where(np.abs(values) < 1e11, 1000.0, 1.0)
-    return np.rint(values)
 
 
 def columns_of(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:

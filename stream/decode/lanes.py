@@ -6,6 +6,7 @@ parts of one subject and plan become one group, in log order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -14,18 +15,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.decode.block import Block, Segments, times_ms
+from stream.decode.block import Block, Segments
 from stream.decode.columns import Columns, Decoded, Record, Reject
 from stream.decode.group import Codes, Floats
 from stream.decode.reader import Reader
 from stream.decode.values import RefusedError
+from stream.event_time import END_MS, times_ms
 
 __all__ = ["Lane", "finish"]
 
 Ints = npt.NDArray[np.int64]
 
-#: 9999-12-31: the last time that can be written as RFC 3339.
-_LAST_MS: Final = 253_402_300_799_999.0
+_LAST_MS: Final = END_MS - 1.0
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ def finish(
     `rejects` has what was refused so far; more are added. `again` raises RefusedError.
     """
     stamp = np.array([record.timestamp for record in records], np.float64)
-    limit = np.where(stamp < 0, _LAST_MS, stamp + max_ahead_ms)
+    limit = np.minimum(np.where(stamp < 0, _LAST_MS, stamp + max_ahead_ms), _LAST_MS)
     parts: list[_Part] = []
     actuals = 0
     for lane in lanes:
@@ -145,10 +146,16 @@ def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
 
 
 def _refusal(ms: float, limit: float, max_ahead_ms: int, where: str) -> RefusedError | None:
-    """Why this time is out of bounds; NaN never is, decoders refuse it."""
+    """Why this time cannot be that of an event."""
+    if math.isnan(ms):
+        return RefusedError(
+            "bad_timestamp", f"Eight digits are a date, but there is no such day - at {where}"
+        )
     if ms < 0:
         return RefusedError("before_1970", f"Expected 1970 or later - at {where}")
     if ms > limit:
+        if limit == _LAST_MS:
+            return RefusedError("too_far_ahead", f"Expected before the year 2200 - at {where}")
         bound = f"{max_ahead_ms} ms after the record's own timestamp"
         return RefusedError("too_far_ahead", f"Expected at most {bound} - at {where}")
     return None
@@ -161,7 +168,7 @@ def _from_block(
     lane: Lane, tried: int, index: int, block: Block, limit: float, max_ahead_ms: int, again: Again
 ) -> list[_Part]:
     """The rows of a batch by plan; all of them or, with RefusedError, none."""
-    bad = np.flatnonzero((block.ms < 0) | (block.ms > limit))
+    bad = np.flatnonzero(~((block.ms >= 0) & (block.ms <= limit)))
     if bad.size:
         row = int(bad[0])
         where = f"{block.where}[{row}]"
@@ -207,7 +214,7 @@ def _from_events(
     at = np.array(lane.at, np.int64)
     ms = times_ms([event.timestamp for event in events])
     limit = limits[at]
-    keep = ~((ms < 0) | (ms > limit))
+    keep = (ms >= 0) & (ms <= limit)
     for row in np.flatnonzero(~keep).tolist():
         refusal = _refusal(float(ms[row]), float(limit[row]), max_ahead_ms, "$.timestamp")
         assert refusal is not None

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from stream.decode.block import TIMES, Block, Segments, check_rows, columns_of, times_ms
+from stream.decode.block import TIMES, Block, Segments, check_rows, columns_of
 from stream.decode.compiled import model_struct
 from stream.decode.group import Codes, Floats, make_struct, ragged
 from stream.decode.open_values import NOT_SENT, OpenValues
@@ -27,6 +27,7 @@ from stream.decode.values import (
     as_timestamp,
     not_an_object,
 )
+from stream.event_time import times_ms
 from stream.plans.plan import LearningPlan, Subject
 
 __all__ = ["OpenCompiled"]

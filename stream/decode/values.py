@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
-
-import msgspec
 
 from detectors import CategoricalBinning, category_text
 from stream.decode.columns import ABSENT_CODE, INVALID
+from stream.event_time import Time, as_time
 
 __all__ = [
     "ABSENT_CATEGORY",
@@ -28,7 +26,6 @@ __all__ = [
     "as_segment",
     "as_text",
     "as_timestamp",
-    "epoch_ms",
     "not_an_object",
     "null_constants",
     "parse_object",
@@ -39,9 +36,6 @@ __all__ = [
 #: Stand for a value in a decoded event; objects, so that no value of a producer equals them.
 INVALID_CATEGORY: Final = object()
 ABSENT_CATEGORY: Final = object()
-
-#: Numbers below it are seconds (until the year 5138), others milliseconds (since March 1973).
-_SECONDS_BELOW: Final = 1e11
 
 
 class RefusedError(Exception):
@@ -107,36 +101,22 @@ def as_category(value: object) -> object:
     return INVALID_CATEGORY
 
 
-def as_timestamp(value: object, path: str) -> float | datetime:
-    """Event time as the fast path gives it.
+def as_timestamp(value: object, path: str) -> Time:
+    """Event time as the fast path gives it, from any form that is accepted.
 
     Raises
     ------
     RefusedError
         With reason `bad_timestamp`, naming `path`.
     """
-    if isinstance(value, str):
-        try:
-            return msgspec.convert(value, datetime)
-        except msgspec.ValidationError:
-            raise RefusedError(
-                "bad_timestamp", f"Expected RFC 3339 text or a number, got other text - at {path}"
-            ) from None
-    number = None if isinstance(value, bool) or value is None else as_number(value)
-    if number is None or number == INVALID:
+    time = as_time(value)
+    if time is None:
+        got = "other text" if isinstance(value, str) else type_name(value)
         raise RefusedError(
             "bad_timestamp",
-            f"Expected RFC 3339 text or a finite number, got {type_name(value)} - at {path}",
+            f"Expected RFC 3339 text, a date or a finite number, got {got} - at {path}",
         )
-    return number
-
-
-def epoch_ms(value: float | datetime) -> float:
-    """Milliseconds since the epoch, not yet rounded; a naive datetime is UTC."""
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return aware.timestamp() * 1000.0
-    return value * 1000.0 if -_SECONDS_BELOW < value < _SECONDS_BELOW else value
+    return time
 
 
 def parse_object(value: bytes) -> dict[str, Any]:

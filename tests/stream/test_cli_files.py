@@ -176,7 +176,8 @@ def test_replay_says_what_went_wrong_with_rows(folder: Path, tmp_path: Path) -> 
     (tmp_path / "odd.csv").write_text("\n".join(lines) + "\n")
     result = run("replay", tmp_path / "odd.csv", "--reference", folder / "fraud.json")
     assert result.exit_code == 0, result.output
-    assert "1 rows were refused: bad_timestamp" in result.stderr
+    assert "4,000 events" in result.stderr
+    assert "1 row was refused: bad_timestamp; row 5: ts is not a time" in result.stderr
     assert "1 events came too late to be counted. Sort the file by its time." in result.stderr
 
 

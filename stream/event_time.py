@@ -1,0 +1,181 @@
+"""What is a time: the one table of accepted forms, for events, batches, Arrow and files.
+
+A time is read to the microsecond and counted in whole milliseconds, halves rounded up. In words it
+is in docs/events.md; `stream.decode.arrow_times` does the same for whole Arrow columns.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "ACCEPTED",
+    "END_MS",
+    "Floats",
+    "Time",
+    "as_time",
+    "numbers_ms",
+    "time_text",
+    "times_ms",
+    "too_small",
+    "whole_ms",
+]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+#: A time that was read: a number still to be told by its size, or a moment (naive is UTC).
+Time: TypeAlias = float | datetime
+
+ACCEPTED: Final = (
+    "Use RFC 3339 (2026-03-01T12:00:00Z), a date (2026-03-01 or 20260301), or a number since the "
+    "epoch (seconds to nanoseconds)."
+)
+#: 2200-01-01: what is later is a placeholder or a mistake of units, never the time of an event.
+END_MS: Final = 7_258_118_400_000
+#: Sizes from which a number is of milliseconds, microseconds, nanoseconds; below them of seconds.
+_BOUNDS: Final = np.array([1e11, 1e14, 1e17])
+_MICROSECONDS: Final = np.array([1e6, 1e3, 1.0, 1e-3])
+#: Whole numbers in this range are dates. As seconds they would be of August 1970.
+_FIRST_DATE, _LAST_DATE = 19_700_101, 21_991_231
+#: 1990-01-01 in seconds. A smaller number in a file is another thing: 202601, a day, a row.
+_LEAST_NUMBER: Final = 631_152_000
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FORM: Final = re.compile(
+    r"(?P<year>[0-9]{4})(-?)(?P<month>[0-9]{2})\2(?P<day>[0-9]{2})(?:[Tt ](?P<hour>[0-9]{2})"
+    r"(?:(:?)(?P<minute>[0-9]{2})(?:\6(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-5][0-9]))?)?)?"
+)
+_PARTS: Final = ("year", "month", "day", "hour", "minute", "second", "hours", "minutes")
+_zone_of: Final = attrgetter("tzinfo")
+
+
+def as_time(value: object) -> Time | None:
+    """A value of an event or a file as a time, None if it is none.
+
+    >>> as_time("2026-03-01T12:00:00+01")
+    datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.timezone(datetime.timedelta(seconds=3600)))
+    """
+    if isinstance(value, str):
+        return _text_time(value)
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _text_time(text: str) -> Time | None:
+    try:
+        return msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        pass
+    text = text.strip(" \t\r\n")
+    if _NUMBER.fullmatch(text):
+        return as_time(float(text))
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    part = {name: int(found[name] or 0) for name in _PARTS}
+    ahead = timedelta(hours=part.pop("hours"), minutes=part.pop("minutes"))
+    try:
+        zone = timezone(-ahead if found["sign"] == "-" else ahead)
+        moment = datetime(**part, tzinfo=zone)
+        return moment + timedelta(microseconds=_microseconds(found["fraction"] or ""))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _microseconds(digits: str) -> int:
+    """Of a fraction of a second, the seventh digit rounded."""
+    return int(digits[:6].ljust(6, "0")) + (digits[6:7] >= "5")
+
+
+def times_ms(times: Sequence[Time]) -> Floats:
+    """Whole milliseconds of times; NaN where eight digits are no date. They may be absurd."""
+    try:
+        with_zone = None not in set(map(_zone_of, times))
+    except AttributeError:  # a number
+        with_zone = False
+    if with_zone:
+        return _moments_ms(times)
+    try:
+        return numbers_ms(np.array(times, np.float64))
+    except TypeError:  # some are datetimes
+        pass
+    ms = np.empty(len(times))
+    moment = np.array([isinstance(time, datetime) for time in times])
+    zoned = [t if t.tzinfo else t.replace(tzinfo=UTC) for t in times if isinstance(t, datetime)]
+    ms[moment] = _moments_ms(zoned)
+    ms[~moment] = numbers_ms(np.array([t for t in times if not isinstance(t, datetime)], float))
+    return ms
+
+
+def _moments_ms(times: Sequence[Any]) -> Floats:
+    return whole_ms(np.fromiter(map(datetime.timestamp, times), np.float64, len(times)) * 1e6)
+
+
+def numbers_ms(values: Floats) -> Floats:
+    """Whole milliseconds of numbers, which are seconds to nanoseconds by their size, or dates."""
+    size = np.abs(values)
+    if size.size and size.min() > _LAST_DATE and size.max() < _BOUNDS[0]:
+        return whole_ms(values * 1e6)
+    us = values * _MICROSECONDS[np.searchsorted(_BOUNDS, size, side="right")]
+    dates = _are_dates(values)
+    if dates.any():
+        us[dates] = _dates_us(values[dates].astype(np.int64))
+    return whole_ms(us)
+
+
+def _are_dates(values: Floats) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = (
+        (values >= _FIRST_DATE) & (values <= _LAST_DATE) & (values == np.floor(values))
+    )
+    return found
+
+
+def _dates_us(values: npt.NDArray[np.int64]) -> Floats:
+    """Microseconds of dates as numbers, such as 20260301; NaN where there is no such day."""
+    distinct, place = np.unique(values, return_inverse=True)
+    found = np.full(distinct.size, np.nan)
+    for i, date in enumerate(distinct.tolist()):
+        try:
+            moment = datetime(date // 10_000, date // 100 % 100, date % 100, tzinfo=UTC)
+        except ValueError:
+            continue
+        found[i] = moment.timestamp() * 1e6
+    return found[place]
+
+
+def whole_ms(us: Floats) -> Floats:
+    """Microseconds to whole milliseconds, halves up; still float because they may be absurd."""
+    ms: Floats = np.floor(np.rint(us) / 1000.0 + 0.5)
+    return ms
+
+
+def too_small(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which numbers of a file are no time since the epoch: they would be of before 1990.
+
+    Zero stays: it is the default time of many programs, and so a time that says nothing.
+    """
+    small: npt.NDArray[np.bool_] = (values != 0) & (np.abs(values) < _LEAST_NUMBER)
+    return small & ~_are_dates(values)
+
+
+def time_text(ms: float) -> str:
+    """A time for people, also where it is beyond the years that datetime has."""
+    if not -62_135_596_800_000 <= ms < 253_402_300_800_000:
+        return "a time beyond the year 9999" if ms > 0 else "a time before the year 1"
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    return moment.isoformat(sep=" ", timespec="seconds")[:19]

@@ -1,0 +1,347 @@
+"""One table of times, by every way in: event, batch, Arrow and file give one millisecond each."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors import ColumnMapping
+from stream.data import DataError, DataTable, parse_times, read_batches
+from stream.decode.arrow_times import column_ms
+from stream.event_time import END_MS, as_time, numbers_ms, time_text, times_ms
+from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
+from stream.rows import EventRows, RowMapping
+from tests.stream.decode_tools import Rec, book, decode, plan
+
+NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z
+MIDNIGHT = NOON - 43_200_000
+BAD, SMALL, EARLY, LATE = "bad_timestamp", "small", "before_1970", "too_far_ahead"
+
+#: what is written, and the milliseconds it means or why it is refused
+TEXTS: list[tuple[str, int | str]] = [
+    ("2026-03-01T12:00:00Z", NOON),
+    ("2026-03-01t12:00:00z", NOON),
+    ("2026-03-01 12:00:00", NOON),
+    ("2026-03-01 12:00:00Z", NOON),
+    ("2026-03-01T12:00:00", NOON),
+    ("2026-03-01T12:00", NOON),
+    ("2026-03-01T12:00Z", NOON),
+    ("2026-03-01T12", NOON),
+    ("20260301T120000Z", NOON),
+    ("20260301T1200", NOON),
+    ("2026-03-01T13:00:00+01", NOON),
+    ("2026-03-01T13:00:00+0100", NOON),
+    ("2026-03-01T13:00:00+01:00", NOON),
+    ("2026-03-01T06:30:00-05:30", NOON),
+    ("2026-03-01T06:30-0530", NOON),
+    ("2026-03-01T12:00:00.25Z", NOON + 250),
+    ("2026-03-01T12:00:00,25Z", NOON + 250),
+    ("2026-03-01T12:00:00.0004Z", NOON),
+    ("2026-03-01T12:00:00.0005Z", NOON + 1),
+    ("2026-03-01T12:00:00.0015Z", NOON + 2),
+    ("2026-03-01T12:00:00.123456789Z", NOON + 123),
+    ("2026-03-01T11:59:59.9999999Z", NOON),
+    (" 2026-03-01T12:00:00Z ", NOON),
+    ("2026-03-01", MIDNIGHT),
+    ("20260301", MIDNIGHT),
+    ("1772366400", NOON),
+    ("1772366400.5", NOON + 500),
+    ("1.7723664e9", NOON),
+    ("1772366400500", NOON + 500),
+    ("1772366400500000", NOON + 500),
+    ("1772366400500000000", NOON + 500),
+    ("2026-02-30", BAD),
+    ("20260230", BAD),
+    ("20261301", BAD),
+    ("2026-03-01T24:00:00Z", BAD),
+    ("2026-03-01T12:00:00+01:60", BAD),
+    ("2026-03-01T12:00:00+24:00", BAD),
+    ("2026-0301", BAD),
+    ("2026-03-01Z", BAD),
+    ("2026-W09-7", BAD),
+    ("01.03.2026", BAD),
+    ("03/01/2026", BAD),
+    ("yesterday", BAD),
+    ("1_772_366_400", BAD),
+    ("١٧٧٢٣٦٦٤٠٠", BAD),
+    ("0x69a1", BAD),
+    ("nan", BAD),
+    ("infinity", BAD),
+    ("", BAD),
+    ("1970-01-01", 0),
+    ("1985-06-01", 486_432_000_000),
+    ("1969-12-31T23:59:59Z", EARLY),
+    ("-1", EARLY),
+    ("1900-01-01", EARLY),
+    ("9999-12-31", LATE),
+    ("9999-12-31T23:59:59Z", LATE),
+    ("2200-01-01", LATE),
+    ("20260301120000", LATE),  # as milliseconds it is of 2612
+    ("202603", SMALL),
+    ("46082.5", SMALL),
+]
+NUMBERS: list[tuple[int | float, int | str]] = [
+    (1772366400, NOON),
+    (1772366400.0, NOON),
+    (1772366400.0015, NOON + 2),
+    (1772366400500, NOON + 500),
+    (1772366400000.5, NOON + 1),
+    (1772366400500000, NOON + 500),
+    (1772366400500000000, NOON + 500),
+    (20260301, MIDNIGHT),
+    (20260301.0, MIDNIGHT),
+    (19700101, 0),
+    (0, 0),
+    (20260230, BAD),
+    (21991231, END_MS - 86_400_000),
+    (7258118399, END_MS - 1000),
+    (7258118400, LATE),
+    (99999999999, LATE),
+    (-1, EARLY),
+    (-1772366400000, EARLY),
+    (631152000, 631_152_000_000),
+    (631151999, SMALL),
+    (202603, SMALL),
+    (19700100, SMALL),
+    (21991232, SMALL),
+    (46082, SMALL),
+    (20260301.5, SMALL),
+    (math.nan, BAD),
+    (math.inf, BAD),
+]
+
+BOOK = book(plan(columns={"label": None, "country": None}))
+ALL = [pytest.param(v, e, id=repr(v)) for v, e in [*TEXTS, *NUMBERS]]
+
+
+def verdict(decoded: Any) -> int | str:
+    """The time of the one row, or why it was refused."""
+    if decoded.rejects:
+        return str(decoded.rejects[0].reason)
+    return int(decoded.time_ms[0])
+
+
+def live(expected: int | str, value: Any) -> int | str:
+    """What a worker says: numbers that are small are seconds of long ago."""
+    return round(float(value) * 1000) if expected == SMALL else expected
+
+
+@pytest.mark.parametrize(("value", "expected"), ALL)
+def test_events_and_batches(value: Any, expected: int | str) -> None:
+    model = {"name": "fraud", "version": "3"}
+    event = {"model": model, "timestamp": value, "features": {"amount": 1.0}}
+    batch = {"model": model, "columns": {"timestamp": [value], "features": {"amount": [1.0]}}}
+    for document, kind in ((event, ""), (batch, BATCH_CONTENT_TYPE)):
+        headers = (("content-type", kind.encode()),) if kind else ()
+        record = Rec(json.dumps(document).encode(), timestamp=-1, headers=headers)
+        assert verdict(decode(record, plans=BOOK)) == live(expected, value), kind
+
+
+def as_arrow(column: Any) -> Rec:
+    table = pa.table({"timestamp": column, "features.amount": pa.array([1.0] * len(column))})
+    table = table.replace_schema_metadata({"model.name": "fraud", "model.version": "3"})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    headers = (("content-type", ARROW_CONTENT_TYPE.encode()),)
+    return Rec(sink.getvalue().to_pybytes(), timestamp=-1, headers=headers)
+
+
+def arrow_columns(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        kinds: list[Any] = [pa.string(), pa.large_string(), pa.string_view()]
+        return [pa.array([value], kind) for kind in kinds] + [pa.array([value]).dictionary_encode()]
+    columns = [pa.array([float(value)], pa.float64())]
+    if isinstance(value, int):
+        columns += [pa.array([value], pa.int64())]
+        columns += [pa.array([value], pa.uint64())] if value >= 0 else []
+        columns += [pa.array([Decimal(value)], pa.decimal128(30, 2))]
+    return columns
+
+
+@pytest.mark.parametrize(("value", "expected"), ALL)
+def test_arrow(value: Any, expected: int | str) -> None:
+    for column in arrow_columns(value):
+        found = verdict(decode(as_arrow(column), plans=BOOK))
+        assert found == live(expected, value), column.type
+
+
+def fitted(path: Path) -> int | str:
+    """The time of the one row as `fit` reads it, or what it says."""
+    try:
+        (batch,) = DataTable(path).batches({"amount": "numeric"}, "t")
+    except DataError as error:
+        return str(error)
+    return int(batch.times_ms[0])
+
+
+def of_file(path: Path) -> tuple[int | str, int | str]:
+    """The time of the one row as `fit` and as `replay` read it, "refused" if they do not."""
+    fit = fitted(path)
+    if isinstance(fit, str):
+        assert "t in row 1 is not a time" in fit
+        fit = "refused"
+    columns = ColumnMapping(timestamp="t")
+    mapping = RowMapping("fraud", "3", {"amount": "feature"}, frozenset({"amount"}), columns)
+    rows = EventRows(mapping)
+    (event,) = rows.events(next(read_batches(path, rows.numbers)))
+    if event.problem:
+        assert event.problem.startswith("t is not a time")
+        return fit, "refused"
+    return fit, verdict(decode(Rec(event.value, timestamp=-1), plans=BOOK))
+
+
+@pytest.mark.parametrize(("value", "expected"), ALL)
+def test_files(value: Any, expected: int | str, tmp_path: Path) -> None:
+    wanted = "refused" if isinstance(expected, str) else expected
+    for i, column in enumerate(arrow_columns(value)):
+        path = tmp_path / f"{i}.parquet"
+        pq.write_table(pa.table({"t": column, "amount": [1.0]}), path)
+        assert of_file(path) == (wanted, wanted), column.type
+    path = tmp_path / "a.jsonl"
+    text = json.dumps(value)
+    path.write_text(f'{{"t": {text}, "amount": 1}}\n')
+    if text not in ("NaN", "Infinity"):
+        assert of_file(path) == (wanted, wanted)
+    mixed = tmp_path / "mixed.jsonl"  # a column of several types is read value by value
+    mixed.write_text(f'{{"t": {text}, "amount": 1}}\n{{"t": true, "amount": "x"}}\n')
+    first = next(read_batches(mixed))["t"][:1]
+    try:
+        assert parse_times(first).tolist() == [expected]
+    except DataError:
+        assert wanted == "refused"
+    path = tmp_path / "a.csv"
+    path.write_text(f't,amount\n"{value}",1\n')
+    assert of_file(path) == (wanted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("column", "ms"),
+    [
+        (pa.array([1772366400], pa.timestamp("s")), NOON),
+        (pa.array([NOON], pa.timestamp("ms", "Europe/Berlin")), NOON),
+        (pa.array([NOON * 1000 + 1500], pa.timestamp("us", "UTC")), NOON + 2),
+        (pa.array([NOON * 10**6 + 499_000], pa.timestamp("ns")), NOON),
+        (pa.array([NOON * 10**6 + 499_000], pa.timestamp("ns", "+05:30")), NOON),
+        (pa.array([date(2026, 3, 1)], pa.date32()), MIDNIGHT),
+        (pa.array([date(2026, 3, 1)], pa.date64()), MIDNIGHT),
+        (pa.array([date(9999, 12, 31)], pa.date32()), LATE),
+        (pa.array([datetime(9999, 12, 31)], pa.timestamp("us")), LATE),
+        (pa.array([2**62], pa.timestamp("us")), LATE),
+        (pa.array([date(1900, 1, 1)], pa.date32()), EARLY),
+        (pa.array([0], pa.timestamp("ms")), 0),
+        (pa.array([20_260_301_000], pa.timestamp("ms")), 20_260_301_000),  # August 1970 is said
+        (pa.array([None], pa.timestamp("ms")), BAD),
+        (pa.array([None], pa.null()), BAD),
+        (pa.array([1], pa.duration("s")), BAD),
+        (pa.array([1], pa.time32("s")), BAD),
+        (pa.array([True]), BAD),
+        (pa.array([b"2026-03-01"]), BAD),
+    ],
+    ids=lambda v: str(getattr(v, "type", v)),
+)
+def test_typed_columns(column: Any, ms: int | str, tmp_path: Path) -> None:
+    assert verdict(decode(as_arrow(column), plans=BOOK)) == ms
+    if isinstance(ms, str) and not str(column.type).startswith(("date", "timestamp")):
+        return
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"t": column, "amount": [1.0]}), path)
+    wanted = "refused" if isinstance(ms, str) else ms
+    assert of_file(path) == (wanted, wanted)
+
+
+def test_many_forms_in_one_column() -> None:
+    good = [(value, ms) for value, ms in TEXTS if isinstance(ms, int)]
+    texts = [text for text, _ in good]
+    assert parse_times(pa.array(texts)).tolist() == [ms for _, ms in good]
+    mixed = [*texts, 1772366400.5, 1772366400500, 20260301]
+    expected = [ms for _, ms in good] + [NOON + 500, NOON + 500, MIDNIGHT]
+    assert parse_times(mixed).tolist() == expected
+    numbers = [value for value, ms in NUMBERS if isinstance(ms, int)]
+    wanted = [ms for _, ms in NUMBERS if isinstance(ms, int)]
+    assert numbers_ms(np.array(numbers, np.float64)).tolist() == wanted
+    (group,) = (decoded := decode(
+        *[
+            Rec(json.dumps({"model": {"name": "fraud"}, "timestamp": t, "features": {}}).encode(),
+                timestamp=-1)
+            for t in mixed
+        ],
+        plans=BOOK,
+    )).groups  # fmt: skip
+    assert len(group.rows) == len(mixed)
+    assert decoded.time_ms.tolist() == expected
+
+
+zones = st.none() | st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m)))
+
+
+@given(st.datetimes(datetime(1970, 1, 3), datetime(2199, 12, 29), timezones=zones))
+def test_a_moment_in_any_writing_is_that_moment(moment: datetime) -> None:
+    """The oracle counts in whole numbers."""
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    since = zoned - datetime(1970, 1, 1, tzinfo=UTC)
+    us = (since.days * 86_400 + since.seconds) * 10**6 + since.microseconds
+    ms = (us + 500) // 1000
+    iso = moment.isoformat()
+    zone = iso[19 + 7 * ("." in iso) :] if moment.tzinfo else ""
+    compact = moment.strftime("%Y%m%dT%H%M%S.%f") + zone.replace(":", "")
+    for text in (iso, iso.replace("T", " "), iso.replace("T", "t"), iso.replace(".", ","), compact):
+        time = as_time(text)
+        assert time is not None, text
+        assert times_ms([time]).tolist() == [ms], text
+        found = column_ms(pa.array([text]))
+        assert found is not None
+        assert found.tolist() == [ms], text
+    assert times_ms([moment, 0.0]).tolist() == [ms, 0]
+    if us >= 10**17 // 1000 * 1000 and us < 9 * 10**15:
+        assert numbers_ms(np.array([us * 1000.0])).tolist() == [ms]
+    if us >= 10**14:
+        assert numbers_ms(np.array([float(us)])).tolist() == [ms]
+
+
+@given(st.text(alphabet="0123456789-+:.,TtZz eE ", max_size=32))
+def test_arrow_takes_no_text_for_a_time_that_is_none(text: str) -> None:
+    """The fast way through whole columns accepts nothing but the table, and means the same."""
+    column = column_ms(pa.array([text]))
+    assert column is not None
+    time = as_time(text)
+    if time is None:
+        assert np.isnan(column[0]) or column[0] < 0  # the year 0000 is before 1970 all the same
+    else:
+        assert column.tolist() == pytest.approx(times_ms([time]).tolist(), nan_ok=True)
+
+
+def test_words_of_a_wrong_time_in_a_file() -> None:
+    def words(values: Any) -> str:
+        with pytest.raises(DataError) as raised:
+            parse_times(values, "a.csv: t", 10)
+        return str(raised.value)
+
+    assert words(pa.array([1772366400, 202603])) == (
+        "a.csv: t in row 12 is not a time: got 202603, which in seconds is 1970-01-03 08:16:43 "
+        "UTC; numbers of before 1990 are not read (write such times as text). Use RFC 3339 "
+        "(2026-03-01T12:00:00Z), a date (2026-03-01 or 20260301), or a number since the epoch "
+        "(seconds to nanoseconds)."
+    )
+    assert "got '9999-12-31'; it must be from 1970 to 2199 (2 such rows among 3)" in words(
+        pa.array(["2026-01-01", "9999-12-31", "1900-01-01"])
+    )
+    assert "row 11 is not a time that events have: got '-1e9'" in words(pa.array(["-1e9"]))
+    assert "got '20260230'" in words(pa.array(["20260230"]))
+
+
+def test_times_for_people() -> None:
+    assert time_text(NOON) == "2026-03-01 12:00:00"
+    assert time_text(1e18) == "a time beyond the year 9999"
+    assert time_text(-1e18) == "a time before the year 1"
