@@ -119,4 +119,4 @@ def _value(scalar: Any) -> Any:
     try:
         return scalar.as_py()
     except (ValueError, OverflowError):  # nanoseconds, or a year that datetime cannot hold
-        return str(scalar)
+        return scalar.value
