@@ -46,6 +46,7 @@ class Given(NamedTuple):
     key: bytes | None
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_type: int = 0  # a producer's word, which is the dearer kind
 
 
 class Bench:

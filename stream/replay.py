@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 
 from stream.alerts.event import AlertEvent
-from stream.decode.columns import Record, Reject
+from stream.decode.columns import LOG_APPEND_TIME, Record, Reject
 from stream.decode.native import NativeDecoder
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.watch import OnWindow
@@ -29,13 +29,17 @@ BATCH_RECORDS: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """An event from a file in the shape of a Kafka record."""
+    """An event from a file in the shape of a Kafka record.
+
+    A timestamp that is not 0 says when it was recorded, as a broker's would.
+    """
 
     offset: int
     timestamp: int
     value: bytes | None
     key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = field(default=())
+    timestamp_type: int = LOG_APPEND_TIME
 
 
 class Replay:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import detectors
+from stream.summaries import quorum
 
 #: The tests that wait. All others are the second half, so that none can be forgotten.
 WAITING = ("tests/chaos", "tests/deploy", "tests/integration", "tests/page", "tests/security")
@@ -21,6 +22,7 @@ NO_TESTS = 5  # pytest's exit code
 
 def main(arguments: list[str]) -> int:
     """Run both; the worse of their exit codes."""
+    quorum.warm_up()
     detectors.warm_up()  # compiled once, here: two processes would write the same cache at a time
     pytest = [sys.executable, "-m", "pytest", *arguments]
     others = [f"--ignore={folder}" for folder in WAITING]

@@ -279,7 +279,7 @@ def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: Ro
     if stats.max_time_ms > (time.time() + _DAY_S) * 1000:
         say(
             f"warning: an event is of {when(stats.max_time_ms)} UTC, which is yet to come. A "
-            "worker would refuse it; here all that follows it is late. Correct its time."
+            "worker would refuse it; here it is judged last and alone. Correct its time."
         )
     skipped = sum(m.watch.skipped for m in replay.monitor.subjects.values() if m.watch)
     tested = sum(bool(m.watch.results) for m in replay.monitor.subjects.values() if m.watch)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -30,6 +31,7 @@ __all__ = [
     "ABSENT",
     "ABSENT_CODE",
     "INVALID",
+    "LOG_APPEND_TIME",
     "REASONS",
     "Columns",
     "Decoded",
@@ -40,6 +42,8 @@ __all__ = [
 INVALID: Final = float("-inf")
 ABSENT: Final = float("inf")
 ABSENT_CODE: Final = -1
+#: Type of a record's timestamp that the broker gave; every other is some producer's word.
+LOG_APPEND_TIME: Final = 1
 
 #: Why an event can be refused. A label of a metric, so the list is closed.
 REASONS: Final = (
@@ -65,7 +69,11 @@ class Record(Protocol):
 
     @property
     def timestamp(self) -> int:
-        """The record's own, in milliseconds since the epoch."""
+        """The record's own, in milliseconds since the epoch; 0 or less where it has none."""
+
+    @property
+    def timestamp_type(self) -> int:
+        """Who gave it: `LOG_APPEND_TIME` is the broker."""
 
     @property
     def key(self) -> bytes | None:
@@ -110,6 +118,14 @@ class Columns:
     numeric: npt.NDArray[np.float64]
     codes: npt.NDArray[np.int32]
     segments: list[list[Any]]
+
+    def take(self, keep: npt.NDArray[np.bool_]) -> Columns:
+        """These events alone."""
+        kept = keep.tolist()
+        return Columns(
+            self.subject, self.plan, self.rows[keep], self.numeric[keep], self.codes[keep],
+            [list(compress(values, kept)) for values in self.segments],
+        )  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from stream.kafka.outage import hold_back_metadata
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.view import WorkerView
 from stream.kafka.worker import Worker
+from stream.summaries import quorum
 
 __all__ = ["GC_THRESHOLDS", "run_worker", "spare_the_collector"]
 
@@ -48,6 +49,7 @@ def run_worker(
     quieten()
     hold_back_metadata()
     detectors.warm_up()
+    quorum.warm_up()
     spare_the_collector()
     deadline = _Deadline(_HARD_END_S)
     try:

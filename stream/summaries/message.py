@@ -86,8 +86,8 @@ class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p1"):
     """All summaries of this chunk up to `through` are on the topic.
 
-    `max_time_ms` is the largest event time in the chunk so far: a function of the chunk alone, so
-    every reader of the chunk reports the same.
+    `max_time_ms` is the watermark of the chunk so far: a function of the chunk alone, so every
+    reader of the chunk reports the same.
     """
 
     source: Source

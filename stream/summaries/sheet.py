@@ -87,23 +87,18 @@ class Sheet:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, columns: Columns, time_ms: _Ints, newest_ms: _Ints) -> int:
+    def add(self, columns: Columns, time_ms: _Ints, mark_ms: _Ints) -> int:
         """Count the events whose pane is still open in this chunk; the number of late ones.
 
-        `newest_ms` is, for each event, the largest time in the chunk up to and with its own.
+        `mark_ms` is, for each event, the chunk's watermark up to and with its own.
         """
         plan = self.plan
         pane = time_ms - time_ms % plan.pane_ms
-        late = pane + plan.pane_ms <= newest_ms - plan.lateness_ms
+        late = pane + plan.pane_ms <= mark_ms - plan.lateness_ms
         n_late = int(np.count_nonzero(late))
         self.late += n_late
         if n_late:
-            columns = Columns(
-                columns.subject, plan, columns.rows[~late], columns.numeric[~late],
-                columns.codes[~late],
-                [[v for v, is_late in zip(values, late.tolist(), strict=True) if not is_late]
-                 for values in columns.segments],
-            )  # fmt: skip
+            columns = columns.take(~late)
             pane = pane[~late]
         if not pane.size:
             return n_late
@@ -174,14 +169,14 @@ class Sheet:
         """Whether anything was counted that no flush carried yet."""
         return bool(self._changed.any()) or self.late != self.late_sent
 
-    def take(self, newest_ms: int, *, only_complete: bool) -> list[SummaryEntry]:
+    def take(self, mark_ms: int, *, only_complete: bool) -> list[SummaryEntry]:
         """Changed summaries; rows of panes that are complete by now are given back.
 
         A complete pane never changes again in this chunk, since what comes for it is late: a chunk
         of old events with a pane each costs no more memory than its open panes.
         """
         self.late_sent = self.late
-        complete_ms = newest_ms - self.plan.lateness_ms - self.plan.pane_ms
+        complete_ms = mark_ms - self.plan.lateness_ms - self.plan.pane_ms
         entries = []
         for (segment, pane_ms), row in list(self._rows.items()):
             complete = pane_ms <= complete_ms

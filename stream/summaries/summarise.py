@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from stream.decode.columns import Columns, Decoded, Record, Reject
 from stream.plans.plan import MINUS_INFINITY, PlanBook, Subject
+from stream.summaries.clock import ChunkClock, stamps_of
 from stream.summaries.message import (
     MAX_BATCH_BYTES,
     Progress,
@@ -80,7 +81,8 @@ class Stage1Stats:
     segments_folded: int = 0  # values of segments beyond a limit, counted together
     values_invalid: int = 0
     unknown_fields: int = 0
-    max_time_ms: int = MINUS_INFINITY
+    max_time_ms: int = MINUS_INFINITY  # the largest event time, however wrong
+    watermark_ms: int = MINUS_INFINITY
     chunks: int = 0
     flushes: int = 0
 
@@ -118,30 +120,31 @@ class Summariser:
         self._rejects: list[tuple[Record, Reject]] = []
         self._reject_bytes = 0
         self._next = 0
-        self._announced_ms = MINUS_INFINITY  # event time of the last progress, over all chunks
-        self._open(None)
+        self._announced_ms = MINUS_INFINITY  # of the last progress, over all chunks
+        self._open(-1, 0)
 
-    def _open(self, first: Record | None) -> None:
-        """Begin a chunk at this record."""
-        self._chunk = -1 if first is None else first.offset
-        self._chunk_began_ms = 0 if first is None else first.timestamp
+    def _open(self, offset: int, began_ms: int) -> None:
+        """Begin a chunk at this record; there is none at -1."""
+        self._chunk = offset
+        self._chunk_began_ms = began_ms
         self._chunk_size = 0
-        self._newest_ms = MINUS_INFINITY
+        self._clock = ChunkClock()
         self._flushed_through = -1
         self._sheets: dict[tuple[Subject, bytes], Sheet] = {}
 
     def add(self, records: Sequence[Record]) -> list[Flush]:
         """Count the next records of the partition, in offset order; what is now to be sent."""
         flushes = []
+        stamps = stamps_of(records)
         at = 0
         while at < len(records):
             if self._chunk < 0:
-                self._open(records[at])
-            if records[at].timestamp > self._chunk_began_ms + self._chunk_span_ms:
+                self._open(records[at].offset, int(stamps[at]))
+            if stamps[at] > self._chunk_began_ms + self._chunk_span_ms:
                 flushes.append(self._end_chunk())
                 continue
-            end = self._cut(records, at)
-            self._count(records[at:end])
+            end = self._cut(stamps, at)
+            self._count(records[at:end], stamps[at:end])
             at = end
             if self._chunk_size == self._chunk_records:
                 flushes.append(self._end_chunk())
@@ -156,17 +159,13 @@ class Summariser:
             return None
         return self._flush(only_complete=False)
 
-    def _cut(self, records: Sequence[Record], at: int) -> int:
+    def _cut(self, stamps: npt.NDArray[np.int64], at: int) -> int:
         """End of the run of records, from `at`, that belong to the open chunk."""
-        end = min(len(records), at + self._chunk_records - self._chunk_size)
-        limit = self._chunk_began_ms + self._chunk_span_ms
-        if records[end - 1].timestamp > limit or (
-            end - at > 1 and max(r.timestamp for r in records[at:end]) > limit
-        ):
-            return next(i for i in range(at, end) if records[i].timestamp > limit)
-        return end
+        end = min(len(stamps), at + self._chunk_records - self._chunk_size)
+        beyond = stamps[at:end] > self._chunk_began_ms + self._chunk_span_ms
+        return at + int(beyond.argmax()) if beyond.any() else end
 
-    def _count(self, records: Sequence[Record]) -> None:
+    def _count(self, records: Sequence[Record], stamps: npt.NDArray[np.int64]) -> None:
         decoded = self._decoder.decode(records)
         stats = self.stats
         stats.records += len(records)
@@ -175,20 +174,19 @@ class Summariser:
         stats.unknown_fields += decoded.unknown_fields
         for reject in decoded.rejects:
             self._refuse(records[reject.index], reject)
+        reading = self._clock.read(records, stamps, decoded.time_ms, decoded.record)
         if decoded.time_ms.size:
-            newest = np.maximum.accumulate(decoded.time_ms)
-            np.maximum(newest, self._newest_ms, out=newest)
-            self._newest_ms = int(newest[-1])
-            stats.max_time_ms = max(stats.max_time_ms, self._newest_ms)
+            mark = self._clock.advance(reading, decoded.time_ms, decoded.record)
+            stats.max_time_ms = max(stats.max_time_ms, int(decoded.time_ms.max()))
+            stats.watermark_ms = max(stats.watermark_ms, self._clock.mark_ms)
             for group in decoded.groups:
                 if len(group.subject.version) > MAX_VERSION_CHARS:
                     self._refuse_version(records, decoded.record[group.rows])
                     continue
                 time_ms = decoded.time_ms[group.rows]
-                sheet = self._count_group(group, time_ms, newest[group.rows])
+                sheet = self._count_group(group, time_ms, mark[group.rows])
                 if after_ms := group.plan.stale_after_ms:
-                    made = [records[i].timestamp for i in decoded.record[group.rows].tolist()]
-                    age = np.array(made, np.int64) - time_ms
+                    age = stamps[decoded.record[group.rows]] - time_ms
                     sheet.stale += int(np.count_nonzero(age > after_ms))
                     sheet.aged += age.size
         self._chunk_size += len(records)
@@ -207,14 +205,14 @@ class Summariser:
         self.stats.last_reject[reject.reason] = (record.offset, reject.error)
 
     def _count_group(
-        self, group: Columns, time_ms: npt.NDArray[np.int64], newest: npt.NDArray[np.int64]
+        self, group: Columns, time_ms: npt.NDArray[np.int64], mark: npt.NDArray[np.int64]
     ) -> Sheet:
         key = (group.subject, group.plan.short_hash)
         sheet = self._sheets.get(key)
         if sheet is None:
             sheet = self._sheets[key] = Sheet(group.subject, group.plan)
         folded = sheet.folded
-        late = sheet.add(group, time_ms, newest)
+        late = sheet.add(group, time_ms, mark)
         self.stats.segments_folded += sheet.folded - folded
         model = group.subject.model
         self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
@@ -223,16 +221,16 @@ class Summariser:
         return sheet
 
     def _pane_completed(self) -> bool:
-        """Whether the newest event ended a pane of any plan since the last flush.
+        """Whether the watermark ended a pane of any plan since the last flush.
 
         Judged for every plan of the topic and not only for what this chunk holds: another
         partition's panes wait for this one's progress.
         """
         before = self._announced_ms
-        if self._newest_ms <= before:
+        if self._clock.mark_ms <= before:
             return False
         return any(
-            plan.pane_of(self._newest_ms - plan.lateness_ms)
+            plan.pane_of(self._clock.mark_ms - plan.lateness_ms)
             > plan.pane_of(before - plan.lateness_ms)
             for _, plan in self._plans
             if plan.topic == self.source.topic
@@ -242,8 +240,7 @@ class Summariser:
         flush = self._flush(only_complete=False)
         flush.commit = self._next
         self.stats.chunks += 1
-        self._open(None)
-        self._chunk = -1
+        self._open(-1, 0)
         return flush
 
     def _flush(self, *, only_complete: bool) -> Flush:
@@ -251,7 +248,7 @@ class Summariser:
         summaries = []
         for sheet in self._sheets.values():
             news_of_late = sheet.late != sheet.late_sent
-            taken = sheet.take(self._newest_ms, only_complete=only_complete)
+            taken = sheet.take(self._clock.mark_ms, only_complete=only_complete)
             for entries in _cut_batches(taken, even_empty=news_of_late):
                 batch = SummaryBatch(
                     self.source, self._chunk, through, *sheet.subject,
@@ -259,10 +256,10 @@ class Summariser:
                     sheet.aged,
                 )  # fmt: skip
                 summaries.append((sheet.subject.key, encode_message(batch)))
-        progress = Progress(self.source, self._chunk, through, self._newest_ms)
+        progress = Progress(self.source, self._chunk, through, self._clock.mark_ms)
         rejects, self._rejects, self._reject_bytes = self._rejects, [], 0
         self._flushed_through = through
-        self._announced_ms = max(self._announced_ms, self._newest_ms)
+        self._announced_ms = max(self._announced_ms, self._clock.mark_ms)
         self.stats.flushes += 1
         return Flush(summaries, encode_message(progress), rejects, None)
 

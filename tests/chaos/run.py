@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import detectors
 from stream.monitoring.snapshot import Manifest
 from stream.replay import FileRecord
+from stream.summaries import quorum
 from stream.summaries.message import Progress, decode_message
 from tests.chaos.cluster import EVENTS, LEAVE_S, Cluster
 from tests.chaos.traffic import Traffic
@@ -61,6 +62,7 @@ def run(
     A run with complaints leaves its directory with all logs, and names it.
     """
     directory = Path(tempfile.mkdtemp(prefix="driftstream-chaos-"))
+    quorum.warm_up()
     detectors.warm_up()  # compiled once, here, and not by every worker that starts
     began = time.monotonic()
     traffic = Traffic(seed, n_events, _PARTITIONS, EVENTS, real=real)

@@ -134,7 +134,8 @@ class Installation:
         """What both stages decide in one process."""
         plans = PlanBook()
         plans.add(self.plan)
-        records = (FileRecord(i, 0, e) for i, e in enumerate([*events, last_event()]))
+        every = enumerate([*events, last_event()])
+        records = (FileRecord(i, LAST_MS, event) for i, event in every)  # as a broker's time is
         return [identity(a) for a in Replay(plans, self.plan.topic).run(records, at_end=False)]
 
     # ---- workers

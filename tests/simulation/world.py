@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from stream.alerts.event import AlertEvent
-from stream.decode.columns import Decoded
+from stream.decode.columns import LOG_APPEND_TIME, Decoded
 from stream.decode.native import NativeDecoder
 from stream.plans.plan import Plan, PlanBook
 from stream.summaries.message import Source
@@ -48,6 +48,7 @@ class Rec:
     key: bytes | None
     value: bytes | None
     headers: tuple = ()
+    timestamp_type: int = LOG_APPEND_TIME
 
 
 class Log:

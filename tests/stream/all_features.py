@@ -23,6 +23,7 @@ from stream.metrics.gauges import signal_gauges
 from stream.monitoring.monitor import PartitionMonitor
 from stream.plans.plan import Plan, PlanBook, SignalOptions, decode_plan
 from stream.replay import FileRecord
+from stream.summaries import quorum
 from stream.summaries.message import Source
 from stream.summaries.summarise import Summariser
 from tests.stream.harness import make_plan, make_reference, reloaded, run_stages
@@ -110,6 +111,7 @@ def batches(book: PlanBook) -> None:
 def main() -> None:
     """Warm up, work, and say what was compiled meanwhile."""
     detectors.warm_up()
+    quorum.warm_up()
     before = {kernel: set(kernel.signatures) for kernel in KERNELS}
     book = plans_without_fitting()
     alerts, monitor = run_stages(book, events(), partitions=3, seed=1, snapshot_every=0.002)

@@ -27,4 +27,4 @@ def test_a_time_that_is_yet_to_come_is_said(tmp_path: Path) -> None:
         done = run("replay", tmp_path / "jump.csv", "--reference", tmp_path / "fraud.json")
         assert done.exit_code == 0
         assert words in done.output
-        assert ("came too late" in done.output) == (day == "2100-01-01")
+        assert "came too late" not in done.output

@@ -50,7 +50,7 @@ def make_log(seed: int, n: int = 150) -> list[FileRecord]:
         stamp += rng.choice((0, 500, 1_000, 1_500))
         if rng.random() < 0.02:
             stamp += SPAN_MS  # a silence that ends the chunk
-        at = stamp - rng.choice((0, 0, 0, 3_000, 12_000, 40_000))
+        at = stamp - rng.choice((0, 0, 0, 3_000, 12_000, 40_000, -30_000))
         event: dict[str, Any] = {
             "model": {"name": "fraud", "version": rng.choice(("1", "2"))},
             "timestamp": max(0, at) / 1000,
@@ -100,7 +100,7 @@ class Twin:
                 rejects += 1
                 continue
             version, ms = event["model"]["version"], round(event["timestamp"] * 1000)
-            newest = max(newest, ms)
+            newest = max(newest, min(ms, record.timestamp))
             for since, plan in reversed(self.plans.timeline("fraud", version)):
                 if ms - ms % plan.pane_ms >= since:
                     break
