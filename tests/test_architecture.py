@@ -16,8 +16,8 @@ STDLIB = set(sys.stdlib_module_names)
 
 #: The pure part of `stream`: no Kafka, no clock, no Prometheus, no files.
 PURE = {
-    "alerts", "decode", "event_time", "events", "monitoring", "plans", "replay", "report",
-    "summaries",
+    "alerts", "decode", "event_time", "events", "monitoring", "plans", "printable", "replay",
+    "report", "summaries",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {

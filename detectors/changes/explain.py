@@ -1,4 +1,8 @@
-"""What moved, in words and in at most 20 coarse bins: the explanation of a finding."""
+"""What moved, in words and in at most 20 coarse bins: the explanation of a finding.
+
+Words say what is so and no more than is known: a mean only where the bins bound it (else the
+median), "over 337" for what is beyond the reference's range, shares of no fewer than 30 values.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,28 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.changes.estimates import (
+    QUANTILES,
+    Quantile,
+    bin_mean,
+    bin_quantiles,
+    is_typical,
+    known_quantiles,
+    outside,
+)
 from detectors.counting.binning import CategoricalBinning, NumericBinning
 from detectors.counting.coarse import BASE_GROUPS, merge_neighbours, special_bins
+from detectors.figures import figure, figures, percent
 from detectors.references.reference import SignalReference
 
-__all__ = ["QUANTILES", "Change", "bin_mean", "bin_quantiles", "describe"]
+__all__ = ["LEAST_EVENTS", "QUANTILES", "Change", "describe"]
 
-#: Quantiles that a change of numbers is told by.
-QUANTILES: Final = (0.05, 0.5, 0.95)
-
+#: Of fewer values no shares are told: of 30 a share is known to within 18 points.
+LEAST_EVENTS: Final = 30
+#: A name of a category is cut in words beyond so many characters.
+_NAME_CHARS: Final = 80
+#: What was missing, of a wrong type, unseen or out of range is told from this share on.
+_LEAST_SHARE: Final = 0.001
 #: Shares that changed by less than this many points are not worth words.
 _LEAST_POINTS: Final = 1.0
 _MOST_WORDS: Final = 3
@@ -33,7 +50,8 @@ class Change:
     text : str
         Such as `mean 4.1 -> 2.7; [0, 3) gained 24 points`.
     mean_before, mean_after : float or None
-        Of a numeric signal: the reference's, and the window's estimated from its bins.
+        Of a numeric signal's values within the reference's range: the reference's, and the
+        window's estimated from its bins; None where they do not bound it well.
     labels : tuple
         Name of each coarse bin; names of categories only if the signal is public.
     edges : tuple of float
@@ -42,8 +60,12 @@ class Change:
     reference, window : tuple of float
         Share of each coarse bin, out of all values.
     quantiles_before, quantiles_after : tuple of float
-        At `QUANTILES`, of a numeric signal's reference and window, both estimated from their bins;
-        what is beyond the reference's range is given as that range's end. Empty if there are none.
+        At `QUANTILES`, of a numeric signal's reference and window; the window's are estimated from
+        its bins. Empty if there are none.
+    sides_before, sides_after : tuple of int
+        Of each quantile: 1 if it is so much or more, -1 if it is so much or less, else 0.
+    direction : int
+        1 if a numeric signal's values moved up, -1 down, by their mean rank in the reference.
     """
 
     text: str
@@ -55,6 +77,9 @@ class Change:
     window: tuple[float, ...]
     quantiles_before: tuple[float, ...] = ()
     quantiles_after: tuple[float, ...] = ()
+    sides_before: tuple[int, ...] = ()
+    sides_after: tuple[int, ...] = ()
+    direction: int = 0
 
 
 def describe(
@@ -66,20 +91,36 @@ def describe(
     known to anybody here: they are one bin.
     """
     binning = signal.binning
+    before = after = None
+    olds: tuple[Quantile, ...] = ()
+    news: tuple[Quantile, ...] = ()
+    edges: tuple[float, ...] = ()
+    parts: list[str] = []
+    direction = 0
+    events = int(window.sum())
     if isinstance(binning, NumericBinning):
         groups, labels, edges = _numeric_groups(signal, binning, window)
         before, after = signal.mean, bin_mean(signal, window)
-        lows, highs = bin_quantiles(binning, signal.counts), bin_quantiles(binning, window)
+        olds, news = known_quantiles(signal), bin_quantiles(signal, window)
+        direction = _direction(signal, binning, window)
+        parts += _centre(signal, binning, window, (before, after), (olds, news))
+        if events >= LEAST_EVENTS:
+            parts += [*_spread(olds, news), *_beyond(signal, binning, window)]
     else:
         groups, labels = _categorical_groups(signal, binning, window, public=public)
-        edges, before, after, lows, highs = (), None, None, (), ()
     old = _shares(signal.counts, groups, len(labels))
     new = _shares(window, groups, len(labels))
+    if events >= LEAST_EVENTS:
+        parts += _moved(labels, old, new, quoted=not edges)
+    elif events:
+        parts.append(f"{events} value{'s are' if events > 1 else ' is'} too few to tell shares")
     return Change(
-        text=_sentence(before, after, labels, old, new, _spread(lows, highs)),
+        text="; ".join(parts) or "many small changes",
         mean_before=before, mean_after=after, labels=labels, edges=edges,
         reference=tuple(np.round(old, 6).tolist()), window=tuple(np.round(new, 6).tolist()),
-        quantiles_before=lows, quantiles_after=highs,
+        quantiles_before=tuple(q.value for q in olds), quantiles_after=tuple(q.value for q in news),
+        sides_before=tuple(q.side for q in olds), sides_after=tuple(q.side for q in news),
+        direction=direction,
     )  # fmt: skip
 
 
@@ -121,18 +162,14 @@ def _interval(binning: NumericBinning, first: int, last: int) -> str:
     if first == last and 0 < first < binning.above:
         low, high = binning.edges[first - 1], binning.edges[first]
         if high == np.nextafter(low, np.inf):
-            return _show(low)
+            return figure(low)
     if first == binning.below:
         high = binning.edges[min(last, binning.above - 1)]
-        return "all values" if last == binning.above else f"< {_show(high)}"
+        return "all values" if last == binning.above else f"< {figure(high)}"
     low = binning.edges[first - 1]
     if last == binning.above:
-        return f">= {_show(low)}" if first < binning.above else f"> {_show(low)}"
-    return f"{_show(low)} to {_show(binning.edges[last])}"
-
-
-def _show(edge: float) -> str:
-    return f"{edge:.4g}" if abs(edge) > 1e-300 else "0"  # the edge after an atom at 0 is 5e-324
+        return f">= {figure(low)}" if first < binning.above else f"> {figure(low)}"
+    return " to ".join(figures(low, binning.edges[last]))
 
 
 def _categorical_groups(
@@ -158,83 +195,96 @@ def _categorical_groups(
     return groups, tuple(labels)
 
 
-def bin_mean(signal: SignalReference, window: npt.NDArray[np.int64]) -> float | None:
-    """Mean of a numeric signal's window, from the middles of its bins.
-
-    The same estimate on the reference is off by a known amount, which is taken away. None if more
-    than a tenth of the values are outside the reference's range, since how far is not known; fewer
-    count as the nearest value inside.
-    """
-    binning = signal.binning
-    assert isinstance(binning, NumericBinning)
-    n = int(window[: binning.missing].sum())
-    n_reference = int(signal.counts[: binning.missing].sum())
-    outside = int(window[binning.below] + window[binning.above])
-    if signal.mean is None or not n or not n_reference or outside * 10 > n:
-        return None
-    edges = binning.edges
-    middles = np.concatenate([[edges[0]], edges[:-1] / 2 + edges[1:] / 2, [edges[-1]]])
-    old = float((signal.counts[: binning.missing] / n_reference) @ middles)
-    new = float((window[: binning.missing] / n) @ middles)
-    return new + (signal.mean - old)
+def _direction(
+    signal: SignalReference, binning: NumericBinning, window: npt.NDArray[np.int64]
+) -> int:
+    """Where the mean rank moved; whole numbers, so that nothing is rounded."""
+    ranks = binning.scores(signal.counts)[: binning.missing]
+    old, new = signal.counts[: binning.missing], window[: binning.missing]
+    moved = int(new @ ranks) * int(old.sum()) - int(old @ ranks) * int(new.sum())
+    return (moved > 0) - (moved < 0)
 
 
-def bin_quantiles(
-    binning: NumericBinning, counts: npt.NDArray[np.int64], which: tuple[float, ...] = QUANTILES
-) -> tuple[float, ...]:
-    """Quantiles of values, taken to be spread evenly within each bin."""
-    values = counts[: binning.missing]
-    n = int(values.sum())
-    if not n:
-        return ()
-    edges = binning.edges
-    upto = np.cumsum(values)
-    found = []
-    for q in which:
-        b = int(np.searchsorted(upto, q * n, side="left"))
-        while not values[b]:  # of what is counted at exactly that rank
-            b += 1
-        # Of what is outside only the side is known.
-        low, high = float(edges[max(0, b - 1)]), float(edges[min(b, edges.size - 1)])
-        inside = (q * n - float(upto[b] - values[b])) / float(values[b])
-        found.append(float(f"{low * (1.0 - inside) + high * inside:.9g}"))
-    return tuple(found)
+def _centre(
+    signal: SignalReference, binning: NumericBinning, window: npt.NDArray[np.int64],
+    means: tuple[float | None, float | None],
+    quantiles: tuple[tuple[Quantile, ...], tuple[Quantile, ...]],
+) -> list[str]:  # fmt: skip
+    """The mean where it is known and says where the values are, else the median."""
+    (before, after), (olds, news) = means, quantiles
+    scale = olds[-1].value - olds[0].value if olds else 0.0
+    if is_typical(before, olds) and is_typical(after, news):
+        text = "mean {} -> {}".format(*figures(before, after, scale=scale))
+        if any(outside(signal, window)):
+            text += " without what is beyond {} to {}".format(*figures(*_ends(binning)))
+        return [text]
+    if not olds or not news:
+        return []
+    said = figures(olds[1].value, news[1].value, scale=scale)
+    old, new = _sided(said[0], olds[1]), _sided(said[1], news[1])
+    return [f"median {old} -> {new}"] if old != new else []
 
 
-def _spread(before: tuple[float, ...], after: tuple[float, ...]) -> str:
+def _spread(olds: tuple[Quantile, ...], news: tuple[Quantile, ...]) -> list[str]:
     """The range of most values in words, if it became clearly wider or narrower."""
-    if not before or not after:
-        return ""
-    old, new = before[-1] - before[0], after[-1] - after[0]
+    if not olds or not news:
+        return []
+    old, new = olds[-1].value - olds[0].value, news[-1].value - news[0].value
     if abs(new - old) <= _WIDER * max(old, new):
-        return ""
-    return f"90 % within {before[0]:.4g} to {before[-1]:.4g} -> {after[0]:.4g} to {after[-1]:.4g}"
+        return []
+    ends = (olds[0].value, olds[-1].value, news[0].value, news[-1].value)
+    said = figures(*ends, scale=max(old, new))
+    before, after = _from_to(said[:2], olds), _from_to(said[2:], news)
+    return [f"90 % within {before} -> {after}"]
 
 
-def _sentence(
-    before: float | None, after: float | None, labels: tuple[str, ...],
-    old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], spread: str,
-) -> str:  # fmt: skip
+def _from_to(said: tuple[str, ...], quantiles: tuple[Quantile, ...]) -> str:
+    first, last = quantiles[0], quantiles[-1]
+    if first == last and first.side:  # all of them are beyond one edge
+        return _sided(said[0], first)
+    return f"{_sided(said[0], first)} to {_sided(said[1], last)}"
+
+
+def _sided(said: str, quantile: Quantile) -> str:
+    return said if not quantile.side else f"{'over' if quantile.side > 0 else 'under'} {said}"
+
+
+def _ends(binning: NumericBinning) -> tuple[float, float]:
+    """The reference's least and greatest value."""
+    return float(binning.edges[0]), float(np.nextafter(binning.edges[-1], -np.inf))
+
+
+def _beyond(
+    signal: SignalReference, binning: NumericBinning, window: npt.NDArray[np.int64]
+) -> list[str]:
+    """What is outside the reference's range: how far is not known, so how much of it."""
+    before, now = outside(signal, signal.counts), outside(signal, window)
+    least, greatest = figures(*_ends(binning))
+    ends = zip(before, now, (f"below {least}", f"above {greatest}"), strict=True)
+    return [f"{percent(new)} {end}" for old, new, end in ends if new - old >= _LEAST_SHARE]
+
+
+def _moved(
+    labels: tuple[str, ...], old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], *,
+    quoted: bool,
+) -> list[str]:  # fmt: skip
+    """The bins whose shares moved most."""
     parts = []
-    if before is not None and after is not None:
-        parts.append(f"mean {before:.4g} -> {after:.4g}")
-    if spread:
-        parts.append(spread)
     points = 100.0 * (new - old)
     order = np.lexsort((np.arange(points.size), -np.abs(points)))
     said = 0
     for g in order.tolist():
-        label = labels[g]
+        label, moved = labels[g], round(abs(float(points[g])))
         if label in ("missing", "invalid", "unseen"):
-            if abs(points[g]) >= 0.1:
-                parts.append(f"{label} {_percent(old[g])} -> {_percent(new[g])}")
+            if abs(new[g] - old[g]) >= _LEAST_SHARE:
+                parts.append(f"{label} {percent(old[g])} -> {percent(new[g])}")
         elif said < _MOST_WORDS and abs(points[g]) >= _LEAST_POINTS:
             verb = "gained" if points[g] > 0 else "lost"
-            name = f"'{label}'" if before is None else label
-            parts.append(f"{name} {verb} {abs(points[g]):.0f} points")
+            name = f"'{_short(label)}'" if quoted else label
+            parts.append(f"{name} {verb} {moved} point{'s' if moved > 1 else ''}")
             said += 1
-    return "; ".join(parts) or "many small changes"
+    return parts
 
 
-def _percent(share: float) -> str:
-    return f"{100.0 * share:.3g} %"
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.names import name_hash
+from detectors.figures import figure, figures
 
 __all__ = [
     "MAX_BINS",
@@ -168,10 +169,11 @@ class NumericBinning:
         if b == self.invalid:
             return "wrong type"
         if b == self.below:
-            return f"< {self.edges[0]:.6g}"
+            return f"< {figure(self.edges[0])}"
         if b == self.above:
-            return f">= {self.edges[-1]:.6g}"
-        return f"[{self.edges[b - 1]:.6g}, {self.edges[b]:.6g})"
+            return f">= {figure(self.edges[-1])}"
+        low, high = figures(self.edges[b - 1], self.edges[b])
+        return f"[{low}, {high})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.changes.explain import bin_mean, bin_quantiles
+from detectors.changes.estimates import bin_mean, bin_quantiles
 from detectors.counting.binning import NumericBinning
 from detectors.references.calibration import LEAST_BATCHES, calibrate
 from detectors.references.reference import Reference, ReferenceError, SignalReference
@@ -95,8 +95,8 @@ def _signal(signal: SignalReference, rows: Ints) -> SignalReference:
     mean, std = bin_mean(signal, counts), signal.std
     if mean is not None and std is not None:
         std = _std(signal, counts)
-    quantiles = bin_quantiles(signal.binning, counts, tuple(_QUANTILES.values()))
-    named = dict(zip(_QUANTILES, quantiles, strict=True))
+    quantiles = bin_quantiles(signal, counts, tuple(_QUANTILES.values()))
+    named = {name: q.value for name, q in zip(_QUANTILES, quantiles, strict=True)}
     return replace(fresh, mean=mean, std=std, quantiles=named)
 
 

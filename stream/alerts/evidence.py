@@ -10,6 +10,7 @@ import math
 from typing import Final
 
 from detectors import WINDOWED_TESTS, ChangePoint
+from detectors.figures import figure, round_figure
 from stream.alerts.event import format_time
 from stream.alerts.members import Finding
 from stream.alerts.sentences import TEST_TEXT
@@ -53,7 +54,7 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
     budget = chances.false_alarms_per_week
     said += (
         f" All {chances.tests} groups of tests of this model together stay within its budget of "
-        f"{_number(budget)} false alarm{'' if budget == 1.0 else 's'} a week."
+        f"{round_figure(budget)} false alarm{'' if budget == 1.0 else 's'} a week."
     )
     if began is not None and began.confidence is not None:
         said += (
@@ -67,19 +68,19 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
 def _by_window(finding: Finding, chances: Chances) -> str:
     what = TEST_TEXT.get(finding.test, finding.test)
     p = 1.0 if finding.p_value is None else finding.p_value
-    often = "less than once in a billion" if p < _LEAST_P else f"once in {_number(1.0 / p)}"
+    often = "less than once in a billion" if p < _LEAST_P else f"once in {round_figure(1.0 / p)}"
     said = (
         f"If nothing had changed, a {what} this high would come by chance {often} windows of "
         f"{finding.events:,} events"
     )
     if finding.segment:
-        level = _number(1.0 / chances.segment_alpha)
+        level = round_figure(1.0 / chances.segment_alpha)
         return f"{said}. The tests of this segment's windows alarm from once in {level}."
     if p >= _LEAST_P:
         said += f", {_time(1.0 / p / chances.windows_per_week)} of this stream"
     return (
         f"{said}. The window tests of this signal are set to raise one false alarm in "
-        f"{_per(chances)}, once in {_number(1.0 / chances.window_alpha)} windows."
+        f"{_per(chances)}, once in {round_figure(1.0 / chances.window_alpha)} windows."
     )
 
 
@@ -89,16 +90,16 @@ def _by_edetector(finding: Finding, chances: Chances) -> str:
     alarm = 10.0 ** min(finding.threshold, 15.0)
     return (
         "If nothing had changed, so much evidence would build up by chance at most once in "
-        f"{_number(checks)} {pane} with events, {_time(checks / chances.panes_per_week)} of this "
-        f"stream. It alarms from once in {_number(alarm)}, which chance reaches by measured rates "
-        f"once in {_per(chances)} or less often."
+        f"{round_figure(checks)} {pane} with events, {_time(checks / chances.panes_per_week)} of "
+        f"this stream. It alarms from once in {round_figure(alarm)}, which chance reaches by "
+        f"measured rates once in {_per(chances)} or less often."
     )
 
 
 def _by_adwin(finding: Finding, chances: Chances) -> str:
     much = "more than"
     if finding.threshold > 0.0:
-        much = f"{finding.value / finding.threshold:.1f} times as much as"
+        much = f"{figure(round(finding.value / finding.threshold, 1))} times as much as"
     return (
         f"The averages before and after differ {much} chance is allowed to make them. By measured "
         "rates chance goes beyond what it is allowed once in "
@@ -118,14 +119,6 @@ def _time(weeks: float, *, bare: bool = False) -> str:
     size, unit = next((s for s in scales if weeks >= 2.0 * s[0]), scales[-1])
     amount = max(1, round(weeks / size))
     return f"{'' if bare else 'about '}{amount:,} {unit if amount > 1 else unit[:-1]}"
-
-
-def _number(value: float) -> str:
-    """`1.2 billion`, `3,400`, `0.5`: two figures, as people say them."""
-    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
-        if value >= size:
-            return f"{float(f'{value / size:.2g}'):,g} {word}"
-    return f"{float(f'{value:.2g}'):,g}"
 
 
 def _minute(time_ms: int) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from detectors.figures import figures
 from stream.alerts.event import Action, AlertSignal, Kind
+from stream.printable import MAX_NAME, printable
 
 __all__ = ["ACTION_TEXT", "TEST_TEXT", "action_for", "alert_name", "duration", "sentence"]
 
@@ -85,7 +87,7 @@ def sentence(
     listed = " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
     kind_text = _KIND_TEXT[kind]
     text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]} in {listed}"
-    text += f"; {note}." if note else "."
+    text += f"; {printable(note)}." if note else "."
     if action is not None:
         text += f" Recommended action: {ACTION_TEXT[action]}."
     return text
@@ -105,18 +107,22 @@ def duration(ms: int) -> str:
 
 
 def _model_text(model: str, version: str) -> str:
+    model, version = printable(model, MAX_NAME), printable(version, MAX_NAME)
     if not version:
         return model
     return f"{model} {version}" if version.startswith("v") else f"{model} v{version}"
 
 
 def _signal_text(signal: AlertSignal) -> str:
-    where = f" of {signal.segment}" if signal.segment else ""
-    inside = f"{signal.value:.3g}, threshold {signal.threshold:.3g}"
-    if signal.test == signal.name and signal.change:  # the pipeline's own: words say it best
-        return f"'{signal.name}'{where} ({signal.change})"
+    name, segment = printable(signal.name, MAX_NAME), printable(signal.segment, MAX_NAME)
+    where = f" of {segment}" if segment else ""
+    change = printable(signal.change)
+    if signal.test == signal.name and change:  # the pipeline's own: words say it best
+        return f"'{name}'{where} ({change})"
+    value, threshold = figures(signal.value, signal.threshold)
+    inside = f"{value}, threshold {threshold}"
     if signal.test != signal.name:
         inside = f"{TEST_TEXT.get(signal.test, signal.test)} {inside}"
-    if signal.change:
-        inside += f"; {signal.change}"
-    return f"'{signal.name}'{where} ({inside})"
+    if change:
+        inside += f"; {change}"
+    return f"'{name}'{where} ({inside})"

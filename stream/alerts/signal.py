@@ -40,15 +40,19 @@ class AlertBins(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: tuple[str, ...] = ()
 
 
-class AlertQuantiles(msgspec.Struct, frozen=True):
-    """Quantiles of a number, estimated from its bins: of the reference and of the window.
+class AlertQuantiles(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Quantiles of a number: of the reference, and of the window estimated from its bins.
 
-    One beyond the reference's range is given as that range's end.
+    One that is beyond the reference's range, or in a bin too wide to say where in it, is given as
+    the edge that it is beyond. The sides, if there are any, name those: 1 for a quantile that is so
+    much or more, -1 for one that is so much or less, 0 for one that is known.
     """
 
     q: tuple[float, ...]
     reference: tuple[float, ...]
     window: tuple[float, ...]
+    reference_sides: tuple[int, ...] = ()
+    window_sides: tuple[int, ...] = ()
 
 
 class AlertChangePoint(msgspec.Struct, frozen=True, omit_defaults=True):

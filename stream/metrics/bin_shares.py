@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference, WindowResult
 from detectors.counting.coarse import merge_neighbours, special_bins
+from detectors.figures import figures
 
 __all__ = ["LEADING", "leading_signals", "shares", "stable_bins"]
 
@@ -69,7 +70,7 @@ def _ranges(binning: NumericBinning, firsts: list[int]) -> list[str]:
     """Names of runs of bins; the first and the last are open."""
     if len(firsts) == 1:
         return ["all values"]
-    starts = [f"{binning.edges[b - 1]:.4g}" for b in firsts[1:]]
+    starts = figures(*(float(binning.edges[b - 1]) for b in firsts[1:]))
     inner = [f"{low} to {high}" for low, high in pairwise(starts)]
     return [f"below {starts[0]}", *inner, f"from {starts[-1]}"]
 

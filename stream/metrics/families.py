@@ -22,12 +22,18 @@ _SIGNAL_FAMILIES: Final = {
     "drift_score": ("Value of a test in the last full window.", "test"),
     "drift_threshold": ("Value from which the test is a finding.", "test"),
     "signal_missing_ratio": ("Share of events without this signal in the last full window.", ""),
-    "signal_mean": ("Mean in the last full window, estimated from its bins.", ""),
+    "signal_mean": (
+        "Mean within the reference's range in the last full window, where its bins bound it.",
+        "",
+    ),
     "window_events": ("Events in a window.", "window"),
     "window_end_timestamp_seconds": ("Event time at which the last full window ended.", ""),
     "signal_bin_share": ("Share of a bin in the last full window; leading signals only.", "bin"),
     "signal_bin_reference_share": ("Share of that bin in the reference.", "bin"),
-    "signal_quantile": ("Quantile in the last full window, estimated from its bins.", "q"),
+    "signal_quantile": (
+        "Quantile in the last full window, from its bins; if beyond a wide one, its edge.",
+        "q",
+    ),
 }
 
 

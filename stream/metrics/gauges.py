@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference
+from detectors.changes.estimates import QUANTILES, bin_mean, bin_quantiles
 from stream.metrics.bin_shares import leading_signals, shares
 from stream.monitoring.subject import SubjectMonitor
 from stream.monitoring.watch import Watch
@@ -20,7 +21,6 @@ from stream.monitoring.windows import Closed
 __all__ = ["OTHER", "QUANTILES", "Gauge", "bounded", "signal_gauges"]
 
 OTHER: Final = "__other__"
-QUANTILES: Final = (0.05, 0.5, 0.95)
 _FIRST_TO_GO: Final = -1.0
 
 
@@ -113,20 +113,12 @@ def _moments(
     yield "signal_missing_ratio", "", int(counts[binning.missing]) / total
     if not isinstance(binning, NumericBinning):
         return
-    inside = counts[: binning.above + 1]
-    there = int(inside.sum())
-    if not there:
-        return
-    # Below and above the reference's range nothing finer is known than that it is beyond the edge.
-    low = np.concatenate(([binning.edges[0]], binning.edges))
-    high = np.concatenate((binning.edges, [binning.edges[-1]]))
-    yield "signal_mean", "", float(np.average((low + high) / 2, weights=inside))
-    until = np.cumsum(inside)
-    for q in QUANTILES:
-        rank = q * there
-        b = int(np.searchsorted(until, rank))
-        part = (rank - (until[b] - inside[b])) / max(1, int(inside[b]))
-        yield "signal_quantile", f"{q:g}", float(low[b] + part * (high[b] - low[b]))
+    counts = counts.astype(np.int64)
+    mean = bin_mean(signal, counts)
+    if mean is not None:
+        yield "signal_mean", "", mean
+    for q, quantile in zip(QUANTILES, bin_quantiles(signal, counts), strict=False):
+        yield "signal_quantile", f"{q:g}", quantile.value
 
 
 def bounded(gauges: Iterable[Gauge], limit: int) -> tuple[list[Gauge], int]:

@@ -62,12 +62,13 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     signal = plan.monitored[index]
     counts = span.counts[plan.layout.slice(index)]
     change = describe(signal, counts, public=not plan.private)
-    moved = 0.0
-    if change.mean_before is not None and change.mean_after is not None:
-        moved = change.mean_after - change.mean_before
     quantiles = None
     if change.quantiles_before and change.quantiles_after:
-        quantiles = AlertQuantiles(QUANTILES, change.quantiles_before, change.quantiles_after)
+        quantiles = AlertQuantiles(
+            QUANTILES, change.quantiles_before, change.quantiles_after,
+            change.sides_before if any(change.sides_before) else (),
+            change.sides_after if any(change.sides_after) else (),
+        )  # fmt: skip
     kind: Kind = "data_quality" if hit.test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
     return Finding(
         kind=kind,
@@ -81,7 +82,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         severity=_SEVERITY[hit.severity],
         importance=plan.importance(signal.name),
         effect=on_one_scale(hit.test, hit.effect),
-        direction=int(np.sign(moved)),
+        direction=change.direction,
         change=f"{hit.note}; {change.text}" if hit.note else change.text,
         bins=AlertBins(change.reference, change.window, change.edges, change.labels),
         start_ms=span.start_ms,

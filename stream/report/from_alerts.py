@@ -17,7 +17,7 @@ from stream.report.model import (
     Signal,
     TestRow,
 )
-from stream.report.words import figure, minute, quantile, subject, words
+from stream.report.words import figure, minute, quantiles, subject, words
 
 __all__ = ["bars_of", "episodes_of", "leading_signals", "report_of_episode", "worst_severity"]
 
@@ -113,14 +113,11 @@ def _signal(found: Sequence[tuple[AlertEvent, AlertSignal]]) -> Signal:
     )
 
 
-def _moments(signal: AlertSignal) -> tuple[tuple[str, float | None, float | None], ...]:
+def _moments(signal: AlertSignal) -> tuple[tuple[str, str, str], ...]:
     told = signal.quantiles
     if told is None:
         return ()
-    return tuple(
-        (quantile(q), before, now)
-        for q, before, now in zip(told.q, told.reference, told.window, strict=True)
-    )
+    return quantiles(told.q, told.reference, told.window, told.reference_sides, told.window_sides)
 
 
 def _change_point(signal: AlertSignal) -> tuple[int, int, int] | None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import stream
 from detectors import NumericBinning, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
+from detectors.figures import figures
 from stream.alerts.event import AlertEvent
 from stream.alerts.sentences import duration
 from stream.monitoring.windows import Closed
@@ -23,7 +24,7 @@ from stream.plans.plan import Plan
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.model import Bars, QualityRow, Report, SegmentRow, Signal, TestRow
-from stream.report.words import figure, quantile, subject
+from stream.report.words import figure, quantiles, subject
 
 __all__ = ["ReplayRecorder"]
 
@@ -253,12 +254,17 @@ def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: i
     )  # fmt: skip
 
 
-def _moments(change: Change) -> tuple[tuple[str, float | None, float | None], ...]:
-    if change.mean_before is None:
+def _moments(change: Change) -> tuple[tuple[str, str, str], ...]:
+    if not change.quantiles_before or not change.quantiles_after:
         return ()
-    pairs = zip(QUANTILES, change.quantiles_before, change.quantiles_after)
-    found = ((quantile(q), before, now) for q, before, now in pairs)
-    return (("mean", change.mean_before, change.mean_after), *found)
+    found = quantiles(
+        QUANTILES, change.quantiles_before, change.quantiles_after,
+        change.sides_before, change.sides_after,
+    )  # fmt: skip
+    if change.mean_before is None or change.mean_after is None:  # one alone compares with nothing
+        return found
+    before, after = figures(change.mean_before, change.mean_after)
+    return (("mean", before, after), *found)
 
 
 def _quality(plan: Plan, counts: npt.NDArray[np.int64]) -> tuple[QualityRow, ...]:

@@ -70,7 +70,7 @@ class Signal:
         (event time, value over threshold of its worst test), a pair for each window or revision;
         `history_of` says of what.
     moments : tuple
-        (name, before, after) of mean and quantiles.
+        (name, before, after) of mean and quantiles, in words.
     change_point : tuple or None
         (earliest, likeliest, latest) event time at which it changed.
     """
@@ -87,7 +87,7 @@ class Signal:
     since: str = ""
     change: str = ""
     bars: Bars | None = None
-    moments: tuple[tuple[str, float | None, float | None], ...] = ()
+    moments: tuple[tuple[str, str, str], ...] = ()
     change_point: tuple[int, int, int] | None = None
     history: tuple[tuple[int, float], ...] = ()
     history_of: str = "Over time"

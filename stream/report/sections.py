@@ -202,9 +202,8 @@ def _numbers(name: str, bars: Bars) -> Markup:
 def _moments(signal: Signal) -> Markup | None:
     if not signal.moments:
         return None
-    rows = [(name, figure(before), figure(now)) for name, before, now in signal.moments]
-    return table(f"Mean and quantiles of {signal.name}", ("", "reference", "window"), rows,
-                 figures=frozenset({1, 2}), kind="small")  # fmt: skip
+    return table(f"Mean and quantiles of {signal.name}", ("", "reference", "window"),
+                 signal.moments, figures=frozenset({1, 2}), kind="small")  # fmt: skip
 
 
 def _change_point(signal: Signal) -> Markup | None:

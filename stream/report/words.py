@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Final
+
+from detectors.figures import figure, percent
 
 __all__ = [
     "arrows",
@@ -12,6 +16,7 @@ __all__ = [
     "minute",
     "percent",
     "quantile",
+    "quantiles",
     "ratio",
     "span",
     "subject",
@@ -38,33 +43,36 @@ _TESTS: Final = {
 }
 
 
-def figure(value: float | None) -> str:
-    """Four significant digits, without a tail of zeros: `1,234`, `0.0312`, `1.2e-09`."""
-    if value is None or value != value:
-        return "–"
-    if value == int(value) and abs(value) < 1e9:
-        return f"{int(value):,}"
-    if abs(value) >= 10_000:
-        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
-    return f"{value:.4g}"
+def quantiles(
+    q: Sequence[float], before: Sequence[float], now: Sequence[float],
+    sides_before: Sequence[int] = (), sides_now: Sequence[int] = (),
+) -> tuple[tuple[str, str, str], ...]:  # fmt: skip
+    """Quantiles of reference and window side by side; "over 337" where no more is known."""
+    rows = zip_longest(q, before, now, sides_before, sides_now)
+    return tuple(
+        (quantile(share), _sided(old, old_side), _sided(new, new_side))
+        for share, old, new, old_side, new_side in rows
+    )
 
 
-def percent(share: float) -> str:
-    """`12.3 %`, `0.04 %`, `0`."""
-    if not share:
-        return "0"
-    points = 100.0 * share
-    return f"{points:.1f} %" if points >= 1.0 else f"{points:.2g} %"
+def _sided(value: float, side: int | None) -> str:
+    return f"{'over ' if side > 0 else 'under '}{figure(value)}" if side else figure(value)
 
 
 def ratio(value: float) -> str:
     """How many times its threshold: `2.4×`."""
-    return f"{value:.0f}×" if value >= 10 else f"{value:.1f}×" if value >= 1 else f"{value:.2f}×"
+    return (
+        f"{figure(round(value))}×"
+        if value >= 10
+        else f"{value:.1f}×"
+        if value >= 1
+        else f"{value:.2f}×"
+    )
 
 
 def quantile(q: float) -> str:
     """`median`, `5 % are below`."""
-    return "median" if q == 0.5 else f"{100 * q:g} % are below"
+    return "median" if q == 0.5 else f"{percent(q)} are below"
 
 
 def arrows(text: str) -> str:

@@ -64,7 +64,7 @@ def test_adwin_speaks_of_its_measured_rate():
     found = finding(test="adwin", value=0.2, threshold=0.1, p_value=None)
     bounds_only = ChangePoint(0, 0, 10)
     assert evidence(found, bounds_only, CHANCES) == (
-        "The averages before and after differ 2.0 times as much as chance is allowed to make them. "
+        "The averages before and after differ 2 times as much as chance is allowed to make them. "
         "By measured rates chance goes beyond what it is allowed once in 60 weeks or less often."
         + BUDGET
     )

@@ -130,7 +130,7 @@ def test_a_replay_is_told(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
     assert headings == ["episodes", "overview", "signals", "segments", "quality", "tests",
                         "provenance"]  # fmt: skip
     for words in ("Data drift", "reference", "window", "region=eu", "PSI", plan.hash,
-                  plan.reference.hash, "0.0001", "1e-05", "3,000"):  # fmt: skip
+                  plan.reference.hash, "0.0001", "0.00001", "3,000"):  # fmt: skip
         assert words in page.text, words
     cards = [c for c in page.all("svg") if (c.get("aria-label") or "").startswith("Distribution")]
     assert "Distribution of x" in (cards[0]["aria-label"] or "")

@@ -25,9 +25,17 @@ export const el = (name, attributes, ...children) => fill(document.createElement
 const svg = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 const at = (share) => `${(100 * share).toFixed(2)}%`;
 
-export const percent = (share) => !share ? "0" : share >= 0.01 ? `${(100 * share).toFixed(1)} %` : `${Number((100 * share).toPrecision(2))} %`;
-export const times = (value) => value >= 10 ? `${value.toFixed(0)}×` : value >= 1 ? `${value.toFixed(1)}×` : `${value.toFixed(2)}×`;
-export const figure = (value) => value === null ? "–" : Number.isInteger(value) ? value.toLocaleString("en") : String(Number(value.toPrecision(4)));
+// As detectors/figures.py writes numbers.
+export function figure(value) {
+  if (value === null || Number.isNaN(value)) return "–";
+  const size = Math.abs(value);
+  if (size < 1e-300) return "0";
+  if (size === Infinity) return value > 0 ? "infinite" : "minus infinite";
+  if (size >= 1e15 || size < 1e-5) return value.toExponential(2).replace(/\.?0*e\+?/, "×10^");
+  return value.toLocaleString("en", size < 999.5 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
+}
+export const percent = (share) => share < 1 && share + 5e-4 >= 1 ? "over 99.9 %" : `${figure(100 * share)} %`;
+export const times = (value) => value >= 10 ? `${figure(Math.round(value))}×` : value >= 1 ? `${value.toFixed(1)}×` : `${value.toFixed(2)}×`;
 export const minute = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 export const level = (value) => [0.7, 1, 2, 4].filter((step) => value >= step).length;
 
