@@ -47,6 +47,7 @@ url = "https://pager.example/hook"
 secret_file = "secrets/pager"
 token_file = "secrets/token"
 template_file = "pager.json"
+ca_file = "pager-ca.pem"
 
 [[notify]]
 type = "slack"
@@ -67,6 +68,18 @@ FILES = {
     "secrets/token": "token",
     "secrets/slack-url": "https://hooks.example/T0/B0/x",
     "pager.json": '{"text": "$summary"}',
+    "pager-ca.pem": """\
+-----BEGIN CERTIFICATE-----
+MIIBezCCASGgAwIBAgIUDh5NF7Ox/rIHAajQMg4AVrDWMPgwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHZXhhbXBsZTAgFw0yNjExMjcyMzE3MDNaGA8yMTI2MTEwMzIz
+MTcwM1owEjEQMA4GA1UEAwwHZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABOY+P0jCdC3MFNhGQhFZtGOrrEr0Wd/znxCtx0ZuuWEfl5BMg4yKvUY5iSiT
+yxXsdRceXMOOuZ+RHAJNR6PY3oOjUzBRMB0GA1UdDgQWBBR+ISwPzNFuljWg5saS
+I0oBEdaCizAfBgNVHSMEGDAWgBR+ISwPzNFuljWg5saSI0oBEdaCizAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIGQmb6YE2dY/uMiAThJjlH5Il+w1
+ks01qxjjZ+upbdrjAiEAqoKzh9Uo0O1NNQgdliLsnSy7hKFlmFsXuY+ndP1g5Iw=
+-----END CERTIFICATE-----
+""",
 }
 
 #: path -> (title, words)
@@ -166,8 +179,9 @@ WORDS = {
     "notify.token_file": "The same from a file.",
     "notify.models": "Only alerts of these; default: all.",
     "notify.min_severity": "Only episodes that were ever so severe.",
-    "notify.timeout": "Of one request.",
+    "notify.timeout": "Of one whole exchange, from the look-up of the name to the answer.",
     "notify.template_file": "Body of a webhook's requests.",
+    "notify.ca_file": "PEM file of the only authorities to trust; default: the system's.",
     "silences.start": "From this time on.",
     "silences.end": "Until this time.",
     "silences.weekly": "Or every week, as in `Sat 22:00 - Sun 04:00`.",

@@ -49,7 +49,7 @@ class NotifyCollector(Collector):
         given_up = counter("notify_given_up", "Events that will never be delivered.", label)
         lag = gauge("notify_lag_records", "Alert events that a target has not had.", label)
         last = gauge("notify_last_delivery_timestamp_seconds", "When it last took one.", label)
-        for name, tally, behind, _ in self._state.targets():
+        for name, tally, behind, *_ in self._state.targets():
             delivered.add_metric([name], tally.delivered)
             failed.add_metric([name], tally.failed)
             given_up.add_metric([name], tally.given_up)

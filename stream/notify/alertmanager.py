@@ -9,12 +9,11 @@ from typing import Any, Final
 import msgspec
 
 from stream.alerts.event import AlertEvent
-from stream.notify.http import post, request
 from stream.notify.open_episodes import Change
 from stream.notify.quiet import Quiet
 from stream.notify.render import alertmanager_alert
-from stream.notify.silencer import Request, Silencer
-from stream.notify.sinks import Post, Sink
+from stream.notify.silencer import Silencer
+from stream.notify.sinks import Sink
 from stream.notify.targets import Target
 
 __all__ = ["FIRING_FOR_S", "REPOST_S", "AlertmanagerSink"]
@@ -29,18 +28,23 @@ class AlertmanagerSink(Sink):
     """All that fires, posted again every minute, and what ended until that was taken."""
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], send: Post = post,
-        quiet: Quiet | None = None, ask: Request = request,
-    ) -> None:  # fmt: skip
-        super().__init__(target, clock, send, quiet)
+        self, target: Target, clock: Callable[[], float], quiet: Quiet | None = None
+    ) -> None:
+        super().__init__(target, clock, quiet)
         token = {"Authorization": f"Bearer {target.token}"} if target.token else {}
         headers = {"Content-Type": "application/json", **token}
-        self._silencer = Silencer(target.url, headers, target.timeout_s, ask)
+        self._silencer = Silencer(target.url, headers, self.client)
         self._open: dict[str, AlertEvent] = {}
         self._ended: dict[tuple[str, str], AlertEvent] = {}  # by fingerprint and severity
         self._done = -1
         self._news = True
         self._next_s = 0.0
+        self._too_loud = False  # silences could not be made
+
+    @property
+    def failing(self) -> bool:
+        """See `Sink`."""
+        return super().failing or self._too_loud
 
     @property
     def done(self) -> int:
@@ -96,7 +100,8 @@ class AlertmanagerSink(Sink):
             alerts = self._alerts(firing, list(ended.values()), now)
         # First the silences, so that nobody is told of what is quiet.
         silenced = self._silencer.sync(firing, ended.values(), self.quiet, int(now * 1000))
-        if not silenced.delivered:  # rather too loud than too quiet
+        self._too_loud = not silenced.delivered
+        if self._too_loud:  # rather too loud than too quiet
             log.warning("notify %s: not silenced: %s", self.target.name, silenced.words)
         if alerts:
             answer = self._post(

@@ -29,7 +29,9 @@ from stream.notify.targets import Target
 __all__ = ["Bridge", "Commit"]
 
 log = logging.getLogger(__name__)
-_JOIN_S: Final = 12.0
+#: At the end, for all answers that are still waited for; then they are hung up on.
+_LAST_ANSWERS_S: Final = 3.0
+_HANG_UP_S: Final = 1.0
 
 
 class Commit(NamedTuple):
@@ -51,7 +53,9 @@ class _Course:
         self._waiting: deque[tuple[int, int, int]] = deque()
         self._wake = threading.Event()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name=f"notify-{sink.target.name}")
+        self._thread = threading.Thread(
+            target=self._run, name=f"notify-{sink.target.name}", daemon=True
+        )
 
     def note(self, number: int, partition: int, next_offset: int) -> None:
         """When the sink is done with `number`, its position is `next_offset`."""
@@ -78,9 +82,9 @@ class _Course:
         self._stopped = True
         self._wake.set()
 
-    def join(self) -> None:
+    def join(self, end: float) -> None:
         if self._thread.ident is not None:
-            self._thread.join(_JOIN_S)
+            self._thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self) -> None:
         try:
@@ -184,6 +188,7 @@ class Bridge:
                 course.sink.tally,
                 course.behind(dict(self._known_ends)),
                 course.sink.failing,
+                course.sink.stalled,
             )
             for course in self._courses
         ]
@@ -236,11 +241,17 @@ class Bridge:
             del self._last[partition]
 
     def stop(self) -> None:
-        """End the deliveries; what was not delivered is after the next start."""
+        """End the deliveries within seconds; what was not delivered is after the next start."""
         for course in self._courses:
             course.stop()
+        end = time.monotonic() + _LAST_ANSWERS_S
         for course in self._courses:
-            course.join()
+            course.join(end)
+        for course in self._courses:
+            course.sink.client.cancel()
+        end = time.monotonic() + _HANG_UP_S
+        for course in self._courses:
+            course.join(end)
 
 
 def _make_sink(target: Target, clock: Callable[[], float], quiet: Quiet) -> Sink:

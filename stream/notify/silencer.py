@@ -8,20 +8,18 @@ earlier runs are found by their comment, so nothing has to be remembered.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from stream.alerts.event import AlertEvent, AlertTime, format_time, parse_time
-from stream.notify.http import Answer, request
+from stream.notify.http import Answer, Client
 from stream.notify.quiet import Quiet
 from stream.notify.render import alertmanager_labels
 
-__all__ = ["Request", "Silencer"]
-
-Request = Callable[[str, str, bytes, Mapping[str, str], float], tuple[Answer, bytes]]
+__all__ = ["Silencer"]
 
 _AUTHOR: Final = "driftstream notify"
 _COMMENT: Final = re.compile(r"^episode ([0-9a-f]{32})\b")
@@ -49,14 +47,11 @@ class Silencer:
         Of the Alertmanager.
     headers : mapping
         Of every request.
-    send : callable
-        As `stream.notify.http.request`.
+    client : Client
     """
 
-    def __init__(
-        self, url: str, headers: Mapping[str, str], timeout_s: float, send: Request = request
-    ) -> None:
-        self._url, self._headers, self._timeout_s, self._send = url, headers, timeout_s, send
+    def __init__(self, url: str, headers: Mapping[str, str], client: Client) -> None:
+        self._url, self._headers, self._client = url, headers, client
         self._held: dict[str, int] = {}  # episode -> until, as brought about last
         self._known: set[str] = set()  # episodes of this bridge
 
@@ -104,7 +99,7 @@ class Silencer:
         return _DONE
 
     def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[Answer, bytes]:
-        return self._send(method, self._url + path, body, self._headers, self._timeout_s)
+        return self._client.request(method, self._url + path, body, self._headers)
 
 
 def _silence(alert: AlertEvent, now_ms: int, until_ms: int, reason: str) -> bytes:

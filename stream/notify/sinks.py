@@ -14,24 +14,26 @@ from collections.abc import Callable
 from typing import Final
 
 from stream.alerts.event import AlertEvent
-from stream.notify.http import Answer, post
+from stream.notify.http import Answer, Client
 from stream.notify.open_episodes import Change
 from stream.notify.quiet import Quiet
 from stream.notify.render import slack_message, webhook_request
 from stream.notify.tally import Tally
 from stream.notify.targets import SEVERITY_ORDER, Target
 
-__all__ = ["LOOK_S", "Post", "QueueSink", "Sink"]
+__all__ = ["LOOK_S", "QueueSink", "Sink"]
 
 log = logging.getLogger(__name__)
 #: How often an idle sink looks whether a quiet has ended.
 LOOK_S: Final = 60.0
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 60.0
+#: No receiver may put off an event for longer at a time, so that a day has many tries.
+LONGEST_PUT_OFF_S: Final = 3_600.0
+#: A receiver that takes longer to answer is named on /readyz.
+STALLED_S: Final = 3.0
 #: An event that nobody took for so long is given up; it stays on the topic.
 GIVE_UP_S: Final = 86_400.0
-
-Post = Callable[..., Answer]
 
 
 class Sink(ABC):
@@ -40,12 +42,12 @@ class Sink(ABC):
     gives_up = False  # whether an event that is refused for good is dropped
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], send: Post = post,
-        quiet: Quiet | None = None,
-    ) -> None:  # fmt: skip
+        self, target: Target, clock: Callable[[], float], quiet: Quiet | None = None
+    ) -> None:
         self.target = target
+        self.client = Client(target.timeout_s, target.ca_file)
         self.quiet = quiet or Quiet()
-        self._clock, self._send = clock, send
+        self._clock = clock
         self._lock = threading.Lock()
         self._seen = -1
         self.tally = Tally()
@@ -56,6 +58,11 @@ class Sink(ABC):
     def failing(self) -> bool:
         """Whether the last request was not taken."""
         return self._wait_s > 0
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the receiver has been slow to answer for a while."""
+        return self.client.waiting_s > STALLED_S
 
     @property
     @abstractmethod
@@ -91,7 +98,7 @@ class Sink(ABC):
         target = self.target
         if target.token:
             headers = headers | {"Authorization": f"Bearer {target.token}"}
-        return self._judge(self._send(url, body, headers, target.timeout_s))
+        return self._judge(self.client.post(url, body, headers))
 
     def _judge(self, answer: Answer) -> Answer:
         """Note when to try again after an answer."""
@@ -105,12 +112,14 @@ class Sink(ABC):
             return answer
         self.tally.failed += 1
         self._wait_s = min(max(self._wait_s * 2, _FIRST_WAIT_S), _LONGEST_WAIT_S)
-        self._wait_s = min(max(self._wait_s, answer.wait_s), GIVE_UP_S)
+        self._wait_s = max(self._wait_s, min(answer.wait_s, LONGEST_PUT_OFF_S))
         self._not_before = self._clock() + self._wait_s
+        longer = answer.wait_s > LONGEST_PUT_OFF_S
         log.warning(
             "notify %s: not delivered: %s. %s", target.name, answer.words,
             "Given up: it would be refused again." if answer.final and self.gives_up
-            else f"Next try in {self._wait_s:g} s.",
+            else f"Next try in {self._wait_s:g} s"
+            + (f", and not only in the {answer.wait_s:.0f} s that it asks for." if longer else "."),
         )  # fmt: skip
         return answer
 
@@ -125,10 +134,9 @@ class QueueSink(Sink):
     gives_up = True
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], send: Post = post,
-        quiet: Quiet | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(target, clock, send, quiet)
+        self, target: Target, clock: Callable[[], float], quiet: Quiet | None = None
+    ) -> None:
+        super().__init__(target, clock, quiet)
         self._queue: deque[tuple[int, AlertEvent, float]] = deque()
         self._held: dict[str, AlertEvent] = {}  # by fingerprint
         self._untold: dict[str, str] = {}  # fingerprint -> episode that nobody was told of

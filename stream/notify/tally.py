@@ -25,3 +25,4 @@ class TargetState(NamedTuple):
     tally: Tally
     lag: int
     failing: bool
+    stalled: bool

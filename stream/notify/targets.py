@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ TYPES: Final = ("alertmanager", "webhook", "slack")
 SEVERITY_ORDER: Final = ("info", "warning", "critical")
 _KEYS: Final = (
     "type", "name", "url", "url_file", "secret", "secret_file", "token", "token_file", "models",
-    "min_severity", "timeout", "template_file",
+    "min_severity", "timeout", "template_file", "ca_file",
 )  # fmt: skip
 
 
@@ -41,6 +42,10 @@ class Target:
         Only episodes that were ever so severe.
     template : str
         Body of a webhook's requests (see `fill_template`); "" for the CloudEvent.
+    timeout_s : float
+        Of a whole exchange, from the name's look-up to the last byte.
+    ca_file : str
+        The only authorities whose certificates are trusted; "" for those of the system.
     """
 
     kind: str
@@ -52,6 +57,7 @@ class Target:
     min_severity: str = "info"
     timeout_s: float = 10.0
     template: str = field(default="", repr=False)
+    ca_file: str = ""
 
 
 def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
@@ -89,9 +95,27 @@ def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
                 min_severity=table.choice("min_severity", "info", SEVERITY_ORDER),
                 timeout_s=timeout_ms / 1000,
                 template=_template(table, kind, folder),
+                ca_file=_ca_file(table, _secret(table, "url", folder), folder),
             )
         )
     return tuple(targets)
+
+
+def _ca_file(table: Table, url: str, folder: Path) -> str:
+    key = "ca_file"
+    if key not in table.values:
+        return ""
+    if not url.lower().startswith("https://"):
+        raise table.error(key, "is for an https:// address only. Leave it out.")
+    path = folder / table.text(key, least=1)
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        why = error.strerror or str(error)
+        raise table.error(
+            key, f"cannot be used: {path}: {why}. Give a PEM file of the authorities to trust."
+        ) from error
+    return str(path)
 
 
 def _template(table: Table, kind: str, folder: Path) -> str:

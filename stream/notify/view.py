@@ -38,6 +38,10 @@ class NotifyView:
         """Whether the topic has been read to its end, so that it is known what fires."""
         if self.bridge is None or not self.bridge.started:
             return False, "reading the alerts topic"
-        failing = [target.name for target in self.targets() if target.failing]
-        words = f"{self.open_episodes} open episodes"
-        return True, f"{words}; trying again: {', '.join(failing)}" if failing else words
+        words = [f"{self.open_episodes} open episodes"]
+        targets = self.targets()
+        if failing := [target.name for target in targets if target.failing]:
+            words.append(f"trying again: {', '.join(failing)}")
+        if stalled := [target.name for target in targets if target.stalled]:
+            words.append(f"slow to answer: {', '.join(stalled)}")
+        return True, "; ".join(words)

@@ -51,9 +51,10 @@ def accepted(monkeypatch: pytest.MonkeyPatch, made: dict[str, str], tmp_path: Pa
     monkeypatch.setattr(Table, "__init__", opened)
     text = made["config.md"].split("```toml\n")[1].split("```")[0]
     (tmp_path / "config.toml").write_text(text)
-    for name in re.findall(r'_file = "(.*)"', text):
+    files: dict[str, str] = runpy.run_path(str(REFERENCE / "words_config.py"))["FILES"]
+    for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("{}" if "json" in name else "https://hooks.example/T0")
+        (tmp_path / name).write_text(content)
     load_config(tmp_path / "config.toml", {})
     keys = {f"{path}.{key}".lstrip(".") for path, known in taken.items() for key in known}
     return keys - taken.keys() - {"models.signals"}
