@@ -31,7 +31,9 @@ def test_run_lengths_equal_those_of_the_markov_chain(h: float, k: float) -> None
 @pytest.mark.parametrize("shift", [0.5, 1.0, 5.0])
 def test_thresholds_have_their_run_length(run_length: float, shift: float) -> None:
     h = cusum_threshold(run_length, shift / 2)
-    assert cusum_run_length(h, shift / 2) == pytest.approx(run_length, rel=1e-6)
+    # The equations are as ill-conditioned as the run is long: BLAS kernels differ in that.
+    tolerance = 1e-6 + 100 * np.finfo(float).eps * run_length
+    assert cusum_run_length(h, shift / 2) == pytest.approx(run_length, rel=tolerance)
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0])
