@@ -42,6 +42,8 @@ class Block:
         There are neither features nor a prediction; `actual` says whether there are actuals.
     where : str
         The place of the times, for errors.
+    version : str
+        The model's, of all rows.
     """
 
     ms: Floats
@@ -51,6 +53,7 @@ class Block:
     lone: bool
     actual: bool
     where: str
+    version: str = ""
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Block:
         """Some of the rows."""
@@ -59,7 +62,7 @@ class Block:
         at = np.flatnonzero(rows)
         segments = [[column[i] for i in at.tolist()] for column in self.segments]
         return Block(self.ms[at], self.numeric[at], self.codes[at], segments,
-                     self.lone, self.actual, self.where)  # fmt: skip
+                     self.lone, self.actual, self.where, self.version)  # fmt: skip
 
 
 def check_rows(n: int, max_rows: int, where: str) -> None:

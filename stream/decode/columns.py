@@ -18,14 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from stream.plans.plan import AnyPlan, Subject
+    from stream.plans.plan import AnyPlan
 
 __all__ = [
     "ABSENT",
@@ -99,10 +98,12 @@ class Reject:
 
 @dataclass(slots=True)
 class Columns:
-    """The events of one subject under one plan, out of one batch.
+    """The events of one model under one plan, out of one batch.
 
     Attributes
     ----------
+    versions : str or list of str
+        The version of all rows, or that of each.
     rows : int64[n]
         Row numbers in the batch, increasing: where `Decoded.time_ms` has their times.
     numeric : float64[n, Sn], codes : int32[n, Sc]
@@ -112,20 +113,20 @@ class Columns:
         numeric and categorical columns, and one list more has the `OpenValues` of each event.
     """
 
-    subject: Subject
+    model: str
+    versions: str | list[str]
     plan: AnyPlan
     rows: npt.NDArray[np.int64]
     numeric: npt.NDArray[np.float64]
     codes: npt.NDArray[np.int32]
     segments: list[list[Any]]
 
-    def take(self, keep: npt.NDArray[np.bool_]) -> Columns:
-        """These events alone."""
-        kept = keep.tolist()
-        return Columns(
-            self.subject, self.plan, self.rows[keep], self.numeric[keep], self.codes[keep],
-            [list(compress(values, kept)) for values in self.segments],
-        )  # fmt: skip
+    def take(self, at: npt.NDArray[np.intp], versions: str) -> Columns:
+        """Some of the rows, which are counted as of one version."""
+        places = at.tolist()
+        segments = [[column[i] for i in places] for column in self.segments]
+        return Columns(self.model, versions, self.plan, self.rows[at], self.numeric[at],
+                       self.codes[at], segments)  # fmt: skip
 
 
 @dataclass(slots=True)

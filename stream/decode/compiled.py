@@ -1,15 +1,16 @@
-"""The decoder of one subject under one plan: structs with exactly the signals that are watched.
+"""The decoder of one plan: structs with exactly the signals that are watched.
 
 msgspec skips what a struct does not name, so unmonitored features cost a scan and no object. The
-model's name and version are literals of the struct: an event of another model fails at that field,
-and an event of this one needs no look-up.
+model's name is a literal of the struct: an event of another model fails at that field, and an event
+of this one needs no look-up. The version is a value like any other where the plan is for every
+version: one that was never seen costs no more than a known one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from detectors import CategoricalBinning
 from stream.decode.columns import ABSENT, INVALID
 from stream.decode.group import NUMBER, SCALAR, Codes, Floats, SignalGroup, column_of, make_struct
 from stream.decode.hashed import code_table
+from stream.decode.model import model_struct, refusing
 from stream.decode.values import (
     ABSENT_CATEGORY,
     INVALID_CATEGORY,
@@ -29,18 +31,33 @@ from stream.decode.values import (
     as_text,
     as_timestamp,
     not_an_object,
+    read_model,
 )
 from stream.plans.plan import Plan, Subject
 from stream.plans.privacy import CategoryHash
 
-__all__ = ["Compiled", "model_struct"]
+__all__ = ["Compiled"]
 
 
 class Compiled:
-    """Structs, tables and column places of one subject under one plan."""
+    """Structs, tables and column places of one plan.
 
-    def __init__(self, subject: Subject, plan: Plan, hashing: CategoryHash | None = None) -> None:
-        self.subject = subject
+    Parameters
+    ----------
+    line : Subject
+        The model, and the version that the plan is in force for, or `*`.
+    own : frozenset of str
+        Versions that have plans of their own; events of them are not read here.
+    """
+
+    def __init__(
+        self,
+        line: Subject,
+        plan: Plan,
+        hashing: CategoryHash | None = None,
+        own: frozenset[str] = frozenset(),
+    ) -> None:
+        self.line = line
         self.plan = plan
         layout = plan.layout
         self.n_numeric = len(layout.numeric)
@@ -73,15 +90,15 @@ class Compiled:
         self.bare_text = "label" if "label" in roles or "score" not in roles else "score"
         self.known_features = {s.name for s in plan.reference.signals if s.role == "feature"}
         self._segment_fields = [f"v{i}" for i in range(len(plan.segments))]
-        self._define()
+        self._define(own)
 
-    def _define(self) -> None:
+    def _define(self, own: frozenset[str]) -> None:
         names = dict(zip(self._segment_fields, self.plan.segments, strict=True))
         self.segments: Any = make_struct("segments", [(f, SCALAR, None) for f in names], names)
         segment_columns = make_struct("segments", [(f, column_of(SCALAR), None) for f in names],
                                   names)  # fmt: skip
         self._no_segments = self.segments()
-        model = model_struct(self.subject)
+        self.model = model = model_struct(self.line)
         # A latency that was not sent is absent; one that is null is missing.
         fields = [("timestamp", float | datetime), ("model", model),
                   ("features", self.features.one | None, None),
@@ -103,8 +120,8 @@ class Compiled:
         self.columns: Any = make_struct("columns", columns)
         self.segment_columns = segment_columns
         batch = make_struct("batch", [("model", model), ("columns", self.columns)])
-        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(self.event).decode
-        self.decode_batch: Callable[[bytes], Any] = msgspec.json.Decoder(batch).decode
+        self.decode = refusing(own, msgspec.json.Decoder(self.event).decode)
+        self.decode_batch = refusing(own, msgspec.json.Decoder(batch).decode)
 
     def arrays(self, events: list[Any]) -> tuple[Floats, Codes, list[list[str | None]]]:
         """Columns of decoded events: numbers, codes, and the values of each segment."""
@@ -160,7 +177,7 @@ class Compiled:
             raise RefusedError("missing_field", "Object missing required field `timestamp` - at $")
         members: dict[str, Any] = {
             "timestamp": as_timestamp(document["timestamp"], "$.timestamp"),
-            "model": None,
+            "model": self.model(*read_model(document)),
             "features": None,
             "prediction": self._coerce_object(self.prediction, document.get("prediction")),
             "actual": self._coerce_object(self.actual, document.get("actual")),
@@ -195,17 +212,3 @@ _PLACE_OF_ROLE: Final[Mapping[str, tuple[str, str | None]]] = {
     "actual": ("actual", "label"),
     "latency": ("latency_seconds", "latency_seconds"),
 }
-
-
-def model_struct(subject: Subject) -> Any:
-    """The struct of `model` that only events of this subject have."""
-    return make_struct("model", [("name", Literal[subject.model]), _version_field(subject.version)])
-
-
-def _version_field(version: str) -> tuple[Any, ...]:
-    """The version as a literal; numbers and null may stand for its text."""
-    if not version:
-        return ("version", Literal["", None], "")
-    if version.isascii() and version.isdigit() and version == str(int(version[:18])):
-        return ("version", Literal[version, int(version)])
-    return ("version", Literal[version])

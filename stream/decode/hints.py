@@ -2,14 +2,16 @@
 
 A decoder of one model fails on another's event, which costs more than decoding. The bytes of the
 `model` member are the same in all events that one producer writes of a model, so they are looked up
-as they are. It is a guess and nothing more: decoders check the model themselves.
+as they are: up to the first comma where a plan is for every version, since what follows is new with
+every version; whole where versions have plans of their own. It is a guess and nothing more:
+decoders check the model themselves.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from stream.plans.plan import Subject
+from stream.plans.plan import ANY_VERSION, Subject
 
 __all__ = ["ModelHints"]
 
@@ -20,18 +22,27 @@ _MEMBER: Final = b'"model"'
 
 
 class ModelHints(dict[bytes, Subject]):
-    """Bytes of the `model` member -> subject; empty as long as one model is all there is."""
+    """Bytes of the `model` member -> whose plans; empty as long as one line of plans is all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = False  # whether any whole member is among them
 
     def guess(self, value: bytes) -> Subject | None:
-        """The subject that an event with these bytes was of before, if it is known."""
+        """Whose plans an event with these bytes was read by before, if it is known."""
         at = value.find(_MEMBER)
-        return self.get(value[at : value.find(b"}", at) + 1])
+        if self._whole and (found := self.get(value[at : value.find(b"}", at) + 1])):
+            return found
+        return self.get(value[at : value.find(b",", at)])
 
-    def learn(self, value: bytes, subject: Subject) -> None:
+    def learn(self, value: bytes, line: Subject) -> None:
         """Remember whose event this is."""
+        whole = line.version != ANY_VERSION
         at = value.find(_MEMBER)
-        end = value.find(b"}", at) + 1
-        if at >= 0 and 0 < end - at <= _MAX_BYTES:
+        end = value.find(b"}", at) + 1 if whole else value.find(b",", at)
+        member = value[at:end]
+        if at >= 0 and 0 < len(member) <= _MAX_BYTES:
             if len(self) >= _MAX_HINTS:
                 self.clear()
-            self[value[at:end]] = subject
+            self._whole = self._whole or whole
+            self[member] = line

@@ -1,7 +1,7 @@
 """From decoded events to numbered rows: time checks, lone actuals, the plan in force, log order.
 
-A lane has the single events of one subject, and the batches of it as blocks. Both become parts; the
-parts of one subject and plan become one group, in log order.
+A lane has the single events that one line of plans is for, and the batches of it as blocks. Both
+become parts; the parts of one plan become one group, in log order.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from stream.decode.block import Block, Segments
 from stream.decode.columns import Columns, Decoded, Record, Reject
 from stream.decode.group import Codes, Floats
+from stream.decode.model import joined_versions, versions_of
 from stream.decode.reader import Reader
 from stream.decode.values import RefusedError
 from stream.event_time import END_MS, times_ms
@@ -31,9 +32,9 @@ _LAST_MS: Final = END_MS - 1.0
 
 @dataclass(slots=True)
 class Lane:
-    """What was decoded of one subject, with the index of the record each came from.
+    """What was decoded of one line of plans, with the index of the record each came from.
 
-    `timeline` has the plans of the subject, newest first, as (holds from, decoder); `tried` is the
+    `timeline` has the plans of the line, newest first, as (holds from, decoder); `tried` is the
     one that read it. Usually there is one.
     """
 
@@ -60,6 +61,7 @@ class _Part:
     numeric: Floats
     codes: Codes
     segments: Segments
+    versions: str | list[str]
 
 
 #: Reads a record again, by its index, with another plan's decoder: an event or a Block.
@@ -102,7 +104,7 @@ def finish(
 
 
 def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
-    """Times and records of all rows in log order, and a group for each subject and plan."""
+    """Times and records of all rows in log order, and a group for each plan."""
     if not parts:
         return np.empty(0, np.int64), np.empty(0, np.int64), []
     at = np.concatenate([part.at for part in parts])
@@ -126,11 +128,11 @@ def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
 
 
 def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
-    """The parts of one subject and plan as one, in log order."""
-    subject, plan = compiled.subject, compiled.plan
+    """The parts of one plan as one, in log order."""
+    model, plan = compiled.line.model, compiled.plan
     if len(members) == 1:
         part, rows = members[0]
-        return Columns(subject, plan, rows, part.numeric, part.codes, part.segments)
+        return Columns(model, part.versions, plan, rows, part.numeric, part.codes, part.segments)
     rows = np.concatenate([rows for _, rows in members])
     numeric = np.concatenate([part.numeric for part, _ in members])
     codes = np.concatenate([part.codes for part, _ in members])
@@ -138,11 +140,14 @@ def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
         [value for part, _ in members for value in part.segments[k]]
         for k in range(len(members[0][0].segments))
     ]
+    versions = joined_versions((part.versions, len(part.at)) for part, _ in members)
     if not np.all(rows[1:] > rows[:-1]):
         order = np.argsort(rows)
         rows, numeric, codes = rows[order], numeric[order], codes[order]
         segments = [[column[i] for i in order.tolist()] for column in segments]
-    return Columns(subject, plan, rows, numeric, codes, segments)
+        if isinstance(versions, list):
+            versions = [versions[i] for i in order.tolist()]
+    return Columns(model, versions, plan, rows, numeric, codes, segments)
 
 
 def _refusal(ms: float, limit: float, max_ahead_ms: int, where: str) -> RefusedError | None:
@@ -181,21 +186,24 @@ def _from_block(
         return []
     ms = block.ms.astype(np.int64)
     if len(lane.timeline) == 1:
-        return [_block_part(lane.compiled, index, block, np.arange(len(ms)), ms)]
+        return [_block_part(lane.compiled, index, block, np.arange(len(ms)), ms, block.version)]
     which = _plan_of(lane, ms)
     parts = []
     for k in np.unique(which).tolist():
         compiled = lane.timeline[k][1]
         read = block if k == tried else again(compiled, index)
         rows = which == k
-        parts.append(_block_part(compiled, index, read.take(rows), np.flatnonzero(rows), ms[rows]))
+        place = np.flatnonzero(rows)
+        parts.append(_block_part(compiled, index, read.take(rows), place, ms[rows], block.version))
     lane.tried = int(which[-1])  # where the next batch begins
     return parts
 
 
-def _block_part(compiled: Reader, index: int, block: Block, place: Ints, ms: Ints) -> _Part:
+def _block_part(
+    compiled: Reader, index: int, block: Block, place: Ints, ms: Ints, version: str
+) -> _Part:
     at = np.full(len(ms), index, np.int64)
-    return _Part(compiled, at, place, ms, block.numeric, block.codes, block.segments)
+    return _Part(compiled, at, place, ms, block.numeric, block.codes, block.segments, version)
 
 
 def _nothing_in_it() -> RefusedError:
@@ -239,7 +247,8 @@ def _from_events(
         numeric, codes, segments = compiled.arrays(chosen)
         whole = ms[rows].astype(np.int64)
         here = at[rows]
-        parts.append(_Part(compiled, here, np.zeros_like(here), whole, numeric, codes, segments))
+        parts.append(_Part(compiled, here, np.zeros_like(here), whole, numeric, codes, segments,
+                           versions_of(chosen)))  # fmt: skip
     return parts, actuals
 
 

@@ -35,8 +35,6 @@ __all__ = ["SAMPLE_EVERY", "NativeDecoder"]
 
 #: One record in so many, by offset, is looked through for fields that nobody reads.
 SAMPLE_EVERY: Final = 1024
-#: Compiled subjects kept; beyond it all are forgotten, so that invented versions cost no memory.
-_MAX_COMPILED: Final = 4096
 # ValueError covers msgspec's own errors and text that is not UTF-8; a null value is a TypeError.
 _FAILED: Final = (ValueError, TypeError, RecursionError)
 
@@ -75,7 +73,7 @@ class NativeDecoder:
         self._max_bytes = max_bytes
         self._max_ahead_ms = max_ahead_ms
         self._max_batch_rows = max_batch_rows
-        self._timelines: dict[Subject, _Timeline] = {}
+        self._timelines: dict[Subject, _Timeline] = {}  # by line: one for all versions of a plan
         self._tried: dict[Subject, int] = {}
         self._used: set[Subject] = set()
         self._hints = ModelHints()
@@ -84,7 +82,7 @@ class NativeDecoder:
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Columns of every record that can be counted, and a reject for every other."""
-        if self._generation != self._plans.generation or len(self._timelines) > _MAX_COMPILED:
+        if self._generation != self._plans.generation:
             self._timelines.clear()
             self._tried.clear()
             self._hints.clear()
@@ -99,7 +97,7 @@ class NativeDecoder:
             return self._one(compiled, records[index].value or b"", None, forms.get(index, b""))
 
         decoded = finish(list(lanes.values()), records, rejects, self._max_ahead_ms, again)
-        self._tried |= {subject: lane.tried for subject, lane in lanes.items()}
+        self._tried |= {line: lane.tried for line, lane in lanes.items()}
         self._used |= lanes.keys()
         if records:
             for record in records[-records[0].offset % SAMPLE_EVERY :: SAMPLE_EVERY]:
@@ -108,13 +106,13 @@ class NativeDecoder:
         return decoded
 
     def release_idle(self) -> int:
-        """Forget the decoders of subjects without a record since the last call; how many.
+        """Forget the decoders of plans without a record since the last call; how many.
 
         They are made again when one comes: it saves memory and decides nothing.
         """
         idle = self._timelines.keys() - self._used
-        for subject in idle:
-            del self._timelines[subject]
+        for line in idle:
+            del self._timelines[line]
         self._used.clear()
         return len(idle)
 
@@ -125,9 +123,9 @@ class NativeDecoder:
         rejects: list[Reject],
         forms: dict[int, bytes],
     ) -> None:
-        """Decode every record into the lane of its subject; `forms` gets those of batches."""
+        """Decode every record into the lane of its plan; `forms` gets those of batches."""
         max_bytes, hints = self._max_bytes, self._hints
-        lane = None if self._last is None else self._lane(lanes, self._last)
+        lane = None if self._last is None else self._lane_of(lanes, self._last)
         decode, event, mark = _handles(lane)
         for index, record in enumerate(records):
             value = record.value
@@ -135,7 +133,7 @@ class NativeDecoder:
                 if len(value) > max_bytes or (record.headers and form_of(record)):  # type: ignore[arg-type]
                     raise TypeError
                 if hints and (guess := hints.guess(value)) and guess is not self._last:  # type: ignore[arg-type]
-                    lane = self._lane(lanes, guess)
+                    lane = self._lane_of(lanes, guess)
                     decode, event, mark = _handles(lane)
                 event(decode(value))  # type: ignore[arg-type]
                 mark(index)
@@ -153,7 +151,7 @@ class NativeDecoder:
                     used.at.append(index)
                 if used is not lane:
                     if lane is not None and not form:
-                        hints.learn(value or b"", used.compiled.subject)
+                        hints.learn(value or b"", used.compiled.line)
                     lane = used
                     decode, event, mark = _handles(lane)
 
@@ -188,14 +186,14 @@ class NativeDecoder:
                 return *found, form
         try:
             head = decode_head(value)
-            subject = Subject(head.model.name, as_text(head.model.version) or "")
+            name, version = head.model.name, as_text(head.model.version) or ""
             batch = head.columns is not None and head.timestamp is None
         except _FAILED:
             document = parse_object(value)
-            subject = Subject(*read_model(document))
+            name, version = read_model(document)
             batch = document.get("columns") is not None and document.get("timestamp") is None
         form = form or (BATCH if batch else b"")
-        lane = self._lane(lanes, subject)
+        lane = self._lane(lanes, name, version)
         fast = document is None and not (lane is tried and form == refused_as)
         return lane, self._one(lane.compiled, value, document, form, fast=fast), form
 
@@ -204,8 +202,10 @@ class NativeDecoder:
         from stream.decode.arrow import arrow_block, open_arrow
 
         batches = open_arrow(value, self._max_batch_rows)
-        lane = self._lane(lanes, Subject(batches.model, batches.version))
-        return lane, arrow_block(lane.compiled, batches)
+        lane = self._lane(lanes, batches.model, batches.version)
+        block = arrow_block(lane.compiled, batches)
+        block.version = batches.version
+        return lane, block
 
     def _one(
         self,
@@ -229,7 +229,9 @@ class NativeDecoder:
         document = parse_object(value) if document is None else document
         if not form:
             return compiled.coerce(document)
-        return batch_block(compiled, coerce_batch(compiled, document), self._max_batch_rows)
+        block = batch_block(compiled, coerce_batch(compiled, document), self._max_batch_rows)
+        block.version = read_model(document)[1]
+        return block
 
     def _attempt(self, lane: Lane | None, value: bytes, form: bytes) -> tuple[Lane, Any] | None:
         """The lane and what it reads by the fast way, if it does."""
@@ -244,39 +246,44 @@ class NativeDecoder:
         """The event or block if every value is of a right type, else one of `_FAILED`."""
         if not form:
             return compiled.decode(value)
-        columns = compiled.decode_batch(value).columns
-        return batch_block(compiled, columns, self._max_batch_rows)
+        batch = compiled.decode_batch(value)
+        block = batch_block(compiled, batch.columns, self._max_batch_rows)
+        block.version = as_text(batch.model.version) or ""
+        return block
 
-    def _lane(self, lanes: dict[Subject, Lane], subject: Subject) -> Lane:
-        """The lane of a subject.
+    def _lane(self, lanes: dict[Subject, Lane], name: str, version: str) -> Lane:
+        """The lane of a version's plans.
 
         Raises
         ------
         RefusedError
             If no plan is for it.
         """
-        lane = lanes.get(subject)
+        line = self._plans.line(name, version)
+        if line is None:
+            raise RefusedError("unknown_model", "No plan is for this model - at $.model")
+        return self._lane_of(lanes, line)
+
+    def _lane_of(self, lanes: dict[Subject, Lane], line: Subject) -> Lane:
+        lane = lanes.get(line)
         if lane is None:
-            timeline = self._timeline(*subject)
-            if not timeline:
-                raise RefusedError("unknown_model", "No plan is for this model - at $.model")
-            lane = lanes[subject] = Lane(timeline, self._tried.get(subject, 0))
-        self._last = subject
+            lane = lanes[line] = Lane(self._timeline_of(line), self._tried.get(line, 0))
+        self._last = line
         return lane
 
     def _timeline(self, name: str, version: str) -> _Timeline:
-        """Compiled plans of a subject, newest first; empty if it has none."""
-        subject = Subject(name, version)
-        known = self._timelines.get(subject)
-        if known is None:
-            plans = self._plans.timeline(name, version)
-            known = [
-                (since, make_reader(subject, plan, self._hashing))
-                for since, plan in reversed(plans)
-            ]
-            if known:  # names without a plan are not remembered: anybody can invent them
-                self._timelines[subject] = known
-        return known
+        """Compiled plans of a version, newest first; empty if it has none."""
+        line = self._plans.line(name, version)
+        return [] if line is None else self._timeline_of(line)
+
+    def _timeline_of(self, line: Subject) -> _Timeline:
+        if line not in self._timelines:
+            plans = self._plans.timeline(*line)
+            own = self._plans.own_versions(line.model) - {line.version}
+            # A plan that comes back is read by the same decoder.
+            readers = {p.hash: make_reader(line, p, self._hashing, own) for _, p in plans}
+            self._timelines[line] = [(since, readers[p.hash]) for since, p in reversed(plans)]
+        return self._timelines[line]
 
 
 def _handles(

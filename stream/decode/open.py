@@ -1,4 +1,4 @@
-"""The decoder of one subject whose signals nobody named yet: all members of an event, as sent.
+"""The decoder of a plan whose signals nobody named yet: all members of an event, as sent.
 
 It reads what `Compiled` reads, by the same rules for times, models and refusals, but keeps values
 as they are: which signals there are and of what kind shows only later. It costs about five times
@@ -7,7 +7,7 @@ as much as a compiled one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 
 from stream.decode.block import TIMES, Block, Segments, check_rows, columns_of
-from stream.decode.compiled import model_struct
 from stream.decode.group import Codes, Floats, make_struct, ragged
+from stream.decode.model import model_struct, refusing
 from stream.decode.open_values import NOT_SENT, OpenValues
 from stream.decode.values import (
     RefusedError,
@@ -26,6 +26,7 @@ from stream.decode.values import (
     as_text,
     as_timestamp,
     not_an_object,
+    read_model,
 )
 from stream.event_time import times_ms
 from stream.plans.plan import LearningPlan, Subject
@@ -38,15 +39,17 @@ _MEMBERS: Final = ("features", "prediction", "actual")
 
 
 class OpenCompiled:
-    """Structs of one subject under a plan without a reference."""
+    """Structs of a plan without a reference; parameters as of `Compiled`."""
 
     #: Every feature is read, so none is unknown.
     known_features: Final = None
 
-    def __init__(self, subject: Subject, plan: LearningPlan) -> None:
-        self.subject = subject
+    def __init__(
+        self, line: Subject, plan: LearningPlan, own: frozenset[str] = frozenset()
+    ) -> None:
+        self.line = line
         self.plan = plan
-        model = model_struct(subject)
+        self.model = model = model_struct(line)
         fields = [("timestamp", float | datetime), ("model", model),
                   ("features", dict[str, Any] | None, None), ("prediction", Any, None),
                   ("actual", Any, None), ("segments", Any, None),
@@ -60,8 +63,8 @@ class OpenCompiled:
         self.event: Any = make_struct("event", fields)
         self.columns: Any = make_struct("columns", columns)
         batch = make_struct("batch", [("model", model), ("columns", self.columns)])
-        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(self.event).decode
-        self.decode_batch: Callable[[bytes], Any] = msgspec.json.Decoder(batch).decode
+        self.decode = refusing(own, msgspec.json.Decoder(self.event).decode)
+        self.decode_batch = refusing(own, msgspec.json.Decoder(batch).decode)
 
     def arrays(self, events: list[Any]) -> tuple[Floats, Codes, Segments]:
         """No numbers and no codes; the values of each segment, then all values of each event."""
@@ -93,7 +96,8 @@ class OpenCompiled:
                 raise not_an_object(features, "$.features")
             features = None
         return self.event(
-            as_timestamp(document["timestamp"], "$.timestamp"), None, features,
+            as_timestamp(document["timestamp"], "$.timestamp"),
+            self.model(*read_model(document)), features,
             _plain(document.get("prediction")), _plain(document.get("actual")),
             document.get("segments"), document.get("latency_seconds", NOT_SENT),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The decoder of a subject, whichever its plan needs: compiled for known signals, or open."""
+"""The decoder of a plan, whichever it needs: compiled for known signals, or open."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ __all__ = ["Reader", "batch_block", "coerce_batch", "make_reader"]
 Reader: TypeAlias = Compiled | OpenCompiled
 
 
-def make_reader(subject: Subject, plan: AnyPlan, hashing: CategoryHash | None = None) -> Reader:
-    """The decoder of a subject under a plan."""
+def make_reader(
+    line: Subject,
+    plan: AnyPlan,
+    hashing: CategoryHash | None = None,
+    own: frozenset[str] = frozenset(),
+) -> Reader:
+    """The decoder of a plan; parameters as of `Compiled`."""
     if isinstance(plan, LearningPlan):
-        return OpenCompiled(subject, plan)
-    return Compiled(subject, plan, hashing)
+        return OpenCompiled(line, plan, own)
+    return Compiled(line, plan, hashing, own)
 
 
 def batch_block(reader: Reader, columns: Any, max_rows: int) -> Block:

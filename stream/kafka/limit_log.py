@@ -16,6 +16,7 @@ from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.windows import MAX_SCOPES
 from stream.summaries.sheet import MAX_SEGMENT_CHARS, MAX_SEGMENTS
 from stream.summaries.summarise import Stage1Stats
+from stream.summaries.versions import AT_ONCE, OTHER_VERSION
 
 __all__ = ["LimitLog"]
 
@@ -77,6 +78,13 @@ class LimitLog:
                 f"{MAX_SEGMENT_CHARS} characters"
             )
             yield tp, "segments", stats.segments_folded, words
+            for model, count in list(stats.versions_folded.items()):
+                words = (
+                    f"%d events of {_plain(model)} are counted together as version "
+                    f"{OTHER_VERSION}: more than {AT_ONCE} versions in a chunk. Does somebody put "
+                    "an id or a time into model.version?"
+                )
+                yield tp, f"versions {model}", count, words
         for tp, monitor in self._monitors():
             for reason, count in list(monitor.refused.items()):
                 if reason not in _HARMLESS:

@@ -292,7 +292,7 @@ def _add_stats(total: Stage1Stats, part: Stage1Stats) -> None:
     counters = ("records", "actuals", "values_invalid", "unknown_fields", "segments_folded")
     for name in (*counters, "chunks", "flushes"):
         setattr(total, name, getattr(total, name) + getattr(part, name))
-    for name in ("events", "late", "rejected"):
+    for name in ("events", "late", "rejected", "versions_folded"):
         held = getattr(total, name)
         for key, count in getattr(part, name).items():
             held[key] = held.get(key, 0) + count

@@ -106,13 +106,18 @@ class MetricsCollector(Collector):
         unknown = counter("unknown_fields", "Fields nobody reads, in one event of a thousand.")
         actuals = counter("actuals", "Late actuals that passed by.")
         folded = counter("segments_folded", "Values of segments beyond a limit, counted together.")
+        versions = counter(
+            "versions_folded", "Events of versions beyond a limit, counted together.", ["model"]
+        )
         by_model: dict[str, int] = {}
+        folded_by_model: dict[str, int] = {}
         late_by_model: dict[str, int] = {}
         by_reason: dict[str, int] = {}
         sums = [0, 0, 0, 0]
         for stats in self._state.stage1_stats():
             for total, part in (
                 (by_model, stats.events), (late_by_model, stats.late), (by_reason, stats.rejected),
+                (folded_by_model, stats.versions_folded),
             ):  # fmt: skip
                 for key, count in list(part.items()):
                     total[key] = total.get(key, 0) + count
@@ -126,10 +131,12 @@ class MetricsCollector(Collector):
             late.add_metric([model], late_ones)
         for reason, count in sorted(by_reason.items()):
             rejected.add_metric([reason], count)
+        for model, count in sorted(folded_by_model.items()):
+            versions.add_metric([model], count)
         plain = (invalid, unknown, actuals, folded)
         for family, count in zip(plain, sums, strict=True):
             family.add_metric([], count)
-        return [events, late, rejected, *plain]
+        return [events, late, rejected, *plain, versions]
 
     def _partitions(self) -> list[Metric]:
         state = self._state

@@ -7,7 +7,6 @@ it belongs to always speak of the same bins.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from stream.plans.kinds import (
     ANY_VERSION,
@@ -45,9 +44,6 @@ __all__ = [
     "readable",
 ]
 
-#: Timelines kept ready; beyond it all are forgotten, since anybody can invent versions.
-_MAX_TIMELINES: Final = 4_096
-
 
 class PlanBook:
     """The plans in force, by model, version and time. Both stages share one.
@@ -84,14 +80,29 @@ class PlanBook:
 
         Plans of `*` hold until the first plan of the exact version does.
         """
-        subject = Subject(model, version)
-        known = self._timelines.get(subject)
+        line = self.line(model, version)
+        if line is None:
+            return []
+        known = self._timelines.get(line)
         if known is None:
-            known = self._make_timeline(subject)
-            if len(self._timelines) >= _MAX_TIMELINES:
-                self._timelines.clear()
-            self._timelines[subject] = known
+            known = self._timelines[line] = self._make_timeline(line)
         return known
+
+    def line(self, model: str, version: str) -> Subject | None:
+        """Whose plans a subject has: its own version's, else those of `*`; None if unknown.
+
+        All versions without plans of their own share one line, however many they are.
+        """
+        for line in (Subject(model, version), Subject(model, ANY_VERSION)):
+            if line in self._plans:
+                return line
+        return None
+
+    def own_versions(self, model: str) -> frozenset[str]:
+        """Versions of a model that have plans of their own."""
+        return frozenset(line.version for line in self._plans if line.model == model) - {
+            ANY_VERSION
+        }
 
     def _make_timeline(self, subject: Subject) -> list[tuple[int, AnyPlan]]:
         exact = self._plans.get(subject, [])

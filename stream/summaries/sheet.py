@@ -98,7 +98,7 @@ class Sheet:
         n_late = int(np.count_nonzero(late))
         self.late += n_late
         if n_late:
-            columns = columns.take(~late)
+            columns = columns.take(np.flatnonzero(~late), self.subject.version)
             pane = pane[~late]
         if not pane.size:
             return n_late

@@ -14,6 +14,7 @@ The protocol (docs/architecture.md, rules 1 to 4), with no durable state:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -33,6 +34,12 @@ from stream.summaries.message import (
     encode_message,
 )
 from stream.summaries.sheet import Sheet
+from stream.summaries.versions import (
+    MAX_VERSION_CHARS,
+    OTHER_VERSION,
+    ChunkVersions,
+    by_version,
+)
 
 __all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Stage1Stats", "Summariser"]
 
@@ -43,8 +50,6 @@ CHUNK_SPAN_MS: Final = 600_000
 #: Refused records are held until the next flush; so many bytes of them bring one about. A chunk
 #: full of garbage would otherwise be held whole, gigabytes of it, by one worker after the other.
 MAX_REJECT_BYTES: Final = 8 * 2**20
-#: A longer version is no version: it would not fit the keys that carry it.
-MAX_VERSION_CHARS: Final = 200
 
 
 class Decoder(Protocol):
@@ -79,6 +84,8 @@ class Stage1Stats:
     last_reject: dict[str, tuple[int, str]] = field(default_factory=dict)
     actuals: int = 0
     segments_folded: int = 0  # values of segments beyond a limit, counted together
+    #: Events of versions beyond a limit, counted together, by model.
+    versions_folded: dict[str, int] = field(default_factory=dict)
     values_invalid: int = 0
     unknown_fields: int = 0
     max_time_ms: int = MINUS_INFINITY  # the largest event time, however wrong
@@ -131,6 +138,7 @@ class Summariser:
         self._clock = ChunkClock()
         self._flushed_through = -1
         self._sheets: dict[tuple[Subject, bytes], Sheet] = {}
+        self._versions: defaultdict[bytes, ChunkVersions] = defaultdict(ChunkVersions)  # by plan
 
     def add(self, records: Sequence[Record]) -> list[Flush]:
         """Count the next records of the partition, in offset order; what is now to be sent."""
@@ -179,16 +187,21 @@ class Summariser:
             mark = self._clock.advance(reading, decoded.time_ms, decoded.record)
             stats.max_time_ms = max(stats.max_time_ms, int(decoded.time_ms.max()))
             stats.watermark_ms = max(stats.watermark_ms, self._clock.mark_ms)
-            for group in decoded.groups:
-                if len(group.subject.version) > MAX_VERSION_CHARS:
-                    self._refuse_version(records, decoded.record[group.rows])
-                    continue
-                time_ms = decoded.time_ms[group.rows]
-                sheet = self._count_group(group, time_ms, mark[group.rows])
-                if after_ms := group.plan.stale_after_ms:
-                    age = stamps[decoded.record[group.rows]] - time_ms
-                    sheet.stale += int(np.count_nonzero(age > after_ms))
-                    sheet.aged += age.size
+            for whole in decoded.groups:
+                for version, group in by_version(whole, self._versions[whole.plan.short_hash]):
+                    if version is None:
+                        self._refuse_version(records, decoded.record[group.rows])
+                        continue
+                    if version == OTHER_VERSION:
+                        folded = stats.versions_folded.get(group.model, 0)
+                        stats.versions_folded[group.model] = folded + len(group.rows)
+                    subject = Subject(group.model, version)
+                    time_ms = decoded.time_ms[group.rows]
+                    sheet = self._count_group(subject, group, time_ms, mark[group.rows])
+                    if after_ms := group.plan.stale_after_ms:
+                        age = stamps[decoded.record[group.rows]] - time_ms
+                        sheet.stale += int(np.count_nonzero(age > after_ms))
+                        sheet.aged += age.size
         self._chunk_size += len(records)
         self._next = records[-1].offset + 1
 
@@ -205,16 +218,17 @@ class Summariser:
         self.stats.last_reject[reject.reason] = (record.offset, reject.error)
 
     def _count_group(
-        self, group: Columns, time_ms: npt.NDArray[np.int64], mark: npt.NDArray[np.int64]
-    ) -> Sheet:
-        key = (group.subject, group.plan.short_hash)
+        self, subject: Subject, group: Columns, time_ms: npt.NDArray[np.int64],
+        mark: npt.NDArray[np.int64],
+    ) -> Sheet:  # fmt: skip
+        key = (subject, group.plan.short_hash)
         sheet = self._sheets.get(key)
         if sheet is None:
-            sheet = self._sheets[key] = Sheet(group.subject, group.plan)
+            sheet = self._sheets[key] = Sheet(subject, group.plan)
         folded = sheet.folded
         late = sheet.add(group, time_ms, mark)
         self.stats.segments_folded += sheet.folded - folded
-        model = group.subject.model
+        model = subject.model
         self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
         if late:
             self.stats.late[model] = self.stats.late.get(model, 0) + late

@@ -87,6 +87,10 @@ def test_limits_are_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
     assert [line.split(":")[1] for line in look()] == [
         " 4 values of segments are counted together as __other__"
     ]
+    stats.versions_folded["fraud\n"] = 7
+    now = 45.0
+    [line] = look()
+    assert "7 events of fraud? are counted together as version __other__: more than 100" in line
     now = 61.0
     [line] = look()
     assert "events[3]: 1000 records refused as too_large" in line

@@ -55,7 +55,7 @@ def test_a_batch_first_and_other_models_between():
     plans = book(plan(), plan("churn"))
     other = event(model={"name": "churn"})
     decoded = decode(batch(2), other, batch(2), other, plans=plans)
-    found = {g.subject.model: g.rows.tolist() for g in decoded.groups}
+    found = {g.model: g.rows.tolist() for g in decoded.groups}
     assert found == {"fraud": [0, 1, 3, 4], "churn": [2, 5]}
     assert decoded.record.tolist() == [0, 0, 1, 2, 2, 3]
 

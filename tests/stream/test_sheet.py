@@ -23,7 +23,7 @@ PLAN = plan(segments=("region",), columns={"country": None, "label": None, "actu
 def columns(values):
     n = len(values)
     numeric = np.zeros((n, len(PLAN.layout.numeric)))
-    return Columns(Subject("fraud", ""), PLAN, np.arange(n), numeric,
+    return Columns("fraud", "", PLAN, np.arange(n), numeric,
                    np.empty((n, 0), np.int32), [values])  # fmt: skip
 
 
