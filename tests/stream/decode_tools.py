@@ -24,6 +24,7 @@ class Rec:
     timestamp: int = NOW_MS
     key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_type: int = 1
 
 
 def reference(model: str = "fraud", **columns: Any) -> Any:
