@@ -1,6 +1,6 @@
 """Pane and window that suit a reference's rate, and a look for a daily cycle.
 
-Proposed by `fit`; pane and window are used by `replay` where there is no config.
+Shown by `fit`; workers and `replay` use them where the config does not say otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from detectors import Reference
 
-__all__ = ["daily_share", "model_toml", "propose"]
+__all__ = ["DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "daily_share", "model_toml", "propose"]
 
 _WEEK_MS: Final = 604_800_000
 _DAY_MS: Final = 86_400_000
@@ -21,30 +21,46 @@ _PANES_MS: Final = (10_000, 60_000, 600_000, 3_600_000, _DAY_MS)
 #: A pane should hold about this many events, for the sequential detectors to be worth their update.
 _PANE_EVENTS: Final = 20
 _WINDOW_EVENTS: Final = 1_000
+#: Where there is no reference, or one without a rate.
+DEFAULT_PANE_MS: Final = _PANES_MS[0]
+DEFAULT_MAX_AGE_MS: Final = _DAY_MS
 #: Fewer days cannot show what repeats from day to day.
 _LEAST_DAYS: Final = 4
 _LABELS: Final = {10_000: "10s", 60_000: "1m", 600_000: "10m", 3_600_000: "1h", _DAY_MS: "1d"}
 
 
-def propose(reference: Reference) -> tuple[int, int]:
+def propose(
+    reference: Reference, *, cycle_ms: int | None = None, window_events: int = _WINDOW_EVENTS,
+    most_ms: int | None = None,
+) -> tuple[int, int]:  # fmt: skip
     """Pane and largest age of a window in milliseconds.
 
-    The window may wait for 1,000 events at half the reference's rate, at least a day.
+    The window may wait for its events at half the reference's rate, at least a day.
+
+    Parameters
+    ----------
+    reference : Reference
+        Its rate decides.
+    cycle_ms : int, optional
+        The season, which is to be a whole number of panes; the reference's unless given.
+    window_events : int
+        Events that close a window.
+    most_ms : int, optional
+        The pane must not be longer.
     """
     rate = reference.events_per_week / _WEEK_MS
-    pane = _PANES_MS[0]
     if not rate:
-        return pane, _DAY_MS
-    for pane in _PANES_MS:
-        if rate * pane >= _PANE_EVENTS:
-            break
+        return DEFAULT_PANE_MS, DEFAULT_MAX_AGE_MS
+    pane = next((p for p in _PANES_MS if rate * p >= _PANE_EVENTS), _PANES_MS[-1])
     if reference.first_ms % _DAY_MS == 0 == reference.last_ms % _DAY_MS:
         pane = _DAY_MS  # dates without a time: all events of a day come at its start
-    if reference.cycle_ms:
-        while reference.cycle_ms % pane and pane > _PANES_MS[0]:
-            pane = _PANES_MS[_PANES_MS.index(pane) - 1]
-    days = -(-int(2 * _WINDOW_EVENTS / rate) // _DAY_MS)
-    return pane, max(1, days) * _DAY_MS
+    cycle = reference.cycle_ms if cycle_ms is None else cycle_ms
+    fitting = [
+        p for p in _PANES_MS
+        if p <= pane and cycle % p == 0 and (most_ms is None or p <= most_ms)
+    ]  # fmt: skip
+    days = -(-int(2 * window_events / rate) // _DAY_MS)
+    return fitting[-1] if fitting else _PANES_MS[0], max(1, days) * _DAY_MS
 
 
 def model_toml(reference: Reference) -> str:

@@ -25,6 +25,7 @@ hash_key_file = "secrets/hash-key"
 name = "fraud"
 reference = "fraud.json"
 segments = ["region"]
+pane = "1m"
 cycle = "24h"
 calibrate = "7d"
 no_data_after = "1h"
@@ -32,6 +33,7 @@ stale_after = "2d"
 
 [models.window]
 events = 1000
+max_age = "24h"
 
 [models.signals.EXAMPLE]                   # the name of a signal
 importance = 0.4
@@ -152,7 +154,7 @@ WORDS = {
     "models.format": "How they are written.",
     "models.segments": "Segments of events to watch apart; default: the reference's.",
     "models.false_alarms_per_week": "The one knob: false alarms a week over all its signals and segments.",
-    "models.pane": "Interval of event time that is counted together.",
+    "models.pane": "Interval of event time that is counted together. Default: what suits the rate of the reference, as `fit` shows it; 10s without one.",
     "models.lateness": "How long after a pane's end its events may still come.",
     "models.cycle": "Length of its season; windows are then whole cycles. Default: the reference's.",
     "models.calibrate": "Measure dependence in production for so long before anything is tested: [learn](../learn.md).",
@@ -160,7 +162,7 @@ WORDS = {
     "models.stale_after": "If more than a tenth of the events are older than that when they are sent, a `system` episode opens. Default: never.",
     "models.private": "Publish shapes only: no categories, edges, values of segments, means.",
     "models.window.events": "A window closes with so many.",
-    "models.window.max_age": "Or after so much event time.",
+    "models.window.max_age": "Or after so much event time. Default: twice what its events take at the rate of the reference, at least a day; 24h without one.",
     "models.window.min_events": "With fewer than so many it is not tested.",
     "models.signals.NAME.importance": "Weight in the ranking; default: equal shares.",
     "models.signals.NAME.tests": "Tests to make; default: chosen by kind.",

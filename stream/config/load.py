@@ -199,7 +199,7 @@ def _model(table: Table, folder: Path) -> ModelConfig:
     window = table.table("window", ("events", "max_age", "min_events"))
     sizes = WindowConfig(
         window.integer("events", 1_000, least=100, advice="Raise it, or set min_events."),
-        window.duration("max_age", "24h", least_ms=1),
+        _given(window, "max_age"),
         window.integer("min_events", 300, least=50),
     )
     false_alarms = table.number("false_alarms_per_week", 1.0, above=0)
@@ -212,12 +212,12 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         format=table.choice("format", "native", FORMATS),
         segments=table.texts("segments") if "segments" in table.values else None,
         false_alarms_per_week=1.0 if false_alarms is None else false_alarms,
-        pane_ms=table.duration("pane", "10s", least_ms=1),
+        pane_ms=_given(table, "pane"),
         lateness_ms=table.duration("lateness", "5s", least_ms=0),
-        cycle_ms=table.duration("cycle", "", least_ms=1) if "cycle" in table.values else None,
-        calibrate_ms=_if_given(table, "calibrate"),
-        no_data_after_ms=_if_given(table, "no_data_after"),
-        stale_after_ms=_if_given(table, "stale_after"),
+        cycle_ms=_given(table, "cycle"),
+        calibrate_ms=_given(table, "calibrate") or 0,
+        no_data_after_ms=_given(table, "no_data_after") or 0,
+        stale_after_ms=_given(table, "stale_after") or 0,
         window=sizes,
         private=table.flag("private", False),
         signals=_signals(table, name, reference),
@@ -225,8 +225,8 @@ def _model(table: Table, folder: Path) -> ModelConfig:
     )
 
 
-def _if_given(table: Table, key: str) -> int:
-    return table.duration(key, "", least_ms=1) if key in table.values else 0
+def _given(table: Table, key: str) -> int | None:
+    return table.duration(key, "", least_ms=1) if key in table.values else None
 
 
 def _warm_up(table: Table, reference: Path | None) -> int:

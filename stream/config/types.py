@@ -79,10 +79,10 @@ class TopicsConfig:
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """`window` of a model: how much is tested together."""
+    """`window` of a model: how much is tested together; `max_age_ms` None: by the reference."""
 
     events: int = 1_000
-    max_age_ms: int = 86_400_000
+    max_age_ms: int | None = None
     min_events: int = 300
 
 
@@ -101,7 +101,7 @@ class SignalConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One `[[models]]`. `segments` and `cycle_ms` None: as the reference says.
+    """One `[[models]]`. `segments`, `pane_ms` and `cycle_ms` None: as the reference says.
 
     Without a reference one is learned from `warm_up` events: of `signals`, or of all if there are
     none.
@@ -115,7 +115,7 @@ class ModelConfig:
     format: str = "native"
     segments: tuple[str, ...] | None = None
     false_alarms_per_week: float = 1.0
-    pane_ms: int = 10_000
+    pane_ms: int | None = None
     lateness_ms: int = 5_000
     cycle_ms: int | None = None
     calibrate_ms: int = 0
@@ -199,6 +199,7 @@ class Config:
         cycle_ms = model.cycle_ms
         if cycle_ms is None:
             cycle_ms = 0 if reference is None else reference.cycle_ms
+        pane_ms, max_age_ms = self._sizes(model, reference, cycle_ms)
         options = {
             name: SignalOptions(said.monitor, said.importance, said.tests, said.public)
             for name, said in model.signals.items()
@@ -208,8 +209,8 @@ class Config:
             # str(): a text of the environment is of a type that is not encoded.
             "model": str(model.name), "version": str(model.version), "topic": str(model.topic),
             "format": str(model.format), "segments": tuple(map(str, segments)),
-            "pane_ms": model.pane_ms, "lateness_ms": model.lateness_ms, "cycle_ms": cycle_ms,
-            "window_events": window.events, "window_max_age_ms": window.max_age_ms,
+            "pane_ms": pane_ms, "lateness_ms": model.lateness_ms, "cycle_ms": cycle_ms,
+            "window_events": window.events, "window_max_age_ms": max_age_ms,
             "window_min_events": window.min_events, "calibrate_ms": model.calibrate_ms,
             "no_data_after_ms": model.no_data_after_ms,
             "stale_after_ms": model.stale_after_ms,
@@ -218,6 +219,23 @@ class Config:
             "dashboard_url": str(worker.dashboard_url),
             "runbook_url": str(worker.runbook_base_url),
         }  # fmt: skip
+
+    def _sizes(
+        self, model: ModelConfig, reference: Reference | None, cycle_ms: int
+    ) -> tuple[int, int]:
+        """Pane and largest age of a window: what the config leaves out follows the reference."""
+        from stream.proposal import DEFAULT_MAX_AGE_MS, DEFAULT_PANE_MS, propose
+
+        window = model.window
+        if reference is None:
+            pane_ms, max_age_ms = DEFAULT_PANE_MS, DEFAULT_MAX_AGE_MS
+        else:
+            pane_ms, max_age_ms = propose(
+                reference, cycle_ms=cycle_ms, window_events=window.events, most_ms=window.max_age_ms
+            )
+        if model.pane_ms is not None:
+            pane_ms = model.pane_ms
+        return pane_ms, max(pane_ms, max_age_ms) if window.max_age_ms is None else window.max_age_ms
 
     def _learn(self, model: ModelConfig) -> Learn:
         from stream.plans.plan import DeclaredSignal, Learn

@@ -88,7 +88,7 @@ def _live(console: Console, stage: Stage, model: live.SyntheticModel) -> int:
         return 1
     alert, at = hits[0]
     decided = parse_time(alert.data.window.end) / 1000
-    plan = stage.config.models[0]
+    plan = stage.config.plan(stage.config.models[0])
     bound = (plan.pane_ms + plan.lateness_ms) / 1000 + 3.0
     console.print(
         f"Change at second {CHANGE_AFTER_S:.0f}; alert on the topic [bold]{at - changed_at:.1f} s"

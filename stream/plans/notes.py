@@ -15,7 +15,11 @@ _WEEK_MS: Final = 604_800_000
 def plan_summary(plan: AnyPlan) -> str:
     """What a plan compares to, in a few words."""
     if not isinstance(plan, LearningPlan):
-        return f"{len(plan.monitored)} signals of {plan.reference.events:,} rows"
+        return (
+            f"{len(plan.monitored)} signals of {plan.reference.events:,} rows; panes of "
+            f"{_duration(plan.pane_ms)}, windows of {plan.window_events:,} events or "
+            f"{_duration(plan.window_max_age_ms)}"
+        )
     declared = plan.learn.signals
     which = f"{len(declared)} declared signals" if declared else "all signals that come"
     return f"{which}; the reference is learned from {plan.learn.warm_up:,} events"

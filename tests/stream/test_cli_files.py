@@ -161,7 +161,7 @@ def test_replay_is_the_same_by_config(folder: Path, tmp_path: Path) -> None:
     config = folder / "config.toml"
     config.write_text(
         '[kafka]\nbootstrap_servers = "localhost:1"\n[worker]\nenvironment = "default"\n'
-        '[[models]]\nname = "fraud"\nreference = "fraud.json"\npane = "1m"\n'
+        '[[models]]\nname = "fraud"\nreference = "fraud.json"\n'
     )
     a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     for how, out in ((("--reference", folder / "fraud.json"), a), (("-c", config), b)):

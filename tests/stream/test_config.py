@@ -30,7 +30,7 @@ def test_defaults_and_relative_paths(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, GOOD), {})
     model = config.models[0]
     assert model.reference == tmp_path / "references" / "fraud.json"
-    assert (model.pane_ms, model.lateness_ms, model.cycle_ms) == (10_000, 5_000, None)
+    assert (model.pane_ms, model.lateness_ms, model.cycle_ms) == (None, 5_000, None)
     assert model.window.events == 1_000
     assert (model.version, model.topic, model.format) == ("*", "predictions", "native")
     assert config.worker.environment == "prod"
