@@ -1,8 +1,6 @@
 """What came when: sums of scores of all signals over blocks of panes, for finding change points.
 
-At most 48 blocks reach back over days: as in ADWIN's window a block of row r spans 2**r panes, and
-two neighbours are merged when a row holds more than four. Blocks are shared by all signals, so one
-list of times does. All is int64: merged panes give the same bits in any order.
+At most 48 blocks reach back over days. They are shared by all signals, so one list of times does.
 """
 
 from __future__ import annotations
@@ -14,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
+from detectors.changes.blocks import Blocks
 from detectors.counting.binning import SCORE_SCALE, Binning, NumericBinning
 from detectors.counting.counts import Layout
-from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
 from detectors.references.reference import SignalReference
 
 __all__ = [
@@ -26,7 +24,6 @@ __all__ = [
 #: What is summed of a signal: events, scores x and y of its values, and values of three kinds.
 COLUMNS: Final = ("events", "x", "y", "missing", "invalid", "new")
 _MOST_BLOCKS: Final = 48
-_OF_A_ROW: Final = 4
 # Kinds of bins: a known value, one that the reference does not have, missing, of a wrong type, a
 # name that the reference does not have (it has no rank either).
 VALUE, NEW, MISSING, INVALID, UNSEEN = range(5)
@@ -88,11 +85,6 @@ class History:
     signals : sequence of SignalReference
         Those of `layout`, in its order.
     layout : Layout
-
-    Attributes
-    ----------
-    start_ms, end_ms : list of int
-        Event times of each block: where its first pane begins and its last ends.
     """
 
     def __init__(self, signals: Sequence[SignalReference], layout: Layout) -> None:
@@ -102,35 +94,28 @@ class History:
         self._x = np.concatenate([[0], *(x for x, _, _ in tables)]).astype(np.uint16)
         self._kinds = np.concatenate([[0], *(kinds for _, _, kinds in tables)]).astype(np.uint8)
         self._shape = (self._start.size, len(COLUMNS))
-        self._rows: list[int] = []
-        self._blocks: list[bytes] = []  # encoded: a third of the size
+        self._blocks = Blocks(self._start.size * len(COLUMNS), _MOST_BLOCKS)
         self._whole: Ints | None = None  # all blocks decoded, while signals are looked at
-        self.start_ms: list[int] = []
-        self.end_ms: list[int] = []
 
     def __len__(self) -> int:
         return len(self._blocks)
+
+    @property
+    def start_ms(self) -> list[int]:
+        """Where each block's first pane begins."""
+        return self._blocks.start_ms
+
+    @property
+    def end_ms(self) -> list[int]:
+        """Where each block's last pane ends."""
+        return self._blocks.end_ms
 
     def add(self, counts: Ints, start_ms: int, end_ms: int) -> None:
         """Take the next pane in."""
         self.release()
         block = np.zeros(self._shape, np.int64)
         _fold(counts, self._start, self._n_bins, self._x, self._kinds, block)
-        self._blocks.append(encode_counts(block.ravel()))
-        self._rows.append(0)
-        self.start_ms.append(start_ms)
-        self.end_ms.append(end_ms)
-        row = 0
-        while self._rows.count(row) > _OF_A_ROW:
-            first = self._rows.index(row)
-            merged = self._decoded(self._blocks[first])
-            add_encoded(self._blocks.pop(first + 1), merged)
-            self._blocks[first] = encode_counts(merged)
-            self._rows[first] += 1
-            del self._rows[first + 1], self.start_ms[first + 1], self.end_ms[first]
-            row += 1
-        if len(self._blocks) > _MOST_BLOCKS:
-            del self._blocks[0], self._rows[0], self.start_ms[0], self.end_ms[0]
+        self._blocks.add(block.ravel(), start_ms, end_ms)
 
     def of(self, index: int) -> Ints:
         """Sums of one signal by block, int64[blocks, columns].
@@ -138,7 +123,7 @@ class History:
         All are decoded at the first call; `release` them when no more are asked for.
         """
         if self._whole is None:
-            blocks = [self._decoded(block) for block in self._blocks]
+            blocks = [self._blocks[at] for at in range(len(self))]
             self._whole = np.array(blocks, np.int64).reshape(-1, *self._shape)
         return self._whole[:, index]
 
@@ -146,15 +131,9 @@ class History:
         """Keep the encoded blocks alone."""
         self._whole = None
 
-    def _decoded(self, block: bytes) -> Ints:
-        return decode_counts(block, self._shape[0] * self._shape[1])
-
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse, for the same signals."""
-        none = np.zeros(0, np.int64)
-        sums = np.concatenate([none, *(self._decoded(block) for block in self._blocks)])
-        times = np.array([self._rows, self.start_ms, self.end_ms], np.int64)
-        return bytes([len(self)]) + times.tobytes() + encode_counts(sums)
+        return self._blocks.dump()
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state.
@@ -164,12 +143,5 @@ class History:
         ValueError
             If the bytes are not a state of so many signals.
         """
-        size = data[0] if data else _MOST_BLOCKS + 1
-        if size > _MOST_BLOCKS or len(data) < 1 + 24 * size:
-            raise ValueError(f"not a state of a History: {len(data)} bytes.")
-        times = np.frombuffer(data, np.int64, 3 * size, offset=1).reshape(3, size)
-        self._rows, self.start_ms, self.end_ms = times.tolist()
-        n = self._shape[0] * self._shape[1]
-        sums = decode_counts(data[1 + times.nbytes :], size * n)
+        self._blocks.load(data)
         self._whole = None
-        self._blocks = [encode_counts(sums[at : at + n]) for at in range(0, size * n, n)]

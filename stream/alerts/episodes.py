@@ -194,7 +194,7 @@ class Episodes:
             notes.append(f"now {SEVERITIES[severity]}, before {SEVERITIES[episode.severity]}")
         leader = episode.members.get(episode.leader)
         if leader is not None and ranked[0].leads_clearly(leader, _CLEAR_LEAD):
-            notes.append(f"'{ranked[0].name(private)}' now leads")
+            notes.append(f"{list_names(ranked[:1], private)} now leads")
         if turned := [member for member in ranked if member.turned]:
             notes.append(f"{list_names(turned, private)} changed direction")
         if not notes and episode.revision:

@@ -19,6 +19,7 @@ from stream.alerts.event import (
     Severity,
     format_time,
 )
+from stream.printable import MAX_NAME, printable
 
 __all__ = [
     "SEVERITIES",
@@ -168,6 +169,7 @@ class Member(msgspec.Struct, array_like=True):
             quantiles=finding.quantiles if with_bins and not private else None,
             change_point=None if self.began is None else _as_times(self.began),
             effect=float(f"{_finite(finding.effect):.4g}"),
+            events=finding.events,
         )
 
 
@@ -262,7 +264,7 @@ def _finite(value: float) -> float:
 
 def list_names(members: Iterable[Member], private: bool, at_most: int = 3) -> str:
     """`'a', 'b' and 4 more`."""
-    names = [f"'{member.name(private)}'" for member in members]
+    names = [f"'{printable(member.name(private), MAX_NAME)}'" for member in members]
     if len(names) > at_most:
         names[at_most:] = [f"{len(names) - at_most} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -68,7 +68,8 @@ class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     """One drifted signal: the test that shows it best, and how it changed.
 
     `segment` is left out for the whole stream, `p_value` for tests that have none. `effect` is the
-    size of the change on the one scale of all tests: that of a PSI.
+    size of the change on the one scale of all tests: that of a PSI. `events` is how many events
+    `change`, `bins` and `quantiles` are of.
     """
 
     name: str
@@ -85,3 +86,4 @@ class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     quantiles: AlertQuantiles | None = None
     change_point: AlertChangePoint | None = None
     effect: float | None = None
+    events: int | None = None

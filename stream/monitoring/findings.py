@@ -10,7 +10,7 @@ import numpy.typing as npt
 from detectors import ChangePoint, describe
 from detectors.changes.explain import QUANTILES
 from stream.alerts.episodes import Finding
-from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity
+from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity, format_time
 from stream.alerts.evidence import on_one_scale
 from stream.plans.plan import KIND_OF_ROLE, Plan
 
@@ -83,7 +83,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         importance=plan.importance(signal.name),
         effect=on_one_scale(hit.test, hit.effect),
         direction=change.direction,
-        change=f"{hit.note}; {change.text}" if hit.note else change.text,
+        change=_words(hit, span, change.text),
         bins=AlertBins(change.reference, change.window, change.edges, change.labels),
         start_ms=span.start_ms,
         end_ms=span.end_ms,
@@ -91,3 +91,12 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         quantiles=quantiles,
         change_point=hit.change_point,
     )
+
+
+def _words(hit: Hit, span: Span, moved: str) -> str:
+    """What moved; of a test that follows every pane also what it saw, and since when."""
+    if not hit.note:
+        return moved
+    events = int(span.counts[0])
+    since = format_time(span.start_ms)[:16].replace("T", " ")
+    return f"{hit.note}; in {events:,} event{'s' if events != 1 else ''} since {since}: {moved}"

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import AdwinBank, ChangePoint, ChangePoints, EDetectorBank, WindowResult
+from detectors.changes.latest import Latest
+from detectors.figures import figures
 from stream.alerts.episodes import Finding
 from stream.monitoring.chances import Chances
 from stream.monitoring.equipment import Equipment
@@ -66,6 +68,7 @@ class Watch:
         self.windows = Windows(rule, self.layout.width)
         self.bank, self.scores = shared.bank, shared.scores
         self.changes = ChangePoints(plan.monitored, self.layout)
+        self.latest = Latest(self.layout.width)
         phi = self.scores.phi.ravel()
         self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
         self.edetector = EDetectorBank(
@@ -130,6 +133,7 @@ class Watch:
                 step.segments_closed.append(window.segment)
             step.findings.extend(self._windowed(window))
         self.changes.history.release()
+        self.latest.release()
         return step
 
     def _windowed(self, window: Closed) -> list[Finding]:
@@ -167,9 +171,13 @@ class Watch:
         self.changes.history.add(counts, start_ms, end_ms)
         if not self.layout.numeric.size:
             return []
-        hits = [*self._by_edetector(counts), *self._by_adwin(counts)]
-        span = Span("", start_ms, end_ms, counts)
-        return [explained(self.plan, int(self.layout.numeric[row]), hit, span) for row, hit in hits]
+        self.latest.add(counts, start_ms, end_ms)
+        findings = []
+        for row, hit in (*self._by_edetector(counts), *self._by_adwin(counts)):
+            # A pane may hold one event: told is what all events since the change say.
+            span = Span("", *self.latest.since(hit.change_point))
+            findings.append(explained(self.plan, int(self.layout.numeric[row]), hit, span))
+        return findings
 
     def _by_edetector(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
         """Numeric signals whose mean left the reference's."""
@@ -199,7 +207,7 @@ class Watch:
             began = self.changes.estimate(index, "adwin", "xy"[axis], int(width[slot]))
             yield row, Hit(
                 "adwin", shift, float(bank.threshold[slot]), severity_of_shift(shift), shift,
-                note=f"{_AXES[axis]} {before:.3f} -> {after:.3f} within the stream",
+                note="{} {} -> {} within the stream".format(_AXES[axis], *figures(before, after)),
                 change_point=began,
             )  # fmt: skip
 
@@ -207,18 +215,19 @@ class Watch:
         """The state as bytes; `load` is the inverse."""
         state = (
             self.windows.dump(self.windows.segments), self.adwin.dump(), self.edetector.dump(),
-            self.sealed_to_ms, self.skipped, self.changes.history.dump(),
+            self.sealed_to_ms, self.skipped, self.changes.history.dump(), self.latest.dump(),
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state of a watch under the same plan."""
-        windows, adwin, edetector, self.sealed_to_ms, self.skipped, history = (
-            msgspec.msgpack.decode(data, type=tuple[bytes, bytes, bytes, int, int, bytes])
+        windows, adwin, edetector, self.sealed_to_ms, self.skipped, history, latest = (
+            msgspec.msgpack.decode(data, type=tuple[bytes, bytes, bytes, int, int, bytes, bytes])
         )
         self.windows.load(windows)
         self.adwin.load(adwin)
         self.edetector.load(edetector)
         self.changes.history.load(history)
+        self.latest.load(latest)
         for window in self.windows.last.values():
             self._test(window)

@@ -77,7 +77,7 @@ def test_an_alert_is_the_documented_event():
                 "threshold": 0.11, "importance": 0.5, "since": "revision 1", "p_value": 1e-9,
                 "change": "mean 4.1 -> 2.7",
                 "bins": {"edges": [1.0], "reference": [0.5, 0.5], "window": [0.25, 0.75]},
-                "effect": 0.3,
+                "effect": 0.3, "events": 1000,
             }],
             "joined": ["purchase_frequency"],
             "left": [],
