@@ -149,7 +149,7 @@ def read_topic(
     settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **options}
     settings |= {"max_poll_records": 4000, "fetch_max_wait_ms": _POLL_MS}
     with _words(kafka), closing(KafkaConsumer(**settings)) as consumer:
-        found = consumer.partitions_for_topic(topic)
+        found = consumer.partitions_for_topic(topic) or range(topic_partitions(kafka, topic))
         if not found:
             raise _no_topic(kafka, topic)
         parts = [TopicPartition(topic, p) for p in sorted(found)]
@@ -228,7 +228,6 @@ def _note(failures: list[tuple[int, BaseException]], number: int) -> Callable[..
 
 
 def _no_topic(kafka: Mapping[str, object], topic: str) -> LookupError:
-    topic_partitions(kafka, topic)  # says so where it is there and not for us
     servers = ", ".join(client_options(kafka)["bootstrap_servers"])
     return LookupError(
         f"there is no topic {topic} at {servers}. Check its name, or create it: "

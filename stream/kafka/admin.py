@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
@@ -16,8 +17,12 @@ from stream.kafka.access import explain, knock, unreachable
 from stream.kafka.security import client_options
 
 __all__ = [
-    "Cluster", "admin", "cluster", "described", "group_members", "live_brokers", "somebody_listens"
+    "Cluster", "admin", "cluster", "described", "group_members", "live_brokers", "somebody_listens",
+    "surely_described",
 ]  # fmt: skip
+
+#: Between two questions to brokers that do not answer, or do not know yet.
+_AGAIN_S: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -76,15 +81,22 @@ def _silent() -> Iterator[None]:
 
 @contextmanager
 def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[Any]:
-    """Give an admin client that is closed at the end; `ConnectionError` if nobody answers."""
+    """Give an admin client that is closed at the end; `ConnectionError` if nobody answers.
+
+    What one broker does not answer is asked of another one, for as long as `timeout_s`.
+    """
     knock(kafka)
     limit = int(timeout_s * 1000)
-    try:
-        client = KafkaAdminClient(
+
+    def connect() -> Any:
+        return KafkaAdminClient(
             **client_options(kafka),
             bootstrap_timeout_ms=limit,
             request_timeout_ms=max(limit, 1000),
         )
+
+    try:
+        client = _Persistent(connect, timeout_s)
     except KafkaError as error:
         raise unreachable(error, kafka) from error
     try:
@@ -93,6 +105,37 @@ def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[A
         raise explain(error, kafka) or error from error
     finally:
         client.close()
+
+
+class _Persistent:
+    """An admin client whose questions are asked again, of whoever is there by then.
+
+    kafka-python asks one broker of those that it has heard of. One of them may be gone: a broker
+    that was killed is on the others' lists for seconds.
+    """
+
+    def __init__(self, connect: Callable[[], Any], timeout_s: float) -> None:
+        self._connect, self._timeout_s = connect, timeout_s
+        self._client = connect()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def ask(*args: Any, **named: Any) -> Any:
+            end = time.monotonic() + self._timeout_s
+            while True:
+                try:
+                    return getattr(self._client, name)(*args, **named)
+                except KafkaError as error:
+                    if not error.retriable or time.monotonic() > end:
+                        raise
+                time.sleep(_AGAIN_S)
+                self._client.close()
+                self._client = self._connect()
+
+        return ask
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._client.close()
 
 
 def described(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -108,6 +151,21 @@ def described(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     if hidden := [t["name"] for t in topics if t.get("error_code") == denied.errno]:
         raise denied(*hidden)
     return {t["name"]: t for t in topics if not t.get("error_code")}
+
+
+def surely_described(
+    client: Any, names: Sequence[str], patience_s: float
+) -> dict[str, dict[str, Any]]:
+    """As `described`, but a topic is believed to be missing only after this time.
+
+    A broker that has just begun may not know all topics yet.
+    """
+    end = time.monotonic() + patience_s
+    while True:
+        found = described(client, names)
+        if len(found) == len(set(names)) or time.monotonic() >= end:
+            return found
+        time.sleep(_AGAIN_S)
 
 
 def group_members(kafka: Mapping[str, object], group: str) -> int:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.kafka.connection import patiently
+from stream.kafka.sources import PATIENCE_S
 
 __all__ = ["PlansFeed"]
 
 log = logging.getLogger(__name__)
 _POLL_MS: Final = 500
+_AGAIN_S: Final = 0.5
 
 
 class PlansFeed:
@@ -48,18 +51,25 @@ class PlansFeed:
             **self._connection, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         await self._consumer.start()
-        # Metadata of a topic comes with the first question about it.
-        await self._consumer._client.add_topic(self._topic)
-        found = self._consumer.partitions_for_topic(self._topic) or set()
-        if not found:
-            raise LookupError(
-                f"the plans topic {self._topic} does not exist. Create it: "
-                "driftstream topics --create."
-            )
-        self._partitions = [TopicPartition(self._topic, p) for p in sorted(found)]
+        self._partitions = [TopicPartition(self._topic, p) for p in await self._find()]
         self._consumer.assign(self._partitions)
         await self._consumer.seek_to_beginning(*self._partitions)
         await self.current()
+
+    async def _find(self) -> list[int]:
+        """The topic's partitions; a broker that has just begun may not know it yet."""
+        client, end = self._consumer._client, time.monotonic() + PATIENCE_S
+        # Metadata of a topic comes with the first question about it.
+        await client.add_topic(self._topic)
+        while not (found := self._consumer.partitions_for_topic(self._topic)):
+            if time.monotonic() >= end:
+                raise LookupError(
+                    f"the plans topic {self._topic} does not exist. Create it: "
+                    "driftstream topics --create."
+                )
+            await asyncio.sleep(_AGAIN_S)
+            await client.force_metadata_update()
+        return sorted(found)
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from stream.kafka.admin import admin, described
 
-__all__ = ["SourceChangedError", "describe_topics", "refresh_sources", "source_topics"]
+__all__ = [
+    "PATIENCE_S",
+    "SourceChangedError",
+    "describe_topics",
+    "refresh_sources",
+    "source_topics",
+]
 
 #: A worker that is told to stop waits for a look that is under way.
 _TIMEOUT_S: Final = 5.0
-_SECOND_LOOK_S: Final = 15.0
+#: A topic that no broker knows for so long is not there. It may be being made again, and a broker
+#: that has just begun may not know all yet.
+PATIENCE_S: Final = 10.0
+_AGAIN_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +48,7 @@ def describe_topics(
 async def source_topics(
     kafka: Mapping[str, object], names: Iterable[str]
 ) -> dict[str, tuple[str, int]]:
-    """Describe topics that must exist.
+    """Describe topics that must exist; of one that is not there several brokers are asked.
 
     Raises
     ------
@@ -46,27 +56,22 @@ async def source_topics(
         Naming those that do not.
     """
     wanted = sorted(set(names))
-    found = await asyncio.to_thread(describe_topics, kafka, wanted)
-    if missing := [name for name in wanted if name not in found]:
-        raise LookupError(
-            f"no topic {', '.join(missing)} on this Kafka. Create what is missing: "
-            "driftstream topics --create."
-        )
-    return found
-
-
-async def _looked_at_twice(
-    kafka: Mapping[str, object], names: Iterable[str]
-) -> dict[str, tuple[str, int]]:
-    """Describe topics; one that is not there is looked for again after a while.
-
-    It may be being made again, and a broker that has just begun may not know all yet.
-    """
-    try:
-        return await source_topics(kafka, names)
-    except LookupError:
-        await asyncio.sleep(_SECOND_LOOK_S)
-        return await source_topics(kafka, names)
+    end = time.monotonic() + PATIENCE_S
+    said = False
+    while True:
+        found = await asyncio.to_thread(describe_topics, kafka, wanted)
+        missing = ", ".join(name for name in wanted if name not in found)
+        if not missing:
+            return found
+        if time.monotonic() >= end:
+            raise LookupError(
+                f"no topic {missing} on this Kafka. Create what is missing: "
+                "driftstream topics --create."
+            )
+        if not said:
+            log.warning("no topic %s; asking again for %g s", missing, PATIENCE_S)
+            said = True
+        await asyncio.sleep(_AGAIN_S)
 
 
 async def refresh_sources(
@@ -81,7 +86,7 @@ async def refresh_sources(
         is of the old one.
     """
     try:
-        found = await _looked_at_twice(kafka, sources)
+        found = await source_topics(kafka, sources)
     except LookupError as error:
         raise SourceChangedError(f"a topic was deleted while the worker ran: {error}") from error
     except Exception as error:  # the broker is away for a while, or a topic is being made again

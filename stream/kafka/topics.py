@@ -9,9 +9,11 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from stream.kafka.admin import admin, described
+from stream.kafka.admin import admin, described, surely_described
 
 DAY_MS = 86_400_000
+#: A topic that no broker knows for so long is not there.
+_PATIENCE_S = 2.0
 # What the default 1 MB would refuse must still fit into the dead-letter topic.
 DEAD_LETTER_MAX_BYTES = 16 * 1024 * 1024
 # A segment is compacted only when it is full. Kafka's 1 GiB would be read whole at every start, of
@@ -112,9 +114,9 @@ def wanted_topics(
 def check_topics(kafka: Mapping[str, object], wanted: Sequence[WantedTopic]) -> list[TopicState]:
     """Compare the topics that exist with the wanted ones, in words."""
     with admin(kafka) as client:
-        there = _partitions(client, [topic.name for topic in wanted])
-        names = [topic.name for topic in wanted if topic.name in there]
-        configs = _configs(client, names)
+        found = surely_described(client, [topic.name for topic in wanted], _PATIENCE_S)
+        there = {name: len(topic["partitions"]) for name, topic in found.items()}
+        configs = _configs(client, list(there))
     states = [_compare(topic, there.get(topic.name, 0), configs) for topic in wanted]
     return _check_pairs(states)
 
@@ -160,7 +162,8 @@ def delete_topics(kafka: Mapping[str, object], names: Sequence[str]) -> None:
 def topic_partitions(kafka: Mapping[str, object], name: str) -> int:
     """Return how many partitions a topic has, 0 where there is no such topic."""
     with admin(kafka) as client:
-        return _partitions(client, [name]).get(name, 0)
+        found = surely_described(client, [name], _PATIENCE_S)
+    return len(found[name]["partitions"]) if name in found else 0
 
 
 def _partitions(client: Any, names: Sequence[str]) -> dict[str, int]:

@@ -62,11 +62,9 @@ def run_notify(
     with _words(kafka):
         consumer = KafkaConsumer(**settings)
     with closing(consumer), _words(kafka):
-        parts = [
-            TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
+        found = consumer.partitions_for_topic(topic) or range(topic_partitions(kafka, topic))
+        parts = [TopicPartition(topic, p) for p in sorted(found)]
         if not parts:
-            topic_partitions(kafka, topic)  # says so where it is there and not for us
             raise LookupError(
                 f"there is no topic {topic}. Check its name, or create it: "
                 "driftstream topics --create."
