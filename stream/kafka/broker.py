@@ -1,7 +1,8 @@
 """A real broker without thinking where from: the ladder, and the face of the broker utilities.
 
 Rungs, first that holds: a broker named by the environment; Docker (tests only); an unpacked Kafka;
-Kafka's jars by Maven. `start` runs one directly, `stream.kafka.daemon` keeps one in the background.
+Kafka's jars by Maven. `start` and `start_cluster` run them directly, `stream.kafka.daemon` keeps
+them in the background.
 """
 
 from __future__ import annotations
@@ -14,25 +15,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stream.kafka.admin import live_brokers
+from stream.kafka.broker_cluster import BrokerCluster, start_cluster
+from stream.kafka.broker_config import HOST, BrokerError, Node, broker_properties, free_port
 from stream.kafka.runtime import BrokerUnavailableError, find_runtime
-from stream.kafka.server import (
-    HOST,
-    START_TIMEOUT_S,
-    Broker,
-    BrokerError,
-    broker_properties,
-    free_port,
-    start,
-)
+from stream.kafka.server import START_TIMEOUT_S, Broker, start
 
 __all__ = [
     "Broker",
+    "BrokerCluster",
     "BrokerError",
     "BrokerUnavailableError",
     "Found",
     "find_broker",
     "free_port",
     "start",
+    "start_cluster",
 ]
 
 DOCKER_IMAGE = "apache/kafka:4.1.0"
@@ -106,7 +103,8 @@ def _start_container(properties: Mapping[str, object] | None) -> Broker:
     from testcontainers.core.container import DockerContainer
 
     port = free_port()
-    settings = broker_properties("/var/lib/kafka/data", 9092, 9093, properties or {})
+    node = Node(1, 9092, 9093)
+    settings = broker_properties("/var/lib/kafka/data", node, [node], properties or {})
     settings["listeners"] = "PLAINTEXT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"
     settings["advertised.listeners"] = f"PLAINTEXT://{HOST}:{port}"
     container = DockerContainer(DOCKER_IMAGE).with_bind_ports(9092, (HOST, port))

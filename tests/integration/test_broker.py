@@ -84,6 +84,8 @@ def test_a_daemon_outlives_its_command(restartable_broker, state_file: Path) -> 
     assert live_brokers({"bootstrap_servers": state.bootstrap}) == [state.bootstrap]
     with pytest.raises(BrokerError, match=rf"runs already at {state.bootstrap}"):
         daemon.start_daemon(state_file=state_file)
+    with pytest.raises(BrokerError, match="Node 1 is the only one that runs"):
+        daemon.stop_daemon_node(1, state_file=state_file)
     assert daemon.stop_daemon(state_file) == state
     assert not state.running
     assert not Path(state.data_dir).exists()
@@ -93,14 +95,9 @@ def test_a_daemon_outlives_its_command(restartable_broker, state_file: Path) -> 
 
 def test_a_stale_state_file_signals_nobody(tmp_path: Path, state_file: Path) -> None:
     # The process number was given to somebody else since: this test.
-    stale = {
-        "pid": os.getpid(),
-        "bootstrap": "127.0.0.1:1",
-        "data_dir": str(tmp_path / "precious"),
-        "log": "",
-        "temporary": True,
-        "started": 0.0,
-    }
+    place = str(tmp_path / "precious")
+    node = {"id": 1, "pid": os.getpid(), "port": 1, "controller_port": 2, "data_dir": place}
+    stale = {"nodes": [node], "data_dir": place, "temporary": True, "heap_mb": 1, "started": 0.0}
     (tmp_path / "precious").mkdir()
     state_file.write_text(json.dumps(stale))
     assert daemon.stop_daemon(state_file) is None
