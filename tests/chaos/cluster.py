@@ -1,4 +1,4 @@
-"""A broker and workers that are made to fail, and a log of what was done to them."""
+"""Brokers and workers that are made to fail, and a log of what was done to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stream.kafka.broker import Broker, free_port, start
+from stream.kafka.broker import Broker, BrokerCluster, free_port, start, start_cluster
 from stream.kafka.runtime import find_runtime
 from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
 from stream.plan_topic import publish_plans
@@ -51,7 +51,7 @@ class Worker:
 
 @dataclass
 class Cluster:
-    """One broker with one installation of driftstream on it.
+    """One broker, or several, with one installation of driftstream.
 
     Everything that ends without having been told to is in `died`, with its last words.
     """
@@ -60,6 +60,7 @@ class Cluster:
     plans: Sequence[Plan]
     partitions: int = 4
     summaries_partitions: int = 2
+    brokers: int = 1
     done: Counter[str] = field(default_factory=Counter)
     leaving_s: list[float] = field(default_factory=list)
     died: list[str] = field(default_factory=list)
@@ -70,7 +71,7 @@ class Cluster:
     def __post_init__(self) -> None:
         self._port = free_port()
         self._runtime = find_runtime()
-        self.broker = self._start_broker()
+        self.broker: Broker | BrokerCluster = self._start_brokers()
         self.kafka = {"bootstrap_servers": self.broker.bootstrap}
         self.topics = self.make_topics("")
         # Record timestamps are the producers' own, so that chunks end by their span of time too.
@@ -86,11 +87,18 @@ class Cluster:
 
     # ---- the broker
 
+    def _start_brokers(self) -> Broker | BrokerCluster:
+        if self.brokers == 1:
+            return self._start_broker()
+        place = self.directory / "brokers"
+        return start_cluster(self.brokers, place, runtime=self._runtime, timeout_s=180.0)
+
     def _start_broker(self) -> Broker:
         return start(self.directory / "broker", port=self._port, heap_mb=400, runtime=self._runtime)
 
     def break_broker(self, *, hard: bool, away_s: float) -> None:
-        """End the broker, wait, and start it again with its data."""
+        """End the only broker, wait, and start it again with its data."""
+        assert isinstance(self.broker, Broker)
         if hard:
             self.broker.kill()
         self.broker.stop()
@@ -182,7 +190,8 @@ class Cluster:
                 self._forget(worker)
                 code, words = worker.process.returncode, worker.said()
                 # One that is started while the broker is away says so and is started again.
-                if code != 1 or "Unable to bootstrap" not in words:
+                excused = code == 1 and "Unable to bootstrap" in words and self.brokers == 1
+                if not excused:
                     self.died.append(f"{worker.log.name}: exit {code}: {words[-1500:]}")
                 self.start()
 

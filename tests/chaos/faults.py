@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.chaos.cluster import Cluster
+from stream.kafka.broker import BrokerCluster
+from tests.chaos.cluster import EVENTS, Cluster
 from tests.chaos.traffic import SLICE_EVENTS
+from tests.chaos.trio import Trio
 from tests.chaos.wire import Publisher
 
-__all__ = ["LONG", "SHORT", "Torment"]
+__all__ = ["LONG", "SHORT", "TRIO_LONG", "TRIO_SHORT", "Torment"]
 
 #: How often each fault is made.
 LONG: Final = {
@@ -19,6 +21,12 @@ LONG: Final = {
     "broker kill": 3, "broker away": 1, "backlog": 3,
 }  # fmt: skip
 SHORT: Final = {"kill": 2, "terminate": 1, "zombie": 1, "broker kill": 1}
+#: The same on three brokers.
+TRIO_LONG: Final = {
+    "kill": 8, "kill all": 1, "terminate": 4, "join": 4, "zombie": 3, "leader kill": 8,
+    "rolling restart": 3, "reassign": 6, "backlog": 1,
+}  # fmt: skip
+TRIO_SHORT: Final = {"leader kill": 1, "kill": 1, "rolling restart": 1, "reassign": 1}
 #: A stopped worker's place is given away after this (the default `session_timeout`).
 _SESSION_S: Final = 6.0
 _MOST_WORKERS: Final = 3
@@ -78,6 +86,8 @@ class Torment:
                 "kill": self._kill, "kill all": self._kill_all, "terminate": self._terminate,
                 "join": self._join, "zombie": self._zombie, "broker stop": self._stop_broker,
                 "broker kill": self._kill_broker, "broker away": self._broker_away,
+                "leader kill": self._kill_leader, "rolling restart": self._roll,
+                "reassign": self._reassign,
                 "backlog": lambda n=share: self._backlog(n),
             }[fault]()  # fmt: skip
             cluster.done[fault] += 1
@@ -146,6 +156,28 @@ class Torment:
 
     def _broker_away(self) -> None:
         self._cluster.break_broker(hard=self._rng.random() < 0.5, away_s=self._away_s)
+
+    @property
+    def _trio(self) -> Trio:
+        brokers = self._cluster.broker
+        assert isinstance(brokers, BrokerCluster)
+        return Trio(brokers, lambda: [EVENTS, *self._cluster.topics.values()], self._rng)
+
+    def _kill_leader(self) -> None:
+        self._say(self._trio.kill_leader(self._while_a_broker_is_away))
+
+    def _roll(self) -> None:
+        self._trio.roll(self._while_a_broker_is_away)
+
+    def _while_a_broker_is_away(self) -> None:
+        """Some of the time a worker dies too, and another one starts."""
+        if self._rng.random() < 0.5:
+            self._kill()
+            self._cluster.done["kill"] += 1
+        time.sleep(self._rng.uniform(0, 5))
+
+    def _reassign(self) -> None:
+        self._say(self._trio.reassign())
 
     def _backlog(self, share: int) -> None:
         """Nobody works while events come in; then somebody who is killed soon."""

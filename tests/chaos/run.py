@@ -52,21 +52,22 @@ def run(
     torment: Callable[[Cluster, Publisher], Tormentor],
     *,
     real: bool,
+    brokers: int = 1,
     calm: bool = True,
     say: Callable[[str], None],
     keep: bool = False,
 ) -> Outcome:
     """Torment a cluster while events flow, and compare what it said with what there was to say.
 
-    Without `calm` the uninterrupted worker is left out: replay decides the same.
-    A run with complaints leaves its directory with all logs, and names it.
+    `brokers` is how many Kafka has. Without `calm` the uninterrupted worker is left out: replay
+    decides the same. A run with complaints leaves its directory with all logs, and names it.
     """
     directory = Path(tempfile.mkdtemp(prefix="driftstream-chaos-"))
     quorum.warm_up()
     detectors.warm_up()  # compiled once, here, and not by every worker that starts
     began = time.monotonic()
     traffic = Traffic(seed, n_events, _PARTITIONS, EVENTS, real=real)
-    cluster = Cluster(directory, traffic.plans, _PARTITIONS)
+    cluster = Cluster(directory, traffic.plans, _PARTITIONS, brokers=brokers)
     outcome = Outcome(seed)
     try:
         servers = cluster.broker.bootstrap
@@ -188,6 +189,7 @@ def _rows(
 ) -> dict[str, object]:
     done = cluster.done
     return {
+        "brokers": cluster.brokers,
         "workers killed (-9)": done["kill"] + 2 * done["kill all"] + done["backlog"],
         "workers told to stop": len(cluster.leaving_s),
         "slowest to leave, s": round(max(cluster.leaving_s), 1),
@@ -195,6 +197,9 @@ def _rows(
         "zombies woken": done["zombie"],
         "rebalances, at least": cluster.assignments(),
         "broker restarts": done["broker stop"] + done["broker kill"] + done["broker away"],
+        "leaders killed (-9)": done["leader kill"],
+        "rolling restarts": done["rolling restart"],
+        "partitions moved": done["reassign"],
         "backlogs": done["backlog"],
         "events on the topic": verdict.events,
         "late events": verdict.late,
