@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ __all__ = [
     "INVALID",
     "LOG_APPEND_TIME",
     "REASONS",
+    "Ahead",
     "Columns",
     "Decoded",
     "Record",
@@ -87,6 +88,16 @@ class Record(Protocol):
         """Name and value of each."""
 
 
+class Ahead(NamedTuple):
+    """Events that are refused for being too far ahead: whose clock leads, and by how much."""
+
+    model: str
+    version: str
+    plan: AnyPlan
+    events: int
+    lead_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A record that is refused as a whole; `error` carries no raw value."""
@@ -94,6 +105,7 @@ class Reject:
     index: int
     reason: str
     error: str
+    ahead: Ahead | None = None
 
 
 @dataclass(slots=True)

@@ -6,11 +6,10 @@ become parts; the parts of one plan become one group, in log order.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +19,13 @@ from stream.decode.columns import Columns, Decoded, Record, Reject
 from stream.decode.group import Codes, Floats
 from stream.decode.model import joined_versions, versions_of
 from stream.decode.reader import Reader
-from stream.decode.values import RefusedError
-from stream.event_time import END_MS, times_ms
+from stream.decode.time_bounds import LAST_MS, ahead_of, refusal_of
+from stream.decode.values import RefusedError, as_text
+from stream.event_time import times_ms
 
 __all__ = ["Lane", "finish"]
 
 Ints = npt.NDArray[np.int64]
-
-_LAST_MS: Final = END_MS - 1.0
 
 
 @dataclass(slots=True)
@@ -80,7 +78,7 @@ def finish(
     `rejects` has what was refused so far; more are added. `again` raises RefusedError.
     """
     stamp = np.array([record.timestamp for record in records], np.float64)
-    limit = np.minimum(np.where(stamp < 0, _LAST_MS, stamp + max_ahead_ms), _LAST_MS)
+    limit = np.minimum(np.where(stamp < 0, LAST_MS, stamp + max_ahead_ms), LAST_MS)
     parts: list[_Part] = []
     actuals = 0
     for lane in lanes:
@@ -93,7 +91,11 @@ def finish(
             try:
                 taken = _from_block(lane, tried, index, block, limit[index], max_ahead_ms, again)
             except RefusedError as error:
-                rejects.append(Reject(index, error.reason, error.error[:200]))
+                lead = float(np.nanmax(block.ms, initial=0.0) - limit[index]) + max_ahead_ms
+                ahead = ahead_of(
+                    lane.compiled, error, block.version, len(block.ms), lead, limit[index]
+                )
+                rejects.append(Reject(index, error.reason, error.error[:200], ahead))
             else:
                 parts += taken
                 actuals += len(block.ms) if block.lone else 0
@@ -150,22 +152,6 @@ def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
     return Columns(model, versions, plan, rows, numeric, codes, segments)
 
 
-def _refusal(ms: float, limit: float, max_ahead_ms: int, where: str) -> RefusedError | None:
-    """Why this time cannot be that of an event."""
-    if math.isnan(ms):
-        return RefusedError(
-            "bad_timestamp", f"Eight digits are a date, but there is no such day - at {where}"
-        )
-    if ms < 0:
-        return RefusedError("before_1970", f"Expected 1970 or later - at {where}")
-    if ms > limit:
-        if limit == _LAST_MS:
-            return RefusedError("too_far_ahead", f"Expected before the year 2200 - at {where}")
-        bound = f"{max_ahead_ms} ms after the record's own timestamp"
-        return RefusedError("too_far_ahead", f"Expected at most {bound} - at {where}")
-    return None
-
-
 # ---- batches
 
 
@@ -177,7 +163,7 @@ def _from_block(
     if bad.size:
         row = int(bad[0])
         where = f"{block.where}[{row}]"
-        refusal = _refusal(float(block.ms[row]), limit, max_ahead_ms, where)
+        refusal = refusal_of(float(block.ms[row]), limit, max_ahead_ms, where)
         assert refusal is not None
         raise refusal
     if block.lone:
@@ -224,9 +210,11 @@ def _from_events(
     limit = limits[at]
     keep = (ms >= 0) & (ms <= limit)
     for row in np.flatnonzero(~keep).tolist():
-        refusal = _refusal(float(ms[row]), float(limit[row]), max_ahead_ms, "$.timestamp")
+        refusal = refusal_of(float(ms[row]), float(limit[row]), max_ahead_ms, "$.timestamp")
         assert refusal is not None
-        rejects.append(Reject(int(at[row]), refusal.reason, refusal.error))
+        version, lead = as_text(events[row].model.version) or "", float(ms[row] - limit[row])
+        ahead = ahead_of(lane.compiled, refusal, version, 1, lead + max_ahead_ms, limit[row])
+        rejects.append(Reject(int(at[row]), refusal.reason, refusal.error, ahead))
     actuals = 0
     lone = [e.features is None and e.prediction is None for e in events]
     for row in compress(range(len(events)), lone):

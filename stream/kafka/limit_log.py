@@ -15,7 +15,7 @@ from faust.types import TP
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.windows import MAX_SCOPES
 from stream.summaries.sheet import MAX_SEGMENT_CHARS, MAX_SEGMENTS
-from stream.summaries.summarise import Stage1Stats
+from stream.summaries.stats import Stage1Stats
 from stream.summaries.versions import AT_ONCE, OTHER_VERSION
 
 __all__ = ["LimitLog"]

@@ -21,7 +21,8 @@ from stream.decode.columns import Record, Reject
 from stream.kafka.sender import MAX_VALUE_BYTES, Outgoing, Sender, partition_of
 from stream.plans.plan import PlanBook
 from stream.summaries.message import Idle, Source, encode_message
-from stream.summaries.summarise import Decoder, Flush, Stage1Stats, Summariser
+from stream.summaries.stats import Stage1Stats
+from stream.summaries.summarise import Decoder, Flush, Summariser
 
 __all__ = ["Positions", "SourcePartition", "Stage1", "dead_letter"]
 
@@ -292,7 +293,7 @@ def _add_stats(total: Stage1Stats, part: Stage1Stats) -> None:
     counters = ("records", "actuals", "values_invalid", "unknown_fields", "segments_folded")
     for name in (*counters, "chunks", "flushes"):
         setattr(total, name, getattr(total, name) + getattr(part, name))
-    for name in ("events", "late", "rejected", "versions_folded"):
+    for name in ("events", "late", "ahead", "rejected", "versions_folded"):
         held = getattr(total, name)
         for key, count in getattr(part, name).items():
             held[key] = held.get(key, 0) + count

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream.alerts.event import parse_time
 from stream.metrics.delays import Delays
+from stream.metrics.state import PartitionClock
 from stream.page import RecentEpisodes
 from stream.plans.plan import MINUS_INFINITY
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from stream.kafka.stage1 import Stage1
     from stream.kafka.stage2 import Stage2
     from stream.monitoring.monitor import PartitionMonitor
-    from stream.summaries.summarise import Stage1Stats
+    from stream.summaries.stats import Stage1Stats
 
 __all__ = ["WorkerView"]
 
@@ -88,10 +89,17 @@ class WorkerView:
         }
 
     def watermarks_ms(self) -> dict[tuple[str, int], int]:
-        """Largest event time of each source partition that has seen an event."""
-        parts = list(self.stage1.parts.items()) if self.stage1 is not None else []
-        times = {(tp.topic, tp.partition): p.summariser.stats.max_time_ms for tp, p in parts}
+        """Event time that each source partition has reached, if any."""
+        times = {(tp.topic, tp.partition): s.watermark_ms for tp, s in self.counters()}
         return {key: time for key, time in times.items() if time > MINUS_INFINITY}
+
+    def clocks(self) -> dict[tuple[str, int], PartitionClock]:
+        """What the times of each source partition that has seen an event are like."""
+        return {
+            (tp.topic, tp.partition): PartitionClock(s.max_time_ms, s.clock.type, s.clock.spread_ms)
+            for tp, s in self.counters()
+            if s.max_time_ms > MINUS_INFINITY and s.clock is not None
+        }
 
     def snapshots_s(self) -> dict[tuple[str, int], float]:
         """Wall-clock time of the last complete snapshot of each summaries partition."""

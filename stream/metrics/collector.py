@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
 import stream
-from stream.metrics.families import counter, gauge, of_signals, of_subjects, refusals
+from stream.metrics.families import clocks, counter, gauge, of_signals, of_subjects, refusals
 from stream.metrics.gauges import bounded, signal_gauges
 from stream.metrics.state import WorkerState
 from stream.monitoring.subject import SubjectMonitor
@@ -101,6 +101,8 @@ class MetricsCollector(Collector):
     def _stage1(self) -> list[Metric]:
         events = counter("events", "Events read.", ["model", "outcome"])
         late = counter("late_events", "Events that came after their pane was complete.", ["model"])
+        ahead = counter("events_ahead", "Events from a clock that leads.", ["model"])
+        lead = gauge("event_lead_seconds", "Most that an event leads by, lately.", ["model"])
         rejected = counter("rejected", "Records refused, to the dead-letter topic.", ["reason"])
         invalid = counter("invalid_values", "Values of a wrong type.")
         unknown = counter("unknown_fields", "Fields nobody reads, in one event of a thousand.")
@@ -113,14 +115,18 @@ class MetricsCollector(Collector):
         folded_by_model: dict[str, int] = {}
         late_by_model: dict[str, int] = {}
         by_reason: dict[str, int] = {}
+        ahead_by_model: dict[str, int] = {}
+        leads: dict[str, int] = {}
         sums = [0, 0, 0, 0]
         for stats in self._state.stage1_stats():
             for total, part in (
                 (by_model, stats.events), (late_by_model, stats.late), (by_reason, stats.rejected),
-                (folded_by_model, stats.versions_folded),
+                (folded_by_model, stats.versions_folded), (ahead_by_model, stats.ahead),
             ):  # fmt: skip
                 for key, count in list(part.items()):
                     total[key] = total.get(key, 0) + count
+            for model, lead_ms in list(stats.lead_ms.items()):
+                leads[model] = max(leads.get(model, 0), lead_ms)
             others = (stats.values_invalid, stats.unknown_fields, stats.actuals)
             for i, count in enumerate((*others, stats.segments_folded)):
                 sums[i] += count
@@ -129,6 +135,10 @@ class MetricsCollector(Collector):
             events.add_metric([model, "counted"], count - late_ones)
             events.add_metric([model, "late"], late_ones)
             late.add_metric([model], late_ones)
+        for model, count in sorted(ahead_by_model.items()):
+            ahead.add_metric([model], count)
+        for model, lead_ms in sorted(leads.items()):
+            lead.add_metric([model], lead_ms / 1000)
         for reason, count in sorted(by_reason.items()):
             rejected.add_metric([reason], count)
         for model, count in sorted(folded_by_model.items()):
@@ -136,7 +146,7 @@ class MetricsCollector(Collector):
         plain = (invalid, unknown, actuals, folded)
         for family, count in zip(plain, sums, strict=True):
             family.add_metric([], count)
-        return [events, late, rejected, *plain, versions]
+        return [events, late, ahead, lead, rejected, *plain, versions]
 
     def _partitions(self) -> list[Metric]:
         state = self._state
@@ -144,18 +154,18 @@ class MetricsCollector(Collector):
         lag = gauge("consumer_lag_records", "Records in the log and not handled yet.", labels)
         for (topic, partition), records in sorted(state.lag().items()):
             lag.add_metric([topic, str(partition)], records)
-        watermark = gauge("watermark_timestamp_seconds", "Largest event time seen.", labels)
+        watermark = gauge("watermark_timestamp_seconds", "Event time that is reached.", labels)
         newest: dict[str, float] = {}
         for (topic, partition), time_ms in sorted(state.watermarks_ms().items()):
             watermark.add_metric([topic, str(partition)], time_ms / 1000)
             newest[topic] = max(newest.get(topic, 0.0), time_ms / 1000)
-        age = gauge("event_age_seconds", "Age of the newest event of a topic.", ["topic"])
+        age = gauge("event_age_seconds", "Age of what a topic's events have reached.", ["topic"])
         for topic, seconds in sorted(newest.items()):
             age.add_metric([topic], self._clock() - seconds)
         snapshot = gauge("snapshot_timestamp_seconds", "When state was last written.", labels)
         for (topic, partition), seconds in sorted(state.snapshots_s().items()):
             snapshot.add_metric([topic, str(partition)], seconds)
-        return [lag, watermark, age, snapshot]
+        return [lag, watermark, age, *clocks(state.clocks()), snapshot]
 
     def _signals(self, subjects: list[SubjectMonitor]) -> list[Metric]:
         gauges, dropped = bounded(signal_gauges(subjects), self._max_series)

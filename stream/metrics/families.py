@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from stream.metrics.gauges import Gauge
+from stream.metrics.state import PartitionClock
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.subject import SubjectMonitor
+from stream.summaries.clock import BY_PRODUCER
 
-__all__ = ["counter", "gauge", "of_signals", "of_subjects", "refusals"]
+__all__ = ["clocks", "counter", "gauge", "of_signals", "of_subjects", "refusals"]
 
 _SUBJECT: Final = ["model", "model_version"]
 _OF_WINDOWS: Final = frozenset(  # families without a signal
@@ -49,6 +51,21 @@ def refusals(monitors: list[PartitionMonitor], gaps: int) -> list[Metric]:
         refused.add_metric([reason], count)
     loss.add_metric([], gaps + sum(monitor.sources.declared_loss for monitor in monitors))
     return [refused, loss]
+
+
+def clocks(of: Mapping[tuple[str, int], PartitionClock]) -> list[Metric]:
+    """What the times of the source partitions' records and events are like."""
+    labels = ["topic", "partition"]
+    newest = gauge("newest_event_timestamp_seconds", "Largest event time, right or wrong.", labels)
+    spread = gauge("clock_spread_seconds", "Lead over what producers agree on.", labels)
+    kinds = gauge("record_time", "1: who gave the records' times.", ["topic", "type"])
+    for (topic, partition), clock in sorted(of.items()):
+        newest.add_metric([topic, str(partition)], clock.newest_ms / 1000)
+        if clock.type == BY_PRODUCER:
+            spread.add_metric([topic, str(partition)], clock.spread_ms / 1000)
+    for topic, kind in sorted({(topic, clock.type) for (topic, _), clock in of.items()}):
+        kinds.add_metric([topic, kind], 1)
+    return [newest, spread, kinds]
 
 
 def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:

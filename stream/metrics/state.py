@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stream.metrics.delays import Delays
 from stream.monitoring.monitor import PartitionMonitor
-from stream.summaries.summarise import Stage1Stats
+from stream.summaries.stats import Stage1Stats
 
-__all__ = ["HealthView", "WorkerState"]
+__all__ = ["HealthView", "PartitionClock", "WorkerState"]
+
+
+class PartitionClock(NamedTuple):
+    """Times of a source partition.
+
+    `newest_ms` is the largest event time, however wrong; `type` says who gave the records' times,
+    and `spread_ms` by how much the furthest of them leads what they agree on, where no broker did.
+    """
+
+    newest_ms: int
+    type: str
+    spread_ms: int
 
 
 class HealthView(Protocol):
@@ -53,7 +65,10 @@ class WorkerState(Protocol):
         """(topic, partition) -> records not yet handled."""
 
     def watermarks_ms(self) -> Mapping[tuple[str, int], int]:
-        """(topic, partition) -> largest event time seen."""
+        """(topic, partition) -> event time that has been reached."""
+
+    def clocks(self) -> Mapping[tuple[str, int], PartitionClock]:
+        """(topic, partition) -> what its records' and events' times are like."""
 
     def snapshots_s(self) -> Mapping[tuple[str, int], float]:
         """(topic, partition) -> when the last complete snapshot was written."""

@@ -82,6 +82,14 @@ class Course:
         """End of the last pane."""
         return self._sealed_to_ms if self.watch is None else self.watch.sealed_to_ms
 
+    @property
+    def unjudged(self) -> int:
+        """Events of the window that is filling."""
+        if self.watch is None:
+            return self._unjudged
+        window = self.watch.windows.filling.get("")
+        return 0 if window is None else window.events
+
     def pane(self, sealed: SealedPane[Any]) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""
         if self.watch is not None:

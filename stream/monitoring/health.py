@@ -15,12 +15,15 @@ from stream.alerts.evidence import on_one_scale
 from stream.alerts.sentences import duration
 from stream.monitoring.panes import Late
 from stream.monitoring.watch import Step
+from stream.plans.plan import AnyPlan
 from stream.summaries.message import SummaryBatch
 
-__all__ = ["LATE_SHARE_LIMIT", "NO_DATA", "STALE_SHARE_LIMIT", "Health"]
+__all__ = ["AHEAD_SHARE_LIMIT", "LATE_SHARE_LIMIT", "NO_DATA", "STALE_SHARE_LIMIT", "Health"]
 
 #: A share of late events above this in a window is raised as a `system` episode.
 LATE_SHARE_LIMIT: Final = 0.01
+#: So for events from a clock that leads.
+AHEAD_SHARE_LIMIT: Final = 0.01
 #: So for events that were much older than their records.
 STALE_SHARE_LIMIT: Final = 0.1
 #: The signal of an episode about a subject that no events come of.
@@ -43,6 +46,12 @@ class Health(msgspec.Struct, array_like=True):
     stale, aged : dict
         Stale events, and those whose age was looked at, by source partition; and how many of all a
         closed window has judged.
+    ahead : dict
+        Events from a clock that leads, by source partition; `ahead_judged` of all were judged by a
+        closed window, and since then one of them led by up to `ahead_max_ms`.
+    told, waits_since_ms : int
+        Late events and events ahead that were judged, be it before a window closed; and the
+        frontier when the first was heard of that was not, -1 if there is none.
     """
 
     late_judged: int = 0
@@ -53,23 +62,70 @@ class Health(msgspec.Struct, array_like=True):
     aged: dict[int, Late] = {}
     stale_judged: int = 0
     aged_judged: int = 0
+    ahead: dict[int, Late] = {}
+    ahead_judged: int = 0
+    ahead_max_ms: int = 0
+    told: int = 0
+    waits_since_ms: int = -1
 
     def begin_source(self) -> None:
         """The events come from another topic: what was counted of partitions begins anew."""
-        self.late_judged = self.stale_judged = self.aged_judged = 0
-        self.stale, self.aged = {}, {}
+        self.late_judged = self.stale_judged = self.aged_judged = self.ahead_judged = self.told = 0
+        self.stale, self.aged, self.ahead = {}, {}, {}
 
-    def note_stale(self, batch: SummaryBatch) -> None:
-        """Take in how many events of a chunk are stale."""
+    def note(self, batch: SummaryBatch) -> None:
+        """Take in how many events of a chunk are stale, and how many are ahead."""
         partition = batch.source.partition
+        if batch.ahead or partition in self.ahead:
+            late = self.ahead.setdefault(partition, Late())
+            if late.note(batch.chunk, batch.through, batch.ahead, batch.plan):
+                self.ahead_max_ms = max(self.ahead_max_ms, batch.ahead_max_ms)
         if batch.aged or partition in self.aged:
             for held, said in ((self.stale, batch.stale), (self.aged, batch.aged)):
                 late = held.setdefault(partition, Late())
                 late.note(batch.chunk, batch.through, said, batch.plan)
 
-    def findings(self, step: Step, late_total: int) -> list[Finding]:
-        """What went wrong since the last full window."""
+    @property
+    def ahead_total(self) -> int:
+        """Events from a clock that leads."""
+        return sum(late.total for late in self.ahead.values())
+
+    def is_overdue(self, late_total: int, now_ms: int, plan: AnyPlan) -> bool:
+        """Whether clocks have to be judged before a window closes.
+
+        A model all of whose events are late has no window; one that loses most of them waits long
+        for it.
+        """
+        waiting = late_total + self.ahead_total - self.told
+        if not waiting:
+            self.waits_since_ms = -1
+            return False
+        if self.waits_since_ms < 0:
+            self.waits_since_ms = now_ms
+        enough = min(plan.window_min_events, plan.window_events)
+        return waiting >= enough or now_ms - self.waits_since_ms >= plan.window_max_age_ms
+
+    def of_clocks(self, step: Step, late_total: int) -> list[Finding]:
+        """What clocks that trail or lead did since the last full window."""
+        self.told, self.waits_since_ms = late_total + self.ahead_total, -1
         findings = []
+        late = late_total - self.late_judged
+        events = max(1, late + step.events)
+        if (share := late / events) > LATE_SHARE_LIMIT:
+            words = f"{share:.1%} of the events came too late to be counted"
+            findings.append(_finding(step, "late_share", share, LATE_SHARE_LIMIT, words))
+        ahead = self.ahead_total - self.ahead_judged
+        if (share := ahead / max(ahead, events)) > AHEAD_SHARE_LIMIT:
+            most = duration(self.ahead_max_ms)
+            words = f"{share:.1%} of the events are ahead of the clock, by up to {most}"
+            findings.append(_finding(step, "clock_ahead", share, AHEAD_SHARE_LIMIT, words))
+        return findings
+
+    def findings(self, step: Step, late_total: int) -> list[Finding]:
+        """What went wrong since the last full window, now that another one closes."""
+        findings = self.of_clocks(step, late_total)
+        self.late_judged, self.ahead_judged = late_total, self.ahead_total
+        self.ahead_max_ms = 0
         stale = sum(late.total for late in self.stale.values()) - self.stale_judged
         aged = sum(late.total for late in self.aged.values()) - self.aged_judged
         self.stale_judged += stale
@@ -78,12 +134,6 @@ class Health(msgspec.Struct, array_like=True):
         if share > STALE_SHARE_LIMIT:
             words = f"{share:.1%} of the events were old when they were sent"
             findings.append(_finding(step, "event_age", share, STALE_SHARE_LIMIT, words))
-        late = late_total - self.late_judged
-        self.late_judged += late
-        share = late / max(1, late + step.events)
-        if share > LATE_SHARE_LIMIT:
-            words = f"{share:.1%} of the events came too late to be counted"
-            findings.append(_finding(step, "late_share", share, LATE_SHARE_LIMIT, words))
         if self.bad_plans:
             words = f"{self.bad_plans} summaries were made under another plan"
             findings.append(_finding(step, "plan_mismatch", float(self.bad_plans), 0.0, words))
@@ -106,7 +156,7 @@ class Health(msgspec.Struct, array_like=True):
         step.findings.append(_finding(step, NO_DATA, seconds, seconds, words))
         return step
 
-    def note(self, pane_end_ms: int) -> None:
+    def note_pane(self, pane_end_ms: int) -> None:
         """Note that there are events of a pane that is not sealed yet."""
         if not self.silent:
             self.heard_to_ms = max(self.heard_to_ms, pane_end_ms)

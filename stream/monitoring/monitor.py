@@ -288,7 +288,7 @@ class PartitionMonitor:
         return self.plans.sealed_to_ms(*held.subject, frontier)
 
 
-def _marks(held: SubjectMonitor) -> tuple[int, int, bool]:
+def _marks(held: SubjectMonitor) -> tuple[int, int, bool, tuple[int, int]]:
     """What changes when a subject's state does, other than the frontier alone."""
     closed = -1 if held.watch is None else held.watch.windows.n_closed
-    return held.panes_sealed, closed, held.silent
+    return held.panes_sealed, closed, held.silent, held.clocks_judged

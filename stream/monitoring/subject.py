@@ -7,7 +7,7 @@ function of the sealed panes: how often and how far the frontier moved leaves no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -19,6 +19,7 @@ from stream.monitoring.frontier import PartitionProgress
 from stream.monitoring.health import NO_DATA, Health
 from stream.monitoring.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
 from stream.monitoring.shelf import Shelf
+from stream.monitoring.subject_state import SubjectState
 from stream.monitoring.watch import OnWindow, Step, Watch
 from stream.monitoring.weekly import WeeklyCount
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
@@ -27,23 +28,6 @@ from stream.summaries.message import SummaryBatch, SummaryEntry
 __all__ = ["SubjectMonitor"]
 
 _NEVER: Final = 2**62
-
-
-class _State(msgspec.Struct):
-    """What a snapshot holds of a subject."""
-
-    model: str
-    version: str
-    topic_id: str
-    frontier_ms: int
-    panes_sealed: int
-    store: bytes
-    late: dict[int, Late]
-    health: Health
-    plan: bytes
-    course: bytes
-    episodes: list[Any]
-    weekly: WeeklyCount
 
 
 class SubjectMonitor:
@@ -97,6 +81,11 @@ class SubjectMonitor:
         return self._health.silent
 
     @property
+    def clocks_judged(self) -> tuple[int, int]:
+        """How many events of wrong clocks were judged, and since when others wait."""
+        return self._health.told, self._health.waits_since_ms
+
+    @property
     def late_total(self) -> int:
         """Events that came after their pane was complete."""
         return sum(late.total for late in self.late.values())
@@ -114,7 +103,7 @@ class SubjectMonitor:
         partition = batch.source.partition
         late = self.late.setdefault(partition, Late())
         news_of_late = late.note(batch.chunk, batch.through, batch.late, batch.plan)
-        self._health.note_stale(batch)
+        self._health.note(batch)
         refused: dict[str, int] = {}
         for entry in batch.entries:
             plan = self._plan_at(entry.pane_ms)
@@ -178,6 +167,8 @@ class SubjectMonitor:
         yield from self.wait(frontier)
         if (course := self._shelf.take_due(frontier)) is not None:
             yield from self._pass_time(course, frontier)
+        if plan := self._plan_at(frontier):
+            yield from self._judge_clocks(plan, frontier)
 
     def seal_all(self) -> list[AlertEvent]:
         """Seal every pane held; the frontier moves to the end of the last."""
@@ -224,7 +215,7 @@ class SubjectMonitor:
             return
         if time_ms > self.frontier_ms:  # what is not sealed yet was heard all the same
             for pane_ms in self.store.due(_NEVER)[-1:]:
-                self._health.note(pane_ms + plan.pane_ms)
+                self._health.note_pane(pane_ms + plan.pane_ms)
         deadline = self._health.deadline_ms(plan.no_data_after_ms)
         if deadline is None or deadline > time_ms or (course := self._shelf.take()) is None:
             return
@@ -234,7 +225,19 @@ class SubjectMonitor:
             yield from self._fall_silent(course)
 
     def _fall_silent(self, course: Course) -> list[AlertEvent]:
-        step = self._health.fall_silent(course.plan.no_data_after_ms)
+        return self._tell(self._health.fall_silent(course.plan.no_data_after_ms), course)
+
+    def _judge_clocks(self, plan: AnyPlan, now_ms: int) -> list[AlertEvent]:
+        """Tell of clocks without a window that closes, which may never come."""
+        if not self._health.is_overdue(self.late_total, now_ms, plan):
+            return []
+        course = self._shelf.take() or self._shelf.begin(plan)
+        step = Step(now_ms, self._health.waits_since_ms, course.unjudged, [], False, [], {})
+        step.findings.extend(self._health.of_clocks(step, self.late_total))
+        return self._tell(step, course)
+
+    def _tell(self, step: Step, course: Course) -> list[AlertEvent]:
+        """What the pipeline does wrong, outside of windows."""
         context = context_of(course, step.offsets)
         alerts = self.episodes.step(step.at_ms, step.findings, False, context, only=("system",))
         self._weekly.note(alerts, step.at_ms)
@@ -263,11 +266,9 @@ class SubjectMonitor:
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
-        state = _State(
+        state = SubjectState(
             *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
-            self.late, self._health,
-            *self._shelf.dump(), self.episodes.dump(),
-            self._weekly,
+            self.late, self._health, *self._shelf.dump(), self.episodes.dump(), self._weekly,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
@@ -280,7 +281,7 @@ class SubjectMonitor:
         ValueError
             If the plan that the state was made under is not in the plan book.
         """
-        state = msgspec.msgpack.decode(data, type=_State)
+        state = msgspec.msgpack.decode(data, type=SubjectState)
         held = cls(Subject(state.model, state.version), plans)
         held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
         held.panes_sealed, held.late = state.panes_sealed, state.late

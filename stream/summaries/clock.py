@@ -18,11 +18,18 @@ import numpy.typing as npt
 from stream.decode.columns import LOG_APPEND_TIME, Record
 from stream.summaries.quorum import NEVER, Quorum
 
-__all__ = ["LEAD_MS", "ChunkClock", "Reading", "stamps_of"]
+__all__ = ["FURTHEST_MS", "LEAD_MS", "ChunkClock", "Reading", "stamps_of"]
 
 #: Saves the delay of the agreed time above some records a second. A constant and not a part of a
 #: plan's lateness: a chunk has one watermark for all plans.
 LEAD_MS: Final = 2_500
+#: An event that leads an agreed time by more is refused: the span of a chunk, and a minute.
+FURTHEST_MS: Final = 660_000
+
+#: As Kafka's `message.timestamp.type` has them.
+BY_BROKER: Final = "LogAppendTime"
+BY_PRODUCER: Final = "CreateTime"
+NO_TIME: Final = "none"
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
@@ -60,6 +67,19 @@ class Reading(NamedTuple):
     timed: _Bools
     windows: _Ints
 
+    def beyond(self, time_ms: _Ints, record: _Ints) -> _Bools | None:
+        """Which events lead an agreed time by more than any silence within a chunk accounts for.
+
+        They would keep panes open for as long as they lead. Their own record's time says nothing:
+        it is of the same clock. None if there is none.
+        """
+        limit = self.clock + FURTHEST_MS
+        far = self.timed & ~self.stamped & (self.clock > NEVER) & (self.own > limit)
+        if not far.any():
+            return None
+        found = far[record] & (time_ms > limit[record])
+        return found if found.any() else None
+
 
 class ChunkClock:
     """The clock of one chunk; a function of its records up to the last that was read.
@@ -68,6 +88,8 @@ class ChunkClock:
     ----------
     mark_ms : int
         The watermark: it takes the place of the largest event time everywhere.
+    type : str
+        Who gave the time of the last record that was read.
     reached_ms, newest_ms : int
         The largest min(event time, clock), and the largest min(event time, record's own time).
     """
@@ -76,6 +98,7 @@ class ChunkClock:
         self.mark_ms = NEVER
         self.reached_ms = NEVER
         self.newest_ms = NEVER
+        self.type = NO_TIME
         self._quorum: Quorum | None = None
 
     def read(
@@ -83,6 +106,8 @@ class ChunkClock:
     ) -> Reading:
         """Look at the next records; `time_ms` are their events, `record` whose each is."""
         timed = stamps > 0
+        by = records[-1].timestamp_type == LOG_APPEND_TIME
+        self.type = NO_TIME if not timed[-1] else BY_BROKER if by else BY_PRODUCER
         kinds = set(map(_TYPE, records))
         if kinds == {LOG_APPEND_TIME}:
             stamped = timed
@@ -103,6 +128,11 @@ class ChunkClock:
         agreed, windows = self._quorum.take(np.where(stamped, NEVER, own))
         clock = np.where(stamped, own, agreed)
         return Reading(own, clock, stamped, timed, np.where(stamped, 0, windows))
+
+    @property
+    def spread_ms(self) -> int:
+        """By how much the furthest producer leads the agreed time; 0 before there is one."""
+        return 0 if self.reached_ms == NEVER else self.newest_ms - self.reached_ms
 
     def advance(self, reading: Reading, time_ms: _Ints, record: _Ints) -> _Ints:
         """The watermark after each of these events."""

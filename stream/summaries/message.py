@@ -68,7 +68,8 @@ class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
     `through` is the offset of the last record counted. `late` counts the chunk's events that came
     after their pane was complete in this partition; it is cumulative too. So are `stale`, those
     whose record was made much later than what they tell of, and `aged`, those whose age was looked
-    at: all where the plan has `stale_after_ms`.
+    at: all where the plan has `stale_after_ms`. And so are `ahead`, those from a clock that leads,
+    refused ones among them, and `ahead_max_ms`, the most that one of them leads by.
     """
 
     source: Source
@@ -81,6 +82,8 @@ class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
     entries: list[SummaryEntry]
     stale: _Offset = 0
     aged: _Offset = 0
+    ahead: _Offset = 0
+    ahead_max_ms: _Offset = 0
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p1"):

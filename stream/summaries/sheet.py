@@ -63,6 +63,9 @@ class Sheet:
         last flush told of.
     folded : int
         Values of segments beyond a limit, which are counted together.
+    ahead, ahead_sent, ahead_max_ms : int
+        Events from a clock that leads, how many of them the last flush told of, and the most that
+        one of them led by.
     stale, aged : int
         Events whose records were made much later than what they tell of, of so many looked at.
     """
@@ -73,6 +76,9 @@ class Sheet:
         self.late = 0
         self.folded = 0
         self.late_sent = 0
+        self.ahead = 0
+        self.ahead_sent = 0
+        self.ahead_max_ms = 0
         self.stale = 0
         self.aged = 0
         self._rows: dict[tuple[str, int], int] = {}
@@ -164,10 +170,20 @@ class Sheet:
         self._changed[row] = True
         return row
 
+    def note_ahead(self, events: int, most_ms: int) -> None:
+        """Count events that are ahead of the clock, by up to `most_ms`."""
+        self.ahead += events
+        self.ahead_max_ms = max(self.ahead_max_ms, most_ms)
+
+    @property
+    def has_news_of_clocks(self) -> bool:
+        """Whether there are late events, or events ahead, that no flush told of yet."""
+        return self.late != self.late_sent or self.ahead != self.ahead_sent
+
     @property
     def has_news(self) -> bool:
         """Whether anything was counted that no flush carried yet."""
-        return bool(self._changed.any()) or self.late != self.late_sent
+        return bool(self._changed.any()) or self.has_news_of_clocks
 
     def take(self, mark_ms: int, *, only_complete: bool) -> list[SummaryEntry]:
         """Changed summaries; rows of panes that are complete by now are given back.
@@ -175,7 +191,7 @@ class Sheet:
         A complete pane never changes again in this chunk, since what comes for it is late: a chunk
         of old events with a pane each costs no more memory than its open panes.
         """
-        self.late_sent = self.late
+        self.late_sent, self.ahead_sent = self.late, self.ahead
         complete_ms = mark_ms - self.plan.lateness_ms - self.plan.pane_ms
         entries = []
         for (segment, pane_ms), row in list(self._rows.items()):

@@ -16,15 +16,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.decode.columns import Columns, Decoded, Record, Reject
-from stream.plans.plan import MINUS_INFINITY, PlanBook, Subject
+from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
 from stream.summaries.clock import ChunkClock, stamps_of
+from stream.summaries.leads import Leads, refuse_beyond
 from stream.summaries.message import (
     MAX_BATCH_BYTES,
     Progress,
@@ -34,6 +35,7 @@ from stream.summaries.message import (
     encode_message,
 )
 from stream.summaries.sheet import Sheet
+from stream.summaries.stats import Stage1Stats
 from stream.summaries.versions import (
     MAX_VERSION_CHARS,
     OTHER_VERSION,
@@ -41,7 +43,7 @@ from stream.summaries.versions import (
     by_version,
 )
 
-__all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Stage1Stats", "Summariser"]
+__all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Summariser"]
 
 #: Larger chunks re-read more after a crash, smaller ones acknowledge and publish more often.
 CHUNK_RECORDS: Final = 16_384
@@ -70,28 +72,6 @@ class Flush:
     progress: bytes
     rejects: list[tuple[Record, Reject]]
     commit: int | None
-
-
-@dataclass(slots=True)
-class Stage1Stats:
-    """Counters of one source partition since its assignment."""
-
-    records: int = 0
-    events: dict[str, int] = field(default_factory=dict)
-    late: dict[str, int] = field(default_factory=dict)
-    rejected: dict[str, int] = field(default_factory=dict)
-    #: (offset, error) of the last one, by reason.
-    last_reject: dict[str, tuple[int, str]] = field(default_factory=dict)
-    actuals: int = 0
-    segments_folded: int = 0  # values of segments beyond a limit, counted together
-    #: Events of versions beyond a limit, counted together, by model.
-    versions_folded: dict[str, int] = field(default_factory=dict)
-    values_invalid: int = 0
-    unknown_fields: int = 0
-    max_time_ms: int = MINUS_INFINITY  # the largest event time, however wrong
-    watermark_ms: int = MINUS_INFINITY
-    chunks: int = 0
-    flushes: int = 0
 
 
 class Summariser:
@@ -136,6 +116,7 @@ class Summariser:
         self._chunk_began_ms = began_ms
         self._chunk_size = 0
         self._clock = ChunkClock()
+        self._leads = Leads(self.stats.ahead)
         self._flushed_through = -1
         self._sheets: dict[tuple[Subject, bytes], Sheet] = {}
         self._versions: defaultdict[bytes, ChunkVersions] = defaultdict(ChunkVersions)  # by plan
@@ -175,33 +156,39 @@ class Summariser:
 
     def _count(self, records: Sequence[Record], stamps: npt.NDArray[np.int64]) -> None:
         decoded = self._decoder.decode(records)
-        stats = self.stats
+        stats, first = self.stats, self._chunk_size
         stats.records += len(records)
         stats.actuals += decoded.actuals
         stats.values_invalid += decoded.values_invalid
         stats.unknown_fields += decoded.unknown_fields
+        reading = self._clock.read(records, stamps, decoded.time_ms, decoded.record)
+        refuse_beyond(decoded, reading)
         for reject in decoded.rejects:
             self._refuse(records[reject.index], reject)
-        reading = self._clock.read(records, stamps, decoded.time_ms, decoded.record)
         if decoded.time_ms.size:
             mark = self._clock.advance(reading, decoded.time_ms, decoded.record)
             stats.max_time_ms = max(stats.max_time_ms, int(decoded.time_ms.max()))
             stats.watermark_ms = max(stats.watermark_ms, self._clock.mark_ms)
+            ahead = Leads.suspects(reading, decoded.time_ms, decoded.record)
             for whole in decoded.groups:
                 for version, group in by_version(whole, self._versions[whole.plan.short_hash]):
+                    time_ms, record = decoded.time_ms[group.rows], decoded.record[group.rows]
                     if version is None:
-                        self._refuse_version(records, decoded.record[group.rows])
+                        self._refuse_version(records, record)
                         continue
                     if version == OTHER_VERSION:
                         folded = stats.versions_folded.get(group.model, 0)
                         stats.versions_folded[group.model] = folded + len(group.rows)
                     subject = Subject(group.model, version)
-                    time_ms = decoded.time_ms[group.rows]
                     sheet = self._count_group(subject, group, time_ms, mark[group.rows])
+                    if ahead is not None and (far := ahead[group.rows]).any():
+                        self._leads.note(sheet, time_ms[far], record[far], reading, first)
                     if after_ms := group.plan.stale_after_ms:
-                        age = stamps[decoded.record[group.rows]] - time_ms
+                        age = stamps[record] - time_ms
                         sheet.stale += int(np.count_nonzero(age > after_ms))
                         sheet.aged += age.size
+        self._leads.settle(reading, first)
+        stats.clock, stats.lead_ms = self._clock, self._leads.most_ms
         self._chunk_size += len(records)
         self._next = records[-1].offset + 1
 
@@ -216,15 +203,22 @@ class Summariser:
         rejected = self.stats.rejected
         rejected[reject.reason] = rejected.get(reject.reason, 0) + 1
         self.stats.last_reject[reject.reason] = (record.offset, reject.error)
+        if who := reject.ahead:
+            subject = Subject(who.model, self._leads.version_of(who))
+            self._leads.count(self._sheet(subject, who.plan), who.events, who.lead_ms)
+
+    def _sheet(self, subject: Subject, plan: AnyPlan) -> Sheet:
+        key = (subject, plan.short_hash)
+        sheet = self._sheets.get(key)
+        if sheet is None:
+            sheet = self._sheets[key] = Sheet(subject, plan)
+        return sheet
 
     def _count_group(
         self, subject: Subject, group: Columns, time_ms: npt.NDArray[np.int64],
         mark: npt.NDArray[np.int64],
     ) -> Sheet:  # fmt: skip
-        key = (subject, group.plan.short_hash)
-        sheet = self._sheets.get(key)
-        if sheet is None:
-            sheet = self._sheets[key] = Sheet(subject, group.plan)
+        sheet = self._sheet(subject, group.plan)
         folded = sheet.folded
         late = sheet.add(group, time_ms, mark)
         self.stats.segments_folded += sheet.folded - folded
@@ -261,13 +255,13 @@ class Summariser:
         through = self._next - 1
         summaries = []
         for sheet in self._sheets.values():
-            news_of_late = sheet.late != sheet.late_sent
+            news = sheet.has_news_of_clocks
             taken = sheet.take(self._clock.mark_ms, only_complete=only_complete)
-            for entries in _cut_batches(taken, even_empty=news_of_late):
+            for entries in _cut_batches(taken, even_empty=news):
                 batch = SummaryBatch(
                     self.source, self._chunk, through, *sheet.subject,
                     sheet.plan.short_hash, sheet.late, entries, sheet.stale,
-                    sheet.aged,
+                    sheet.aged, sheet.ahead, sheet.ahead_max_ms,
                 )  # fmt: skip
                 summaries.append((sheet.subject.key, encode_message(batch)))
         progress = Progress(self.source, self._chunk, through, self._clock.mark_ms)

@@ -22,10 +22,12 @@ from stream.metrics import MetricsCollector, serve
 from stream.metrics.bin_shares import shares
 from stream.metrics.delays import BOUNDS_S, Delays
 from stream.metrics.gauges import OTHER, Gauge, bounded
+from stream.metrics.state import PartitionClock
 from stream.monitoring.subject import SubjectMonitor
 from stream.page import RecentEpisodes
 from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
+from stream.summaries.clock import BY_PRODUCER, NO_TIME
 
 #: The parser sorts labels by name; here they are in the order of the contract.
 ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "bin",
@@ -65,7 +67,13 @@ class FileState:
         return {("predictions", 0): 7}
 
     def watermarks_ms(self) -> dict[tuple[str, int], int]:
-        return {("predictions", 0): self.replay.summariser.stats.max_time_ms}
+        return {("predictions", 0): self.replay.summariser.stats.watermark_ms}
+
+    def clocks(self) -> dict[tuple[str, int], PartitionClock]:
+        stats = self.replay.summariser.stats
+        assert stats.clock is not None
+        clock = PartitionClock(stats.max_time_ms, stats.clock.type, stats.clock.spread_ms)
+        return {("predictions", 0): clock}
 
     def snapshots_s(self) -> dict[tuple[str, int], float]:
         return {("driftstream.summaries", 0): 1000.5}
@@ -158,6 +166,11 @@ CONTRACT = {
     "events_total": "model outcome",
     "rejected_total": "reason",
     "late_events_total": "model",
+    "events_ahead_total": "model",
+    "event_lead_seconds": "model",
+    "newest_event_timestamp_seconds": "topic partition",
+    "clock_spread_seconds": "topic partition",
+    "record_time": "topic type",
     "batch_duration_seconds_count": "",
     "batch_duration_seconds_sum": "",
     "event_age_seconds": "topic",
@@ -188,11 +201,16 @@ CONTRACT = {
 
 
 def test_every_family_of_the_contract_is_there(state: FileState) -> None:
+    stats = state.replay.summariser.stats
+    assert stats.clock is not None
     state.replay.monitor.refused["undecodable"] = 2  # what has never happened has no series
+    stats.ahead["fraud"], stats.lead_ms, stats.clock.type = 3, {"fraud": 20_000}, BY_PRODUCER
     try:
         families = list(MetricsCollector(state).collect())
     finally:
         state.replay.monitor.refused.clear()
+        stats.ahead.clear()
+        stats.lead_ms, stats.clock.type = {}, NO_TIME
     labels = {
         sample.name.removeprefix("driftstream_"): set(sample.labels)
         for family in families
@@ -238,6 +256,8 @@ def test_a_worker_notes_how_late_its_alerts_are(state: FileState) -> None:
 def test_partitions(samples: dict[str, dict[tuple[str, ...], float]]) -> None:
     assert samples["consumer_lag_records"] == {("predictions", "0"): 7}
     newest = START_MS / 1000 + 549.9
+    assert samples["newest_event_timestamp_seconds"] == {("predictions", "0"): newest}
+    assert samples["record_time"] == {("predictions", "none"): 1}
     assert samples["watermark_timestamp_seconds"] == {("predictions", "0"): newest}
     assert samples["event_age_seconds"] == {("predictions",): pytest.approx(1e4 - 549.9)}
     assert samples["snapshot_timestamp_seconds"] == {("driftstream.summaries", "0"): 1000.5}
