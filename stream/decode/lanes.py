@@ -91,7 +91,7 @@ def finish(
             try:
                 taken = _from_block(lane, tried, index, block, limit[index], max_ahead_ms, again)
             except RefusedError as error:
-                lead = float(np.nanmax(block.ms, initial=0.0) - limit[index]) + max_ahead_ms
+                lead = float(np.fmax.reduce(block.ms, initial=0.0) - limit[index]) + max_ahead_ms
                 ahead = ahead_of(
                     lane.compiled, error, block.version, len(block.ms), lead, limit[index]
                 )

@@ -20,7 +20,8 @@ from stream.plans.plan import PlanBook
 from stream.replay import FileRecord
 from stream.summaries.message import Source
 from stream.summaries.sheet import MAX_SEGMENTS
-from stream.summaries.summarise import MAX_REJECT_BYTES, Stage1Stats, Summariser
+from stream.summaries.stats import Stage1Stats
+from stream.summaries.summarise import MAX_REJECT_BYTES, Summariser
 from tests.fuzz.mutate import mutate
 from tests.integration.worker_kit import BASE_MS, Install, installer, make_events
 from tests.stream.harness import START_S, make_plan

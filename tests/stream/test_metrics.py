@@ -31,7 +31,7 @@ from stream.summaries.clock import BY_PRODUCER, NO_TIME
 
 #: The parser sorts labels by name; here they are in the order of the contract.
 ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "bin",
-         "window", "kind", "severity", "status", "outcome", "reason", "version", "python",
+         "window", "kind", "severity", "status", "outcome", "reason", "type", "version", "python",
          "le")  # fmt: skip
 START_MS = 1_772_323_200_000
 
@@ -164,7 +164,7 @@ def test_counters(state: FileState, samples: dict[str, dict[tuple[str, ...], flo
 #: docs: the families that dashboards and rules may rely on, each with its labels.
 CONTRACT = {
     "events_total": "model outcome",
-    "rejected_total": "reason",
+    "rejected_total": "reason", "type",
     "late_events_total": "model",
     "events_ahead_total": "model",
     "event_lead_seconds": "model",
@@ -192,7 +192,7 @@ CONTRACT = {
     "budget_false_alarms_per_week": "model model_version",
     "budget_spent_ratio": "model model_version",
     "declared_loss_total": "",
-    "summaries_refused_total": "reason",
+    "summaries_refused_total": "reason", "type",
     "alert_active": "model model_version kind severity",
     "alerts_total": "model kind severity status",
     "series_dropped_total": "",
