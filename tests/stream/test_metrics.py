@@ -164,7 +164,7 @@ def test_counters(state: FileState, samples: dict[str, dict[tuple[str, ...], flo
 #: docs: the families that dashboards and rules may rely on, each with its labels.
 CONTRACT = {
     "events_total": "model outcome",
-    "rejected_total": "reason", "type",
+    "rejected_total": "reason",
     "late_events_total": "model",
     "events_ahead_total": "model",
     "event_lead_seconds": "model",
@@ -192,7 +192,7 @@ CONTRACT = {
     "budget_false_alarms_per_week": "model model_version",
     "budget_spent_ratio": "model model_version",
     "declared_loss_total": "",
-    "summaries_refused_total": "reason", "type",
+    "summaries_refused_total": "reason",
     "alert_active": "model model_version kind severity",
     "alerts_total": "model kind severity status",
     "series_dropped_total": "",
