@@ -21,7 +21,7 @@ from detectors.sequential import (
     PageHinkley,
     ScoreTable,
 )
-from detectors.warm import warm_up
+from detectors.warm import tell_of_compiling, warm_up
 from detectors.windowed.bank import WindowBank, WindowResult
 from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
 
@@ -61,5 +61,6 @@ __all__ = [
     "describe",
     "fit_reference",
     "infer_kind",
+    "tell_of_compiling",
     "warm_up",
 ]

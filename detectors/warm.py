@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
+from numba.core.event import Listener, register
 
 from detectors.changes.changepoint import ChangePoints
 from detectors.counting.counts import accumulate
@@ -21,7 +23,28 @@ from detectors.sequential.scores import ScoreTable
 from detectors.windowed.bank import WindowBank
 from detectors.windowed.catalogue import WINDOWED_TESTS
 
-__all__ = ["warm_up"]
+__all__ = ["COMPILING", "tell_of_compiling", "warm_up"]
+
+#: What `tell_of_compiling` is for.
+COMPILING: Final = "compiling kernels, once for this version and CPU: some 30 s of CPU"
+
+
+class _FirstCompile(Listener):  # type: ignore[misc]
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell: Callable[[str], None] | None = tell
+
+    def on_start(self, event: object) -> None:
+        if self._tell is not None:
+            self._tell(COMPILING)
+            self._tell = None
+
+    def on_end(self, event: object) -> None:
+        """Nothing to do."""
+
+
+def tell_of_compiling(tell: Callable[[str], None]) -> None:
+    """Call `tell` with a sentence before the first kernel that no cache holds is compiled."""
+    register("numba:compile", _FirstCompile(tell))
 
 
 def warm_up() -> None:

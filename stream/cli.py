@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import click
 
+from stream.patient_stderr import make_stderr_patient
+
 __all__ = ["cli", "main"]
 
 #: name -> (module, one line of help)
@@ -97,6 +99,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the `driftstream` command."""
+    make_stderr_patient()
     try:
         cli(prog_name="driftstream")
     except BrokenPipeError:  # the reader went away, as in `driftstream alerts | head`

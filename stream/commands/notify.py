@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from stream.commands.shared import config_option, open_config, say
+from stream.early_end import end_at_once_if_told
 
 __all__ = ["command"]
 
@@ -29,6 +30,7 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     Every event reaches every target at least once, also after an outage of the target, of Kafka or
     of this process. Run one of it for each config.
     """
+    end_at_once_if_told()
     from stream.metrics import NotifyCollector, serve
     from stream.notify.source import run_notify
     from stream.notify.view import NotifyView

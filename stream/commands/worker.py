@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream.commands.shared import config_option, open_config, say
+from stream.early_end import end_at_once_if_told
 
 if TYPE_CHECKING:
     from stream.config.load import Config
@@ -32,6 +33,7 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     The topics must exist (driftstream topics --create). The config's plans are published first;
     those already on the topic are left as they are.
     """
+    end_at_once_if_told()
     from stream.kafka.app import run_worker
 
     logging.basicConfig(

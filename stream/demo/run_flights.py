@@ -86,7 +86,7 @@ def _flights_on_kafka(
         "pane": '"1h"', "cycle": '"7d"', "false_alarms_per_week": str(FLIGHTS_BUDGET),
     }  # fmt: skip
     config = write_config(folder, broker.bootstrap, reference, flights.MODEL, settings)
-    with open_stage(config) as stage:
+    with open_stage(config, console.print) as stage:
         console.print(
             f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics"
         )

@@ -48,7 +48,7 @@ def demo_live(console: Console, *, seed: int = 0) -> int:
             config = write_config(
                 Path(folder), found.broker.bootstrap, reference, live.MODEL, settings
             )
-            with open_stage(config) as stage:
+            with open_stage(config, console.print) as stage:
                 return _live(console, stage, model)
     finally:
         found.broker.stop()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detectors import Reference
+from detectors import Reference, tell_of_compiling, warm_up
 from stream.alerts.event import AlertEvent
 from stream.client import read_alerts
 from stream.config.load import Config, load_config
@@ -117,8 +117,13 @@ class Stage:
 
 
 @contextlib.contextmanager
-def open_stage(config_path: Path) -> Iterator[Stage]:
-    """Create the topics, publish the plans, start a worker; stop it at the end."""
+def open_stage(config_path: Path, say: Callable[[str], None]) -> Iterator[Stage]:
+    """Create the topics, publish the plans, start a worker; stop it at the end.
+
+    Kernels are compiled here, before anybody waits for the worker; `say` is told if that is due.
+    """
+    tell_of_compiling(lambda words: say(words.capitalize()))
+    warm_up()
     config = load_config(config_path)
     topics = config.topics
     create_topics(

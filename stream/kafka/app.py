@@ -10,16 +10,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import detectors
+from stream.early_end import end_at_once_if_told
 from stream.kafka.access import explain
 from stream.kafka.connection import quieten
 from stream.kafka.outage import hold_back_metadata
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.view import WorkerView
 from stream.kafka.worker import Worker
+from stream.metrics import MetricsCollector, serve
+from stream.page import live_pages
 from stream.summaries import quorum
 
 __all__ = ["GC_THRESHOLDS", "run_worker", "spare_the_collector"]
@@ -46,14 +49,15 @@ def run_worker(
     0 after a clean stop; 1 after an error, which is said on stderr. Told to stop, the process is
     gone within 10 s: what was not acknowledged by then is read again by the next owner.
     """
+    end_at_once_if_told()
     quieten()
     hold_back_metadata()
-    detectors.warm_up()
-    quorum.warm_up()
-    spare_the_collector()
     deadline = _Deadline(_HARD_END_S)
+    worker = Worker(settings, deadline.arm)
     try:
-        asyncio.run(_main(settings, on_ready, prepare, deadline))
+        with _serving(settings, worker.view):
+            _warm_up(worker.view)
+            asyncio.run(_main(worker, on_ready, prepare, deadline))
     except Exception as error:
         log.debug("worker failed", exc_info=error)
         known = explain(error, settings.kafka) or error
@@ -62,6 +66,36 @@ def run_worker(
     finally:
         deadline.cancel()
     return 0
+
+
+@contextlib.contextmanager
+def _serving(settings: WorkerSettings, view: WorkerView) -> Iterator[None]:
+    """Serve the metrics address meanwhile, if there is one."""
+    if not settings.metrics_address:
+        yield
+        return
+    collector = MetricsCollector(view, max_series=settings.max_series)
+    pages = live_pages(view)
+    server = serve(settings.metrics_address, collector, view, pages, settings.metrics_tls)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def _warm_up(view: WorkerView) -> None:
+    """Compile or load all kernels; /readyz says that meanwhile, and /healthz is well."""
+    view.preparing = "loading kernels"
+
+    def tell(words: str) -> None:
+        view.preparing = words
+        print(f"driftstream worker: {words}", file=sys.stderr)
+
+    detectors.tell_of_compiling(tell)
+    detectors.warm_up()
+    quorum.warm_up()
+    spare_the_collector()
+    view.preparing = ""
 
 
 def spare_the_collector() -> None:
@@ -98,13 +132,11 @@ class _Deadline:
 
 
 async def _main(
-    settings: WorkerSettings,
+    worker: Worker,
     on_ready: Callable[[WorkerView], None] | None,
     prepare: Callable[[], None] | None,
     deadline: _Deadline,
 ) -> None:
-    worker = Worker(settings, deadline.arm)
-
     def stop() -> None:
         deadline.arm()
         worker.stop()

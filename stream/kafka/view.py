@@ -39,6 +39,7 @@ class WorkerView:
     stage2: Stage2 | None = None
     consumer: Any = None
     failed: str = ""
+    preparing: str = ""  # what is done before the group is joined
     broker_away_since: float = 0.0  # by `clock`; 0 while a broker answers
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     last_episodes: dict[tuple[str, str, str, str], tuple[str, float]] = field(default_factory=dict)
@@ -135,6 +136,8 @@ class WorkerView:
     def ready(self) -> tuple[bool, str]:
         """Whether partitions are assigned, state restored and lag within bound (/readyz)."""
         consumer = self.consumer
+        if self.preparing:
+            return False, self.preparing
         if not self.failed and self.broker_away_since:
             seconds = self.clock() - self.broker_away_since
             return False, f"no broker answers for {seconds:.0f} s; waiting, nothing is lost"

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from stream.decode.native import NativeDecoder
-from stream.http_server import PageServer
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.limit_log import LimitLog
@@ -24,8 +23,6 @@ from stream.kafka.stage1 import Stage1
 from stream.kafka.stage2 import Stage2
 from stream.kafka.timers import every, in_time
 from stream.kafka.view import WorkerView
-from stream.metrics import MetricsCollector, serve
-from stream.page import live_pages
 from stream.plans.parts import PlanAssembler
 from stream.plans.plan import PlanBook
 
@@ -85,8 +82,6 @@ class Worker:
         """
         settings = self.settings
         async with contextlib.AsyncExitStack() as stack:
-            if settings.metrics_address:
-                stack.callback(self._serve_metrics().close)
             feed, sender, stages = await self._begin(stack, prepare)
             data_dir = settings.data_dir or stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="driftstream-worker-")
@@ -286,14 +281,3 @@ class Worker:
             if stage is not None:
                 stage.revoked(list(stage.parts))
         await in_time(self._app.stop, _LEAVE_S)
-
-    def _serve_metrics(self) -> PageServer:
-        collector = MetricsCollector(self.view, max_series=self.settings.max_series)
-        settings = self.settings
-        return serve(
-            settings.metrics_address,
-            collector,
-            self.view,
-            live_pages(self.view),
-            settings.metrics_tls,
-        )

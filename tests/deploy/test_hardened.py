@@ -75,6 +75,30 @@ def test_the_entrypoint_brings_the_kernels(tmp_path: Path) -> None:
         assert (cache / "sub" / "k.nbi").read_text() == "kernel"
 
 
+def test_kernels_that_cannot_be_copied_hold_nothing_up(tmp_path: Path) -> None:
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    driftstream = commands / "driftstream"
+    driftstream.write_text("#!/bin/sh\nexit 3\n")
+    driftstream.chmod(0o755)
+    env = {
+        "PATH": f"{commands}:{os.environ['PATH']}", "NUMBA_CACHE_DIR": "/dev/null/cache",
+        "DRIFTSTREAM_KERNELS": str(tmp_path),
+    }  # fmt: skip
+    done = subprocess.run(
+        ["sh", ROOT / "deploy" / "entrypoint.sh"], env=env, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "kernels not copied to /dev/null/cache: compiled anew" in done.stderr
+
+
+def test_the_kernels_of_the_image_serve_any_cpu() -> None:
+    """Set before they are compiled, and for whoever runs them."""
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert last.index("ENV NUMBA_CPU_NAME=generic") < last.index("detectors.warm_up()")
+
+
 READ_ONLY = """
 set -e
 mount --bind "$1" "$1"

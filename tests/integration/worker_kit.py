@@ -182,7 +182,8 @@ class Installation:
             time.sleep(0.1)
 
     def wait_ready(self, worker: Worker) -> None:
-        self.wait_for(lambda: "ready: " in worker.said())
+        # The first of all compiles kernels.
+        self.wait_for(lambda: "ready: " in worker.said(), timeout_s=240.0)
 
     # ---- what came out
 

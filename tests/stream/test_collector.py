@@ -6,20 +6,30 @@ import subprocess
 import sys
 
 SCRIPT = """
-import gc, os, signal, threading
+import gc, os, signal, threading, time
 from stream.kafka.app import GC_THRESHOLDS, run_worker
 from stream.kafka.settings import WorkerSettings
 
 before = gc.get_threshold()
 assert gc.get_freeze_count() == 0
-threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+
+def end_when_warm():
+    while gc.get_freeze_count() == 0:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+threading.Thread(target=end_when_warm).start()
 code = run_worker(WorkerSettings({"bootstrap_servers": "127.0.0.1:1"}))  # nobody listens there
 assert code == 0, "it waits for a broker, and ends when it is told to"
 assert gc.get_threshold() == GC_THRESHOLDS != before
 assert gc.get_freeze_count() > 10_000, gc.get_freeze_count()
+print("all of it")
 """
 
 
 def test_a_worker_spares_the_collector() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stdout) == (0, "all of it\n"), done.stderr
