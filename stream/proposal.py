@@ -52,8 +52,8 @@ def propose(
     if not rate:
         return DEFAULT_PANE_MS, DEFAULT_MAX_AGE_MS
     pane = next((p for p in _PANES_MS if rate * p >= _PANE_EVENTS), _PANES_MS[-1])
-    if reference.first_ms % _DAY_MS == 0 == reference.last_ms % _DAY_MS:
-        pane = _DAY_MS  # dates without a time: all events of a day come at its start
+    if reference.time_step_ms in _PANES_MS:
+        pane = max(pane, reference.time_step_ms)  # all events of a day come at one time of it
     cycle = reference.cycle_ms if cycle_ms is None else cycle_ms
     fitting = [
         p for p in _PANES_MS

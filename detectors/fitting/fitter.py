@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import CategoricalBinning, NumericBinning
+from detectors.fitting.bulk import Bulk
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
+from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Column
 from detectors.references.reference import (
@@ -28,7 +30,6 @@ __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 LEAST_ROWS: Final = 300
 _SAMPLE_ROWS: Final = 1_000_000
 _MOST_NAMES: Final = 100_000
-_WEEK_MS: Final = 604_800_000
 
 
 class ReferenceFitter:
@@ -91,6 +92,7 @@ class ReferenceFitter:
         self._batches: Batches | None = None
         self._counted = 0
         self._timed: bool | None = None
+        self._bulk: Bulk | None = None
 
     @property
     def rows(self) -> int:
@@ -126,6 +128,10 @@ class ReferenceFitter:
         """Times of the sampled rows, in the order of `sample`; None if rows have none."""
         return self._times.sampled
 
+    def pace(self) -> Pace | None:
+        """How often rows come, after the first pass; None if they have no times."""
+        return self._times.pace
+
     def drop(self, name: str) -> None:
         """Leave a signal out, between the passes."""
         del self._signals[name]
@@ -138,6 +144,8 @@ class ReferenceFitter:
         n = self._rows_of(columns, times_ms)
         batches = self._batches or self._prepare()
         batch = batches.of(self._counted, n, times_ms)
+        if times_ms is not None and self._bulk is not None:
+            self._bulk.add(self._counted, times_ms)
         self._counted += n
         if self._counted > self.rows:
             self._fail_of_passes()
@@ -159,7 +167,9 @@ class ReferenceFitter:
             for name, signal in self._signals.items()
         )
         warnings += self._same_values(signals)
-        span_ms = (times.last_ms - times.first_ms) * n // (n - 1)
+        bulk = self._bulk
+        if bulk is not None:
+            warnings += bulk.warnings()
         return Reference(
             model=model,
             version=version,
@@ -169,9 +179,10 @@ class ReferenceFitter:
             columns=column_mapping or ColumnMapping(),
             cycle_ms=times.cycle_ms,
             ordered=batches.count > 0,
-            first_ms=times.first_ms,
-            last_ms=times.last_ms,
-            events_per_week=n * _WEEK_MS // span_ms if span_ms else 0,
+            first_ms=0 if bulk is None else bulk.first_ms,
+            last_ms=0 if bulk is None else bulk.last_ms,
+            events_per_week=0 if bulk is None else bulk.events_per_week,
+            time_step_ms=0 if bulk is None else bulk.pace.step_ms,
             warnings=tuple(warnings),
         )
 
@@ -212,6 +223,8 @@ class ReferenceFitter:
                 "Fit it on a longer stretch of data."
             )
         self._batches = self._times.batches(self._warnings)
+        if (pace := self._times.pace) is not None:
+            self._bulk = Bulk(pace)
         for signal in self._signals.values():
             signal.prepare(self._batches)
         return self._batches

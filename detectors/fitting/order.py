@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.fitting.pace import Pace, pace_of
 from detectors.fitting.sampling import RowSample
 from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES, batches_of_rows
 from detectors.references.reference import ReferenceError
@@ -79,11 +80,19 @@ class TimeSurvey:
         self._previous: int | None = None
         self._in_order = True
         self._cells = _EMPTY
+        self._pace: Pace | None = None
 
     @property
     def sampled(self) -> npt.NDArray[np.int64] | None:
         """Times of the sampled rows; None where there are none."""
         return None if self._times is None else self._times[: self._sample.held]
+
+    @property
+    def pace(self) -> Pace | None:
+        """How often rows come, after the first pass; None where they have no times."""
+        if self._pace is None and self.sampled is not None:
+            self._pace = pace_of(self.sampled)
+        return self._pace
 
     def add(
         self, times_ms: npt.NDArray[np.int64], slots: npt.NDArray[np.int64],

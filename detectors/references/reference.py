@@ -5,7 +5,6 @@ A reference is JSON with a content hash. What is read back is checked; errors na
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.counts import Layout
 from detectors.references.calibration import Calibration
+from detectors.references.canonical import canonical, content_hash
 from detectors.references.checked import CheckedError, Place
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
@@ -85,8 +85,10 @@ class Reference:
     ----------
     events : int
         Rows it was fitted on.
-    events_per_week : int
-        0 where the rows had no times.
+    first_ms, last_ms, events_per_week : int
+        Of the rows whose times belong together; 0 where they had none.
+    time_step_ms : int
+        Of times without a finer part: a day for dates; 0 for none, or where it is not known.
     cycle_ms : int
         Length of the stream's season, 0 for none.
     ordered : bool
@@ -106,6 +108,7 @@ class Reference:
     first_ms: int = 0
     last_ms: int = 0
     events_per_week: int = 0
+    time_step_ms: int = 0
     warnings: tuple[str, ...] = ()
 
     def layout(self) -> Layout:
@@ -115,11 +118,11 @@ class Reference:
     @cached_property
     def hash(self) -> str:
         """`sha256:...` of the content: the same content has the same hash on every machine."""
-        return _hash(_document(self))
+        return content_hash(_document(self))
 
     def to_json(self) -> bytes:
         """Canonical JSON: the same reference gives the same bytes."""
-        return _canonical({**_document(self), "hash": self.hash})
+        return canonical({**_document(self), "hash": self.hash})
 
     @classmethod
     def from_json(cls, data: bytes | str, source: str = "reference") -> Reference:
@@ -148,17 +151,6 @@ class Reference:
         return reference
 
 
-def _canonical(document: Mapping[str, Any]) -> bytes:
-    text = json.dumps(
-        document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
-
-
-def _hash(document: Mapping[str, Any]) -> str:
-    return "sha256:" + hashlib.sha256(_canonical(document)).hexdigest()
-
-
 def _document(reference: Reference) -> dict[str, Any]:
     """All fields as plain values; floats keep every bit, since JSON writes their repr."""
     columns = dict(vars(reference.columns))
@@ -175,6 +167,7 @@ def _document(reference: Reference) -> dict[str, Any]:
         "first_ms": reference.first_ms,
         "last_ms": reference.last_ms,
         "events_per_week": reference.events_per_week,
+        **({"time_step_ms": reference.time_step_ms} if reference.time_step_ms else {}),
         "warnings": list(reference.warnings),
         "signals": [_signal_document(signal) for signal in reference.signals],
     }
@@ -240,6 +233,7 @@ def _read(root: Place) -> Reference:
         first_ms=root["first_ms"].integer(),
         last_ms=root["last_ms"].integer(),
         events_per_week=root["events_per_week"].integer(least=0),
+        time_step_ms=root["time_step_ms"].integer(least=0) if "time_step_ms" in root.names() else 0,
         warnings=tuple(place.text() for place in root["warnings"].items()),
     )
 

@@ -99,8 +99,6 @@ def command(
             bar.update(task, advance=batch.rows)
         _drop_identifiers(fitter, table, kinds, role_of, notes)
         daily = _daily(fitter, kinds) if timestamp and not cycle_ms else []
-        times = fitter.sample_times() if timestamp else None
-        dates_only = times is not None and not (times % _DAY_MS).any()
         task = bar.add_task("second pass", total=fitter.rows, note="rows")
         for batch in table.batches(kinds, timestamp):
             fitter.count(batch.columns, batch.times_ms)
@@ -117,7 +115,7 @@ def command(
     reference = _private(reference, hashed, read_hash_key(hash_key_path))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(reference.to_json())
-    _report(reference, table, notes, timestamp is not None, dates_only, daily)
+    _report(reference, table, notes, timestamp is not None, daily)
     say(f"wrote {output} ({output.stat().st_size / 1024:,.0f} kB, {reference.hash[:19]})")
 
 
@@ -195,22 +193,23 @@ def _daily(fitter: ReferenceFitter, kinds: dict[str, str]) -> list[str]:
     """Numeric signals that follow the hour of the day."""
     from stream.proposal import daily_share
 
-    times = fitter.sample_times()
-    if times is None:
+    times, pace = fitter.sample_times(), fitter.pace()
+    if times is None or pace is None:
         return []
+    together = ~pace.odd(times)
+    times = times[together]
     step = -(-times.size // _DAILY_ROWS)
     return [
         name
         for name, kind in kinds.items()
         if kind == "numeric"
-        and daily_share(fitter.sample(name)[::step], times[::step]) >= _DAILY_SHARE
+        and daily_share(fitter.sample(name)[together][::step], times[::step]) >= _DAILY_SHARE
     ]
 
 
 def _report(
-    reference: Reference, table: DataTable, notes: dict[str, str], timed: bool, dates_only: bool,
-    daily: list[str],
-) -> None:  # fmt: skip
+    reference: Reference, table: DataTable, notes: dict[str, str], timed: bool, daily: list[str]
+) -> None:
     from detectors import NumericBinning
     from stream.proposal import model_toml
 
@@ -243,7 +242,7 @@ def _report(
         say(f"from {when(reference.first_ms)} to {when(reference.last_ms)} UTC")
     else:
         say("no --timestamp: rows count as one second apart, in the order of the file")
-    if dates_only:
+    if reference.time_step_ms == _DAY_MS:
         say("the times are dates without a time of day: a pane of one day (1d) is proposed below")
     for warning in reference.warnings:
         say(f"warning: {warning}")

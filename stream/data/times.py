@@ -9,13 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.data.files import DataError, text_as
-from stream.decode.arrow_times import column_ms, column_numbers
+from stream.data.files import DataError, is_text
+from stream.decode.arrow_times import column_ms, column_numbers, moments_ms
 from stream.event_time import (
     ACCEPTED,
     END_MS,
     Floats,
     as_time,
+    numbers_ms,
     time_text,
     times_ms,
     too_small,
@@ -77,13 +78,14 @@ def read_times(array: Any) -> tuple[Floats, npt.NDArray[np.bool_]]:
         ms[there] = times_ms([time for time in times if time is not None])
         numbers = [float(t) if isinstance(t, int | float) else 0.0 for t in times]
         return ms, too_small(np.array(numbers, np.float64))
-    values = None if _holds_moments(array) else column_numbers(array)
-    ms_or_none = column_ms(array)
-    if ms_or_none is None:
-        return np.full(len(array), np.nan), np.zeros(len(array), np.bool_)
-    if values is None:
-        return ms_or_none, np.zeros(len(array), np.bool_)
-    return ms_or_none, too_small(np.nan_to_num(values))
+    nothing_small = np.zeros(len(array), np.bool_)
+    if (values := column_numbers(array)) is not None:
+        return numbers_ms(values), too_small(np.nan_to_num(values))
+    if is_text(array.type):
+        moments = moments_ms(array)
+        return read_times(array.to_pylist()) if moments is None else (moments, nothing_small)
+    found = column_ms(array)
+    return np.full(len(array), np.nan) if found is None else found, nothing_small
 
 
 def are_times(array: Any) -> bool:
@@ -91,9 +93,8 @@ def are_times(array: Any) -> bool:
     there = pc.drop_null(array)
     if not len(there):
         return False
-    for stamp in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
-        if text_as(there, stamp) is not None:
-            return True
+    if moments_ms(there) is not None:
+        return True
     texts = there.slice(0, _FIRST).to_pylist()
     return all(_is_moment(t) for t in texts) and all(map(_is_moment, pc.unique(there).to_pylist()))
 
@@ -109,10 +110,6 @@ def moments(array: Any) -> list[Any]:
 
 def _is_moment(text: str) -> bool:
     return not isinstance(as_time(text), float | None)
-
-
-def _holds_moments(array: Any) -> bool:
-    return bool(pa.types.is_timestamp(array.type) or pa.types.is_date(array.type))
 
 
 def _value(scalar: Any) -> Any:

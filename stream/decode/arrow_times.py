@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from stream.event_time import Floats, as_time, numbers_ms, times_ms, whole_ms
 
-__all__ = ["column_ms", "column_numbers", "floats", "is_time", "text_as"]
+__all__ = ["column_ms", "column_numbers", "floats", "is_time", "moments_ms", "text_as"]
 
 _MICROSECONDS: Final = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 _DAY_US: Final = 86_400e6
@@ -38,10 +38,16 @@ def column_ms(array: Any) -> Floats | None:
         return numbers_ms(values)
     if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)):
         return None
+    ms = moments_ms(array)
+    return _one_by_one(array.to_pylist()) if ms is None else ms
+
+
+def moments_ms(array: Any) -> Floats | None:
+    """Milliseconds of texts that all are moments of one form; None if they are not."""
     for stamp in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
         if (cast := text_as(array, stamp)) is not None:
             return whole_ms(floats(pc.cast(cast, pa.int64())))
-    return _one_by_one(array.to_pylist())
+    return None
 
 
 def _one_by_one(values: list[Any]) -> Floats:

@@ -9,7 +9,10 @@ from stream.plans.plan import AnyPlan, LearningPlan, Plan
 
 __all__ = ["plan_notes", "plan_summary"]
 
+_DAY_MS: Final = 86_400_000
 _WEEK_MS: Final = 604_800_000
+#: A window that takes longer to fill is worth a word.
+_LONG_MS: Final = 60 * _DAY_MS
 
 
 def plan_summary(plan: AnyPlan) -> str:
@@ -53,7 +56,14 @@ def _of_windows(plan: Plan) -> list[str]:
     span_ms = plan.cycle_ms or plan.window_max_age_ms
     events = weekly * span_ms / _WEEK_MS
     if events >= least:
-        return []
+        fills_ms = plan.window_events * _WEEK_MS / weekly
+        if plan.cycle_ms or fills_ms < _LONG_MS:
+            return []
+        return [
+            f"a window of {plan.window_events:,} events fills in about {fills_ms / _DAY_MS:,.0f} "
+            "days at the reference's rate: what only windows find, such as changes of categories, "
+            "is found that late. Lower window.events to find it sooner, and larger changes only"
+        ]
     got = f"holds about {events:,.0f} events at the reference's rate, and tests need {least:,}"
     if not plan.cycle_ms:
         return [

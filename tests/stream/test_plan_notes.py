@@ -51,3 +51,9 @@ def test_a_window_that_ages_before_it_is_full_says_which_age_would_do(reference)
     (note,) = notes(reference, 7 * 100)
     assert "a window of 24h (window.max_age) holds about 100 events" in note
     assert "Set max_age to 3d or more." in note
+
+
+def test_a_window_that_takes_months_to_fill_is_said(reference):
+    (note,) = notes(reference, 7, window_max_age_ms=2_000 * DAY_MS)
+    assert "a window of 1,000 events fills in about 1,000 days" in note
+    assert notes(reference, 7 * 17, window_max_age_ms=2_000 * DAY_MS) == []

@@ -25,7 +25,7 @@ def fitted() -> Reference:
 
 
 def of_rate(fitted: Reference, a_day: float, **changes: object) -> Reference:
-    return replace(fitted, events_per_week=round(7 * a_day), first_ms=1, **changes)  # type: ignore[arg-type]
+    return replace(fitted, events_per_week=round(7 * a_day), **changes)  # type: ignore[arg-type]
 
 
 def config_of(tmp_path: Path, reference: Reference, more: str = "") -> Path:
@@ -68,6 +68,13 @@ def test_a_worker_and_a_replay_take_the_same_sizes(
     assert {k: v for k, v in worked.settings.items() if k != "environment"} == {
         k: v for k, v in replayed.settings.items() if k != "environment"
     }
+
+
+@pytest.mark.parametrize(
+    ("step", "pane"), [(DAY, DAY), (HOUR, HOUR), (10 * MINUTE, HOUR), (MINUTE, HOUR), (0, HOUR)]
+)
+def test_a_pane_holds_whole_steps_of_the_times(fitted: Reference, step: int, pane: int) -> None:
+    assert propose(of_rate(fitted, 1440, time_step_ms=step))[0] == pane
 
 
 @pytest.mark.parametrize(

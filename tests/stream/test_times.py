@@ -13,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import ColumnMapping
+from stream.cli import cli
 from stream.data import DataError, DataTable, parse_times, read_batches
 from stream.decode.arrow_times import column_ms
 from stream.event_time import END_MS, as_time, numbers_ms, time_text, times_ms
@@ -345,3 +347,58 @@ def test_times_for_people() -> None:
     assert time_text(NOON) == "2026-03-01 12:00:00"
     assert time_text(1e18) == "a time beyond the year 9999"
     assert time_text(-1e18) == "a time before the year 1"
+
+
+@pytest.fixture(scope="module")
+def minutes() -> list[str]:
+    """A row a minute for fourteen days, from midnight to midnight."""
+    rng = np.random.default_rng(3)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        f"{(start + timedelta(minutes=i)).strftime('%Y-%m-%dT%H:%M:%SZ')},{x:.3f}"
+        for i, x in enumerate(rng.normal(size=14 * 1440 + 1))
+    ]
+
+
+def said_by_fit(path: Path, lines: list[str]) -> str:
+    path.write_text("\n".join(["ts,x", *lines]) + "\n")
+    out = path.with_suffix(".json")
+    result = CliRunner().invoke(
+        cli, ["fit", str(path), "--model", "m", "--timestamp", "ts", "-o", str(out)]
+    )
+    return f"{result.exit_code} {result.output}"
+
+
+@pytest.mark.parametrize("wrong", ["1970-01-01T00:00:00Z", "0", "2099-12-31", "20991231"])
+def test_fit_names_the_row_of_another_year(wrong: str, minutes: list[str], tmp_path: Path) -> None:
+    lines = list(minutes)
+    lines[777] = f"{wrong},0.1"
+    said = said_by_fit(tmp_path / "a.csv", lines)
+    assert said.startswith("0 ")
+    year = "1970-01-01" if wrong[0] in "01" else "2099-12-31"
+    assert f"1 row has a time far from the others: row 778 ({year} 00:00:00)" in said
+    assert 'pane = "1h"' in said
+    assert 'max_age = "2d"' in said
+    assert "from 2026-01-01 00:00:00 to 2026-01-15 00:00:00 UTC" in said
+
+
+@pytest.mark.parametrize("wrong", ["9999-12-31", "1900-01-01", "202601", "20260230", ""])
+def test_fit_refuses_what_is_no_time_with_its_row(
+    wrong: str, minutes: list[str], tmp_path: Path
+) -> None:
+    lines = list(minutes)
+    lines[777] = f"{wrong},0.1"
+    said = said_by_fit(tmp_path / "a.csv", lines)
+    assert said.startswith("1 ")
+    assert "ts in row 778 is not a time" in said
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_from_midnight_to_midnight_is_not_dates(minutes: list[str], tmp_path: Path) -> None:
+    said = said_by_fit(tmp_path / "a.csv", minutes)
+    assert 'pane = "1h"' in said
+    assert "dates without a time" not in said
+    dates = [f"{line[:10]},{line[21:]}" for line in minutes]
+    said = said_by_fit(tmp_path / "b.csv", dates)
+    assert 'pane = "1d"' in said
+    assert "dates without a time of day" in said
