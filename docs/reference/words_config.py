@@ -159,6 +159,7 @@ WORDS = {
     "models.cycle": "Length of its season; windows are then whole cycles. Default: the reference's.",
     "models.calibrate": "Measure dependence in production for so long before anything is tested: [learn](../learn.md).",
     "models.no_data_after": "A model that was there and is silent for so long opens a `system` episode. Default: never.",
+    "models.retire_after": 'A version that has had no events for so long, in event time, is forgotten: what fires resolves as "retired", and if it comes back it begins anew. Not the version without a name, and none with a plan of its own.',
     "models.stale_after": "If more than a tenth of the events are older than that when they are sent, a `system` episode opens. Default: never.",
     "models.private": "Publish shapes only: no categories, edges, values of segments, means.",
     "models.window.events": "A window closes with so many.",

@@ -48,6 +48,7 @@ TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
     "pane", "lateness", "cycle", "calibrate", "private", "warm_up", "no_data_after", "stale_after",
+    "retire_after",
 )  # fmt: skip
 
 
@@ -218,6 +219,7 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         calibrate_ms=_given(table, "calibrate") or 0,
         no_data_after_ms=_given(table, "no_data_after") or 0,
         stale_after_ms=_given(table, "stale_after") or 0,
+        retire_after_ms=table.duration("retire_after", "60d", least_ms=1),
         window=sizes,
         private=table.flag("private", False),
         signals=_signals(table, name, reference),

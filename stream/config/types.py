@@ -121,6 +121,7 @@ class ModelConfig:
     calibrate_ms: int = 0
     no_data_after_ms: int = 0
     stale_after_ms: int = 0
+    retire_after_ms: int = 5_184_000_000
     window: WindowConfig = field(default_factory=WindowConfig)
     private: bool = False
     signals: Mapping[str, SignalConfig] = field(default_factory=dict)
@@ -213,7 +214,7 @@ class Config:
             "window_events": window.events, "window_max_age_ms": max_age_ms,
             "window_min_events": window.min_events, "calibrate_ms": model.calibrate_ms,
             "no_data_after_ms": model.no_data_after_ms,
-            "stale_after_ms": model.stale_after_ms,
+            "stale_after_ms": model.stale_after_ms, "retire_after_ms": model.retire_after_ms,
             "false_alarms_per_week": model.false_alarms_per_week, "signals": options,
             "private": model.private, "environment": str(worker.environment),
             "dashboard_url": str(worker.dashboard_url),

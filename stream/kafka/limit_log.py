@@ -12,6 +12,7 @@ from typing import Final
 
 from faust.types import TP
 
+from stream.monitoring.lifetime import MAX_VERSIONS
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.windows import MAX_SCOPES
 from stream.summaries.sheet import MAX_SEGMENT_CHARS, MAX_SEGMENTS
@@ -22,6 +23,10 @@ __all__ = ["LimitLog"]
 
 log = logging.getLogger(__name__)
 _EVERY_S: Final = 60.0
+_WHY_RETIRED: Final = {
+    "bound": f"there are more than {MAX_VERSIONS}, and these were not heard for longest",
+    "unheard": "no events for the model's retire_after",
+}
 #: Refusals that every takeover and restart brings: nothing is missing then.
 _HARMLESS: Final = frozenset({"duplicate"})
 
@@ -89,6 +94,14 @@ class LimitLog:
             for reason, count in list(monitor.refused.items()):
                 if reason not in _HARMLESS:
                     yield tp, reason, count, f"%d summaries refused as {reason}"
+            for (model, reason), count in list(monitor.retired.items()):
+                why = _WHY_RETIRED[reason]
+                yield (
+                    tp,
+                    f"retired {model} {reason}",
+                    count,
+                    (f"%d versions of {_plain(model)} were forgotten: {why}"),
+                )
             for subject, held in list(monitor.subjects.items()):
                 watch = held.watch
                 if watch is None or len(watch.windows.filling) < MAX_SCOPES:

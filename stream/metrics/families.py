@@ -40,7 +40,7 @@ _SIGNAL_FAMILIES: Final = {
 
 
 def refusals(monitors: list[PartitionMonitor], gaps: int) -> list[Metric]:
-    """Summaries that were refused, and gaps in the logs; `gaps` are those of events."""
+    """Summaries that were refused, gaps in the logs, versions; `gaps` are those of events."""
     refused = counter("summaries_refused", "Summaries that were not taken in.", ["reason"])
     loss = counter("declared_loss", "Gaps in a log, cut by its retention.")
     by_reason: dict[str, int] = {}
@@ -50,7 +50,14 @@ def refusals(monitors: list[PartitionMonitor], gaps: int) -> list[Metric]:
     for reason, count in sorted(by_reason.items()):
         refused.add_metric([reason], count)
     loss.add_metric([], gaps + sum(monitor.sources.declared_loss for monitor in monitors))
-    return [refused, loss]
+    versions = counter("versions_retired", "Versions forgotten, and why.", ["model", "reason"])
+    gone: dict[tuple[str, str], int] = {}
+    for monitor in monitors:
+        for key, count in list(monitor.retired.items()):
+            gone[key] = gone.get(key, 0) + count
+    for key, count in sorted(gone.items()):
+        versions.add_metric(list(key), count)
+    return [refused, loss, versions]
 
 
 def clocks(of: Mapping[tuple[str, int], PartitionClock]) -> list[Metric]:

@@ -17,8 +17,17 @@ from stream.monitoring.panes import Late
 from stream.monitoring.watch import Step
 from stream.plans.plan import AnyPlan
 from stream.summaries.message import SummaryBatch
+from stream.summaries.versions import AT_ONCE
 
-__all__ = ["AHEAD_SHARE_LIMIT", "LATE_SHARE_LIMIT", "NO_DATA", "STALE_SHARE_LIMIT", "Health"]
+__all__ = [
+    "AHEAD_SHARE_LIMIT",
+    "LATE_SHARE_LIMIT",
+    "NO_DATA",
+    "STALE_SHARE_LIMIT",
+    "VERSIONS",
+    "Health",
+    "folded",
+]
 
 #: A share of late events above this in a window is raised as a `system` episode.
 LATE_SHARE_LIMIT: Final = 0.01
@@ -28,6 +37,8 @@ AHEAD_SHARE_LIMIT: Final = 0.01
 STALE_SHARE_LIMIT: Final = 0.1
 #: The signal of an episode about a subject that no events come of.
 NO_DATA: Final = "no_data"
+#: The signal of an episode about versions that are counted together.
+VERSIONS: Final = "versions"
 
 
 class Health(msgspec.Struct, array_like=True):
@@ -167,6 +178,15 @@ class Health(msgspec.Struct, array_like=True):
         self.heard_to_ms = max(self.heard_to_ms, pane_end_ms)
         self.silent = self.silent and not ends
         return ends
+
+
+def folded(step: Step) -> Finding:
+    """What is said of a pane of events whose versions are counted together."""
+    words = (
+        f"events of more versions than have counts of their own ({AT_ONCE} in a chunk) are counted "
+        "together; is an id or a time in model.version?"
+    )
+    return _finding(step, VERSIONS, float(step.events), 0.0, words)
 
 
 def _finding(step: Step, test: str, value: float, threshold: float, change: str) -> Finding:

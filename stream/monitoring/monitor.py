@@ -13,7 +13,9 @@ from typing import Final
 import msgspec
 
 from stream.alerts.event import AlertEvent
+from stream.monitoring.admission import is_source, marks
 from stream.monitoring.frontier import ALL_IDLE_SEALS_MS, Sources
+from stream.monitoring.lifetime import MAX_VERSIONS, gives_way
 from stream.monitoring.snapshot import Manifest, Round, SnapshotError, SnapshotWriter, cut_blocks
 from stream.monitoring.subject import SubjectMonitor
 from stream.monitoring.watch import OnWindow
@@ -30,9 +32,6 @@ from stream.summaries.message import (
 __all__ = ["PartitionMonitor", "UnknownPlanError"]
 
 _SOURCES: Final = "@sources"
-#: Versions of one model beyond this many are refused: a version that is new with every event would
-#: take all memory, a monitor each.
-MAX_VERSIONS: Final = 1_000
 
 
 class UnknownPlanError(LookupError):
@@ -65,6 +64,7 @@ class PartitionMonitor:
         self.subjects: dict[Subject, SubjectMonitor] = {}
         self.fence = 0  # the next offset; records before it are in the state
         self.refused: dict[str, int] = {}
+        self.retired: dict[tuple[str, str], int] = {}  # versions by model and reason
         self._dirty: set[Subject] = set()
         self._parts: dict[Subject, list[str]] = {}
         self._round_fence = -1
@@ -101,7 +101,7 @@ class PartitionMonitor:
             self._refuse("former_topic")
         elif isinstance(message, SummaryBatch):
             self._enter(message.source)
-            self._accept(message)
+            alerts = self._accept(message)
         elif isinstance(message, Progress):
             self._enter(message.source)
             if self.sources.progress(message):
@@ -127,8 +127,8 @@ class PartitionMonitor:
         """
         self.sources.declared_loss += 1
 
-    def _refuse(self, reason: str) -> None:
-        self.refused[reason] = self.refused.get(reason, 0) + 1
+    def _refuse(self, reason: str, n: int = 1) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + n
 
     def _plan_of(self, batch: SummaryBatch) -> AnyPlan | None:
         """The plan that a batch was counted under, if it is one of its subject's."""
@@ -146,24 +146,22 @@ class PartitionMonitor:
                 held.follow(source.topic_id)
                 self._dirty.add(subject)
 
-    def _accept(self, batch: SummaryBatch) -> None:
+    def _accept(self, batch: SummaryBatch) -> list[AlertEvent]:
         subject = Subject(batch.model, batch.version)
         if self.sources.refuse_overlap(batch.source, batch.chunk, batch.through):
             self._refuse("overlap")
-            return
+            return []
         plan = self._plan_of(batch)
         held = self.subjects.get(subject)
-        if held is None:
-            if plan is None:
-                self._refuse("plan")
-                return
-            if sum(known.model == subject.model for known in self.subjects) >= MAX_VERSIONS:
-                self._refuse("versions")
-                return
-        if plan is not None and not self._is_source(batch, plan, held):
+        if held is None and plan is None:
+            self._refuse("plan")
+            return []
+        if plan is not None and not is_source(batch, plan, held, self.plans, self.sources):
             self._refuse("source")
-            return
+            return []
+        alerts: list[AlertEvent] = []
         if held is None:
+            alerts = self._make_room(subject.model)
             held = self.subjects[subject] = SubjectMonitor(subject, self.plans, self._on_window)
         if held.topic_id not in ("", batch.source.topic_id):
             held.store.begin_source()
@@ -172,33 +170,39 @@ class PartitionMonitor:
         self._dirty.add(subject)
         progress = self.sources.partition(batch.source)
         if batch.through < progress.idle_next:
-            return  # read again after a restart: panes that idleness has sealed hold it
+            return alerts  # read again after a restart: panes that idleness has sealed hold it
         for outcome, n in held.accept(batch, progress).items():
-            self.refused[outcome] = self.refused.get(outcome, 0) + n
+            self._refuse(outcome, n)
+        return alerts
 
-    def _is_source(self, batch: SummaryBatch, plan: AnyPlan, held: SubjectMonitor | None) -> bool:
-        """Whether a subject's events may come from this topic.
+    def _make_room(self, model: str) -> list[AlertEvent]:
+        """End a version of a model that has as many as there may be."""
+        versions = [held for subject, held in self.subjects.items() if subject.model == model]
+        if len(versions) < MAX_VERSIONS or (held := gives_way(versions)) is None:
+            return []
+        if lost := held.store.n_summaries:  # of panes that will never be judged
+            self._refuse("versions", lost)
+        alerts = held.end(held.frontier_ms)
+        self._drop(held.subject, "bound")
+        return alerts
 
-        It has to be the plan's, so that a stray event elsewhere does not take the subject along;
-        and after a plan that changed the topic, what is left in the former one comes no more.
-        """
-        if plan.topic != batch.source.topic:
-            return False
-        if held is None or held.topic_id in ("", batch.source.topic_id):
-            return True
-        line = [known for _, known in self.plans.timeline(batch.model, batch.version)]
-        later = line[line.index(plan) + 1 :]
-        followed = self.sources.topics.get(held.topic_id)
-        return followed is None or followed.topic not in {known.topic for known in later}
+    def _drop(self, subject: Subject, reason: str) -> None:
+        """Hold a version no longer."""
+        del self.subjects[subject]
+        self._parts.pop(subject, None)
+        self._dirty.discard(subject)
+        self.retired[subject.model, reason] = self.retired.get((subject.model, reason), 0) + 1
 
     def _advance(self, topic_id: str) -> Iterator[AlertEvent]:
         """Seal what the frontier of a source topic has passed, subject by subject."""
         frontier = self.sources.frontier_ms(topic_id)
         for subject in sorted(s for s, held in self.subjects.items() if held.topic_id == topic_id):
             held = self.subjects[subject]
-            before = _marks(held)
+            before = marks(held)
             yield from held.advance(frontier)
-            if _marks(held) != before:
+            if held.is_over:
+                self._drop(subject, "unheard")
+            elif marks(held) != before:
                 self._dirty.add(subject)
 
     def _idle(self, message: Idle, timestamp_ms: int) -> list[AlertEvent]:
@@ -286,9 +290,3 @@ class PartitionMonitor:
     def _sealed_to(self, held: SubjectMonitor) -> int:
         frontier = self.sources.frontier_ms(held.topic_id)
         return self.plans.sealed_to_ms(*held.subject, frontier)
-
-
-def _marks(held: SubjectMonitor) -> tuple[int, int, bool, tuple[int, int]]:
-    """What changes when a subject's state does, other than the frontier alone."""
-    closed = -1 if held.watch is None else held.watch.windows.n_closed
-    return held.panes_sealed, closed, held.silent, held.clocks_judged

@@ -77,6 +77,11 @@ class PaneStore:
     def __len__(self) -> int:
         return len(self._panes)
 
+    @property
+    def n_summaries(self) -> int:
+        """Summaries that are held, over panes, segments and partitions."""
+        return sum(len(held) for segments in self._panes.values() for held in segments.values())
+
     def offer(
         self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
         counts: bytes, counting: Counting[Any],

@@ -40,6 +40,17 @@ class Shelf:
         """Whether there is a course, and nothing has used it for a while."""
         return self._rests or self._away is not None
 
+    @property
+    def plan(self) -> AnyPlan | None:
+        """The plan of the course, at work or not; None before the first pane."""
+        if self._away is not None:
+            return self._away[0]
+        return None if self.course is None else self.course.plan
+
+    def clear(self) -> None:
+        """Forget the course."""
+        self.course, self._away = None, None
+
     def take(self) -> Course | None:
         """The course, at work from now on; None before the first pane."""
         self._used, self._rests = True, False

@@ -16,14 +16,17 @@ from stream.alerts.event import AlertEvent
 from stream.monitoring.context import context_of
 from stream.monitoring.course import Course
 from stream.monitoring.frontier import PartitionProgress
-from stream.monitoring.health import NO_DATA, Health
-from stream.monitoring.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
+from stream.monitoring.health import NO_DATA, VERSIONS, Health, folded
+from stream.monitoring.lifetime import FOLDS_FOR_MS, Lifetime
+from stream.monitoring.offering import offer_all
+from stream.monitoring.panes import Late, PaneStore
 from stream.monitoring.shelf import Shelf
 from stream.monitoring.subject_state import SubjectState
 from stream.monitoring.watch import OnWindow, Step, Watch
 from stream.monitoring.weekly import WeeklyCount
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
-from stream.summaries.message import SummaryBatch, SummaryEntry
+from stream.summaries.message import SummaryBatch
+from stream.summaries.versions import OTHER_VERSION
 
 __all__ = ["SubjectMonitor"]
 
@@ -43,6 +46,7 @@ class SubjectMonitor:
         self.store = PaneStore()
         self.late: dict[int, Late] = {}
         self.episodes = Episodes(subject)
+        self.lifetime = Lifetime()
         self._plans = plans
         self._shelf = Shelf(str(subject), on_window)
         self._weekly = WeeklyCount()
@@ -86,6 +90,16 @@ class SubjectMonitor:
         return self._health.told, self._health.waits_since_ms
 
     @property
+    def newest_ms(self) -> int:
+        """The newest event time that was heard of it, to a pane."""
+        return max(self.lifetime.heard_to_ms, *self.store.due(_NEVER)[-1:], -1)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is known of it, and no pane is open."""
+        return self._shelf.plan is None and self.panes_sealed > 0 and not len(self.store)
+
+    @property
     def late_total(self) -> int:
         """Events that came after their pane was complete."""
         return sum(late.total for late in self.late.values())
@@ -104,53 +118,10 @@ class SubjectMonitor:
         late = self.late.setdefault(partition, Late())
         news_of_late = late.note(batch.chunk, batch.through, batch.late, batch.plan)
         self._health.note(batch)
-        refused: dict[str, int] = {}
-        for entry in batch.entries:
-            plan = self._plan_at(entry.pane_ms)
-            if plan is None or plan.short_hash != batch.plan:
-                outcome = "plan"
-                self._health.bad_plans += 1
-            elif entry.pane_ms % plan.pane_ms:
-                outcome = "undecodable"
-            else:
-                outcome = self._offer(batch, entry, plan, progress, late if news_of_late else None)
-            if outcome not in (ACCEPTED, DUPLICATE):
-                refused[outcome] = refused.get(outcome, 0) + 1
+        refused = offer_all(self.store, batch, self._plan_at, progress, self.frontier_ms,
+                            late if news_of_late else None)  # fmt: skip
+        self._health.bad_plans += refused.get("plan", 0)
         return refused
-
-    def _offer(
-        self, batch: SummaryBatch, entry: SummaryEntry, plan: AnyPlan, progress: PartitionProgress,
-        late: Late | None,
-    ) -> str:  # fmt: skip
-        """Offer one summary, or count it late.
-
-        Late is what came after its own partition had passed the pane when the chunk began: a
-        function of that partition's log, so every reader finds the same. A pane can also be sealed
-        without its partition only after that one was declared idle.
-        """
-        if batch.chunk < progress.chunk:
-            return DUPLICATE
-        pane_end = entry.pane_ms + plan.pane_ms
-        came_late = pane_end <= progress.base_of(batch.chunk) - plan.lateness_ms
-        sealed = pane_end <= self.frontier_ms
-        try:
-            if not came_late and not sealed:
-                return self.store.offer(
-                    batch.source.partition, batch.chunk, batch.through, entry.segment,
-                    entry.pane_ms, entry.counts, plan.counting,
-                )  # fmt: skip
-            read_before = (
-                batch.chunk == progress.chunk
-                and pane_end <= progress.chunk_max_ms - plan.lateness_ms
-            )
-            if not came_late and read_before:
-                return DUPLICATE
-            if late is not None and not entry.segment:
-                counting = plan.counting
-                late.refused[entry.pane_ms] = counting.events(counting.decode(entry.counts))
-        except ValueError:
-            return "undecodable"
-        return LATE
 
     def raise_frontier(self, source_frontier_ms: int) -> None:
         """Note the frontier of the source without sealing: for a subject first seen now."""
@@ -164,6 +135,7 @@ class SubjectMonitor:
             return
         self.frontier_ms = frontier
         yield from self._seal(frontier)
+        yield from self._retire(frontier)
         yield from self.wait(frontier)
         if (course := self._shelf.take_due(frontier)) is not None:
             yield from self._pass_time(course, frontier)
@@ -183,6 +155,7 @@ class SubjectMonitor:
             plan = self._plan_at(pane_ms)
             if plan is None or pane_ms + plan.pane_ms > frontier_ms:
                 continue
+            yield from self._retire(pane_ms)
             course = self._shelf.take()
             if course is None or course.plan.hash != plan.hash:
                 yield from self._rebased(course, plan, pane_ms)
@@ -190,7 +163,11 @@ class SubjectMonitor:
             yield from self._pass_time(course, pane_ms)
             self.panes_sealed += 1
             step = course.pane(self.store.seal(pane_ms, plan.counting))
+            self.lifetime.heard_to_ms = step.at_ms
             yield from self._judge(step, course)
+            if self.subject.version == OTHER_VERSION:
+                self.lifetime.folds = True
+                yield from self._tell(step._replace(findings=[folded(step)]), course)
             if self._health.hear(step.at_ms):
                 context = context_of(course, step.offsets)
                 yield from self.episodes.leave("system", NO_DATA, step.at_ms, context)
@@ -224,6 +201,27 @@ class SubjectMonitor:
         else:
             yield from self._fall_silent(course)
 
+    def _retire(self, to_ms: int) -> Iterator[AlertEvent]:
+        """End the version if it was not heard for too long by this time; it may begin anew."""
+        life = self.lifetime
+        over_ms = life.heard_to_ms + FOLDS_FOR_MS
+        if life.folds and over_ms <= to_ms and (course := self._shelf.take()):
+            life.folds = False
+            yield from self.episodes.leave("system", VERSIONS, over_ms, context_of(course, {}))
+        ends_ms = life.ends_ms(self.subject, self._shelf.plan)
+        if ends_ms is None or ends_ms > to_ms or (course := self._shelf.take()) is None:
+            return
+        yield from self._pass_time(course, ends_ms)
+        yield from self.end(ends_ms)
+
+    def end(self, now_ms: int) -> list[AlertEvent]:
+        """Forget what was found and collected, and resolve what fires."""
+        course = self._shelf.take()
+        self._shelf.clear()
+        self.late, self._health, self.lifetime = {}, Health(), Lifetime()
+        context = None if course is None else context_of(course, {})
+        return [] if context is None else self.episodes.resolve(now_ms, context, "retired")
+
     def _fall_silent(self, course: Course) -> list[AlertEvent]:
         return self._tell(self._health.fall_silent(course.plan.no_data_after_ms), course)
 
@@ -247,6 +245,7 @@ class SubjectMonitor:
         """Findings of one moment to alert events."""
         findings = list(step.findings)
         if step.window_closed:
+            self.lifetime.tested = True
             findings += self._health.findings(step, self.late_total)
         closed = step.window_closed or step.segments_closed
         if not findings and not closed and not self.episodes.active:
@@ -269,6 +268,7 @@ class SubjectMonitor:
         state = SubjectState(
             *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
             self.late, self._health, *self._shelf.dump(), self.episodes.dump(), self._weekly,
+            self.lifetime,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
@@ -286,7 +286,7 @@ class SubjectMonitor:
         held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
         held.panes_sealed, held.late = state.panes_sealed, state.late
         held._health = state.health
-        held._weekly = state.weekly
+        held._weekly, held.lifetime = state.weekly, state.lifetime
         held.store.load(state.store)
         held.episodes = Episodes.load(held.subject, state.episodes)
         if state.plan:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from stream.monitoring.health import Health
+from stream.monitoring.lifetime import Lifetime
 from stream.monitoring.panes import Late
 from stream.monitoring.weekly import WeeklyCount
 
@@ -28,3 +29,4 @@ class SubjectState(msgspec.Struct):
     course: bytes
     episodes: list[Any]
     weekly: WeeklyCount
+    lifetime: Lifetime = msgspec.field(default_factory=Lifetime)

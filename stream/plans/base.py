@@ -12,7 +12,13 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.plans.document import PLAN_FORMAT, PlanDocument, PlanSettings, SignalOptions
+from stream.plans.document import (
+    PLAN_FORMAT,
+    RETIRE_AFTER_MS,
+    PlanDocument,
+    PlanSettings,
+    SignalOptions,
+)
 
 __all__ = ["ANY_VERSION", "MINUS_INFINITY", "BasePlan", "PlanError"]
 
@@ -21,6 +27,9 @@ MINUS_INFINITY: Final = -(2**62)
 #: A plan's version that stands for every version of its model.
 ANY_VERSION: Final = "*"
 DAY_MS: Final = 86_400_000
+#: Left out of the hash where they are so, which keeps that of plans made before they were known.
+_LATER: Final = {"calibrate_ms": 0, "no_data_after_ms": 0, "stale_after_ms": 0,
+                 "retire_after_ms": RETIRE_AFTER_MS}  # fmt: skip
 _DEFAULT_OPTIONS: Final = SignalOptions()
 
 
@@ -34,7 +43,8 @@ class BasePlan(ABC):
 
     `calibrate_ms` is the event time for which dependence is measured in production before anything
     is tested; 0 where the reference says it already. `no_data_after_ms` is the silence after which
-    an episode says so, `stale_after_ms` the age at which an event is; 0 for never.
+    an episode says so, `stale_after_ms` the age at which an event is; 0 for never. Of a plan for
+    every version, one that was not heard for `retire_after_ms` is forgotten.
     """
 
     model: str
@@ -58,12 +68,14 @@ class BasePlan(ABC):
     calibrate_ms: int = 0
     no_data_after_ms: int = 0
     stale_after_ms: int = 0
+    retire_after_ms: int = RETIRE_AFTER_MS
 
     def __post_init__(self) -> None:
         for name, least in (("pane_ms", 1), ("lateness_ms", 0), ("cycle_ms", 0),
                             ("window_events", 100), ("window_min_events", 50),
                             ("window_max_age_ms", self.pane_ms), ("calibrate_ms", 0),
-                            ("no_data_after_ms", 0), ("stale_after_ms", 0)):  # fmt: skip
+                            ("no_data_after_ms", 0), ("stale_after_ms", 0),
+                            ("retire_after_ms", self.pane_ms + self.no_data_after_ms)):  # fmt: skip
             if (got := getattr(self, name)) < least:
                 raise PlanError(f"plan {self.model}: {name} must be >= {least}; got {got}.")
         if not 0 < self.false_alarms_per_week < math.inf:
@@ -106,9 +118,9 @@ class BasePlan(ABC):
         plain["signals"] = {
             name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
         }
-        for later in ("calibrate_ms", "no_data_after_ms", "stale_after_ms"):
-            if not plain[later]:  # so that plans of before it was known keep their hash
-                del plain[later]
+        for name, default in _LATER.items():
+            if plain[name] == default:
+                del plain[name]
         return plain
 
     @cached_property

@@ -9,6 +9,7 @@ import msgspec
 __all__ = [
     "LEAST_WARM_UP",
     "PLAN_FORMAT",
+    "RETIRE_AFTER_MS",
     "DeclaredSignal",
     "Learn",
     "PlanDocument",
@@ -17,6 +18,8 @@ __all__ = [
 ]
 
 PLAN_FORMAT: Final = "driftstream.plan.v1"
+#: 60 days: a version that is heard once a month stays.
+RETIRE_AFTER_MS: Final = 5_184_000_000
 #: A reference learned from fewer events would find nothing.
 LEAST_WARM_UP: Final = 1_000
 
@@ -69,6 +72,7 @@ class PlanSettings(
     calibrate_ms: int = 0
     no_data_after_ms: int = 0
     stale_after_ms: int = 0
+    retire_after_ms: int = RETIRE_AFTER_MS
 
 
 class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.counting.sparse import encode_counts
-from stream.monitoring import monitor as module
 from stream.monitoring import snapshot
 from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
 from stream.monitoring.snapshot import SnapshotError, SnapshotWriter, best_snapshot
@@ -248,18 +247,6 @@ def test_a_plan_may_move_a_model_to_another_topic(plan):
     reader.progress(1_070_000, source=new)
     assert reader.window() == 5
     assert reader.held().panes_sealed == 2
-
-
-def test_versions_without_end_are_refused(plan, monkeypatch):
-    monkeypatch.setattr(module, "MAX_VERSIONS", 3)
-    other = make_plan(model="churn", reference=make_reference("churn"))
-    reader = Reader(plan, other)
-    for version in "abcde":
-        reader.events(1_000_000, subject=Subject("fraud", version))
-    reader.events(1_010_000, subject=Subject("fraud", "a"))
-    reader.events(1_000_000, subject=Subject("churn", "a"), plan=other)
-    assert reader.monitor.refused == {"versions": 2}
-    assert len(reader.monitor.subjects) == 4
 
 
 # ---- late events
