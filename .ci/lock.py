@@ -2,21 +2,36 @@
 
 Run with the Python of the lowest supported version (`make lock` does). pip's own settings are kept
 out of it, so that no index or folder of one machine gets into the lock or chooses its hashes.
+
+deploy/requirements.lock and deploy/build.lock are the parts of it that the image needs: what a
+worker runs on, and what its wheel is built with. Pins and hashes are copied, so that what is
+deployed is what was tested. `lock.py --parts` writes these alone.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 HEADER = """\
 # What driftstream's make targets install, pinned and hashed. Written by `make lock`: do not edit.
+"""
+
+
+PART_HEADER = """\
+# For deploy/Dockerfile: a part of ../requirements.lock. Written by `make lock`: do not edit.
 """
 
 
@@ -33,7 +48,50 @@ def wanted() -> list[str]:
     return sorted({line for items in lists for line in items if not line.startswith(own)})
 
 
+def parts() -> dict[Path, list[str]]:
+    """File -> the requirements that it is of."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    deploy = ROOT / "deploy"
+    return {
+        deploy / "requirements.lock": document["project"]["dependencies"],
+        deploy / "build.lock": document["build-system"]["requires"],
+    }
+
+
+def closure(requirements: Iterable[str]) -> set[str]:
+    """The names of requirements and, as they are installed here, of all that they need."""
+    names: set[str] = set()
+    waiting = [(Requirement(line), "") for line in requirements]
+    while waiting:
+        wanted, extra = waiting.pop()
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(wanted.name)
+        if name in names and not wanted.extras:
+            continue
+        names.add(name)
+        needs = [Requirement(line) for line in importlib.metadata.requires(name) or ()]
+        waiting += [(need, asked) for need in needs for asked in ("", *wanted.extras)]
+    return names
+
+
+def part_of_lock(names: Iterable[str]) -> str:
+    """The entries of requirements.lock that have these names."""
+    blocks = re.findall(r"^[\w.-]+==.*(?:\n    .*)*\n", LOCK.read_text(), re.MULTILINE)
+    by_name = {canonicalize_name(block.split("==")[0]): block for block in blocks}
+    return PART_HEADER + "".join(by_name[name] for name in sorted(names))
+
+
 def main() -> int:
+    """Write the lock and its parts."""
+    if "--parts" not in sys.argv and (status := compile_all()):
+        return status
+    for path, requirements in parts().items():
+        path.write_text(part_of_lock(closure(requirements)))
+    return 0
+
+
+def compile_all() -> int:
     """Compile; the old lock's pins are kept where they still fit (delete it to upgrade all)."""
     environment = {k: v for k, v in os.environ.items() if k != "PIP_FIND_LINKS"}
     with tempfile.TemporaryDirectory() as folder:
