@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "report": ("report", "Write an HTML file about one episode."),
     "notify": ("notify", "Deliver alerts to Alertmanager, webhooks and Slack."),
     "topics": ("topics", "Show, check and create the topics."),
+    "skip": ("skip", "Pass over a batch that cannot be read."),
     "state": ("state", "Look at the workers' snapshots, and reset them."),
     "plan": ("plan", "Publish and show plans."),
     "check": ("check", "Check the config, its references and the connection."),

@@ -16,7 +16,10 @@ from kafka.errors import KafkaError
 
 from stream.alerts.acks import Ack, decode_alert_or_ack
 from stream.alerts.event import AlertError, AlertEvent
+from stream.decode.columns import Unread
 from stream.kafka.access import explain, knock, unreachable
+from stream.kafka.codecs import bound_kafka_python
+from stream.kafka.look import UnreadableError, poll_readable
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
 
@@ -29,6 +32,7 @@ __all__ = [
     "read_alert_log",
     "read_alerts",
     "read_topic",
+    "tell_unread",
 ]
 
 log = logging.getLogger(__name__)
@@ -134,17 +138,24 @@ def read_topic(
     from_beginning: bool = True,
     follow: bool = False,
     stop: Callable[[], bool] | None = None,
+    on_unread: Callable[[str, int, Unread], None] | None = None,
 ) -> Iterator[KafkaRecord]:
     """Read a topic's records, a partition's in their order.
 
     Without `follow` it ends where the topic ended at the call; with it, when `stop()` is true
     (asked at least five times a second) or the caller stops iterating. Nothing is committed.
+    `on_unread` is told (topic, partition, batch) of what cannot be read, and may raise or return:
+    then reading goes on behind it.
 
     Raises
     ------
     LookupError
         If there is no such topic.
+    UnreadableError
+        Without `on_unread`, if a batch cannot be read.
     """
+    bound_kafka_python()
+    told = on_unread or _refuse_unread
     options = client_options(kafka)
     settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **options}
     settings |= {"max_poll_records": 4000, "fetch_max_wait_ms": _POLL_MS}
@@ -163,7 +174,8 @@ def read_topic(
         while follow or any(consumer.position(part) < ends[part] for part in parts):
             if stop is not None and stop():
                 return
-            for part, records in consumer.poll(timeout_ms=_POLL_MS).items():
+            polled = poll_readable(consumer, kafka, parts, _POLL_MS, told)
+            for part, records in polled.items():
                 for record in records:
                     if follow or record.offset < ends[part]:
                         yield record
@@ -195,7 +207,9 @@ def read_alert_log(
 ) -> Iterator[AlertEvent | Ack]:
     """As `read_alerts`, with what people said of the alerts."""
     highest: dict[str, int] = {}
-    records = read_topic(kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop)
+    records = read_topic(
+        kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop, on_unread=tell_unread
+    )
     for record in records:
         try:
             place = f"{topic}[{record.partition}]@{record.offset}"
@@ -218,6 +232,20 @@ def latest_alerts(
     for event in read_alerts(kafka, topic):
         latest[event.data.episode] = event
     return latest
+
+
+def tell_unread(topic: str, partition: int, unread: Unread) -> None:
+    """Warn of a batch that is passed over."""
+    log.warning("passed over: %s", _of_unread(topic, partition, unread))
+
+
+def _refuse_unread(topic: str, partition: int, unread: Unread) -> None:
+    raise UnreadableError(_of_unread(topic, partition, unread) + ".")
+
+
+def _of_unread(topic: str, partition: int, unread: Unread) -> str:
+    words = f"{topic}[{partition}]: {unread} cannot be read"
+    return f"{words} ({unread.reason}: {unread.error.rstrip('.')})"
 
 
 def _note(failures: list[tuple[int, BaseException]], number: int) -> Callable[..., None]:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream.client import Message, publish, read_topic
+from stream.decode.columns import Unread
+from stream.kafka.look import UnreadableError
 from stream.plans.parts import PlanAssembler, plan_parts
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook
+from stream.skips import SkipBook, unread_plans
 
 __all__ = ["Published", "publish_plan", "publish_plans", "read_plans"]
 
@@ -78,13 +81,24 @@ def publish_plan(
 
 
 def read_plans(kafka: Mapping[str, object], topic: str) -> list[tuple[AnyPlan, int]]:
-    """Read every whole plan on the topic with its `effective_from_ms`, in the topic's order."""
-    assembler = PlanAssembler()
+    """Read every whole plan on the topic with its `effective_from_ms`, in the topic's order.
+
+    Raises
+    ------
+    UnreadableError
+        If part of the topic cannot be read and is not skipped.
+    """
+    assembler, skips = PlanAssembler(), SkipBook()
+    unread: list[tuple[int, Unread]] = []
     plans = [
         found
-        for record in read_topic(kafka, topic)
+        for record in read_topic(kafka, topic, on_unread=lambda _, p, u: unread.append((p, u)))
+        if not skips.add(record.key, record.value)
         for found in assembler.add(record.key, record.value)
     ]
+    for partition, batch in unread:
+        if skips.find(topic, partition, batch) is None:
+            raise UnreadableError(unread_plans(topic, partition, batch))
     for words in assembler.incomplete:
         log.warning("%s: %s; ignored. Publish it again.", topic, words)
     return plans

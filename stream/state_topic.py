@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from stream.client import publish, read_topic
+from stream.client import publish, read_topic, tell_unread
 from stream.monitoring.snapshot import Stored, stored_rounds
 
 __all__ = ["StoredPartition", "read_state", "reset_state", "subject_of"]
@@ -45,7 +45,7 @@ def read_state(
         If there is no such topic.
     """
     found = [StoredPartition(p, log_id) for p in range(n_partitions)]
-    for record in read_topic(kafka, topic):
+    for record in read_topic(kafka, topic, on_unread=tell_unread):
         held = found[record.partition]
         if record.key is None:
             continue

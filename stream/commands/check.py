@@ -38,6 +38,12 @@ def command(config_path: Path, offline: bool) -> None:
             tell(True, f"{model.name}: {plan_summary(plan)}")
             for warning in plan_notes(plan):
                 click.echo(f"      note: {warning}")
+    from stream.kafka.codecs import unread_codecs
+
+    for words in (unread := list(unread_codecs())):
+        tell(False, words)
+    if not unread:
+        tell(True, "gzip, snappy, lz4 and zstd are read by both Kafka clients")
     if not offline:
         from stream.commands.topics import wanted
         from stream.commands.worker import worker_settings

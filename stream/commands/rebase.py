@@ -84,7 +84,7 @@ def command(
 def _recent(
     config: Any, model: str, version: str | None, since: str | None, span_ms: int
 ) -> Recent:
-    from stream.client import read_topic
+    from stream.client import read_topic, tell_unread
     from stream.commands.moments import moment_ms
     from stream.monitoring.recent import RecentPanes
     from stream.plan_topic import read_plans
@@ -95,7 +95,7 @@ def _recent(
         plans.add(plan, from_ms)
     since_ms = None if since is None else moment_ms(since, time.time(), ago=True)
     panes = RecentPanes(plans, model, since_ms=since_ms, span_ms=span_ms)
-    for record in read_topic(config.kafka, config.topics.summaries):
+    for record in read_topic(config.kafka, config.topics.summaries, on_unread=tell_unread):
         panes.add(record.value)
     if not panes.versions:
         raise click.ClickException(

@@ -37,6 +37,8 @@ __all__ = [
     "Decoded",
     "Record",
     "Reject",
+    "Unread",
+    "offset_after",
 ]
 
 INVALID: Final = float("-inf")
@@ -57,6 +59,9 @@ REASONS: Final = (
     "ragged_batch",
     "empty",
     "wrong_type",
+    "batch_too_large",
+    "batch_undecodable",
+    "batch_skipped",
 )
 
 
@@ -96,6 +101,45 @@ class Ahead(NamedTuple):
     plan: AnyPlan
     events: int
     lead_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Stands in a run of records for those of a batch that cannot be read; always the last of it.
+
+    `offset` is the first of them and `last` the last; `timestamp` is that of the batch, -1 if
+    it is not known. `reason` is
+    one of `batch_too_large`, `batch_undecodable`, `corrupt` and `unknown_codec`.
+    """
+
+    offset: int
+    last: int
+    timestamp: int
+    reason: str
+    error: str
+    timestamp_type: int = 0
+
+    @property
+    def key(self) -> None:
+        """Not known."""
+
+    @property
+    def value(self) -> None:
+        """Not known."""
+
+    @property
+    def headers(self) -> tuple[()]:
+        """Not known."""
+        return ()
+
+    def __str__(self) -> str:
+        many = f"offsets {self.offset} to {self.last}"
+        return many if self.last > self.offset else f"offset {self.offset}"
+
+
+def offset_after(record: Record) -> int:
+    """The offset that follows a record, or the last of those that an `Unread` stands for."""
+    return (record.last if isinstance(record, Unread) else record.offset) + 1
 
 
 @dataclass(frozen=True, slots=True)

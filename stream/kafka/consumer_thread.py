@@ -1,6 +1,6 @@
 """The thread that fetches: aiokafka's consumer with our settings, read without an object a record.
 
-It stands on internals of Faust and aiokafka; `faust_check` and `bulk.is_known` compare them.
+It stands on internals of Faust and aiokafka; `faust_check` and `bulk.check_aiokafka` compare.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from stream.decode.columns import Unread
 from stream.kafka import bulk
 
 __all__ = ["ConsumerThread", "with_place"]
@@ -30,6 +31,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = RoundRobinPartitionAssignor
+        bulk.use_bounded_codecs()
         return aiokafka.AIOKafkaConsumer(
             **{"client_id": conf.broker_client_id, **transport.connection},
             group_id=conf.id,
@@ -62,8 +64,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         max_records: int | None = None,
     ) -> Any:
         """What Faust's does, with records as aiokafka's C code makes them."""
-        if not bulk.is_known():
-            return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         if not self.consumer.flow_active:
             return {}
         fetcher = consumer._fetcher
@@ -79,6 +79,9 @@ def with_place(tp: TP, record: Any) -> Any:
     """A record as Faust makes its message of, from one that does not know its partition."""
     if isinstance(record, ConsumerRecord):
         return record
+    if isinstance(record, Unread):
+        nothing = (None, None, None, -1, -1, ())
+        return ConsumerRecord(*tp, record.offset, record.timestamp, 0, *nothing)
     return ConsumerRecord(
         tp.topic, tp.partition, record.offset, record.timestamp, record.timestamp_type,
         record.key, record.value, record.checksum, -1, -1, tuple(record.headers),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -13,6 +13,7 @@ from faust.types import TP
 from yarl import URL
 
 from stream.kafka.transport import BatchTransport
+from stream.skips import SkipBook
 
 if TYPE_CHECKING:
     from stream.kafka.stage1 import Stage1
@@ -32,6 +33,7 @@ class Stages:
     stage1: Stage1 | None
     stage2: Stage2 | None
     summaries: str
+    skips: SkipBook = field(default_factory=SkipBook)
 
     async def assigned(self, positions: Mapping[TP, int]) -> None:
         """Take partitions over, each by its stage."""
@@ -109,6 +111,7 @@ def _agent(app: Any, name: str, topics: Sequence[str], consume: Consume, view: W
                 continue  # of an assignment that has ended
             began = time.perf_counter()
             await consume(message.tp, message.value)
+            event.value = message.value = None  # the stream keeps its last event until the next
             view.batches += 1
             view.batch_seconds += time.perf_counter() - began
             await asyncio.sleep(

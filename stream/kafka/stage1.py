@@ -17,22 +17,19 @@ from typing import Any, Final, Protocol
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream.decode.columns import Record, Reject
-from stream.kafka.sender import MAX_VALUE_BYTES, Outgoing, Sender, partition_of
+from stream.decode.columns import offset_after
+from stream.kafka.dead_letter import dead_letter
+from stream.kafka.sender import Outgoing, Sender, partition_of
 from stream.plans.plan import PlanBook
 from stream.summaries.message import Idle, Source, encode_message
 from stream.summaries.stats import Stage1Stats
 from stream.summaries.summarise import Decoder, Flush, Summariser
 
-__all__ = ["Positions", "SourcePartition", "Stage1", "dead_letter"]
+__all__ = ["Positions", "SourcePartition", "Stage1"]
 
 log = logging.getLogger(__name__)
 #: One flush under way and one waiting: more would only hold memory while the broker is slow.
 _FLUSHES: Final = 2
-#: A dead letter that would not fit into a message carries this much of its original.
-_HEAD_BYTES: Final = 65_536
-#: An error names members as the producer wrote them, however long.
-_WORDS: Final = 1_000
 
 
 class Positions(Protocol):
@@ -40,6 +37,7 @@ class Positions(Protocol):
 
     safe: dict[TP, int]
     expected: dict[TP, int]
+    stopped: Mapping[TP, object]
 
     async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """Log ends as the brokers report them now."""
@@ -49,42 +47,6 @@ class Positions(Protocol):
 
     async def position(self, tp: TP) -> int | None:
         """The offset that is fetched next."""
-
-
-def dead_letter(
-    topic: str, tp: TP, record: Record, reject: Reject, *, values: bool = True
-) -> Outgoing:
-    """A refused record, unchanged, with the reason and where it was in headers.
-
-    Without `values` only the latter. Whatever a producer sent, it can be delivered: a letter that
-    cannot would end this worker, and every worker after it at the same record.
-    """
-    key, value, headers = record.key, record.value, tuple(record.headers)
-    about: dict[str, str | int] = {
-        "reason": reject.reason,
-        "error": reject.error,
-        "topic": tp.topic,
-        "partition": tp.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-    }
-    if not values:
-        key, value, headers = None, None, ()
-    if value is not None and len(value) > MAX_VALUE_BYTES - 3 * _HEAD_BYTES:
-        about["original-bytes"] = len(value)
-        value = value[:_HEAD_BYTES]
-    if key is not None and len(key) > _HEAD_BYTES:
-        about["original-key-bytes"] = len(key)
-        key = None
-    if (size := sum(len(name.encode()) + len(text or b"") for name, text in headers)) > _HEAD_BYTES:
-        about["original-headers-bytes"] = size
-        headers = ()
-    if key is None and value is None:
-        value = b""  # aiokafka refuses to send nothing at all
-    words = [
-        (f"driftstream.dlq.{name}", str(text)[:_WORDS].encode()) for name, text in about.items()
-    ]
-    return Outgoing(topic, key, value, None, (*headers, *words))
 
 
 @dataclass(slots=True)
@@ -183,7 +145,7 @@ class Stage1:
             return
         part.idle = False
         part.last_word = self._clock()
-        part.next_offset = records[-1].offset + 1
+        part.next_offset = offset_after(records[-1])
         for flush in part.summariser.add(records):
             await self._queue(part, flush)
 
@@ -249,13 +211,24 @@ class Stage1:
         if not silent or self.consumer is None:
             return
         try:
-            ends = await self.consumer.fresh_ends([part.tp for part in silent])
+            ends = await self._ends(silent)
             for part in silent:
                 part.last_word = now
                 if await self._is_caught_up(part, ends[part.tp]):
                     await self._say_idle(part, ends[part.tp])
         except KafkaError as error:  # an outage: whether they are silent is not known
             log.warning("log ends could not be looked at: %r", error)
+
+    async def _ends(self, parts: Sequence[SourcePartition]) -> dict[TP, int]:
+        """Where each partition ends for us: its log's end, or where it was stopped.
+
+        A stopped partition counts as silent: those beside it would otherwise wait for it with every
+        pane, and all models be blind for one batch.
+        """
+        consumer = self.consumer
+        assert consumer is not None
+        ends = await consumer.fresh_ends([part.tp for part in parts])
+        return ends | {part.tp: part.next_offset for part in parts if part.tp in consumer.stopped}
 
     async def _is_caught_up(self, part: SourcePartition, end: int) -> bool:
         """Whether a member of the group has read the partition to its end."""
@@ -277,14 +250,14 @@ class Stage1:
             if part.tasks:
                 await asyncio.wait(part.tasks)
             # That may have waited for a broker that was away, and much have come since.
-            end = (await self.consumer.fresh_ends([part.tp]))[part.tp]
+            end = (await self._ends([part]))[part.tp]
             if not await self._is_caught_up(part, end):
                 return
         async with part.turn:
             if part.alive and part.next_offset == before:
                 await self._to_all(encode_message(Idle(part.summariser.source, end)))
                 if not part.idle:
-                    log.info("%s[%d]: caught up at %d and silent", *part.tp, end)
+                    log.info("%s[%d]: nothing more to read at %d", *part.tp, end)
                 part.idle = True
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 from faust.types import TP
 
 from stream.alerts.event import AlertEvent, encode_alert
+from stream.decode.columns import Unread
 from stream.kafka.connection import patiently
 from stream.kafka.sender import Outgoing, Sender
 from stream.kafka.state import Snapshots
@@ -197,6 +198,8 @@ class Stage2:
             return
         until = time.monotonic() + _YIELD_EVERY_S
         for record in records:
+            if type(record) is Unread:  # the next one's offset declares the loss
+                continue
             try:
                 alerts = part.monitor.apply(record.offset, record.value, record.timestamp)
             except UnknownPlanError as error:

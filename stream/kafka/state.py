@@ -14,12 +14,15 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.decode.columns import Unread
+from stream.kafka import bulk
 from stream.kafka.sender import Outgoing, Sender
 from stream.monitoring.snapshot import Manifest, Round, SnapshotWriter, stored_rounds
 
 __all__ = ["Snapshots", "read_partition"]
 
 log = logging.getLogger(__name__)
+_AT_ONCE = 500
 
 
 async def read_partition(
@@ -27,8 +30,10 @@ async def read_partition(
 ) -> dict[bytes, bytes | None]:
     """The newest value of each key of one partition as of now; None where it was deleted.
 
-    Older ones are let go at once: what is not compacted yet may be many times the state.
+    Older ones are let go at once: what is not compacted yet may be many times the state. A batch
+    that cannot be read is as if it were not there: snapshots that need it are not used then.
     """
+    bulk.use_bounded_codecs()
     consumer = AIOKafkaConsumer(**connection, enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     try:
@@ -39,8 +44,13 @@ async def read_partition(
         newest: dict[bytes, bytes | None] = {}
         # Compaction may have removed the last records, so the position is asked, not the offsets.
         while await consumer.position(tp) < end:
-            found = await consumer.getmany(tp, timeout_ms=500)
-            newest.update((r.key, r.value) for r in found.get(tp, ()) if r.key is not None)
+            fetcher = consumer._fetcher
+            with fetcher._subscriptions.fetch_context():
+                found = (await bulk.fetched_records(fetcher, [tp], 0.5, _AT_ONCE)).get(tp, [])
+            if found and type(found[-1]) is Unread:
+                lost = found.pop()
+                log.error("%s[%d]: unread: %s: %s", topic, partition, lost, lost.error)
+            newest.update((r.key, r.value) for r in found if r.key is not None)
         return newest
     finally:
         await consumer.stop()

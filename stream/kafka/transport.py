@@ -14,33 +14,25 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from stream.decode.columns import Unread, offset_after
+from stream.kafka.bulk import check_aiokafka
 from stream.kafka.connection import patiently
 from stream.kafka.consumer_thread import ConsumerThread, with_place
 from stream.kafka.faust_check import check_faust
+from stream.kafka.held import Held
+from stream.kafka.owner import Owner
+from stream.kafka.stopped import Stop, passed, shorter_stop, unread_stop
 
-__all__ = ["BatchConsumer", "BatchTransport", "Owner"]
+__all__ = ["BatchConsumer", "BatchTransport"]
 
 log = logging.getLogger(__name__)
 #: A revocation that takes longer holds up the whole group.
 REVOKE_TIMEOUT_S: Final = 2.0
-
-
-class Owner(Protocol):
-    """Whoever keeps state for assigned partitions (the two stages of the worker)."""
-
-    async def assigned(self, positions: Mapping[TP, int]) -> None:
-        """These partitions are ours and will be read from these offsets."""
-
-    async def closing(self, partitions: Iterable[TP]) -> None:
-        """Last chance to make offsets safe; cut off after `REVOKE_TIMEOUT_S`."""
-
-    def revoked(self, partitions: Iterable[TP]) -> None:
-        """These partitions are no longer ours: drop their state, publish nothing more."""
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -52,7 +44,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         The next offset to commit; nothing else is ever committed.
     expected : dict of TP to int
         The offset the next batch must begin with.
-    stopped : dict of TP to str
+    stopped : dict of TP to Stop
         Partitions that are not read any more, and why.
     """
 
@@ -61,12 +53,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.owner: Owner = self.transport.owner
         self.safe: dict[TP, int] = {}
         self.expected: dict[TP, int] = {}
-        self.stopped: dict[TP, str] = {}
+        self.stopped: dict[TP, Stop] = {}
         self.ends: dict[TP, int] = {}  # log ends at the assignment
         self.joined = False
         self.gaps: Counter[str] = Counter()
         self.reseeks = 0
         self._sought_again: dict[TP, int] = {}
+        self._read_again: dict[TP, int] = {}
+        self._held = Held()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -75,17 +69,22 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Yield what one poll brought: (partition, message whose value is its records)."""
+        await self._held.room(lambda: self.should_stop)
         records, _ = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
+        for found in records.values():
+            self._held.note(found)
         for aiokafka_tp, found in records.items():
             if not self.flow_active:
                 return
             tp = TP(aiokafka_tp.topic, aiokafka_tp.partition)
             batch = await self._in_order(tp, found)
+            if batch and type(batch[-1]) is Unread:
+                batch = await self._judged(tp, batch)
             if not batch:
                 continue
-            self.expected[tp] = batch[-1].offset + 1
+            self.expected[tp] = offset_after(batch[-1])
             message = self._to_message(tp, with_place(tp, batch[0]))
             message.value = batch
             self._read_offset[tp] = None  # switches off Faust's own looking for gaps
@@ -119,6 +118,28 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if not rest:
             await self._seek(tp, expected)
         return rest
+
+    async def _judged(self, tp: TP, batch: list[Any]) -> list[Any]:
+        """What is handed over of a run that ends with a batch that cannot be read."""
+        readable, unread = batch[:-1], batch[-1]
+        events = tp.topic != self.owner.summaries
+        if (told := passed(tp, unread, self.owner.skips, events=events)) is not None:
+            log.warning("%s[%d]: passed over %s: %s (%s)", *tp, told, told.reason, told.error)
+            return [*readable, told]
+        if self._read_again.get(tp) != unread.offset:  # the network's damage is not there twice
+            self._read_again[tp] = unread.offset
+            await self._seek(tp, unread.offset)
+        else:
+            self._stop(tp, unread_stop(tp, unread))
+        return readable
+
+    async def look_at_skips(self) -> None:
+        """Read on where a batch is to be passed over by now."""
+        for tp, stop in list(self.stopped.items()):
+            if stop.unread and self.owner.skips.find(tp.topic, tp.partition, stop.unread):
+                del self.stopped[tp]
+                await self.move(tp, stop.offset)
+                self.resume_partitions([tp])
 
     async def _note_gap(self, tp: TP, expected: int, first: int) -> None:
         """Count what retention has cut; markers and aborted transactions lie within the log."""
@@ -188,12 +209,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     def stop_partition(self, tp: TP, position: int, end: int) -> None:
         """Read no more of a partition whose log is shorter than what was read of it."""
-        self.stopped[tp] = (
-            f"{tp.topic}[{tp.partition}]: the log ends at {end}, before offset {position} which "
-            "was read already. The topic was made again or lost records. Check it; then reset the "
-            "group's offsets of this topic and start the worker again."
-        )
-        log.error("stopped %s", self.stopped[tp])
+        self._stop(tp, shorter_stop(tp, position, end))
+
+    def _stop(self, tp: TP, stop: Stop) -> None:
+        log.error("stopped %s", stop.words)
+        self.stopped[tp] = stop
         self.pause_partitions([tp])
 
     async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
@@ -244,7 +264,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             await self.crash(error)
         self.owner.revoked(revoked)
         for tp in revoked:
-            for held in (self.safe, self.expected, self.stopped, self.ends, self._sought_again):
+            for held in (
+                self.safe, self.expected, self.stopped, self.ends, self._sought_again,
+                self._read_again,
+            ):  # fmt: skip
                 held.pop(tp, None)
         self._buffered_partitions.difference_update(revoked)
         await super().on_partitions_revoked(revoked)
@@ -270,6 +293,7 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]
         self, urls: list[Any], app: Any, connection: Mapping[str, Any], owner: Owner
     ) -> None:
         check_faust()
+        check_aiokafka()
         super().__init__(urls, app)
         self.connection = dict(connection)
         self.owner = owner

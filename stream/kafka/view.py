@@ -40,6 +40,7 @@ class WorkerView:
     consumer: Any = None
     failed: str = ""
     preparing: str = ""  # what is done before the group is joined
+    plans_unread: str = ""  # what cannot be read of the plans topic, in words
     broker_away_since: float = 0.0  # by `clock`; 0 while a broker answers
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     last_episodes: dict[tuple[str, str, str, str], tuple[str, float]] = field(default_factory=dict)
@@ -79,6 +80,13 @@ class WorkerView:
         if self.stage2 is not None:
             for tp, part in list(self.stage2.parts.items()):
                 yield tp, part.monitor.fence
+
+    def stopped(self) -> dict[tuple[str, int], tuple[str, int]]:
+        """(topic, partition) -> why it is not read any more, and from which offset on."""
+        held = self.consumer.stopped if self.consumer is not None else {}
+        return {
+            (tp.topic, tp.partition): (stop.reason, stop.offset) for tp, stop in list(held.items())
+        }
 
     def lag(self) -> dict[tuple[str, int], int]:
         """Records that are in the log and not processed, by (topic, partition)."""
@@ -144,7 +152,9 @@ class WorkerView:
         if self.failed or consumer is None or not consumer.joined or consumer.app.rebalancing:
             return False, self.failed or "joining the group"
         if consumer.stopped:
-            return False, next(iter(consumer.stopped.values()))
+            return False, "; ".join(stop.words for stop in list(consumer.stopped.values()))
+        if self.plans_unread:
+            return False, self.plans_unread
         parts = list(self.stage2.parts.values()) if self.stage2 is not None else []
         if waiting := [part.tp for part in parts if not part.restored]:
             return False, f"restoring {len(waiting)} summaries partitions"

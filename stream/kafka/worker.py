@@ -13,7 +13,7 @@ from stream.decode.native import NativeDecoder
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.limit_log import LimitLog
-from stream.kafka.plans_feed import PlansFeed
+from stream.kafka.plans_feed import PlansFeed, plan_taker
 from stream.kafka.presence import LOOK_S, look_at_broker, wait_for_broker, went_away
 from stream.kafka.rights import check_rights, worker_rights
 from stream.kafka.sender import Sender
@@ -23,8 +23,8 @@ from stream.kafka.stage1 import Stage1
 from stream.kafka.stage2 import Stage2
 from stream.kafka.timers import every, in_time
 from stream.kafka.view import WorkerView
-from stream.plans.parts import PlanAssembler
 from stream.plans.plan import PlanBook
+from stream.skips import SkipBook
 
 __all__ = ["Worker"]
 
@@ -55,6 +55,7 @@ class Worker:
         self._connection = connection_arguments(settings.kafka)
         self._stopping = asyncio.Event()
         self._sources: dict[str, tuple[str, int]] = {}
+        self._skips = SkipBook(lambda topic: self._sources.get(topic, ("", 0))[0])
         self._app: Any = None
 
     def stop(self) -> None:
@@ -133,7 +134,8 @@ class Worker:
         if prepare is not None:
             await asyncio.to_thread(prepare)
         await self._must_have(worker_rights(settings.topics, (), settings.stage))
-        feed = PlansFeed(self._connection, settings.topics.plans, self._take_plan())
+        take = plan_taker(self.plans, lambda topic: self._app is None or topic in self._sources)
+        feed = PlansFeed(self._connection, settings.topics.plans, take, self._skips)
         stack.push_async_callback(in_time, feed.stop, _DISCONNECT_S)
         await feed.start()
         sender = Sender(self._connection)
@@ -143,21 +145,6 @@ class Worker:
 
     def _event_topics(self) -> list[str]:
         return sorted({plan.topic for _, plan in self.plans})
-
-    def _take_plan(self) -> Callable[[bytes | None, bytes | None], None]:
-        assembler = PlanAssembler()
-
-        def take(key: bytes | None, value: bytes | None) -> None:
-            for plan, effective_from_ms in assembler.add(key, value):
-                if self.plans.add(plan, effective_from_ms):
-                    log.info("plan %s/%s %s", plan.model, plan.version, plan.hash[:19])
-                if self._app is not None and plan.topic not in self._sources:
-                    log.warning(
-                        "plan %s reads topic %s, which this worker does not consume yet: start "
-                        "the workers again", plan.model, plan.topic,
-                    )  # fmt: skip
-
-        return take
 
     async def _make_stages(self, feed: PlansFeed, sender: Sender) -> Stages:
         settings, topics = self.settings, self.settings.topics
@@ -204,7 +191,8 @@ class Worker:
                 on_alert=self.view.count_alert,
                 crash=self._crash,
             )
-        return Stages(self.view, self.view.stage1, self.view.stage2, topics.summaries)
+        stages = (self.view.stage1, self.view.stage2)
+        return Stages(self.view, *stages, topics.summaries, self._skips)
 
     async def _must_have(self, needs: Mapping[str, Sequence[str]]) -> None:
         settings = self.settings
@@ -233,6 +221,7 @@ class Worker:
         ]
         jobs.append(every(LOOK_S, lambda: look_at_broker(sender, self.view)))
         jobs.append(every(LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
+        jobs.append(every(LOOK_S, lambda: self._look_at_skips(feed)))
         if stages.stage1 is not None:
             jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
         if stages.stage2 is not None:
@@ -240,6 +229,10 @@ class Worker:
         if on_ready is not None:
             jobs.append(self._say_ready(on_ready))
         return [asyncio.create_task(self._guard(job)) for job in jobs]
+
+    async def _look_at_skips(self, feed: PlansFeed) -> None:
+        self.view.plans_unread = feed.unread
+        await self._app.consumer.look_at_skips()
 
     async def _guard(self, job: Awaitable[None]) -> None:
         try:

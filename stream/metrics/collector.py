@@ -165,7 +165,13 @@ class MetricsCollector(Collector):
         snapshot = gauge("snapshot_timestamp_seconds", "When state was last written.", labels)
         for (topic, partition), seconds in sorted(state.snapshots_s().items()):
             snapshot.add_metric([topic, str(partition)], seconds)
-        return [lag, watermark, age, *clocks(state.clocks()), snapshot]
+        stopped = gauge(
+            "partition_stopped_offset", "Where a partition that is not read any more stopped.",
+            [*labels, "reason"],
+        )  # fmt: skip
+        for (topic, partition), (reason, offset) in sorted(state.stopped().items()):
+            stopped.add_metric([topic, str(partition), reason], offset)
+        return [lag, watermark, age, *clocks(state.clocks()), snapshot, stopped]
 
     def _signals(self, subjects: list[SubjectMonitor]) -> list[Metric]:
         gauges, dropped = bounded(signal_gauges(subjects), self._max_series)

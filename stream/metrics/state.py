@@ -61,6 +61,9 @@ class WorkerState(Protocol):
     def gaps(self) -> int:
         """How often events had been deleted before they were read."""
 
+    def stopped(self) -> Mapping[tuple[str, int], tuple[str, int]]:
+        """(topic, partition) -> why it is not read any more, and from which offset on."""
+
     def lag(self) -> Mapping[tuple[str, int], int]:
         """(topic, partition) -> records not yet handled."""
 

@@ -13,7 +13,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from stream.client import tell_unread
 from stream.kafka.access import knock, unreachable
+from stream.kafka.codecs import bound_kafka_python
+from stream.kafka.look import poll_readable
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
 from stream.notify.bridge import Bridge, Commit
@@ -58,6 +61,7 @@ def run_notify(
         "auto_offset_reset": "earliest",
         "fetch_max_wait_ms": _POLL_MS,
     }
+    bound_kafka_python()
     knock(kafka)
     with _words(kafka):
         consumer = KafkaConsumer(**settings)
@@ -82,12 +86,12 @@ def run_notify(
             view.bridge = bridge
         consumer.seek_to_beginning(*parts)
         while any(consumer.position(tp) < ends[tp] for tp in parts) and not stop.is_set():
-            _feed(consumer, bridge)
+            _feed(consumer, kafka, parts, bridge)
         bridge.start()
         try:
             on_ready(len(bridge.open))
             while not stop.is_set():
-                _feed(consumer, bridge)
+                _feed(consumer, kafka, parts, bridge)
                 _commit(consumer, topic, bridge)
         finally:
             bridge.stop()
@@ -102,8 +106,8 @@ def _words(kafka: Mapping[str, object]) -> Iterator[None]:
         raise unreachable(error, kafka) from error
 
 
-def _feed(consumer: Any, bridge: Bridge) -> None:
-    for tp, records in consumer.poll(timeout_ms=_POLL_MS).items():
+def _feed(consumer: Any, kafka: Mapping[str, object], parts: Sequence[Any], bridge: Bridge) -> None:
+    for tp, records in poll_readable(consumer, kafka, parts, _POLL_MS, tell_unread).items():
         for record in records:
             bridge.feed(tp.partition, record.offset, record.value, record.timestamp)
         bridge.end_at(tp.partition, consumer.highwater(tp) or 0)

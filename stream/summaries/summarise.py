@@ -22,7 +22,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from stream.decode.columns import Columns, Decoded, Record, Reject
+from stream.decode.columns import Columns, Decoded, Record, Reject, Unread, offset_after
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
 from stream.summaries.clock import ChunkClock, stamps_of
 from stream.summaries.leads import Leads, refuse_beyond
@@ -155,8 +155,12 @@ class Summariser:
         return at + int(beyond.argmax()) if beyond.any() else end
 
     def _count(self, records: Sequence[Record], stamps: npt.NDArray[np.int64]) -> None:
-        decoded = self._decoder.decode(records)
         stats, first = self.stats, self._chunk_size
+        if isinstance(unread := records[-1], Unread):  # one record of its chunk, as in the log
+            decoded = self._decoder.decode(records[:-1])
+            decoded.rejects.append(Reject(len(records) - 1, unread.reason, unread.error))
+        else:
+            decoded = self._decoder.decode(records)
         stats.records += len(records)
         stats.actuals += decoded.actuals
         stats.values_invalid += decoded.values_invalid
@@ -190,7 +194,7 @@ class Summariser:
         self._leads.settle(reading, first)
         stats.clock, stats.lead_ms = self._clock, self._leads.most_ms
         self._chunk_size += len(records)
-        self._next = records[-1].offset + 1
+        self._next = offset_after(records[-1])
 
     def _refuse_version(self, records: Sequence[Record], indices: npt.NDArray[np.int64]) -> None:
         error = f"Expected at most {MAX_VERSION_CHARS} characters - at $.model.version"

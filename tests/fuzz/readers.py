@@ -41,6 +41,7 @@ from stream.summaries.message import (
 )
 from stream.summaries.sketch import Sketch
 from stream.summaries.summarise import Summariser
+from tests.fuzz.batches import batch_seeds, read_batch
 from tests.stream.harness import START_S, make_events, make_plan, run_stages
 
 __all__ = ["Reader", "make_readers"]
@@ -72,7 +73,8 @@ def make_readers(folder: Path) -> list[Reader]:
     _, monitor = run_stages(book, events, partitions=2, seed=3)
     messages = _messages(book, events)
     return [
-        Reader("event", 0.20, _events(events), _stage1(book), form="json"),
+        Reader("record batch", 0.03, batch_seeds(), read_batch),
+        Reader("event", 0.17, _events(events), _stage1(book), form="json"),
         Reader("batch", 0.10, _batches(), _stage1(book), form="json"),
         Reader("arrow", 0.09, _arrows(), _stage1(book, ARROW_HEADERS)),
         Reader("summary", 0.13, messages, _decode_summary, (SummaryError,), "msgpack"),

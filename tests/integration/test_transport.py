@@ -124,7 +124,7 @@ def test_a_log_shorter_than_what_was_read_stops_its_partition_alone(
     asyncio.run(commit_too_far())
     keeper, consumer = asyncio.run(read(kafka, group, topic, tmp_path, 1_000))
     assert list(keeper.offsets) == [TP(topic, 1)]
-    assert "ends at 1000, before offset 5000" in consumer.stopped[TP(topic, 0)]
+    assert "ends at 1000, before offset 5000" in consumer.stopped[TP(topic, 0)].words
 
 
 def test_another_faust_is_refused_with_advice() -> None:

@@ -12,9 +12,10 @@ from faust.types import TP
 from stream.decode.columns import Reject
 from stream.decode.native import NativeDecoder
 from stream.kafka.connection import RepeatFilter, connection_arguments
+from stream.kafka.dead_letter import dead_letter
 from stream.kafka.sender import Outgoing, partition_of
 from stream.kafka.settings import WorkerSettings
-from stream.kafka.stage1 import Stage1, dead_letter
+from stream.kafka.stage1 import Stage1
 from stream.plans.plan import PlanBook
 from stream.replay import FileRecord
 from stream.summaries.message import Idle, Progress, SummaryBatch, decode_message
@@ -50,6 +51,7 @@ class Log:
         self.expected = {TOPIC: end}
         self.log_end = end
         self.member = True
+        self.stopped: dict[TP, object] = {}
 
     async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
         return dict.fromkeys(partitions, self.log_end)
@@ -163,16 +165,23 @@ def test_a_failed_delivery_ends_the_worker() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "member", "says_idle"),
-    [(1_000, True, True), (1_001, True, False), (1_000, False, False)],
+    ("end", "member", "stopped", "says_idle"),
+    [
+        (1_000, True, False, True),
+        (1_001, True, False, False),
+        (1_000, False, False, False),
+        (9_000, True, True, True),
+        (9_000, False, True, False),
+    ],
 )
-def test_idle_is_said_by_a_member_that_is_caught_up(
-    end: int, member: bool, says_idle: bool
+def test_idle_is_said_by_a_member_that_is_caught_up_or_stopped(
+    end: int, member: bool, stopped: bool, says_idle: bool
 ) -> None:
     async def run() -> None:
         bench = Bench(end)
         bench.log.expected[TOPIC] = 1_000
         bench.log.member = member
+        bench.log.stopped = {TOPIC: "damaged"} if stopped else {}
         await bench.stage.consume(TOPIC, records(1_000))
         await settle()
         while bench.gate.acks:
@@ -186,6 +195,8 @@ def test_idle_is_said_by_a_member_that_is_caught_up(
         await looking
         kinds = bench.kinds()[before:]
         assert kinds == ([{SummaryBatch}, {Progress}, {Idle}] if says_idle else [])
+        if says_idle:
+            assert decode_message(bench.gate.sent[-1][0].value).next_offset == 1_000
 
     asyncio.run(run())
 

@@ -78,6 +78,9 @@ class FileState:
     def snapshots_s(self) -> dict[tuple[str, int], float]:
         return {("driftstream.summaries", 0): 1000.5}
 
+    def stopped(self) -> dict[tuple[str, int], tuple[str, int]]:
+        return {("predictions", 1): ("corrupt", 0)}
+
     def stage1_stats(self) -> list[Any]:
         return [self.replay.summariser.stats]
 
@@ -176,6 +179,7 @@ CONTRACT = {
     "event_age_seconds": "topic",
     "consumer_lag_records": "topic partition",
     "watermark_timestamp_seconds": "topic partition",
+    "partition_stopped_offset": "topic partition reason",
     "snapshot_timestamp_seconds": "topic partition",
     "detection_delay_seconds_bucket": "le",
     "detection_delay_seconds_sum": "",
@@ -261,6 +265,7 @@ def test_partitions(samples: dict[str, dict[tuple[str, ...], float]]) -> None:
     assert samples["watermark_timestamp_seconds"] == {("predictions", "0"): newest}
     assert samples["event_age_seconds"] == {("predictions",): pytest.approx(1e4 - 549.9)}
     assert samples["snapshot_timestamp_seconds"] == {("driftstream.summaries", "0"): 1000.5}
+    assert samples["partition_stopped_offset"] == {("predictions", "1", "corrupt"): 0}
 
 
 def test_signals(state: FileState, samples: dict[str, dict[tuple[str, ...], float]]) -> None:
