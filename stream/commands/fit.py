@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from stream.commands.dump_fit import open_dump, version_of
 from stream.commands.shared import (
     data_argument,
     hash_key_option,
@@ -71,6 +72,7 @@ def command(
 ) -> None:  # fmt: skip
     """Make a reference of DATA: a CSV, Parquet or JSON lines file of the training period.
 
+    A dump of prediction events, JSON lines or Arrow IPC, is read as a worker reads the topic.
     Columns that no option names are features. The reference holds bins and counts, never rows. The
     file is read twice, in batches: it may be larger than memory.
     """
@@ -83,11 +85,18 @@ def command(
         raise click.BadParameter(
             f"{cycle!r} is not a duration. Use 24h or 7d.", param_hint="--cycle"
         )
+    named = {"timestamp": timestamp, "id": identity, "prediction": prediction, "score": score,
+             "actual": actual}  # fmt: skip
+    if (events := open_dump(data, model, version, segments, named)) is not None:
+        data, timestamp, version = events.path, "timestamp", version_of(events, version)
+        prediction, score, actual = map(events.columns.get, ("label", "score", "actual"))
     table = DataTable(data)
     roles = {"label": prediction, "score": score, "actual": actual}
     aside = [name for name in (timestamp, identity) if name]
     check_columns(table, [*aside, *(n for n in roles.values() if n), *segments, *ignored])
     role_of = {name: role for role, name in roles.items() if name}
+    if events is not None and (latency := events.columns.get("latency")):
+        role_of[latency] = "latency"
     notes: dict[str, str] = {}
     kinds = _kinds(table, {*aside, *segments, *ignored}, role_of, notes)
     sample = _SAMPLE_VALUES // max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from stream.commands.file_records import FileRecords
 from stream.commands.learned import tell_learned
-from stream.commands.mapping import column_options, event_rows
+from stream.commands.mapping import column_options
 from stream.commands.shared import (
     RowProblems,
     alert_line,
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from stream.monitoring.windows import Closed
     from stream.plans.plan import AnyPlan, Plan
     from stream.plans.privacy import CategoryHash
-    from stream.replay import FileRecord, Replay
+    from stream.replay import Replay
     from stream.report import ReplayRecorder, TestRow
-    from stream.rows import EventRows
 
 __all__ = ["command"]
 
@@ -121,9 +120,9 @@ def command(
         )
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
-            rows = event_rows(data, plan, columns)
-            records = _records(data, rows, lambda n: bar.update(task, advance=n), refused)
-            for alert in replay.run(records):
+            records = FileRecords(data, plan, columns)
+            seen = records.read(refused, lambda n: bar.update(task, advance=n))
+            for alert in replay.run(seen):
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
                 bar.console.print(end="")  # the bar is redrawn below the line
                 if not is_reminder(alert, before):
@@ -133,15 +132,15 @@ def command(
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
     _report(replay, plan, last, refused)
-    tell_learned(replay, rows.mapping, learned_path)
+    tell_learned(replay, records.mapping, learned_path)
     if recorder is not None and report_path is not None:
         _write_report(report_path, recorder, replay, plan, data.name, refused)
 
 
-def _records_of(stats: Any, refused: RowProblems) -> int:
-    """All rows: some are refused before they are events."""
-    records: int = stats.records + refused.count - sum(stats.rejected.values())
-    return records
+def _events_of(stats: Any, refused: RowProblems) -> int:
+    """All events, of batches too: what was counted, what moves no clock, what was refused."""
+    events: int = sum(stats.events.values()) + stats.actuals + refused.count
+    return events
 
 
 def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow | None:
@@ -191,7 +190,7 @@ def _write_report(
     alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in watches]
     panes = sum(held.panes_sealed for held in replay.monitor.subjects.values())
     report = recorder.report(
-        plan, data, _records_of(replay.summariser.stats, refused), refused.count,
+        plan, data, _events_of(replay.summariser.stats, refused), refused.count,
         sum(stats.late.values()),
         alphas[0] if alphas else (), _sequential(watches[0], panes) if watches else (),
     )  # fmt: skip
@@ -243,35 +242,13 @@ def _plan_from(path: Path, name: str | None) -> tuple[AnyPlan, CategoryHash | No
     return config.plan(config.model(name)), config.hashing
 
 
-def _records(
-    data: Path, rows: EventRows, on_rows: Any, refused: RowProblems
-) -> Iterator[FileRecord]:
-    from stream.data import DataError, read_batches
-    from stream.replay import FileRecord
-
-    offset = 0
-    for batch in read_batches(data, rows.numbers):
-        if not offset and (missing := rows.missing_columns(list(batch))):
-            raise DataError(
-                f"{data}: the reference has the column {missing[0]!r}, the file has not; it has "
-                f"{', '.join(list(batch)[:20])}. Rename the column, or fit without it (--ignore)."
-            )
-        for event in rows.events(batch):
-            if event.problem:
-                refused.add(offset + 1, event.problem, "bad_timestamp")
-            else:
-                yield FileRecord(offset, 0, event.value)
-            offset += 1
-        on_rows(len(next(iter(batch.values()))))
-
-
 def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems) -> None:
     stats = replay.summariser.stats
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())
     episodes = "no episode" if not opened else f"{opened} episodes" if opened > 1 else "1 episode"
     left = f", {firing} still firing" if firing else ""
-    say(f"{_records_of(stats, refused):,} events, {episodes}{left}; pane {plan.pane_ms / 1000:g} s")
+    say(f"{_events_of(stats, refused):,} events, {episodes}{left}; pane {plan.pane_ms / 1000:g} s")
     refused.tell()
     late = sum(stats.late.values())
     if late:

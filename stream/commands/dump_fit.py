@@ -1,0 +1,64 @@
+"""What `fit` does with a dump of events, and says about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stream.commands.shared import RowProblems, say
+
+if TYPE_CHECKING:
+    from stream.data.event_table import EventTable
+
+__all__ = ["open_dump", "version_of"]
+
+
+def open_dump(
+    data: Path, model: str, version: str, segments: tuple[str, ...], named: dict[str, str | None]
+) -> EventTable | None:
+    """The events of a dump as a table, until the command ends; None if DATA has columns.
+
+    `named` has the options that name columns: events say themselves what is what.
+    """
+    from stream.data.dumps import is_dump
+    from stream.data.event_table import flattened
+
+    if not is_dump(data):
+        return None
+    table = click.get_current_context().with_resource(flattened(data, model, version, segments))
+    ours = {"timestamp": "timestamp", "prediction": table.columns.get("label")}
+    ours |= {role: table.columns.get(role) for role in ("score", "actual")}
+    for option, column in named.items():
+        if column and column != ours.get(option):
+            raise click.UsageError(
+                f"{data} holds events, which say themselves what is what. Leave --{option} out."
+            )
+    _tell(table, data)
+    return table
+
+
+def version_of(table: EventTable, version: str) -> str:
+    """The version of the reference: the one asked for, or the only one there is."""
+    if version or len(table.versions) > 1:
+        return version
+    return next(iter(table.versions))
+
+
+def _tell(table: EventTable, data: Path) -> None:
+    say(f"{data}: {table.rows:,} events, read as a worker reads them")
+    if len(table.versions) > 1:
+        each = ", ".join(f"{name or 'none'} ({n:,})" for name, n in table.versions.most_common(10))
+        say(f"note: they are of several versions: {each}. Choose one: --version")
+    if table.others:
+        each = ", ".join(f"{name} ({n:,})" for name, n in table.others.most_common(10))
+        say(f"note: left out are events of others: {each}")
+    if table.actuals:
+        say(f"note: {table.actuals:,} late actuals are no rows, and left out")
+    if table.featureless:
+        say(f"warning: {table.featureless:,} events have no features: theirs count as missing")
+    refused = RowProblems("was left out", "were left out")
+    for number, reject in table.rejects:
+        refused.add(number, reject.error, reject.reason)
+    refused.tell()

@@ -1,0 +1,144 @@
+"""Dumps of a topic: prediction events and batches as JSON lines or Arrow IPC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+
+from stream.data.files import DataError
+from stream.events import ARROW_CONTENT_TYPE
+
+__all__ = ["Dumped", "dump_records", "is_dump"]
+
+_ARROW: Final = (".arrow", ".arrows", ".feather", ".ipc")
+_JSON: Final = (".jsonl", ".ndjson", ".json")
+_PACKED: Final = (".gz", ".bz2", ".zst")
+#: Bytes of an Arrow batch as it is handed on: a worker takes a megabyte.
+_BATCH_BYTES: Final = 500_000
+_MOST_ROWS: Final = 50_000
+_MEMBERS: Final = ("features.", "prediction", "actual", "latency_seconds", "segments.")
+
+
+class Dumped(NamedTuple):
+    """A message of a dump: its line, or the first row of a batch, from 0; value and headers."""
+
+    number: int
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+def is_dump(path: Path) -> bool:
+    """Whether a file holds prediction events rather than rows of columns.
+
+    JSON lines do if the first has `model` with a name, and `timestamp` or `columns`. Arrow files do
+    if their schema names a model, or they have `timestamp` and columns such as `features.amount`.
+    """
+    form = _form(path)
+    if form == "json":
+        first = next(_lines(path), b"")
+        try:
+            found = json.loads(first)
+        except ValueError:
+            return False
+        model = found.get("model") if isinstance(found, dict) else None
+        named = isinstance(model, dict) and "name" in model
+        return named and ("timestamp" in found or "columns" in found)
+    if form == "arrow":
+        schema = _schema(path)
+        named = b"model.name" in (schema.metadata or {})
+        members = any(name.startswith(_MEMBERS) for name in schema.names)
+        return named or ("timestamp" in schema.names and members)
+    return False
+
+
+def dump_records(path: Path, model: str = "") -> Iterator[Dumped]:
+    """The messages of a dump.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    model : str
+        Name for an Arrow file that names none.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    if _form(path) == "arrow":
+        yield from _arrow(path, model)
+        return
+    for number, line in enumerate(_lines(path)):
+        if line.strip():
+            yield Dumped(number, line)
+
+
+def _form(path: Path) -> str:
+    suffixes = [s.lower() for s in path.suffixes if s.lower() not in _PACKED]
+    last = suffixes[-1] if suffixes else ""
+    return "json" if last in _JSON else "arrow" if last in _ARROW else ""
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            rest = b""
+            while block := stream.read(1 << 20):
+                *lines, rest = (rest + block).split(b"\n")
+                yield from lines
+            if rest:
+                yield rest
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: {error}. Correct the file at that place.") from error
+
+
+def _reader(path: Path) -> Any:
+    """Of an IPC file, which Feather is, or a stream."""
+    source = pa.memory_map(str(path))
+    if source.read(6) == b"ARROW1":
+        return pa.ipc.open_file(source)
+    source.seek(0)
+    return pa.ipc.open_stream(source)
+
+
+def _schema(path: Path) -> Any:
+    try:
+        return _reader(path).schema
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path}: is no Arrow IPC file or stream: {error}. Write it with pyarrow.ipc."
+        ) from error
+
+
+def _arrow(path: Path, model: str) -> Iterator[Dumped]:
+    """Batches as the streams that are on a topic: uncompressed, and no larger than is taken."""
+    schema = _schema(path)
+    about = dict(schema.metadata or {})
+    about.setdefault(b"model.name", model.encode())
+    schema = schema.with_metadata(about)
+    headers = (("content-type", ARROW_CONTENT_TYPE.encode()),)
+    start = 0
+    try:
+        for batch in _batches(_reader(path)):
+            rows = max(1, min(_MOST_ROWS, _BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)))
+            for at in range(0, batch.num_rows, rows):
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, schema) as stream:
+                    stream.write_batch(batch.slice(at, rows).cast(schema))
+                yield Dumped(start + at, sink.getvalue().to_pybytes(), headers)
+            start += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: {error}. Correct the file after row {start:,}.") from error
+
+
+def _batches(reader: Any) -> Iterator[Any]:
+    if hasattr(reader, "num_record_batches"):
+        for i in range(reader.num_record_batches):
+            yield reader.get_batch(i)
+    else:
+        yield from reader
