@@ -23,15 +23,20 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RowEvent(NamedTuple):
-    """An event of a row: its id (None if the file has none), its encoded form, and its time.
+    """An event of a row: its id (None if the file has none), the event, and its time.
 
-    Where the row has no usable time there is no event: `problem` says why, and `value` is empty.
+    Where the row has no usable time there is no event: `problem` says why.
     """
 
     prediction_id: str | None
-    value: bytes
+    event: PredictionEvent | None
     seconds: float
     problem: str = ""
+
+    @property
+    def value(self) -> bytes:
+        """The event as a message; nothing if there is none."""
+        return b"" if self.event is None else encode_event(self.event)
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class EventRows:
             seconds = stamps[i]
             identity = None if ids[i] is None else str(ids[i])
             if i in problems:
-                yield RowEvent(identity, b"", seconds, problems[i])
+                yield RowEvent(identity, None, seconds, problems[i])
                 continue
             event = PredictionEvent(
                 model=self.model,
@@ -130,7 +135,7 @@ class EventRows:
                 segments={name: values[i] for name, values in segments} or None,
                 latency_seconds=None if latency is None else latency[i],
             )  # fmt: skip
-            yield RowEvent(identity, encode_event(event), seconds)
+            yield RowEvent(identity, event, seconds)
         self.rows += n
 
     def _stamps(

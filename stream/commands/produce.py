@@ -22,7 +22,7 @@ from stream.commands.shared import (
 
 if TYPE_CHECKING:
     from stream.client import Message
-    from stream.rows import EventRows
+    from stream.rows import EventRows, RowEvent
 
 __all__ = ["command"]
 
@@ -35,47 +35,91 @@ __all__ = ["command"]
 @click.option("--version", help="Model version of the events. Default: that of the reference.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second.")
 @click.option("--loop", is_flag=True, help="Begin again at the end, the times moved on.")
+@click.option(
+    "--format", "form", type=click.Choice(["native", "batch", "arrow"]),
+    help="One event a message, which is the default, or up to 1,000 as JSON or Arrow columns.",
+)  # fmt: skip
 def command(
     data: Path, config_path: Path, model: str, version: str | None, rate: float | None, loop: bool,
-    **columns: Any,
+    form: str | None, **columns: Any,
 ) -> None:  # fmt: skip
     """Publish the rows of DATA, with the columns as the model's reference was fitted.
 
     Events keep the file's times; where the reference has no timestamp column, they get the
-    time at which they are sent.
+    time at which they are sent. A dump of events is sent as it is.
     """
     from stream.client import publish
+    from stream.data.dumps import is_dump
 
     config = open_config(config_path)
     chosen = config.model(model)
-    rows = event_rows(data, config.plan(chosen), columns, version)
+    sent = Sent()
+    if is_dump(data):
+        _refuse_options(data, version, loop, form, columns)
+        messages = _dumped(data, model, sent)
+    else:
+        rows = event_rows(data, config.plan(chosen), columns, version)
+        messages = _messages(data, rows, loop, form or "native", sent)
     began = time.monotonic()
-    sent = 0
-    unsent = RowProblems("was not sent", "were not sent")
 
     with progress() as bar:
         task = bar.add_task(f"produce to {chosen.topic}", total=None, note="events")
 
-        def show(count: int) -> None:
-            nonlocal sent
-            sent = count
-            speed = count / max(time.monotonic() - began, 1e-9)
-            bar.update(task, completed=count, note=f"events, {speed:,.0f}/s")
+        def show(_: int) -> None:
+            speed = sent.events / max(time.monotonic() - began, 1e-9)
+            bar.update(task, completed=sent.events, note=f"events, {speed:,.0f}/s")
 
         try:
-            messages = _paced(_messages(data, rows, loop, unsent), rate)
-            publish(config.kafka, chosen.topic, messages, on_sent=show)
+            publish(config.kafka, chosen.topic, _paced(messages, sent, rate), on_sent=show)
         except KeyboardInterrupt:
             say("interrupted")
-    unsent.tell()
-    say(f"{sent:,} events to {chosen.topic} in {time.monotonic() - began:.1f} s")
+    sent.unsent.tell()
+    what = "messages" if is_dump(data) else "events"
+    say(f"{sent.events:,} {what} to {chosen.topic} in {time.monotonic() - began:.1f} s")
 
 
-def _messages(data: Path, rows: EventRows, loop: bool, unsent: RowProblems) -> Iterator[Message]:
+class Sent:
+    """What was handed over so far, and the rows that were not."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.unsent = RowProblems("was not sent", "were not sent")
+
+
+def _refuse_options(
+    data: Path, version: str | None, loop: bool, form: str | None, columns: dict[str, Any]
+) -> None:
+    given = {"--version": version, "--loop": loop, "--format": form}
+    given |= {name.replace("column_", "--"): value for name, value in columns.items()}
+    for option, value in given.items():
+        if value:
+            raise click.UsageError(
+                f"{data} holds events, which are sent as they are. Leave {option} out."
+            )
+
+
+def _dumped(data: Path, model: str, sent: Sent) -> Iterator[Message]:
+    from stream.data.dumps import dump_records
+
+    for one in dump_records(data, model):
+        sent.events += 1
+        yield None, one.value, one.headers
+
+
+def _messages(data: Path, rows: EventRows, loop: bool, form: str, sent: Sent) -> Iterator[Message]:
+    from stream.data.batches import packed
+
+    for events, value, kind in packed(_events(data, rows, loop, sent), form):
+        sent.events += len(events)
+        identity = events[0].prediction_id if form == "native" else None
+        key = None if identity is None else identity.encode()
+        yield key, value, [("content-type", kind.encode())]
+
+
+def _events(data: Path, rows: EventRows, loop: bool, sent: Sent) -> Iterator[RowEvent]:
+    """Events of the file, again and again if asked to, without those that have no usable time."""
     from stream.data import DataError, read_batches
-    from stream.events import EVENT_CONTENT_TYPE
 
-    headers = [("content-type", EVENT_CONTENT_TYPE.encode())]
     stamp = rows.mapping.columns.timestamp
     shift = 0.0
     first, last = math.inf, -math.inf
@@ -88,18 +132,14 @@ def _messages(data: Path, rows: EventRows, loop: bool, unsent: RowProblems) -> I
                     "Rename the column, or fit without it (--ignore)."
                 )
             count += len(next(iter(batch.values())))
-            if stamp is None:
-                events = _now(rows, batch)
-            else:
-                events = rows.events(batch, shift=shift)
+            events = _now(rows, batch) if stamp is None else rows.events(batch, shift=shift)
             for event in events:
                 number += 1
                 if event.problem:
-                    unsent.add(number, event.problem, "bad_timestamp")
+                    sent.unsent.add(number, event.problem, "bad_timestamp")
                     continue
                 first, last = min(first, event.seconds), max(last, event.seconds)
-                key = None if event.prediction_id is None else event.prediction_id.encode()
-                yield key, event.value, headers
+                yield event
         if not loop or not count:
             return
         # The next round follows the last row at the file's mean distance.
@@ -108,21 +148,23 @@ def _messages(data: Path, rows: EventRows, loop: bool, unsent: RowProblems) -> I
         shift = shift + shift_step if stamp is not None else 0.0
 
 
-def _now(rows: EventRows, batch: dict[str, list[Any]]) -> Iterator[Any]:
+def _now(rows: EventRows, batch: dict[str, list[Any]]) -> Iterator[RowEvent]:
     """Events one at a time, so that each gets the time at which it is asked for."""
     for i in range(len(next(iter(batch.values())))):
         one = {name: values[i : i + 1] for name, values in batch.items()}
         yield from rows.events(one, [time.time()])
 
 
-def _paced(messages: Iterator[Message], rate: float | None) -> Iterator[Message]:
+def _paced(messages: Iterator[Message], sent: Sent, rate: float | None) -> Iterator[Message]:
     """Hold messages back to a rate; in bursts of ten milliseconds, sleeping is not finer."""
     if rate is None:
         yield from messages
         return
     began = time.monotonic()
-    for i, message in enumerate(messages):
-        ahead = i / rate - (time.monotonic() - began)
+    before = 0
+    for message in messages:
+        ahead = before / rate - (time.monotonic() - began)
         if ahead > 0.01:
             time.sleep(ahead)
+        before = sent.events
         yield message

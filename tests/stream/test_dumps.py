@@ -14,8 +14,14 @@ import pyarrow.feather as feather
 import pytest
 from click.testing import CliRunner, Result
 
-from detectors import Reference
+from detectors import ColumnMapping, Reference
 from stream.cli import cli
+from stream.data.batches import packed
+from stream.decode import NativeDecoder
+from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
+from stream.plans.plan import Plan, PlanBook
+from stream.replay import FileRecord
+from stream.rows import EventRows, RowMapping
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -264,3 +270,45 @@ def test_a_file_that_only_looks_like_one_is_said(tmp_path: Path) -> None:
     result = run("fit", path, "--model", "m", "-o", tmp_path / "r.json")
     assert result.exit_code == 1
     assert "unknown kind of file" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["native", "batch", "arrow"])
+def test_packed_rows_count_as_single_events_do(form: str, rows: Path) -> None:
+    """Whatever the form: texts among numbers, ids, actuals and latencies that some rows lack."""
+    reference = Reference.from_json((rows / "m.json").read_bytes())
+    n = 2_500
+    c = columns(n, seed=7)
+    c["amount"][1_700] = "none"  # Arrow has no column for it
+    mapping = RowMapping(
+        "m", "3", {"amount": "feature", "country": "feature", "label": "label", "score": "score"},
+        frozenset({"amount", "score"}),
+        ColumnMapping("timestamp", "id", "label", "score", "truth"), ("region",),
+    )  # fmt: skip
+    c |= {"id": [f"r{i}" for i in range(n)], "truth": [None if i < 900 else "ok" for i in range(n)]}
+    found = list(packed(EventRows(mapping).events(c), form))
+    kinds = {kind for _, _, kind in found}
+    assert kinds == {
+        "native": {EVENT_CONTENT_TYPE}, "batch": {BATCH_CONTENT_TYPE},
+        "arrow": {ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE},
+    }[form]  # fmt: skip
+    assert [len(events) for events, _, _ in found] == (
+        [1] * n if form == "native" else [900, 1000, 600]
+    )
+    book = PlanBook()
+    book.add(Plan("m", reference, segments=("region",)))
+
+    def decoded(messages: Any) -> Any:
+        records = [
+            FileRecord(i, 0, value, headers=(("content-type", kind.encode()),))
+            for i, (_, value, kind) in enumerate(messages)
+        ]
+        return NativeDecoder(book, max_ahead_ms=2**62).decode(records)
+
+    one, other = decoded(packed(EventRows(mapping).events(c), "native")), decoded(found)
+    assert not one.rejects
+    assert not other.rejects
+    assert one.time_ms.tolist() == other.time_ms.tolist()
+    (a,), (b,) = one.groups, other.groups
+    assert a.numeric.tobytes() == b.numeric.tobytes()
+    assert a.codes.tobytes() == b.codes.tobytes()
+    assert a.segments == b.segments
