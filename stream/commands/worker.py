@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stream.commands.shared import config_option, open_config, say
+from stream.commands.shared import config_option, open_config, say, when
 from stream.early_end import end_at_once_if_told
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
 
 def _publish(config: Config) -> Callable[[], None]:
     from stream.plan_topic import publish_plans
+    from stream.plans.base import MINUS_INFINITY
     from stream.plans.notes import plan_notes
 
     plans = config.plans()  # before anything else: a fault in a file is said at once
@@ -55,7 +56,9 @@ def _publish(config: Config) -> Callable[[], None]:
         published = publish_plans(config.kafka, config.topics.plans, plans)
         for plan, done in zip(plans, published, strict=True):
             if done.new:
-                say(f"published the plan of {plan.model} ({plan.hash[:19]})")
+                later = done.effective_from_ms > MINUS_INFINITY
+                since = f", in force from {when(done.effective_from_ms)} UTC" if later else ""
+                say(f"published the plan of {plan.model} ({plan.hash[:19]}){since}")
             for note in plan_notes(plan):
                 say(f"warning: {plan.model}: {note}")
 
