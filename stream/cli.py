@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from stream.patient_stderr import make_stderr_patient
+from stream.printable import printable
 
 __all__ = ["cli", "main"]
 
@@ -58,6 +59,9 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable(error.message)  # it may repeat a name
+            raise
         except Exception as error:
             if os.environ.get("DRIFTSTREAM_TRACEBACK") or not _is_for_user(error):
                 raise
@@ -83,7 +87,7 @@ def _is_for_user(error: Exception) -> bool:
 
 def _words(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return text[:2_000]
+    return printable(text, 2_000)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stream.commands.shared import config_option, open_config, when
+from stream.commands.shared import answer, config_option, open_config, when
 
 __all__ = ["command"]
 
@@ -56,7 +56,7 @@ def command(config_path: Path, episode: str, until: str, by: str | None, note: s
     publish(config.kafka, topic, [(alert.data.fingerprint.encode(), encode_ack(ack), ())])
     ended = until_ms <= now_s * 1000
     words = "notified of again" if ended else f"not notified of until {when(until_ms)} UTC"
-    click.echo(f"{alert.data.episode[:8]} {alert.subject}: {words}")
+    answer(f"{alert.data.episode[:8]} {alert.subject}: {words}")
 
 
 def _name() -> str:

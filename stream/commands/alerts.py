@@ -11,12 +11,15 @@ import click
 
 from stream.commands.shared import (
     alert_line,
+    answer,
+    answer_json,
     config_option,
     open_config,
     print_table,
     say,
     when,
 )
+from stream.printable import printable
 
 if TYPE_CHECKING:
     from stream.alerts.acks import Ack
@@ -78,7 +81,7 @@ def command(
         for event in filter(chosen, events):
             shown += 1
             if as_json:
-                click.echo(encode_alert(event))
+                answer_json(encode_alert(event))
             elif episode is not None:
                 told.add(event.data.episode)
                 _print_revision(event)
@@ -87,7 +90,7 @@ def command(
     except KeyboardInterrupt:
         return
     for name in sorted(told & acks.keys()):
-        click.echo(f"\n{name[:8]}{_acknowledged(acks[name])}")
+        click.echo(f"\n{printable(name[:8])}{_acknowledged(acks[name])}")
     if not shown:
         say(f"no alerts on {config.topics.alerts}{_asked(model, kind, severity, status, episode)}")
 
@@ -113,7 +116,8 @@ def _acknowledged(ack: Ack | None, clock: Callable[[], float] = time.time) -> st
         return ""
     by = f" by {ack.data.by}" if ack.data.by else ""
     note = f": {ack.data.note}" if ack.data.note else ""
-    return click.style(f"  [acknowledged{by} until {when(ack.until_ms)} UTC{note}]", fg="magenta")
+    said = printable(f"  [acknowledged{by} until {when(ack.until_ms)} UTC{note}]")
+    return click.style(said, fg="magenta")
 
 
 def _print_revision(event: AlertEvent) -> None:
@@ -121,18 +125,20 @@ def _print_revision(event: AlertEvent) -> None:
     data = event.data
     click.echo(f"\n{alert_line(event)}")
     if data.annotations.evidence:
-        click.echo(f"  {data.annotations.evidence}")
+        answer(data.annotations.evidence, "  ")
     for word, names in (("joined", data.joined), ("left", data.left)):
         if names:
-            click.echo(f"  {word}: {', '.join(names)}")
+            answer(f"{word}: {', '.join(names)}", "  ")
     heads = ("signal", "segment", "test", "value", "threshold", "size", "began", "change")
     print_table(f"revision {data.revision}", heads, [_row(signal) for signal in data.signals])
 
 
 def _row(signal: AlertSignal) -> tuple[str, ...]:
+    from detectors.figures import figure, figures
+
     began = signal.change_point.estimate[:16].replace("T", " ") if signal.change_point else ""
-    size = "" if signal.effect is None else f"{signal.effect:.3g}"
+    size = "" if signal.effect is None else figure(signal.effect)
+    value, threshold = figures(signal.value, signal.threshold)
     return (
-        signal.name, signal.segment, signal.test, f"{signal.value:.3g}",
-        f"{signal.threshold:.3g}", size, began, signal.change,
+        signal.name, signal.segment, signal.test, value, threshold, size, began, signal.change,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stream.commands.shared import config_option, open_config
+from stream.commands.shared import answer, config_option, open_config
 
 __all__ = ["command"]
 
@@ -25,7 +25,7 @@ def command(config_path: Path, offline: bool) -> None:
         nonlocal wrong
         wrong = wrong or not ok
         mark = click.style("ok   ", fg="green") if ok else click.style("error", fg="red")
-        click.echo(f"{mark} {words}")
+        answer(words, f"{mark} ")
 
     config = open_config(config_path)
     tell(True, f"{config_path}: {len(config.models)} models")
@@ -37,7 +37,7 @@ def command(config_path: Path, offline: bool) -> None:
         else:
             tell(True, f"{model.name}: {plan_summary(plan)}")
             for warning in plan_notes(plan):
-                click.echo(f"      note: {warning}")
+                answer(f"note: {warning}", "      ")
     from stream.kafka.codecs import unread_codecs
 
     for words in (unread := list(unread_codecs())):

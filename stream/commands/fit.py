@@ -15,6 +15,7 @@ from stream.commands.shared import (
     progress,
     read_hash_key,
     say,
+    say_lines,
     when,
 )
 
@@ -261,4 +262,4 @@ def _report(
             f"a daily cycle shows in {', '.join(daily[:3])}{more}: with --cycle 24h day and night "
             "are no drift"
         )
-    say("for the config:\n" + model_toml(reference))
+    say_lines("for the config:\n" + model_toml(reference))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from stream.commands.shared import config_option, open_config, say
+from stream.commands.shared import config_option, open_config, say, start_log
 from stream.early_end import end_at_once_if_told
 
 __all__ = ["command"]
@@ -35,10 +35,7 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     from stream.notify.source import run_notify
     from stream.notify.view import NotifyView
 
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    start_log(verbose)
     if not verbose:  # while a broker is away kafka-python says so many times a second
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
     config = open_config(config_path)

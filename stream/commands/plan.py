@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream.commands import rebase
-from stream.commands.shared import config_option, open_config, print_table, when
+from stream.commands.shared import (
+    answer,
+    answer_json,
+    config_option,
+    open_config,
+    print_table,
+    when,
+)
 
 if TYPE_CHECKING:
     from stream.plans.plan import AnyPlan
@@ -38,7 +45,7 @@ def publish(config_path: Path, model: str | None) -> None:
     for plan, done in zip(plans, published, strict=True):
         words = f"in force from {_since(done.effective_from_ms)}"
         verb = "published" if done.new else "already there"
-        click.echo(f"{_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
+        answer(f"{_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
 
 
 @command.command("list")
@@ -76,7 +83,7 @@ def show(config_path: Path, name: str, as_json: bool) -> None:
         )
     plan, since = max(found, key=lambda entry: entry[1])
     if as_json:
-        click.echo(plan.encode(since))
+        answer_json(plan.encode(since))
         return
     rows = [
         ("in force from", _since(since)),

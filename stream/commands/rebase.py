@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stream.commands.shared import config_option, open_config, say, when
+from stream.commands.shared import answer, config_option, open_config, say, when
 
 if TYPE_CHECKING:
     from stream.monitoring.recent import Recent
@@ -61,7 +61,7 @@ def command(
     if recent.events < 10_000:
         say(f"{of} are few for a reference: 10,000 make a good one.")
     if dry_run:
-        click.echo(f"{model}: would be rebased on {of}")
+        answer(f"{model}: would be rebased on {of}")
         return
     path = Path(said.reference)
     fresh = path.with_name(path.name + ".new")
@@ -75,7 +75,7 @@ def command(
     path.replace(kept)
     fresh.replace(path)
     done = publish_plan(config.kafka, config.topics.plans, plan)
-    click.echo(
+    answer(
         f"{model}: rebased on {of}; in force from {when(done.effective_from_ms)} UTC "
         f"({plan.hash[:19]}). {path} is the new reference, {kept} the old one."
     )

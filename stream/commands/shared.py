@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.printable import printable, printable_json, printable_lines
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -29,6 +31,8 @@ __all__ = [
     "progress",
     "read_hash_key",
     "say",
+    "say_lines",
+    "start_log",
     "when",
 ]
 
@@ -71,7 +75,33 @@ def console(*, err: bool = False) -> Console:
 
 def say(words: str) -> None:
     """Print a line for people: to stderr, so that stdout stays data."""
-    click.echo(words, err=True)
+    click.echo(printable(words), err=True)
+
+
+def say_lines(words: str) -> None:
+    """Print lines of ours for people to stderr."""
+    click.echo(printable_lines(words), err=True)
+
+
+def answer(words: str, mark: str = "") -> None:
+    """Print a line of the answer to stdout, after a mark that may be coloured."""
+    click.echo(f"{mark}{printable(words)}")
+
+
+def answer_json(document: bytes | str) -> None:
+    """Print JSON to stdout: the same values, and nothing in them that steers a terminal."""
+    click.echo(printable_json(document))
+
+
+def start_log(verbose: bool) -> None:
+    """Log to stderr, a line for each record."""
+    import logging
+
+    from stream.printable import PrintableFormatter
+
+    handler: logging.Handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
 def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -82,14 +112,14 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
 
     terminal = sys.stdout.isatty()
     table = Table(
-        title=title or None, title_justify="left", box=box.SIMPLE_HEAD if terminal else None,
-        pad_edge=False, expand=False,
+        title=escape(printable(title)) or None, title_justify="left", pad_edge=False,
+        box=box.SIMPLE_HEAD if terminal else None, expand=False,
     )  # fmt: skip
     for head in heads:
         numbers = rows and all(_is_figure(row[len(table.columns)]) for row in rows)
         table.add_column(head, justify="right" if numbers else "left", no_wrap=not terminal)
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(printable(cell)) for cell in row))
     console().print(table)
 
 
@@ -158,4 +188,5 @@ def alert_line(alert: AlertEvent) -> str:
         bold=firing,
     )
     episode = click.style(data.episode[:8], dim=True)
-    return f"{alert.time}  {mark} {data.severity:8} {episode} {data.annotations.summary}"
+    summary = printable(data.annotations.summary)
+    return f"{alert.time}  {mark} {data.severity:8} {episode} {summary}"

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stream.commands.shared import config_option, open_config, print_table, say, when
+from stream.commands.shared import (
+    answer,
+    answer_json,
+    config_option,
+    open_config,
+    print_table,
+    say,
+    when,
+)
 
 if TYPE_CHECKING:
     from stream.config.load import Config
@@ -80,10 +88,10 @@ def show(model: str, version: str | None, as_json: bool, config_path: Path) -> N
     [(held, fence, subject)] = found
     said = {"partition": held.partition, "fence": fence, **_facts(subject)}
     if as_json:
-        click.echo(json.dumps(said))
+        answer_json(json.dumps(said))
         return
     for name, value in said.items():
-        click.echo(f"{name.replace('_', ' '):16} {value}")
+        answer(f"{name.replace('_', ' '):16} {value}")
 
 
 @command.command("reset")

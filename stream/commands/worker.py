@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stream.commands.shared import config_option, open_config, say, when
+from stream.commands.shared import config_option, open_config, say, start_log, when
 from stream.early_end import end_at_once_if_told
 
 if TYPE_CHECKING:
@@ -36,10 +35,7 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     end_at_once_if_told()
     from stream.kafka.app import run_worker
 
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    start_log(verbose)
     config = open_config(config_path)
     publish = None if no_publish else _publish(config)
     raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready(config), publish))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from detectors.figures import figures
 from stream.alerts.event import AlertEvent, is_reminder
+from stream.printable import printable
 
 __all__ = ["Teller", "heading", "summary"]
 
@@ -34,7 +37,8 @@ def _print(console: Console, alert: AlertEvent) -> None:
     data = alert.data
     colour = {"info": "cyan", "warning": "yellow", "critical": "red"}[data.severity]
     mark = "resolved" if data.status == "resolved" else data.severity
-    console.print(f"[{colour}]{alert.time[:16]} {mark:>8}[/] {data.annotations.summary}")
+    summary = escape(printable(data.annotations.summary))
+    console.print(f"[{colour}]{alert.time[:16]} {mark:>8}[/] {summary}")
 
 
 def summary(console: Console, seen: list[AlertEvent]) -> None:
@@ -53,7 +57,8 @@ def summary(console: Console, seen: list[AlertEvent]) -> None:
     for (name, kind), found in sorted(rows.items()):
         _, peak, threshold, test = max(found, key=lambda row: row[1])
         weeks = sorted(row[0] for row in found)
-        table.add_row(name, kind, test, weeks[0], weeks[-1], f"{peak:.3f}", f"{threshold:.3f}")
+        shown = escape(printable(name))
+        table.add_row(shown, kind, test, weeks[0], weeks[-1], *figures(peak, threshold))
     console.print(table)
     episodes = {a.data.episode: a for a in seen}
     resolved = sum(a.data.status == "resolved" for a in episodes.values())

@@ -23,6 +23,7 @@ from stream.kafka.view import WorkerView
 from stream.kafka.worker import Worker
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages
+from stream.printable import printable
 from stream.summaries import quorum
 
 __all__ = ["GC_THRESHOLDS", "run_worker", "spare_the_collector"]
@@ -61,7 +62,8 @@ def run_worker(
     except Exception as error:
         log.debug("worker failed", exc_info=error)
         known = explain(error, settings.kafka) or error
-        print(f"driftstream worker: {type(known).__name__}: {known}", file=sys.stderr)
+        said = printable(f"driftstream worker: {type(known).__name__}: {known}")
+        print(said, file=sys.stderr)
         return 1
     finally:
         deadline.cancel()

@@ -15,6 +15,7 @@ from faust.types import TP
 from stream.monitoring.lifetime import MAX_VERSIONS
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.windows import MAX_SCOPES
+from stream.printable import MAX_NAME, printable
 from stream.summaries.sheet import MAX_SEGMENT_CHARS, MAX_SEGMENTS
 from stream.summaries.stats import Stage1Stats
 from stream.summaries.versions import AT_ONCE, OTHER_VERSION
@@ -115,4 +116,4 @@ class LimitLog:
 
 def _plain(text: str) -> str:
     """A producer's words on one line, and none of them a place for a number."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:200].replace("%", "%%")
+    return printable(text, MAX_NAME).replace("%", "%%")

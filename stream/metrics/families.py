@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -11,6 +11,7 @@ from stream.metrics.gauges import Gauge
 from stream.metrics.state import PartitionClock
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.subject import SubjectMonitor
+from stream.printable import printable
 from stream.summaries.clock import BY_PRODUCER
 
 __all__ = ["clocks", "counter", "gauge", "of_signals", "of_subjects", "refusals"]
@@ -124,11 +125,25 @@ def _labels(family: str, extra: str) -> list[str]:
     return [*labels, extra] if extra else labels
 
 
+class _Gauge(GaugeMetricFamily):
+    """Labels hold names: on the page they are printable, as everywhere."""
+
+    def add_metric(self, labels: Sequence[str], *values: Any, **more: Any) -> None:
+        super().add_metric(tuple(map(printable, labels)), *values, **more)
+
+
+class _Counter(CounterMetricFamily):
+    """As `_Gauge`."""
+
+    def add_metric(self, labels: Sequence[str], *values: Any, **more: Any) -> None:
+        super().add_metric(tuple(map(printable, labels)), *values, **more)
+
+
 def gauge(name: str, words: str, labels: list[str]) -> GaugeMetricFamily:
     """An empty gauge."""
-    return GaugeMetricFamily(f"driftstream_{name}", words, labels=labels)
+    return _Gauge(f"driftstream_{name}", words, labels=labels)
 
 
 def counter(name: str, words: str, labels: list[str] | None = None) -> CounterMetricFamily:
     """An empty counter."""
-    return CounterMetricFamily(f"driftstream_{name}", words, labels=labels or [])
+    return _Counter(f"driftstream_{name}", words, labels=labels or [])

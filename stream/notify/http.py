@@ -15,6 +15,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProxySchemeUnknown
 
 from stream.notify.exchange import Exchange
+from stream.printable import printable
 
 __all__ = ["Answer", "Client"]
 
@@ -113,7 +114,7 @@ class _Reading:
     def take(self, response: BaseHTTPResponse) -> None:
         """Judge a response, in the exchange's thread."""
         status = response.status
-        words = f"{self.host} answered {status} {printable(response.reason or '')}".rstrip()
+        words = f"{self.host} answered {status} {_one_line(response.reason or '')}".rstrip()
         if 200 <= status < 300:
             if self._most_bytes:
                 content = response.read(self._most_bytes + 1)
@@ -126,7 +127,7 @@ class _Reading:
             return
         if 300 <= status < 400:
             where = urlsplit(response.headers.get("Location", "")).hostname or "elsewhere"
-            words = f"{words}: it redirects to {printable(where)}, which is not followed"
+            words = f"{words}: it redirects to {_one_line(where)}, which is not followed"
         wait_s = _retry_after(
             response.headers.get("Retry-After", ""), response.headers.get("Date", "")
         )
@@ -134,13 +135,12 @@ class _Reading:
         self.answer = Answer(False, final, words, wait_s)
         text = response.read(_MOST_WORDS).decode(errors="replace")
         if text.strip():
-            self.answer = Answer(False, final, f"{words}: {printable(text)}", wait_s)
+            self.answer = Answer(False, final, f"{words}: {_one_line(text)}", wait_s)
 
 
-def printable(text: str) -> str:
+def _one_line(text: str) -> str:
     """Somebody else's words on one line of a log."""
-    kept = "".join(c if " " <= c <= "~" else " " if c.isspace() else "?" for c in text)
-    return " ".join(kept.split())[:_MOST_WORDS]
+    return printable(" ".join(text.split()))[:_MOST_WORDS]
 
 
 def _retry_after(value: str, date: str) -> float:
@@ -170,13 +170,13 @@ def _reason(error: BaseException) -> str:
     causes = list(_chain(error))
     for cause in reversed(causes):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not accepted: {printable(cause.verify_message)}"
+            return f"its certificate is not accepted: {_one_line(cause.verify_message)}"
         if isinstance(cause, ProxySchemeUnknown):
             return "the proxy of the environment is neither http:// nor https://"
         if isinstance(cause, TimeoutError):
             return "timed out"
         if isinstance(cause, OSError):
-            return printable(cause.strerror or str(cause)) or type(cause).__name__
+            return _one_line(cause.strerror or str(cause)) or type(cause).__name__
     if any(isinstance(cause, http.client.HTTPException) for cause in causes):
         return f"what it answers is no HTTP ({type(causes[-1]).__name__})"
     return type(causes[-1]).__name__

@@ -5,22 +5,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
 from stream.alerts.event import AlertEvent, encode_alert, format_time, parse_time
 from stream.notify.template import fill_template
+from stream.printable import printable
 
 __all__ = [
     "alertmanager_alert",
     "alertmanager_labels",
     "signed_headers",
     "slack_message",
+    "slack_text",
     "webhook_request",
 ]
 
 _MARK: Final = {"critical": ":red_circle:", "warning": ":large_orange_circle:"}
+#: What Slack, and those who take the same, read as markup within a line.
+_LOOKALIKE: Final = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ", "@": "＠"})
 #: Slack cuts a text that is longer.
 _SLACK_CHARS: Final = 3_000
 
@@ -50,7 +56,7 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
         "endsAt": format_time(ends_ms),
     }
     if said.dashboard_url.startswith(("http://", "https://")):
-        alert["generatorURL"] = said.dashboard_url
+        alert["generatorURL"] = printable(said.dashboard_url)
     return alert
 
 
@@ -69,7 +75,7 @@ def alertmanager_labels(event: AlertEvent) -> dict[str, str]:
 
 
 def _filled(texts: dict[str, str]) -> dict[str, str]:
-    return {key: text for key, text in texts.items() if text}
+    return {key: printable(text) for key, text in texts.items() if text}
 
 
 def webhook_request(
@@ -105,9 +111,9 @@ def slack_message(event: AlertEvent) -> bytes:
     firing = data.status == "firing"
     mark = _MARK.get(data.severity, ":large_blue_circle:") if firing else ":white_check_mark:"
     head = f"*{data.severity}*" if firing else "*resolved*"
-    lines = [f"{mark} {head} {_escape(data.annotations.summary)}"]
+    lines = [f"{mark} {head} {slack_text(data.annotations.summary)}"]
     links = [
-        f"<{_escape(url)}|{name}>"
+        f"<{_slack_url(url)}|{name}>"
         for name, url in (
             ("Runbook", data.annotations.runbook_url),
             ("Dashboard", data.annotations.dashboard_url),
@@ -116,12 +122,24 @@ def slack_message(event: AlertEvent) -> bytes:
     ]
     if firing:
         if data.annotations.evidence:
-            lines.append(f"> {_escape(data.annotations.evidence)}")
+            lines.append(f"> {slack_text(data.annotations.evidence)}")
         links.append(f"`driftstream ack {data.episode[:8]}`")
     if links:
         lines.append(" · ".join(links))
     return msgspec.json.encode({"text": "\n".join(lines)[:_SLACK_CHARS]})
 
 
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def slack_text(text: str) -> str:
+    """A text that Slack shows as it is: no link, no mention, no picture, nothing bold.
+
+    What `<`, `>` and `&` start is escaped as Slack says. It has no escape for what else it reads as
+    markup, so that is shown by its like: no name can look as if it were ours.
+    """
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.translate(_LOOKALIKE).replace("://", "꞉//")
+    text = re.sub(r"(?<!\w)_|_(?!\w)", "＿", text)
+    return re.sub(r":(?=[\w+-]+:)", "꞉", text)
+
+
+def _slack_url(url: str) -> str:
+    return quote(url, safe="%/:?#[]@!$'()*+,;=~&").replace("&", "&amp;")

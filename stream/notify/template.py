@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.alerts.event import AlertEvent
+from stream.printable import printable
 
 __all__ = ["TEMPLATE_FIELDS", "fill_template", "template_fault"]
 
@@ -19,7 +20,7 @@ TEMPLATE_FIELDS: Final = (
 
 
 def fill_template(template: str, event: AlertEvent) -> bytes:
-    """The template with an alert's texts in it, escaped as JSON wants them within quotes.
+    """The template with an alert's texts in it, printable and as JSON wants them within quotes.
 
     `event_action` is "trigger" or "resolve", as pagers call it, with `fingerprint` as their key.
     """
@@ -40,7 +41,7 @@ def fill_template(template: str, event: AlertEvent) -> bytes:
         "fingerprint": data.fingerprint,
         "episode": data.episode,
     }
-    return _filled(template, {name: str(said[name]) for name in TEMPLATE_FIELDS})
+    return _filled(template, {name: printable(said[name]) for name in TEMPLATE_FIELDS})
 
 
 def template_fault(template: str) -> str:

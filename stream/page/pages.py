@@ -13,6 +13,7 @@ import msgspec
 from stream.http_server import PLAIN, Page, Render, Request
 from stream.page.assets import asset
 from stream.page.state import PageView, state_of
+from stream.printable import printable_json
 
 __all__ = ["live_pages"]
 
@@ -83,7 +84,8 @@ class _StatePage:
         attempts = _ATTEMPTS
         while True:
             try:
-                return msgspec.json.encode(state_of(self._view, model, version, now_ms))
+                state = msgspec.json.encode(state_of(self._view, model, version, now_ms))
+                return printable_json(state).encode()
             except RuntimeError:  # a dict grew while it was read: the worker goes on beside us
                 attempts -= 1
                 if not attempts:

@@ -1,7 +1,8 @@
 """HTML as values: the one place where text is escaped.
 
-`tag` escapes every child and attribute that is plain text; only what `tag` itself made is taken as
-it is. There is no other way to make markup here, so a value cannot become any.
+`tag` escapes every child and attribute that is plain text, and makes visible what cannot be seen;
+only what `tag` itself made is taken as it is. There is no other way to make markup here, so a value
+cannot become any.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 from typing import Final, TypeAlias
+
+from stream.printable import printable
 
 __all__ = ["Child", "Markup", "join", "style_sheet", "tag"]
 
@@ -40,7 +43,7 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
         if value is None or value is False:
             continue
         key = key.rstrip("_").replace("_", "-")
-        parts.append(key if value is True else f'{key}="{html.escape(str(value))}"')
+        parts.append(key if value is True else f'{key}="{html.escape(printable(value))}"')
     opened = f"<{' '.join(parts)}>"
     if name in _VOID:
         return Markup(opened)
@@ -67,7 +70,7 @@ def _each(children: Iterable[Child]) -> Iterable[str]:
         if isinstance(child, Markup):
             yield child
         elif isinstance(child, str):
-            yield html.escape(child)
+            yield html.escape(printable(child))
         elif isinstance(child, int):
             yield str(child)
         else:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
+import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -17,11 +19,13 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
+from detectors.figures import figure, percent
 from stream.http_server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
 from stream.page.state import MOST_HISTOGRAMS, MOST_SIGNALS, state_of
 from stream.plans.plan import PlanBook
+from stream.printable import printable
 from stream.replay import FileRecord, Replay
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
@@ -265,3 +269,46 @@ def test_models_that_are_not_tested_say_why() -> None:
         held.release()
     row = state_of(state, "", "", 0).models[0]
     assert (row.state, row.collected, row.worst) == ("idle", 0, 0.0)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js to run the page's script in")
+def test_the_page_writes_names_and_numbers_as_python_does(tmp_path: Path) -> None:
+    names = [
+        "amount",
+        "a\nb",
+        "\x1b[2J",
+        "a\u202eb",
+        "x\u200by",
+        "é 中文 🙂",
+        "👩🏽\u200d🔬",
+        "a\u200db",
+        "\x9b",
+    ]
+    numbers = [
+        0,
+        -0.0,
+        5e-324,
+        12.5,
+        0.03126,
+        17_350.4,
+        999.9996,
+        1e12,
+        1.5e16,
+        1.234e-9,
+        -12_345.6,
+    ]
+    (tmp_path / "draw.mjs").write_bytes((STATIC / "draw.js").read_bytes())
+    script = tmp_path / "run.mjs"
+    script.write_text(
+        'import { figure, percent, printable } from "./draw.mjs";\n'
+        f"console.log(JSON.stringify([{json.dumps(names)}.map(printable), "
+        f"{json.dumps(numbers)}.map(figure), [0, 1, 0.99996, 0.123, 0.0004].map(percent)]));\n"
+    )
+    done = subprocess.run(
+        ["node", str(script)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == [
+        [printable(name) for name in names],
+        [figure(number) for number in numbers],
+        [percent(share) for share in (0, 1, 0.99996, 0.123, 0.0004)],
+    ]

@@ -11,12 +11,24 @@ const GAP = 0.6;
 const NAME_CHARS = 14;
 const LEAST_BLOCK = 0.004;
 
+// As stream/printable.py: names are data, and what cannot be seen in one is shown as an escape.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
+const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+export function printable(text) {
+  return text.replace(UNSEEN, (char, at) => {
+    if (char === "\u200d" && /\p{So}[\ufe0f\u{1f3fb}-\u{1f3ff}]*$/u.test(text.slice(0, at)) && /^\p{So}/u.test(text.slice(at + 1))) return char;
+    const code = char.codePointAt(0).toString(16);
+    return SHORT[char] ?? (code.length <= 2 ? `\\x${code.padStart(2, "0")}` : code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`);
+  });
+}
+const shown = (value) => typeof value === "string" ? printable(value) : value;
+
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
-    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : shown(value));
   }
   for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined) node.append(child);
+    if (child !== null && child !== undefined) node.append(shown(child));
   }
   return node;
 }

@@ -1,6 +1,6 @@
 // Asks the worker for its state every few seconds and draws what changed.
 
-import { binName, el, figure, histogram, level, meter, minute, named, percent, timeline, times } from "./draw.js";
+import { binName, el, figure, histogram, level, meter, minute, named, percent, printable, timeline, times } from "./draw.js";
 
 const EVERY_MS = 5000;
 const SHOWN_EPISODES = 4;
@@ -125,7 +125,7 @@ function card(row) {
 }
 
 function signals(detail) {
-  $("signals-title").textContent = `Signals of ${named(detail.model, detail.version)}`;
+  $("signals-title").textContent = printable(`Signals of ${named(detail.model, detail.version)}`);
   if (!detail.signals.length) return [el("p", { class: "lead" }, "No full window yet: nothing was tested.")];
   const heads = [["signal", null], ["drift", "drift"], ["test", null], ["value", "figure wide"], ["threshold", "figure wide"], ["missing", "figure wide"]];
   const rows = detail.signals.map((row) => ({ cells: [row.name, drift(row.ratio, row.name), testName(row.test), figure(row.value), figure(row.threshold), row.missing || row.missingBefore ? `${percent(row.missingBefore)} → ${percent(row.missing)}` : "–"] }));
@@ -183,7 +183,7 @@ function say(text, stale) {
   const status = $("status");
   status.setAttribute("aria-live", stale || status.classList.contains("stale") ? "polite" : "off");
   status.classList.toggle("stale", stale);
-  status.textContent = text;
+  status.textContent = printable(text);
 }
 
 $("pause").addEventListener("click", () => {
