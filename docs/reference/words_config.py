@@ -143,7 +143,7 @@ WORDS = {
     "topics.state": "Snapshots of stage 2.",
     "topics.partitions": "Of the summaries and state topics, where they are created. Bounds the workers of stage 2.",
     "topics.prediction_partitions": "Of the models' topics, where they are created.",
-    "topics.replication": "Of topics that are created; -1 for the broker's default.",
+    "topics.replication": "Copies of topics that are created; -1 for the broker's default. With 3 or more they get `min.insync.replicas = 2`.",
     "privacy.hash_key": "Key of the hash; better in a file.",
     "privacy.hash_key_file": "File of that key, the same for all workers and `fit`.",
     "models.name": "As events name it.",

@@ -69,6 +69,8 @@ def command(config_path: Path, offline: bool) -> None:
             for state in states:
                 for words in state.differences:
                     tell(False, words)
+                for words in state.advice:
+                    click.echo(f"      note: {words}")
             if all(state.ok for state in states):
                 tell(True, f"{len(states)} topics")
             needs = worker_rights(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType
@@ -12,6 +12,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from stream.kafka.admin import admin, described, surely_described
 
 DAY_MS = 86_400_000
+#: With so many copies one broker may die and another be away, and two must have what is taken.
+COPIES = 3
+IN_SYNC = 2
 #: A topic that no broker knows for so long is not there.
 _PATIENCE_S = 2.0
 # What the default 1 MB would refuse must still fit into the dead-letter topic.
@@ -87,14 +90,16 @@ def wanted_topics(
     replication
         Copies of each partition; -1 is the broker's default.
     """
+    safe = {"min.insync.replicas": str(IN_SYNC)} if replication >= COPIES else {}
 
     def delete(days: int) -> dict[str, str]:
-        return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **LOG_APPEND}
+        kept = {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+        return {**kept, **LOG_APPEND, **safe}
 
-    compact = {"cleanup.policy": "compact"}
+    compact = {"cleanup.policy": "compact", **safe}
     often = {"segment.bytes": str(STATE_SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.2"}
     dead = {**delete(14), "max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
-    users = {"cleanup.policy": "delete", **LOG_APPEND}
+    users = {"cleanup.policy": "delete", **LOG_APPEND, **safe}
     mine = [
         WantedTopic(summaries, partitions, delete(7), replication=replication),
         # One partition: every worker reads all of it, and one order of plans is the same for all.
@@ -117,7 +122,15 @@ def check_topics(kafka: Mapping[str, object], wanted: Sequence[WantedTopic]) -> 
         found = surely_described(client, [topic.name for topic in wanted], _PATIENCE_S)
         there = {name: len(topic["partitions"]) for name, topic in found.items()}
         configs = _configs(client, list(there))
-    states = [_compare(topic, there.get(topic.name, 0), configs) for topic in wanted]
+        n_brokers = len(client.describe_cluster()["brokers"])
+    states = []
+    for topic in wanted:
+        state = _compare(topic, there.get(topic.name, 0), configs)
+        if state.config:
+            copies = min(len(p["replica_nodes"]) for p in found[topic.name]["partitions"])
+            more = _safety(topic.name, copies, n_brokers, int(state.config["min.insync.replicas"]))
+            state = replace(state, advice=(*state.advice, *more))
+        states.append(state)
     return _check_pairs(states)
 
 
@@ -220,6 +233,30 @@ def _compare(
     return TopicState(wanted, partitions, tuple(wrong), tuple(advice), config)
 
 
+def _safety(name: str, copies: int, n_brokers: int, in_sync: int) -> list[str]:
+    """What a broker that dies would take along of a topic, or stop."""
+    if n_brokers < COPIES:
+        return []
+    if copies < COPIES:
+        return [
+            f"{name} has {copies} {'copy' if copies == 1 else 'copies'} on {n_brokers} brokers; "
+            f"{COPIES} are recommended, so that no broker takes records along. Set "
+            "topics.replication before it is made, or use kafka-reassign-partitions.sh."
+        ]
+    if in_sync < IN_SYNC:
+        return [
+            f"{name}: min.insync.replicas is {in_sync}; {IN_SYNC} is recommended: what one broker "
+            "alone acknowledged is lost with it. kafka-configs.sh --alter --topic "
+            f"{name} --add-config min.insync.replicas={IN_SYNC}."
+        ]
+    if in_sync >= copies:
+        return [
+            f"{name}: min.insync.replicas is {in_sync} of {copies} copies: nothing can be written "
+            f"while a broker is away. {IN_SYNC} is recommended."
+        ]
+    return []
+
+
 def _check_pairs(states: list[TopicState]) -> list[TopicState]:
     """Summaries and state must have the same number of partitions, whatever it is."""
     ours = [s for s in states if s.wanted.ours and s.wanted.partitions > 1 and s.exists]
@@ -228,9 +265,4 @@ def _check_pairs(states: list[TopicState]) -> list[TopicState]:
         return states
     said = " and ".join(f"{s.wanted.name} ({s.partitions})" for s in ours)
     words = f"{said} must have the same number of partitions. Recreate the second one."
-    return [
-        TopicState(s.wanted, s.partitions, (*s.differences, words), s.advice, s.config)
-        if s in ours
-        else s
-        for s in states
-    ]
+    return [replace(s, differences=(*s.differences, words)) if s in ours else s for s in states]

@@ -15,7 +15,13 @@ import pytest
 from stream.client import publish, read_topic
 from stream.kafka.admin import admin, described, live_brokers
 from stream.kafka.runtime import BrokerUnavailableError, cache_dir, find_runtime
-from stream.kafka.topics import check_topics, create_topics, topic_partitions, wanted_topics
+from stream.kafka.topics import (
+    WantedTopic,
+    check_topics,
+    create_topics,
+    topic_partitions,
+    wanted_topics,
+)
 
 pytestmark = [
     pytest.mark.broker,
@@ -63,6 +69,20 @@ def test_one_of_three_may_be_away(
     create_topics(kafka, wanted)
     assert all(state.ok for state in check_topics(kafka, wanted))
     assert copies(kafka, [topic.name for topic in wanted]) == {3}
+
+    assert not any(state.advice for state in check_topics(kafka, wanted))
+    made = wanted_topics(partitions=2, replication=3)
+    assert {topic.config["min.insync.replicas"] for topic in made} == {"2"}
+    unsafe = [
+        WantedTopic("one", 1, {"cleanup.policy": "delete"}, replication=1),
+        WantedTopic("alone", 1, {"cleanup.policy": "delete", "min.insync.replicas": "1"}),
+        WantedTopic("stiff", 1, {"cleanup.policy": "delete", "min.insync.replicas": "3"}),
+    ]
+    create_topics(kafka, unsafe)
+    advice = {s.wanted.name: " ".join(s.advice) for s in check_topics(kafka, unsafe)}
+    assert "one has 1 copy on 3 brokers; 3 are recommended" in advice["one"]
+    assert "--topic alone --add-config min.insync.replicas=2" in advice["alone"]
+    assert "nothing can be written while a broker is away" in advice["stiff"]
 
     leader = leader_of(kafka, "predictions")
     assert publish(kafka, "predictions", [(None, b"1", ())], partition=0) == 1
