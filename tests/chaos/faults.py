@@ -161,7 +161,9 @@ class Torment:
     def _trio(self) -> Trio:
         brokers = self._cluster.broker
         assert isinstance(brokers, BrokerCluster)
-        return Trio(brokers, lambda: [EVENTS, *self._cluster.topics.values()], self._rng)
+        # Who leads a partition of the offsets is the coordinator of some groups.
+        topics = [EVENTS, *self._cluster.topics.values(), "__consumer_offsets"]
+        return Trio(brokers, topics, self._rng)
 
     def _kill_leader(self) -> None:
         self._say(self._trio.kill_leader(self._while_a_broker_is_away))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from kafka import TopicPartition
@@ -24,14 +24,12 @@ class Trio:
     Parameters
     ----------
     cluster : BrokerCluster
-    topics : callable
-        Names of the topics whose leaders are attacked and whose partitions are moved.
+    topics : sequence of str
+        Topics whose leaders are attacked and whose partitions are moved.
     rng : random.Random
     """
 
-    def __init__(
-        self, cluster: BrokerCluster, topics: Callable[[], list[str]], rng: random.Random
-    ) -> None:
+    def __init__(self, cluster: BrokerCluster, topics: Sequence[str], rng: random.Random) -> None:
         self._cluster, self._topics, self._rng = cluster, topics, rng
         self._kafka = {"bootstrap_servers": cluster.bootstrap}
 
@@ -82,7 +80,7 @@ class Trio:
 
     def _described(self) -> dict[str, dict[str, Any]]:
         with admin(self._kafka) as client:
-            return described(client, self._topics())
+            return described(client, self._topics)
 
     def _out_of_sync(self) -> list[str]:
         return [
