@@ -17,7 +17,7 @@ import detectors
 from stream.early_end import end_at_once_if_told
 from stream.kafka.access import explain
 from stream.kafka.connection import quieten
-from stream.kafka.outage import hold_back_metadata
+from stream.kafka.outage import hold_back_metadata, limit_connecting
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.view import WorkerView
 from stream.kafka.worker import Worker
@@ -53,6 +53,7 @@ def run_worker(
     end_at_once_if_told()
     quieten()
     hold_back_metadata()
+    limit_connecting()
     deadline = _Deadline(_HARD_END_S)
     worker = Worker(settings, deadline.arm)
     try:

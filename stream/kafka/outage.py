@@ -1,6 +1,6 @@
-"""aiokafka through a long outage: two habits of its clients that a worker cannot live with.
+"""aiokafka through an outage: habits of its clients that a worker cannot live with.
 
-Both are internals of aiokafka; `check` fails at the start if they have moved.
+All are internals of aiokafka; `check` fails at the start if they have moved.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ import asyncio
 import math
 from typing import Any, Final
 
+from aiokafka import client as internals
 from aiokafka.client import AIOKafkaClient
 from aiokafka.producer.message_accumulator import MessageAccumulator
 
-__all__ = ["check", "hold_back_metadata", "never_expire"]
+__all__ = ["check", "hold_back_metadata", "limit_connecting", "never_expire"]
 
 #: Between two looks for brokers when nobody answers.
 _PAUSE_S: Final = 0.5
+#: To connect and be greeted, as Kafka's own clients have it.
+_CONNECT_S: Final = 10.0
 
 
 def check() -> None:
     """Raise a RuntimeError that says so if aiokafka is not as it was."""
     names = MessageAccumulator.__init__.__code__.co_names
-    if not hasattr(AIOKafkaClient, "_metadata_update") or "_batch_ttl" not in names:
+    parts = hasattr(AIOKafkaClient, "_metadata_update") and hasattr(internals, "create_conn")
+    if not parts or "_batch_ttl" not in names:
         raise RuntimeError(
             "aiokafka is not as driftstream was written against it. Install aiokafka>=0.14,<0.15."
         )
@@ -55,3 +59,23 @@ def hold_back_metadata(pause_s: float = _PAUSE_S) -> None:
 
     paused.pauses = True  # type: ignore[attr-defined]
     AIOKafkaClient._metadata_update = paused
+
+
+def limit_connecting(seconds: float = _CONNECT_S) -> None:
+    """Give a broker up that takes a connection and says nothing, and so ask the next one.
+
+    A broker that starts or is frozen does that, and one whose machine is gone takes none and
+    refuses none. A client connects to one at a time and would wait for it as long as for an answer,
+    40 s, with all that it has to ask of the others.
+    """
+    check()
+    connect = internals.create_conn
+    if getattr(connect, "gives_up", False):
+        return
+
+    async def create_conn(*args: Any, **named: Any) -> Any:
+        async with asyncio.timeout(seconds):
+            return await connect(*args, **named)
+
+    create_conn.gives_up = True  # type: ignore[attr-defined]
+    internals.create_conn = create_conn

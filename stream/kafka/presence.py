@@ -55,7 +55,7 @@ async def went_away(error: Exception, kafka: Mapping[str, object]) -> bool:
 
 async def look_at_broker(sender: Sender, view: WorkerView) -> None:
     """Note since when no broker answers, and say so once."""
-    if await sender.broker_answers(LOOK_S):
+    if await sender.somebody_answers(LOOK_S):
         view.broker_away_since = 0.0
     elif not view.broker_away_since:
         log.warning("no broker answers; work goes on when one does")

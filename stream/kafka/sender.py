@@ -7,12 +7,14 @@ aiokafka producer never expires a batch: a delivery waits until the broker is ba
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 from aiokafka.partitioner import murmur2
+from aiokafka.protocol.admin import ApiVersionRequest
 
 from stream.kafka.outage import never_expire
 
@@ -86,6 +88,29 @@ class Sender:
                 return bool(await self._producer.client.force_metadata_update())
         except (TimeoutError, KafkaError):
             return False
+
+    async def somebody_answers(self, timeout_s: float) -> bool:
+        """Whether one of the brokers that are known answers in time; all are asked at once.
+
+        One that hangs, as it does while it starts, holds up whoever asks one after the other.
+        """
+        client = self._producer.client
+        asked = [
+            asyncio.ensure_future(client.send(broker.nodeId, ApiVersionRequest()))
+            for broker in client.cluster.brokers()
+        ]
+        asked.append(asyncio.ensure_future(self.broker_answers(timeout_s)))
+        try:
+            for answer in asyncio.as_completed(asked, timeout=timeout_s):
+                with contextlib.suppress(KafkaError):
+                    if await answer:
+                        return True
+        except TimeoutError:
+            pass
+        finally:
+            for question in asked:
+                question.cancel()
+        return False
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""

@@ -35,8 +35,8 @@ async def read_partition(
     """
     bulk.use_bounded_codecs()
     consumer = AIOKafkaConsumer(**connection, enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
     try:
+        await consumer.start()
         tp = TopicPartition(topic, partition)
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]

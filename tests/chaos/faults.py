@@ -24,7 +24,7 @@ SHORT: Final = {"kill": 2, "terminate": 1, "zombie": 1, "broker kill": 1}
 #: The same on three brokers.
 TRIO_LONG: Final = {
     "kill": 8, "kill all": 1, "terminate": 4, "join": 4, "zombie": 3, "leader kill": 8,
-    "rolling restart": 3, "reassign": 6, "backlog": 1,
+    "leader freeze": 4, "rolling restart": 3, "reassign": 6, "backlog": 1,
 }  # fmt: skip
 TRIO_SHORT: Final = {"leader kill": 1, "kill": 1, "rolling restart": 1, "reassign": 1}
 #: A stopped worker's place is given away after this (the default `session_timeout`).
@@ -87,7 +87,7 @@ class Torment:
                 "join": self._join, "zombie": self._zombie, "broker stop": self._stop_broker,
                 "broker kill": self._kill_broker, "broker away": self._broker_away,
                 "leader kill": self._kill_leader, "rolling restart": self._roll,
-                "reassign": self._reassign,
+                "reassign": self._reassign, "leader freeze": self._freeze_leader,
                 "backlog": lambda n=share: self._backlog(n),
             }[fault]()  # fmt: skip
             cluster.done[fault] += 1
@@ -167,6 +167,9 @@ class Torment:
 
     def _kill_leader(self) -> None:
         self._say(self._trio.kill_leader(self._while_a_broker_is_away))
+
+    def _freeze_leader(self) -> None:
+        self._say(self._trio.freeze_leader(lambda: time.sleep(self._rng.uniform(5, 20))))
 
     def _roll(self) -> None:
         self._trio.roll(self._while_a_broker_is_away)

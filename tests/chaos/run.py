@@ -24,6 +24,8 @@ __all__ = ["Outcome", "run", "table"]
 
 _PARTITIONS: Final = 4
 _CALM: Final = "calm."
+#: What librdkafka calls the time that a producer gave; Kafka calls it 0.
+_CREATE_TIME: Final = 1
 _DRAIN_S: Final = 600.0
 
 
@@ -128,8 +130,9 @@ def _logs(servers: str) -> dict[int, list[FileRecord]]:
     """The events topic as it is: what was sent twice is there twice."""
     logs: dict[int, list[FileRecord]] = {p: [] for p in range(_PARTITIONS)}
     for record in _topic(servers, EVENTS).more():
+        kind, at = record.timestamp()
         logs[record.partition()].append(
-            FileRecord(record.offset(), record.timestamp()[1], record.value())
+            FileRecord(record.offset(), at, record.value(), timestamp_type=kind - _CREATE_TIME)
         )
     return logs
 
@@ -198,6 +201,7 @@ def _rows(
         "rebalances, at least": cluster.assignments(),
         "broker restarts": done["broker stop"] + done["broker kill"] + done["broker away"],
         "leaders killed (-9)": done["leader kill"],
+        "leaders frozen": done["leader freeze"],
         "rolling restarts": done["rolling restart"],
         "partitions moved": done["reassign"],
         "backlogs": done["backlog"],

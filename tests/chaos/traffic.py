@@ -24,6 +24,7 @@ PANE_MS: Final = 5_000
 LATENESS_MS: Final = 2_000
 #: Far behind everything: one such event in each partition seals all that was before.
 CLOSING_MS: Final = BASE_MS + 300 * 86_400_000
+_AGREEING: Final = 40
 #: Between two events. By turns a chunk ends by its span of time and by its number of records.
 STEPS_MS: Final = (20, 2)
 #: Events of one step between two events, and of one state of the world.
@@ -151,9 +152,15 @@ class Traffic:
         return out
 
     def closing(self) -> list[Message]:
-        """One event in each partition that seals what was before."""
+        """One event in each partition that seals what was before, as the last one.
+
+        The records' times are their producers', so one alone moves no watermark: those before it,
+        which are no events, agree on the time.
+        """
         value = b'{"timestamp":%d,"model":{"name":"ledger","version":"1"},"features":{"f0":0.0}}'
-        return [Message(p, CLOSING_MS, value % CLOSING_MS) for p in range(self.partitions)]
+        times = [CLOSING_MS + i * 1_000 for i in range(_AGREEING + 1)]
+        values = [b"closing"] * _AGREEING + [value % CLOSING_MS]
+        return [Message(p, *last) for p in range(self.partitions) for last in zip(times, values)]
 
 
 def _insect(rows: np.ndarray, rng: np.random.Generator, time: int, share: float) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -40,6 +41,17 @@ class Trio:
         self._cluster.kill_node(leader)
         meanwhile()
         self._cluster.start_node(leader)
+        self.wait_in_sync()
+        return f"node {leader}, leader of {tp.topic}[{tp.partition}]"
+
+    def freeze_leader(self, meanwhile: Callable[[], None]) -> str:
+        """SIGSTOP to the leader of some partition: another one leads until it wakes."""
+        tp, partition = self._some_partition()
+        leader = partition["leader_id"]
+        process = self._cluster.processes[leader]
+        process.send_signal(signal.SIGSTOP)
+        meanwhile()
+        process.send_signal(signal.SIGCONT)
         self.wait_in_sync()
         return f"node {leader}, leader of {tp.topic}[{tp.partition}]"
 

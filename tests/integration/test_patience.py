@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka import client as aiokafka_client
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
+    KafkaConnectionError,
     KafkaTimeoutError,
     NodeNotReadyError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
+from aiokafka.structs import BrokerMetadata
 
 from stream.kafka import connection, outage
 from stream.kafka.connection import connection_arguments, patiently
@@ -114,3 +120,46 @@ def test_a_topic_that_a_broker_does_not_know_is_named() -> None:
     failures = [UnknownTopicOrPartitionError() for _ in range(4)]
     with pytest.raises(UnknownTopicOrPartitionError, match="there is no topic alerts"):
         send(*failures)
+
+
+@contextlib.contextmanager
+def somebody_silent() -> Iterator[str]:
+    """An address where connections are taken and nothing is ever said, as by a frozen broker."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiokafka_client, "create_conn", aiokafka_client.create_conn)
+    outage.limit_connecting(0.2)
+    outage.limit_connecting(1_000.0)  # the second time does nothing
+
+    async def look(address: str) -> None:
+        client = AIOKafkaClient(bootstrap_servers=address, request_timeout_ms=1_000_000)
+        with pytest.raises(KafkaConnectionError):
+            await client.bootstrap()
+
+    with somebody_silent() as address:
+        asyncio.run(look(address))
+
+
+@pytest.mark.broker
+def test_one_broker_that_answers_is_enough(kafka: dict[str, object]) -> None:
+    async def look(address: str, *, silent_only: bool) -> bool:
+        sender = Sender(connection_arguments(kafka))
+        await sender.start()
+        host, _, port = address.rpartition(":")
+        cluster = sender._producer.client.cluster
+        silent = BrokerMetadata(77, host, int(port), None)
+        if silent_only:
+            await sender._producer.client.close()
+            cluster._brokers.clear()
+        cluster._brokers[77] = silent
+        try:
+            return await sender.somebody_answers(2.0)
+        finally:
+            await sender.stop(0.1)
+
+    with somebody_silent() as address:
+        assert asyncio.run(look(address, silent_only=False))
+        assert not asyncio.run(look(address, silent_only=True))
