@@ -12,12 +12,13 @@ from stream.kafka.connection import connection_arguments
 from stream.kafka.plans_feed import PlansFeed
 from stream.kafka.sources import source_topics
 from stream.kafka.topics import WantedTopic, create_topics
+from stream.skips import SkipBook
 
 pytestmark = pytest.mark.broker
 
 
 async def read_to_end(kafka: dict[str, object], topic: str) -> None:
-    feed = PlansFeed(connection_arguments(kafka), topic, lambda key, value: None)
+    feed = PlansFeed(connection_arguments(kafka), topic, lambda key, value: None, SkipBook())
     try:
         await feed.start()
     finally:
