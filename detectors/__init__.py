@@ -3,9 +3,10 @@
 from detectors.budget import Budget
 from detectors.changes.changepoint import ChangePoint, ChangePoints
 from detectors.changes.explain import Change, describe
-from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning, category_text
+from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.counts import Layout, accumulate
 from detectors.counting.logbins import LogCounts
+from detectors.counting.meaning import category_text
 from detectors.fitting import Coded, ReferenceFitter
 from detectors.fitting.table import fit_reference, infer_kind
 from detectors.references.calibration import Calibration

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from detectors import ColumnMapping, Reference
+from detectors import CategoricalBinning, ColumnMapping, Reference, SignalReference
+from stream.data import Reading
 from stream.data.times import problem_of, read_times
 from stream.event_time import END_MS
 from stream.events import Actual, ModelId, Prediction, PredictionEvent, encode_event
@@ -47,26 +48,36 @@ class RowMapping:
     ----------
     roles : dict of column to role
         Of the columns that hold signals.
-    numeric : frozenset of str
-        Those whose texts are read as numbers where they can be.
+    reading : Reading
+        How the texts of a CSV are read.
     """
 
     model: str
     version: str
     roles: Mapping[str, str]
-    numeric: frozenset[str]
+    reading: Reading
     columns: ColumnMapping
     segments: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, reference: Reference, version: str | None = None) -> RowMapping:
         """The mapping that a reference was fitted with."""
+        columns = reference.columns
+        values = {s.name for s in reference.signals if s.kind == "numeric" or _is_two_valued(s)}
+        reading = Reading(
+            columns.delimiter, columns.missing, frozenset(values | {*columns.numerals}),
+            frozenset(columns.decimal_commas),
+        )  # fmt: skip
         return cls(
             reference.model, reference.version if version is None else version,
-            {s.name: s.role for s in reference.signals},
-            frozenset(s.name for s in reference.signals if s.kind == "numeric"),
-            reference.columns, reference.segments,
+            {s.name: s.role for s in reference.signals}, reading, columns, reference.segments,
         )  # fmt: skip
+
+
+def _is_two_valued(signal: SignalReference) -> bool:
+    """Whether it knows true and false only, or 1 and 0: then either may be written as the other."""
+    binning = signal.binning
+    return isinstance(binning, CategoricalBinning) and binning.bins_of_names is not binning.code
 
 
 class EventRows:
@@ -89,7 +100,7 @@ class EventRows:
             for role in ("feature", "label", "score", "actual", "latency")
         }
         columns = mapping.columns
-        self.numbers = mapping.numeric | ({columns.actual} if columns.actual else set())
+        self.times = {columns.timestamp} if columns.timestamp else set()
 
     def missing_columns(self, names: Sequence[str]) -> list[str]:
         """Columns that the mapping has and the file has not."""

@@ -30,6 +30,7 @@ ONLY_IN = {
         "stream.decode.arrow",
         "stream.decode.arrow_guard",
         "stream.decode.arrow_times",
+        "stream.decode.arrow_values",
     ),
     "kafka": (
         "stream.client",

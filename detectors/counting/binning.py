@@ -17,6 +17,7 @@ from typing import ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.counting.meaning import category_text
 from detectors.counting.names import name_hash
 from detectors.figures import figure, figures
 
@@ -27,7 +28,6 @@ __all__ = [
     "Binning",
     "CategoricalBinning",
     "NumericBinning",
-    "category_text",
     "choose_categories",
 ]
 
@@ -37,33 +37,13 @@ MAX_BINS: Final = 64
 MAX_CATEGORIES: Final = 62
 #: Known names beyond those; more are forgotten and count as unseen.
 MAX_OTHERS: Final = 10_000
+_BOOLEANS: Final = ("false", "true")
+_BITS: Final = ("0", "1")
 _LARGEST: Final = float(np.finfo(np.float64).max)
+#: By how much of itself a number changes at most when a float32 holds it.
+_SINGLE_ROUNDING: Final = 2.0**-24
 #: A rank of 1 as a score: scores are 16-bit integers.
 SCORE_SCALE: Final = 65_535
-
-
-def category_text(value: object) -> str | None:
-    """The text a category is known by, or None for a missing one.
-
-    Examples
-    --------
-    >>> category_text(True), category_text(3.0), category_text("DE")
-    ('true', '3', 'DE')
-    """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, int | np.integer):
-        return str(int(value))
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        if number != number:
-            return None
-        return str(int(number)) if number.is_integer() else repr(number)
-    return str(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +53,8 @@ class NumericBinning:
     Attributes
     ----------
     edges : float64[k + 1]
-        Strictly increasing, 1 to 65 of them, finite. The first is the reference's least value, the
-        last the next number after its greatest, so both are inside.
+        Strictly increasing, 1 to 65 of them, finite. The first is just below the reference's least
+        value, the last just above its greatest: both are inside, as float64 and as float32.
     """
 
     edges: npt.NDArray[np.float64]
@@ -122,23 +102,25 @@ class NumericBinning:
     def fit(cls, values: npt.NDArray[np.float64], max_bins: int = MAX_BINS) -> NumericBinning:
         """Quantile bins of the finite values; a value that fills a whole bin gets its own.
 
-        Without any finite value the one edge is 0: all that comes later is below or above.
+        A value's own bin, and the range, reach as far as a float32 rounds it: .1 is one level,
+        whoever sends it. Without any finite value the one edge is 0: all that comes later is below
+        or above.
         """
         finite = np.sort(values[np.isfinite(values)])
         if not finite.size:
             return cls(np.zeros(1))
         finite = np.minimum(finite, np.nextafter(_LARGEST, 0.0))  # so that an edge is above it
-        top = np.nextafter(finite[-1], np.inf)
         distinct = np.unique(finite)
+        lower, upper = _around(distinct)
         if distinct.size <= max_bins // 2:
             # Few values are atoms, each with an edge on both sides: what is new falls between.
-            edges = np.unique(np.concatenate([distinct, np.nextafter(distinct, np.inf)]))
-            return cls(edges)
+            return cls(np.unique(np.concatenate([lower, upper])))
         cuts = finite[(np.arange(max_bins) * finite.size) // max_bins]
         values_at, times = np.unique(cuts, return_counts=True)
-        atoms = values_at[times > 1]
-        edges = np.unique(np.concatenate([values_at, np.nextafter(atoms, np.inf), [top]]))
-        return cls(edges)
+        heavy = np.searchsorted(distinct, values_at[times > 1])
+        single = values_at[(times == 1) & (values_at > distinct[0])]
+        ends = [lower[:1], lower[heavy], upper[heavy], upper[-1:]]
+        return cls(np.unique(np.concatenate([single, *ends])))
 
     def bin(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Bins of values: NaN and +inf are missing, -inf is of a wrong type; int64[n]."""
@@ -174,6 +156,22 @@ class NumericBinning:
             return f">= {figure(self.edges[-1])}"
         low, high = figures(self.edges[b - 1], self.edges[b])
         return f"[{low}, {high})"
+
+
+def _around(
+    distinct: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Edges on both sides of each value: what a float32 makes of it lies between.
+
+    Whole numbers have none to spare: those that a float32 rounds are other numbers. Where values
+    are so near to each other that a float32 cannot tell them apart, they stay apart.
+    """
+    reach = np.where(distinct == np.rint(distinct), 0.0, np.abs(distinct) * _SINGLE_ROUNDING)
+    if distinct.size > 1:
+        gaps = np.diff(distinct / 3.0)  # so that no difference overflows
+        nearest = np.minimum(np.append(gaps, np.inf), np.append(np.inf, gaps))
+        reach = np.minimum(reach, nearest)
+    return distinct - reach, np.nextafter(distinct + reach, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +224,16 @@ class CategoricalBinning:
         return {name: b for b, name in enumerate(self.categories)} | dict.fromkeys(
             self.others, self.other
         )
+
+    @cached_property
+    def bins_of_names(self) -> dict[str, int]:
+        """`code`, and what means the same: true is 1 and false 0 where a signal has only two."""
+        code = self.code
+        for ours, theirs in ((_BOOLEANS, _BITS), (_BITS, _BOOLEANS)):
+            if code and code.keys() <= set(ours):
+                same = zip(ours, theirs, strict=True)
+                return code | {name: code[mine] for mine, name in same if mine in code}
+        return code
 
     @classmethod
     def fit(

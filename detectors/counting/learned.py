@@ -115,7 +115,7 @@ def count_names(
     not name and to the others.
     """
     counts = np.zeros(binning.n_bins, np.int64)
-    code, other, unseen = binning.code, binning.other, binning.unseen
+    code, other, unseen = binning.bins_of_names, binning.other, binning.unseen
     for name, n in names.counts.items():
         b = code.get(name)
         if b is None:

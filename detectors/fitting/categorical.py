@@ -52,7 +52,7 @@ class CategoricalFit:
     ) -> None:
         """First pass over a batch; names are tallied, not sampled."""
         codes, names = coded_names(column)
-        counts = np.bincount(codes + 1, minlength=len(names) + 1)[1:]
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
         there = np.flatnonzero(counts)  # a dictionary may hold names that no row has
         self.tally.add([names[i] for i in there.tolist()], counts[there].tolist())
 
@@ -64,7 +64,8 @@ class CategoricalFit:
         binning = self.binning
         self._number = {name: i for i, name in enumerate(binning.code)}
         self._unseen = len(self._number)
-        self._bins = np.array([*binning.code.values(), binning.unseen, binning.missing], np.int64)
+        specials = (binning.unseen, binning.invalid, binning.missing)
+        self._bins = np.array([*binning.code.values(), *specials], np.int64)
         self._batches = batches
         self.table = np.zeros((max(1, batches.count), binning.n_bins), np.int64)
         self._first = np.full(self._bins.size, batches.count + 1)
@@ -77,7 +78,8 @@ class CategoricalFit:
         codes, names = coded_names(column)
         number = self._number
         known = [number.get(name, self._unseen) for name in names]
-        rows = np.array([*known, self._unseen + 1], np.int64)[codes]  # -1 is the last: missing
+        # From the end: -1 is missing, -2 of a wrong type.
+        rows = np.array([*known, self._unseen + 1, self._unseen + 2], np.int64)[codes]
         _count(
             rows, batch, self._bins, self.table, self._first, self._last, self._times, self.trace
         )
@@ -87,6 +89,8 @@ class CategoricalFit:
     ) -> SignalReference:
         """End the second pass."""
         table = self.table
+        if role == "actual":  # not known yet, which an event says by leaving it out
+            table[:, self.binning.missing] = 0
         counts = table.sum(axis=0)
         # Names that one batch alone made known; those beyond are counted as unseen already.
         times = self._times[: self._unseen]

@@ -132,6 +132,20 @@ class ReferenceFitter:
         """How often rows come, after the first pass; None if they have no times."""
         return self._times.pace
 
+    def names(self, name: str) -> Mapping[str, int]:
+        """Names of a categorical signal after the first pass, with how often each occurs.
+
+        All of them, exactly, unless they are more than the fitter keeps.
+        """
+        signal = self._signals[name]
+        if not isinstance(signal, CategoricalFit):
+            raise ReferenceError(f"{name!r} must be categorical; got a numeric signal.")
+        return signal.tally.counts
+
+    def doubt_order(self, why: str) -> None:
+        """Between the passes: the order of the rows is not that of time, for this reason."""
+        self._times.doubt = why
+
     def drop(self, name: str) -> None:
         """Leave a signal out, between the passes."""
         del self._signals[name]

@@ -81,6 +81,8 @@ class TimeSurvey:
         self._in_order = True
         self._cells = _EMPTY
         self._pace: Pace | None = None
+        #: Why the order of the rows is not that of time; empty if nothing speaks against it.
+        self.doubt = ""
 
     @property
     def sampled(self) -> npt.NDArray[np.int64] | None:
@@ -121,6 +123,12 @@ class TimeSurvey:
     def batches(self, warnings: list[str]) -> Batches:
         """Batches of all rows; what is noteworthy about them joins the warnings."""
         n = self._sample.rows
+        if self.doubt:
+            warnings.append(
+                f"{self.doubt}: dependence cannot be measured, and events count as independent; a "
+                "stream that depends on its past will raise more false alarms than the budget says"
+            )
+            return Batches()
         if self._times is None or self.first_ms == self.last_ms:
             warnings.append(
                 "rows have no times: events count as independent, so a stream that depends on its "

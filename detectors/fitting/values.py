@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.binning import category_text
+from detectors.counting.meaning import category_text, has_name, number_of, widened
 
-__all__ = ["Coded", "Column", "coded_names", "infer_kind", "numbers"]
+__all__ = ["MISSING", "WRONG", "Coded", "Column", "coded_names", "infer_kind", "numbers"]
 
 #: A column with at least this share of numbers among its values is numeric.
 NUMERIC_SHARE: Final = 0.9
+#: Codes of values that have no name.
+MISSING: Final = -1
+WRONG: Final = -2
+_WRONG: Final = object()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +65,17 @@ def numbers(column: Column) -> npt.NDArray[np.float64]:
     if isinstance(column, Coded):
         return np.append(numbers(column.values), np.nan)[column.codes]  # -1 is the last: missing
     if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
-        values = np.asarray(column, np.float64)
+        half = column.dtype == np.float16
+        values = widened(column) if half else np.asarray(column, np.float64)
         infinite = np.isinf(values)
         return np.where(infinite, np.nan, values) if infinite.any() else values
-    items = _items(column)
-    values = np.array([_number(v) for v in items], np.float64)
-    values[~np.isfinite(values)] = np.nan
-    values[[v is not None and not isinstance(v, int | float | np.number) for v in items]] = -np.inf
-    return values
+    return np.array([number_of(v) for v in _items(column)], np.float64)
 
 
 def coded_names(column: Column) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Code of each row, -1 for missing, and the distinct names they stand for."""
+    """Code of each row and the distinct names they stand for; -1 is missing, -2 of a wrong type."""
     if isinstance(column, np.ndarray) and column.dtype.kind in "biufU":
+        column = widened(column) if column.dtype == np.float16 else column
         distinct, codes = np.unique(column, return_inverse=True)
         column = Coded(codes.astype(np.int32), distinct.tolist())
     if isinstance(column, Coded):
@@ -81,16 +83,18 @@ def coded_names(column: Column) -> tuple[npt.NDArray[np.int64], list[str]]:
         if len(distinct_texts) == len(column.values) and set(map(type, distinct_texts)) <= {str}:
             return column.codes.astype(np.int64), list(column.values)
         codes, names = coded_names(list(column.values))
-        return np.append(codes, -1)[column.codes], names
+        return np.append(codes, MISSING)[column.codes], names
     items = _items(column)
     if not set(map(type, items)) <= {str, type(None)}:
-        items = [category_text(v) for v in items]
-    code: dict[str | None, int] = {name: i for i, name in enumerate(dict.fromkeys(items))}
-    if None in code:  # the names behind it move up
-        at = code.pop(None)
-        code = {name: i - (i > at) for name, i in code.items()}
-    codes = np.array([code.get(name, -1) for name in items], np.int64)
-    return codes, [name for name in code if name is not None]
+        items = [category_text(v) if has_name(v) else _WRONG for v in items]
+    code: dict[object, int] = {name: i for i, name in enumerate(dict.fromkeys(items))}
+    for special, number in ((None, MISSING), (_WRONG, WRONG)):
+        if special in code:  # the names behind it move up
+            at = code.pop(special)
+            code = {name: i - (i > at) for name, i in code.items()}
+            code[special] = number
+    codes = np.array([code[name] for name in items], np.int64)
+    return codes, [name for name in code if isinstance(name, str)]
 
 
 def _items(column: Column) -> Sequence[Any]:
@@ -103,13 +107,4 @@ def _items(column: Column) -> Sequence[Any]:
 
 
 def _is_number(kind: type) -> bool:
-    return issubclass(kind, int | float | np.integer | np.floating) and kind is not bool
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, int | float | np.number):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.nan
-    return math.nan
+    return issubclass(kind, int | float | Decimal | np.integer | np.floating) and kind is not bool

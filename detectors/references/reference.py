@@ -19,6 +19,7 @@ from detectors.counting.counts import Layout
 from detectors.references.calibration import Calibration
 from detectors.references.canonical import canonical, content_hash
 from detectors.references.checked import CheckedError, Place
+from detectors.references.columns import ColumnMapping
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
 
@@ -28,18 +29,6 @@ FORMAT: Final = "driftstream.reference.v1"
 
 class ReferenceError(ValueError):
     """A reference that cannot be made or read: what is wrong, where, and what to do."""
-
-
-@dataclass(frozen=True)
-class ColumnMapping:
-    """Which column of the fitted file had which meaning; `replay` and `produce` follow it."""
-
-    timestamp: str | None = None
-    id: str | None = None
-    prediction: str | None = None
-    score: str | None = None
-    actual: str | None = None
-    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +91,7 @@ class Reference:
     signals: tuple[SignalReference, ...]
     events: int
     segments: tuple[str, ...] = ()
-    columns: ColumnMapping = ColumnMapping()
+    columns: ColumnMapping = field(default_factory=ColumnMapping)
     cycle_ms: int = 0
     ordered: bool = False
     first_ms: int = 0
@@ -153,15 +142,13 @@ class Reference:
 
 def _document(reference: Reference) -> dict[str, Any]:
     """All fields as plain values; floats keep every bit, since JSON writes their repr."""
-    columns = dict(vars(reference.columns))
-    columns["ignored"] = list(reference.columns.ignored)
     return {
         "format": FORMAT,
         "model": reference.model,
         "version": reference.version,
         "events": reference.events,
         "segments": list(reference.segments),
-        "columns": columns,
+        "columns": reference.columns.document(),
         "cycle_ms": reference.cycle_ms,
         "ordered": reference.ordered,
         "first_ms": reference.first_ms,
@@ -208,7 +195,6 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
 def _read(root: Place) -> Reference:
     if (found := root["format"].text()) != FORMAT:
         root["format"].fail(f"must be {FORMAT}; got {found!r}. Fit it again with this version")
-    columns = root["columns"]
     signals = tuple(_read_signal(place) for place in root["signals"].items(least=1))
     names = [signal.name for signal in signals]
     for i, name in enumerate(names):
@@ -220,14 +206,7 @@ def _read(root: Place) -> Reference:
         signals=signals,
         events=root["events"].integer(least=1),
         segments=tuple(place.text(least=1) for place in root["segments"].items()),
-        columns=ColumnMapping(
-            timestamp=columns["timestamp"].text_or_null(),
-            id=columns["id"].text_or_null(),
-            prediction=columns["prediction"].text_or_null(),
-            score=columns["score"].text_or_null(),
-            actual=columns["actual"].text_or_null(),
-            ignored=tuple(place.text() for place in columns["ignored"].items()),
-        ),
+        columns=ColumnMapping.read(root["columns"]),
         cycle_ms=root["cycle_ms"].integer(least=0),
         ordered=root["ordered"].boolean(),
         first_ms=root["first_ms"].integer(),

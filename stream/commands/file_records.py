@@ -30,6 +30,7 @@ class FileRecords:
 
     def __init__(self, data: Path, plan: AnyPlan, columns: dict[str, Any]) -> None:
         from detectors import ColumnMapping
+        from stream.data import Reading
         from stream.data.dumps import is_dump
         from stream.rows import RowMapping
 
@@ -42,7 +43,7 @@ class FileRecords:
                 raise click.UsageError(
                     f"{data} holds events, which say themselves what is what. Leave {option} out."
                 )
-            self.mapping = RowMapping(plan.model, "", {}, frozenset(), ColumnMapping())
+            self.mapping = RowMapping(plan.model, "", {}, Reading(), ColumnMapping())
         else:
             self._rows = event_rows(data, plan, columns)
             self.mapping = self._rows.mapping
@@ -68,7 +69,7 @@ class FileRecords:
         from stream.replay import FileRecord
 
         offset = 0
-        for batch in read_batches(self._data, rows.numbers):
+        for batch in read_batches(self._data, rows.mapping.reading, rows.times):
             if not offset and (missing := rows.missing_columns(list(batch))):
                 raise DataError(
                     f"{self._data}: the reference has the column {missing[0]!r}, the file has not; "

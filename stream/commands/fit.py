@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from stream.commands.dump_fit import open_dump, version_of
-from stream.commands.shared import (
-    data_argument,
-    hash_key_option,
-    print_table,
-    progress,
-    read_hash_key,
-    say,
-    say_lines,
-    when,
-)
+from stream.commands.fit_columns import check_columns, choose, look_again
+from stream.commands.fit_report import daily_signals, report
+from stream.commands.shared import data_argument, hash_key_option, progress, read_hash_key, say
 
 if TYPE_CHECKING:
-    from detectors import Reference, ReferenceFitter
-    from stream.data import DataTable
+    from detectors import Reference
     from stream.plans.privacy import CategoryHash
 
-__all__ = ["check_columns", "command"]
+__all__ = ["command"]
 
-#: A text column in which this share of the values differ is an identifier.
-_IDENTIFIER_SHARE: Final = 0.5
-_IDENTIFIER_LEAST: Final = 1_000
-#: A daily cycle is proposed if the hour explains this share of what differs between hours.
-_DAILY_SHARE: Final = 0.5
-#: Sampled rows in which a daily cycle is looked for.
-_DAILY_ROWS: Final = 100_000
 #: Values kept for quantiles: half a gigabyte, so a million of each of up to 64 columns.
 _SAMPLE_VALUES: Final = 64_000_000
 _FULL_COLUMNS: Final = 64
-_DAY_MS: Final = 86_400_000
 
 
 @click.command("fit")
@@ -49,6 +34,27 @@ _DAY_MS: Final = 86_400_000
 @click.option("--score", metavar="COLUMN", help="The model's probability or score.")
 @click.option("--actual", metavar="COLUMN", help="What turned out to be true.")
 @click.option("--segment", "segments", metavar="COLUMN", multiple=True, help="Watch per value.")
+@click.option(
+    "--role", "roles", metavar="COLUMN=ROLE", multiple=True,
+    help="What a column is: feature, label, score, actual or latency.",
+)  # fmt: skip
+@click.option(
+    "--categorical", metavar="COLUMN", multiple=True, help="Its values are names, not numbers."
+)
+@click.option("--numeric", metavar="COLUMN", multiple=True, help="Its values are numbers.")
+@click.option(
+    "--keep", metavar="COLUMN", multiple=True,
+    help="Keep a column that would be left out as an index or identifier.",
+)  # fmt: skip
+@click.option(
+    "--missing", metavar="TEXT", multiple=True,
+    help="What stands for no value, beside an empty field, null and NaN; '' for nothing else.",
+)  # fmt: skip
+@click.option("--delimiter", default="", help="Between the fields of a CSV. Default: found out.")
+@click.option(
+    "--decimal", type=click.Choice([".", ","]),
+    help="Of the numbers of a CSV. Default: found out, by column.",
+)  # fmt: skip
 @click.option(
     "--ignore", "--drop", "ignored", metavar="COLUMN", multiple=True, help="Leave a column out."
 )
@@ -68,6 +74,8 @@ _DAY_MS: Final = 86_400_000
 def command(
     data: Path, model: str, version: str, timestamp: str | None, identity: str | None,
     prediction: str | None, score: str | None, actual: str | None, segments: tuple[str, ...],
+    roles: tuple[str, ...], categorical: tuple[str, ...], numeric: tuple[str, ...],
+    keep: tuple[str, ...], missing: tuple[str, ...], delimiter: str, decimal: str | None,
     ignored: tuple[str, ...], hashed: tuple[str, ...], hash_key_path: Path | None, cycle: str,
     output: Path,
 ) -> None:  # fmt: skip
@@ -79,54 +87,114 @@ def command(
     """
     from detectors import ColumnMapping, ReferenceFitter
     from stream.config.toml_table import duration_ms
-    from stream.data import DataTable
+    from stream.data import DataTable, Reading
+    from stream.data.blocks import Blocks
 
     cycle_ms = duration_ms(cycle) if cycle else 0
     if cycle_ms is None:
         raise click.BadParameter(
             f"{cycle!r} is not a duration. Use 24h or 7d.", param_hint="--cycle"
         )
-    named = {"timestamp": timestamp, "id": identity, "prediction": prediction, "score": score,
-             "actual": actual}  # fmt: skip
-    if (events := open_dump(data, model, version, segments, named)) is not None:
+    columns = {"timestamp": timestamp, "id": identity, "prediction": prediction, "score": score,
+               "actual": actual}  # fmt: skip
+    if (events := open_dump(data, model, version, segments, columns)) is not None:
         data, timestamp, version = events.path, "timestamp", version_of(events, version)
         prediction, score, actual = map(events.columns.get, ("label", "score", "actual"))
-    table = DataTable(data)
-    roles = {"label": prediction, "score": score, "actual": actual}
-    aside = [name for name in (timestamp, identity) if name]
-    check_columns(table, [*aside, *(n for n in roles.values() if n), *segments, *ignored])
-    role_of = {name: role for role, name in roles.items() if name}
+    reading = Reading(_delimiter(delimiter), tuple(t for t in missing if t) if missing else None)
+    table = DataTable(data, reading, decimal or "")
+    role_of = _roles(roles, {"label": prediction, "score": score, "actual": actual})
     if events is not None and (latency := events.columns.get("latency")):
         role_of[latency] = "latency"
-    notes: dict[str, str] = {}
-    kinds = _kinds(table, {*aside, *segments, *ignored}, role_of, notes)
-    sample = _SAMPLE_VALUES // max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))
-    fitter = ReferenceFitter(kinds, roles=role_of, cycle_ms=cycle_ms, sample=sample)
+    aside = [name for name in (timestamp, identity) if name]
+    check_columns(table, [*aside, *role_of, *segments, *ignored])
+    check_columns(table, [*categorical, *numeric])
+    check_columns(table, keep)
+    said = dict.fromkeys(categorical, "categorical") | dict.fromkeys(numeric, "numeric")
+    for name in (*said, *keep):
+        if name in (*aside, *segments, *ignored):
+            raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
+    chosen = choose(table, {*aside, *segments, *ignored}, role_of, said, keep)
+    kinds = chosen.kinds
+    numbers = max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))
+    fitter = ReferenceFitter(
+        kinds, roles=role_of, cycle_ms=cycle_ms, sample=_SAMPLE_VALUES // numbers
+    )  # fmt: skip
+    blocks = Blocks()
     with progress() as bar:
         task = bar.add_task("first pass", total=table.rows, note="rows")
         for batch in table.batches(kinds, timestamp):
             fitter.survey(batch.columns, batch.times_ms)
+            if not timestamp:
+                blocks.add({n: batch.columns[n] for n, k in kinds.items() if k == "categorical"})
             bar.update(task, advance=batch.rows)
-        _drop_identifiers(fitter, table, kinds, role_of, notes)
-        daily = _daily(fitter, kinds) if timestamp and not cycle_ms else []
+        look_again(fitter, table, chosen, timestamp is not None, blocks.grouped())
+        daily = daily_signals(fitter, kinds) if timestamp and not cycle_ms else []
         task = bar.add_task("second pass", total=fitter.rows, note="rows")
         for batch in table.batches(kinds, timestamp):
             fitter.count(batch.columns, batch.times_ms)
             bar.update(task, advance=batch.rows)
+    gone = [name for name in table.columns if name in chosen.notes]
+    read = {**kinds, **dict.fromkeys(segments, "categorical")}
+    found = table.reading(read)
+    named = {role: name for name, role in role_of.items()}
     reference = fitter.finish(
         model=model,
         version=version,
         segments=segments,
         column_mapping=ColumnMapping(
-            timestamp, identity, prediction, score, actual,
-            tuple(dict.fromkeys([*ignored, *(name for name in table.columns if name in notes)])),
+            timestamp, identity, named.get("label"), named.get("score"), named.get("actual"),
+            tuple(dict.fromkeys([*ignored, *gone])), found.numerals(read),
+            tuple(sorted(found.commas)), found.missing, found.delimiter,
         ),
     )  # fmt: skip
-    reference = _private(reference, hashed, read_hash_key(hash_key_path))
+    reference = replace(reference, warnings=(*reference.warnings, *chosen.warnings))
+    reference = _readable(_private(reference, hashed, read_hash_key(hash_key_path)))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(reference.to_json())
-    _report(reference, table, notes, timestamp is not None, daily)
+    report(reference, table, chosen.notes, timestamp is not None, daily)
     say(f"wrote {output} ({output.stat().st_size / 1024:,.0f} kB, {reference.hash[:19]})")
+
+
+def _delimiter(said: str) -> str:
+    delimiter = {"\\t": "\t", "tab": "\t"}.get(said, said)
+    if len(delimiter.encode()) > 1:
+        raise click.BadParameter(
+            f"{said!r} must be one character, or tab.", param_hint="--delimiter"
+        )
+    return delimiter
+
+
+def _roles(said: tuple[str, ...], named: dict[str, str | None]) -> dict[str, str]:
+    """Column to role, from --role and the options that name one."""
+    from detectors.references.reference import ROLES
+
+    columns = [(role, name) for role, name in named.items() if name]
+    for pair in said:
+        name, _, role = pair.rpartition("=")
+        if not name or role not in ROLES:
+            raise click.BadParameter(
+                f"{pair!r} must be COLUMN=ROLE; roles are {', '.join(ROLES)}.", param_hint="--role"
+            )
+        columns.append((role, name))
+    found: dict[str, str] = {}
+    for role, name in columns:
+        if name in found:
+            raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
+        if role != "feature" and role in found.values():
+            raise click.BadParameter(f"two columns are named as {role}. Choose one.")
+        found[name] = role
+    return found
+
+
+def _readable(reference: Reference) -> Reference:
+    """What is written can be read: the checks of `replay` and the worker, before it is."""
+    from detectors import Reference
+    from stream.plans.kinds import readable
+    from stream.plans.plan import Plan
+
+    plan = Plan(model=reference.model, reference=reference, segments=reference.segments)
+    readable(plan)
+    return Reference.from_json(reference.to_json())
 
 
 def _private(
@@ -138,128 +206,3 @@ def _private(
         return apply_privacy(reference, (), hashed, hashing)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--hash") from None
-
-
-def check_columns(table: DataTable, named: list[str]) -> None:
-    """Refuse a column that is not there, or is named twice."""
-    import difflib
-
-    for name in named:
-        if name not in table.columns:
-            near = difflib.get_close_matches(name, table.columns, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(table.columns)}."
-            raise click.BadParameter(f"{table.path} has no column {name!r}. {hint}")
-        if named.count(name) > 1:
-            raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
-
-
-def _kinds(
-    table: DataTable, left_out: set[str], role_of: dict[str, str], notes: dict[str, str]
-) -> dict[str, str]:
-    """Kinds of the signals, in the order of the file; why other columns are none, in notes."""
-    kinds = {}
-    for name, column in table.columns.items():
-        if name in left_out:
-            continue
-        role = role_of.get(name)
-        if column.kind == "none":
-            notes[name] = f"left out: {column.note}"
-        elif column.kind == "time" and role is None:
-            notes[name] = "left out: times are no signal (name one with --timestamp)"
-        elif role in ("label", "actual") and column.classes:
-            kinds[name] = "categorical"  # a few whole numbers name classes
-        else:
-            kinds[name] = "numeric" if column.kind == "time" else column.kind
-    _check_some(table, kinds)
-    return kinds
-
-
-def _check_some(table: DataTable, kinds: dict[str, str]) -> None:
-    if not kinds:
-        raise click.BadParameter(
-            f"{table.path} has no column that can be a signal: what is left are times and "
-            "identifiers. Name a --prediction or --score, or add features."
-        )
-
-
-def _drop_identifiers(
-    fitter: ReferenceFitter, table: DataTable, kinds: dict[str, str], role_of: dict[str, str],
-    notes: dict[str, str],
-) -> None:  # fmt: skip
-    """Between the passes: leave out names that hardly repeat."""
-    for name, kind in list(kinds.items()):
-        if kind == "categorical" and name not in role_of:
-            distinct = fitter.distinct(name)
-            if distinct > max(_IDENTIFIER_LEAST, _IDENTIFIER_SHARE * fitter.rows):
-                notes[name] = (
-                    f"left out: {distinct:,} different values, so an identifier (see --id)"
-                )
-                fitter.drop(name)
-                del kinds[name]
-    _check_some(table, kinds)
-
-
-def _daily(fitter: ReferenceFitter, kinds: dict[str, str]) -> list[str]:
-    """Numeric signals that follow the hour of the day."""
-    from stream.proposal import daily_share
-
-    times, pace = fitter.sample_times(), fitter.pace()
-    if times is None or pace is None:
-        return []
-    together = ~pace.odd(times)
-    times = times[together]
-    step = -(-times.size // _DAILY_ROWS)
-    return [
-        name
-        for name, kind in kinds.items()
-        if kind == "numeric"
-        and daily_share(fitter.sample(name)[together][::step], times[::step]) >= _DAILY_SHARE
-    ]
-
-
-def _report(
-    reference: Reference, table: DataTable, notes: dict[str, str], timed: bool, daily: list[str]
-) -> None:
-    from detectors import NumericBinning
-    from stream.proposal import model_toml
-
-    rows = []
-    for signal in reference.signals:
-        binning = signal.binning
-        used = (
-            binning.edges.size - 1
-            if isinstance(binning, NumericBinning)
-            else len(binning.categories)
-        )
-        missing = int(signal.counts[binning.missing])
-        wrong = int(signal.counts[binning.invalid])
-        rows.append(
-            (
-                signal.name, signal.role, signal.kind, str(used),
-                f"{missing / reference.events:.1%}" if missing else "-",
-                f"{signal.calibration.phi:.2f}",
-                f"{wrong:,} values are not numbers" if wrong else table.columns[signal.name].note,
-            )
-        )  # fmt: skip
-    for name, note in notes.items():
-        rows.append((name, "-", "-", "-", "-", "-", note))
-    print_table(
-        f"{reference.model} {reference.version}: {reference.events:,} rows".replace(" :", ":"),
-        ("signal", "role", "kind", "bins", "missing", "phi", "note"),
-        rows,
-    )
-    if timed:
-        say(f"from {when(reference.first_ms)} to {when(reference.last_ms)} UTC")
-    else:
-        say("no --timestamp: rows count as one second apart, in the order of the file")
-    if reference.time_step_ms == _DAY_MS:
-        say("the times are dates without a time of day: a pane of one day (1d) is proposed below")
-    for warning in reference.warnings:
-        say(f"warning: {warning}")
-    if daily:
-        more = f" and {len(daily) - 3} more" if len(daily) > 3 else ""
-        say(
-            f"a daily cycle shows in {', '.join(daily[:3])}{more}: with --cycle 24h day and night "
-            "are no drift"
-        )
-    say_lines("for the config:\n" + model_toml(reference))

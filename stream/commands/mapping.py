@@ -63,7 +63,7 @@ def event_rows(
 
 def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> Any:
     from detectors import ColumnMapping
-    from stream.commands.fit import check_columns
+    from stream.commands.fit_columns import check_columns
     from stream.data import DataTable
     from stream.rows import RowMapping
 
@@ -79,11 +79,13 @@ def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> 
     roles = {
         name: role_of.get(name, "feature")
         for name, column in table.columns.items()
-        if name not in aside and (name in role_of or column.kind in ("numeric", "categorical"))
+        if name not in aside
+        and (name in role_of or column.kind in ("numeric", "categorical", "empty"))
     }
-    numeric = frozenset(name for name in roles if table.columns[name].kind == "numeric")
+    kinds = {name: table.columns[name].kind for name in (*roles, *plan.segments)}
+    reading = table.reading(kinds)
     mapping = ColumnMapping(
         named.get("timestamp"), named.get("id"), named.get("prediction"), named.get("score"),
-        named.get("actual"), tuple(ignored),
+        named.get("actual"), tuple(ignored), reading.numerals(kinds), tuple(sorted(reading.commas)),
     )  # fmt: skip
-    return RowMapping(plan.model, version, roles, numeric, mapping, plan.segments)
+    return RowMapping(plan.model, version, roles, reading, mapping, plan.segments)

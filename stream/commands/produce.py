@@ -125,7 +125,7 @@ def _events(data: Path, rows: EventRows, loop: bool, sent: Sent) -> Iterator[Row
     first, last = math.inf, -math.inf
     while True:
         count = number = 0
-        for batch in read_batches(data, rows.numbers):
+        for batch in read_batches(data, rows.mapping.reading, rows.times):
             if not count and (missing := rows.missing_columns(list(batch))):
                 raise DataError(
                     f"{data}: the reference has the column {missing[0]!r}, the file has not. "

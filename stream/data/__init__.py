@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from stream.data.files import DataError
+from stream.data.kinds import ColumnInfo
+from stream.data.reading import Reading
 from stream.data.rows import read_batches
-from stream.data.table import ColumnInfo, DataTable
+from stream.data.table import DataTable
 from stream.data.times import parse_times
 
-__all__ = ["ColumnInfo", "DataError", "DataTable", "parse_times", "read_batches"]
+__all__ = ["ColumnInfo", "DataError", "DataTable", "Reading", "parse_times", "read_batches"]

@@ -14,12 +14,11 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from stream.decode.arrow_times import text_as
+from stream.data.dialect import find_delimiter
+from stream.decode.arrow_values import is_text
 
-__all__ = ["DataError", "arrays", "is_text", "number_or_text", "row_count", "text_as"]
+__all__ = ["DataError", "arrays", "is_typed", "row_count"]
 
-#: What stands for a missing value in CSV, beside the empty field.
-_NULLS: Final = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "#N/A"]
 _SUFFIXES: Final = {
     ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
@@ -36,20 +35,24 @@ class DataError(ValueError):
 
 
 def arrays(
-    path: Path, *, rows: int, names: Collection[str] | None = None, coded: bool = False
+    path: Path, *, rows: int, names: Collection[str] | None = None, coded: bool = False,
+    delimiter: str = "",
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """Read a file in batches: column name -> Arrow array, or list where types are mixed.
 
     Parameters
     ----------
     path : Path
-        Of the file; its suffix says the format. CSV gives texts only, `True` as `true`.
+        Of the file; its suffix says the format. CSV gives texts only (`stream.data.reading` says
+        what they are), null where a field is empty.
     rows : int
         Largest batch of a Parquet file; others are cut by bytes.
     names : collection of str, optional
         Columns that are wanted; all by default. A JSON line need not have them.
     coded : bool
         Leave texts of Parquet dictionary-encoded.
+    delimiter : str
+        Of a CSV; found out if empty.
 
     Raises
     ------
@@ -57,9 +60,14 @@ def arrays(
         If the file cannot be read, saying where.
     """
     form = _open(path)
-    read = {"parquet": _parquet, "csv": _csv, "jsonl": _json_lines}[form]
     try:
-        for batch in read(path, rows, names, coded):
+        if form == "csv":
+            batches = _csv(path, names, delimiter or find_delimiter(path))
+        elif form == "jsonl":
+            batches = _json_lines(path, names)
+        else:
+            batches = _parquet(path, rows, names, coded)
+        for batch in batches:
             if batch and len(next(iter(batch.values()))):
                 yield batch
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -76,20 +84,9 @@ def row_count(path: Path) -> int | None:
         raise DataError(f"{path}: {_first_line(error)}. Correct the file at that place.") from error
 
 
-def is_text(kind: Any) -> bool:
-    """Whether an Arrow type is one of texts."""
-    types = pa.types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
-
-
-def number_or_text(value: str | None) -> float | str | None:
-    """A text as a number where it is one."""
-    if value is None:
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return value
+def is_typed(path: Path) -> bool:
+    """Whether values of the file have types of their own; in a CSV all are texts."""
+    return _format_of(path) != "csv"
 
 
 def _format_of(path: Path) -> str:
@@ -123,10 +120,7 @@ def _parquet(
         yield {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
 
 
-def _csv(
-    path: Path, rows: int, names: Collection[str] | None, coded: bool
-) -> Iterator[dict[str, Any]]:
-    delimiter = "\t" if ".tsv" in path.suffixes else ","
+def _csv(path: Path, names: Collection[str] | None, delimiter: str) -> Iterator[dict[str, Any]]:
     parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     with pa.csv.open_csv(path, parse_options=parse) as reader:
         header = list(reader.schema.names)
@@ -134,54 +128,70 @@ def _csv(
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()),
         include_columns=None if names is None else [n for n in header if n in names],
-        null_values=_NULLS, strings_can_be_null=True,
+        null_values=[""], strings_can_be_null=True,
     )  # fmt: skip
     read = pa.csv.ReadOptions(block_size=_BLOCK)
     with pa.csv.open_csv(
         path, read_options=read, convert_options=convert, parse_options=parse
     ) as reader:
         for batch in reader:
-            columns = enumerate(batch.schema.names)
-            yield {name: _lower_booleans(batch.column(i)) for i, name in columns}
+            yield {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
 
 
-def _lower_booleans(array: Any) -> Any:
-    """True and TRUE, as other tools write a boolean, as the events have it: true."""
-    booleans = pc.is_in(array, pa.array(["True", "TRUE", "False", "FALSE"]))
-    return pc.if_else(booleans, pc.utf8_lower(array), array) if pc.any(booleans).as_py() else array
-
-
-def _json_lines(
-    path: Path, rows: int, names: Collection[str] | None, coded: bool
-) -> Iterator[dict[str, Any]]:
+def _json_lines(path: Path, names: Collection[str] | None) -> Iterator[dict[str, Any]]:
     line = 1
+    texts: set[str] = set()
     with pa.input_stream(str(path), compression="detect") as stream:
         rest = b""
         while block := stream.read(_BLOCK):
             end = block.rfind(b"\n") + 1
             text, rest = (rest + block[:end], block[end:]) if end else (b"", rest + block)
             if text.strip():
-                yield _json_block(path, text, line, names)
+                yield _json_block(path, text, line, names, texts)
             line += text.count(b"\n")
         if rest.strip():
-            yield _json_block(path, rest, line, names)
+            yield _json_block(path, rest, line, names, texts)
 
 
 def _json_block(
-    path: Path, text: bytes, line: int, names: Collection[str] | None
+    path: Path, text: bytes, line: int, names: Collection[str] | None, texts: set[str]
 ) -> dict[str, Any]:
+    """Rows of some lines; `texts` has the columns whose texts Arrow would take for times."""
     try:
-        table = pa.json.read_json(io.BytesIO(text))
+        table = _read_json(text, texts)
+        if stamped := {f.name for f in table.schema if pa.types.is_timestamp(f.type)}:
+            texts |= stamped  # a text is a text, whatever it looks like
+            table = _read_json(text, texts)
         _check_unique(path, table.schema.names)
+        if any(map(_has_lost_digits, table.columns)):
+            return _wanted(_mixed(path, text, line), names)
         batch = {n: table.column(i).combine_chunks() for i, n in enumerate(table.schema.names)}
     except pa.ArrowInvalid as error:  # columns of several types
         if "specified twice" in str(error):
             raise
         batch = _mixed(path, text, line)
+    return _wanted(batch, names)
+
+
+def _has_lost_digits(column: Any) -> bool:
+    """Whether whole numbers beyond 64 bits made it a column of floats, which hold 53."""
+    if not pa.types.is_float64(column.type):
+        return False
+    high = pc.max(pc.abs(column)).as_py()
+    return high is not None and high >= 2.0**53
+
+
+def _wanted(batch: dict[str, Any], names: Collection[str] | None) -> dict[str, Any]:
     if names is None:
         return batch
     n = len(next(iter(batch.values()), ()))
     return {name: batch.get(name, [None] * n) for name in names}
+
+
+def _read_json(text: bytes, texts: set[str]) -> Any:
+    schema = pa.schema([(name, pa.string()) for name in sorted(texts)]) if texts else None
+    options = pa.json.ParseOptions(explicit_schema=schema)
+    return pa.json.read_json(io.BytesIO(text), parse_options=options)
 
 
 def _mixed(path: Path, text: bytes, line: int) -> dict[str, list[Any]]:

@@ -7,57 +7,88 @@ counts it.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from stream.data.files import arrays, is_text, number_or_text, text_as
+from detectors import Coded, category_text
+from stream.data.files import arrays, is_typed
+from stream.data.reading import Reading, has_commas, texts_as_names, texts_as_values, without
 from stream.data.times import moments
 from stream.decode.arrow_times import is_time
+from stream.decode.arrow_values import plain as plain_values
 
 __all__ = ["read_batches"]
 
 _BATCH_ROWS: Final = 16_384
+_AS_WRITTEN: Final = Reading(missing=())
 
 
-def read_batches(path: Path, numbers: Container[str] = ()) -> Iterator[dict[str, list[Any]]]:
+def read_batches(
+    path: Path, reading: Reading = _AS_WRITTEN, times: Container[str] = ()
+) -> Iterator[dict[str, list[Any]]]:
     """Read a file in batches of rows: column name -> plain values.
 
     Parameters
     ----------
     path : Path
         Of the file; its suffix says the format.
-    numbers : container of str
-        Columns whose texts are read as numbers where they can be. Others stay as they are written:
-        a category "007" is not a 7.
+    reading : Reading
+        What the texts of a CSV are. Those of other formats stay texts.
+    times : container of str
+        Columns of times: dates and timestamps are datetimes there. Elsewhere they are texts.
 
     Raises
     ------
     DataError
         If the file cannot be read, saying where.
     """
-    for batch in arrays(path, rows=_BATCH_ROWS):
-        plain = {name: _plain(array, name in numbers) for name, array in batch.items()}
+    typed = is_typed(path)
+    first = True
+    for batch in arrays(path, rows=_BATCH_ROWS, delimiter=reading.delimiter):
+        if first and not typed:
+            commas = {name for name in reading.values & batch.keys()
+                      if has_commas(batch[name], name in reading.commas)}  # fmt: skip
+            reading = replace(reading, commas=frozenset(commas))
+        first = False
+        plain = {
+            name: _moments(array) if name in times
+            else _typed(without(array, reading.missing or ())) if typed
+            else _of_csv(array, name, reading)
+            for name, array in batch.items()
+        }  # fmt: skip
         n = len(next(iter(plain.values())))
         for start in range(0, n, _BATCH_ROWS):
             yield {name: values[start : start + _BATCH_ROWS] for name, values in plain.items()}
 
 
-def _plain(array: Any, numbers: bool) -> list[Any]:
+def _of_csv(array: Any, name: str, reading: Reading) -> list[Any]:
+    if name not in reading.values:
+        return list(texts_as_names(array, reading.no_value).to_pylist())
+    found = texts_as_values(array, reading.missing, comma=name in reading.commas)
+    if isinstance(found, Coded):
+        values = [*found.values, None]  # -1 is the last: missing
+        return [values[code] for code in found.codes.tolist()]
+    return [None if v != v else v for v in found.tolist()]
+
+
+def _typed(array: Any) -> list[Any]:
+    """Values as JSON has them: numbers, texts, booleans; what is none of them stays as it is."""
     if isinstance(array, list):
-        return [number_or_text(v) if isinstance(v, str) else v for v in array] if numbers else array
+        return array
     kind = array.type
-    if pa.types.is_dictionary(kind):
-        array = array.dictionary_decode()
-        kind = array.type
-    if numbers and is_text(kind):
-        if (cast := text_as(array, pa.float64())) is not None:
-            return list(cast.to_pylist())
-        return [number_or_text(value) for value in array.to_pylist()]
     if is_time(kind):
-        return moments(array)
+        return [category_text(value) for value in plain_values(array)]
     if pa.types.is_decimal(kind):
-        array = pc.cast(array, pa.float64())
-    return list(array.to_pylist())
+        return [None if v is None else int(v) if v == v.to_integral_value() else float(v)
+                for v in plain_values(array)]  # fmt: skip
+    return plain_values(array)
+
+
+def _moments(array: Any) -> list[Any]:
+    """Times as they are written; timestamps and dates as datetimes."""
+    if isinstance(array, list):
+        return array
+    return moments(array) if is_time(array.type) else plain_values(array)

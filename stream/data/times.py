@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.data.files import DataError, is_text
+from stream.data.files import DataError
 from stream.decode.arrow_times import column_ms, column_numbers, moments_ms
+from stream.decode.arrow_values import is_text
 from stream.event_time import (
     ACCEPTED,
     END_MS,

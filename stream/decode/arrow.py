@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +18,10 @@ import pyarrow as pa
 
 from stream.decode.arrow_guard import columns_by_name, refuse_compression, undecodable
 from stream.decode.arrow_times import column_ms, is_time
+from stream.decode.arrow_values import column_names, column_numbers
 from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
-from stream.decode.columns import INVALID
 from stream.decode.compiled import Compiled
-from stream.decode.group import Codes, Floats, SignalGroup
+from stream.decode.group import Codes, Floats, SignalGroup, leave_out_missing
 from stream.decode.open import OpenCompiled
 from stream.decode.reader import Reader
 from stream.decode.values import (
@@ -100,6 +102,7 @@ def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
             for group in (compiled.features, compiled.prediction, compiled.actual,
                           compiled.latency):  # fmt: skip
                 _fill(compiled, group, columns, numeric[start:end], codes[start:end])
+            leave_out_missing(compiled.actual, numeric[start:end])
             for name, values in zip(compiled.plan.segments, segments, strict=True):
                 values += _segment(columns.get(f"segments.{name}"), rows)
             start = end
@@ -141,17 +144,14 @@ def _open_rows(reader: OpenCompiled, batches: ArrowBatches) -> Block:
 
 
 def _values(column: Any) -> list[Any]:
-    """Numbers, booleans, texts and None; a value of another type is an object, like any other."""
+    """Values as JSON has them; one that is neither number nor name is an object, like any other."""
     column.validate(full=True)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if pa.types.is_decimal(kind):
-        column = column.cast(pa.float64())
-    elif not (_is_number(kind) or _is_text(kind) or pa.types.is_null(kind)):
+    if (at_and_names := column_names(column))[1] is None:
         return [{} if there else None for there in column.is_valid().to_pylist()]
-    values: list[Any] = column.to_pylist()
-    return values
+    at, names = at_and_names
+    values = [as_text(v) if isinstance(v, date) else float(v) if isinstance(v, Decimal) else v
+              for v in (*(names or ()), None)]  # fmt: skip
+    return [values[i] for i in at.tolist()]
 
 
 def _member(column: str) -> str:
@@ -190,53 +190,21 @@ def _bare_key(compiled: Compiled, kind: Any) -> str:
     return str(compiled.bare_number if number else compiled.bare_text)
 
 
-def _is_number(kind: Any) -> bool:
-    return bool(
-        pa.types.is_floating(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_decimal(kind)
-    )
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
-def _present(column: Any, value: float, missing: float) -> Any:
-    """One value wherever there is any, another where there is null."""
-    valid = column.is_valid().to_numpy(zero_copy_only=False)
-    return np.where(valid, value, missing)
-
-
 def _numbers(column: Any) -> Floats:
     """A numeric column; null and what is not finite are missing, other types invalid."""
     column.validate(full=True)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if not _is_number(kind):
-        return np.asarray(_present(column, INVALID, np.nan), np.float64)
-    if not pa.types.is_float64(kind):
-        if pa.types.is_boolean(kind):
-            column = column.cast(pa.uint8())
-        column = column.cast(pa.float64(), safe=False)
-    values: Floats = column.to_numpy(zero_copy_only=False)
-    if not np.isfinite(values).all():
-        values = np.where(np.isinf(values), np.nan, values)
-    return values
+    return column_numbers(column)
 
 
 def _categories(column: Any, table: CodeTable) -> Codes:
     """A categorical column: each name of its dictionary is looked up once."""
     column.validate(full=True)
-    indices, names = _dictionary(column)
+    at, names = column_names(column)
     if names is None:
-        return np.asarray(_present(column, table.invalid, table[None]), np.int32)
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        return np.asarray(np.where(valid, table.invalid, table[None]), np.int32)
     codes = [table[as_category(name)] for name in names]
-    found: Codes = np.array([*codes, table[None]], np.int32)[indices]
+    found: Codes = np.array([*codes, table[None]], np.int32)[at]
     return found
 
 
@@ -244,33 +212,13 @@ def _segment(column: Any, rows: int) -> list[str | None]:
     if column is None:
         return [None] * rows
     column.validate(full=True)
-    indices, names = _dictionary(column)
+    at, names = column_names(column)
     if names is None:
         return [None] * rows
     texts = np.empty(len(names) + 1, object)
     texts[:] = [*[as_text(as_segment(name)) for name in names], None]
-    found: list[str | None] = texts[indices].tolist()
+    found: list[str | None] = texts[at].tolist()
     return found
-
-
-def _dictionary(column: Any) -> tuple[Any, list[Any] | None]:
-    """Places in a list of names, and the names; null is one past them. None for other types."""
-    kind = column.type
-    if pa.types.is_null(kind):
-        return np.zeros(len(column), np.int64), []
-    if not pa.types.is_dictionary(kind):
-        if not (_is_text(kind) or _is_number(kind)) or pa.types.is_decimal(kind):
-            return None, None
-        if pa.types.is_string_view(kind) or pa.types.is_float16(kind):
-            column = column.cast(pa.string() if _is_text(kind) else pa.float64())
-        column = column.dictionary_encode()
-    names = column.dictionary
-    if pa.types.is_null(names.type):
-        return np.zeros(len(column), np.int64), []
-    if not (_is_text(names.type) or _is_number(names.type)) or pa.types.is_decimal(names.type):
-        return None, None
-    values = names.to_pylist()
-    return column.indices.cast(pa.int64()).fill_null(len(values)).to_numpy(), values
 
 
 def _times(column: Any, first: int) -> Floats:

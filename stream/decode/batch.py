@@ -23,7 +23,15 @@ from stream.decode.block import (
     set_columns,
 )
 from stream.decode.compiled import Compiled
-from stream.decode.group import NUMBER, Codes, Floats, SignalGroup, column_of, ragged
+from stream.decode.group import (
+    NUMBER,
+    Codes,
+    Floats,
+    SignalGroup,
+    column_of,
+    leave_out_missing,
+    ragged,
+)
 from stream.decode.values import (
     as_category,
     as_list,
@@ -52,6 +60,7 @@ def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
     codes = np.empty((n, compiled.n_codes), np.int32)
     for group in (compiled.features, compiled.prediction, compiled.actual):
         _fill(compiled, group, getattr(columns, group.name), numeric, codes)
+    leave_out_missing(compiled.actual, numeric)
     if compiled.latency.keys:
         column = columns.latency_seconds
         if column is None:

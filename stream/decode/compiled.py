@@ -18,7 +18,16 @@ from msgspec.structs import astuple
 
 from detectors import CategoricalBinning
 from stream.decode.columns import ABSENT, INVALID
-from stream.decode.group import NUMBER, SCALAR, Codes, Floats, SignalGroup, column_of, make_struct
+from stream.decode.group import (
+    NUMBER,
+    SCALAR,
+    Codes,
+    Floats,
+    SignalGroup,
+    column_of,
+    leave_out_missing,
+    make_struct,
+)
 from stream.decode.hashed import code_table
 from stream.decode.model import model_struct, refusing
 from stream.decode.values import (
@@ -68,7 +77,8 @@ class Compiled:
         for i, signal in enumerate(plan.monitored):
             table = None
             if isinstance(signal.binning, CategoricalBinning):
-                table = code_table(signal.name, signal.binning, hashing)
+                later = signal.role == "actual"
+                table = code_table(signal.name, signal.binning, hashing, known_later=later)
             group, key = _PLACE_OF_ROLE.get(signal.role, (signal.role, signal.name))
             key = key or signal.name
             members.setdefault(group, {}).setdefault(key, (key, table, at[i]))
@@ -137,6 +147,7 @@ class Compiled:
         if self.actual.keys:
             objects = [self.as_object(self.actual, e.actual) for e in events]
             self.actual.fill(objects, numeric, codes)
+            leave_out_missing(self.actual, numeric)
         if self.latency.keys:
             self.latency.fill([self.latency.one(e.latency_seconds) for e in events], numeric, codes)
         if not self.plan.segments:

@@ -29,6 +29,7 @@ __all__ = [
     "Floats",
     "SignalGroup",
     "column_of",
+    "leave_out_missing",
     "make_struct",
     "ragged",
 ]
@@ -111,6 +112,13 @@ class SignalGroup:
             coerce: Callable[[object], object] = as_number if i < self.n_numeric else as_category
             columns.append(None if column is None else list(map(coerce, column)))
         return self.many(*columns)
+
+
+def leave_out_missing(group: SignalGroup, numeric: Floats) -> None:
+    """Numbers of actuals that are missing are not known yet: as if they had not been sent."""
+    for at in group.numeric_at.tolist():
+        column = numeric[:, at]
+        column[np.isnan(column)] = ABSENT
 
 
 def make_struct(

@@ -15,8 +15,10 @@ _REMEMBERED: Final = 65_536
 
 
 class _HashedTable(CodeTable):
-    def __init__(self, binning: CategoricalBinning, hashing: CategoryHash) -> None:
-        super().__init__(binning)
+    def __init__(
+        self, binning: CategoricalBinning, hashing: CategoryHash, *, known_later: bool
+    ) -> None:
+        super().__init__(binning, known_later=known_later)
         for name in binning.code:
             del self[name]
         self._codes = binning.code
@@ -37,8 +39,9 @@ class _HashedTable(CodeTable):
 
 
 def code_table(
-    name: str, binning: CategoricalBinning, hashing: CategoryHash | None = None
-) -> CodeTable:
+    name: str, binning: CategoricalBinning, hashing: CategoryHash | None = None, *,
+    known_later: bool = False,
+) -> CodeTable:  # fmt: skip
     """The table of a signal: plain, or hashed if the reference's names are.
 
     Raises
@@ -48,11 +51,11 @@ def code_table(
     """
     wanted = hashed_with(binning)
     if wanted is None:
-        return CodeTable(binning)
+        return CodeTable(binning, known_later=known_later)
     if hashing is None or hashing.id != wanted:
         have = f"has key {hashing.id}" if hashing else "has none"
         raise HashKeyError(
             f"the names of signal {name!r} are hashed with key {wanted}, and this process {have}. "
             "Give it with [privacy] hash_key_file in the config, or --hash-key-file."
         )
-    return _HashedTable(binning, hashing)
+    return _HashedTable(binning, hashing, known_later=known_later)

@@ -174,9 +174,11 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
             else:
                 take(row, _bare_place(event.prediction, kinds), event.prediction)
         if event.actual is not None:
-            in_actual.append(row)
             bare = not isinstance(event.actual, dict)
-            take(row, "actual.label", event.actual if bare else event.actual.get("label"))
+            label = event.actual if bare else event.actual.get("label")
+            if not _is_missing(label):  # else it is not known yet
+                in_actual.append(row)
+                take(row, "actual.label", label)
         if event.latency is not NOT_SENT:
             in_latency.append(row)
             take(row, "latency_seconds", event.latency)

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from detectors import CategoricalBinning, category_text
-from stream.decode.columns import ABSENT_CODE, INVALID
+from detectors.counting.meaning import has_name, number_of
+from stream.decode.columns import ABSENT_CODE
 from stream.event_time import Time, as_time
 
 __all__ = [
@@ -50,15 +51,16 @@ class RefusedError(Exception):
 class CodeTable(dict[object, int]):
     """Category -> bin, for `map(table.__getitem__, column)`: a known text is one C look-up.
 
-    Numbers and booleans are not keys, because 1, 1.0 and True are one key to a dict.
+    Numbers and booleans are not keys, because 1, 1.0 and True are one key to a dict. What is
+    missing is absent if it is `known_later`.
     """
 
-    def __init__(self, binning: CategoricalBinning) -> None:
+    def __init__(self, binning: CategoricalBinning, *, known_later: bool = False) -> None:
         super().__init__()
-        self.update(binning.code)
+        self.update(binning.bins_of_names)
         self.unseen = binning.unseen
         self.invalid = binning.invalid
-        self[None] = binning.missing
+        self[None] = ABSENT_CODE if known_later else binning.missing
         self[INVALID_CATEGORY] = binning.invalid
         self[ABSENT_CATEGORY] = ABSENT_CODE
 
@@ -81,24 +83,15 @@ def as_text(value: Any) -> str | None:
 
 def as_number(value: object) -> float | None:
     """A numeric value: None if missing or not finite, INVALID if it is of a wrong type."""
-    if value is None:
-        return None
-    if not isinstance(value, int | float):
-        return INVALID
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    number = number_of(value)
+    return None if number != number else number
 
 
 def as_category(value: object) -> object:
     """A categorical value: None if missing, INVALID_CATEGORY if it is of a wrong type."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return INVALID_CATEGORY
+    return value if has_name(value) else INVALID_CATEGORY
 
 
 def as_timestamp(value: object, path: str) -> Time:

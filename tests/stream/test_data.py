@@ -13,8 +13,9 @@ import pytest
 
 from detectors import Coded
 from detectors.fitting import numbers
-from stream.data import DataError, DataTable, parse_times, read_batches
+from stream.data import DataError, DataTable, Reading, parse_times, read_batches
 
+A = Reading(values=frozenset({"a"}))
 CSV = """ts,n,mixed,code,flag,empty,day
 2026-01-01T00:00:00Z,1,1.5,007,true,,2026-01-01
 2026-01-01T00:00:01Z,,2.5,008,FALSE,,2026-01-02
@@ -35,8 +36,8 @@ def test_kinds_of_csv(tmp_path: Path) -> None:
     table = DataTable(write(tmp_path, body))
     columns = table.columns
     assert {name: c.kind for name, c in columns.items()} == {
-        "ts": "time", "n": "numeric", "mixed": "numeric", "code": "numeric",
-        "flag": "categorical", "empty": "numeric", "day": "time",
+        "ts": "time", "n": "numeric", "mixed": "numeric", "code": "categorical",
+        "flag": "categorical", "empty": "empty", "day": "time",
     }  # fmt: skip
     assert columns["n"].classes
     assert not columns["mixed"].classes
@@ -47,7 +48,7 @@ def test_kinds_of_csv(tmp_path: Path) -> None:
     assert batch.times_ms[:2].tolist() == [1767225600_000, 1767225601_000]
     assert numbers(batch.columns["n"])[:3].tolist() == pytest.approx([1, math.nan, 3], nan_ok=True)
     assert numbers(batch.columns["mixed"])[:3].tolist() == [1.5, 2.5, -math.inf]
-    assert rows_of(batch.columns["flag"])[:4] == ["true", "false", None, "true"]
+    assert rows_of(batch.columns["flag"])[:4] == [True, False, None, True]
     assert rows_of(batch.columns["code"])[:3] == ["007", "008", "009"]
 
 
@@ -58,11 +59,15 @@ def rows_of(column: Any) -> list[Any]:
 
 
 def test_rows_keep_categories_as_written(tmp_path: Path) -> None:
-    batch = next(read_batches(write(tmp_path, CSV), {"n", "mixed", "ts"}))
+    batch = next(
+        read_batches(
+            write(tmp_path, CSV), Reading(values=frozenset({"n", "mixed", "flag"})), {"ts"}
+        )
+    )
     assert batch["code"] == ["007", "008", "009"]
     assert batch["n"] == [1.0, None, 3.0]
     assert batch["mixed"] == [1.5, 2.5, "x"]
-    assert batch["flag"] == ["true", "false", None]
+    assert batch["flag"] == [True, False, None]
     assert batch["ts"][0] == "2026-01-01T00:00:00Z"
 
 
@@ -73,7 +78,7 @@ def test_formats_agree(tmp_path: Path) -> None:
     write(tmp_path, "a,b\n1,x\n,\n3,z\n", "t.csv")
     write(tmp_path, "a\tb\n1\tx\n\t\n3\tz\n", "t.tsv")
     for name in ("t.parquet", "t.jsonl", "t.csv", "t.tsv"):
-        assert list(read_batches(tmp_path / name, {"a"})) == [
+        assert list(read_batches(tmp_path / name, A)) == [
             {"a": [1.0, None, 3.0], "b": ["x", None, "z"]}
         ], name
         table = DataTable(tmp_path / name)
@@ -147,7 +152,7 @@ def test_compressed_files(tmp_path: Path, name: str) -> None:
     codec = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}[name.rsplit(".", 1)[1]]
     with pa.output_stream(str(tmp_path / name), compression=codec) as stream:
         stream.write(text.encode())
-    assert list(read_batches(tmp_path / name, {"a"})) == [{"a": [1.0], "b": ["x"]}]
+    assert list(read_batches(tmp_path / name, A)) == [{"a": [1.0], "b": ["x"]}]
     assert {c.kind for c in DataTable(tmp_path / name).columns.values()} == {
         "numeric", "categorical",
     }  # fmt: skip
@@ -165,5 +170,8 @@ def test_long_json_lines_are_cut_at_their_ends(
 
 
 def test_csv_booleans_are_those_of_events(tmp_path: Path) -> None:
-    path = write(tmp_path, "b,t\nTrue,Truely\nFALSE,x\n,\n")
-    assert list(read_batches(path)) == [{"b": ["true", "false", None], "t": ["Truely", "x", None]}]
+    path = write(tmp_path, "b,t\nTrue,True\nFALSE,x\n,\n")
+    reading = Reading(values=frozenset({"b"}))
+    assert list(read_batches(path, reading)) == [
+        {"b": [True, False, None], "t": ["True", "x", None]}
+    ]

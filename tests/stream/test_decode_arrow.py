@@ -112,7 +112,7 @@ def test_numeric_types(column, wanted):
         (pa.array([3.0, math.nan]), ["3", "MISSING"]),
         (pa.array([True, None]), ["true", "MISSING"]),
         (pa.array([b"DE", None]), ["INVALID", "MISSING"]),
-        (pa.array([Decimal("3"), None]), ["INVALID", "MISSING"]),
+        (pa.array([Decimal("3.00"), None]), ["3", "MISSING"]),
         (pa.array([b"DE", None]).dictionary_encode(), ["INVALID", "MISSING"]),
         (pa.array([{"a": 1}, None]), ["INVALID", "MISSING"]),
         (pa.nulls(2), ["MISSING", "MISSING"]),
@@ -130,7 +130,7 @@ def test_bare_columns_latency_and_segments():
     (group,) = decoded.groups
     rows = [values(group, i) for i in range(2)]
     assert [row["label"] for row in rows] == ["ok", "MISSING"]
-    assert [row["actual"] for row in rows] == ["fraud", "MISSING"]
+    assert [row["actual"] for row in rows] == ["fraud", "ABSENT"]
     np.testing.assert_equal([row["latency"] for row in rows], [1.0, math.nan])
     assert group.segments == [["eu", None]]
     assert [row["score"] for row in one(pa.array([0.25, 0.5]), "prediction")] == [0.25, 0.5]

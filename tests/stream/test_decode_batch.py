@@ -76,7 +76,7 @@ def test_bare_columns_and_latency():
     rows = [values(decoded.groups[0], i) for i in range(3)]
     np.testing.assert_equal([row["score"] for row in rows], [0.25, math.nan, math.nan])
     assert [row["label"] for row in rows] == ["MISSING", "ok", "MISSING"]
-    assert [row["actual"] for row in rows] == ["ok", "MISSING", "fraud"]
+    assert [row["actual"] for row in rows] == ["ok", "ABSENT", "fraud"]
     np.testing.assert_equal([row["latency"] for row in rows], [1.0, math.nan, 2.5])
 
 

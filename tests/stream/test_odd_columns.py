@@ -55,7 +55,7 @@ def test_odd_columns_are_fitted_with_words_and_replayed_in_silence(tmp_path: Pat
     write(tmp_path / "c.csv", rng, N, constant="8")
     reference = tmp_path / "r.json"
     said = run(fit, tmp_path / "a.csv", "--model", "m", "--timestamp", "time", "-o", reference)
-    for words in ("not in the order of time: sorted", "same values", "is constant", "no number"):
+    for words in ("not in the order of time: sorted", "same values", "is constant", "no value"):
         assert words in said
     calm = run(replay, tmp_path / "b.csv", "--reference", reference)
     assert "no episode" in calm

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from detectors import ColumnMapping
 from stream.cli import cli
-from stream.data import DataError, DataTable, parse_times, read_batches
+from stream.data import DataError, DataTable, Reading, parse_times, read_batches
 from stream.decode.arrow_times import column_ms
 from stream.event_time import END_MS, as_time, numbers_ms, time_text, times_ms
 from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
@@ -195,9 +195,9 @@ def of_file(path: Path) -> tuple[int | str, int | str]:
         assert "t in row 1 is not a time" in fit
         fit = "refused"
     columns = ColumnMapping(timestamp="t")
-    mapping = RowMapping("fraud", "3", {"amount": "feature"}, frozenset({"amount"}), columns)
+    mapping = RowMapping("fraud", "3", {"amount": "feature"}, Reading(), columns)
     rows = EventRows(mapping)
-    (event,) = rows.events(next(read_batches(path, rows.numbers)))
+    (event,) = rows.events(next(read_batches(path, rows.mapping.reading, rows.times)))
     if event.problem:
         assert event.problem.startswith("t is not a time")
         return fit, "refused"

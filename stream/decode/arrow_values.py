@@ -1,0 +1,96 @@
+"""Arrow columns as numbers and names, by the meanings of `detectors.counting.meaning`.
+
+Files and batches both read here, so a value counts the same from a Parquet file and from a topic.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from detectors.counting.meaning import WRONG_TYPE, widened
+from stream.decode.arrow_times import is_time
+
+__all__ = ["column_names", "column_numbers", "is_number", "is_text", "plain"]
+
+Floats = npt.NDArray[np.float64]
+_MICROSECONDS: Final = pa.timestamp("us")
+
+
+def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is one of texts."""
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def is_number(kind: Any) -> bool:
+    """Whether it is one of numbers; booleans are."""
+    types = pa.types
+    return bool(
+        types.is_floating(kind)
+        or types.is_integer(kind)
+        or types.is_boolean(kind)
+        or types.is_decimal(kind)
+    )
+
+
+def column_numbers(column: Any) -> Floats:
+    """Numbers of a column: NaN where there is none, `WRONG_TYPE` where it is of a wrong type."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if not is_number(kind):
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        return np.asarray(np.where(valid, WRONG_TYPE, np.nan), np.float64)
+    if pa.types.is_float16(kind):
+        values = widened(column.to_numpy(zero_copy_only=False))
+    else:
+        if pa.types.is_boolean(kind):
+            column = column.cast(pa.uint8())
+        if not pa.types.is_float64(column.type):
+            column = column.cast(pa.float64(), safe=False)
+        values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+    if not np.isfinite(values).all():
+        values = np.where(np.isinf(values), np.nan, values)
+    return values
+
+
+def column_names(column: Any) -> tuple[npt.NDArray[np.int64], list[Any] | None]:
+    """Places in a list of values that can be names, and these; a null is one past them.
+
+    The list is None for types that cannot be names.
+    """
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), np.int64), []
+    if not pa.types.is_dictionary(column.type):
+        if not _can_be_names(column.type):
+            return np.zeros(len(column), np.int64), None
+        if pa.types.is_string_view(column.type):
+            column = column.cast(pa.string())
+        column = column.dictionary_encode()
+    elif not _can_be_names(column.dictionary.type):
+        return np.zeros(len(column), np.int64), None
+    names = plain(column.dictionary)
+    return column.indices.cast(pa.int64()).fill_null(len(names)).to_numpy(), names
+
+
+def plain(column: Any) -> list[Any]:
+    """Values of a column as Python has them; times are dates and datetimes in UTC."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_float16(kind):
+        valid = column.is_valid().to_pylist()
+        halves = widened(column.to_numpy(zero_copy_only=False)).tolist()
+        return [half if there else None for half, there in zip(halves, valid, strict=True)]
+    if pa.types.is_timestamp(kind):
+        column = column.cast(_MICROSECONDS, safe=False)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _can_be_names(kind: Any) -> bool:
+    return is_text(kind) or is_number(kind) or is_time(kind) or bool(pa.types.is_null(kind))
