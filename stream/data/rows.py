@@ -91,4 +91,4 @@ def _moments(array: Any) -> list[Any]:
     """Times as they are written; timestamps and dates as datetimes."""
     if isinstance(array, list):
         return array
-    return moments(array) if is_time(array.type) else plain_values(array)
+    return moments(array) if is_time(array.type) else _typed(array)
