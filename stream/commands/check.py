@@ -28,6 +28,7 @@ def command(config_path: Path, offline: bool) -> None:
         answer(words, f"{mark} ")
 
     config = open_config(config_path)
+    lateness: dict[str, int] = {}
     tell(True, f"{config_path}: {len(config.models)} models")
     for model in config.models:
         try:
@@ -35,6 +36,7 @@ def command(config_path: Path, offline: bool) -> None:
         except ConfigError as error:
             tell(False, str(error))
         else:
+            lateness[model.name] = plan.lateness_ms
             tell(True, f"{model.name}: {plan_summary(plan)}")
             for warning in plan_notes(plan):
                 answer(f"note: {warning}", "      ")
@@ -49,6 +51,7 @@ def command(config_path: Path, offline: bool) -> None:
         from stream.commands.worker import worker_settings
         from stream.kafka.access import AccessError, knock
         from stream.kafka.admin import cluster
+        from stream.kafka.record_times import Watched, record_time_words
         from stream.kafka.rights import check_rights, worker_rights
         from stream.kafka.topics import check_topics
 
@@ -73,6 +76,16 @@ def command(config_path: Path, offline: bool) -> None:
                     click.echo(f"      note: {words}")
             if all(state.ok for state in states):
                 tell(True, f"{len(states)} topics")
+            watched = [
+                Watched(m.name, m.topic, lateness[m.name])
+                for m in config.models
+                if m.name in lateness
+            ]
+            errors, notes = record_time_words(states, watched, servers)
+            for words in errors:
+                tell(False, words)
+            for words in notes:
+                click.echo(f"      note: {words}")
             needs = worker_rights(
                 worker_settings(config).topics, {model.topic for model in config.models}
             )

@@ -15,11 +15,11 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 
-__all__ = ["NEVER", "Quorum", "warm_up"]
+__all__ = ["NEVER", "SPAN_MS", "Quorum", "warm_up"]
 
 NEVER: Final = -(2**62)
 #: The window: records of so many ms by the chunk's mean rate, at least and at most so many records.
-_SPAN_MS: Final = 3_000
+SPAN_MS: Final = 3_000
 _LEAST: Final = 6
 _MOST: Final = 1_024
 #: All of so many have to agree; above that three quarters.
@@ -104,8 +104,8 @@ def _slide(time: int, scalars: _Ints, last: _Ints, ordered: _Ints) -> int:
     _insert(time, scalars, ordered)
     n = _MOST
     gone = scalars[_GONE]
-    if gone >= _SPAN_MS:
-        n = min(_MOST, max(_LEAST, (scalars[_SINCE] * _SPAN_MS + gone - 1) // gone))
+    if gone >= SPAN_MS:
+        n = min(_MOST, max(_LEAST, (scalars[_SINCE] * SPAN_MS + gone - 1) // gone))
     while scalars[_HAVE] > n:
         _remove(last[(count - scalars[_HAVE]) & (_RING - 1)], scalars, ordered)
     while scalars[_HAVE] < n and scalars[_HAVE] < min(count, _MOST + 1):
@@ -127,7 +127,7 @@ def _after_silence(time: int, n: int, least: int, scalars: _Ints, last: _Ints) -
     for back in range(2, run + 1):
         other = last[(count - back) & (_RING - 1)]
         low, high = min(low, other), max(high, other)
-    return low if low > max(now, least) and high - low >= _SPAN_MS else least
+    return low if low > max(now, least) and high - low >= SPAN_MS else least
 
 
 @kernel
@@ -155,7 +155,7 @@ def agree(
                 # A chunk is not begun by one producer's batch: a record whose clock is far ahead
                 # ends a chunk, and so stands first in the next.
                 spread = ordered[begin + have - 1] - reached
-                if have >= _SURE and (spread >= _SPAN_MS or have >= _MOST):
+                if have >= _SURE and (spread >= SPAN_MS or have >= _MOST):
                     best = reached
             elif reached > now and (reached <= now + _FAR_MS or have >= _SURE_OF_FAR):
                 best = reached
@@ -166,7 +166,7 @@ def agree(
                 scalars[_SINCE] = 0
             else:
                 # Steps count for a span at most: a window measured by its own clock would swing.
-                scalars[_GONE] += min(best - now, _SPAN_MS)
+                scalars[_GONE] += min(best - now, SPAN_MS)
             scalars[_NOW] = best
         agreed[i], windows[i] = scalars[_NOW], n
 
