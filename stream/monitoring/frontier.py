@@ -82,6 +82,10 @@ class SourceTopic(msgspec.Struct):
     all_idle_since_ms: int = -1
     sealed_by_idle: bool = False
 
+    def now_ms(self, record_time_ms: int) -> int:
+        """The frontier, and the record time that has passed since all partitions are idle."""
+        return self.frontier_ms + record_time_ms - self.all_idle_since_ms
+
     def advance(self) -> None:
         """Move the frontier to the least time over the partitions that are not idle."""
         waiting = [p.max_time_ms for p in self.partitions.values() if not p.idle]

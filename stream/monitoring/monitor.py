@@ -214,9 +214,13 @@ class PartitionMonitor:
             for subject in sorted(self.subjects):
                 held = self.subjects[subject]
                 if held.topic_id == topic_id and len(held.store):
-                    alerts += held.seal_all()
+                    alerts += held.seal_all(self._over_ms(topic_id, timestamp_ms))
                     self._dirty.add(subject)
         return [*alerts, *self._wait(topic_id, timestamp_ms)]
+
+    def _over_ms(self, topic_id: str, timestamp_ms: int) -> int:
+        """What ended before this is over: the pane of a clock that leads is not, and waits."""
+        return max(timestamp_ms, self.sources.topics[topic_id].now_ms(timestamp_ms))
 
     def _wait(self, topic_id: str, timestamp_ms: int) -> Iterator[AlertEvent]:
         """Tell of subjects that fell silent while no partition has data.
@@ -226,7 +230,7 @@ class PartitionMonitor:
         topic = self.sources.topics[topic_id]
         if topic.all_idle_since_ms < 0:
             return
-        now_ms = topic.frontier_ms + timestamp_ms - topic.all_idle_since_ms
+        now_ms = topic.now_ms(timestamp_ms)
         for subject in sorted(s for s, held in self.subjects.items() if held.topic_id == topic_id):
             for alert in self.subjects[subject].wait(now_ms):
                 self._dirty.add(subject)

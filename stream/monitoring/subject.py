@@ -142,9 +142,9 @@ class SubjectMonitor:
         if plan := self._plan_at(frontier):
             yield from self._judge_clocks(plan, frontier)
 
-    def seal_all(self) -> list[AlertEvent]:
-        """Seal every pane held; the frontier moves to the end of the last."""
-        alerts = list(self._seal(_NEVER))
+    def seal_all(self, over_ms: int = _NEVER) -> list[AlertEvent]:
+        """Seal the panes that end by then; the frontier moves to the end of the last."""
+        alerts = list(self._seal(over_ms))
         course = self._shelf.take()
         if course is not None and course.sealed_to_ms > self.frontier_ms:
             self.frontier_ms = course.sealed_to_ms
