@@ -12,8 +12,10 @@ NEVER = -(2**62)
 SPAN_MS, FAR_MS = 3_000, 60_000
 
 
-def agreed(times: Iterable[int]) -> list[int]:
-    """The agreed time after each record."""
+def agreed(
+    times: Iterable[int], *, begin: int = 8, begin_spread_ms: int = SPAN_MS, sure_of_far: int = 16
+) -> list[int]:
+    """The agreed time after each record; other numbers than its own make it a worse rule."""
     seen: list[int] = []
     told: list[int] = []
     now, gone, since = NEVER, 0, 0
@@ -30,9 +32,10 @@ def agreed(times: Iterable[int]) -> list[int]:
         if have >= 6:
             latest = window[have - max(min(have, 8), math.ceil(0.75 * have))]
             if now == NEVER:
-                if have >= 8 and (window[-1] - latest >= SPAN_MS or have >= 1_024):
+                spread = window[-1] - latest
+                if have >= begin and (spread >= begin_spread_ms or have >= 1_024):
                     best = latest
-            elif latest > now and (latest <= now + FAR_MS or have >= 16):
+            elif latest > now and (latest <= now + FAR_MS or have >= sure_of_far):
                 best = latest
         long = 16 if wanted >= 8 else 8
         run = seen[-long:]

@@ -14,13 +14,14 @@ from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.snapshot import best_snapshot
 from stream.plans.plan import Plan, PlanBook, SignalOptions
 from tests.simulation.cluster import drive
-from tests.simulation.world import START_S, World
+from tests.simulation.world import START_S, Arrival, World
 
 __all__ = ["LONG", "SHORT", "Outcome", "Plans", "Scenario", "arrivals", "outcome", "run"]
 
 MODELS = ("fraud", "churn")
 LATENESS_S = 5
 PANE_S = 10
+AHEAD_S = 20
 BROKEN = b"{broken"
 
 
@@ -65,6 +66,7 @@ class Scenario(NamedTuple):
     idleness: bool = False
     plan_changes: bool = False
     remade: bool = False
+    created: bool = False
 
     @property
     def plan_at(self) -> int:
@@ -77,19 +79,25 @@ class Scenario(NamedTuple):
 
 def LONG(seed: int) -> Scenario:
     """Long enough for windows to close and episodes to resolve."""
-    return Scenario(720, seed % 6, seed % 2 == 0, seed % 3 == 0, seed % 4 == 0)
+    return Scenario(720, seed % 6, seed % 2 == 0, seed % 3 == 0, seed % 4 == 0, _is_created(seed))
 
 
 def SHORT(seed: int) -> Scenario:
     """Hundreds of these are run in the time of some dozen of the others."""
-    return Scenario(180, seed % 6, seed % 2 == 0, seed % 3 == 0, seed % 4 == 0)
+    return Scenario(180, seed % 6, seed % 2 == 0, seed % 3 == 0, seed % 4 == 0, _is_created(seed))
 
 
-def arrivals(n_events: int, stream: int, partitions: int = 3) -> list[tuple[int, bytes]]:
+def _is_created(seed: int) -> bool:
+    """Not with a change of plans: events of hours ahead are of a plan that is not published yet."""
+    return seed % 5 == 0 and seed % 3 != 0
+
+
+def arrivals(n_events: int, stream: int, partitions: int = 3) -> list[Arrival]:
     """Two models; x drifts half-way; a few events late, some too late, some broken, some ahead.
 
+    The clock of every tenth host leads by 20 s. The broker's times have the jitter of the way.
     The last partition falls silent now and then. What it has when it wakes is no later than the
-    lateness allows, since others went on without it.
+    lateness allows, less the lead of one clock, since others went on without it.
     """
     rng = random.Random(stream)
     events = []
@@ -99,9 +107,11 @@ def arrivals(n_events: int, stream: int, partitions: int = 3) -> list[tuple[int,
             partition = rng.randrange(partitions - 1)
         at = START_S + i
         if rng.random() < 0.1:
-            at -= rng.choice((1, 2, 4) if partition == partitions - 1 else (1, 2, 4, 30))
+            at -= rng.choice((1, 2) if partition == partitions - 1 else (1, 2, 4, 30))
         elif rng.random() < 0.005:
             at += 5_000  # a producer whose clock is wrong
+        elif rng.random() < 0.1:
+            at += AHEAD_S
         event = {
             "model": {"name": rng.choice(MODELS), "version": "1"},
             "timestamp": at,
@@ -111,7 +121,8 @@ def arrivals(n_events: int, stream: int, partitions: int = 3) -> list[tuple[int,
             "segments": {"region": rng.choice(("eu", "us"))},
         }  # fmt: skip
         value = BROKEN if rng.random() < 0.01 else msgspec.json.encode(event)
-        events.append((partition, value))
+        came_ms = (START_S + i) * 1000 + rng.randrange(900)
+        events.append(Arrival(partition, value, came_ms, at * 1000))
     return events
 
 
@@ -183,6 +194,7 @@ def run(
         plan_at=scenario.plan_at if scenario.plan_changes else 10**9,
         remade_at=scenario.n_events // 2 if scenario.remade else 10**9,
         resets=resets,
+        created=scenario.created,
     )
     return world, list(drive(world, random.Random(seed), faults=faults, most=most))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from stream.alerts.event import AlertEvent
 from stream.decode.columns import LOG_APPEND_TIME, Decoded
@@ -12,7 +12,7 @@ from stream.decode.native import NativeDecoder
 from stream.plans.plan import Plan, PlanBook
 from stream.summaries.message import Source
 
-__all__ = ["TP", "WORLD_MUTATIONS", "Known", "Log", "Rec", "World"]
+__all__ = ["START_S", "TP", "WORLD_MUTATIONS", "Arrival", "Known", "Log", "Rec", "World"]
 
 #: Rules of the protocol that the edge between Kafka and the pure classes has to keep, and that a
 #: run can be made to break.
@@ -39,6 +39,16 @@ WORLD_MUTATIONS = frozenset({
 
 TP = tuple[str, int]
 START_S = 1_000_000
+CREATE_TIME = 0
+
+
+class Arrival(NamedTuple):
+    """A record of the source, with its time by the broker's clock and by its producer's."""
+
+    partition: int
+    value: bytes
+    came_ms: int
+    made_ms: int
 
 
 @dataclass(slots=True)
@@ -58,8 +68,10 @@ class Log:
         self.records: list[Rec] = []
         self.begin = 0
 
-    def append(self, key: bytes | None, value: bytes | None, timestamp: int = 0) -> None:
-        self.records.append(Rec(len(self.records), timestamp, key, value))
+    def append(
+        self, key: bytes | None, value: bytes | None, timestamp: int = 0, by: int = LOG_APPEND_TIME
+    ) -> None:
+        self.records.append(Rec(len(self.records), timestamp, key, value, (), by))
 
     def read(self, position: int, n: int) -> list[Rec]:
         position = max(position, self.begin)
@@ -110,8 +122,10 @@ class World:
     ----------
     plans : pair of PlanBook
         What is on the plans topic, before and after a later plan is published.
-    arrivals : list of (partition, value)
+    arrivals : list of Arrival
         In the order of arrival.
+    created : bool
+        Whether the records have their producers' times, not the broker's.
     plan_at : int
         Place in that order at which a plan is published that holds from a good while later on.
     remade_at : int
@@ -121,7 +135,7 @@ class World:
     """
 
     plans: tuple[PlanBook, PlanBook]
-    arrivals: list[tuple[int, bytes]]
+    arrivals: list[Arrival]
     n_source: int = 3
     n_summaries: int = 2
     mutations: Collection[str] = ()
@@ -129,6 +143,7 @@ class World:
     plan_at: int = 10**9
     remade_at: int = 10**9
     resets: bool = False
+    created: bool = False
     source: list[Log] = field(default_factory=list)
     summaries: list[Log] = field(default_factory=list)
     state: list[Log] = field(default_factory=list)
@@ -153,8 +168,11 @@ class World:
             waking = any(self.told.get(p, -1) + 1 < self.source[p].end for p in self.called_idle)
             if waking or self.now == len(self.arrivals) or self.is_remade_due:
                 break
-            partition, value = self.arrivals[self.now]
-            self.source[partition].append(None, value, (START_S + self.now) * 1000)
+            partition, value, came_ms, made_ms = self.arrivals[self.now]
+            if self.created:
+                self.source[partition].append(None, value, made_ms, CREATE_TIME)
+            else:
+                self.source[partition].append(None, value, came_ms)
             self.now += 1
         return self.now > before
 
