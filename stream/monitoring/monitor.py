@@ -214,12 +214,12 @@ class PartitionMonitor:
             for subject in sorted(self.subjects):
                 held = self.subjects[subject]
                 if held.topic_id == topic_id and len(held.store):
-                    alerts += held.seal_all(self._over_ms(topic_id, timestamp_ms))
+                    alerts += held.seal_all(self._now_ms(topic_id, timestamp_ms))
                     self._dirty.add(subject)
         return [*alerts, *self._wait(topic_id, timestamp_ms)]
 
-    def _over_ms(self, topic_id: str, timestamp_ms: int) -> int:
-        """What ended before this is over: the pane of a clock that leads is not, and waits."""
+    def _now_ms(self, topic_id: str, timestamp_ms: int) -> int:
+        """A pane that begins later than this is of a clock that leads: it waits."""
         return max(timestamp_ms, self.sources.topics[topic_id].now_ms(timestamp_ms))
 
     def _wait(self, topic_id: str, timestamp_ms: int) -> Iterator[AlertEvent]:

@@ -134,7 +134,7 @@ class SubjectMonitor:
         if frontier <= self.frontier_ms:
             return
         self.frontier_ms = frontier
-        yield from self._seal(frontier)
+        yield from self._seal(self.store.due(frontier), frontier)
         yield from self._retire(frontier)
         yield from self.wait(frontier)
         if (course := self._shelf.take_due(frontier)) is not None:
@@ -142,16 +142,16 @@ class SubjectMonitor:
         if plan := self._plan_at(frontier):
             yield from self._judge_clocks(plan, frontier)
 
-    def seal_all(self, over_ms: int = _NEVER) -> list[AlertEvent]:
-        """Seal the panes that end by then; the frontier moves to the end of the last."""
-        alerts = list(self._seal(over_ms))
+    def seal_all(self, begun_ms: int = _NEVER) -> list[AlertEvent]:
+        """Seal the panes that began before; the frontier moves to the end of the last."""
+        alerts = list(self._seal(self.store.due(begun_ms), _NEVER))
         course = self._shelf.take()
         if course is not None and course.sealed_to_ms > self.frontier_ms:
             self.frontier_ms = course.sealed_to_ms
         return alerts
 
-    def _seal(self, frontier_ms: int) -> Iterator[AlertEvent]:
-        for pane_ms in self.store.due(frontier_ms):
+    def _seal(self, panes: list[int], frontier_ms: int) -> Iterator[AlertEvent]:
+        for pane_ms in panes:
             plan = self._plan_at(pane_ms)
             if plan is None or pane_ms + plan.pane_ms > frontier_ms:
                 continue

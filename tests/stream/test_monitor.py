@@ -328,6 +328,22 @@ def test_when_all_are_idle_for_long_what_is_held_is_sealed(plan):
     assert reader.monitor.refused == {"late": 1}
 
 
+def test_the_pane_of_a_clock_that_leads_is_not_sealed_for_idleness(plan):
+    """The frontier went along, and all that came until then was late."""
+    reader = Reader(plan, all_idle_seals_ms=1_000)
+    reader.events(1_000_000)
+    reader.events(4_000_000)
+    reader.progress(1_000_000)
+    reader.put(Idle(SOURCE, 10), time_ms=5_000)
+    reader.put(Idle(SOURCE, 10), time_ms=6_000)
+    assert reader.held().panes_sealed == 1
+    assert len(reader.held().store) == 1
+    reader.events(1_010_000, 3, chunk=10)
+    assert not reader.monitor.refused
+    reader.put(Idle(SOURCE, 20), time_ms=3_010_000)  # by now it has begun
+    assert reader.held().panes_sealed >= 2
+
+
 # ---- snapshots
 
 
