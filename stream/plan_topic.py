@@ -25,10 +25,15 @@ _NOTICE_MS: Final = 300_000
 
 
 class Published(NamedTuple):
-    """What became of a plan: `new` is False where it was there already."""
+    """What became of a plan: `new` is False where it was there already.
+
+    `superseded_by` is the hash of the plan that was published after it, if there is one: it was
+    left at that, and `effective_from_ms` is the time of that one.
+    """
 
     new: bool
     effective_from_ms: int
+    superseded_by: str = ""
 
 
 def publish_plans(
@@ -37,23 +42,33 @@ def publish_plans(
     plans: Sequence[AnyPlan],
     *,
     effective_from_ms: int | None = None,
+    again: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> list[Published]:
     """Publish each plan, unless it is the last one published for its model and version.
+
+    One that was published before the last one is only published `again` if told to: whoever comes
+    back with an older config would undo what others have decided since.
 
     Without `effective_from_ms` a model's first plan holds for all times, and a later one from the
     first pane that starts 6 minutes from now: no watermark is more than one minute ahead of the
     clock (seconds since the epoch), so that is at least 5 minutes beyond it.
     """
     book = PlanBook()
+    before: set[str] = set()
     for known, since in read_plans(kafka, topic):
         book.add(known, since)
+        before.add(known.hash)
     done: list[Published] = []
     messages: list[Message] = []
     for plan in plans:
         timeline = book.timeline(plan.model, plan.version)
         if timeline and timeline[-1][1].hash == plan.hash:
             done.append(Published(False, timeline[-1][0]))
+            continue
+        if plan.hash in before and not again:
+            held_since, newest = timeline[-1]
+            done.append(Published(False, held_since, newest.hash))
             continue
         since = MINUS_INFINITY if effective_from_ms is None else effective_from_ms
         if timeline and effective_from_ms is None:
@@ -74,10 +89,13 @@ def publish_plan(
     plan: AnyPlan,
     *,
     effective_from_ms: int | None = None,
+    again: bool = False,
     clock: Callable[[], float] = time.time,
 ) -> Published:
     """Publish one plan, as `publish_plans` does."""
-    return publish_plans(kafka, topic, [plan], effective_from_ms=effective_from_ms, clock=clock)[0]
+    return publish_plans(
+        kafka, topic, [plan], effective_from_ms=effective_from_ms, again=again, clock=clock
+    )[0]
 
 
 def read_plans(kafka: Mapping[str, object], topic: str) -> list[tuple[AnyPlan, int]]:

@@ -17,7 +17,7 @@ __all__ = ["command"]
 def command(config_path: Path, offline: bool) -> None:
     """Check the config, its references and the connection; exit 1 if something is wrong."""
     from stream.config.load import ConfigError
-    from stream.plans.notes import plan_notes, plan_summary
+    from stream.plans.notes import plan_mismatches, plan_notes, plan_summary
 
     wrong = False
 
@@ -38,6 +38,8 @@ def command(config_path: Path, offline: bool) -> None:
         else:
             lateness[model.name] = plan.lateness_ms
             tell(True, f"{model.name}: {plan_summary(plan)}")
+            for words in plan_mismatches(plan):
+                tell(False, f"{model.name}: {words}")
             for warning in plan_notes(plan):
                 answer(f"note: {warning}", "      ")
     from stream.kafka.codecs import unread_codecs

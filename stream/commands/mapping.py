@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,7 +59,8 @@ def event_rows(
             f"{option} is for models without a reference; that of {plan.model} says what its "
             f"columns are. Leave {option} out, or fit again with it."
         )
-    return EventRows(RowMapping.of(plan.reference, version))
+    # The events are the plan's: a reference of another model is said elsewhere.
+    return EventRows(replace(RowMapping.of(plan.reference, version), model=plan.model))
 
 
 def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> Any:

@@ -14,13 +14,15 @@ from stream.commands.shared import (
     config_option,
     open_config,
     print_table,
+    say,
     when,
 )
 
 if TYPE_CHECKING:
+    from stream.plan_topic import Published
     from stream.plans.plan import AnyPlan
 
-__all__ = ["command"]
+__all__ = ["command", "superseded"]
 
 
 @click.group("plan")
@@ -34,18 +36,41 @@ command.add_command(rebase.command)
 @command.command("publish")
 @config_option
 @click.option("--model", help="Only this model of the config.")
-def publish(config_path: Path, model: str | None) -> None:
-    """Publish the config's plans; those already there are left as they are."""
+@click.option("--again", is_flag=True, help="Also plans that a later one took the place of.")
+def publish(config_path: Path, model: str | None, again: bool) -> None:
+    """Publish the config's plans; those already there are left as they are.
+
+    One that a later plan took the place of is published with --again alone; otherwise that is said
+    and the exit code is 1.
+    """
     from stream.plan_topic import publish_plans
+    from stream.plans.notes import plan_mismatches
 
     config = open_config(config_path)
     chosen = config.models if model is None else (config.model(model),)
     plans = [config.plan(each) for each in chosen]
-    published = publish_plans(config.kafka, config.topics.plans, plans)
+    published = publish_plans(config.kafka, config.topics.plans, plans, again=again)
     for plan, done in zip(plans, published, strict=True):
+        for words in plan_mismatches(plan):
+            say(f"warning: {_name(plan)}: {words}")
+        if done.superseded_by:
+            say(superseded(plan, done))
+            continue
         words = f"in force from {_since(done.effective_from_ms)}"
         verb = "published" if done.new else "already there"
         answer(f"{_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
+    if any(done.superseded_by for done in published):
+        raise click.exceptions.Exit(1)
+
+
+def superseded(plan: AnyPlan, done: Published) -> str:
+    """Say of a plan that another took its place, and what to do."""
+    return (
+        f"{_name(plan)}: this config's plan ({plan.hash[:19]}) is an older one and was not "
+        f"published: {done.superseded_by[:19]} was published after it, in force from "
+        f"{_since(done.effective_from_ms)}. Bring the config up to date, or bring its plan back: "
+        f"driftstream plan publish --again --model {plan.model}"
+    )
 
 
 @command.command("list")

@@ -52,7 +52,7 @@ def command(
     from stream.data.dumps import is_dump
 
     config = open_config(config_path)
-    chosen = config.model(model)
+    chosen = config.model_for(model, version)
     sent = Sent()
     if is_dump(data):
         _refuse_options(data, version, loop, form, columns)

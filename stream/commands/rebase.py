@@ -74,7 +74,7 @@ def command(
     kept = path.with_name(f"{path.stem}.{recent.plan.reference.hash[7:15]}{path.suffix}")
     path.replace(kept)
     fresh.replace(path)
-    done = publish_plan(config.kafka, config.topics.plans, plan)
+    done = publish_plan(config.kafka, config.topics.plans, plan, again=True)
     answer(
         f"{model}: rebased on {of}; in force from {when(done.effective_from_ms)} UTC "
         f"({plan.hash[:19]}). {path} is the new reference, {kept} the old one."

@@ -30,7 +30,8 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     """Run a worker until Ctrl-C or SIGTERM. Start more of them to share the partitions.
 
     The topics must exist (driftstream topics --create). The config's plans are published first;
-    those already on the topic are left as they are.
+    those already on the topic are left as they are, and one that a later plan took the place of
+    is not published again.
     """
     end_at_once_if_told()
     from stream.kafka.app import run_worker
@@ -42,9 +43,10 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
 
 
 def _publish(config: Config) -> Callable[[], None]:
+    from stream.commands.plan import superseded
     from stream.plan_topic import publish_plans
     from stream.plans.base import MINUS_INFINITY
-    from stream.plans.notes import plan_notes
+    from stream.plans.notes import plan_mismatches, plan_notes
 
     plans = config.plans()  # before anything else: a fault in a file is said at once
 
@@ -55,7 +57,9 @@ def _publish(config: Config) -> Callable[[], None]:
                 later = done.effective_from_ms > MINUS_INFINITY
                 since = f", in force from {when(done.effective_from_ms)} UTC" if later else ""
                 say(f"published the plan of {plan.model} ({plan.hash[:19]}){since}")
-            for note in plan_notes(plan):
+            elif done.superseded_by:
+                say(f"warning: {superseded(plan, done)}")
+            for note in (*plan_mismatches(plan), *plan_notes(plan)):
                 say(f"warning: {plan.model}: {note}")
 
     return publish

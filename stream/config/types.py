@@ -155,6 +155,27 @@ class Config:
         known = ", ".join(model.name for model in self.models)
         raise ConfigError(f"{self.file}: there is no model {name!r}. It has: {known}.")
 
+    def model_for(self, name: str, version: str | None) -> ModelConfig:
+        """Return the model of this name whose plan a version's events are counted under.
+
+        Raises
+        ------
+        ConfigError
+            If there is none: they would all be refused.
+        """
+        first = self.model(name)
+        if version is None:
+            return first
+        held = {model.version: model for model in self.models if model.name == name}
+        found = held.get(version) or held.get("*")
+        if found is None:
+            raise ConfigError(
+                f"{self.file}: no plan is for version {version!r} of {name}, so its events would "
+                f"all be refused. The config has {', '.join(map(repr, held))}. Add [[models]] with "
+                f'that version, or with version = "*" for every other.'
+            )
+        return found
+
     def plan(self, model: ModelConfig) -> AnyPlan:
         """Make a model's plan, with its reference or with how to learn one.
 

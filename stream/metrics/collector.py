@@ -25,6 +25,7 @@ from stream.monitoring.subject import SubjectMonitor
 __all__ = ["MetricsCollector"]
 
 _ATTEMPTS: Final = 5
+_AGAIN: Final = "; again what is read again."
 
 
 class MetricsCollector(Collector):
@@ -99,11 +100,19 @@ class MetricsCollector(Collector):
         return [build, batches, alerts, delays]
 
     def _stage1(self) -> list[Metric]:
-        events = counter("events", "Events read.", ["model", "outcome"])
-        late = counter("late_events", "Events that came after their pane was complete.", ["model"])
+        events = counter("events", f"Events read{_AGAIN}", ["model", "outcome"])
+        late = counter(
+            "late_events",
+            f"Events after their pane was complete{_AGAIN}",
+            ["model"],
+        )
         ahead = counter("events_ahead", "Events from a clock that leads.", ["model"])
         lead = gauge("event_lead_seconds", "Most that an event leads by, lately.", ["model"])
-        rejected = counter("rejected", "Records refused, to the dead-letter topic.", ["reason"])
+        rejected = counter(
+            "rejected",
+            f"Records refused, to the dead-letter topic{_AGAIN}",
+            ["reason"],
+        )
         invalid = counter("invalid_values", "Values of a wrong type.")
         unknown = counter("unknown_fields", "Fields nobody reads, in one event of a thousand.")
         actuals = counter("actuals", "Late actuals that passed by.")

@@ -85,8 +85,16 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
     scopes = gauge("scopes", "Segments with a window of their own, at most 2,000.", _SUBJECT)
     learning = gauge("learning_events", "Collected before anything is tested.", _SUBJECT)
     learned = gauge("learned_timestamp_seconds", "Event time tested from, if learned.", _SUBJECT)
+    judged = counter(
+        "events_judged",
+        "Events in sealed panes, and late ones: each once, however often it was read. Held in the "
+        "state, so it goes with the model from worker to worker.",
+        [*_SUBJECT, "outcome"],
+    )
     for held in subjects:
         model, version = held.subject
+        judged.add_metric([model, version, "counted"], held.lifetime.events)
+        judged.add_metric([model, version, "late"], held.late_total)
         for kind, severity in held.episodes.active.items():
             active.add_metric([model, version, kind, severity], 1)
         if held.frontier_ms > 0:
@@ -103,7 +111,7 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         allowed = watch.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], held.opened_this_week / allowed)
-    return [budget, spent, active, frontier, scopes, learning, learned]
+    return [budget, spent, active, frontier, scopes, learning, learned, judged]
 
 
 def of_signals(gauges: Iterable[Gauge]) -> list[Metric]:

@@ -8,7 +8,7 @@ panes alone decide, so it is the same for any partitioning and through any resta
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,6 +16,7 @@ from stream.plans.plan import ANY_VERSION, AnyPlan, Subject
 from stream.summaries.versions import OTHER_VERSION
 
 if TYPE_CHECKING:
+    from stream.monitoring.panes import SealedPane
     from stream.monitoring.subject import SubjectMonitor
 
 __all__ = ["FOLDS_FOR_MS", "MAX_VERSIONS", "Lifetime", "gives_way"]
@@ -24,6 +25,7 @@ __all__ = ["FOLDS_FOR_MS", "MAX_VERSIONS", "Lifetime", "gives_way"]
 MAX_VERSIONS: Final = 1_000
 #: The episode about versions that are counted together is over when there were none for so long.
 FOLDS_FOR_MS: Final = 3_600_000
+_NEVER: Final = 2**62
 
 
 class Lifetime(msgspec.Struct, array_like=True):
@@ -37,11 +39,20 @@ class Lifetime(msgspec.Struct, array_like=True):
         Whether a full window of it was ever tested.
     folds : bool
         Whether an episode says that versions are counted together here.
+    events : int
+        In sealed panes; each once, however often it was read.
     """
 
     heard_to_ms: int = -1
     tested: bool = False
     folds: bool = False
+    events: int = 0
+
+    def hear(self, sealed: SealedPane[Any], plan: AnyPlan) -> None:
+        """Note a sealed pane."""
+        self.heard_to_ms = sealed.start_ms + plan.pane_ms
+        if (whole := sealed.counts.get("")) is not None:
+            self.events += plan.counting.events(whole)
 
     def ends_ms(self, subject: Subject, plan: AnyPlan | None) -> int | None:
         """Event time at which the version ends if nothing more comes; None if it does not."""
@@ -59,4 +70,9 @@ def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
     mortal = [held for held in versions if held.subject.version not in ("", OTHER_VERSION)]
     untested = [held for held in mortal if not held.lifetime.tested]
     among = untested if 2 * len(untested) > len(mortal) else mortal
-    return min(among, key=lambda held: (held.newest_ms, held.subject), default=None)
+    return min(among, key=lambda held: (_newest_ms(held), held.subject), default=None)
+
+
+def _newest_ms(held: SubjectMonitor) -> int:
+    """The newest event time that was heard of it, to a pane."""
+    return max(held.lifetime.heard_to_ms, *held.store.due(_NEVER)[-1:], -1)

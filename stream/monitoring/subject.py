@@ -90,11 +90,6 @@ class SubjectMonitor:
         return self._health.told, self._health.waits_since_ms
 
     @property
-    def newest_ms(self) -> int:
-        """The newest event time that was heard of it, to a pane."""
-        return max(self.lifetime.heard_to_ms, *self.store.due(_NEVER)[-1:], -1)
-
-    @property
     def is_over(self) -> bool:
         """Whether nothing is known of it, and no pane is open."""
         return self._shelf.plan is None and self.panes_sealed > 0 and not len(self.store)
@@ -162,8 +157,9 @@ class SubjectMonitor:
                 course = self._shelf.begin(plan)
             yield from self._pass_time(course, pane_ms)
             self.panes_sealed += 1
-            step = course.pane(self.store.seal(pane_ms, plan.counting))
-            self.lifetime.heard_to_ms = step.at_ms
+            sealed = self.store.seal(pane_ms, plan.counting)
+            step = course.pane(sealed)
+            self.lifetime.hear(sealed, plan)
             yield from self._judge(step, course)
             if self.subject.version == OTHER_VERSION:
                 self.lifetime.folds = True
@@ -218,7 +214,8 @@ class SubjectMonitor:
         """Forget what was found and collected, and resolve what fires."""
         course = self._shelf.take()
         self._shelf.clear()
-        self.late, self._health, self.lifetime = {}, Health(), Lifetime()
+        self.late, self._health = {}, Health()
+        self.lifetime = Lifetime(events=self.lifetime.events)
         context = None if course is None else context_of(course, {})
         return [] if context is None else self.episodes.resolve(now_ms, context, "retired")
 

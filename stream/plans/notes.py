@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from stream.monitoring.windows import MOST_CYCLES
-from stream.plans.plan import AnyPlan, LearningPlan, Plan
+from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
 
-__all__ = ["plan_notes", "plan_summary"]
+__all__ = ["plan_mismatches", "plan_notes", "plan_summary"]
 
 _DAY_MS: Final = 86_400_000
 _WEEK_MS: Final = 604_800_000
@@ -26,6 +26,25 @@ def plan_summary(plan: AnyPlan) -> str:
     declared = plan.learn.signals
     which = f"{len(declared)} declared signals" if declared else "all signals that come"
     return f"{which}; the reference is learned from {plan.learn.warm_up:,} events"
+
+
+def plan_mismatches(plan: AnyPlan) -> list[str]:
+    """Sentences about a reference that says itself it is of another model or version."""
+    if isinstance(plan, LearningPlan):
+        return []
+    reference, found = plan.reference, []
+    if reference.model != plan.model:
+        found.append(
+            f"its reference says that it is of model {reference.model!r}, not {plan.model!r}. Name "
+            f"the right file, or fit it again with --model {plan.model}"
+        )
+    claims = reference.version not in ("", ANY_VERSION, plan.version)
+    if claims and plan.version != ANY_VERSION:
+        found.append(
+            f"its reference says that it is of version {reference.version!r}, not "
+            f"{plan.version!r}. Name the right file, or fit it again with --version {plan.version}"
+        )
+    return found
 
 
 def plan_notes(plan: AnyPlan) -> list[str]:

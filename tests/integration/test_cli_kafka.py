@@ -202,3 +202,16 @@ def test_rebase_makes_the_last_events_the_reference(config: Path, tmp_path: Path
     assert must("plan", "list", "-c", config).stdout.count("predictions") == 2
     calm = must("replay", tmp_path / "changed.csv", "-c", config)
     assert "firing" not in calm.stdout
+    # Somebody comes with the reference of before: nothing is undone, and it is said.
+    (tmp_path / "fraud.json").write_bytes(before)
+    older = run("plan", "publish", "-c", config)
+    assert older.exit_code == 1
+    assert "is an older one and was not published" in older.stderr
+    with worker(config) as process:
+        wait_for("ready", lambda: "5 partitions" in page(config, "readyz"))
+        process.send_signal(signal.SIGTERM)
+        _, words = process.communicate(timeout=LIMIT_S)
+    assert "warning: fraud: this config's plan" in words
+    assert must("plan", "list", "-c", config).stdout.count("predictions") == 2
+    assert "published, in force" in must("plan", "publish", "--again", "-c", config).stdout
+    assert must("plan", "list", "-c", config).stdout.count("predictions") == 3

@@ -135,15 +135,22 @@ def test_failures_name_the_message(kafka: dict[str, object], topic: str) -> None
 def test_a_plan_is_published_once(kafka: dict[str, object], plans_topic: str) -> None:
     first, second = _plan(), _plan(window_events=2_000)
     assert read_plans(kafka, plans_topic) == []
-    assert publish_plan(kafka, plans_topic, first) == (True, MINUS_INFINITY)
-    assert publish_plan(kafka, plans_topic, first) == (False, MINUS_INFINITY)
-    new, since = publish_plan(kafka, plans_topic, second, clock=lambda: 1_000_003.0)
+    assert publish_plan(kafka, plans_topic, first) == (True, MINUS_INFINITY, "")
+    assert publish_plan(kafka, plans_topic, first) == (False, MINUS_INFINITY, "")
+    new, since, _ = publish_plan(kafka, plans_topic, second, clock=lambda: 1_000_003.0)
     assert new
     # Six minutes on, at the next start of a pane.
     assert since == 1_000_370_000
     assert not publish_plan(kafka, plans_topic, second).new
-    # Back to the first: published anew, and after the one that is on its way.
-    assert publish_plan(kafka, plans_topic, first, clock=lambda: 0.0) == (True, 1_000_380_000)
+    # The first was superseded: whoever comes with it does not bring it back ...
+    for _ in range(2):
+        refused = publish_plan(kafka, plans_topic, first)
+        assert refused == (False, 1_000_370_000, second.hash)
+    assert len(read_plans(kafka, plans_topic)) == 2
+    # ... unless told to: published anew, and after the one that is on its way.
+    back = publish_plan(kafka, plans_topic, first, again=True, clock=lambda: 0.0)
+    assert back == (True, 1_000_380_000, "")
+    assert publish_plan(kafka, plans_topic, second).superseded_by == first.hash
     got = [(plan.hash, since) for plan, since in read_plans(kafka, plans_topic)]
     assert got == [
         (first.hash, MINUS_INFINITY),

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from detectors import Reference
 from stream.alerts.event import decode_alert
 from stream.cli import COMMANDS, cli
+from stream.config.load import load_config
 
 
 def run(*arguments: object) -> Result:
@@ -215,6 +216,50 @@ def test_check_offline(folder: Path) -> None:
     wrong = run("check", "-c", config, "--offline")
     assert wrong.exit_code == 1
     assert "signals.amuont is not in the reference" in wrong.stdout
+
+
+@pytest.mark.parametrize(
+    ("of", "said", "words"),
+    [
+        (("loans", "1"), ("loans", "1"), ""),
+        (("loans", "1"), ("loans", "*"), ""),
+        (("loans", ""), ("loans", "3"), ""),
+        (("fraud", "1"), ("loans", "*"), "of model 'fraud', not 'loans'"),
+        (("loans", "1"), ("loans", "3"), "of version '1', not '3'"),
+    ],
+)
+def test_check_of_a_reference_of_another_model_or_version(
+    folder: Path, tmp_path: Path, of: tuple[str, str], said: tuple[str, str], words: str
+) -> None:
+    done = run("fit", folder / "january.csv", *FIT, "--model", of[0], "--version", of[1],
+               "-o", tmp_path / "it.json")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    config = tmp_path / "check.toml"
+    config.write_text(
+        '[kafka]\nbootstrap_servers = "localhost:1"\n[[models]]\n'
+        f'name = "{said[0]}"\nversion = "{said[1]}"\nreference = "it.json"\n'
+    )
+    checked = run("check", "-c", config, "--offline")
+    assert checked.exit_code == (1 if words else 0), checked.output
+    assert ("reference says that it is" in checked.stdout) == bool(words)
+    assert words in checked.stdout
+
+
+def test_produce_of_a_version_without_a_plan_sends_nothing(folder: Path) -> None:
+    """It does not even look for Kafka."""
+    config = folder / "versions.toml"
+    model = '[[models]]\nname = "fraud"\nreference = "fraud.json"\n'
+    config.write_text('[kafka]\nbootstrap_servers = "127.0.0.1:1"\n' + model + 'version = "3"\n')
+    produce = ("produce", folder / "same.csv", "-c", config, "--model", "fraud")
+    wrong = run(*produce, "--version", "9")
+    assert wrong.exit_code == 2
+    assert "no plan is for version '9' of fraud" in wrong.stderr
+    assert "The config has '3'." in wrong.stderr
+    for fine in (None, "3"):
+        assert load_config(config).model_for("fraud", fine).version == "3"
+    config.write_text(config.read_text() + model)
+    assert load_config(config).model_for("fraud", "9").version == "*"
+    assert load_config(config).model_for("fraud", "3").version == "3"
 
 
 def test_every_command_explains_itself() -> None:

@@ -167,6 +167,9 @@ def test_counters(state: FileState, samples: dict[str, dict[tuple[str, ...], flo
 #: docs: the families that dashboards and rules may rely on, each with its labels.
 CONTRACT = {
     "events_total": "model outcome",
+    "events_judged_total": "model model_version outcome",
+    "versions_folded_total": "model",
+    "versions_retired_total": "model reason",
     "rejected_total": "reason",
     "late_events_total": "model",
     "events_ahead_total": "model",
@@ -209,10 +212,13 @@ def test_every_family_of_the_contract_is_there(state: FileState) -> None:
     assert stats.clock is not None
     state.replay.monitor.refused["undecodable"] = 2  # what has never happened has no series
     stats.ahead["fraud"], stats.lead_ms, stats.clock.type = 3, {"fraud": 20_000}, BY_PRODUCER
+    stats.versions_folded["fraud"] = state.replay.monitor.retired["fraud", "bound"] = 1
     try:
         families = list(MetricsCollector(state).collect())
     finally:
         state.replay.monitor.refused.clear()
+        state.replay.monitor.retired.clear()
+        stats.versions_folded.clear()
         stats.ahead.clear()
         stats.lead_ms, stats.clock.type = {}, NO_TIME
     labels = {

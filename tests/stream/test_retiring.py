@@ -244,3 +244,28 @@ def test_events_of_few_versions_open_no_such_episode(undisturbed):
     names = [s["name"] for a in undisturbed[0] for s in a["data"]["signals"]]
     assert names
     assert VERSIONS not in names
+
+
+# ---- counted once
+
+
+@pytest.mark.parametrize("snapshots", [0.0, 0.2])
+def test_judged_events_are_counted_once(plan, snapshots):
+    events = make_events(1, 1_500)
+    _, monitor = run_stages(Reader(plan).book, events, partitions=3, seed=2,
+                            snapshot_every=snapshots)  # fmt: skip
+    (held,) = monitor.subjects.values()
+    assert held.lifetime.events == 1_500
+    assert held.late_total == 0
+
+
+def test_a_chunk_that_is_read_again_is_not_counted_again(plan):
+    reader = Reader(plan)
+    for _ in range(3):  # three owners, each from the chunk's start
+        reader.events(1_000_000, 10)
+        reader.events(1_010_000, 4)
+        reader.progress(1_040_000)
+        reader.monitor = restored(reader)
+    assert reader.held().lifetime.events == 14
+    reader.events(1_000_000, 3, chunk=20, late=0)
+    assert (reader.held().lifetime.events, reader.held().late_total) == (14, 3)
