@@ -85,11 +85,12 @@ def command(
     Columns that no option names are features. The reference holds bins and counts, never rows. The
     file is read twice, in batches: it may be larger than memory.
     """
-    from detectors import ColumnMapping, ReferenceFitter
+    from detectors import ColumnMapping, ReferenceFitter, tell_of_compiling
     from stream.config.toml_table import duration_ms
     from stream.data import DataTable, Reading
     from stream.data.blocks import Blocks
 
+    tell_of_compiling(say)
     cycle_ms = duration_ms(cycle) if cycle else 0
     if cycle_ms is None:
         raise click.BadParameter(

@@ -86,6 +86,9 @@ def command(
     """
     if (reference_path is None) == (config_path is None):
         raise click.UsageError("Give either --reference REF.json or -c CONFIG.")
+    from detectors import tell_of_compiling
+
+    tell_of_compiling(say)
     hashing = read_hash_key(hash_key_path)
     plan: AnyPlan
     if reference_path is not None:

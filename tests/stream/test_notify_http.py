@@ -74,8 +74,8 @@ def test_silence_before_and_within_tls_ends_too(tmp_path: Path) -> None:
     for scheme in ("http", "https"):
         with listening(silent) as port:
             words = Client(SHORT_S).post(f"{scheme}://127.0.0.1:{port}", b"{}", {}).words
-        late = "timed out" if scheme == "https" else f"no whole answer in {SHORT_S:g} s"
-        assert words == f"127.0.0.1: {late}"
+        late = (f"no whole answer in {SHORT_S:g} s", "timed out")  # while it connects
+        assert words in [f"127.0.0.1: {each}" for each in late]
 
 
 def test_an_answer_without_end_is_not_kept() -> None:
