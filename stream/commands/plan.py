@@ -44,7 +44,7 @@ def publish(config_path: Path, model: str | None, again: bool) -> None:
     and the exit code is 1.
     """
     from stream.plan_topic import publish_plans
-    from stream.plans.notes import plan_mismatches
+    from stream.plans.notes import plan_mismatches, plan_summary
 
     config = open_config(config_path)
     chosen = config.models if model is None else (config.model(model),)
@@ -59,6 +59,7 @@ def publish(config_path: Path, model: str | None, again: bool) -> None:
         words = f"in force from {_since(done.effective_from_ms)}"
         verb = "published" if done.new else "already there"
         answer(f"{_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
+        answer(f"  {plan_summary(plan)}")
     if any(done.superseded_by for done in published):
         raise click.exceptions.Exit(1)
 

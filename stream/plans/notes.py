@@ -11,6 +11,8 @@ __all__ = ["plan_mismatches", "plan_notes", "plan_summary"]
 
 _DAY_MS: Final = 86_400_000
 _WEEK_MS: Final = 604_800_000
+#: Apart are rows of a file without times.
+_ROW_MS: Final = 1_000
 #: A window that takes longer to fill is worth a word.
 _LONG_MS: Final = 60 * _DAY_MS
 
@@ -64,7 +66,19 @@ def plan_notes(plan: AnyPlan) -> list[str]:
             f"nothing is tested for {_duration(plan.calibrate_ms)} of event time, while dependence "
             "is measured (calibrate)"
         )
-    return notes + _of_windows(plan)
+    return notes + _of_rate(plan) + _of_windows(plan)
+
+
+def _of_rate(plan: Plan) -> list[str]:
+    """Rows without times are one second apart: in a file as good as any, in production a guess."""
+    reference = plan.reference
+    if reference.columns.timestamp or reference.events_per_week != _WEEK_MS // _ROW_MS:
+        return []
+    return [
+        "the rows of the reference had no times and count as one a second, which pane "
+        f"({_duration(plan.pane_ms)}), window and budget follow. If your events come at another "
+        "rate, fit with --timestamp, or set pane and window.max_age"
+    ]
 
 
 def _of_windows(plan: Plan) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from detectors import ColumnMapping
 from stream.plans.notes import plan_notes
 from tests.stream.harness import make_plan, make_reference
 
@@ -57,3 +58,11 @@ def test_a_window_that_takes_months_to_fill_is_said(reference):
     (note,) = notes(reference, 7, window_max_age_ms=2_000 * DAY_MS)
     assert "a window of 1,000 events fills in about 1,000 days" in note
     assert notes(reference, 7 * 17, window_max_age_ms=2_000 * DAY_MS) == []
+
+
+def test_a_rate_of_rows_without_times_is_said_to_be_a_guess(reference):
+    (note,) = notes(reference, 604_800)
+    assert "had no times and count as one a second, which pane (10s)" in note
+    timed = replace(reference, columns=ColumnMapping(timestamp="ts"))
+    assert notes(timed, 604_800) == []
+    assert notes(reference, 604_801) == []

@@ -402,3 +402,13 @@ def test_from_midnight_to_midnight_is_not_dates(minutes: list[str], tmp_path: Pa
     said = said_by_fit(tmp_path / "b.csv", dates)
     assert 'pane = "1d"' in said
     assert "dates without a time of day" in said
+
+
+def test_rows_without_times_are_never_taken_for_dates() -> None:
+    """They are seconds from 1970 on; as a number, row 19,700,101 would be a date."""
+    rows = EventRows(RowMapping("fraud", "3", {}, frozenset(), ColumnMapping()))
+    for row in (0, 19_700_100, 20_260_300, 99_999_998):
+        rows.rows = row
+        events = list(rows.events({"amount": [1.0, 2.0, 3.0]}))
+        found = decode(*[Rec(event.value, timestamp=-1) for event in events], plans=BOOK)
+        assert found.time_ms.tolist() == [(row + i) * 1000 for i in range(3)]
