@@ -80,7 +80,7 @@ idle_after = "{"30s" if workload.form == "event" else "1s"}"
         segments = 'segments = ["region"]\n' if workload.n_segments else ""
         return (
             f'[[models]]\nname = "{name}"\nversion = "*"\ntopic = "{self.topic}"\n'
-            f'reference = "{path}"\n{segments}\n'
+            f'reference = "{path}"\npane = "10s"\n{segments}\n'
         )
 
 

@@ -19,6 +19,7 @@ from stream.demo.show import Teller, heading, summary
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
 from stream.kafka.broker import Broker, find_broker
 from stream.plans.plan import Plan, PlanBook
+from stream.proposal import propose
 from stream.replay import FileRecord, Replay
 
 __all__ = ["demo_flights"]
@@ -75,7 +76,7 @@ def _flights_reference(january: flights.Flights) -> Reference:
 def _flights_plan(reference: Reference) -> Plan:
     return Plan(
         model=flights.MODEL, reference=reference, pane_ms=HOUR_MS, cycle_ms=WEEK_MS,
-        false_alarms_per_week=FLIGHTS_BUDGET,
+        window_max_age_ms=propose(reference)[1], false_alarms_per_week=FLIGHTS_BUDGET,
     )  # fmt: skip
 
 
