@@ -127,7 +127,7 @@ class _Run:
         self._batch: Iterator[Any] | None = None
         self._batch_end = 0
         self._batch_time = (-1, 0)  # and its type
-        self._packed = False
+        self._packed = self._broken = False
         self.room = _Room()
 
     def getall(self, max_records: int | None = None) -> list[Any]:
@@ -185,10 +185,12 @@ class _Run:
     def _open(self, found: list[Any]) -> bool:
         """Open the next batch that holds records for us; False at the end, or if it is unread."""
         source = self._source
-        while source._records.has_next():
+        while not self._broken and source._records.has_next():
             self._batch_end, self._batch_time = source.next_fetch_offset + 1, (-1, 0)
             try:
+                self._broken = True  # where one batch ends is where the next begins
                 batch = source._records.next_batch()
+                self._broken = False
                 self._batch_end = batch.next_offset
                 if source._check_crcs and not batch.validate_crc():
                     raise ValueError("its checksum does not match its bytes")

@@ -227,3 +227,14 @@ def test_another_aiokafka_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FetchResult, "getall", lambda self: [])
     with pytest.raises(RuntimeError, match=r"FetchResult.getall should take .* Install aiokafka"):
         bulk.check_aiokafka()
+
+
+@pytest.mark.parametrize("at", [8, 16])
+def test_a_fetch_that_cannot_be_cut_into_batches_ends_there(at: int) -> None:
+    """aiokafka gives the same error for ever; reading begins anew behind it."""
+    whole = bytearray(batch(4, 4))
+    whole[at] = 0 if at == 16 else 0x7F
+    found, position = read_all(bytes(whole), 4)
+    assert shown(found) in ([(4, 4, "corrupt")], [])
+    assert position == 4 + len(found)
+    assert found or at == 8, "a length beyond the fetch is a batch that is not there yet"

@@ -123,7 +123,7 @@ def test_every_codec_on_every_topic_gives_the_same_alerts(
             producer.begin_transaction()
             send(producer, site.plan.topic, p, values)
             end(30)
-    site.start()
+    site.wait_ready(site.start())
     site.wait_for(lambda: len(site.alerts()) >= len(expected))
     assert site.alerts() == expected
     assert site.running[0].terminate() == 0
