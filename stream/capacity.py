@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from detectors.figures import figure
+
 __all__ = ["FORMS", "UNITS", "Line", "Load", "Units", "capacity"]
 
 
@@ -115,8 +117,8 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
     event_cores = rate * event_us / 1e6
     yield Line(
         "stage 1", _cores(event_cores),
-        f"{rate:,.6g} events/s x ({units.event_us[load.form]:g} + {signals} signals x "
-        f"{units.value_us[load.form]:g}) us = {rate:,.6g} x {event_us:.3g} us",
+        f"{figure(rate)} events/s x ({figure(units.event_us[load.form])} + {signals} signals x "
+        f"{figure(units.value_us[load.form])}) us = {figure(rate)} x {figure(event_us)} us",
     )  # fmt: skip
     scopes = load.models * (1 + load.segments)
     entry_us = units.entry_us + signals * units.entry_signal_us
@@ -130,19 +132,19 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
             break
         workers = wanted
     yield Line(
-        "panes", f"{each:,.3g} a second",
+        "panes", f"{figure(each)} a second",
         f"{load.models:,} models x {1 + load.segments:,} scopes x {partitions} partitions "
-        f"/ {load.pane_s:g} s, at most one an event and scope",
+        f"/ {figure(load.pane_s)} s, at most one an event and scope",
     )  # fmt: skip
     yield Line(
         "stage 2", _cores(entry_cores),
-        f"{each:,.3g} panes/s x ({units.entry_us:g} + {signals} signals x "
-        f"{units.entry_signal_us:g}) us",
+        f"{figure(each)} panes/s x ({figure(units.entry_us)} + {signals} signals x "
+        f"{figure(units.entry_signal_us)}) us",
     )  # fmt: skip
     yield Line(
         "workers", f"{workers:,}",
-        f"{event_cores + entry_cores:.3g} cores / {_BUSY:g} busy: a worker is one core, half of it "
-        "for peaks and catching up",
+        f"{figure(event_cores + entry_cores)} cores / {_BUSY} busy: a worker is one core, half of "
+        "it for peaks and catching up",
     )  # fmt: skip
     yield Line(
         "partitions", f"{partitions:,}",
@@ -153,12 +155,12 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
     rate_bytes = each * entry
     yield Line(
         "summaries", f"{_bytes(rate_bytes)}/s, {_bytes(rate_bytes * _DAY_S)} a day",
-        f"{each:,.3g} panes/s x ({units.entry_bytes:g} + {signals} signals x "
-        f"{units.entry_signal_bytes:g}) bytes, uncompressed",
+        f"{figure(each)} panes/s x ({figure(units.entry_bytes)} + {signals} signals x "
+        f"{figure(units.entry_signal_bytes)}) bytes, uncompressed",
     )  # fmt: skip
     yield Line(
         "summaries topic", _bytes(rate_bytes * 3600 * load.retention_hours),
-        f"{load.retention_hours:g} h of retention, times replicas",
+        f"{figure(load.retention_hours)} h of retention, times replicas",
     )  # fmt: skip
     scope = units.scope_bytes + signals * units.scope_signal_bytes
     own = units.model_bytes + signals * units.model_signal_bytes
@@ -181,12 +183,12 @@ def _check(load: Load) -> None:
 
 
 def _cores(cores: float) -> str:
-    return f"{cores:.3g} cores" if cores >= 0.001 else "< 0.001 cores"
+    return f"{figure(cores)} cores" if cores >= 0.001 else "< 0.001 cores"
 
 
 def _bytes(n: float) -> str:
     for unit in ("bytes", "KB", "MB", "GB"):
         if n < 1000:
-            return f"{n:.3g} {unit}"
+            return f"{figure(n)} {unit}"
         n /= 1000
-    return f"{n:,.3g} TB"
+    return f"{figure(n)} TB"

@@ -78,11 +78,13 @@ def superseded(plan: AnyPlan, done: Published) -> str:
 @config_option
 def show_all(config_path: Path) -> None:
     """List every plan on the topic."""
+    from detectors.figures import figure
+
     config = open_config(config_path)
     rows = [
         (
             plan.model, plan.version, _since(since), plan.topic, _signals(plan)[0],
-            f"{plan.false_alarms_per_week:g}", plan.hash[7:19], _short(_baseline(plan)),
+            figure(plan.false_alarms_per_week), plan.hash[7:19], _short(_baseline(plan)),
         )
         for plan, since in _read(config)
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from detectors.figures import percent
 from stream.alerts.episodes import Finding
 from stream.alerts.evidence import on_one_scale
 from stream.alerts.sentences import duration
@@ -123,12 +124,12 @@ class Health(msgspec.Struct, array_like=True):
         late = late_total - self.late_judged
         events = max(1, late + step.events)
         if (share := late / events) > LATE_SHARE_LIMIT:
-            words = f"{share:.1%} of the events came too late to be counted"
+            words = f"{percent(share)} of the events came too late to be counted"
             findings.append(_finding(step, "late_share", share, LATE_SHARE_LIMIT, words))
         ahead = self.ahead_total - self.ahead_judged
         if (share := ahead / max(ahead, events)) > AHEAD_SHARE_LIMIT:
             most = duration(self.ahead_max_ms)
-            words = f"{share:.1%} of the events are ahead of the clock, by up to {most}"
+            words = f"{percent(share)} of the events are ahead of the clock, by up to {most}"
             findings.append(_finding(step, "clock_ahead", share, AHEAD_SHARE_LIMIT, words))
         return findings
 
@@ -143,7 +144,7 @@ class Health(msgspec.Struct, array_like=True):
         self.aged_judged += aged
         share = stale / max(1, aged)
         if share > STALE_SHARE_LIMIT:
-            words = f"{share:.1%} of the events were old when they were sent"
+            words = f"{percent(share)} of the events were old when they were sent"
             findings.append(_finding(step, "event_age", share, STALE_SHARE_LIMIT, words))
         if self.bad_plans:
             words = f"{self.bad_plans} summaries were made under another plan"

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import msgspec
 import numpy as np
 
+from detectors.figures import figure
 from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES
 from detectors.references.production import PaneBatches, calibrated
 from stream.monitoring.lesson import Lesson, begin_lesson, finish_lesson
@@ -93,7 +94,7 @@ class CalibrationStudy:
     def missing(self) -> str:
         """What is missing until there is an outcome, in words."""
         return (
-            f"calibrates for {self._plan.calibrate_ms / 3_600_000:g} h of event time; "
+            f"calibrates for {figure(self._plan.calibrate_ms / 3_600_000)} h of event time; "
             f"{self.events:,} events in {len(self._batches)} batches so far"
         )
 

@@ -177,8 +177,8 @@ class ReplayRecorder:
                 ("reference", plan.reference.hash),
                 ("reference's rows", f"{plan.reference.events:,}"),
                 ("plan", plan.hash),
-                ("pane", f"{plan.pane_ms / 1000:g} s"),
-                ("lateness", f"{plan.lateness_ms / 1000:g} s"),
+                ("pane", f"{figure(plan.pane_ms / 1000)} s"),
+                ("lateness", f"{figure(plan.lateness_ms / 1000)} s"),
             ),
             notes=plan.reference.warnings,
         )
