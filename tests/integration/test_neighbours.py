@@ -83,7 +83,7 @@ def test_a_broker_that_is_away_is_waited_for(
         site.wait_ready(worker)
         assert is_ready(address)
         to_one(site, events[:10_000])
-        site.wait_for(lambda: "caught up" in worker.said())
+        site.wait_for(lambda: "nothing more to read" in worker.said())
         broker.kill()
         gone = time.monotonic()
         site.wait_for(lambda: not is_ready(address))
