@@ -22,8 +22,9 @@ __all__ = ["LATENESS_MS", "PANE_MS", "Message", "Phase", "Traffic"]
 BASE_MS: Final = 1_735_689_600_000  # 2025-01-01
 PANE_MS: Final = 5_000
 LATENESS_MS: Final = 2_000
-#: Far behind everything: one such event in each partition seals all that was before.
-CLOSING_MS: Final = BASE_MS + 300 * 86_400_000
+#: Far behind everything: one such event in each partition seals all that was before. Not so far
+#: that the versions of before are forgotten.
+CLOSING_MS: Final = BASE_MS + 30 * 86_400_000
 _AGREEING: Final = 40
 #: Between two events. By turns a chunk ends by its span of time and by its number of records.
 STEPS_MS: Final = (20, 2)
