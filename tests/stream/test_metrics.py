@@ -71,7 +71,8 @@ class FileState:
 
     def clocks(self) -> dict[tuple[str, int], PartitionClock]:
         stats = self.replay.summariser.stats
-        assert stats.clock is not None
+        if stats.clock is None:  # before the first event
+            return {}
         clock = PartitionClock(stats.max_time_ms, stats.clock.type, stats.clock.spread_ms)
         return {("predictions", 0): clock}
 
