@@ -39,7 +39,7 @@ class PartitionProgress(msgspec.Struct):
 
     @property
     def max_time_ms(self) -> int:
-        """Largest event time so far: a running maximum over chunks."""
+        """The watermark: a running maximum over chunks."""
         return max(self.base_ms, self.chunk_max_ms)
 
     @property
@@ -48,7 +48,7 @@ class PartitionProgress(msgspec.Struct):
         return self.idle_since_ms >= 0
 
     def base_of(self, chunk: int) -> int:
-        """Largest event time before this chunk: what came later than that was late by then."""
+        """The watermark before this chunk: what came after its pane was over by then was late."""
         return self.max_time_ms if chunk > self.chunk else self.base_ms
 
     def overlaps(self, chunk: int, through: int) -> bool:

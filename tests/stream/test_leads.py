@@ -191,3 +191,21 @@ def test_no_event_is_refused_for_a_silence(plans: PlanBook) -> None:
     assert run.reader.stats.events == {"fraud": 400}
     assert not run.reader.stats.rejected
     assert not run.reader.stats.late
+
+
+def test_a_batch_far_ahead_is_refused_as_a_whole_and_its_events_are_told_of(
+    plans: PlanBook,
+) -> None:
+    records = []
+    for i in range(600):
+        stamp = NOW + 100 * i + (86_400_000 if i % 10 == 3 else 0)
+        rows = {"timestamp": [stamp / 1000] * 5, "features": {"x": [0.1] * 5}}
+        event = {"model": {"name": "fraud", "version": "1"}, "columns": rows}
+        records.append(FileRecord(i, stamp, msgspec.json.encode(event), None, (), CREATE_TIME))
+    run = Run(plans, records)
+    refused = run.reader.stats.rejected["too_far_ahead"]
+    assert refused >= 50
+    assert run.reader.stats.events == {"fraud": 5 * (600 - refused)}
+    count, most = run.ahead["fraud"]
+    assert count >= 5 * refused - 5
+    assert 86_390_000 < most < 86_410_000
