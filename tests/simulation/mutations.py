@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
+from stream.monitoring import offering
 from stream.monitoring.frontier import PartitionProgress, Sources, SourceTopic
 from stream.monitoring.panes import ACCEPTED, PaneStore
-from stream.monitoring.subject import SubjectMonitor
 from stream.plans.plan import MINUS_INFINITY
 from stream.summaries.sheet import Sheet
 
@@ -113,16 +113,12 @@ def the_frontier_is_the_furthest(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_sealed_pane_opens_again(patch: pytest.MonkeyPatch) -> None:
-    offer = SubjectMonitor._offer
+    offer = offering._offer
 
-    def broken(self, *args):
-        frontier, self.frontier_ms = self.frontier_ms, MINUS_INFINITY
-        try:
-            return offer(self, *args)
-        finally:
-            self.frontier_ms = frontier
+    def broken(store, batch, entry, plan, progress, frontier_ms, late):
+        return offer(store, batch, entry, plan, progress, MINUS_INFINITY, late)
 
-    patch.setattr(SubjectMonitor, "_offer", broken)
+    patch.setattr(offering, "_offer", broken)
 
 
 Break = Callable[[pytest.MonkeyPatch], None]
