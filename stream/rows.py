@@ -39,6 +39,13 @@ class RowEvent(NamedTuple):
         """The event as a message; nothing if there is none."""
         return b"" if self.event is None else encode_event(self.event)
 
+    @property
+    def reason(self) -> str:
+        """Why a worker would refuse it, where there is a problem."""
+        if self.seconds < 0:
+            return "before_1970"
+        return "too_far_ahead" if self.seconds * 1000 >= END_MS else "bad_timestamp"
+
 
 @dataclass(frozen=True)
 class RowMapping:

@@ -78,7 +78,7 @@ class FileRecords:
                 )
             for event in rows.events(batch):
                 if event.problem:
-                    refused.add(offset + 1, event.problem, "bad_timestamp")
+                    refused.add(offset + 1, event.problem, event.reason)
                 else:
                     yield FileRecord(offset, 0, event.value)
                 offset += 1

@@ -136,7 +136,7 @@ def _events(data: Path, rows: EventRows, loop: bool, sent: Sent) -> Iterator[Row
             for event in events:
                 number += 1
                 if event.problem:
-                    sent.unsent.add(number, event.problem, "bad_timestamp")
+                    sent.unsent.add(number, event.problem, event.reason)
                     continue
                 first, last = min(first, event.seconds), max(last, event.seconds)
                 yield event

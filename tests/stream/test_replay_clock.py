@@ -18,7 +18,8 @@ def test_a_time_that_is_yet_to_come_is_said(tmp_path: Path) -> None:
     lines = rows.splitlines()
     wrong = (
         ("2100-01-01", "which is yet to come"),
-        ("1969-07-20", "rows were refused: before_1970"),
+        ("1969-07-20", "1 row was refused: before_1970; row 1000: ts is not a time"),
+        ("9999-12-31", "1 row was refused: too_far_ahead; row 1000: ts is not a time"),
     )
     for day, words in wrong:
         jumped = lines.copy()
