@@ -75,7 +75,7 @@ def command(config_path: Path, offline: bool) -> None:
                 for words in state.differences:
                     tell(False, words)
                 for words in state.advice:
-                    click.echo(f"      note: {words}")
+                    answer(f"note: {words}", "      ")
             if all(state.ok for state in states):
                 tell(True, f"{len(states)} topics")
             watched = [
@@ -87,7 +87,7 @@ def command(config_path: Path, offline: bool) -> None:
             for words in errors:
                 tell(False, words)
             for words in notes:
-                click.echo(f"      note: {words}")
+                answer(f"note: {words}", "      ")
             needs = worker_rights(
                 worker_settings(config).topics, {model.topic for model in config.models}
             )
