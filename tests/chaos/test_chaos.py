@@ -11,7 +11,7 @@ from stream.kafka.runtime import BrokerUnavailableError, find_runtime
 from tests.chaos.faults import SHORT, TRIO_SHORT, Torment
 from tests.chaos.run import run, table
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize(("brokers", "counts"), [(1, SHORT), (3, TRIO_SHORT)])
