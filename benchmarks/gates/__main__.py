@@ -26,6 +26,7 @@ from benchmarks.gates import (
     g7_delay,
     g8_cost,
     g9_budget,
+    g10_memory,
     real,
 )
 from benchmarks.gates.measured import Measured, table
@@ -46,6 +47,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G7": g7_delay.run,
     "G8": g8_cost.run,
     "G9": g9_budget.run,
+    "G10": g10_memory.run,
     "real": real.run,
 }
 
@@ -53,7 +55,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
 def sources(gate: str) -> str:
     """Hash of what a gate's result is a function of."""
     folders = ["detectors", "benchmarks/gates"]
-    of_budget = gate in ("G9", "real")
+    of_budget = gate in ("G9", "G10", "real")
     if of_budget:
         folders += ["stream/plans", "stream/summaries", "stream/monitoring", "stream/alerts"]
     digest = hashlib.sha256()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["Measured", "exactly", "median_of", "poisson", "rate_of", "share_of", "write"]
+__all__ = ["Measured", "exactly", "mean_of", "median_of", "poisson", "rate_of", "share_of", "write"]
 
 CONFIDENCE = 0.95
 
@@ -123,6 +123,15 @@ def median_of(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     low = int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
     middle = float(values[(n - 1) // 2])
     return middle, float(values[max(0, low - 1)]), float(values[min(n - 1, n - low)])
+
+
+def mean_of(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean of independent shares with Student's interval, cut to 0 and 1."""
+    values = np.asarray(values, np.float64)
+    mean = float(values.mean())
+    error = float(values.std(ddof=1)) / math.sqrt(values.size) if values.size > 1 else 1.0
+    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1, values.size - 1))) * error
+    return mean, max(0.0, mean - reach), min(1.0, mean + reach)
 
 
 def exactly(value: float) -> tuple[float, float, float]:

@@ -25,6 +25,10 @@ class SubjectRun:
         Episodes so far.
     first_findings : Counter
         Test -> episodes whose first pane it was in.
+    opened_ms : list of int
+        When each opened, in event time.
+    panes, in_alarm : int
+        Panes so far, and those after which an episode was open.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -33,6 +37,8 @@ class SubjectRun:
         self.episodes = Episodes(Subject(plan.model, "1"))
         self.opened = 0
         self.first_findings: Counter[str] = Counter()
+        self.opened_ms: list[int] = []
+        self.panes = self.in_alarm = 0
         self._context = AlertContext(
             environment="gate", reference=plan.reference.hash, config=plan.hash,
             false_alarms_per_week=plan.false_alarms_per_week, alpha=self.watch.budget.window_alpha,
@@ -43,6 +49,8 @@ class SubjectRun:
         if counts[0]:
             self._judge(self.watch.expire(start_ms))
             self._judge([self.watch.pane(Sealed(start_ms, {"": counts}, {}))])
+            self.panes += 1
+            self.in_alarm += bool(self.episodes.active)
 
     def end(self, time_ms: int) -> None:
         """Close the windows whose deadline is before this time."""
@@ -58,6 +66,7 @@ class SubjectRun:
             for alert in alerts:
                 if alert.data.revision == 1 and alert.data.status == "firing":
                     self.opened += 1
+                    self.opened_ms.append(step.at_ms)
                     kind = alert.data.labels.kind
                     tests = {f.test for f in step.findings if f.kind == kind}
                     self.first_findings["+".join(sorted(tests))] += 1

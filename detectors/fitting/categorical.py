@@ -113,6 +113,7 @@ class CategoricalFit:
         if not counts[: binning.missing].any():
             warnings.append(f"{name}: has no value; only its missing values are watched")
         calibration = calibrate(
-            binning, counts, int(news.sum()), table if self._batches.count else None, news
-        )
+            binning, counts, int(news.sum()), table if self._batches.count else None, news,
+            consecutive=not self._batches.cycle_ms,
+        )  # fmt: skip
         return SignalReference(name, role, binning, counts, calibration, importance=importance)

@@ -153,8 +153,9 @@ class NumericFit:
         if counts[binning.invalid]:
             warnings.append(f"{name}: {counts[binning.invalid]} values are not numbers")
         calibration = calibrate(
-            binning, counts, int(news.sum()), table if self._batches.count else None, news
-        )
+            binning, counts, int(news.sum()), table if self._batches.count else None, news,
+            consecutive=not self._batches.cycle_ms,
+        )  # fmt: skip
         mean, std = self._moments(n)
         return SignalReference(
             name, role, binning, counts, calibration, mean, std, self._quantiles, importance

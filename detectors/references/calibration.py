@@ -2,7 +2,8 @@
 
 Real streams depend on their past, so windows of them differ by more than chance of independent
 draws explains. The reference, cut into batches in the order of time, shows by how much. Batch
-means: Law and Carson 1979; design effects of tests on counts: Rao and Scott 1984.
+means: Law and Carson 1979; design effects of tests on counts: Rao and Scott 1984. Where the stream
+remembers for longer than a batch, `batch_means` makes them longer.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ import numpy.typing as npt
 from detectors.counting.binning import SCORE_SCALE, Binning, NumericBinning
 from detectors.counting.coarse import base_groups
 from detectors.laws.special import chi2_quantile
+from detectors.references.batch_means import (
+    FEWEST_BATCHES,
+    BatchMeans,
+    batch_means,
+    group_counts,
+)
 
 __all__ = [
     "GOOD_BATCHES",
@@ -32,6 +39,8 @@ LEAST_BATCHES: Final = 8
 GOOD_BATCHES: Final = 50
 _SHARE: Final = np.array([0, 1], np.int64)
 _SHORTEST, _LONGEST, _MOST_BATCHES = 100, 200, 400
+#: Rows of a batch of a short reference.
+_FINEST: Final = 18
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ class Calibration:
     Attributes
     ----------
     batches : int
-        0 if the reference has no order or is too short: events then count as independent.
+        How many independent batches the measurement is worth; 0 if the reference has no order:
+        events then count as independent.
     phi_x, phi_y : float
         Design effects of location and spread: variance of a mean over that of independent events.
     lower : float64[G (G + 1) / 2]
@@ -67,6 +77,18 @@ class Calibration:
         """The larger of both design effects."""
         return max(self.phi_x, self.phi_y)
 
+    def effect(self, counts: npt.NDArray[np.int64]) -> float:
+        """The design effect as measured, without margin; of names the mean over their bins."""
+        covariance = self.covariance
+        if covariance is None:
+            return 1.0
+        share = np.bincount(self.groups, counts) / max(1, int(counts.sum()))
+        there = share > 0.0
+        mean = float((np.diag(covariance)[there] / share[there]).sum()) / max(
+            1, int(there.sum()) - 1
+        )
+        return max(1.0, self.phi / margin_of_few(self.batches), mean)
+
     @property
     def covariance(self) -> npt.NDArray[np.float64] | None:
         """Of the shares of the coarse bins, for one event: divide by n for a window of n."""
@@ -82,9 +104,11 @@ def batches_of_rows(n: int) -> tuple[int, int]:
     """Length and number of the batches of n rows in the order of time; the last takes the rest.
 
     Batches of 100 to 200 rows, at least 50 of them; longer ones where there are rows for 400, since
-    they also see slower dependence.
+    they also see slower dependence; of short references 16.
     """
     length = max(min(max(n // GOOD_BATCHES, _SHORTEST), _LONGEST), n // _MOST_BATCHES)
+    if n < FEWEST_BATCHES * length:
+        length = max(_FINEST, n // FEWEST_BATCHES)
     return length, max(1, n // length)
 
 
@@ -94,6 +118,8 @@ def calibrate(
     novel: int,
     table: npt.NDArray[np.int64] | None = None,
     news: npt.NDArray[np.int64] | None = None,
+    *,
+    consecutive: bool = True,
 ) -> Calibration:
     """Calibration of a signal from its counts in batches.
 
@@ -109,23 +135,31 @@ def calibrate(
         Counts of each batch; None for a reference without order.
     news : int64[batches]
         Those novel rows by batch.
+    consecutive : bool
+        Whether batches follow each other and can be joined; parts of a cycle cannot.
     """
     groups = base_groups(binning, counts).astype(np.uint8)
     if table is None or news is None or len(table) < LEAST_BATCHES:
         return Calibration(groups, novel=novel)
-    batches = len(table)
-    merged = np.zeros((batches, int(groups[-1]) + 1), np.int64)
-    for b, group in enumerate(groups.tolist()):
-        merged[:, group] += table[:, b]
-    covariance = _ratio_covariance(merged, merged.sum(axis=1))
-    margin = margin_of_few(batches)
-    phi_novel = margin * _design_effect(np.stack([table.sum(axis=1) - news, news], axis=1), _SHARE)
-    phi_x = phi_y = 1.0
+    scores = []
     if isinstance(binning, NumericBinning) and counts[: binning.missing].sum():
         x = binning.scores(counts)[: binning.missing]
-        present = table[:, : binning.missing]
-        phi_x = margin * _design_effect(present, x)
-        phi_y = margin * _design_effect(present, np.abs(2 * x - SCORE_SCALE))
+        scores = [x, np.abs(2 * x - SCORE_SCALE)]
+    if consecutive:
+        means = batch_means(table, news, groups, scores)
+    else:
+        means = BatchMeans(table, news, (1.0,) * (1 + len(scores)), len(table))
+    table, news, batches = means.table, means.news, means.worth
+    margin = margin_of_few(batches)
+    merged = group_counts(table, groups)
+    covariance = _ratio_covariance(merged, merged.sum(axis=1)) * means.inflation[0]
+    phi_novel = margin * _design_effect(np.stack([table.sum(axis=1) - news, news], axis=1), _SHARE)
+    phi_x = phi_y = 1.0
+    if scores:
+        phi_x, phi_y = (
+            margin * inflation * _design_effect(table[:, : binning.missing], score)
+            for inflation, score in zip(means.inflation[1:], scores, strict=True)
+        )
     lower = covariance[np.tril_indices(len(covariance))].tolist()
     short = np.array([float(f"{v:.9g}") for v in lower])
     return Calibration(
@@ -159,7 +193,11 @@ def _design_effect(table: npt.NDArray[np.int64], score: npt.NDArray[np.int64]) -
 
 
 def margin_of_few(batches: int) -> float:
-    """Upper 90 % bound of a variance over its estimate, where batches are few."""
+    """Upper 90 % bound of a variance over its estimate, where batches are few.
+
+    From half of the good ones on it runs out to 1 evenly.
+    """
     if batches >= GOOD_BATCHES:
         return 1.0
-    return (batches - 1) / chi2_quantile(0.9, batches - 1)
+    full = (batches - 1) / chi2_quantile(0.9, batches - 1)
+    return 1.0 + (full - 1.0) * min(1.0, 2.0 - 2.0 * batches / GOOD_BATCHES)

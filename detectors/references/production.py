@@ -126,7 +126,10 @@ def calibrated(
             continue
         rows = part[part.sum(axis=1) > 0]
         news = news[part.sum(axis=1) > 0]
-        measured = calibrate(signal.binning, signal.counts, signal.calibration.novel, rows, news)
+        measured = calibrate(
+            signal.binning, signal.counts, signal.calibration.novel, rows, news,
+            consecutive=not reference.cycle_ms,
+        )  # fmt: skip
         fresh[signal.name] = replace(signal, calibration=measured)
     events = int(table[:, 0].sum())
     warnings = [w for w in reference.warnings if not w.startswith("rows have no times")]

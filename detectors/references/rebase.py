@@ -62,7 +62,8 @@ def rebased(
         part = table[:, at : at + signal.binning.n_bins]
         at += signal.binning.n_bins
         if part.any():
-            fresh[signal.name] = _signal(signal, part[part.sum(axis=1) > 0])
+            rows = part[part.sum(axis=1) > 0]
+            fresh[signal.name] = _signal(signal, rows, consecutive=not reference.cycle_ms)
     warnings = [
         f"counted from {events:,} events of production with the bins of {reference.hash[:19]}: "
         "values beyond its range share one bin"
@@ -83,12 +84,12 @@ def rebased(
     )
 
 
-def _signal(signal: SignalReference, rows: Ints) -> SignalReference:
+def _signal(signal: SignalReference, rows: Ints, *, consecutive: bool) -> SignalReference:
     counts = rows.sum(axis=0)
     # How many new values chance brings was learned from raw values: as many a row as before.
     novel = round(signal.calibration.novel * int(counts.sum()) / max(1, signal.events))
     news = np.zeros(len(rows), np.int64)
-    measured = calibrate(signal.binning, counts, novel, rows, news)
+    measured = calibrate(signal.binning, counts, novel, rows, news, consecutive=consecutive)
     fresh = replace(signal, counts=counts, calibration=measured)
     if not isinstance(signal.binning, NumericBinning) or not counts[: signal.binning.missing].any():
         return fresh

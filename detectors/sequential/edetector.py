@@ -37,6 +37,10 @@ __all__ = ["BETS", "EDetectorBank", "GrowthTable"]
 BETS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 #: More caution than phi itself asks for: its estimate is uncertain too (measured).
 _TEMPER: Final = 1.25
+#: Processes that may start for each independent event (n / phi of n events), at most one a pane. In
+#: streams with a long memory a pane is a small part of one such event, growth is near 0, and a
+#: process started in every pane would count panes until that alone passed the threshold.
+_STARTS: Final = 8.0
 _PARTS: Final = 4 * len(BETS)  # axis, direction, bet
 _STEPS: Final = 65_535  # of growth, from the least bin's to the greatest
 _LEAST_STEP: Final = 1e-9
@@ -75,7 +79,7 @@ def _growth(signal: SignalReference, z: float) -> Floats:
 @kernel
 def _update(
     counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.uint16], least: Floats,
-    step: Floats, threshold: float, state: Floats, evidence: Floats, leading: Ints,
+    step: Floats, starts: Floats, threshold: float, state: Floats, evidence: Floats, leading: Ints,
     drift: npt.NDArray[np.bool_],
 ) -> None:  # fmt: skip
     """One pane: state is M of each process, 0 at the start."""
@@ -95,13 +99,13 @@ def _update(
             for b in range(held.size):
                 steps += held[b] * np.int64(row[b])
             gain[k] = total * least[i, k] + steps * step[i, k]
-            grown[k] = (state[i, k] + 1.0) * math.exp(gain[k])
+            grown[k] = (state[i, k] + min(1.0, total * starts[i, k])) * math.exp(gain[k])
             mean += grown[k] / parts
         if 0.0 < mean < np.inf:
             evidence[i] = math.log(mean)
             leading[i] = np.argmax(grown)
         else:  # beyond what a number holds: by logarithms
-            logs = np.log1p(state[i]) + gain
+            logs = np.log(state[i] + np.minimum(1.0, total * starts[i])) + gain
             leading[i] = np.argmax(logs)
             highest = logs[leading[i]]
             evidence[i] = highest + math.log(np.mean(np.exp(logs - highest)))
@@ -134,12 +138,14 @@ class GrowthTable:
         self.size = layout.n_bins[layout.numeric] - 2  # without missing and invalid
         shape = (len(numeric), _PARTS)
         self.growth = np.zeros((*shape, int(self.size.max(initial=0))), np.uint16)
-        self.least, self.step = np.zeros(shape), np.zeros(shape)
+        self.least, self.step, self.starts = np.zeros(shape), np.zeros(shape), np.ones(shape)
         for row, signal in enumerate(numeric):
             if not signal.counts[: int(self.size[row])].any():
                 self.size[row] = 0  # nothing is known of its values: nothing is evidence
                 continue
             table = _growth(signal, z)
+            phi = np.repeat([signal.calibration.phi_x, signal.calibration.phi_y], _PARTS // 2)
+            self.starts[row] = _STARTS / (_TEMPER * phi)
             least = table.min(axis=1)
             step = np.maximum(table.max(axis=1) - least, _LEAST_STEP) / _STEPS
             self.least[row], self.step[row] = least, step
@@ -188,7 +194,7 @@ class EDetectorBank:
         table = self._table
         _update(
             counts, table.start, table.size, table.growth, table.least, table.step,
-            self.threshold, self._state, self.evidence, self.leading, drift,
+            table.starts, self.threshold, self._state, self.evidence, self.leading, drift,
         )  # fmt: skip
         return drift
 

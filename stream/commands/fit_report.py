@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stream.commands.shared import print_table, say, say_lines, when
 
 if TYPE_CHECKING:
-    from detectors import Reference, ReferenceFitter
+    from detectors import Reference, ReferenceFitter, SignalReference
     from stream.data import DataTable
 
 __all__ = ["daily_signals", "report"]
@@ -59,7 +59,7 @@ def report(
             (
                 signal.name, signal.role, signal.kind, str(used),
                 f"{missing / reference.events:.1%}" if missing else "-",
-                f"{signal.calibration.phi:.2f}",
+                _worth(signal),
                 f"{wrong:,} values are not numbers" if wrong else table.columns[signal.name].note,
             )
         )  # fmt: skip
@@ -67,7 +67,7 @@ def report(
         rows.append((name or "(no name)", "-", "-", "-", "-", "-", note))
     print_table(
         f"{reference.model} {reference.version}: {reference.events:,} rows".replace(" :", ":"),
-        ("signal", "role", "kind", "bins", "missing", "phi", "note"),
+        ("signal", "role", "kind", "bins", "missing", "worth", "note"),
         rows,
     )
     if timed:
@@ -85,3 +85,10 @@ def report(
             "are no drift"
         )
     say_lines("for the config:\n" + model_toml(reference))
+
+
+def _worth(signal: SignalReference) -> str:
+    """Independent rows that would tell as much; "-" where rows have no order to tell it by."""
+    if not signal.calibration.batches:
+        return "-"
+    return f"{signal.events / signal.calibration.effect(signal.counts):,.0f}"

@@ -28,17 +28,17 @@ class NaiveEDetector:
                 reach = max(0.5, -min(apart))
                 for bet in BETS:
                     factors = [1 + bet * 0.5 / reach * a for a in apart]
-                    self.bets.append((factors, 1.25 * phi if tempered else 1.0))
+                    self.bets.append((factors, 1.25 * phi if tempered else 1.0, 8 / (1.25 * phi)))
         self.m = [0.0] * len(self.bets)
 
     def update(self, counts: list[int]) -> bool:
         if not sum(counts):
             return False
-        for k, (factors, temper) in enumerate(self.bets):
+        for k, (factors, temper, entry) in enumerate(self.bets):
             growth = 1.0
             for c, f in zip(counts, factors, strict=True):
                 growth *= f ** (c / temper)
-            self.m[k] = (self.m[k] + 1) * growth
+            self.m[k] = (self.m[k] + min(1.0, sum(counts) * entry)) * growth
         if sum(self.m) / len(self.m) > self.threshold:
             self.m = [0.0] * len(self.m)
             return True

@@ -1,0 +1,256 @@
+"""Gate 10: streams with a memory keep to the budget, are seldom in alarm, and show what changes.
+
+Each subject has a reference of its own, of the rows before; panes and windows are those that `fit`
+proposes. A budget counts openings, and an alarm that never ends counts once: so the share of panes
+in alarm stands beside the episodes a week.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import lfilter
+
+from benchmarks.gates.measured import Measured, mean_of, median_of, rate_of
+from benchmarks.gates.subject import SubjectRun
+from detectors import Layout, Reference, accumulate, fit_reference
+from stream.plans.plan import Plan
+from stream.proposal import propose
+
+__all__ = ["CHANGES", "NULLS", "change", "null", "run"]
+
+WEEK_MS = 604_800_000
+START_MS = 1_767_225_600_000  # a Thursday, 2026-01-01
+MINUTE_MS = 60_000
+BEFORE, AFTER = 2_000, 20_000
+
+Floats = npt.NDArray[np.float64]
+Make = Callable[[np.random.Generator, int], npt.NDArray[np.generic]]
+
+
+def autoregressive(rho: float) -> Make:
+    """AR(1) with variance 1."""
+
+    def make(rng: np.random.Generator, n: int) -> Floats:
+        noise = rng.normal(size=n) * np.sqrt(1 - rho * rho)
+        noise[0] = rng.normal()
+        return np.asarray(lfilter([1], [1, -rho], noise))
+
+    return make
+
+
+def moving_average(length: int) -> Make:
+    """The mean of so many independent values, with variance 1."""
+
+    def make(rng: np.random.Generator, n: int) -> Floats:
+        noise = rng.normal(size=n + length)
+        return np.asarray(lfilter(np.full(length, length**-0.5), [1], noise)[length:])
+
+    return make
+
+
+def slow_part(rng: np.random.Generator, n: int) -> Floats:
+    """Independent values beside an Ornstein-Uhlenbeck process of 6 hours and sd .3."""
+    return rng.normal(size=n) + 0.3 * autoregressive(1 - 1 / 360)(rng, n)
+
+
+def nightly(rng: np.random.Generator, n: int) -> Floats:
+    """Days with levels of their own, of sd .05."""
+    day = np.arange(n) // 1_440
+    return rng.normal(size=n) + 0.05 * rng.normal(size=day[-1] + 1)[day]
+
+
+def regimes(rng: np.random.Generator, n: int) -> Floats:
+    """A level that goes from 0 to 1 and back after some 200 events."""
+    return rng.normal(size=n) + np.cumsum(rng.random(n) < 1 / 200) % 2
+
+
+def garch(rng: np.random.Generator, n: int) -> Floats:
+    """GARCH(1, 1) with alpha .1 and beta .88: volatility that clusters."""
+    shock = rng.normal(size=n)
+    out, variance = np.empty(n), 1.0
+    for i, z in enumerate(shock.tolist()):
+        out[i] = z * variance**0.5
+        variance = 0.02 + 0.1 * out[i] ** 2 + 0.88 * variance
+    return out
+
+
+def fractional(d: float) -> Make:
+    """Fractional noise: a memory that no batch is longer than."""
+
+    def make(rng: np.random.Generator, n: int) -> Floats:
+        k = np.arange(1, n)
+        weights = np.concatenate([[1.0], np.cumprod((k - 1 + d) / k)])
+        size = 1 << (2 * n - 1).bit_length()
+        noise = np.fft.rfft(rng.normal(size=n), size) * np.fft.rfft(weights, size)
+        values = np.fft.irfft(noise, size)[:n]
+        return np.asarray(values / np.sqrt(np.square(weights).sum()))
+
+    return make
+
+
+def repeating(p: float) -> Make:
+    """Six names, each event's the last one's with probability p."""
+
+    def make(rng: np.random.Generator, n: int) -> npt.NDArray[np.str_]:
+        fresh = rng.random(n) >= p
+        fresh[0] = True
+        drawn = rng.integers(0, 6, n)
+        return np.array(list("abcdef"))[drawn[np.maximum.accumulate(fresh * np.arange(n))]]
+
+    return make
+
+
+@dataclass(frozen=True)
+class Null:
+    """A stream in which nothing changes: `signals` columns of it, an event a minute."""
+
+    make: Make
+    signals: int = 5
+    rows: int = 10_000
+    most_in_alarm: float = 0.10
+    #: Not promised to be within the bounds, but `fit` must warn of it or it must be.
+    warned: bool = False
+
+
+NULLS: dict[str, Null] = {
+    "independent": Null(autoregressive(0.0), most_in_alarm=0.05),
+    "AR .5": Null(autoregressive(0.5), most_in_alarm=0.05),
+    "AR .9": Null(autoregressive(0.9), most_in_alarm=0.05),
+    "AR .97": Null(autoregressive(0.97)),
+    "AR .99": Null(autoregressive(0.99)),
+    "AR .995": Null(autoregressive(0.995)),
+    "AR .999": Null(autoregressive(0.999)),
+    "MA 300": Null(moving_average(300)),
+    "noise + OU of 6 h": Null(slow_part),
+    "names repeating .9": Null(repeating(0.9), signals=3),
+    "names repeating .98": Null(repeating(0.98), signals=3),
+    "day levels sd .05": Null(nightly, signals=6, rows=40_320),
+    "independent, 500 rows": Null(autoregressive(0.0), rows=500, most_in_alarm=0.05),
+    "AR .5, 500 rows": Null(autoregressive(0.5), rows=500, most_in_alarm=0.05),
+    "AR .9, 1,000 rows": Null(autoregressive(0.9), rows=1_000, most_in_alarm=0.05),
+    "AR .99, 3,000 rows": Null(autoregressive(0.99), rows=3_000),
+    "regimes of 200 events": Null(regimes, warned=True),
+    "GARCH": Null(garch, warned=True),
+    "fractional d = .1": Null(fractional(0.1), warned=True),
+    "fractional d = .2": Null(fractional(0.2), warned=True),
+}
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One of five signals moves by `sd` standard deviations."""
+
+    make: Make
+    sd: float
+    most: float | None
+    rows: int = 10_000
+    step_ms: int = MINUTE_MS
+
+
+CHANGES: dict[str, Shift] = {
+    "independent, +.25 sd": Shift(autoregressive(0.0), 0.25, 530),
+    "independent, +.5 sd": Shift(autoregressive(0.0), 0.5, 240),
+    "independent, +.5 sd, an event a second": Shift(autoregressive(0.0), 0.5, 240, step_ms=1_000),
+    "AR .9, +1 sd": Shift(autoregressive(0.9), 1.0, 800),
+    "AR .99, +2 sd": Shift(autoregressive(0.99), 2.0, 2_500),
+    "AR .99, +1 sd": Shift(autoregressive(0.99), 1.0, None),
+    "independent, 500 rows, +1 sd": Shift(autoregressive(0.0), 1.0, None, rows=500),
+}
+
+
+def _subject(
+    columns: dict[str, npt.NDArray[np.generic]], rows: int, step_ms: int
+) -> tuple[Reference, SubjectRun, int]:
+    """Fit to the first rows, run over the others: the reference, the run, when these begin."""
+    n = len(next(iter(columns.values())))
+    times = START_MS + step_ms * np.arange(n, dtype=np.int64)
+    kinds = {k: "categorical" if v.dtype.kind == "U" else "numeric" for k, v in columns.items()}
+    first = {name: column[:rows] for name, column in columns.items()}
+    reference = fit_reference(first, model="null", times_ms=times[:rows], kinds=kinds)
+    pane_ms, max_age_ms = propose(reference)
+    run = SubjectRun(
+        Plan(model="null", reference=reference, pane_ms=pane_ms, window_max_age_ms=max_age_ms)
+    )
+    positions = _positions(run.plan.layout, {k: column[rows:] for k, column in columns.items()})
+    pane, slot = np.unique(times[rows:] // pane_ms, return_inverse=True)
+    counts = np.zeros((pane.size, run.plan.layout.width), np.int64)
+    accumulate(positions, slot.astype(np.int32), counts)
+    for start, row in zip(pane.tolist(), counts, strict=True):
+        run.feed(start * pane_ms, row)
+    run.end((int(pane[-1]) + 1) * pane_ms)
+    return reference, run, int(times[rows])
+
+
+def _positions(
+    layout: Layout, columns: dict[str, npt.NDArray[np.generic]]
+) -> npt.NDArray[np.int64]:
+    n = len(next(iter(columns.values())))
+    numeric = np.empty((n, layout.numeric.size))
+    codes = np.empty((n, layout.categorical.size), np.int32)
+    for column, i in enumerate(layout.numeric):
+        numeric[:, column] = columns[layout.names[i]]
+    for column, i in enumerate(layout.categorical):
+        binning = layout.binnings[i]
+        names, inverse = np.unique(columns[layout.names[i]], return_inverse=True)
+        known = [binning.code.get(str(name), binning.unseen) for name in names]  # type: ignore[union-attr]
+        codes[:, column] = np.array(known, np.int32)[inverse]
+    return layout.positions(numeric, codes)
+
+
+def null(name: str, *, subjects: int = 20, weeks: int = 8, seed: int = 110) -> list[Measured]:
+    """Episodes a week and share of panes in alarm where nothing changes."""
+    of = NULLS[name]
+    n = of.rows + weeks * WEEK_MS // MINUTE_MS
+    opened, share, causes, warned = np.zeros(subjects, np.int64), np.zeros(subjects), Counter(), 0
+    for k in range(subjects):
+        rng = np.random.default_rng([seed, sum(map(ord, name)), k])
+        columns = {f"s{i}": of.make(rng, n) for i in range(of.signals)}
+        reference, run, _ = _subject(columns, of.rows, MINUTE_MS)
+        opened[k], share[k] = run.opened, run.in_alarm / run.panes
+        causes += run.first_findings
+        warned += any("vary so slowly" in warning for warning in reference.warnings)
+    by = ", ".join(f"{test} {count}" for test, count in causes.most_common(3)) or "none"
+    note = (
+        f"{opened.sum()} in {subjects * weeks} weeks of {subjects} references of {of.rows:,} rows "
+        f"(worst {opened.max()}; {by}); {of.signals} signals, 1 event/min; {warned} warned by fit"
+    )
+    most = (None, None) if of.warned else (1.0, of.most_in_alarm)
+    return [
+        Measured(f"{name}: episodes a week, F = 1", *rate_of(opened, weeks), most=most[0],
+                 note=note, by_bound=True),
+        Measured(f"{name}: share of panes in alarm", *mean_of(share), most=most[1]),
+    ]  # fmt: skip
+
+
+def change(name: str, *, runs: int = 20, seed: int = 111) -> Measured:
+    """Events from a change of one of five signals to its episode; missed ones are never found."""
+    of = CHANGES[name]
+    n = of.rows + BEFORE + AFTER
+    delays, early = np.full(runs, np.inf), 0
+    for k in range(runs):
+        rng = np.random.default_rng([seed, sum(map(ord, name)), k])
+        columns = {f"s{i}": of.make(rng, n) for i in range(5)}
+        moved = np.asarray(columns["s0"], np.float64)
+        moved[of.rows + BEFORE :] += of.sd
+        columns["s0"] = moved
+        _, run, start_ms = _subject(columns, of.rows, of.step_ms)
+        at = (np.array(run.opened_ms, np.float64) - start_ms) / of.step_ms - BEFORE
+        early += int((at < 0).sum())
+        delays[k] = at[at >= 0].min(initial=np.inf)
+    missed = int(np.isinf(delays).sum())
+    note = f"{runs} references of {of.rows:,} rows; {missed} missed in {AFTER:,}, {early} before"
+    return Measured(f"{name}: events until found", *median_of(delays), most=of.most, note=note)
+
+
+def run(
+    subjects: int = 20, weeks: int = 8, nulls: tuple[str, ...] = tuple(NULLS),
+    changes: tuple[str, ...] = tuple(CHANGES),
+) -> list[Measured]:  # fmt: skip
+    """Every null, then what must be found."""
+    rows = [row for name in nulls for row in null(name, subjects=subjects, weeks=weeks)]
+    return rows + [change(name, runs=subjects) for name in changes]
