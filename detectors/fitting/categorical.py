@@ -114,6 +114,6 @@ class CategoricalFit:
             warnings.append(f"{name}: has no value; only its missing values are watched")
         calibration = calibrate(
             binning, counts, int(news.sum()), table if self._batches.count else None, news,
-            consecutive=not self._batches.cycle_ms,
+            consecutive=not self._batches.cycle_ms, pairs=int((times == 2).sum()),
         )  # fmt: skip
         return SignalReference(name, role, binning, counts, calibration, importance=importance)

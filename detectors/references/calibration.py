@@ -61,7 +61,7 @@ class Calibration:
     novel : int
         Rows whose value occurs in no other batch: as many new values as chance alone brings.
     phi_novel : float
-        Design effect of their share.
+        Design effect of their share; without batches, of how many there are in the reference alone.
     """
 
     groups: npt.NDArray[np.uint8]
@@ -120,6 +120,7 @@ def calibrate(
     news: npt.NDArray[np.int64] | None = None,
     *,
     consecutive: bool = True,
+    pairs: int = 0,
 ) -> Calibration:
     """Calibration of a signal from its counts in batches.
 
@@ -137,10 +138,13 @@ def calibrate(
         Those novel rows by batch.
     consecutive : bool
         Whether batches follow each other and can be joined; parts of a cycle cannot.
+    pairs : int
+        Names that exactly two rows have, where there are no batches. With N1 seen once and N2 seen
+        twice the estimate N1 of the new ones has a variance of N1 + 2 N2 (Esty 1983).
     """
     groups = base_groups(binning, counts).astype(np.uint8)
     if table is None or news is None or len(table) < LEAST_BATCHES:
-        return Calibration(groups, novel=novel)
+        return Calibration(groups, novel=novel, phi_novel=1.0 + 2.0 * pairs / max(1, novel))
     scores = []
     if isinstance(binning, NumericBinning) and counts[: binning.missing].sum():
         x = binning.scores(counts)[: binning.missing]

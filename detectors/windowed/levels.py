@@ -13,7 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import CategoricalBinning
-from detectors.counting.coarse import LEAST_EXPECTED, merge_neighbours, special_bins
+from detectors.counting.coarse import (
+    LEAST_EXPECTED,
+    join_small,
+    merge_neighbours,
+    special_bins,
+)
 from detectors.laws.folded import folded_chi, folded_moments
 from detectors.references.calibration import GOOD_BATCHES, margin_of_few
 from detectors.references.reference import SignalReference
@@ -71,11 +76,14 @@ def coarsen(signal: SignalReference, k: int) -> Coarse:
     least = max(LEAST_EXPECTED, -(-LEAST_EXPECTED * signal.events // (EVENTS_PER_BIN * k)))
     values = counts[:-n_special]
     merged = np.full(counts.size, -1, np.int64)
-    merged[: values.size] = merge_neighbours(values, k, least)
+    binning = signal.binning
+    if isinstance(binning, CategoricalBinning):
+        merged[: values.size] = join_small(values, least)  # in the order of hashes
+    else:
+        merged[: values.size] = merge_neighbours(values, k, least)
     if values.sum() < least:
         merged[: values.size] = -1
     following = merged.max() + 1
-    binning = signal.binning
     if isinstance(binning, CategoricalBinning) and signal.counts[binning.other]:
         # Rare names come and go: what is other in the reference is unseen in many a window.
         merged[base[binning.unseen]] = merged[base[binning.other]]

@@ -32,7 +32,10 @@ Ints = npt.NDArray[np.int64]
 
 
 class _Rate(NamedTuple):
-    """A rate of one signal: its bins, and how many of the reference's rows are in them."""
+    """A rate of one signal: its bins, and how many of the reference's rows are in them.
+
+    `phi` is the design effect of both counts, `reference_phi` one more of the reference's.
+    """
 
     signal: int
     test: str
@@ -40,6 +43,7 @@ class _Rate(NamedTuple):
     expected: int
     events: int
     phi: float
+    reference_phi: float = 1.0
 
 
 class _Arrays(NamedTuple):
@@ -51,6 +55,7 @@ class _Arrays(NamedTuple):
     expected: Ints
     events: Ints
     phi: Floats
+    reference_phi: Floats
 
 
 class Rates:
@@ -84,6 +89,7 @@ class Rates:
             np.array([rate.expected for rate in rows], np.int64),
             np.array([rate.events for rate in rows], np.int64),
             np.array([rate.phi for rate in rows], np.float64),
+            np.array([rate.reference_phi for rate in rows], np.float64),
         )
         self._start, self._n_bins = layout.start, layout.n_bins
 
@@ -121,8 +127,12 @@ def _rates_of(index: int, signal: SignalReference) -> list[_Rate]:
         bins = np.array([bin_])
         expected = int(counts[bin_])
         if name == "unseen":
-            rates.append(_Rate(index, "unseen_rate", bins, expected + news, signal.events,
-                               calibration.phi_novel))  # fmt: skip
+            both, own = calibration.phi_novel, 1.0
+            if not calibration.batches:
+                both, own = own, both
+            rates.append(
+                _Rate(index, "unseen_rate", bins, expected + news, signal.events, both, own)
+            )
         else:
             phi = _rate_effect(signal, bin_)
             rates.append(_Rate(index, f"{name}_rate", bins, expected, signal.events, phi))
@@ -153,7 +163,8 @@ def _tail(b: float, n: float, a: float, n_reference: float, phi: float) -> float
 @kernel
 def _tail_of(rates: _Arrays, r: int, held: int, total: int) -> float:
     n, n_reference = float(total), float(rates.events[r])
-    return _tail(float(held), n, float(rates.expected[r]), n_reference, rates.phi[r])
+    own = rates.reference_phi[r]
+    return _tail(float(held), n, rates.expected[r] / own, n_reference / own, rates.phi[r])
 
 
 @kernel

@@ -94,7 +94,7 @@ def _set(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         ("signals.0.counts.5", -1, r"signals\[0\]\.counts\[5\] must be >= 0"),
         ("signals.0.calibration.phi_x", 0.5, r"signals\[0\]\.calibration\.phi_x must be a finite"),
         ("signals.0.calibration.covariance", [1.0], r"covariance must have 253 items; got 1"),
-        ("signals.0.calibration.groups.4", 40, r"groups must count up"),
+        ("signals.0.calibration.groups.4", 40, r"groups must number groups"),
         ("signals.0.calibration.batches", 0, r"batches must be 0 without a covariance"),
         ("signals.0.mean", 10**400, r"signals\[0\]\.mean must be a finite number"),
         ("segments", ["a", 1], r"segments\[1\] must be a text; got number"),

@@ -88,7 +88,7 @@ def naive_dependence(
     mean = sum(t * s for t, s in zip(totals, scores, strict=True)) / n
     variance = sum(t * (s - mean) ** 2 for t, s in zip(totals, scores, strict=True)) / n
     if not variance:
-        return worth, 0.0
+        return worth, 1.0
     between = math.fsum(
         math.fsum(c * (s - mean) for c, s in zip(row, scores, strict=True)) ** 2 for row in present
     )
