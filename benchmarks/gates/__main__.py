@@ -27,6 +27,7 @@ from benchmarks.gates import (
     g8_cost,
     g9_budget,
     g10_memory,
+    g11_names,
     real,
 )
 from benchmarks.gates.measured import Measured, table
@@ -48,6 +49,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G8": g8_cost.run,
     "G9": g9_budget.run,
     "G10": g10_memory.run,
+    "G11": g11_names.run,
     "real": real.run,
 }
 

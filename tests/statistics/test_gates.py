@@ -19,6 +19,8 @@ from benchmarks.gates import (
     g7_delay,
     g8_cost,
     g9_budget,
+    g10_memory,
+    g11_names,
     real,
 )
 
@@ -136,3 +138,32 @@ def test_a_value_beyond_its_bound_is_told_from_bad_luck() -> None:
     assert [r.refuted for r in (unlucky, wrong, fine, strict)] == [False, True, False, False]
     assert fine.verdict == "yes"
     assert unlucky.verdict != wrong.verdict
+
+
+@pytest.mark.parametrize("name", ["AR .99", "independent, 500 rows", "names repeating .98"])
+def test_streams_with_a_memory(name: str) -> None:
+    check(g10_memory.null(name, subjects=6, weeks=4))
+
+
+@pytest.mark.parametrize("name", ["independent, +.5 sd", "AR .9, +1 sd"])
+def test_what_changes_in_streams_with_a_memory_is_found(name: str) -> None:
+    check([g10_memory.change(name, runs=9)])
+
+
+def test_slow_streams_are_warned_of_and_others_are_not() -> None:
+    warned = {
+        name: int(g10_memory.null(name, subjects=2, weeks=1)[0].note.split("; ")[-1].split()[0])
+        for name in ("independent", "AR .999")
+    }
+    assert warned == {"independent": 0, "AR .999": 2}
+
+
+@pytest.mark.parametrize(
+    ("law", "names", "rows", "n"), [("equal", 50, 3_000, 1_000), ("Zipf", 300, 1_000, 300)]
+)
+def test_levels_with_many_names(law: str, names: int, rows: int, n: int) -> None:
+    check(g11_names.level(law, names, rows, n, references=20, windows=200))
+
+
+def test_changes_of_names_are_found() -> None:
+    check([g11_names.power(*p, references=20, windows=10) for p in g11_names.POWER])
