@@ -3,8 +3,8 @@
 There is one episode for each (subject, kind) at a time, so many drifted signals and segments are
 one alert. What keeps it quiet:
 
-- a signal stays in its episode until two windows in a row were clean, and its severity is the
-  highest of the last two windows with a finding: hovering at a threshold makes no revisions;
+- a signal stays in its episode until two windows in a row were clean, and its severity falls only
+  after eight windows with a lower one: hovering at a threshold makes no revisions;
 - a new revision is made only when a signal joins or leaves, the severity changes, another signal
   takes the lead by a clear margin, a signal changes direction, or 24 h have passed;
 - between two full windows of the whole stream only a rise of the severity is told: signals of one

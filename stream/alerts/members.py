@@ -39,6 +39,9 @@ _LEVEL: Final[Mapping[str, int]] = {"info": 1, "warning": 2, "critical": 3}
 #: A signal leaves after so many windows in a row without a finding.
 _CLEAN_WINDOWS: Final = 2
 _TURNED_WINDOWS: Final = 2
+#: A severity falls after so many windows in a row with a lower one: a steady effect near a step
+#: would be told up and down for as long as it lasts.
+_EASED_WINDOWS: Final = 8
 #: A segment without a finding for so long that closed no window either is silent, not drifted.
 _SILENT_MS: Final = 7 * 86_400_000
 _LARGEST: Final = 1.7e308
@@ -98,15 +101,16 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
 class Member(msgspec.Struct, array_like=True):
     """One signal of one scope in an episode.
 
-    Its severity is the highest of the open window and the last two that had a finding, so a value
-    that hovers at a boundary changes nothing.
+    Its severity rises at once and falls when it was lower for a while (hysteresis), so a value that
+    hovers at a boundary changes nothing.
     """
 
     finding: Finding  # the strongest of the latest window that had one
     since: int = 0  # revision that told it joined; 0 until then
     level: int = 0  # severity in the open window; 0 without a finding
-    before: int = 0  # in the last closed window that had one
-    long_before: int = 0  # and in the one before that
+    held: int = 0  # severity as of the closed windows
+    eased: int = 0  # closed windows in a row that were lower
+    eased_to: int = 0  # the highest of them
     clean: int = 0  # closed windows without a finding since then
     told_direction: int = 0  # as published
     turns: int = 0  # windows in a row that changed the other way than published
@@ -115,7 +119,17 @@ class Member(msgspec.Struct, array_like=True):
     @property
     def severity(self) -> int:
         """The level that is held."""
-        return max(self.level, self.before, self.long_before)
+        return max(self.level, self.held)
+
+    def close(self) -> None:
+        """End a window that had a finding."""
+        level, self.level = self.level, 0
+        if level >= self.held:
+            self.held, self.eased, self.eased_to = level, 0, 0
+            return
+        self.eased, self.eased_to = self.eased + 1, max(self.eased_to, level)
+        if self.eased >= _EASED_WINDOWS:
+            self.held, self.eased, self.eased_to = self.eased_to, 0, 0
 
     @property
     def turned(self) -> bool:
@@ -240,7 +254,7 @@ def close_windows(
         if not closed:
             continue
         if member.level:
-            member.long_before, member.before, member.level = member.before, member.level, 0
+            member.close()
             continue
         member.clean += 1
         if member.clean >= _CLEAN_WINDOWS:
