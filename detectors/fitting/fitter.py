@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -17,6 +16,7 @@ from detectors.fitting.order import Batches, TimeSurvey
 from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Column
+from detectors.fitting.worth import warnings_of_slow
 from detectors.references.reference import (
     ROLES,
     ColumnMapping,
@@ -31,8 +31,6 @@ __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 LEAST_ROWS: Final = 300
 _SAMPLE_ROWS: Final = 1_000_000
 _MOST_NAMES: Final = 100_000
-#: A reference worth fewer independent rows cannot show a shift of half a standard deviation.
-_LEAST_WORTH: Final = 36
 
 
 class ReferenceFitter:
@@ -184,7 +182,7 @@ class ReferenceFitter:
             for name, signal in self._signals.items()
         )
         warnings += self._same_values(signals)
-        warnings += _slow(signals)
+        warnings += warnings_of_slow(signals)
         bulk = self._bulk
         if bulk is not None:
             warnings += bulk.warnings()
@@ -290,19 +288,3 @@ def _check(kinds: Mapping[str, str], roles: Mapping[str, str], cycle_ms: int) ->
             raise ReferenceError(f"kinds[{name!r}] must be numeric or categorical; got {kind!r}.")
     if cycle_ms < 0:
         raise ReferenceError(f"cycle_ms must be >= 0; got {cycle_ms}.")
-
-
-def _slow(signals: Sequence[SignalReference]) -> list[str]:
-    """What a reference is too short for, of signals that depend on their past for long."""
-    worth = {s.name: s.events / s.calibration.effect(s.counts) for s in signals}
-    slow = sorted((n for n in worth if worth[n] < _LEAST_WORTH), key=worth.__getitem__)
-    if not slow:
-        return []
-    more = f" and {len(slow) - 3} more" if len(slow) > 3 else ""
-    least = worth[slow[0]]
-    return [
-        f"{', '.join(slow[:3])}{more}: vary so slowly that {signals[0].events:,} rows are worth "
-        f"about {max(1.0, least):.0f} independent ones: a shift of less than "
-        f"{3.0 / math.sqrt(least):.1f} standard deviations cannot be told from how they vary by "
-        "themselves. A reference of more time, not only of more rows, sees smaller ones"
-    ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stream.commands.shared import print_table, say, say_lines, when
 
 if TYPE_CHECKING:
-    from detectors import Reference, ReferenceFitter, SignalReference
+    from detectors import Reference, ReferenceFitter
     from stream.data import DataTable
 
 __all__ = ["daily_signals", "report"]
@@ -43,6 +43,7 @@ def report(
 ) -> None:  # fmt: skip
     """Print the signals, what was left out, and what is doubtful."""
     from detectors import NumericBinning
+    from detectors.fitting.worth import worth
     from stream.proposal import model_toml
 
     rows = []
@@ -59,7 +60,7 @@ def report(
             (
                 signal.name, signal.role, signal.kind, str(used),
                 f"{missing / reference.events:.1%}" if missing else "-",
-                _worth(signal),
+                "-" if (rows_worth := worth(signal)) is None else f"{rows_worth:,.0f}",
                 f"{wrong:,} values are not numbers" if wrong else table.columns[signal.name].note,
             )
         )  # fmt: skip
@@ -85,10 +86,3 @@ def report(
             "are no drift"
         )
     say_lines("for the config:\n" + model_toml(reference))
-
-
-def _worth(signal: SignalReference) -> str:
-    """Independent rows that would tell as much; "-" where rows have no order to tell it by."""
-    if not signal.calibration.batches:
-        return "-"
-    return f"{signal.events / signal.calibration.effect(signal.counts):,.0f}"
