@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, starmap
 from typing import Any
 
 import msgspec
@@ -61,6 +62,8 @@ class SignalGroup:
         self.n_numeric = len(ordered) - len(self.tables)
         self.numeric_at = np.array([at for _, table, at in ordered if table is None], np.intp)
         self.codes_at = [at for _, table, at in ordered if table is not None]
+        self._numeric_to = _as_slice(self.numeric_at)
+        self._pack = struct.Struct(f"{self.n_numeric}d").pack
         rename = {f"v{i}": key for i, key in enumerate(self.keys)}
         kinds = [NUMBER] * self.n_numeric + [SCALAR] * len(self.tables)
         self.one: Any = make_struct(
@@ -81,9 +84,7 @@ class SignalGroup:
         """Write the values of these objects into their columns of the two arrays."""
         if not self.tables:
             if self.n_numeric:
-                flat = chain.from_iterable(map(astuple, objects))
-                block = np.fromiter(flat, np.float64, len(objects) * self.n_numeric)
-                numeric[:, self.numeric_at] = block.reshape(len(objects), self.n_numeric)
+                self._fill_numbers(objects, numeric)
             return
         columns = list(zip(*map(astuple, objects), strict=True))
         for at, column in zip(self.numeric_at.tolist(), columns, strict=False):
@@ -92,6 +93,19 @@ class SignalGroup:
             self.codes_at, self.tables, columns[self.n_numeric :], strict=True
         ):
             codes[:, at] = np.fromiter(map(table.__getitem__, column), np.int32, len(objects))
+
+    def _fill_numbers(self, objects: list[Any], numeric: Floats) -> None:
+        """Write rows of numbers alone; packing takes half the time until one is missing."""
+        packed: list[bytes] = []
+        try:
+            packed.extend(starmap(self._pack, map(astuple, objects)))
+        except struct.error:  # None: what was packed before it is in the list
+            rest = objects[len(packed) :]
+            flat = chain.from_iterable(map(astuple, rest))
+            block = np.fromiter(flat, np.float64, len(rest) * self.n_numeric)
+            numeric[len(packed) :, self._numeric_to] = block.reshape(len(rest), self.n_numeric)
+        block = np.frombuffer(b"".join(packed), np.float64)
+        numeric[: len(packed), self._numeric_to] = block.reshape(len(packed), self.n_numeric)
 
     def coerce(self, document: Mapping[str, Any]) -> Any:
         """The object value by value; a wrong type costs its own value alone."""
@@ -112,6 +126,13 @@ class SignalGroup:
             coerce: Callable[[object], object] = as_number if i < self.n_numeric else as_category
             columns.append(None if column is None else list(map(coerce, column)))
         return self.many(*columns)
+
+
+def _as_slice(places: npt.NDArray[np.intp]) -> slice | npt.NDArray[np.intp]:
+    """Places that follow each other as a slice, which is copied to at once."""
+    if places.size and np.array_equal(places, np.arange(places[0], places[0] + places.size)):
+        return slice(int(places[0]), int(places[0]) + places.size)
+    return places
 
 
 def leave_out_missing(group: SignalGroup, numeric: Floats) -> None:

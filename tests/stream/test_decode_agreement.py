@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import numpy as np
@@ -16,7 +17,7 @@ from stream.decode.compiled import Compiled
 from stream.decode.values import RefusedError, null_constants, parse_object
 from stream.event_time import times_ms
 from stream.plans.plan import Subject
-from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, event, plan, record
+from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, decode, event, plan, record, values
 
 PLAN = plan(segments=("region",))
 BOOK = book(PLAN, plan("churn", columns={"label": None, "country": None}))
@@ -164,6 +165,24 @@ def test_polls_make_no_difference(documents, data):
         assert group.codes.tobytes() == b"".join(g.codes.tobytes() for g in alone)
     # every record is one row, one reject or one lone actual
     assert len(whole.time_ms) + len(whole.rejects) + whole.actuals == len(records)
+
+
+a_number = st.none() | st.booleans() | st.floats(-1e9, 1e9) | st.integers(-9, 9)
+
+
+@given(st.lists(st.tuples(a_number, a_number), min_size=1, max_size=8))
+def test_a_missing_number_costs_its_own_place_alone(rows):
+    events = [
+        event(model={"name": "numbers"}, features={"amount": amount, "age": age}, prediction=0.5)
+        for amount, age in rows
+    ]
+    only_numbers = plan("numbers", columns=dict.fromkeys(["country", "label", "actual", "latency"]))
+    (group,) = decode(*events, plans=book(only_numbers)).groups
+    found = [tuple(values(group, i).values()) for i in range(len(rows))]
+    assert len(found) == len(rows)
+    for got, sent in zip(found, rows, strict=True):
+        expected = (*(math.nan if v is None else float(v) for v in sent), 0.5)
+        assert repr(got) == repr(expected)
 
 
 @given(st.lists(st.tuples(scalar, scalar, scalar, scalar), min_size=1, max_size=6))
