@@ -54,6 +54,8 @@ def _insert(time: int, scalars: _Ints, ordered: _Ints) -> None:
         begin = middle
     end = begin + have
     low, high = begin, end
+    if have and ordered[end - 1] <= time:  # as it is where records are in order
+        low = end
     while low < high:
         at = (low + high) >> 1
         if ordered[at] <= time:
@@ -78,6 +80,8 @@ def _remove(time: int, scalars: _Ints, ordered: _Ints) -> None:
     begin, have = scalars[_BEGIN], scalars[_HAVE]
     end = begin + have
     low, high = begin, end
+    if ordered[begin] == time:  # the oldest is mostly the least
+        high = begin
     while low < high:
         at = (low + high) >> 1
         if ordered[at] < time:
