@@ -105,7 +105,7 @@ def _microseconds(digits: str) -> int:
 def times_ms(times: Sequence[Time]) -> Floats:
     """Whole milliseconds of times; NaN where eight digits are no date. They may be absurd."""
     try:
-        with_zone = None not in set(map(_zone_of, times))
+        with_zone = all(map(_zone_of, times))
     except AttributeError:  # a number
         with_zone = False
     if with_zone:
@@ -129,8 +129,10 @@ def _moments_ms(times: Sequence[Any]) -> Floats:
 def numbers_ms(values: Floats) -> Floats:
     """Whole milliseconds of numbers, which are seconds to nanoseconds by their size, or dates."""
     size = np.abs(values)
-    if size.size and size.min() > _LAST_DATE and size.max() < _BOUNDS[0]:
-        return whole_ms(values * 1e6)
+    if size.size and (least := size.min()) > _LAST_DATE:  # neither dates nor NaN
+        first, last = np.searchsorted(_BOUNDS, (least, size.max()), side="right")
+        if first == last:
+            return whole_ms(values * _MICROSECONDS[first])
     us = values * _MICROSECONDS[np.searchsorted(_BOUNDS, size, side="right")]
     dates = _are_dates(values)
     if dates.any():

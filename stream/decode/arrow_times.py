@@ -87,6 +87,6 @@ def text_as(array: Any, kind: Any) -> Any:
 
 def floats(array: Any) -> Floats:
     """An array of numbers, NaN for nulls."""
-    if not pa.types.is_float64(array.type):
+    if not (pa.types.is_float64(array.type) or pa.types.is_integer(array.type)):
         array = pc.cast(array, pa.float64(), safe=False)
     return np.asarray(array.to_numpy(zero_copy_only=False), np.float64)

@@ -48,9 +48,9 @@ def column_numbers(column: Any) -> Floats:
     if pa.types.is_float16(kind):
         values = widened(column.to_numpy(zero_copy_only=False))
     else:
-        if pa.types.is_boolean(kind):
-            column = column.cast(pa.uint8())
-        if not pa.types.is_float64(column.type):
+        if not pa.types.is_float64(kind):
+            if pa.types.is_boolean(kind):
+                column = column.cast(pa.uint8())
             column = column.cast(pa.float64(), safe=False)
         values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
     if not np.isfinite(values).all():

@@ -288,6 +288,40 @@ def test_many_forms_in_one_column() -> None:
 zones = st.none() | st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m)))
 
 
+a_size = st.sampled_from([2.5e7, 1.7e9, 9.9e10, 1e11, 1.7e12, 1e14, 1.7e15, 1e17, 1.7e18])
+a_number = st.one_of(
+    st.just(math.nan),
+    st.sampled_from([0.0, 20260301.0, 20260231.0]),
+    st.builds(lambda size, part: size * part, a_size, st.floats(-2, 2)),
+)
+
+
+@given(st.lists(a_number, max_size=6))
+def test_numbers_together_mean_what_each_means(numbers: list[float]) -> None:
+    together = numbers_ms(np.array(numbers, np.float64))
+    alone = [numbers_ms(np.array([number], np.float64)) for number in numbers]
+    assert together.tobytes() == b"".join(ms.tobytes() for ms in alone)
+    for number, ms in zip(numbers, together.tolist(), strict=True):
+        size = abs(number)
+        if number != number or number in (20260301, 20260231):
+            assert ms == MIDNIGHT if number == 20260301 else ms != ms
+        elif not (size.is_integer() and 19_700_101 <= number <= 21_991_231):
+            unit = next(u for end, u in ((1e11, 1e3), (1e14, 1), (1e17, 1e-3), (math.inf, 1e-6))
+                        if size < end)  # fmt: skip
+            assert abs(ms - number * unit) <= 0.501 + size * unit * 1e-15
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64(), pa.timestamp("ms"), pa.float64()])
+def test_arrow_numbers_beside_a_null(kind: Any) -> None:
+    for column in (whole := pa.array([NOON, None, NOON + 1], kind)), pa.chunked_array([whole]):
+        ms = column_ms(column)
+        assert ms is not None
+        assert repr(ms.tolist()) == repr([float(NOON), math.nan, float(NOON + 1)])
+        without = column_ms(column.drop_null())
+        assert without is not None
+        assert without.tolist() == [NOON, NOON + 1]
+
+
 @given(st.datetimes(datetime(1970, 1, 3), datetime(2199, 12, 29), timezones=zones))
 def test_a_moment_in_any_writing_is_that_moment(moment: datetime) -> None:
     """The oracle counts in whole numbers."""
