@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +40,7 @@ __all__ = [
     "Reject",
     "Unread",
     "offset_after",
+    "stamps_of",
 ]
 
 INVALID: Final = float("-inf")
@@ -46,6 +48,7 @@ ABSENT: Final = float("inf")
 ABSENT_CODE: Final = -1
 #: Type of a record's timestamp that the broker gave; every other is some producer's word.
 LOG_APPEND_TIME: Final = 1
+_STAMP: Final = attrgetter("timestamp")
 
 #: Why an event can be refused. A label of a metric, so the list is closed.
 REASONS: Final = (
@@ -140,6 +143,15 @@ class Unread:
 def offset_after(record: Record) -> int:
     """The offset that follows a record, or the last of those that an `Unread` stands for."""
     return (record.last if isinstance(record, Unread) else record.offset) + 1
+
+
+def stamps_of(records: Sequence[Record]) -> npt.NDArray[np.int64]:
+    """The records' own times; -1 for one of a format that had none."""
+    try:
+        return np.fromiter(map(_STAMP, records), np.int64, len(records))
+    except TypeError:
+        stamps = (-1 if at is None else at for at in map(_STAMP, records))
+        return np.fromiter(stamps, np.int64, len(records))
 
 
 @dataclass(frozen=True, slots=True)

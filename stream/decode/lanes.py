@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.decode.block import Block, Segments
-from stream.decode.columns import Columns, Decoded, Record, Reject
+from stream.decode.columns import Columns, Decoded, Record, Reject, stamps_of
 from stream.decode.group import Codes, Floats
 from stream.decode.model import joined_versions, versions_of
 from stream.decode.reader import Reader
@@ -77,7 +77,7 @@ def finish(
 
     `rejects` has what was refused so far; more are added. `again` raises RefusedError.
     """
-    stamp = np.array([record.timestamp for record in records], np.float64)
+    stamp = stamps_of(records).astype(np.float64)
     limit = np.minimum(np.where(stamp < 0, LAST_MS, stamp + max_ahead_ms), LAST_MS)
     parts: list[_Part] = []
     actuals = 0

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from stream.decode.columns import LOG_APPEND_TIME, Record
 from stream.summaries.quorum import NEVER, Quorum
 
-__all__ = ["FURTHEST_MS", "LEAD_MS", "ChunkClock", "Reading", "stamps_of"]
+__all__ = ["FURTHEST_MS", "LEAD_MS", "ChunkClock", "Reading"]
 
 #: Saves the delay of the agreed time above some records a second. A constant and not a part of a
 #: plan's lateness: a chunk has one watermark for all plans.
@@ -33,17 +33,7 @@ NO_TIME: Final = "none"
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
-_STAMP = attrgetter("timestamp")
 _TYPE = attrgetter("timestamp_type")
-
-
-def stamps_of(records: Sequence[Record]) -> _Ints:
-    """The records' own times; -1 for one of a format that had none."""
-    try:
-        return np.fromiter(map(_STAMP, records), np.int64, len(records))
-    except TypeError:
-        stamps = (-1 if at is None else at for at in map(_STAMP, records))
-        return np.fromiter(stamps, np.int64, len(records))
 
 
 class Reading(NamedTuple):

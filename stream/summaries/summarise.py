@@ -22,9 +22,17 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from stream.decode.columns import Columns, Decoded, Record, Reject, Unread, offset_after
+from stream.decode.columns import (
+    Columns,
+    Decoded,
+    Record,
+    Reject,
+    Unread,
+    offset_after,
+    stamps_of,
+)
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
-from stream.summaries.clock import ChunkClock, stamps_of
+from stream.summaries.clock import ChunkClock
 from stream.summaries.leads import Leads, refuse_beyond
 from stream.summaries.message import (
     MAX_BATCH_BYTES,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.decode.columns import LOG_APPEND_TIME
-from stream.summaries.clock import LEAD_MS, ChunkClock, stamps_of
+from stream.decode.columns import LOG_APPEND_TIME, stamps_of
+from stream.summaries.clock import LEAD_MS, ChunkClock
 from stream.summaries.quorum import NEVER, Quorum
 from tests.oracles.quorum import agreed
 

@@ -202,6 +202,8 @@ def test_bounds_are_inclusive():
 
 def test_a_record_without_a_timestamp_is_taken_at_its_word():
     assert decode(record(event(timestamp=NOW + 1e6), timestamp=-1)).rejects == []
+    without = None  # as in the first of Kafka's formats
+    assert decode(record(event(timestamp=NOW + 1e6), timestamp=without)).rejects == []
 
 
 def test_lone_actuals_are_counted_and_give_no_row():
