@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from operator import attrgetter
@@ -41,7 +42,7 @@ ACCEPTED: Final = (
 #: 2200-01-01: what is later is a placeholder or a mistake of units, never the time of an event.
 END_MS: Final = 7_258_118_400_000
 #: Sizes from which a number is of milliseconds, microseconds, nanoseconds; below them of seconds.
-_BOUNDS: Final = np.array([1e11, 1e14, 1e17])
+_BOUNDS: Final = (1e11, 1e14, 1e17)
 _MICROSECONDS: Final = np.array([1e6, 1e3, 1.0, 1e-3])
 #: Whole numbers in this range are dates. As seconds they would be of August 1970.
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_991_231
@@ -128,12 +129,11 @@ def _moments_ms(times: Sequence[Any]) -> Floats:
 
 def numbers_ms(values: Floats) -> Floats:
     """Whole milliseconds of numbers, which are seconds to nanoseconds by their size, or dates."""
-    size = np.abs(values)
-    if size.size and (least := size.min()) > _LAST_DATE:  # neither dates nor NaN
-        first, last = np.searchsorted(_BOUNDS, (least, size.max()), side="right")
-        if first == last:
-            return whole_ms(values * _MICROSECONDS[first])
-    us = values * _MICROSECONDS[np.searchsorted(_BOUNDS, size, side="right")]
+    if values.size and (least := values.min()) > _LAST_DATE:  # neither dates nor NaN
+        unit = bisect_right(_BOUNDS, least)
+        if unit == bisect_right(_BOUNDS, values.max()):
+            return whole_ms(values * _MICROSECONDS[unit])
+    us = values * _MICROSECONDS[np.searchsorted(_BOUNDS, np.abs(values), side="right")]
     dates = _are_dates(values)
     if dates.any():
         us[dates] = _dates_us(values[dates].astype(np.int64))

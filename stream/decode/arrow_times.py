@@ -29,7 +29,9 @@ def column_ms(array: Any) -> Floats | None:
     if types.is_null(kind):
         return np.full(len(array), np.nan)
     if types.is_timestamp(kind):
-        return whole_ms(floats(pc.cast(array, pa.int64())) * _MICROSECONDS[kind.unit])
+        one = isinstance(array, pa.Array)  # whose numbers can be had without a copy
+        numbers = array.view(pa.int64()) if one else pc.cast(array, pa.int64())
+        return whole_ms(floats(numbers) * _MICROSECONDS[kind.unit])
     if types.is_date32(kind):
         return whole_ms(floats(pc.cast(array, pa.int32())) * _DAY_US)
     if types.is_date64(kind):

@@ -39,19 +39,19 @@ def is_number(kind: Any) -> bool:
 
 def column_numbers(column: Any) -> Floats:
     """Numbers of a column: NaN where there is none, `WRONG_TYPE` where it is of a wrong type."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
-    if not is_number(kind):
+    if pa.types.is_float64(column.type):  # asked first: a batch has many short columns
+        values: Floats = column.to_numpy(zero_copy_only=False)
+    elif pa.types.is_dictionary(column.type):
+        return column_numbers(column.dictionary_decode())
+    elif not is_number(column.type):
         valid = column.is_valid().to_numpy(zero_copy_only=False)
         return np.asarray(np.where(valid, WRONG_TYPE, np.nan), np.float64)
-    if pa.types.is_float16(kind):
+    elif pa.types.is_float16(column.type):
         values = widened(column.to_numpy(zero_copy_only=False))
     else:
-        if not pa.types.is_float64(kind):
-            if pa.types.is_boolean(kind):
-                column = column.cast(pa.uint8())
-            column = column.cast(pa.float64(), safe=False)
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.uint8())
+        column = column.cast(pa.float64(), safe=False)
         values = np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
     if not np.isfinite(values).all():
         values = np.where(np.isinf(values), np.nan, values)
