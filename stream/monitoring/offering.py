@@ -18,8 +18,10 @@ def offer_all(
 ) -> dict[str, int]:  # fmt: skip
     """Offer the summaries of a batch to a subject's open panes; how many met which refusal.
 
-    What came too late is counted in `late`, if that is given.
+    What came too late is counted in `late`, unless it is not given: then all was said before.
     """
+    if late is not None:
+        _forget_passed(late, progress, plan_at)
     refused: dict[str, int] = {}
     for entry in batch.entries:
         plan = plan_at(entry.pane_ms)
@@ -58,11 +60,23 @@ def _offer(
         read_before = (
             batch.chunk == progress.chunk and pane_end <= progress.chunk_max_ms - plan.lateness_ms
         )
-        if not came_late and read_before:
+        if late is None or (not came_late and read_before):
             return DUPLICATE
-        if late is not None and not entry.segment:
-            counting = plan.counting
-            late.refused[entry.pane_ms] = counting.events(counting.decode(entry.counts))
+        if entry.segment:
+            return LATE if entry.pane_ms in late.refused else DUPLICATE
+        events = plan.counting.events(plan.counting.decode(entry.counts))
+        if not late.refuse(entry.pane_ms, events):
+            return DUPLICATE
     except ValueError:
         return "undecodable"
     return LATE
+
+
+def _forget_passed(
+    late: Late, progress: PartitionProgress, plan_at: Callable[[int], AnyPlan | None]
+) -> None:
+    """Hold no more of panes that the partition itself has passed: they are known by its time."""
+    for pane_ms in list(late.sealed):
+        plan = plan_at(pane_ms)
+        if plan and pane_ms + plan.pane_ms <= progress.chunk_max_ms - plan.lateness_ms:
+            del late.sealed[pane_ms]

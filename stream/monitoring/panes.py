@@ -55,12 +55,14 @@ class _Held(msgspec.Struct):
 class SealedPane(NamedTuple, Generic[T]):
     """A sealed pane: counts by segment in the order of names, and where they are from.
 
-    `offsets` has the first offset read and the last counted, by source partition.
+    `offsets` has the first offset read and the last counted, by source partition; `newest` the
+    newest chunk of each partition, and how many events of it were counted here.
     """
 
     start_ms: int
     counts: dict[str, T]
     offsets: dict[int, tuple[int, int]]
+    newest: dict[int, tuple[int, int]] = {}  # noqa: RUF012 - never written to
 
 
 #: A pane whose counts are int64[width] over the bins of a plan's layout.
@@ -142,6 +144,11 @@ class PaneStore:
         sealed: dict[str, T] = {}
         offsets: dict[int, tuple[int, int]] = {}
         segments = self._panes.pop(pane_ms)
+        newest = {
+            partition: (held.chunk, counting.events(counting.decode(held.counts)))
+            for partition, held in segments.get("", {}).items()
+            if partition != _FORMER
+        }
         for segment in sorted(segments):
             by_partition = segments[segment]
             sealed[segment] = counting.total(self._give_up(by_partition))
@@ -150,7 +157,7 @@ class PaneStore:
                     continue
                 first, last = offsets.get(partition, (held.first, held.through))
                 offsets[partition] = (min(first, held.first), max(last, held.through))
-        return SealedPane(pane_ms, sealed, offsets)
+        return SealedPane(pane_ms, sealed, offsets, newest)
 
     def _give_up(self, by_partition: dict[int, _Held]) -> Iterator[bytes]:
         """What is held of a pane's segment, part by part, no longer accounted for."""
@@ -173,7 +180,8 @@ class Late(msgspec.Struct):
     """Late events of one subject from one source partition; cumulative inside a chunk.
 
     `said` is what stage 1 counted late inside the chunk, by plan; `refused` what came for panes
-    that were complete before the chunk began, by pane.
+    that were complete before the chunk began, by pane; `sealed` what panes that idleness may have
+    sealed hold of the chunk: whoever reads it again says that once more.
     """
 
     chunk: int = -1
@@ -181,6 +189,7 @@ class Late(msgspec.Struct):
     said: dict[bytes, int] = {}
     refused: dict[int, int] = {}
     closed: int = 0
+    sealed: dict[int, int] = {}
 
     @property
     def total(self) -> int:
@@ -193,7 +202,18 @@ class Late(msgspec.Struct):
             return False
         if chunk > self.chunk:
             self.closed = self.total
-            self.said, self.refused = {}, {}
+            self.said, self.refused, self.sealed = {}, {}, {}
         self.chunk, self.through = chunk, through
         self.said[plan] = said
         return True
+
+    def seal(self, chunk: int, pane_ms: int, events: int) -> None:
+        """Note how many events of the chunk a pane held when it was sealed."""
+        if chunk == self.chunk:
+            self.sealed[pane_ms] = events
+
+    def refuse(self, pane_ms: int, events: int) -> bool:
+        """Count what a sealed pane does not hold of these; whether that is anything."""
+        if missed := max(0, events - self.sealed.get(pane_ms, 0)):
+            self.refused[pane_ms] = missed
+        return missed > 0

@@ -160,6 +160,8 @@ class SubjectMonitor:
             sealed = self.store.seal(pane_ms, plan.counting)
             step = course.pane(sealed)
             self.lifetime.hear(sealed, plan)
+            for partition, (chunk, events) in sealed.newest.items():
+                self.late.setdefault(partition, Late()).seal(chunk, pane_ms, events)
             yield from self._judge(step, course)
             if self.subject.version == OTHER_VERSION:
                 self.lifetime.folds = True

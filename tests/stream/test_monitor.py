@@ -15,6 +15,7 @@ from detectors.counting.sparse import encode_counts
 from stream.monitoring import snapshot
 from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
 from stream.monitoring.snapshot import SnapshotError, SnapshotWriter, best_snapshot
+from stream.monitoring.subject import SubjectMonitor
 from stream.plans.plan import Plan, PlanBook, Subject
 from stream.summaries.message import (
     Idle,
@@ -314,6 +315,42 @@ def test_what_idleness_sealed_is_not_late_when_it_is_read_again(plan):
     reader.progress(1_005_000, source=two)
     assert reader.monitor.refused == {}
     assert reader.held().late_total == 0
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("more", [0, 3])
+def test_only_what_idleness_did_not_seal_is_late_when_a_chunk_is_read_again(plan, more, stored):
+    """The next owner's first flush covers the chunk from its start and new events as well."""
+    reader = Reader(plan)
+    one, two = (Source("id", "predictions", p, 2) for p in range(2))
+    reader.events(1_000_000, 4, source=two)
+    reader.events(1_000_000, 2, source=two, segment="region=eu")
+    reader.progress(1_005_000, source=two)
+    reader.put(Idle(two, 10))
+    reader.events(1_000_000, source=one)
+    reader.progress(1_020_000, source=one)
+    assert reader.window() == 14
+    if stored:
+        reader.monitor.subjects[Subject("fraud", "1")] = SubjectMonitor.load(
+            reader.held().dump(), reader.book
+        )
+    for through in (30, 40):
+        reader.events(1_000_000, 4 + more, source=two, through=through)
+        reader.events(1_000_000, 2 + more, source=two, through=through, segment="region=eu")
+        reader.events(1_020_000, 5, source=two, through=through)
+        reader.progress(1_025_000, source=two, through=through)
+    assert reader.held().late_total == more
+    assert reader.monitor.refused == ({"late": 2} if more else {})
+    assert reader.window() == 14
+
+
+def test_what_is_held_of_sealed_panes_does_not_grow_with_them(plan):
+    reader = Reader(plan)
+    for i in range(100):
+        reader.events(1_000_000 + 10_000 * i, through=i)
+        reader.progress(1_010_000 + 10_000 * i, through=i)
+    assert reader.held().panes_sealed > 90
+    assert all(len(late.sealed) < 4 for late in reader.held().late.values())
 
 
 def test_when_all_are_idle_for_long_what_is_held_is_sealed(plan):
