@@ -66,11 +66,23 @@ def propose(
 def model_toml(reference: Reference) -> str:
     """Give the `[[models]]` of a config for this reference."""
     pane, max_age = propose(reference)
-    lines = ["[[models]]", f'name = "{reference.model}"', 'reference = "..."  # this file']
+    lines = [
+        "[[models]]",
+        f"name = {_toml_text(reference.model)}",
+        'reference = "..."  # this file',
+    ]
     lines.append(f'pane = "{_LABELS[pane]}"')
     if max_age > _DAY_MS:
         lines.append(f'window = {{ max_age = "{max_age // _DAY_MS}d" }}')
     return "\n".join("  " + line for line in lines)
+
+
+def _toml_text(text: str) -> str:
+    """A basic string of TOML, whatever is in it."""
+    escaped = (
+        char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text
+    )
+    return f'"{"".join(escaped)}"'
 
 
 def daily_share(values: npt.NDArray[np.float64], times_ms: npt.NDArray[np.int64]) -> float:

@@ -130,8 +130,9 @@ class TimeSurvey:
             )
             return Batches()
         if self._times is None or self.first_ms == self.last_ms:
+            have = "no times" if self._times is None else "all the same time"
             warnings.append(
-                "rows have no times: events count as independent, so a stream that depends on its "
+                f"rows have {have}: events count as independent, so a stream that depends on its "
                 "past will raise more false alarms than the budget says"
             )
             return Batches()

@@ -132,7 +132,8 @@ def calibrated(
         )  # fmt: skip
         fresh[signal.name] = replace(signal, calibration=measured)
     events = int(table[:, 0].sum())
-    warnings = [w for w in reference.warnings if not w.startswith("rows have no times")]
+    untimed = ("rows have no times", "rows have all the same time")
+    warnings = [w for w in reference.warnings if not w.startswith(untimed)]
     if len(table) < GOOD_BATCHES:
         warnings.append(
             f"dependence was measured from {len(table)} batches of production only: thresholds "

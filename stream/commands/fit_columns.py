@@ -47,7 +47,11 @@ def check_columns(table: DataTable, named: Sequence[str]) -> None:
     for name in named:
         if name not in table.columns:
             near = difflib.get_close_matches(name, table.columns, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(table.columns)}."
+            hint = (
+                f"Did you mean {near[0]}?"
+                if near
+                else f"It has: {', '.join(map(repr, table.columns))}."
+            )
             raise click.BadParameter(f"{table.path} has no column {name!r}. {hint}")
         if named.count(name) > 1:
             raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
@@ -147,7 +151,8 @@ def look_again(
             if not why:
                 _suspect(table.columns[name], values, chosen)
         if why and name not in chosen.said:
-            chosen.notes[name] = f"left out: {why} (--keep {name})"
+            note = table.columns[name].note
+            chosen.notes[name] = f"left out: {why} (--keep {name})" + (f"; {note}" if note else "")
             fitter.drop(name)
             del chosen.kinds[name]
         elif why:

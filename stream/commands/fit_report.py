@@ -76,7 +76,11 @@ def report(
     else:
         say("no --timestamp: rows count as one second apart, in the order of the file")
     if reference.time_step_ms == _DAY_MS:
-        say("the times are dates without a time of day: a pane of one day (1d) is proposed below")
+        dates = reference.first_ms % _DAY_MS == 0
+        say(
+            f"the times are {'dates without a time of day' if dates else 'one a day'}: a pane of "
+            "one day (1d) is proposed below"
+        )
     for warning in reference.warnings:
         say(f"warning: {warning}")
     if daily:

@@ -14,7 +14,8 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from stream.data.dialect import find_delimiter
+from stream.data.content import NOT_UTF8, mistaken_for_text
+from stream.data.dialect import find_dialect
 from stream.decode.arrow_values import is_text
 
 __all__ = ["DataError", "arrays", "is_typed", "row_count"]
@@ -61,8 +62,11 @@ def arrays(
     """
     form = _open(path)
     try:
+        if form != "parquet" and (mistaken := mistaken_for_text(path)):
+            raise DataError(f"{path}: {mistaken}.")
         if form == "csv":
-            batches = _csv(path, names, delimiter or find_delimiter(path))
+            found, skip = find_dialect(path)
+            batches = _csv(path, names, delimiter or found, skip)
         elif form == "jsonl":
             batches = _json_lines(path, names)
         else:
@@ -71,6 +75,8 @@ def arrays(
             if batch and len(next(iter(batch.values()))):
                 yield batch
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+            raise DataError(f"{path}: {NOT_UTF8}. ({_first_line(error)})") from error
         raise DataError(f"{path}: {_first_line(error)}. Correct the file at that place.") from error
 
 
@@ -120,9 +126,12 @@ def _parquet(
         yield {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
 
 
-def _csv(path: Path, names: Collection[str] | None, delimiter: str) -> Iterator[dict[str, Any]]:
+def _csv(
+    path: Path, names: Collection[str] | None, delimiter: str, skip: int
+) -> Iterator[dict[str, Any]]:
     parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    with pa.csv.open_csv(path, parse_options=parse) as reader:
+    read = pa.csv.ReadOptions(block_size=_BLOCK, skip_rows=skip)
+    with pa.csv.open_csv(path, read_options=read, parse_options=parse) as reader:
         header = list(reader.schema.names)
     _check_unique(path, header)
     convert = pa.csv.ConvertOptions(
@@ -130,7 +139,6 @@ def _csv(path: Path, names: Collection[str] | None, delimiter: str) -> Iterator[
         include_columns=None if names is None else [n for n in header if n in names],
         null_values=[""], strings_can_be_null=True,
     )  # fmt: skip
-    read = pa.csv.ReadOptions(block_size=_BLOCK)
     with pa.csv.open_csv(
         path, read_options=read, convert_options=convert, parse_options=parse
     ) as reader:
@@ -208,7 +216,10 @@ def _mixed(path: Path, text: bytes, line: int) -> dict[str, list[Any]]:
                 "Each line must be one JSON object."
             ) from None
         if not isinstance(value, dict):
-            raise DataError(f"{path}: line {line + i} must be a JSON object; got {row[:40]!r}.")
+            raise DataError(
+                f"{path}: line {line + i} must be a JSON object; got {row[:40]!r}. "
+                "Write one object a line: in pandas to_json(orient='records', lines=True)."
+            )
         rows.append(value)
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from detectors import infer_kind
 from detectors.counting.meaning import has_name
 from detectors.fitting import numbers
 from detectors.fitting.suspects import looks_like_codes
+from stream.data.formatted import formatted_note, mixed_note
 from stream.data.reading import (
     DOUBTFUL,
     Reading,
@@ -64,7 +66,7 @@ class ColumnInfo:
     typed_text : bool
         Whether it has texts and the file says so.
     readable : bool
-        Whether most of its values can be read as numbers, whatever its kind.
+        Whether half or more of its values can be read as numbers, whatever its kind.
     codes : int
         How many whole numbers it has that may be codes; 0 if they look like counts or amounts.
     """
@@ -127,8 +129,10 @@ def _typed_info(name: str, array: Any) -> ColumnInfo:
     """Of texts in a file with types: they are names, also where they look like numbers."""
     if are_times(array):
         return ColumnInfo(name, "time", typed_text=True)
-    first = [t for t in array.slice(0, 1_000).to_pylist() if t is not None]
-    note = "texts, though all look like numbers" if all(map(is_number_text, first)) else ""
+    first = Counter(t for t in array.slice(0, 1_000).to_pylist() if t is not None)
+    note = formatted_note(list(first), list(first.values()))
+    if all(map(is_number_text, first)):
+        note = "texts, though all look like numbers"
     return ColumnInfo(name, "categorical", note if first else "", typed_text=True)
 
 
@@ -173,7 +177,10 @@ def _csv_info(name: str, array: Any, reading: Reading, decimal: str) -> ColumnIn
         return ColumnInfo(name, "numeric", note, few, plain, comma, readable=True)
     if are_times(texts_as_names(array, reading.no_value)):
         return ColumnInfo(name, "time")
-    return ColumnInfo(name, "categorical", _doubts(texts, times, reading, len(array)))
+    are_numbers = [not isinstance(value, str) for value in values]
+    mixed = mixed_note(name, texts, times.tolist(), are_numbers)
+    note = mixed or _doubts(texts, times, reading)
+    return ColumnInfo(name, "categorical", note, readable=bool(mixed))
 
 
 def _numbers_info(name: str, array: Any, values: npt.NDArray[np.float64]) -> ColumnInfo:
@@ -205,8 +212,10 @@ def _are_codes(padded: list[str], texts: list[str], times: npt.NDArray[np.int64]
     return bool(padded_rows >= _PADDED * times.sum())
 
 
-def _doubts(texts: list[str], times: npt.NDArray[np.int64], reading: Reading, rows: int) -> str:
-    """Names that may mean no value, and what was taken for none."""
+def _doubts(texts: list[str], times: npt.NDArray[np.int64], reading: Reading) -> str:
+    """Names that may be formatted numbers or no value, and what was taken for none."""
+    if formatted := formatted_note(texts, times.tolist()):
+        return formatted
     count = dict(zip(texts, times.tolist(), strict=True))
     kept = [text for text in DOUBTFUL if text in count and text not in reading.no_value]
     if kept:

@@ -234,7 +234,7 @@ def readable(plan: Plan) -> Plan:
             raise PlanError(
                 f"plan {plan.model}: {name!r} has a quotation mark, a backslash or a control "
                 "character in it, and such members of events cannot be read. Rename it in the "
-                "events and fit again, or set monitor = false for it."
+                "events and fit again, or leave it out: fit --ignore, or monitor = false for it."
             )
     return plan
 
