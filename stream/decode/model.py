@@ -45,6 +45,8 @@ def _version_field(version: str) -> tuple[Any, ...]:
 def versions_of(events: list[Any]) -> str | list[str]:
     """The version of all events, or that of each."""
     sent = [event.model.version for event in events]
+    if sent.count(sent[0]) == len(sent):  # half the time of their hashes
+        return as_text(sent[0]) or ""
     texts = {version: as_text(version) or "" for version in set(sent)}
     if len(set(texts.values())) == 1:
         return texts[sent[0]]
