@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import ssl
 import threading
 import time
@@ -46,6 +47,8 @@ class Client:
     """
 
     def __init__(self, timeout_s: float, ca_file: str = "") -> None:
+        # Its words hold addresses, which may be secrets; ours say what failed, without.
+        logging.getLogger("urllib3").setLevel(logging.CRITICAL)
         self._timeout_s, self._ca_file = timeout_s, ca_file
         self._lock = threading.Lock()
         self._current: Exchange | None = None

@@ -96,6 +96,16 @@ def test_what_is_no_http_is_said_without_the_address(raw: bytes) -> None:
     assert "secret" not in words
 
 
+def test_no_log_has_the_address_or_raw_words_of_a_receiver(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """urllib3 warns of such headers: with the address, which is a secret, and a traceback."""
+    with listening(answering(b"HTTP/1.1 200 OK\r\nno header \x1b[31m\r\n\r\n")) as port:
+        answer = Client(5.0).post(f"http://127.0.0.1:{port}/secret", b"{}", {})
+    assert answer.delivered
+    assert caplog.records == []
+
+
 def test_nobody_there_and_no_such_name() -> None:
     with listening(silent) as port:
         pass
