@@ -98,6 +98,17 @@ def any_times(seed: int) -> Log:
     return log
 
 
+def many_ahead(seed: int, honest_share: float, ahead_ms: int) -> Log:
+    """Hosts or a model ahead of the broker, however many and by whatever."""
+    rng, now, log = random.Random(seed), 0, []
+    while sum(honest for honest, _, _ in log) < 60:
+        now += rng.randint(0, 40)
+        honest = rng.random() < honest_share
+        sent = now - rng.randint(0, 1_500)
+        log.append((honest, sent + (0 if honest else ahead_ms), now))
+    return log
+
+
 def one_in_ten(seed: int, ahead_ms: int, step_ms: int, *, by_producer: bool) -> Log:
     rng, log = random.Random(seed), []
     for i in range(1_200):
@@ -192,6 +203,15 @@ LAWS: list[Callable[[PlanBook], bool]] = [
     every_chunk_may_be_another_reader_s, polls_leave_no_trace,
     nothing_is_announced_that_was_not_judged, late_is_found,
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ahead_s", [5, 59, 3_600])
+@pytest.mark.parametrize("honest_share", [0.9, 0.5, 1 / 101], ids=["a host", "half", "100 times"])
+def test_whoever_leads_a_broker_s_time_makes_no_honest_event_late(
+    plans: PlanBook, honest_share: float, ahead_s: int
+) -> None:
+    log = many_ahead(ahead_s, honest_share, ahead_s * 1_000)
+    assert none_is_late(plans, log, LOG_APPEND_TIME, chunk=2_000, polls=100)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__.replace("_", " "))
