@@ -44,6 +44,9 @@ END_MS: Final = 7_258_118_400_000
 #: Sizes from which a number is of milliseconds, microseconds, nanoseconds; below them of seconds.
 _BOUNDS: Final = (1e11, 1e14, 1e17)
 _MICROSECONDS: Final = np.array([1e6, 1e3, 1.0, 1e-3])
+#: The year 9999, which stands for "none", in seconds. As a number of a smaller unit it would pass
+#: for one of January 1978 in the next larger one.
+_NO_TIME: Final = (253_370_764_800.0, 253_402_300_800.0)
 #: Whole numbers in this range are dates. As seconds they would be of August 1970.
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_991_231
 #: 1990-01-01 in seconds. A smaller number in a file is another thing: 202601, a day, a row.
@@ -132,12 +135,20 @@ def numbers_ms(values: Floats) -> Floats:
     if values.size and (least := values.min()) > _LAST_DATE:  # neither dates nor NaN
         unit = bisect_right(_BOUNDS, least)
         if unit == bisect_right(_BOUNDS, values.max()):
-            return whole_ms(values * _MICROSECONDS[unit])
-    us = values * _MICROSECONDS[np.searchsorted(_BOUNDS, np.abs(values), side="right")]
+            ms = whole_ms(values * _MICROSECONDS[unit])
+            return ms if not unit or ms.min() >= _NO_TIME[1] else _without_year_9999(ms)
+    unit = np.searchsorted(_BOUNDS, np.abs(values), side="right")
+    us = values * _MICROSECONDS[unit]
     dates = _are_dates(values)
     if dates.any():
         us[dates] = _dates_us(values[dates].astype(np.int64))
-    return whole_ms(us)
+    ms = whole_ms(us)
+    return np.where(unit > 0, _without_year_9999(ms), ms)
+
+
+def _without_year_9999(ms: Floats) -> Floats:
+    """Times that a number larger than seconds was read as; those of the year 9999 late again."""
+    return np.where((ms >= _NO_TIME[0]) & (ms < _NO_TIME[1]), ms * 1e3, ms)
 
 
 def _are_dates(values: Floats) -> npt.NDArray[np.bool_]:
