@@ -17,6 +17,8 @@ from benchmarks.gates.measured import Measured, exactly, rate_of
 __all__ = ["insects_null", "insects_spliced", "nab_null", "prequential_errors", "replay", "sea"]
 
 WEEK_S = 604_800
+#: 2026-01-01, whole weeks after the epoch: smaller numbers in a file are no times.
+FIRST_S = 2_922 * WEEK_S
 SPLICES = 10
 #: A stream's first rows are left out, since a classifier is still learning there.
 LEARNING = 1_000
@@ -29,15 +31,15 @@ def replay(
 ) -> tuple[list[dict[str, object]], float]:
     """Alert events of float64[n, S] under a reference float64[m, S], and where the stream starts.
 
-    Rows are `seconds` apart, the stream's after the reference's.
+    Rows are `seconds` apart from `FIRST_S` on, the stream's after the reference's.
     """
     from stream.commands.fit import command as fit_command
     from stream.commands.replay import command as replay_command
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        start = len(reference) * seconds
-        for file, rows, first in (("a", reference, 0.0), ("b", stream, start)):
+        start = FIRST_S + len(reference) * seconds
+        for file, rows, first in (("a", reference, float(FIRST_S)), ("b", stream, start)):
             with (folder / f"{file}.csv").open("w", newline="") as out:
                 write = csv.writer(out)
                 write.writerow(["time", *(f"s{i}" for i in range(rows.shape[1]))])
