@@ -137,13 +137,13 @@ def numbers_ms(values: Floats) -> Floats:
         if unit == bisect_right(_BOUNDS, values.max()):
             ms = whole_ms(values * _MICROSECONDS[unit])
             return ms if not unit or ms.min() >= _NO_TIME[1] else _without_year_9999(ms)
-    unit = np.searchsorted(_BOUNDS, np.abs(values), side="right")
-    us = values * _MICROSECONDS[unit]
+    units = np.searchsorted(_BOUNDS, np.abs(values), side="right")
+    us = values * _MICROSECONDS[units]
     dates = _are_dates(values)
     if dates.any():
         us[dates] = _dates_us(values[dates].astype(np.int64))
     ms = whole_ms(us)
-    return np.where(unit > 0, _without_year_9999(ms), ms)
+    return np.where(units > 0, _without_year_9999(ms), ms)
 
 
 def _without_year_9999(ms: Floats) -> Floats:
