@@ -224,13 +224,14 @@ def memory_mb(worker: Worker, field: str) -> float:
     return int(kb) / 1024
 
 
-BOMB = 100_000_000
+#: Snappy is unpacked in one piece, by a broker with a small heap too.
+BOMBS = {codec: 70_000_000 if codec == "snappy" else 100_000_000 for codec in CODECS}
 
 
 def test_bombs_are_refused_with_bounded_memory_and_hold_up_nobody(
     install: Install, kafka: dict[str, object], topic_prefix: str
 ) -> None:
-    """Batches of one record, and of many, that unpack to 100 MB; honest events all around."""
+    """Batches of one record, and of many, of more than the cap; honest events all around."""
     make_topics(kafka, topic_prefix, lambda _: {"max.message.bytes": "20000000"})
     site = install()
     events = make_events(45_000, 20_000)
@@ -243,13 +244,14 @@ def test_bombs_are_refused_with_bounded_memory_and_hold_up_nobody(
     before = memory_mb(worker, "VmHWM")
     bombs = 0
     for p, codec in enumerate(CODECS):
+        size = BOMBS[codec]
         producer = sender(
-            kafka, codec, message__max__bytes=BOMB + 10_000_000, batch__size=BOMB + 10_000_000,
+            kafka, codec, message__max__bytes=size + 10_000_000, batch__size=size + 10_000_000,
             batch__num__messages=1_000_000, linger__ms=2_000,
             queue__buffering__max__kbytes=1_000_000,
         )  # fmt: skip
-        send(producer, site.plan.topic, p, [bytes(BOMB)])
-        send(producer, site.plan.topic, p, [bytes(100_000)] * 1_000)
+        send(producer, site.plan.topic, p, [bytes(size)])
+        send(producer, site.plan.topic, p, [bytes(size // 1_000)] * 1_000)
         bombs += 2
     site.produce(events[half:])
     site.wait_for(lambda: len(site.alerts()) >= len(expected))
