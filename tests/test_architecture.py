@@ -27,6 +27,7 @@ ONLY_IN = {
     "prometheus_client": ("stream.metrics",),
     "pyarrow": (
         "stream.data",
+        "stream.row_batches",
         "stream.decode.arrow",
         "stream.decode.arrow_guard",
         "stream.decode.arrow_times",

@@ -107,7 +107,7 @@ def _dumped(data: Path, model: str, sent: Sent) -> Iterator[Message]:
 
 
 def _messages(data: Path, rows: EventRows, loop: bool, form: str, sent: Sent) -> Iterator[Message]:
-    from stream.data.batches import packed
+    from stream.row_batches import packed
 
     for events, value, kind in packed(_events(data, rows, loop, sent), form):
         sent.events += len(events)

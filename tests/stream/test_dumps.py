@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 
 from detectors import ColumnMapping, Reference
 from stream.cli import cli
-from stream.data.batches import packed
 from stream.decode import NativeDecoder
 from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
 from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord
+from stream.row_batches import packed
 from stream.rows import EventRows, RowMapping
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
