@@ -20,6 +20,8 @@ _DAY_MS: Final = 86_400_000
 _PANES_MS: Final = (10_000, 60_000, 600_000, 3_600_000, _DAY_MS)
 #: A pane should hold about this many events, for the sequential detectors to be worth their update.
 _PANE_EVENTS: Final = 20
+#: But be no longer: a change is told at a pane's end, and an hour of the day is seen by its hour.
+_LONGEST_PANE_MS: Final = 3_600_000
 _WINDOW_EVENTS: Final = 1_000
 #: Where there is no reference, or one without a rate.
 DEFAULT_PANE_MS: Final = _PANES_MS[0]
@@ -35,6 +37,7 @@ def propose(
 ) -> tuple[int, int]:  # fmt: skip
     """Pane and largest age of a window in milliseconds.
 
+    A pane is at most an hour long, however few events that brings, unless times come by the day.
     The window may wait for its events at half the reference's rate, at least a day.
 
     Parameters
@@ -51,7 +54,8 @@ def propose(
     rate = reference.events_per_week / _WEEK_MS
     if not rate:
         return DEFAULT_PANE_MS, DEFAULT_MAX_AGE_MS
-    pane = next((p for p in _PANES_MS if rate * p >= _PANE_EVENTS), _PANES_MS[-1])
+    filled = next((p for p in _PANES_MS if rate * p >= _PANE_EVENTS), _PANES_MS[-1])
+    pane = min(filled, _LONGEST_PANE_MS)
     if reference.time_step_ms in _PANES_MS:
         pane = max(pane, reference.time_step_ms)  # all events of a day come at one time of it
     cycle = reference.cycle_ms if cycle_ms is None else cycle_ms

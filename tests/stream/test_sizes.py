@@ -48,8 +48,9 @@ def sizes(path: Path) -> tuple[int, int]:
     ("a_day", "pane", "days"),
     [
         (0, 10 * SECOND, 1),
-        (1, DAY, 2000),
-        (24, DAY, 84),
+        (1, HOUR, 2000),
+        (24, HOUR, 84),
+        (144, HOUR, 14),
         (1440, HOUR, 2),
         (86_400, MINUTE, 1),
         (10_000_000, 10 * SECOND, 1),
@@ -74,7 +75,8 @@ def test_a_worker_and_a_replay_take_the_same_sizes(
     ("step", "pane"), [(DAY, DAY), (HOUR, HOUR), (10 * MINUTE, HOUR), (MINUTE, HOUR), (0, HOUR)]
 )
 def test_a_pane_holds_whole_steps_of_the_times(fitted: Reference, step: int, pane: int) -> None:
-    assert propose(of_rate(fitted, 1440, time_step_ms=step))[0] == pane
+    for a_day in (144, 1440):
+        assert propose(of_rate(fitted, a_day, time_step_ms=step))[0] == pane
 
 
 @pytest.mark.parametrize(
