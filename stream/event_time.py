@@ -51,7 +51,8 @@ _NO_TIME: Final = (253_370_764_800.0, 253_402_300_800.0)
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_991_231
 #: 1990-01-01 in seconds. A smaller number in a file is another thing: 202601, a day, a row.
 _LEAST_NUMBER: Final = 631_152_000
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+#: One way to match each text, so that a long one costs no more than its length.
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FORM: Final = re.compile(
     r"(?P<year>[0-9]{4})(-?)(?P<month>[0-9]{2})\2(?P<day>[0-9]{2})(?:[Tt ](?P<hour>[0-9]{2})"
     r"(?:(:?)(?P<minute>[0-9]{2})(?:\6(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?)?"

@@ -23,6 +23,8 @@ _FORMATTED: Final = re.compile(
 )
 #: Times of day and lengths of time.
 _CLOCK: Final = re.compile(r"-?([0-9]+ days?,? )?[0-9]+:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?")
+#: Longer texts are none, and are not tried: they could match in many ways, one after the other.
+_LONGEST: Final = 64
 #: Fewer different ones are classes such as `18 %` and `7 %`.
 _LEAST: Final = 10
 _MOSTLY: Final = 0.9
@@ -45,6 +47,8 @@ def formatted_note(texts: Sequence[str], counts: Sequence[int]) -> str:
     affixes: Counter[tuple[str, str]] = Counter()
     for text, count in zip(texts, counts, strict=True):
         bare = text.strip()
+        if len(bare) > _LONGEST:
+            continue
         if _CLOCK.fullmatch(bare):
             found[text] = count
         elif match := _FORMATTED.fullmatch(bare):

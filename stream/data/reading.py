@@ -39,7 +39,8 @@ _NOT_FINITE: Final = frozenset(("inf", "-inf", "+inf", "Inf", "-Inf", "Infinity"
 _BOOLEANS: Final = {
     "True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False,
 }  # fmt: skip
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+#: One way to match each text, so that a long one costs no more than its length.
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+(\.0*)?")
 #: Thousands may be set apart by dots, in threes.
 _COMMA: Final = re.compile(r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+)(,[0-9]+)?")
