@@ -17,11 +17,20 @@ _DURATION: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
 #: Longer durations and larger numbers are typing errors, and would not fit 64 bits somewhere.
 _MOST_DAYS: Final = 36_500
 _MOST: Final = 2**53
+_MOST_WORDS: Final = 3_000
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class ConfigError(ValueError):
-    """A config file that cannot be used; the message names the file, the key and the remedy."""
+    """A config file that cannot be used; the message names the file, the key and the remedy.
+
+    Of a message with a very long key or value the middle is left out.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(
+            words if len(words) <= _MOST_WORDS else f"{words[:1_000]} … {words[-500:]}"
+        )
 
 
 class EnvText(str):

@@ -334,3 +334,19 @@ def test_two_signals_of_one_place_are_an_error_of_the_config(tmp_path: Path) -> 
 def test_numbers_beyond_all_reason(tmp_path: Path, line: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load_config(write(tmp_path, GOOD + line + "\n"), {})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [("x" * 50_000 + " = 1", "is not a known key. Known: "), (f'pane = "{"z" * 50_000}"', '"10s"')],
+)
+def test_words_of_a_very_long_key_or_value_stay_readable(
+    wrong: str, remedy: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        load_config(write(tmp_path, GOOD + wrong), {})
+    words = str(told.value)
+    assert words.startswith("config.toml: models[0].")
+    assert "…" in words
+    assert remedy in words
+    assert len(words) < 3_000
