@@ -21,7 +21,8 @@ from detectors.changes.estimates import (
     known_quantiles,
     outside,
 )
-from detectors.counting.binning import CategoricalBinning, NumericBinning
+from detectors.changes.name_words import name_groups, quoted, told_share
+from detectors.counting.binning import NumericBinning
 from detectors.counting.coarse import BASE_GROUPS, merge_neighbours, special_bins
 from detectors.figures import figure, figures, percent
 from detectors.references.reference import SignalReference
@@ -30,8 +31,6 @@ __all__ = ["LEAST_EVENTS", "QUANTILES", "Change", "describe"]
 
 #: Of fewer values no shares are told: of 30 a share is known to within 18 points.
 LEAST_EVENTS: Final = 30
-#: A name of a category is cut in words beyond so many characters.
-_NAME_CHARS: Final = 80
 #: What was missing, of a wrong type, unseen or out of range is told from this share on.
 _LEAST_SHARE: Final = 0.001
 #: Shares that changed by less than this many points are not worth words.
@@ -83,12 +82,13 @@ class Change:
 
 
 def describe(
-    signal: SignalReference, window: npt.NDArray[np.int64], *, public: bool = True
+    signal: SignalReference, window: npt.NDArray[np.int64], *, public: bool = True, look: int = -1
 ) -> Change:
     """Explain a window's counts, int64[n_bins].
 
     Names of categories of the reference are left out unless `public`; names it never saw are not
-    known to anybody here: they are one bin.
+    known to anybody here. `look` is the share that a test of names found, as `WindowResult.look`
+    has it, and is told first.
     """
     binning = signal.binning
     before = after = None
@@ -97,6 +97,7 @@ def describe(
     edges: tuple[float, ...] = ()
     parts: list[str] = []
     direction = 0
+    told = ""
     events = int(window.sum())
     if isinstance(binning, NumericBinning):
         groups, labels, edges = _numeric_groups(signal, binning, window)
@@ -107,11 +108,14 @@ def describe(
         if events >= LEAST_EVENTS:
             parts += [*_spread(olds, news), *_beyond(signal, binning, window)]
     else:
-        groups, labels = _categorical_groups(signal, binning, window, public=public)
+        groups, labels = name_groups(signal, binning, window, public=public, look=look)
+        if look >= 0 and events >= LEAST_EVENTS:
+            parts.append(told_share(signal, binning, window, look, public=public))
+            told = labels[groups[look]] if look < binning.other else ""
     old = _shares(signal.counts, groups, len(labels))
     new = _shares(window, groups, len(labels))
     if events >= LEAST_EVENTS:
-        parts += _moved(labels, old, new, quoted=not edges)
+        parts += _moved(labels, old, new, are_names=not edges, told=told)
     elif events:
         parts.append(f"{events} value{'s are' if events > 1 else ' is'} too few to tell shares")
     return Change(
@@ -170,29 +174,6 @@ def _interval(binning: NumericBinning, first: int, last: int) -> str:
     if last == binning.above:
         return f">= {figure(low)}" if first < binning.above else f"> {figure(low)}"
     return " to ".join(figures(low, binning.edges[last]))
-
-
-def _categorical_groups(
-    signal: SignalReference, binning: CategoricalBinning, window: npt.NDArray[np.int64], *,
-    public: bool,
-) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:  # fmt: skip
-    """The categories that moved most have a bin each, the rest share one."""
-    special = special_bins(binning)
-    present = [(name, b) for name, b in special.items() if signal.counts[b] or window[b]]
-    shares = signal.counts / max(1, signal.events)
-    moved = np.abs(window / max(1, int(window.sum())) - shares)[: binning.other]
-    room = BASE_GROUPS - 1 - len(present)
-    own = np.sort(np.lexsort((np.arange(moved.size), -moved))[:room])
-    groups = np.full(binning.n_bins, own.size, np.int64)
-    labels: list[str] = []
-    for b in own.tolist():
-        groups[b] = len(labels)
-        labels.append(binning.categories[b] if public else f"category {b + 1}")
-    labels.append("other")
-    for name, b in present:
-        groups[b] = len(labels)
-        labels.append(name)
-    return groups, tuple(labels)
 
 
 def _direction(
@@ -266,9 +247,9 @@ def _beyond(
 
 def _moved(
     labels: tuple[str, ...], old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], *,
-    quoted: bool,
+    are_names: bool, told: str = "",
 ) -> list[str]:  # fmt: skip
-    """The bins whose shares moved most."""
+    """The bins whose shares moved most, but for the one that is told already."""
     parts = []
     points = 100.0 * (new - old)
     order = np.lexsort((np.arange(points.size), -np.abs(points)))
@@ -278,13 +259,11 @@ def _moved(
         if label in ("missing", "invalid", "unseen"):
             if abs(new[g] - old[g]) >= _LEAST_SHARE:
                 parts.append(f"{label} {percent(old[g])} -> {percent(new[g])}")
-        elif said < _MOST_WORDS and abs(points[g]) >= _LEAST_POINTS:
+        elif (
+            said < _MOST_WORDS and abs(points[g]) >= _LEAST_POINTS and not (told and label == told)
+        ):
             verb = "gained" if points[g] > 0 else "lost"
-            name = f"'{_short(label)}'" if quoted else label
+            name = quoted(label) if are_names else label
             parts.append(f"{name} {verb} {moved} point{'s' if moved > 1 else ''}")
             said += 1
     return parts
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"

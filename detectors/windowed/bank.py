@@ -6,7 +6,8 @@ Without change it follows `(1/N + 1/n) chi2(bins - 1)` for independent events (Y
 Other distances on the same bins have the same law but for a factor: KL, JS, Hellinger, chi2, G;
 where bins are expected to hold few events all have their own (`scarce`);
 total variation is about a chi (`levels.norm_law`). **Wasserstein** and **KS** compare the fine
-bins' ranks: laws of the Brownian bridge (`bridge`). **Rates** are in `rates`.
+bins' ranks: laws of the Brownian bridge (`bridge`). **Rates** are in `rates`, the share of each
+name in `name_share`.
 
 docs/statistics.md has the promise and what was measured.
 """
@@ -29,6 +30,7 @@ from detectors.references.reference import Reference, SignalReference
 from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
 from detectors.windowed.kernels import FORM, NORM, Bins, Level, Rows, distances, quantile, tails
 from detectors.windowed.levels import EVENTS_PER_BIN, coarsen, norm_law, rank_scales
+from detectors.windowed.name_share import NameShares
 from detectors.windowed.rates import LEAST_RISE, Rates
 
 __all__ = ["LEAST_RISE", "WindowBank", "WindowResult"]
@@ -58,12 +60,15 @@ class WindowResult:
         The distance or rate, and the value from which it is a finding.
     effect : float64
         The distance less what chance brings (for chi2 and G as a PSI), or by how much the rate
-        rose.
+        rose, or the share of a name moved.
     p_value : float64
         How often chance alone gives this value or more; made when first asked for.
     n : int64
         Events the test saw.
     found : bool
+    look : int64
+        Of `name_share` which share moved most clearly: the bin of an own name or of the tail, or
+        the bin after those of known names for the whole tail. -1 for other tests.
     """
 
     signal: Ints
@@ -72,6 +77,7 @@ class WindowResult:
     effect: Floats
     n: Ints
     found: Bools
+    look: Ints
     _threshold: Callable[[], Floats]
     _p_value: Callable[[], Floats]
 
@@ -148,13 +154,17 @@ class WindowBank:
             np.array([kind.pivot for kind in kinds], np.bool_),
         )
         self._rates = Rates(self.signals, self.layout, chosen)
+        self._names = NameShares(self.signals, self.layout, chosen)
         parts = np.bincount(self._signal, minlength=len(chosen)) * _PARTS_OF_DISTANCE
         parts += np.bincount(self._rates.signal, minlength=len(chosen))
+        parts += np.bincount(self._names.signal, minlength=len(chosen))
         self._share = _PARTS_OF_DISTANCE / parts[self._signal]
         self._rate_share = 1.0 / parts[self._rates.signal]
+        self._name_share = 1.0 / parts[self._names.signal]
         rate_tests = np.array([_NAMES.index(t) for t in self._rates.tests], np.int64)
-        self._all_signals = np.concatenate([self._signal, self._rates.signal])
-        self._all_tests = np.concatenate([self._test, rate_tests])
+        name_tests = np.full(self._names.signal.size, _NAMES.index("name_share"))
+        self._all_signals = np.concatenate([self._signal, self._rates.signal, self._names.signal])
+        self._all_tests = np.concatenate([self._test, rate_tests, name_tests])
         self._bins = Bins(
             self.layout.start,
             self.layout.n_bins,
@@ -174,7 +184,7 @@ class WindowBank:
             Of the window; other integers are converted.
         alpha : float
             Chance of a false alarm for each signal: three parts to each distance, one to each
-            rate.
+            rate and to the shares of names.
         """
         if not 0.0 < alpha < 0.5:
             raise ValueError(f"alpha must be between 0 and 0.5; got {alpha}.")
@@ -187,22 +197,28 @@ class WindowBank:
         found = np.empty(n.size, np.bool_)
         distances(counts, k * EVENTS_PER_BIN // 2, self._bins, self._rows, level,
                   self._unit_thresholds(k, alpha), n, out, found)  # fmt: skip
-        share = alpha * self._rate_share
-        held = self._rates.test(counts, share, n[size:], out[:2, size:], found[size:])
+        rates = slice(size, size + self._rates.signal.size)
+        names = slice(rates.stop, n.size)
+        share, of_names = alpha * self._rate_share, alpha * self._name_share
+        held = self._rates.test(counts, share, n[rates], out[:2, rates], found[rates])
+        looked = self._names.test(counts, of_names, n[names], out[:2, names], found[names])
+        look = np.append(np.full(names.start, -1), looked.look)
         keep: Ints | slice = slice(None) if n.all() else np.flatnonzero(n)
 
         def thresholds() -> Floats:
-            limits = self._rates.thresholds(n[size:], share)
-            return np.asarray(np.concatenate([out[2, :size], limits])[keep])
+            limits = self._rates.thresholds(n[rates], share)
+            moves = self._names.thresholds(looked, n[names], of_names)
+            return np.asarray(np.concatenate([out[2, :size], limits, moves])[keep])
 
         def p_values() -> Floats:
             p = np.ones(size)
             tails(n[:size], out[:, :size], self._rows, level, p)
-            return np.asarray(np.concatenate([p, self._rates.tails(held, n[size:])])[keep])
+            of_rates = self._rates.tails(held, n[rates])
+            return np.asarray(np.concatenate([p, of_rates, self._names.tails(looked)])[keep])
 
         return WindowResult(
             self._all_signals[keep], self._all_tests[keep], out[0, keep], out[1, keep], n[keep],
-            found[keep], thresholds, p_values,
+            found[keep], look[keep], thresholds, p_values,
         )  # fmt: skip
 
     def _unit_thresholds(self, k: int, alpha: float) -> Floats:

@@ -24,9 +24,9 @@ class WindowTest(NamedTuple):
         Of signals that it can be made on.
     steps : (float, float)
         Effects from which a finding is a warning, and critical: as of a normal whose mean moves
-        until its PSI is .10 and .25. For rates the rise.
+        until its PSI is .10 and .25. For rates the rise, for shares of names by how much one moved.
     code : int
-        Of the distance in `divergences`; -1 for rates.
+        Of the distance in `divergences`; -1 for rates and shares.
     ranks : bool
         Made on the fine bins' ranks, not on coarse bins.
     factor : float
@@ -62,6 +62,7 @@ WINDOWED_TESTS: Final[Mapping[str, WindowTest]] = MappingProxyType({
     "g": WindowTest(_BOTH, _PSI, divergences.G, pivot=True),
     "wasserstein": WindowTest(_NUMERIC, _SHIFT, divergences.WASSERSTEIN, ranks=True, root=True),
     "ks": WindowTest(_NUMERIC, _SHARE, divergences.KS, ranks=True, root=True),
+    "name_share": WindowTest(_CATEGORICAL, _RATE),
     "missing_rate": WindowTest(_BOTH, _RATE),
     "invalid_rate": WindowTest(_BOTH, _RATE),
     "unseen_rate": WindowTest(_CATEGORICAL, _RATE),
@@ -71,7 +72,7 @@ WINDOWED_TESTS: Final[Mapping[str, WindowTest]] = MappingProxyType({
 #: What runs on a signal of each kind if nothing else is said.
 DEFAULT_TESTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "numeric": ("psi", "missing_rate", "invalid_rate", "range_rate"),
-    "categorical": ("psi", "missing_rate", "invalid_rate", "unseen_rate"),
+    "categorical": ("psi", "name_share", "missing_rate", "invalid_rate", "unseen_rate"),
 })  # fmt: skip
 
 

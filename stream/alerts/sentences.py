@@ -36,6 +36,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = {
 }
 TEST_TEXT: Final[Mapping[str, str]] = {
     "psi": "PSI",
+    "name_share": "change of a name's share",
     "adwin": "ADWIN",
     "edetector": "log10 of evidence",
     "missing_rate": "missing rate",

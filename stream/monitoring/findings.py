@@ -48,6 +48,7 @@ class Hit(NamedTuple):
     p_value: float | None = None
     note: str = ""
     change_point: ChangePoint | None = None
+    look: int = -1  # of a test of names, which share it found
 
 
 def severity_of_shift(shift: float) -> str:
@@ -61,7 +62,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     """The finding of a hit on monitored signal `index`, with what moved in words and bins."""
     signal = plan.monitored[index]
     counts = span.counts[plan.layout.slice(index)]
-    change = describe(signal, counts, public=not plan.private)
+    change = describe(signal, counts, public=not plan.private, look=hit.look)
     quantiles = None
     if change.quantiles_before and change.quantiles_after:
         quantiles = AlertQuantiles(

@@ -151,7 +151,7 @@ class Watch:
             hit = Hit(
                 test, float(result.value[row]), float(result.threshold[row]),
                 result.severity(row), float(result.effect[row]), float(result.p_value[row]),
-                change_point=began,
+                change_point=began, look=int(result.look[row]),
             )  # fmt: skip
             findings.append(explained(self.plan, index, hit, span))
         return findings

@@ -265,7 +265,8 @@ def _signals(watch: Watch, window: Closed, result: WindowResult) -> Iterator[Sig
             missing_before=int(signal.counts[missing]) / max(1, signal.events),
         )
         if at < MOST_HISTOGRAMS:
-            change = describe(signal, counts, public=not plan.private)
+            look = int(result.look[row])
+            change = describe(signal, counts, public=not plan.private, look=look)
             hidden = plan.private
             made.change = "" if hidden else change.text
             made.bars = Bars(

@@ -232,7 +232,8 @@ def _lead(episodes: int, firing: int, drifted: Sequence[str]) -> str:
 def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: int) -> Signal:
     reference = plan.monitored[index]
     change = describe(
-        reference, window.counts[plan.layout.slice(index)], public=not plan.private
+        reference, window.counts[plan.layout.slice(index)], public=not plan.private,
+        look=int(result.look[row]),
     )  # fmt: skip
     hidden = plan.private
     segment = window.segment.split("=", 1)[0] if hidden else window.segment

@@ -26,6 +26,7 @@ __all__ = [
 
 _TESTS: Final = {
     "psi": "PSI",
+    "name_share": "a name's share",
     "adwin": "ADWIN",
     "edetector": "e-detector",
     "missing_rate": "missing",

@@ -277,12 +277,17 @@ RATES: dict[str, Callable[[Any], list[int]]] = {
     "unseen_rate": lambda s: [s.binning.unseen],
     "range_rate": new_bins,
 }
-WINDOWS = {*(n.removeprefix("distance:") for n in names("distance")), *RATES}
+WINDOWS = {*(n.removeprefix("distance:") for n in names("distance")), *RATES, "name_share"}
 
 
-def value_by_twin(test: str, signal: Any, window: np.ndarray, k: int) -> float:
+def value_by_twin(test: str, signal: Any, window: np.ndarray, k: int, look: int) -> float:
     if test in RATES:
         return rate(signal, window, RATES[test](signal))
+    if test == "name_share":  # tests/detectors/test_name_share.py has its look
+        own = signal.binning.other
+        return abs(
+            window[look] / window[:own].sum() - signal.counts[look] / signal.counts[:own].sum()
+        )
     old, new = signal.counts, window
     if test in ("wasserstein", "ks"):
         old, new = (c[: signal.binning.missing] for c in (old, new))
@@ -316,9 +321,9 @@ def test_a_windowed_test_equals_its_twin(
     for row in rows:
         signal = signals[result.signal[row]]
         window = windows[result.signal[row]]
-        expected = value_by_twin(test, signal, window, k)
+        expected = value_by_twin(test, signal, window, k, int(result.look[row]))
         assert result.value[row] == pytest.approx(expected, rel=1e-9, abs=1e-12)
-        if test in RATES:
+        if test in RATES or test == "name_share":
             passes = result.value[row] >= result.threshold[row] * (1 - 1e-12)
             assert result.found[row] <= (result.effect[row] >= LEAST_RISE)
         else:

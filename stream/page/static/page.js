@@ -15,7 +15,7 @@ const words = (name) => name.replaceAll("_", " ");
 const arrows = (text) => text.replaceAll("->", "→");
 const badge = (text, kind) => el("span", { class: `badge ${kind}` }, text);
 
-const TESTS = { psi: "PSI", adwin: "ADWIN", edetector: "e-detector", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", ks: "KS", chi2: "chi²", g: "G" };
+const TESTS = { psi: "PSI", name_share: "a name’s share", adwin: "ADWIN", edetector: "e-detector", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", ks: "KS", chi2: "chi²", g: "G" };
 const testName = (test) => TESTS[test] || words(test);
 
 function duration(ms) {
