@@ -22,7 +22,7 @@ from detectors.changes.estimates import (
     outside,
 )
 from detectors.changes.name_words import name_groups, quoted, told_share
-from detectors.counting.binning import NumericBinning
+from detectors.counting.binning import SCORE_SCALE, NumericBinning
 from detectors.counting.coarse import BASE_GROUPS, merge_neighbours, special_bins
 from detectors.figures import figure, figures, percent
 from detectors.references.reference import SignalReference
@@ -63,8 +63,8 @@ class Change:
         its bins. Empty if there are none.
     sides_before, sides_after : tuple of int
         Of each quantile: 1 if it is so much or more, -1 if it is so much or less, else 0.
-    direction : int
-        1 if a numeric signal's values moved up, -1 down, by their mean rank in the reference.
+    shift : float
+        By how much a numeric signal's mean rank in the reference moved, of 1.
     """
 
     text: str
@@ -78,7 +78,12 @@ class Change:
     quantiles_after: tuple[float, ...] = ()
     sides_before: tuple[int, ...] = ()
     sides_after: tuple[int, ...] = ()
-    direction: int = 0
+    shift: float = 0.0
+
+    @property
+    def direction(self) -> int:
+        """1 if a numeric signal's values moved up, -1 down, by their mean rank."""
+        return (self.shift > 0.0) - (self.shift < 0.0)
 
 
 def describe(
@@ -96,14 +101,14 @@ def describe(
     news: tuple[Quantile, ...] = ()
     edges: tuple[float, ...] = ()
     parts: list[str] = []
-    direction = 0
+    shift = 0.0
     told = ""
     events = int(window.sum())
     if isinstance(binning, NumericBinning):
         groups, labels, edges = _numeric_groups(signal, binning, window)
         before, after = signal.mean, bin_mean(signal, window)
         olds, news = known_quantiles(signal), bin_quantiles(signal, window)
-        direction = _direction(signal, binning, window)
+        shift = _shift(signal, binning, window)
         parts += _centre(signal, binning, window, (before, after), (olds, news))
         if events >= LEAST_EVENTS:
             parts += [*_spread(olds, news), *_beyond(signal, binning, window)]
@@ -124,7 +129,7 @@ def describe(
         reference=tuple(np.round(old, 6).tolist()), window=tuple(np.round(new, 6).tolist()),
         quantiles_before=tuple(q.value for q in olds), quantiles_after=tuple(q.value for q in news),
         sides_before=tuple(q.side for q in olds), sides_after=tuple(q.side for q in news),
-        direction=direction,
+        shift=shift,
     )  # fmt: skip
 
 
@@ -176,14 +181,15 @@ def _interval(binning: NumericBinning, first: int, last: int) -> str:
     return " to ".join(figures(low, binning.edges[last]))
 
 
-def _direction(
+def _shift(
     signal: SignalReference, binning: NumericBinning, window: npt.NDArray[np.int64]
-) -> int:
-    """Where the mean rank moved; whole numbers, so that nothing is rounded."""
+) -> float:
+    """How far the mean rank moved; one division of whole numbers, so that it is the same always."""
     ranks = binning.scores(signal.counts)[: binning.missing]
     old, new = signal.counts[: binning.missing], window[: binning.missing]
-    moved = int(new @ ranks) * int(old.sum()) - int(old @ ranks) * int(new.sum())
-    return (moved > 0) - (moved < 0)
+    whole, seen = int(old.sum()), int(new.sum())
+    moved = int(new @ ranks) * whole - int(old @ ranks) * seen
+    return moved / (max(1, whole) * max(1, seen) * SCORE_SCALE)
 
 
 def _centre(

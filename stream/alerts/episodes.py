@@ -5,8 +5,10 @@ one alert. What keeps it quiet:
 
 - a signal stays in its episode until two windows in a row were clean, and its severity falls only
   after eight windows with a lower one: hovering at a threshold makes no revisions;
-- a new revision is made only when a signal joins or leaves, the severity changes, another signal
-  takes the lead by a clear margin, a signal changes direction, or 24 h have passed;
+- a new revision is made only when there is news: a signal joins or leaves, the severity changes,
+  another signal takes the lead by a clear margin, the leader's change doubled, a signal changes
+  direction, or it turns out that the reference never fitted;
+- without news it is published again ever more seldom, at last every eight days;
 - between two full windows of the whole stream only a rise of the severity is told: signals of one
   cause that are found pane after pane join together.
 """
@@ -14,50 +16,28 @@ one alert. What keeps it quiet:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from stream.alerts.event import (
-    ALERT_TYPE,
-    MAX_SIGNALS,
-    NOT_ENDED,
-    SIGNALS_WITH_BINS,
-    AlertBudget,
-    AlertContext,
-    AlertData,
-    AlertEvent,
-    AlertLabels,
-    AlertWindow,
-    Annotations,
-    Kind,
-    Severity,
-    episode_id,
-    event_id,
-    fingerprint,
-    format_time,
-)
-from stream.alerts.evidence import evidence
+from stream.alerts.compose import Revision, compose
+from stream.alerts.event import AlertContext, AlertEvent, Kind, News, Severity
+from stream.alerts.finding import Finding
 from stream.alerts.members import (
     SEVERITIES,
-    Finding,
     Member,
     Members,
     close_windows,
     key_of,
-    list_names,
     rank,
     take_findings,
 )
-from stream.alerts.sentences import action_for, alert_name, duration, sentence
+from stream.alerts.news import Told, news_of
+from stream.alerts.reminders import reminder_ms
+from stream.alerts.sentences import duration
 from stream.plans.plan import Subject
 
-__all__ = ["REPUBLISH_MS", "Episodes", "Finding"]
-
-#: A firing episode is published again after so much event time.
-REPUBLISH_MS: Final = 86_400_000
-#: Another signal takes the lead when its weight is so many times the leader's.
-_CLEAR_LEAD: Final = 1.5
+__all__ = ["Episodes", "Finding"]
 
 
 class _Episode(msgspec.Struct, array_like=True):
@@ -69,6 +49,7 @@ class _Episode(msgspec.Struct, array_like=True):
     published_ms: int
     members: Members
     left: list[Member] = []  # not yet told
+    told_from_start: bool = False  # whether it was asked if the reference is the right one
 
 
 class Episodes:
@@ -127,7 +108,7 @@ class Episodes:
             members = episode.members
             take_findings(members, found)
             episode.left += close_windows(members, pane_end_ms, window_closed, segments_closed)
-            due = pane_end_ms - episode.published_ms >= REPUBLISH_MS
+            due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
             if members and not (window_closed or due or worse):
                 continue
@@ -183,33 +164,24 @@ class Episodes:
                 member.since, member.began = before.since, before.began
         left = [member for member in gone.values() if member.since]
         joined = [member for member in ranked if not member.since]
-        severity = max(member.severity for member in ranked)
-        private = context.private
-        notes = []
-        if episode.revision and joined:
-            notes.append(f"{list_names(joined, private)} joined")
-        if left:
-            notes.append(f"{list_names(left, private)} left")
-        if episode.revision and severity != episode.severity:
-            notes.append(f"now {SEVERITIES[severity]}, before {SEVERITIES[episode.severity]}")
         leader = episode.members.get(episode.leader)
-        if leader is not None and ranked[0].leads_clearly(leader, _CLEAR_LEAD):
-            notes.append(f"{list_names(ranked[:1], private)} now leads")
-        if turned := [member for member in ranked if member.turned]:
-            notes.append(f"{list_names(turned, private)} changed direction")
-        if not notes and episode.revision:
-            if now_ms - episode.published_ms < REPUBLISH_MS:
+        told = Told(episode.revision, episode.severity, leader, episode.told_from_start)
+        news = news_of(told, ranked, joined, left, context.private)
+        note = "; ".join(words for _, words in news if words)
+        if not news:
+            if now_ms < reminder_ms(episode.opened_ms, episode.published_ms):
                 return None
-            notes.append(f"still firing after {duration(now_ms - episode.opened_ms)}")
+            note = f"still firing after {duration(now_ms - episode.opened_ms)}"
         episode.revision += 1
-        episode.severity = severity
+        episode.severity = ranked[0].severity
         episode.leader = key_of(ranked[0].finding)
         episode.published_ms = now_ms
+        episode.told_from_start |= any(member.from_start for member in ranked)
         episode.left = []
         for member in ranked:
-            member.since = member.since or episode.revision
-            member.tell_direction()
-        return self._event(episode, now_ms, ranked, joined, left, context, "; ".join(notes))
+            member.tell(episode.revision, news=bool(news))
+        codes = [code for code, _ in news]
+        return self._event(episode, now_ms, ranked, joined, left, context, note, codes)
 
     def _end(
         self,
@@ -227,66 +199,14 @@ class Episodes:
         note = f"{reason} after {lasted}"
         for member in left:
             member.since = member.since or episode.revision
-        return self._event(episode, now_ms, left, [], left, context, note, resolved=True)
+        return self._event(episode, now_ms, left, [], left, context, note, ["resolved"])
 
     def _event(
-        self,
-        episode: _Episode,
-        now_ms: int,
-        ranked: Sequence[Member],
-        joined: Sequence[Member],
-        left: Sequence[Member],
-        context: AlertContext,
-        note: str,
-        *,
-        resolved: bool = False,
-    ) -> AlertEvent:
-        model, version = self._subject
-        kind = episode.kind
-        lead = ranked[0].finding
-        action = action_for(kind, lead.role)
-        signals = [
-            member.as_signal(context.private, with_bins=at < SIGNALS_WITH_BINS)
-            for at, member in enumerate(ranked[:MAX_SIGNALS])
-        ]
-        identity = fingerprint(model, version, kind)
-        opened = episode_id(identity, episode.opened_ms)
-        summary = sentence(
-            model, version, kind, signals, len(ranked),
-            note=note, action=None if resolved else action,
+        self, episode: _Episode, now_ms: int, ranked: Sequence[Member], joined: Sequence[Member],
+        left: Sequence[Member], context: AlertContext, note: str, news: list[News],
+    ) -> AlertEvent:  # fmt: skip
+        revision = Revision(
+            self._subject, episode.kind, SEVERITIES[episode.severity], episode.revision,
+            episode.opened_ms, now_ms, ranked, joined, left, note, news,
         )  # fmt: skip
-        data = AlertData(
-            status="resolved" if resolved else "firing",
-            severity=SEVERITIES[episode.severity],
-            revision=episode.revision,
-            fingerprint=identity,
-            episode=opened,
-            labels=AlertLabels(alert_name(kind), model, version, kind),
-            annotations=Annotations(
-                summary,
-                action,
-                context.runbook_url.replace("{kind}", kind),
-                context.dashboard_url,
-                evidence(lead, ranked[0].began, context.chances),
-            ),
-            starts_at=format_time(episode.opened_ms),
-            ends_at=format_time(now_ms) if resolved else NOT_ENDED,
-            signals=signals,
-            joined=[member.name(context.private) for member in joined][:MAX_SIGNALS],
-            left=[member.name(context.private) for member in left][:MAX_SIGNALS],
-            window=AlertWindow(format_time(lead.start_ms), format_time(lead.end_ms), lead.events),
-            reference=context.reference,
-            config=context.config,
-            budget=AlertBudget(context.false_alarms_per_week, context.alpha),
-            offsets=context.offsets,
-        )
-        return AlertEvent(
-            specversion="1.0",
-            id=event_id(opened, episode.revision),
-            source=f"driftstream/{context.environment}",
-            type=ALERT_TYPE,
-            subject=f"{model}/{version}/{kind}",
-            time=format_time(now_ms),
-            datacontenttype="application/json",
-            data=data,
-        )
+        return compose(revision, context)

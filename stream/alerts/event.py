@@ -45,6 +45,7 @@ __all__ = [
     "AlertWindow",
     "Annotations",
     "Kind",
+    "News",
     "Severity",
     "alert_schema",
     "decode_alert",
@@ -68,6 +69,10 @@ Kind: TypeAlias = Literal[
 ]
 Action: TypeAlias = Literal[
     "investigate_features", "retrain", "rollback", "check_pipeline", "scale"
+]
+#: What a revision says that is new.
+News: TypeAlias = Literal[
+    "opened", "joined", "left", "severity", "lead", "grown", "direction", "from_start", "resolved"
 ]
 _Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 
@@ -114,7 +119,10 @@ class AlertBudget(msgspec.Struct, frozen=True):
 
 
 class AlertData(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "ends_at": "endsAt"}):
-    """One revision of an episode. `joined` and `left` are against the revision before."""
+    """One revision of an episode. `joined` and `left` are against the revision before.
+
+    `news` says why it was published; empty for a reminder that the episode still fires.
+    """
 
     status: Status
     severity: Severity
@@ -133,6 +141,7 @@ class AlertData(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "e
     config: str
     budget: AlertBudget
     offsets: dict[str, tuple[int, int]]
+    news: list[News] = []
 
 
 class AlertEvent(msgspec.Struct, frozen=True):
@@ -210,12 +219,18 @@ def parse_time(text: str) -> int:
 
 
 def is_reminder(alert: AlertEvent, before: AlertEvent | None) -> bool:
-    """Whether an event says no more than that its episode still fires, as one a day does.
+    """Whether an event says no more than that its episode still fires.
 
-    `before` is the revision before it, if it is known.
+    `before` is the revision before it, if it is known: workers of before `news` did not tell.
     """
     data = alert.data
-    changed = before is None or before.data.severity != data.severity or data.joined or data.left
+    changed = (
+        bool(data.news)
+        or before is None
+        or before.data.severity != data.severity
+        or data.joined
+        or data.left
+    )
     return data.status == "firing" and data.revision > 1 and not changed
 
 

@@ -6,37 +6,21 @@ mean time to such evidence by chance is at least that many panes), ADWIN's measu
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
-from detectors import WINDOWED_TESTS, ChangePoint
+from detectors import ChangePoint
 from detectors.figures import figure, round_figure
 from stream.alerts.event import format_time
-from stream.alerts.members import Finding
+from stream.alerts.finding import Finding
 from stream.alerts.sentences import TEST_TEXT
 from stream.monitoring.chances import Chances
 
-__all__ = ["evidence", "on_one_scale"]
+__all__ = ["evidence"]
 
 #: Tails below this were not measured: no more is claimed.
 _LEAST_P: Final = 1e-9
-#: Steps of a shift of the mean rank, which sequential detectors find.
-_SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps
-_WARNING, _CRITICAL = 0.10, 0.25
 _YEAR_WEEKS: Final = 365.25 / 7.0
 _COUNTED: Final = "This was counted, not estimated: chance has no part in it."
-
-
-def on_one_scale(test: str, effect: float) -> float:
-    """Size of a change as the PSI of a normal whose mean moved as clearly.
-
-    Each test has two sizes at which a finding becomes a warning and critical: a PSI of .10 and .25
-    there, and a power law through both between and beyond. So severity and rank agree.
-    """
-    known = WINDOWED_TESTS.get(test)
-    warning, critical = known.steps if known is not None else _SHIFT_STEPS
-    power = math.log(_CRITICAL / _WARNING) / math.log(critical / warning)
-    return float(_WARNING * (max(0.0, effect) / warning) ** power)
 
 
 def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,12 +13,14 @@ from stream.alerts.event import (
     MAX_SIGNALS,
     AlertBins,
     AlertChangePoint,
-    AlertQuantiles,
     AlertSignal,
-    Kind,
     Severity,
     format_time,
 )
+from stream.alerts.finding import LEVELS, Finding
+from stream.alerts.lasting import Size, Way
+from stream.alerts.sentences import described
+from stream.alerts.sizes import doubling
 from stream.printable import MAX_NAME, printable
 
 __all__ = [
@@ -35,10 +37,8 @@ __all__ = [
 
 #: Severities by level; level 0 is "no finding".
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical")
-_LEVEL: Final[Mapping[str, int]] = {"info": 1, "warning": 2, "critical": 3}
 #: A signal leaves after so many windows in a row without a finding.
 _CLEAN_WINDOWS: Final = 2
-_TURNED_WINDOWS: Final = 2
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
@@ -47,55 +47,6 @@ _SILENT_MS: Final = 7 * 86_400_000
 _LARGEST: Final = 1.7e308
 #: Signals kept in an episode: bounds the state when a thousand segments drift at once.
 _MAX_MEMBERS: Final = 200
-
-
-class Finding(msgspec.Struct, frozen=True, array_like=True):
-    """A test result that passed its threshold, in one scope.
-
-    Attributes
-    ----------
-    segment : str
-        "name=value", or "" for the whole stream.
-    effect : float
-        Size of the change on one scale, whatever the test: that of a PSI. For ranking.
-    direction : int
-        1 up, -1 down, 0 where it has none.
-    change : str
-        The change in words, without values that may not be shown.
-    start_ms, end_ms, events
-        What was tested.
-    """
-
-    kind: Kind
-    signal: str
-    role: str
-    test: str
-    value: float
-    threshold: float
-    severity: Severity
-    start_ms: int
-    end_ms: int
-    events: int
-    segment: str = ""
-    p_value: float | None = None
-    importance: float = 1.0
-    effect: float = 0.0
-    direction: int = 0
-    change: str = ""
-    bins: AlertBins | None = None
-    quantiles: AlertQuantiles | None = None
-    change_point: ChangePoint | None = None
-
-    @property
-    def weight(self) -> float:
-        """What a signal is ranked by within its severity."""
-        return self.importance * self.effect
-
-    @property
-    def strength(self) -> tuple[int, float, str, int, float, str]:
-        """Orders the findings of one signal."""
-        level = _LEVEL[self.severity]
-        return level, self.weight, self.test, self.direction, self.value, self.change
 
 
 class Member(msgspec.Struct, array_like=True):
@@ -112,9 +63,10 @@ class Member(msgspec.Struct, array_like=True):
     eased: int = 0  # closed windows in a row that were lower
     eased_to: int = 0  # the highest of them
     clean: int = 0  # closed windows without a finding since then
-    told_direction: int = 0  # as published
-    turns: int = 0  # windows in a row that changed the other way than published
     began: ChangePoint | None = None  # as estimated when it joined: later the past is blurred
+    from_start: bool = False  # whether a finding ever said so
+    way: Way = msgspec.field(default_factory=Way)
+    size: Size = msgspec.field(default_factory=Size)
 
     @property
     def severity(self) -> int:
@@ -123,6 +75,8 @@ class Member(msgspec.Struct, array_like=True):
 
     def close(self) -> None:
         """End a window that had a finding."""
+        self.way.see(self.finding)
+        self.size.see(self.finding.effect, doubling(self.finding.test))
         level, self.level = self.level, 0
         if level >= self.held:
             self.held, self.eased, self.eased_to = level, 0, 0
@@ -131,19 +85,12 @@ class Member(msgspec.Struct, array_like=True):
         if self.eased >= _EASED_WINDOWS:
             self.held, self.eased, self.eased_to = self.eased_to, 0, 0
 
-    @property
-    def turned(self) -> bool:
-        """Whether two windows in a row changed the other way than was published.
-
-        One may be chance: the mean of a signal whose spread drifts hardly moves, and either way.
-        """
-        return self.turns >= _TURNED_WINDOWS
-
-    def tell_direction(self) -> None:
-        """Note that the present direction is being published."""
-        if self.turned or not self.told_direction:
-            self.told_direction = self.finding.direction
-            self.turns = 0
+    def tell(self, revision: int, *, news: bool) -> None:
+        """Note that it is being published; a reminder is no news, and tells of no new size."""
+        self.since = self.since or revision
+        self.way.tell(self.finding)
+        if news:
+            self.size.tell(self.finding.effect)
 
     def name(self, private: bool) -> str:
         """Signal, with its segment if it has one."""
@@ -160,8 +107,8 @@ class Member(msgspec.Struct, array_like=True):
             return self.severity > other.severity
         return self.finding.weight > factor * other.finding.weight
 
-    def as_signal(self, private: bool, with_bins: bool) -> AlertSignal:
-        """Its entry in an alert."""
+    def as_signal(self, private: bool, with_bins: bool, revision: int) -> AlertSignal:
+        """Its entry in an alert's revision."""
         finding = self.finding
         bins = finding.bins if with_bins else None
         if bins is not None and len(bins.reference) > MAX_BINS:
@@ -178,12 +125,13 @@ class Member(msgspec.Struct, array_like=True):
             since=f"revision {self.since}",
             p_value=finding.p_value,
             segment=self.segment(private),
-            change="" if private else finding.change,
+            change="" if private else described(finding, first=self.since == revision),
             bins=bins,
             quantiles=finding.quantiles if with_bins and not private else None,
             change_point=None if self.began is None else _as_times(self.began),
             effect=float(f"{_finite(finding.effect):.4g}"),
             events=finding.events,
+            from_start=self.from_start,
         )
 
 
@@ -217,20 +165,18 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
     """Enter the findings of one pane."""
     strongest = sorted(findings, key=lambda finding: finding.strength, reverse=True)
     for finding in sorted(strongest, key=key_of):
-        level = _LEVEL[finding.severity]
+        level = LEVELS[finding.severity]
         member = members.get(key_of(finding))
         if member is None:
             if len(members) >= _MAX_MEMBERS:
                 continue
             member = members[key_of(finding)] = Member(finding, began=finding.change_point)
-        elif not member.level:  # the first of this window
-            member.finding = finding
-            if finding.direction:
-                opposed = finding.direction * member.told_direction < 0
-                member.turns = member.turns + 1 if opposed else 0
-        elif finding.strength >= member.finding.strength:
+        elif (
+            not member.level or finding.strength >= member.finding.strength
+        ):  # the first of this window
             member.finding = finding
         member.level = max(member.level, level)
+        member.from_start |= finding.from_start
         member.clean = 0
 
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from detectors.figures import figures
-from stream.alerts.event import Action, AlertSignal, Kind
+from stream.alerts.event import Action, AlertSignal, Kind, format_time
+from stream.alerts.finding import Finding
 from stream.printable import MAX_NAME, printable
 
-__all__ = ["ACTION_TEXT", "TEST_TEXT", "action_for", "alert_name", "duration", "sentence"]
+__all__ = [
+    "ACTION_TEXT", "TEST_TEXT", "action_for", "alert_name", "described", "duration", "sentence",
+]  # fmt: skip
 
 _KIND_TEXT: Final[Mapping[Kind, str]] = {
     "data_drift": "data drift",
@@ -73,13 +76,15 @@ def sentence(
     signals: Sequence[AlertSignal],
     total: int,
     *,
+    since_ms: int | None = None,
     note: str = "",
     action: Action | None = None,
 ) -> str:
     """The summary of an alert.
 
-    `signals` are the leading ones of `total`, strongest first. `note` says what is new ("resolved
-    after 2 h", "'amount' joined"); `action` is left out when nothing is to be done.
+    `signals` are the leading ones of `total`, strongest first. `since_ms` is when the episode
+    began, `note` says what is new ("resolved after 2 h", "'amount' joined"); `action` is left out
+    when nothing is to be done.
     """
     named = [_signal_text(signal) for signal in signals[:_NAMED]]
     rest = total - len(named)
@@ -88,10 +93,25 @@ def sentence(
     listed = " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
     kind_text = _KIND_TEXT[kind]
     text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]} in {listed}"
-    text += f"; {printable(note)}." if note else "."
+    text += f" since {_minute(since_ms)}" if since_ms is not None else ""
+    text += f"; {printable(note)}" if note else ""
+    text += "" if text.endswith("?") else "."
     if action is not None:
         text += f" Recommended action: {ACTION_TEXT[action]}."
     return text
+
+
+def described(finding: Finding, *, first: bool) -> str:
+    """What moved; of a test that follows every pane also what it saw, and in which events.
+
+    When a finding is told first, they are those since the change began. Later ones are the last,
+    which begin later and later: the change did not.
+    """
+    if not finding.note:
+        return finding.change
+    events = f"{finding.events:,} event{'s' if finding.events != 1 else ''}"
+    where = f"{events} since {_minute(finding.start_ms)}" if first else f"the last {events}"
+    return f"{finding.note}; in {where}: {finding.change}"
 
 
 def duration(ms: int) -> str:
@@ -105,6 +125,10 @@ def duration(ms: int) -> str:
         if len(parts) == 2 or (parts and not amount):
             break
     return " ".join(parts) or "0 s"
+
+
+def _minute(time_ms: int) -> str:
+    return format_time(time_ms)[:16].replace("T", " ")
 
 
 def _model_text(model: str, version: str) -> str:

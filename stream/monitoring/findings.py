@@ -10,14 +10,18 @@ import numpy.typing as npt
 from detectors import ChangePoint, describe
 from detectors.changes.explain import QUANTILES
 from stream.alerts.episodes import Finding
-from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity, format_time
-from stream.alerts.evidence import on_one_scale
+from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity
+from stream.alerts.sizes import on_one_scale
 from stream.plans.plan import KIND_OF_ROLE, Plan
 
 __all__ = ["Hit", "Span", "explained", "severity_of_shift"]
 
 #: Tests that speak of the data's quality rather than of its distribution.
 _QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate"})
+#: Tests of a rate, which go where the rate goes.
+_RATES: Final = _QUALITY_TESTS | {"range_rate"}
+#: A distance goes where the mean goes if that alone makes so much of it.
+_OF_MEAN: Final = 0.5
 #: Shifts of the mean rank that are as large as a PSI of .10 and .25 for a moved normal.
 _WARNING_SHIFT: Final = 0.085
 _CRITICAL_SHIFT: Final = 0.14
@@ -38,7 +42,11 @@ class Span(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """What the test said of one signal."""
+    """What the test said of one signal.
+
+    `direction` is of what it says `moves`; a test that says neither has a direction if the mean
+    accounts for what it found.
+    """
 
     test: str
     value: float
@@ -49,6 +57,9 @@ class Hit(NamedTuple):
     note: str = ""
     change_point: ChangePoint | None = None
     look: int = -1  # of a test of names, which share it found
+    direction: int = 0
+    moves: str = ""
+    from_start: bool = False
 
 
 def severity_of_shift(shift: float) -> str:
@@ -70,6 +81,8 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
             change.sides_before if any(change.sides_before) else (),
             change.sides_after if any(change.sides_after) else (),
         )  # fmt: skip
+    effect = on_one_scale(hit.test, hit.effect)
+    moves, direction = _way(hit, effect, change.shift)
     kind: Kind = "data_quality" if hit.test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
     return Finding(
         kind=kind,
@@ -82,22 +95,29 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         p_value=hit.p_value,
         severity=_SEVERITY[hit.severity],
         importance=plan.importance(signal.name),
-        effect=on_one_scale(hit.test, hit.effect),
-        direction=change.direction,
-        change=_words(hit, span, change.text),
+        effect=effect,
+        direction=direction,
+        change=change.text,
         bins=AlertBins(change.reference, change.window, change.edges, change.labels),
         start_ms=span.start_ms,
         end_ms=span.end_ms,
         events=int(span.counts[0]),
         quantiles=quantiles,
         change_point=hit.change_point,
+        note=hit.note,
+        moves=moves,
+        from_start=hit.from_start,
     )
 
 
-def _words(hit: Hit, span: Span, moved: str) -> str:
-    """What moved; of a test that follows every pane also what it saw, and since when."""
-    if not hit.note:
-        return moved
-    events = int(span.counts[0])
-    since = format_time(span.start_ms)[:16].replace("T", " ")
-    return f"{hit.note}; in {events:,} event{'s' if events != 1 else ''} since {since}: {moved}"
+def _way(hit: Hit, effect: float, shift: float) -> tuple[str, int]:
+    """What the test says went somewhere, and where: 1 up, -1 down, 0 nowhere."""
+    if hit.moves:
+        return hit.moves, hit.direction
+    if hit.test in _RATES:
+        return hit.test, 1 if hit.effect > 0.0 else -1
+    # A distance has no direction of its own. Beside missing values or a wider spread the mean
+    # hardly moves, and either way.
+    if not shift or on_one_scale("wasserstein", abs(shift)) < _OF_MEAN * effect:
+        return "", 0
+    return "mean", 1 if shift > 0.0 else -1

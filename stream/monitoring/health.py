@@ -12,8 +12,8 @@ import msgspec
 
 from detectors.figures import percent
 from stream.alerts.episodes import Finding
-from stream.alerts.evidence import on_one_scale
 from stream.alerts.sentences import duration
+from stream.alerts.sizes import on_one_scale
 from stream.monitoring.panes import Late
 from stream.monitoring.watch import Step
 from stream.plans.plan import AnyPlan

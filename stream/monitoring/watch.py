@@ -30,6 +30,7 @@ __all__ = ["OnWindow", "Step", "Watch"]
 
 #: What the two streams of scores are of.
 _AXES: Final = ("mean rank", "spread of ranks")
+_MOVES: Final = dict(zip(_AXES, ("mean", "spread"), strict=True))
 _LN10: Final = math.log(10.0)
 
 
@@ -186,11 +187,13 @@ class Watch:
             effect = bank.effect(row)
             axis = _AXES[0 if bank.axis(row) == "x" else 1]
             index = int(self.layout.numeric[row])
-            way = "above" if bank.direction(row) > 0 else "below"
+            direction = bank.direction(row)
+            way = "above" if direction > 0 else "below"
             yield row, Hit(
                 "edetector", float(bank.evidence[row]) / _LN10, math.log10(bank.threshold),
                 severity_of_shift(effect), effect, note=f"{axis} {way} the reference's",
                 change_point=self.changes.estimate(index, "edetector", bank.axis(row)),
+                direction=direction, moves=_MOVES[axis],
             )  # fmt: skip
 
     def _by_adwin(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
@@ -208,7 +211,8 @@ class Watch:
             yield row, Hit(
                 "adwin", shift, float(bank.threshold[slot]), severity_of_shift(shift), shift,
                 note="{} {} -> {} within the stream".format(_AXES[axis], *figures(before, after)),
-                change_point=began,
+                change_point=began, direction=1 if after > before else -1,
+                moves=f"{_MOVES[_AXES[axis]]} within the stream",
             )  # fmt: skip
 
     def dump(self) -> bytes:

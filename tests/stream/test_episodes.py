@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import ChangePoint
-from stream.alerts.episodes import REPUBLISH_MS, Episodes, Finding
+from stream.alerts.episodes import Episodes, Finding
 from stream.alerts.event import (
     AlertBins,
     AlertChangePoint,
@@ -18,10 +18,15 @@ from stream.alerts.event import (
     AlertQuantiles,
     decode_alert,
     encode_alert,
+    is_reminder,
 )
+from stream.alerts.lasting import Size
+from stream.alerts.reminders import reminder_ms
+from stream.alerts.sizes import on_one_scale
 from stream.plans.plan import Subject
 
 PANE = 10_000
+DAY = 86_400_000
 T0 = 1_772_366_400_000
 CONTEXT = AlertContext()
 
@@ -196,18 +201,174 @@ def test_a_change_of_direction_is_told_when_it_lasts():
         assert line.window(finding(direction=direction)) == []
     (alert,) = line.window(finding(direction=-1))
     assert "'a' changed direction" in alert.data.annotations.summary
+    assert alert.data.news == ["direction"]
     assert line.window(finding(direction=-1)) == []
 
 
-def test_long_episodes_are_published_every_day():
+def test_only_what_was_told_can_turn_round():
+    line = Line()
+    line.window(finding(test="missing_rate", moves="missing_rate", direction=1))
+    rng = np.random.default_rng(3)
+    for way in rng.choice([-1, 1], 40).tolist():  # a mean that jitters beside it
+        assert line.window(finding(moves="mean", direction=way)) == []
+        assert line.window(finding(test="missing_rate", moves="missing_rate", direction=1)) == []
+    assert line.window(finding(test="missing_rate", moves="missing_rate", direction=-1)) == []
+    (turned,) = line.window(finding(test="missing_rate", moves="missing_rate", direction=-1))
+    assert turned.data.news == ["direction"]
+    (joined,) = line.window(finding(moves="mean", direction=1), finding("b"))
+    assert joined.data.news == ["joined"]  # and from now on it is the mean that is told
+    for _ in range(2):
+        told = line.window(finding(moves="mean", direction=-1), finding("b"))
+    assert told[0].data.news == ["direction"]
+
+
+def test_a_change_that_doubled_is_told_when_it_lasts():
+    line = Line()
+    line.window(finding(effect=0.3))
+    for effect in (0.59, 0.61, 0.5, 0.9, 0.3):
+        assert line.window(finding(effect=effect)) == []
+    assert line.window(finding(effect=0.75)) == []
+    (grown,) = line.window(finding(effect=0.7))
+    assert grown.data.news == ["grown"]
+    assert not is_reminder(grown, None)
+    assert "; the change of 'a' grew from 0.3 to 0.7 as a PSI." in grown.data.annotations.summary
+    for effect in (0.3, 1.3, 1.3, 1.39, 1.5):  # that it doubled is told once
+        assert line.window(finding(effect=effect)) == []
+    (again,) = line.window(finding(effect=1.5))
+    assert again.data.news == ["grown"]
+
+
+def test_a_rate_has_doubled_when_its_share_has():
+    def missing(share: float) -> Finding:
+        return finding(test="missing_rate", value=share, effect=on_one_scale("missing_rate", share))
+
+    line = Line()
+    line.window(missing(0.13))
+    assert [line.window(missing(0.25)), line.window(missing(0.25))] == [[], []]
+    assert line.window(missing(0.53)) == []
+    (grown,) = line.window(missing(0.53))
+    assert grown.data.news == ["grown"]
+
+
+def test_what_grows_again_after_it_had_fallen_for_long_is_told_again():
+    line = Line()
+    line.window(finding(effect=0.8))
+    for _ in range(7):
+        assert line.window(finding(effect=0.3)) == []
+    assert line.window(finding(effect=0.8)) == []
+    for _ in range(8):
+        assert line.window(finding(effect=0.3)) == []
+    assert line.window(finding(effect=0.8)) == []
+    assert line.window(finding(effect=0.8))[0].data.news == ["grown"]
+
+
+def test_small_changes_and_reminders_do_not_grow():
+    line = Line()
+    line.window(finding(effect=0.01, severity="info"))
+    for _ in range(20):
+        assert line.window(finding(effect=0.09, severity="info")) == []
+    line = Line()
+    line.window(finding(effect=0.3))
+    for day in range(1, 5):  # a slow rise that reminders tell of piece by piece still doubles
+        line.now += DAY
+        told = line.window(finding(effect=0.3 + 0.08 * day))
+        assert [alert.data.news for alert in told] == ([[]] if day in (1, 2, 4) else [])
+    assert line.window(finding(effect=0.65))[0].data.news == ["grown"]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.04, 0.1, 0.2, 0.3, 0.6, 0.7, 1.5, 3.0]), max_size=80))
+@settings(max_examples=300, deadline=None)
+def test_sizes_as_a_naive_twin_tells_them(effects):
+    size, told = Size(), 0.3
+    size.tell(0.3)
+    large: list[float] = []
+    small: list[float] = []
+    for effect in effects:
+        large = [*large, effect] if effect >= 2.0 * max(told, 0.05) else []
+        small = [*small, effect] if 2.0 * effect < told else []
+        size.see(effect, 2.0)
+        assert size.grown == (len(large) == 2)
+        if len(large) == 2:
+            size.tell(effect)
+            told, large = min(large), []
+        if len(small) == 8:
+            told, small = max(small), []
+        assert size.told == told
+
+
+def test_asks_once_whether_the_reference_is_the_right_one():
+    line = Line()
+    (opened,) = line.window(finding("a", severity="warning"), closed=False)
+    assert not opened.data.signals[0].from_start
+    early = [finding("a", severity="warning", from_start=True), finding("b", severity="warning")]
+    (asked,) = line.window(*early)
+    words = "'a' is different from the reference from the start: is it the right reference?"
+    assert asked.data.news == ["joined", "from_start"]
+    assert words in asked.data.annotations.summary
+    assert {s.name: s.from_start for s in asked.data.signals} == {"a": True, "b": False}
+    assert line.window(*early) == []
+    (worse,) = line.window(finding("a", severity="critical"), finding("b"))
+    assert worse.data.news == ["severity"]
+    assert {s.name: s.from_start for s in worse.data.signals} == {"a": True, "b": False}
+    assert "from the start" not in worse.data.annotations.summary
+    assert decode_alert(encode_alert(worse)) == worse
+
+
+def test_the_sentence_says_since_when_the_episode_is():
+    line = Line()
+    seen = finding(note="mean rank above the reference's", events=312)
+    (opened,) = line.window(seen)
+    assert "in 312 events since 2026-03-01 11:50: mean 4.1 -> 2.7" in opened.data.signals[0].change
+    assert " since 2026-03-01 12:00" not in opened.data.annotations.summary
+    line.now += 3 * DAY
+    late = finding(note="mean rank above the reference's", start_ms=line.now - 600_000)
+    (again,) = line.window(late)
+    assert again.data.signals[0].change == (
+        "mean rank above the reference's; in the last 1,000 events: mean 4.1 -> 2.7"
+    )
+    assert again.data.annotations.summary.startswith(
+        "fraud v3: Data drift in 'a' (PSI 0.3, threshold 0.1; mean rank above the reference's; in "
+        "the last 1,000 events: mean 4.1 -> 2.7) since 2026-03-01 12:00; still firing after 3 d."
+    )
+
+
+def test_reminders_thin_out():
     line = Line()
     line.window(finding())
-    line.now += REPUBLISH_MS - 2 * PANE
-    assert line.window(finding()) == []
-    (again,) = line.window(closed=False)
-    assert said([again]) == [("firing", "critical", 2)]
-    assert "still firing after 1 d" in again.data.annotations.summary
-    assert again.data.joined == again.data.left == []
+    opened, told = line.now, []
+    while line.now < opened + 40 * DAY:
+        line.now += DAY - PANE  # as panes of a day do
+        for alert in line.window(finding(), closed=False):
+            assert alert.data.news == []
+            told.append((line.now - opened) // DAY)
+    assert told == [1, 2, 4, 8, 16, 24, 32, 40]
+    assert "still firing after 40 d" in alert.data.annotations.summary
+    assert alert.data.joined == alert.data.left == []
+    assert [is_reminder(alert, None), said([alert])] == [False, [("firing", "critical", 9)]]
+
+
+def test_news_are_reminder_enough_for_half_a_day():
+    line = Line()
+    line.window(finding())
+    opened = line.now
+    line.now = opened + 3 * DAY + 2 * DAY // 3 - PANE
+    assert line.window(finding("a"), finding("b"))[0].data.news == ["joined"]
+    line.now = opened + 4 * DAY
+    assert line.window(finding("a"), finding("b")) == []
+    line.now = opened + 8 * DAY
+    (again,) = line.window(finding("a"), finding("b"))
+    assert again.data.news == []
+    before = line.window(finding("a"), finding("b"), finding("c"))[0]
+    assert not is_reminder(before, again)
+    assert is_reminder(again, before)
+
+
+@given(st.integers(0, 10**10), st.integers(0, 10**9))
+def test_reminders_are_on_their_days_and_half_a_day_after_the_last_revision(opened, passed):
+    days = [1, 2, 4, *range(8, 8 * 4_000, 8)]
+    due = reminder_ms(opened, opened + passed)
+    naive = next(opened + d * DAY for d in days if d * DAY >= passed + DAY // 2)
+    assert due == naive
 
 
 def test_segments_leave_with_their_own_windows():
@@ -299,24 +460,25 @@ def test_rebase_resolves_everything():
 
 
 findings = st.builds(
-    lambda signal, segment, kind, severity, test, effect, direction: finding(
+    lambda signal, segment, kind, severity, test, effect, direction, early: finding(
         signal, segment=segment, kind=kind, severity=severity, test=test, effect=effect,
-        direction=direction,
+        direction=direction, moves=test, from_start=early,
     ),
     st.sampled_from("abc"),
     st.sampled_from(["", "", "r=x"]),
     st.sampled_from(["data_drift", "prediction_drift"]),
     st.sampled_from(["info", "warning", "critical"]),
     st.sampled_from(["psi", "adwin_x"]),
-    st.floats(0, 1),
+    st.floats(0, 3),
     st.sampled_from([-1, 0, 1]),
+    st.booleans(),
 )  # fmt: skip
 steps = st.lists(
     st.tuples(
         st.lists(findings, max_size=3),
         st.booleans(),
         st.none() | st.just([]) | st.just(["r=x"]),
-        st.sampled_from([PANE, PANE, PANE, REPUBLISH_MS // 2]),
+        st.sampled_from([PANE, PANE, PANE, DAY // 2]),
     ),
     max_size=25,
 )
@@ -346,6 +508,7 @@ def test_neither_a_restart_nor_the_order_of_findings_changes_a_byte(script, rest
 def test_what_consumers_may_rely_on(script):
     episodes = Episodes(Subject("m", "1"))
     last: dict[str, Any] = {}
+    previous: dict[str, Any] = {}
     ids = set()
     now = T0
     for found, closed, segments, passed in script:
@@ -362,6 +525,13 @@ def test_what_consumers_may_rely_on(script):
                 assert data.episode == before.episode
                 assert data.revision == before.revision + 1
             assert data.signals
+            assert ("opened" in data.news) == (data.revision == 1)
+            assert ("resolved" in data.news) == (data.status == "resolved")
+            if not data.news:
+                assert data.joined == data.left == []
+                assert is_reminder(alert, None if before is None else previous[data.fingerprint])
+                assert "still firing" in data.annotations.summary
+            previous[data.fingerprint] = alert
             assert (data.ends_at == "0001-01-01T00:00:00Z") == (data.status == "firing")
             last[data.fingerprint] = data
         firing = {data.labels.kind: data for data in last.values() if data.status == "firing"}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import WINDOWED_TESTS, ChangePoint, WindowBank, fit_reference
-from stream.alerts.evidence import evidence, on_one_scale
+from stream.alerts.evidence import evidence
+from stream.alerts.sizes import on_one_scale
 from stream.monitoring.chances import Chances
 from stream.plans.plan import PlanBook
 from tests.detectors.tools import counts_of, window_of

@@ -1,0 +1,105 @@
+"""One revision of an episode as an alert event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from stream.alerts.event import (
+    ALERT_TYPE,
+    MAX_SIGNALS,
+    NOT_ENDED,
+    SIGNALS_WITH_BINS,
+    AlertBudget,
+    AlertContext,
+    AlertData,
+    AlertEvent,
+    AlertLabels,
+    AlertWindow,
+    Annotations,
+    Kind,
+    News,
+    Severity,
+    episode_id,
+    event_id,
+    fingerprint,
+    format_time,
+)
+from stream.alerts.evidence import evidence
+from stream.alerts.members import Member
+from stream.alerts.sentences import action_for, alert_name, sentence
+from stream.plans.plan import Subject
+
+__all__ = ["Revision", "compose"]
+
+
+class Revision(NamedTuple):
+    """What is to be published: `ranked` members, strongest first, and what is new in words."""
+
+    subject: Subject
+    kind: Kind
+    severity: Severity
+    number: int
+    opened_ms: int
+    now_ms: int
+    ranked: Sequence[Member]
+    joined: Sequence[Member]
+    left: Sequence[Member]
+    note: str
+    news: list[News]
+
+
+def compose(revision: Revision, context: AlertContext) -> AlertEvent:
+    """The alert event of a revision."""
+    (model, version), kind = revision.subject, revision.kind
+    ranked, private = revision.ranked, context.private
+    lead = ranked[0].finding
+    action = action_for(kind, lead.role)
+    resolved = "resolved" in revision.news
+    signals = [
+        member.as_signal(private, at < SIGNALS_WITH_BINS, revision.number)
+        for at, member in enumerate(ranked[:MAX_SIGNALS])
+    ]
+    identity = fingerprint(model, version, kind)
+    episode = episode_id(identity, revision.opened_ms)
+    summary = sentence(
+        model, version, kind, signals, len(ranked), note=revision.note,
+        since_ms=None if resolved or revision.number == 1 else revision.opened_ms,
+        action=None if resolved else action,
+    )  # fmt: skip
+    data = AlertData(
+        status="resolved" if resolved else "firing",
+        severity=revision.severity,
+        revision=revision.number,
+        fingerprint=identity,
+        episode=episode,
+        labels=AlertLabels(alert_name(kind), model, version, kind),
+        annotations=Annotations(
+            summary,
+            action,
+            context.runbook_url.replace("{kind}", kind),
+            context.dashboard_url,
+            evidence(lead, ranked[0].began, context.chances),
+        ),
+        starts_at=format_time(revision.opened_ms),
+        ends_at=format_time(revision.now_ms) if resolved else NOT_ENDED,
+        signals=signals,
+        joined=[member.name(private) for member in revision.joined][:MAX_SIGNALS],
+        left=[member.name(private) for member in revision.left][:MAX_SIGNALS],
+        window=AlertWindow(format_time(lead.start_ms), format_time(lead.end_ms), lead.events),
+        reference=context.reference,
+        config=context.config,
+        budget=AlertBudget(context.false_alarms_per_week, context.alpha),
+        offsets=context.offsets,
+        news=revision.news,
+    )
+    return AlertEvent(
+        specversion="1.0",
+        id=event_id(episode, revision.number),
+        source=f"driftstream/{context.environment}",
+        type=ALERT_TYPE,
+        subject=f"{model}/{version}/{kind}",
+        time=format_time(revision.now_ms),
+        datacontenttype="application/json",
+        data=data,
+    )

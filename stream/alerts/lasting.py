@@ -1,0 +1,88 @@
+"""What is told only when it lasts: that a signal turned round, and that its change grew.
+
+One window may be chance, so each is news after two windows in a row.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from stream.alerts.finding import Finding
+
+__all__ = ["Size", "Way"]
+
+_WINDOWS: Final = 2
+#: What is told counts as at least so much: half of what a warning begins with.
+_LEAST_SIZE: Final = 0.05
+#: A size that was less than half of the told one for so many windows is what counts as told.
+_EASED_WINDOWS: Final = 8
+
+
+class Way(msgspec.Struct, array_like=True):
+    """Where a signal went, as published.
+
+    Compared is like with like: the mean of a signal whose values go missing hardly moves, and
+    either way, which says nothing of what is missing.
+    """
+
+    moves: str = ""
+    direction: int = 0
+    windows: int = 0  # in a row in which the same went the other way
+
+    def see(self, finding: Finding) -> None:
+        """Take the finding of a window."""
+        if not finding.direction:
+            return
+        same = finding.moves == self.moves
+        opposed = same and finding.direction * self.direction < 0
+        self.windows = self.windows + 1 if opposed else 0
+
+    @property
+    def turned(self) -> bool:
+        """Whether it goes the other way than was published."""
+        return self.windows >= _WINDOWS
+
+    def tell(self, finding: Finding) -> None:
+        """Note that this is being published."""
+        if not finding.direction:
+            return
+        if self.turned or not self.direction or finding.moves != self.moves:
+            self.moves, self.direction, self.windows = finding.moves, finding.direction, 0
+
+
+class Size(msgspec.Struct, array_like=True):
+    """How large a signal's change is, as told: the largest since it last was less than half."""
+
+    told: float = 0.0
+    windows: int = 0  # in a row that were twice as large
+    least: float = 0.0  # of those
+    eased: int = 0  # windows in a row that were less than half as large
+    most: float = 0.0  # of those
+
+    def see(self, effect: float, doubling: float) -> None:
+        """Take the effect of a window; it doubled from `doubling` times the told one on."""
+        told = max(self.told, _LEAST_SIZE)
+        if effect >= doubling * told:
+            self.least = min(effect, self.least) if self.windows else effect
+            self.windows += 1
+        else:
+            self.windows = 0
+        if effect * 2.0 >= self.told:
+            self.eased = 0
+            return
+        self.most = max(effect, self.most) if self.eased else effect
+        self.eased += 1
+        if self.eased >= _EASED_WINDOWS:
+            self.told, self.eased = self.most, 0
+
+    @property
+    def grown(self) -> bool:
+        """Whether it is twice as large as was told."""
+        return self.windows >= _WINDOWS
+
+    def tell(self, effect: float) -> None:
+        """Note that this is being published as news."""
+        self.told = self.least if self.grown else max(self.told, effect)
+        self.windows = 0

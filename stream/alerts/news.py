@@ -1,0 +1,59 @@
+"""What a revision says that its episode did not say before, as codes and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from detectors.figures import figures
+from stream.alerts.event import News
+from stream.alerts.members import SEVERITIES, Member, list_names
+
+__all__ = ["CLEAR_LEAD", "Told", "news_of"]
+
+#: Another signal takes the lead when its weight is so many times the leader's.
+CLEAR_LEAD = 1.5
+
+
+class Told(NamedTuple):
+    """What an episode has said: 0 revisions before it opened.
+
+    `leader` is who led, if it is still there; `from_start` whether it was asked for the reference.
+    """
+
+    revision: int
+    severity: int
+    leader: Member | None
+    from_start: bool
+
+
+def news_of(
+    told: Told, ranked: Sequence[Member], joined: Sequence[Member], left: Sequence[Member],
+    private: bool,
+) -> list[tuple[News, str]]:  # fmt: skip
+    """The news of a revision with these members, strongest first; "" for what needs no words."""
+    news: list[tuple[News, str]] = []
+    if not told.revision:
+        news.append(("opened", ""))
+    elif joined:
+        news.append(("joined", f"{list_names(joined, private)} joined"))
+    if left:
+        news.append(("left", f"{list_names(left, private)} left"))
+    severity = ranked[0].severity
+    if told.revision and severity != told.severity:
+        words = f"now {SEVERITIES[severity]}, before {SEVERITIES[told.severity]}"
+        news.append(("severity", words))
+    lead = ranked[0]
+    if told.leader is not None and lead.leads_clearly(told.leader, CLEAR_LEAD):
+        news.append(("lead", f"{list_names([lead], private)} now leads"))
+    if told.revision and lead.since and lead.size.grown:
+        before, now = figures(lead.size.told, lead.finding.effect)
+        news.append(("grown", f"the change of {list_names([lead], private)} grew from {before} to "
+                     f"{now} as a PSI"))  # fmt: skip
+    if turned := [member for member in ranked if member.way.turned]:
+        news.append(("direction", f"{list_names(turned, private)} changed direction"))
+    if not told.from_start and (early := [member for member in ranked if member.from_start]):
+        are = "are" if len(early) > 1 else "is"
+        news.append(("from_start", f"{list_names(early, private)} {are} different from the "
+                     "reference from the start: is it the right reference?"))  # fmt: skip
+    return news

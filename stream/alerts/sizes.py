@@ -1,0 +1,42 @@
+"""Sizes of changes: one scale for all tests, so that severity and rank agree."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from detectors import WINDOWED_TESTS
+
+__all__ = ["doubling", "on_one_scale"]
+
+#: Steps of a shift of the mean rank, which sequential detectors find.
+_SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps
+_WARNING, _CRITICAL = 0.10, 0.25
+
+
+def on_one_scale(test: str, effect: float) -> float:
+    """Size of a change as the PSI of a normal whose mean moved as clearly.
+
+    Each test has two sizes at which a finding becomes a warning and critical: a PSI of .10 and .25
+    there, and a power law through both between and beyond. So severity and rank agree.
+    """
+    warning, _ = _steps(test)
+    return float(_WARNING * (max(0.0, effect) / warning) ** _power(test))
+
+
+def doubling(test: str) -> float:
+    """How many times as large a change has to be on that scale to have doubled.
+
+    Twice, or what is twice in the test's own unit: a rate that goes from 13 % to 26 %.
+    """
+    return float(2.0 ** min(1.0, _power(test)))
+
+
+def _steps(test: str) -> tuple[float, float]:
+    known = WINDOWED_TESTS.get(test)
+    return known.steps if known is not None else _SHIFT_STEPS
+
+
+def _power(test: str) -> float:
+    warning, critical = _steps(test)
+    return math.log(_CRITICAL / _WARNING) / math.log(critical / warning)
