@@ -57,7 +57,7 @@ def counts_of(reference: Reference, columns: Floats, slots: Ints) -> Ints:
     if layout.categorical.size:
         binning = reference.signals[0].binning
         assert isinstance(binning, CategoricalBinning)
-        names = [binning.code.get(str(v), binning.unseen) for v in range(int(columns.max()) + 1)]
+        names = [binning.bin(str(v)) for v in range(int(columns.max()) + 1)]
         codes = np.array(names, np.int32)[columns.astype(np.int64)]
         numeric = np.empty((len(columns), 0))
     out = np.zeros((int(slots[-1]) + 1, layout.width), np.int64)

@@ -197,7 +197,7 @@ def _positions(
     for column, i in enumerate(layout.categorical):
         binning = layout.binnings[i]
         names, inverse = np.unique(columns[layout.names[i]], return_inverse=True)
-        known = [binning.code.get(str(name), binning.unseen) for name in names]  # type: ignore[union-attr]
+        known = [binning.bin(str(name)) for name in names]  # type: ignore[union-attr,arg-type]
         codes[:, column] = np.array(known, np.int32)[inverse]
     return layout.positions(numeric, codes)
 

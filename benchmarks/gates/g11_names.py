@@ -74,7 +74,7 @@ def _draws(
     for i, signal in enumerate(reference.signals):
         binning = signal.binning
         bins = np.array([
-            binning.code.get(f"name {k}", binning.unseen)  # type: ignore[union-attr]
+            binning.bin(f"name {k}")  # type: ignore[union-attr,arg-type]
             for k in range(share.shape[1])
         ])  # fmt: skip
         by_bin = np.bincount(bins, share[i], binning.n_bins)

@@ -146,7 +146,9 @@ def _numeric_groups(
     """Coarse bins of values out of both histograms together, then missing and invalid if any."""
     special = special_bins(binning)
     n_values = binning.missing
-    present = [(name, b) for name, b in special.items() if signal.counts[b] or window[b]]
+    present = [
+        (name, b) for name, b in special.items() if signal.counts[b].any() or window[b].any()
+    ]
     both = signal.counts[:n_values] * int(window.sum()) + window[:n_values] * signal.events
     groups = np.zeros(binning.n_bins, np.int64)
     groups[:n_values] = merge_neighbours(both, BASE_GROUPS - len(present), 1)

@@ -44,7 +44,7 @@ def score_tables(signal: SignalReference) -> tuple[Ints, Ints, Ints]:
         x = binning.scores(signal.counts)
         kinds[: binning.missing][signal.counts[: binning.missing] == 0] = NEW
     else:
-        kinds[binning.unseen] = UNSEEN
+        kinds[binning.new] = UNSEEN
         known = signal.counts[: binning.unseen]
         rank = (np.cumsum(known) - known / 2) / max(1, int(known.sum()))
         x = np.zeros(binning.n_bins, np.int64)

@@ -16,6 +16,9 @@ __all__ = ["name_groups", "quoted", "told_share"]
 
 #: A name of a category is cut in words beyond so many characters.
 _NAME_CHARS: Final = 80
+#: Names of a bin in the tail that are listed; and the share of a move that is nearly all of it.
+_LISTED: Final = 12
+_MOSTLY: Final = 0.8
 
 Ints = npt.NDArray[np.int64]
 
@@ -31,7 +34,9 @@ def name_groups(
 ) -> tuple[Ints, tuple[str, ...]]:  # fmt: skip
     """The names that moved most have a bin each, and that of `look`; the rest share one."""
     special = special_bins(binning)
-    present = [(name, b) for name, b in special.items() if signal.counts[b] or window[b]]
+    present = [
+        (name, b) for name, b in special.items() if signal.counts[b].any() or window[b].any()
+    ]
     shares = signal.counts / max(1, signal.events)
     moved = np.abs(window / max(1, int(window.sum())) - shares)[: binning.other]
     if 0 <= look < moved.size:
@@ -57,17 +62,53 @@ def told_share(
 
     Shares are those of the test: of all names, without missing values and those of a wrong type.
     """
-    tail = bool(signal.counts[binning.other])
+    tail = bool(signal.counts[binning.other : binning.missing].any())
     until = binning.missing if tail else binning.other
     if look < binning.other:
-        bins, what = slice(look, look + 1), quoted(_label(binning, look, public=public))
+        bins, what = np.array([look]), quoted(_label(binning, look, public=public))
+    elif look < binning.unseen:
+        bins = np.array([look, look + binning.tail])
+        what = _of_tail(signal, binning, window, look, public=public)
     else:
-        bins, what = slice(binning.other, until), "names without a bin of their own"
+        bins, what = np.arange(binning.other, until), f"all names {_beyond(binning)} together"
     before, after = (
         int(counts[bins].sum()) / max(1, int(counts[:until].sum()))
         for counts in (signal.counts, window)
     )
     return f"{what} {percent(before)} -> {percent(after)}"
+
+
+def _beyond(binning: CategoricalBinning) -> str:
+    return f"beyond the {binning.other} with a bin of their own"
+
+
+def _of_tail(
+    signal: SignalReference, binning: CategoricalBinning, window: Ints, look: int, *, public: bool
+) -> str:
+    """Which names a tail bin is of, as far as that is known.
+
+    Counts say whether known names moved, or ones that the reference never saw; and of the known
+    ones which fall into this bin.
+    """
+    if binning.tail == 1:
+        return f"names {_beyond(binning)}"
+    n, of = max(1, int(window.sum())), max(1, signal.events)
+    known, new = (
+        int(window[b]) / n - int(signal.counts[b]) / of for b in (look, look + binning.tail)
+    )
+    if abs(new) > _MOSTLY * (abs(known) + abs(new)):
+        return "names that the reference never saw, of one bin in the tail,"
+    here = sorted(name for name, b in binning.code.items() if b == look)
+    if abs(known) <= _MOSTLY * (abs(known) + abs(new)) or not here:
+        return f"names {_beyond(binning)}, of one bin in the tail,"
+    if not public:
+        return f"one of {len(here)} names {_beyond(binning)}"
+    if len(here) == 1:
+        return f"{quoted(here[0])}, {_beyond(binning)},"
+    listed = ", ".join(map(quoted, here[:_LISTED]))
+    if len(here) > _LISTED:
+        listed += f" and {len(here) - _LISTED} more"
+    return f"one of {len(here)} names {_beyond(binning)} ({listed})"
 
 
 def _label(binning: CategoricalBinning, b: int, *, public: bool) -> str:

@@ -1,4 +1,4 @@
-"""Frozen maps from values to bins.
+"""Frozen maps from values to bins; those of names are in `name_bins`.
 
 A binning is fitted once, on a reference, and never changes: counts over it can be added in any
 order, on any machine. What a reference cannot show has bins of its own: below and above its range,
@@ -7,38 +7,25 @@ categories it never saw, missing values, values of a wrong type.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.meaning import category_text
-from detectors.counting.names import name_hash
+from detectors.counting.name_bins import CategoricalBinning
 from detectors.figures import figure, figures
 
 __all__ = [
     "MAX_BINS",
-    "MAX_CATEGORIES",
     "SCORE_SCALE",
     "Binning",
     "CategoricalBinning",
     "NumericBinning",
-    "choose_categories",
 ]
 
 #: Interior bins of a numeric binning: a branchless search of six steps finds one of 64.
 MAX_BINS: Final = 64
-#: Categories with a bin of their own.
-MAX_CATEGORIES: Final = 62
-#: Known names beyond those; more are forgotten and count as unseen.
-MAX_OTHERS: Final = 10_000
-_BOOLEANS: Final = ("false", "true")
-_BITS: Final = ("0", "1")
 _LARGEST: Final = float(np.finfo(np.float64).max)
 #: By how much of itself a number changes at most when a float32 holds it.
 _SINGLE_ROUNDING: Final = 2.0**-24
@@ -172,103 +159,6 @@ def _around(
         nearest = np.minimum(np.append(gaps, np.inf), np.append(np.inf, gaps))
         reach = np.minimum(reach, nearest)
     return distinct - reach, np.nextafter(distinct + reach, np.inf)
-
-
-@dataclass(frozen=True, eq=False)
-class CategoricalBinning:
-    """Bins of names: `[categories..., other, unseen, missing, invalid]`.
-
-    `categories` have a bin each, most frequent first; `others` are known names that share one.
-    """
-
-    categories: tuple[str, ...]
-    others: tuple[str, ...] = ()
-    kind: ClassVar[str] = "categorical"
-
-    def __post_init__(self) -> None:
-        if len(self.categories) > MAX_CATEGORIES:
-            raise ValueError(
-                f"categories must be at most {MAX_CATEGORIES}; got {len(self.categories)}."
-            )
-        if len(set(self.categories) | set(self.others)) != len(self.categories) + len(self.others):
-            raise ValueError("categories and others must name each category once.")
-
-    @property
-    def other(self) -> int:
-        """Bin that the known names without a bin of their own share."""
-        return len(self.categories)
-
-    @property
-    def unseen(self) -> int:
-        """Bin of names that the reference does not have."""
-        return len(self.categories) + 1
-
-    @property
-    def missing(self) -> int:
-        """Bin of missing values."""
-        return len(self.categories) + 2
-
-    @property
-    def invalid(self) -> int:
-        """Bin of values of a wrong type."""
-        return len(self.categories) + 3
-
-    @property
-    def n_bins(self) -> int:
-        """Length of a vector of counts over this binning."""
-        return len(self.categories) + 4
-
-    @cached_property
-    def code(self) -> dict[str, int]:
-        """Name to bin; what is not in it is unseen."""
-        return {name: b for b, name in enumerate(self.categories)} | dict.fromkeys(
-            self.others, self.other
-        )
-
-    @cached_property
-    def bins_of_names(self) -> dict[str, int]:
-        """`code`, and what means the same: true is 1 and false 0 where a signal has only two."""
-        code = self.code
-        for ours, theirs in ((_BOOLEANS, _BITS), (_BITS, _BOOLEANS)):
-            if code and code.keys() <= set(ours):
-                same = zip(ours, theirs, strict=True)
-                return code | {name: code[mine] for mine, name in same if mine in code}
-        return code
-
-    @classmethod
-    def fit(
-        cls, values: Iterable[object], max_categories: int = MAX_CATEGORIES
-    ) -> CategoricalBinning:
-        """The most frequent names, as `choose_categories` has them."""
-        tally = Counter(text for v in values if (text := category_text(v)) is not None)
-        return cls(*choose_categories(tally, max_categories))
-
-    def label(self, b: int) -> str:
-        """A bin in words."""
-        if b < len(self.categories):
-            return self.categories[b]
-        return ("other", "unseen", "missing", "wrong type")[b - len(self.categories)]
-
-
-def choose_categories(
-    counts: Mapping[str, int], most: int = MAX_CATEGORIES
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names with a bin of their own, most frequent first, and the others that are known.
-
-    Where many names are about as frequent, those that came out on top did so by chance, and later
-    windows would show less of all of them and more of the others. So of the names whose counts are
-    within three standard deviations of the last one's, a hash chooses.
-    """
-    ranked = sorted(counts, key=lambda name: (-counts[name], name))[: most + MAX_OTHERS]
-    if len(ranked) <= most:
-        return tuple(ranked), ()
-    last = counts[ranked[most - 1]]
-    margin = 3.0 * math.sqrt(last)
-    sure = [name for name in ranked if counts[name] > last + margin]
-    tied = [name for name in ranked[len(sure) :] if counts[name] >= last - margin]
-    chosen = {*sure, *sorted(tied, key=name_hash)[: most - len(sure)]}
-    categories = tuple(name for name in ranked if name in chosen)
-    return categories, tuple(sorted(name for name in ranked if name not in chosen))
 
 
 Binning = NumericBinning | CategoricalBinning

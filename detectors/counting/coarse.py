@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import Binning, CategoricalBinning
+from detectors.counting.name_bins import TAIL_CELLS
 from detectors.counting.names import name_hash
 
 __all__ = [
     "BASE_GROUPS",
     "LEAST_EXPECTED",
     "base_groups",
+    "bins_apart",
     "join_small",
     "merge_neighbours",
     "special_bins",
@@ -28,19 +30,25 @@ __all__ = [
 BASE_GROUPS: Final = 20
 #: A coarse bin is expected to hold at least this many events, in the window and the reference.
 LEAST_EXPECTED: Final = 5
-#: Names that do not stand apart are dealt to so many cells by their hash.
-_CELLS: Final = 8
 #: Names stand apart if they are at most so many, of such a share, and a gap of so many standard
 #: deviations parts the last of them from the next: near-equal names are never parted by chance.
 _MOST_APART, _LEAST_SHARE, _GAP_SD = 12, 0.02, 4.0
 
 
-def special_bins(binning: Binning) -> dict[str, int]:
+def special_bins(binning: Binning) -> dict[str, npt.NDArray[np.int64]]:
     """Bins that stand for no known value, by the name of the rate they make."""
-    special = {"missing": binning.missing, "invalid": binning.invalid}
+    special = {"missing": np.array([binning.missing]), "invalid": np.array([binning.invalid])}
     if isinstance(binning, CategoricalBinning):
-        return {"unseen": binning.unseen, **special}
+        return {"unseen": binning.new, **special}
     return special
+
+
+def bins_apart(binning: Binning) -> int:
+    """How many of the last bins are coarse bins of their own: missing, invalid, at times unseen.
+
+    Where names without a bin of their own are dealt to cells, those never seen are too.
+    """
+    return 3 if isinstance(binning, CategoricalBinning) and binning.tail == 1 else 2
 
 
 def merge_neighbours(
@@ -83,9 +91,8 @@ def join_small(counts: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int6
 
 
 def base_groups(binning: Binning, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Group of each fine bin: at most 20 of values, then one for each special bin."""
-    special = special_bins(binning)
-    first = min(special.values())
+    """Group of each fine bin: at most 20 of values, then those of `bins_apart`."""
+    first = binning.n_bins - bins_apart(binning)
     groups = np.empty(binning.n_bins, np.int64)
     if isinstance(binning, CategoricalBinning):
         groups[:first] = _name_groups(binning, counts[:first])
@@ -98,21 +105,27 @@ def base_groups(binning: Binning, counts: npt.NDArray[np.int64]) -> npt.NDArray[
 def _name_groups(
     binning: CategoricalBinning, counts: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Group of each name with a bin and of the bin of all others, which comes last."""
+    """Group of each name with a bin, and of the bins of all others, which come last."""
     own, others = counts[: binning.other], counts[binning.other :]
     hashes = np.array([name_hash(name) for name in binning.categories], np.uint64)
     by_hash = np.argsort(hashes, kind="stable")
-    room = BASE_GROUPS - int(others.any())
-    if own.size <= room:
+    one_for_others = binning.tail == 1
+    room = BASE_GROUPS - int(one_for_others and others.any())
+    if own.size <= room and one_for_others:
         cell = np.argsort(by_hash, kind="stable")  # a name's place in the order of hashes
     else:
-        cell = (hashes % np.uint64(_CELLS)).astype(np.int64)
-        apart = _standing_apart(own, int(counts.sum()))[: room - _CELLS]
+        cell = (hashes % np.uint64(TAIL_CELLS)).astype(np.int64)
+        apart = _standing_apart(own, int(counts.sum()))[: room - TAIL_CELLS]
         alone = by_hash[np.isin(by_hash, apart)]
-        cell[alone] = _CELLS + np.arange(alone.size)
-    held = np.bincount(cell, own, int(cell.max(initial=-1)) + 1).astype(np.int64)
-    joined = join_small(np.append(held, others), LEAST_EXPECTED)
-    return np.append(joined[cell], joined[held.size :])
+        cell[alone] = TAIL_CELLS + np.arange(alone.size)
+    if one_for_others:
+        held = np.bincount(cell, own, int(cell.max(initial=-1)) + 1).astype(np.int64)
+        joined = join_small(np.append(held, others), LEAST_EXPECTED)
+        return np.append(joined[cell], joined[held.size :])
+    cell = np.append(cell, np.arange(others.size) % TAIL_CELLS)  # tails are whole cells
+    held = np.bincount(cell, counts, TAIL_CELLS).astype(np.int64)
+    joined_cells: npt.NDArray[np.int64] = join_small(held, LEAST_EXPECTED)[cell]
+    return joined_cells
 
 
 def _standing_apart(counts: npt.NDArray[np.int64], total: int) -> npt.NDArray[np.int64]:

@@ -14,13 +14,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.binning import (
-    MAX_BINS,
-    CategoricalBinning,
-    NumericBinning,
-    choose_categories,
-)
+from detectors.counting.binning import MAX_BINS, CategoricalBinning, NumericBinning
 from detectors.counting.logbins import LogBins, LogCounts, edges_of
+from detectors.counting.name_bins import choose_categories
 from detectors.counting.names import NameCounts
 
 __all__ = [

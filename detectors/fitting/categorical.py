@@ -6,12 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.counting.binning import (
-    MAX_CATEGORIES,
-    MAX_OTHERS,
-    CategoricalBinning,
-    choose_categories,
-)
+from detectors.counting.name_bins import MAX_CATEGORIES, MAX_OTHERS, CategoricalBinning
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import NameTally
 from detectors.fitting.values import Column, coded_names
@@ -58,13 +53,13 @@ class CategoricalFit:
 
     def prepare(self, batches: Batches) -> None:
         """End the first pass: fix the bins."""
-        self.binning = CategoricalBinning(*choose_categories(self.tally.counts))
+        self.binning = CategoricalBinning.of(self.tally.counts)
         self.distinct, self._is_exact = self.tally.distinct, self.tally.is_exact
         del self.tally
         binning = self.binning
         self._number = {name: i for i, name in enumerate(binning.code)}
         self._unseen = len(self._number)
-        specials = (binning.unseen, binning.invalid, binning.missing)
+        specials = (*binning.new.tolist(), binning.invalid, binning.missing)
         self._bins = np.array([*binning.code.values(), *specials], np.int64)
         self._batches = batches
         self.table = np.zeros((max(1, batches.count), binning.n_bins), np.int64)
@@ -76,10 +71,11 @@ class CategoricalFit:
     def count(self, column: Column, batch: npt.NDArray[np.int32]) -> None:
         """Second pass over a batch of rows, each of which is of a batch in time."""
         codes, names = coded_names(column)
-        number = self._number
-        known = [number.get(name, self._unseen) for name in names]
+        number, place = self._number, self.binning.place
+        known = [number[name] if name in number else self._unseen + place(name) for name in names]
         # From the end: -1 is missing, -2 of a wrong type.
-        rows = np.array([*known, self._unseen + 1, self._unseen + 2], np.int64)[codes]
+        last = self._bins.size - 1
+        rows = np.array([*known, last - 1, last], np.int64)[codes]
         _count(
             rows, batch, self._bins, self.table, self._first, self._last, self._times, self.trace
         )
@@ -102,9 +98,9 @@ class CategoricalFit:
         else:
             news = np.array([(times == 1).sum()])
         binning = self.binning
-        if counts[binning.unseen]:
+        if unseen := int(counts[binning.new].sum()):
             distinct = f"{self.distinct:,}" if self._is_exact else f"about {self.distinct:,}"
-            share = counts[binning.unseen] / counts.sum()
+            share = unseen / counts.sum()
             warnings.append(
                 f"{name}: has too many names ({distinct}); those beyond the "
                 f"{MAX_CATEGORIES + MAX_OTHERS:,} most frequent count as unseen ({share:.1%} of "

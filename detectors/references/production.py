@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.counting.binning import CategoricalBinning
 from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
 from detectors.references.calibration import GOOD_BATCHES, calibrate
 from detectors.references.reference import Reference, SignalReference
@@ -87,8 +88,8 @@ class PaneBatches:
 
 def outside_bins(signal: SignalReference) -> Ints:
     """Bins of values that the reference does not have: new categories, and numbers beyond it."""
-    if signal.binning.kind == "categorical":
-        return np.array([signal.binning.missing - 1])  # unseen
+    if isinstance(signal.binning, CategoricalBinning):
+        return signal.binning.new
     return np.flatnonzero(signal.counts[: signal.binning.missing] == 0)
 
 

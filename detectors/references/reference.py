@@ -170,6 +170,8 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
             "kind": "categorical",
             "categories": list(binning.categories),
             "others": list(binning.others),
+            **({"tail": binning.tail} if binning.tail > 1 else {}),
+            **({"places": list(binning.places)} if binning.places else {}),
         }
     return {
         "name": signal.name,
@@ -238,8 +240,14 @@ def _read_binning(place: Place) -> Binning:
     if place["kind"].is_one_of(("numeric", "categorical")) == "categorical":
         categories = tuple(item.text() for item in place["categories"].items())
         others = tuple(item.text() for item in place["others"].items())
+        there = place.names()
+        tail = place["tail"].integer(least=1) if "tail" in there else 1
+        in_order = (
+            place["places"].integers(length=len(others), least=0) if "places" in there else ()
+        )
+        places = tuple(int(at) for at in in_order)
         try:
-            return CategoricalBinning(categories, others)
+            return CategoricalBinning(categories, others, tail, places)
         except ValueError as error:
             place.fail(str(error), of_member=True)
     try:

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from detectors.counting.binning import CategoricalBinning
 from detectors.counting.coarse import (
     LEAST_EXPECTED,
+    bins_apart,
     join_small,
     merge_neighbours,
-    special_bins,
 )
 from detectors.laws.folded import folded_chi, folded_moments
 from detectors.references.calibration import GOOD_BATCHES, margin_of_few
@@ -71,7 +71,7 @@ class NormLaw(NamedTuple):
 def coarsen(signal: SignalReference, k: int) -> Coarse:
     """Merge a signal's base groups for windows of 100 k events, with at least 5 expected each."""
     base = signal.calibration.groups
-    n_special = len(special_bins(signal.binning))
+    n_special = bins_apart(signal.binning)
     counts = np.bincount(base, signal.counts, minlength=int(base[-1]) + 1).astype(np.int64)
     least = max(LEAST_EXPECTED, -(-LEAST_EXPECTED * signal.events // (EVENTS_PER_BIN * k)))
     values = counts[:-n_special]
@@ -84,9 +84,10 @@ def coarsen(signal: SignalReference, k: int) -> Coarse:
     if values.sum() < least:
         merged[: values.size] = -1
     following = merged.max() + 1
-    if isinstance(binning, CategoricalBinning) and signal.counts[binning.other]:
+    one_for_others = isinstance(binning, CategoricalBinning) and binning.tail == 1
+    if one_for_others and signal.counts[binning.missing - 2]:
         # Rare names come and go: what is other in the reference is unseen in many a window.
-        merged[base[binning.unseen]] = merged[base[binning.other]]
+        merged[base[binning.missing - 1]] = merged[base[binning.missing - 2]]
     for g in range(values.size, counts.size):
         if counts[g] >= least and merged[g] < 0:
             merged[g] = following

@@ -42,7 +42,7 @@ class _Rows(NamedTuple):
     start: Ints  # of the signal's bins
     first: Ints  # the first own name that is looked at
     own: Ints  # names with a bin
-    tail: Ints  # bins of known names without one, as many of unseen ones follow; 0 for no tail
+    tail: Ints  # bins of names without one, as many of those never seen follow; 0 for no tail
     looks: Ints
     phi: Floats
 
@@ -116,9 +116,9 @@ def _row_of(
         return None
     own = len(binning.categories)
     # Without names that have no bin in the reference, new ones are the business of their rate.
-    tail = 1 if signal.counts[binning.other] else 0
+    tail = binning.tail if signal.counts[binning.other : binning.missing].any() else 0
     first = 1 if own == 2 and not tail else 0  # of two shares the rarer one's says all
-    looks = own - first + tail
+    looks = own - first + tail + (tail > 1)
     if own + tail < 2 or not signal.counts[: binning.missing].any():
         return None
     return index, int(layout.start[index]), first, own, tail, looks, _design_effect(signal)

@@ -123,9 +123,8 @@ def _rates_of(index: int, signal: SignalReference) -> list[_Rate]:
     counts, calibration = signal.counts, signal.calibration
     news = calibration.novel + 1
     rates = []
-    for name, bin_ in special_bins(signal.binning).items():
-        bins = np.array([bin_])
-        expected = int(counts[bin_])
+    for name, bins in special_bins(signal.binning).items():
+        expected = int(counts[bins].sum())
         if name == "unseen":
             both, own = calibration.phi_novel, 1.0
             if not calibration.batches:
@@ -134,7 +133,7 @@ def _rates_of(index: int, signal: SignalReference) -> list[_Rate]:
                 _Rate(index, "unseen_rate", bins, expected + news, signal.events, both, own)
             )
         else:
-            phi = _rate_effect(signal, bin_)
+            phi = _rate_effect(signal, int(bins[0]))
             rates.append(_Rate(index, f"{name}_rate", bins, expected, signal.events, phi))
     if signal.kind == "numeric":
         new = np.flatnonzero(counts[: signal.binning.missing] == 0)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from detectors import CategoricalBinning
-from stream.decode.values import CodeTable, as_text
+from stream.decode.values import CodeTable
 from stream.plans.privacy import CategoryHash, HashKeyError, hashed_with
 
 __all__ = ["code_table"]
-
-#: A name takes 1.5 us to hash; those seen lately are remembered, and never leave the process.
-_REMEMBERED: Final = 65_536
 
 
 class _HashedTable(CodeTable):
@@ -21,21 +16,17 @@ class _HashedTable(CodeTable):
         super().__init__(binning, known_later=known_later)
         for name in binning.code:
             del self[name]
-        self._codes = binning.code
         self._hashing = hashing
-        self._fixed = dict(self)
+        self._remembers = True
+        # Tail bins of a reference that was fitted on plain names, and hashed later, are shuffled.
+        self._shuffled = hashing.shuffled(binning.tail) if binning.places else None
 
-    def __missing__(self, value: object) -> int:
-        text = as_text(value)
-        if text is None:
-            return self.unseen
-        code = self._codes.get(self._hashing.name(text), self.unseen)
-        if isinstance(value, str):  # 1, 1.0 and True would be one key
-            if len(self) > _REMEMBERED:
-                self.clear()
-                self.update(self._fixed)
-            self[value] = code
-        return code
+    def of_text(self, text: str) -> int:
+        """Bin of a text by its hash."""
+        binning, name = self._binning, self._hashing.name(text)
+        if self._shuffled is None or name in binning.code:
+            return binning.bin(name)
+        return binning.unseen + self._shuffled[binning.place(text)]
 
 
 def code_table(

@@ -34,6 +34,8 @@ __all__ = [
     "type_name",
 ]
 
+#: A text that is in no table takes a hash to be placed: those met lately are remembered.
+REMEMBERED: Final = 65_536
 #: Stand for a value in a decoded event; objects, so that no value of a producer equals them.
 INVALID_CATEGORY: Final = object()
 ABSENT_CATEGORY: Final = object()
@@ -52,23 +54,40 @@ class CodeTable(dict[object, int]):
     """Category -> bin, for `map(table.__getitem__, column)`: a known text is one C look-up.
 
     Numbers and booleans are not keys, because 1, 1.0 and True are one key to a dict. What is
-    missing is absent if it is `known_later`.
+    missing is absent if it is `known_later`. Texts met since are remembered, and never leave the
+    process.
     """
 
     def __init__(self, binning: CategoricalBinning, *, known_later: bool = False) -> None:
         super().__init__()
         self.update(binning.bins_of_names)
-        self.unseen = binning.unseen
+        self._binning = binning
         self.invalid = binning.invalid
         self[None] = ABSENT_CODE if known_later else binning.missing
         self[INVALID_CATEGORY] = binning.invalid
         self[ABSENT_CATEGORY] = ABSENT_CODE
+        self._met: list[str] = []
+        self._remembers = binning.tail > 1  # else a text that is not known costs nothing
 
     def __missing__(self, value: object) -> int:
-        if isinstance(value, str):
-            return self.unseen
         text = as_text(value)
-        return self.unseen if text is None else self.get(text, self.unseen)
+        if text is None:
+            return self._binning.unseen
+        if not isinstance(value, str):
+            return self[text]
+        code = self.of_text(text)
+        if self._remembers:
+            if len(self._met) >= REMEMBERED:
+                for old in self._met:
+                    del self[old]
+                self._met.clear()
+            self._met.append(text)
+            self[text] = code
+        return code
+
+    def of_text(self, text: str) -> int:
+        """Bin of a text that is not in the table."""
+        return self._binning.unseen + self._binning.place(text)
 
 
 def as_text(value: Any) -> str | None:

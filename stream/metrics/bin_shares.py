@@ -56,7 +56,7 @@ def stable_bins(signal: SignalReference, private: bool) -> tuple[Ints, tuple[str
         names = _ranges(binning, firsts)
     else:
         own = min(_VALUE_BINS - 1, len(binning.categories))
-        groups[: binning.other + 1] = np.minimum(np.arange(binning.other + 1), own)
+        groups[: binning.unseen] = np.minimum(np.arange(binning.unseen), own)
         names = [*binning.categories[:own], "other"]
     for name, b in special.items():
         groups[b] = len(names)

@@ -14,7 +14,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from detectors import CategoricalBinning, Reference
+import numpy as np
+
+from detectors import CategoricalBinning, Reference, SignalReference
 
 __all__ = ["CategoryHash", "HashKeyError", "apply_privacy", "hashed_with"]
 
@@ -62,6 +64,10 @@ class CategoryHash:
         """What stands for a name everywhere."""
         return f"#{self.id}:{self._digest('=' + text, 16)}"
 
+    def shuffled(self, n: int) -> list[int]:
+        """The numbers below n in an order that only the key tells."""
+        return sorted(range(n), key=lambda i: self._digest(f"tail bin {i}", 16))
+
     def __repr__(self) -> str:
         return f"CategoryHash(id={self.id!r})"
 
@@ -104,8 +110,7 @@ def apply_privacy(
     signals = []
     for signal in reference.signals:
         if signal.name in hashed and isinstance(signal.binning, CategoricalBinning):
-            binning = _hashed(signal.name, signal.binning, hashing)
-            signals.append(replace(signal, binning=binning))
+            signals.append(_hashed(signal, signal.binning, hashing))
         elif signal.name not in drop:
             signals.append(signal)
     if not signals:
@@ -122,19 +127,41 @@ def apply_privacy(
 
 
 def _hashed(
-    name: str, binning: CategoricalBinning, hashing: CategoryHash | None
-) -> CategoricalBinning:
+    signal: SignalReference, binning: CategoricalBinning, hashing: CategoryHash | None
+) -> SignalReference:
     if hashing is None:
-        raise HashKeyError(f"signal {name!r} is to be hashed, and there is no key. Give one.")
+        raise HashKeyError(
+            f"signal {signal.name!r} is to be hashed, and there is no key. Give one."
+        )
     there = hashed_with(binning)
     if there == hashing.id:
-        return binning
+        return signal
     if there is not None:
         raise HashKeyError(
-            f"signal {name!r} of the reference is hashed with key {there}; this key is "
+            f"signal {signal.name!r} of the reference is hashed with key {there}; this key is "
             f"{hashing.id}. Give the key it was fitted with, or fit again."
         )
-    return CategoricalBinning(
-        tuple(map(hashing.name, binning.categories)),
-        tuple(sorted(map(hashing.name, binning.others))),
+    categories = tuple(map(hashing.name, binning.categories))
+    others = tuple(map(hashing.name, binning.others))
+    if binning.tail == 1:
+        return replace(signal, binning=CategoricalBinning(categories, tuple(sorted(others))))
+    # A tail bin would tell six bits of each name: which is which, only the key tells.
+    to = hashing.shuffled(binning.tail)
+    pairs = sorted(
+        (name, to[binning.code[plain] - binning.other])
+        for name, plain in zip(others, binning.others, strict=True)
     )
+    bins = np.arange(binning.n_bins)
+    for first in (binning.other, binning.unseen):
+        bins[[first + place for place in to]] = np.arange(first, first + binning.tail)
+    return replace(
+        signal,
+        binning=CategoricalBinning(
+            categories, tuple(name for name, _ in pairs), binning.tail,
+            tuple(place for _, place in pairs),
+        ),
+        counts=signal.counts[bins],
+        calibration=replace(
+            signal.calibration, groups=signal.calibration.groups[bins]
+        ),
+    )  # fmt: skip

@@ -278,7 +278,7 @@ def _quality(plan: Plan, counts: npt.NDArray[np.int64]) -> tuple[QualityRow, ...
         if isinstance(binning, NumericBinning):
             bins |= {"unseen": [], "out of range": [binning.below, binning.above]}
         else:
-            bins |= {"unseen": [binning.unseen], "out of range": []}
+            bins |= {"unseen": binning.new.tolist(), "out of range": []}
         before, now = max(1, signal.events), max(1, int(seen.sum()))
         shares = tuple(
             (name, float(signal.counts[b].sum()) / before, float(seen[b].sum()) / now)

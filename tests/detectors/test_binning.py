@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from detectors import CategoricalBinning, Layout, NumericBinning, accumulate, category_text
+from detectors.counting.names import name_hash
 from tests.oracles import bins as naive
 
 numbers = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-5, 5).map(float)
@@ -119,9 +121,49 @@ def test_categories_by_frequency_then_name() -> None:
     binning = CategoricalBinning.fit(values, max_categories=3)
     assert binning.categories == ("3", "c", "a")
     assert binning.others == ("b", "true")
-    assert binning.code == {"3": 0, "c": 1, "a": 2, "b": 3, "true": 3}
+    tail = [name_hash(name) % 64 for name in ("b", "true")]
+    assert binning.code == {"3": 0, "c": 1, "a": 2, "b": 3 + tail[0], "true": 3 + tail[1]}
     labels = [binning.label(b) for b in range(binning.n_bins)]
-    assert labels == ["3", "c", "a", "other", "unseen", "missing", "wrong type"]
+    assert labels[:4] == ["3", "c", "a", "other 1"]
+    assert labels[66:68] == ["other 64", "unseen 1"]
+    assert labels[-3:] == ["unseen 64", "missing", "wrong type"]
+    few = CategoricalBinning.fit(values)
+    assert [few.label(b) for b in range(5, few.n_bins)] == [
+        "other", "unseen", "missing", "wrong type"
+    ]  # fmt: skip
+
+
+names_in_tail = st.lists(st.text(max_size=12), min_size=63, max_size=90, unique=True)
+
+
+@given(names_in_tail, st.lists(st.text(max_size=12), max_size=40))
+def test_every_name_has_one_bin_and_keeps_it(known: list[str], new: list[str]) -> None:
+    """Names never seen fall into the tail bin that they would have had if they were known."""
+    binning = CategoricalBinning.fit(known)
+    assert binning.tail == 64
+    assert sorted((*binning.categories, *binning.others)) == sorted(known)
+    for name in known:
+        b = binning.bin(name)
+        assert b == binning.code[name]
+        if name in binning.others:
+            assert b == binning.other + name_hash(name) % 64
+    for name in set(new) - set(known):
+        assert binning.bin(name) == binning.unseen + name_hash(name) % 64
+        assert binning.bin(name) in binning.new
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ({"tail": 60}, "tail must be 1 or a multiple of 8 up to 64; got 60"),
+        ({"tail": 128}, "up to 64; got 128"),
+        ({"tail": 64, "places": (1,)}, "places must be as many as others, 2; got 1"),
+        ({"tail": 8, "places": (1, 8)}, "places must be 0 to 7"),
+    ],
+)
+def test_wrong_tails_are_refused(made: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CategoricalBinning(("a",), ("b", "c"), **made)
 
 
 def test_names_that_are_about_as_frequent_are_not_chosen_by_their_counts() -> None:
@@ -137,8 +179,8 @@ def test_names_that_are_about_as_frequent_are_not_chosen_by_their_counts() -> No
 
 def test_too_many_names_are_forgotten() -> None:
     binning = CategoricalBinning.fit(str(i) for i in range(20_000))
-    assert len(binning.categories) == 62
-    assert len(binning.others) == 10_000
+    assert binning.categories == ()  # all came once: which of them would be chance
+    assert len(binning.others) == 10_062
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from detectors import CategoricalBinning, Layout, SignalReference
 def counts_of(signal: SignalReference, values: Sequence[object] | np.ndarray) -> np.ndarray:
     binning = signal.binning
     if isinstance(binning, CategoricalBinning):
-        bins = [binning.missing if v is None else binning.code.get(v, binning.unseen)
-                for v in values]  # fmt: skip
+        bins = [binning.missing if v is None else binning.bin(str(v)) for v in values]
     else:
         bins = binning.bin(np.asarray(values, np.float64))
     return np.bincount(bins, minlength=binning.n_bins).astype(np.int64)

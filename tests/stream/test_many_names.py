@@ -1,0 +1,159 @@
+"""Names without a bin of their own, through both stages: merged exactly, found, told, hidden."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from detectors import CategoricalBinning, Reference, fit_reference
+from detectors.counting.names import name_hash
+from stream.decode.hashed import code_table
+from stream.plans.plan import Plan, PlanBook
+from stream.plans.privacy import CategoryHash, apply_privacy
+from tests.stream.harness import START_S, run_stages
+
+MERCHANTS = [f"shop {i}" for i in range(1_000)]
+HOT = "shop 777"
+HASHING = CategoryHash("correct horse battery staple")
+
+
+def merchants(seed: int, n: int) -> list[str]:
+    return random.Random(seed).choices(MERCHANTS, k=n)
+
+
+def reference() -> Reference:
+    return fit_reference({"shop": merchants(0, 10_000)}, model="m")
+
+
+def plans_of(fitted: Reference) -> PlanBook:
+    book = PlanBook()
+    book.add(Plan(model="m", reference=fitted, window_events=1_000, window_min_events=300))
+    return book
+
+
+def events(names: list[Any]) -> list[bytes]:
+    return [
+        msgspec.json.encode(
+            {"model": {"name": "m", "version": "1"}, "timestamp": START_S + i,
+             "features": {"shop": name}}
+        )
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+
+
+def stream(hot: str, share: float, n: int = 6_000, at: int = 3_000) -> list[bytes]:
+    names = merchants(1, n)
+    rng = random.Random(2)
+    return events([hot if i >= at and rng.random() < share else x for i, x in enumerate(names)])
+
+
+def kind_of(alert: Any) -> str:
+    return str(alert["data"]["labels"]["kind"])
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Reference:
+    return reference()
+
+
+def found(plans: PlanBook, values: list[bytes], partitions: int = 1, **how: Any) -> list[Any]:
+    return run_stages(plans, values, partitions=partitions, seed=3, **how)[0]
+
+
+def test_nothing_is_found_where_nothing_happens(fitted: Reference) -> None:
+    assert found(plans_of(fitted), events(merchants(1, 8_000))) == []
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_one_of_a_thousand_that_takes_over_is_found_and_told(
+    fitted: Reference, share: float
+) -> None:
+    alerts = found(plans_of(fitted), stream(HOT, share))
+    assert {kind_of(alert) for alert in alerts} == {"data_drift"}
+    first = alerts[0]["data"]
+    assert first["signals"][0]["test"] == "name_share"
+    assert f"'{HOT}'" in first["annotations"]["summary"]
+    binning = fitted.signals[0].binning
+    assert isinstance(binning, CategoricalBinning)
+    here = [name for name, b in binning.code.items() if b == binning.code[HOT]]
+    assert (
+        f"one of {len(here)} names beyond the {binning.other} with a bin"
+        in first["annotations"]["summary"]
+    )
+
+
+def test_a_name_never_seen_counts_for_its_bin_and_as_unseen(fitted: Reference) -> None:
+    alerts = found(plans_of(fitted), stream("shop of nobody", 0.2))
+    said = {kind_of(alert): alert["data"]["annotations"]["summary"] for alert in alerts}
+    assert said.keys() == {"data_drift", "data_quality"}
+    assert "names that the reference never saw, of one bin in the tail" in said["data_drift"]
+    assert "unseen rate" in said["data_quality"]
+
+
+@pytest.mark.parametrize("partitions", [3, 8])
+def test_tails_merge_to_the_same_bits(fitted: Reference, partitions: int) -> None:
+    values = stream(HOT, 0.1, 3_000, 1_000)
+    one, dealt = (
+        run_stages(plans_of(fitted), values, partitions=p, seed=p, snapshot_every=0.01 * (p > 1))
+        for p in (1, partitions)
+    )
+    assert one[0] == dealt[0] != []
+    subjects = [next(iter(run[1].subjects.values())) for run in (one, dealt)]
+    windows = [s.watch.windows.last[""].counts.tolist() for s in subjects]  # type: ignore[union-attr]
+    assert windows[0] == windows[1]
+
+
+def test_a_table_places_what_it_has_never_met(
+    fitted: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it has to forget; numbers and true are their texts."""
+    monkeypatch.setattr("stream.decode.values.REMEMBERED", 10)
+    binning = fitted.signals[0].binning
+    assert isinstance(binning, CategoricalBinning)
+    table = code_table("shop", binning)
+    size = len(table)
+    for i in range(100):
+        for name in (f"new {i}", i, i / 7, i % 2 == 0):
+            text = {True: "true", False: "false"}[name] if isinstance(name, bool) else None
+            text = text or (name if isinstance(name, str) else None)
+            if text is not None:
+                assert table[name] == binning.unseen + name_hash(text) % 64
+            else:
+                assert table[name] in binning.new
+        assert len(table) <= size + 10
+    assert [table[name] for name in MERCHANTS[:50]] == [binning.bin(n) for n in MERCHANTS[:50]]
+    assert (table[None], table["shop 1"]) == (binning.missing, binning.bin("shop 1"))
+
+
+def test_hashed_names_have_the_same_bins_in_an_order_that_only_the_key_tells(
+    fitted: Reference,
+) -> None:
+    hashed = apply_privacy(fitted, (), ("shop",), HASHING)
+    again = Reference.from_json(hashed.to_json())
+    assert again.hash == hashed.hash
+    assert not any(name.encode() in hashed.to_json() for name in (HOT, "shop 12"))
+    plain, secret = fitted.signals[0], again.signals[0]
+    assert isinstance(plain.binning, CategoricalBinning)
+    assert isinstance(secret.binning, CategoricalBinning)
+    one, two = (code_table("shop", binning, HASHING) for binning in (plain.binning, secret.binning))
+    moved = {}
+    for name in (*MERCHANTS, *(f"new {i}" for i in range(300))):
+        assert moved.setdefault(one[name], two[name]) == two[name]
+    assert len(set(moved.values())) == len(moved)
+    for b, to in moved.items():
+        assert plain.counts[b] == secret.counts[to]
+        assert plain.calibration.groups[b] == secret.calibration.groups[to]
+    tail = [(b, to) for b, to in moved.items() if b >= plain.binning.other]
+    assert sum(b == to for b, to in tail) < 12
+
+
+def test_a_reference_of_before_reads_and_counts_as_before() -> None:
+    """Its names beyond the categories share one bin, and so do the unseen ones."""
+    binning = CategoricalBinning(("a", "b"), ("c", "d"))
+    assert (binning.other, binning.unseen, binning.missing, binning.n_bins) == (2, 3, 4, 6)
+    assert [binning.bin(name) for name in "abcde"] == [0, 1, 2, 2, 3]
+    assert np.array_equal(binning.new, [3])
