@@ -19,7 +19,7 @@ from stream.alerts.event import AlertError, AlertEvent
 from stream.decode.columns import Unread
 from stream.kafka.access import explain, knock, unreachable
 from stream.kafka.codecs import bound_kafka_python
-from stream.kafka.look import UnreadableError, poll_readable
+from stream.kafka.look import PatientPoll, UnreadableError
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
 
@@ -171,10 +171,11 @@ def read_topic(
         else:
             for part in parts:
                 consumer.seek(part, ends[part])
+        poll = PatientPoll(consumer, kafka, told)
         while follow or any(consumer.position(part) < ends[part] for part in parts):
             if stop is not None and stop():
                 return
-            polled = poll_readable(consumer, kafka, parts, _POLL_MS, told)
+            polled = poll.poll(_POLL_MS)
             for part, records in polled.items():
                 for record in records:
                     if follow or record.offset < ends[part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from stream.commands.shared import config_option, open_config, print_table, say
 
 if TYPE_CHECKING:
     from stream.config.load import Config
+    from stream.skips import Skip
 
 __all__ = ["command"]
 
@@ -62,7 +64,15 @@ def command(
         _name() if by is None else by, now,
     )  # fmt: skip
     key, value = skip_record(skip)
+    if topic == ours.plans:
+        _make_way(config)
     publish(config.kafka, ours.plans, [(key, value, ())])
+    if topic == ours.plans and key not in {skip_record(held)[0] for held in _skips(config)}:
+        raise click.ClickException(
+            f"{topic}[{partition}]: what is behind {unread} cannot be read, nor can the skip. "
+            f"Delete what is before offset {unread.last + 1} (kafka-delete-records), then publish "
+            "the plans again: driftstream plan publish -c CONFIG."
+        )
     say(
         f"{topic}[{partition}]: {unread} skipped ({unread.reason}: {unread.error}); recorded on "
         f"{ours.plans} as {key.decode()}"
@@ -76,7 +86,19 @@ def _name() -> str:
         return "somebody"
 
 
-def _show(config: Config) -> None:
+def _make_way(config: Config) -> None:
+    """Let the broker's index have an entry behind what is there, so that it finds what comes next.
+
+    It makes one after 4 kB, and cannot walk past a damaged length to what has none in front of it.
+    The records say nothing: they take back skips that never were.
+    """
+    from stream.client import publish
+
+    for _ in range(2):  # by the second the index is longer
+        publish(config.kafka, config.topics.plans, [(b"skip:" + os.urandom(8_000), None, ())])
+
+
+def _skips(config: Config) -> list[Skip]:
     from stream.client import read_topic
     from stream.skips import SkipBook
 
@@ -85,8 +107,12 @@ def _show(config: Config) -> None:
         config.kafka, config.topics.plans, on_unread=lambda *_: None
     ):  # plans are none of its business
         book.add(record.key, record.value)
+    return book.all
+
+
+def _show(config: Config) -> None:
     rows = [
         (f"{s.topic}[{s.partition}]", str(s.first), str(s.last), s.reason, s.by, s.time)
-        for s in book.all
+        for s in _skips(config)
     ]
     print_table("", ("partition", "first", "last", "reason", "by", "time"), rows)

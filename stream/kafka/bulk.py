@@ -8,7 +8,7 @@ more than the records of one poll are made at once, the rest stays encoded.
 A batch that cannot be read is no exception, which would end all reading: an `Unread` stands for its
 records at the end of a run, and the next run goes on behind it. Compressed batches are unpacked by
 `stream.kafka.unpack`, and of what they hold no more than `POLL_BYTES` and one batch are made in a
-poll.
+poll. Where the header of a batch is damaged, `stream.kafka.stalls` finds out where the next begins.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import logging
 import sys
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from aiokafka.errors import UnsupportedCodecError
 from aiokafka.record import default_records, legacy_records
 
 from stream.decode.columns import Unread
-from stream.kafka import unpack
+from stream.kafka import stalls, unpack
 
 __all__ = ["Packed", "check_aiokafka", "fetched_records", "use_bounded_codecs"]
 
@@ -44,6 +45,8 @@ _AT_ONCE: Final = 500
 _METHODS: Final = (
     (internals.Fetcher, "fetched_records", ("self", "partitions", "timeout", "max_records")),
     (internals.Fetcher, "_create_fetch_waiter", ("self",)),
+    (internals.Fetcher, "seek_to", ("self", "tp", "offset")),
+    (internals.Fetcher, "end_offsets", ("self", "partitions", "timeout_ms")),
     (internals.FetchResult, "getall", ("self", "max_records")),
     (internals.FetchResult, "check_assignment", ("self", "tp")),
     (internals.FetchResult, "_update_position", ("self",)),
@@ -54,9 +57,16 @@ _METHODS: Final = (
 
 
 class Packed(list[Any]):
-    """Records of which some were compressed; `size` is the bytes of those."""
+    """Records of a run.
+
+    `size` is the bytes of those that were compressed. `doubtful`: the last stands for a batch whose
+    checksum is wrong, so it may not end where it says. `holes` are (first, last) of offsets that
+    the log has not.
+    """
 
     size = 0
+    doubtful = False
+    holes: tuple[tuple[int, int], ...] = ()
 
 
 def check_aiokafka() -> None:
@@ -78,7 +88,8 @@ def check_aiokafka() -> None:
 
 
 def use_bounded_codecs() -> None:
-    """Make aiokafka unpack batches by `stream.kafka.unpack`."""
+    """Make aiokafka unpack batches by `stream.kafka.unpack`; what it cannot get it says seldom."""
+    stalls.speak_seldom()
     kinds = (default_records.DefaultRecordBatch, legacy_records.LegacyRecordBatch)
     # Built in C they are modules of their own, and each has its copies of the functions.
     built = (sys.modules[kind.__module__] for kind in kinds)
@@ -89,6 +100,8 @@ async def fetched_records(
     fetcher: Any, partitions: Any, timeout: float, max_records: int
 ) -> dict[Any, list[Any]]:
     """What `Fetcher.fetched_records` gives, with records that have no topic and partition."""
+    if stood := stalls.refused_fetches(fetcher) or await stalls.stalled(fetcher):
+        return stood
     found: dict[Any, list[Any]] = {}
     for waited in (False, True):
         room = _Room()
@@ -106,7 +119,27 @@ async def fetched_records(
             waiter.cancel()
             break
         waiter.result()  # raises what the coordinator has to say, such as a missing right
-    return found
+    for tp, records in list(found.items()):
+        if getattr(records, "doubtful", False):
+            found[tp] = await _settled(fetcher, tp, records)
+    return {tp: records for tp, records in found.items() if records}
+
+
+async def _settled(fetcher: Any, tp: Any, records: list[Any]) -> list[Any]:
+    """The same with the true end of the batch that cannot be read; the position is behind it.
+
+    Without the batch, to be read again, if the broker does not say now.
+    """
+    unread = records.pop()
+    try:
+        behind = await stalls.next_sound(fetcher, tp, unread.offset)
+    except stalls.UnknownNowError:
+        behind = unread.offset
+    else:
+        records.append(replace(unread, last=behind - 1))
+    if behind != unread.last + 1:
+        fetcher.seek_to(tp, behind)
+    return records
 
 
 class _Room:
@@ -127,7 +160,9 @@ class _Run:
         self._batch: Iterator[Any] | None = None
         self._batch_end = 0
         self._batch_time = (-1, 0)  # and its type
-        self._packed = self._broken = False
+        self._packed = self._broken = self._doubtful = False
+        state = result._assignment.state_value(result._topic_partition)
+        self._end = getattr(state, "highwater", None)
         self.room = _Room()
 
     def getall(self, max_records: int | None = None) -> list[Any]:
@@ -144,6 +179,7 @@ class _Run:
                 result._partition_records = None
                 return found
             if found and type(found[-1]) is Unread:
+                found.doubtful = self._doubtful
                 break
         result._update_position()
         return found
@@ -182,19 +218,25 @@ class _Run:
         if failed is not None:
             self._give_up(found, failed)
 
-    def _open(self, found: list[Any]) -> bool:
+    def _open(self, found: Packed) -> bool:
         """Open the next batch that holds records for us; False at the end, or if it is unread."""
         source = self._source
         while not self._broken and source._records.has_next():
             self._batch_end, self._batch_time = source.next_fetch_offset + 1, (-1, 0)
             try:
-                self._broken = True  # where one batch ends is where the next begins
+                self._broken = self._doubtful = True  # where it ends is where the next begins
                 batch = source._records.next_batch()
                 self._broken = False
                 self._batch_end = batch.next_offset
                 if source._check_crcs and not batch.validate_crc():
                     raise ValueError("its checksum does not match its bytes")
+                # Its offset is in no checksum.
+                if self._end is not None and batch.next_offset > self._end:
+                    raise ValueError(f"its offsets are beyond the log's end, {self._end}")
+                self._doubtful = False
                 if hasattr(batch, "max_timestamp"):  # old formats have it in their records
+                    if batch.base_offset > source.next_fetch_offset:
+                        found.holes += ((source.next_fetch_offset, batch.base_offset - 1),)
                     self._batch_time = (batch.max_timestamp, batch.timestamp_type)
                 if not self._is_dropped(batch):
                     self._packed = bool(getattr(batch, "compression_type", 1))

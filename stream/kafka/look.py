@@ -1,22 +1,26 @@
 """Finding the batch that a program cannot read, and going on behind it.
 
-kafka-python raises at every poll where a batch cannot be read, and does not say where it ends.
+kafka-python raises at every poll where a batch cannot be read, or says nothing for ever, and does
+not say where the batch ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError as AiokafkaError
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
 from stream.decode.columns import Unread
 from stream.kafka import bulk
 from stream.kafka.connection import connection_arguments
+from stream.kafka.stalls import STALL_S, unread_at
 
-__all__ = ["UnreadableError", "find_unread", "poll_readable"]
+__all__ = ["PatientPoll", "UnreadableError", "find_unread"]
 
 #: Called with (topic, partition, batch).
 OnUnread = Callable[[str, int, Unread], None]
@@ -64,6 +68,9 @@ async def _find(
         consumer.seek(tp, offset)
         fetcher = consumer._fetcher
         async with asyncio.timeout(_PATIENCE_S):
+            await consumer.position(tp)
+            if unread := await unread_at(fetcher, tp, offset):
+                return unread
             while await consumer.position(tp) <= offset:
                 with fetcher._subscriptions.fetch_context():
                     found = await bulk.fetched_records(fetcher, [tp], 0.5, 1)
@@ -75,35 +82,82 @@ async def _find(
         await consumer.stop()
 
 
-def poll_readable(
-    consumer: Any,
-    kafka: Mapping[str, object],
-    parts: Iterable[Any],
-    timeout_ms: int,
-    on_unread: OnUnread,
-) -> dict[Any, list[Any]]:
-    """What kafka-python's `poll` gives; of a batch that it cannot read `on_unread` is told.
+class PatientPoll:
+    """kafka-python's `poll`; of a batch that it cannot read `on_unread` is told.
 
-    If that returns, reading goes on behind the batch.
+    If that returns, reading goes on behind the batch. A partition that stands still though its log
+    goes on is looked at too: kafka-python would wait there for ever.
     """
-    try:
-        polled: dict[Any, list[Any]] = consumer.poll(timeout_ms=timeout_ms)
+
+    def __init__(
+        self,
+        consumer: Any,
+        kafka: Mapping[str, object],
+        on_unread: OnUnread,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._consumer, self._kafka, self._on_unread = consumer, kafka, on_unread
+        self._clock = clock
+        self._since: dict[Any, tuple[int, float]] = {}
+
+    def poll(self, timeout_ms: int) -> dict[Any, list[Any]]:
+        """Records by partition, as `poll` has them."""
+        parts = self._consumer.assignment()
+        begins = {part: self._consumer.position(part) for part in parts}
+        try:
+            polled: dict[Any, list[Any]] = self._consumer.poll(timeout_ms=timeout_ms)
+        except Exception as error:
+            kinds = (CorruptRecordError, UnsupportedCodecError)
+            if isinstance(error, KafkaError) and not isinstance(error, kinds):
+                raise
+            if not self._pass_over(parts):
+                raise
+            return {}
+        lost = self._standing(parts)
+        for part, records in list(polled.items()):
+            sound = _in_order(records, begins[part], self._consumer.highwater(part))
+            if sound < len(records):  # no checksum is over offsets
+                lost.append(part)
+                del records[sound:]
+                self._consumer.seek(part, records[-1].offset + 1 if sound else begins[part])
+        self._pass_over(lost)
         return polled
-    except Exception as error:
-        kinds = (CorruptRecordError, UnsupportedCodecError)
-        if isinstance(error, KafkaError) and not isinstance(error, kinds):
-            raise
+
+    def _standing(self, parts: Iterable[Any]) -> list[Any]:
+        """Partitions of which nothing has come for long though they are not known to be read."""
+        now, found = self._clock(), []
+        for part in parts:
+            at, since = self._since.get(part, (-1, now))
+            end = self._consumer.highwater(part)
+            if (position := self._consumer.position(part)) != at or position == end:
+                self._since[part] = (position, now)
+            elif now - since >= STALL_S:
+                self._since[part] = (position, now)
+                found.append(part)
+        return found
+
+    def _pass_over(self, parts: Iterable[Any]) -> bool:
+        """Go on behind the batch that cannot be read of each partition that has one."""
         passed = False
         for part in parts:
-            at = consumer.position(part)
+            at = self._consumer.position(part)
             try:
-                unread = find_unread(kafka, part.topic, part.partition, at)
-            except LookupError:  # at its end
+                unread = find_unread(self._kafka, part.topic, part.partition, at)
+            except (LookupError, AiokafkaError, TimeoutError):  # at its end; nobody answers
                 continue
             if unread is not None:
-                on_unread(part.topic, part.partition, unread)
-                consumer.seek(part, unread.last + 1)
+                self._on_unread(part.topic, part.partition, unread)
+                self._consumer.seek(part, unread.last + 1)
                 passed = True
-        if not passed:
-            raise
-        return {}
+        return passed
+
+
+def _in_order(records: Iterable[Any], begin: int, end: int | None) -> int:
+    """How many of the first records have offsets that grow, from `begin` and below `end`."""
+    count = 0
+    for record in records:
+        if not begin <= record.offset < (record.offset + 1 if end is None else end):
+            break
+        begin = record.offset + 1
+        count += 1
+    return count

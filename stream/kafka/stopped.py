@@ -9,6 +9,7 @@ is a loss, so there nothing is passed over unasked.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,9 +18,9 @@ from faust.types import TP
 from stream.decode.columns import Unread
 from stream.skips import SkipBook
 
-__all__ = ["Stop", "passed", "shorter_stop", "unread_stop"]
+__all__ = ["Stop", "passed", "shorter_stop", "told_holes", "unread_stop"]
 
-
+log = logging.getLogger(__name__)
 #: What a broker takes from a sender and is not read: passed over in topics of events.
 _SENT: Final = frozenset({"batch_too_large", "batch_undecodable"})
 
@@ -42,8 +43,21 @@ def passed(tp: TP, unread: Unread, skips: SkipBook, *, events: bool) -> Unread |
     skip = skips.find(tp.topic, tp.partition, unread)
     if skip is not None:
         words = f"skipped by {skip.by} at {skip.time}: {unread.error}"
-        return replace(unread, reason="batch_skipped", error=words)
+        # Where it ends and when it was is taken from the skip alone: a damaged batch may look
+        # another way from another place, and chunks are functions of the log.
+        return replace(unread, last=skip.last, timestamp=-1, reason="batch_skipped", error=words)
     return unread if events and unread.reason in _SENT else None
+
+
+def told_holes(tp: TP, records: object) -> int:
+    """Say which offsets a log has not, though it begins before them; how many such holes."""
+    holes = getattr(records, "holes", ())
+    for first, last in holes:
+        log.error(
+            "%s[%d]: the log has no offsets %d to %d: they were compacted away, or the broker's "
+            "disk is damaged there: that is a loss", *tp, first, last,
+        )  # fmt: skip
+    return len(holes)
 
 
 def unread_stop(tp: TP, unread: Unread) -> Stop:

@@ -26,7 +26,7 @@ from stream.kafka.consumer_thread import ConsumerThread, with_place
 from stream.kafka.faust_check import check_faust
 from stream.kafka.held import Held
 from stream.kafka.owner import Owner
-from stream.kafka.stopped import Stop, passed, shorter_stop, unread_stop
+from stream.kafka.stopped import Stop, passed, shorter_stop, told_holes, unread_stop
 
 __all__ = ["BatchConsumer", "BatchTransport"]
 
@@ -80,9 +80,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 return
             tp = TP(aiokafka_tp.topic, aiokafka_tp.partition)
             batch = await self._in_order(tp, found)
-            if batch and type(batch[-1]) is Unread:
-                batch = await self._judged(tp, batch)
             if not batch:
+                continue
+            self.gaps[tp.topic] += told_holes(tp, found)
+            if type(batch[-1]) is Unread and not (batch := await self._judged(tp, batch)):
                 continue
             self.expected[tp] = offset_after(batch[-1])
             message = self._to_message(tp, with_place(tp, batch[0]))
@@ -125,6 +126,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         events = tp.topic != self.owner.summaries
         if (told := passed(tp, unread, self.owner.skips, events=events)) is not None:
             log.warning("%s[%d]: passed over %s: %s (%s)", *tp, told, told.reason, told.error)
+            if told.last != unread.last:
+                await self._seek(tp, told.last + 1)
             return [*readable, told]
         if self._read_again.get(tp) != unread.offset:  # the network's damage is not there twice
             self._read_again[tp] = unread.offset
@@ -244,10 +247,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         return {tp: at for tp, at in held.items() if at != self._committed_offset[tp]}
 
     async def verify_all_partitions_active(self) -> None:
-        """Do nothing: Faust looks for stuck partitions by offsets committed lately.
-
-        Ours are committed at chunk ends, which may be hours apart; lag is on the metrics page.
-        """
+        """Do nothing: Faust goes by offsets committed lately, and chunks may end hours apart."""
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit what is safe, then drop everything: Faust clears its own state first otherwise."""

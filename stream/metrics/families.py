@@ -43,7 +43,7 @@ _SIGNAL_FAMILIES: Final = {
 def refusals(monitors: list[PartitionMonitor], gaps: int) -> list[Metric]:
     """Summaries that were refused, gaps in the logs, versions; `gaps` are those of events."""
     refused = counter("summaries_refused", "Summaries that were not taken in.", ["reason"])
-    loss = counter("declared_loss", "Gaps in a log, cut by its retention.")
+    loss = counter("declared_loss", "Gaps in a log: cut by its retention, or lost.")
     by_reason: dict[str, int] = {}
     for monitor in monitors:
         for reason, count in list(monitor.refused.items()):

@@ -16,7 +16,7 @@ from kafka.structs import OffsetAndMetadata
 from stream.client import tell_unread
 from stream.kafka.access import knock, unreachable
 from stream.kafka.codecs import bound_kafka_python
-from stream.kafka.look import poll_readable
+from stream.kafka.look import PatientPoll
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
 from stream.notify.bridge import Bridge, Commit
@@ -85,13 +85,14 @@ def run_notify(
         if view is not None:
             view.bridge = bridge
         consumer.seek_to_beginning(*parts)
+        poll = PatientPoll(consumer, kafka, tell_unread)
         while any(consumer.position(tp) < ends[tp] for tp in parts) and not stop.is_set():
-            _feed(consumer, kafka, parts, bridge)
+            _feed(consumer, poll, bridge)
         bridge.start()
         try:
             on_ready(len(bridge.open))
             while not stop.is_set():
-                _feed(consumer, kafka, parts, bridge)
+                _feed(consumer, poll, bridge)
                 _commit(consumer, topic, bridge)
         finally:
             bridge.stop()
@@ -106,8 +107,8 @@ def _words(kafka: Mapping[str, object]) -> Iterator[None]:
         raise unreachable(error, kafka) from error
 
 
-def _feed(consumer: Any, kafka: Mapping[str, object], parts: Sequence[Any], bridge: Bridge) -> None:
-    for tp, records in poll_readable(consumer, kafka, parts, _POLL_MS, tell_unread).items():
+def _feed(consumer: Any, poll: PatientPoll, bridge: Bridge) -> None:
+    for tp, records in poll.poll(_POLL_MS).items():
         for record in records:
             bridge.feed(tp.partition, record.offset, record.value, record.timestamp)
         bridge.end_at(tp.partition, consumer.highwater(tp) or 0)

@@ -206,7 +206,9 @@ class Installation:
         for plan, since in read_plans(self.kafka, self.topics["plans"]):
             plans.add(plan, since)
         stored: dict[int, list[tuple[bytes, bytes | None]]] = {}
-        for record in read_topic(self.kafka, self.topics["state"]):
+        for record in read_topic(
+            self.kafka, self.topics["state"], on_unread=lambda *_: None
+        ):  # as a worker reads it
             stored.setdefault(record.partition, []).append((record.key, record.value))
         monitors = {}
         for partition, records in stored.items():
