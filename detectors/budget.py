@@ -26,6 +26,9 @@ _MOST_ALPHA: Final = 0.01
 _SHARE_OF_ALL: Final = 0.8
 #: Windows that a segment's values close by age are counted for so many values.
 _VALUES_OF_SEGMENT: Final = 10
+#: No more than one false alarm in so many windows is bought: each lasts for more than one of them,
+#: and one a week would leave a slow stream in alarm for most of the time.
+_WINDOWS_OF_ALARM: Final = 4
 
 #: Measured runs of false alarms of one ADWIN a pane, long after its start, when they are most:
 #: events a pane, rate at delta = .01, power of delta that it falls with. Made by
@@ -98,6 +101,8 @@ class Budget:
         What was asked for, or more if alpha would be too small otherwise.
     panes_per_week, windows_per_week : float
         Checks that were reckoned with.
+    spent_per_week : float
+        Of the false alarms that are accepted: fewer in slow streams, where each lasts for long.
     """
 
     false_alarms_per_week: float
@@ -109,6 +114,7 @@ class Budget:
     windows_per_week: float
     edetector_threshold: float = math.inf
     edetector_z: float = 4.0
+    spent_per_week: float = math.inf
 
     @classmethod
     def of(
@@ -141,25 +147,23 @@ class Budget:
         events = float(reference.events_per_week)
         panes = WEEK_MS / (cycle_ms or pane_ms)
         if events:
-            panes *= -math.expm1(-events / panes)  # those that are not empty
+            panes = min(panes, events)  # those that are not empty, however evenly events come
         else:
             events = panes * window_events
         of_numeric = 3 if edetector else 2
         families = sum(of_numeric if signal.kind == "numeric" else 1 for signal in signals)
-        whole = false_alarms_per_week * (_SHARE_OF_ALL if segments else 1.0)
-        family = whole / max(1, families)
         by_age = WEEK_MS / window_max_age_ms
-        if cycle_ms:
-            windows = panes
-        else:
+        windows = panes if cycle_ms else max(_windows(events, panes, window_events), by_age)
+        spent = min(false_alarms_per_week, windows / _WINDOWS_OF_ALARM)
+        whole = spent * (_SHARE_OF_ALL if segments else 1.0)
+        family = whole / max(1, families)
+        if not cycle_ms and family / windows < LEAST_ALPHA and reference.events_per_week:
+            window_events = math.ceil(events * LEAST_ALPHA / family)
             windows = max(_windows(events, panes, window_events), by_age)
-            if family / windows < LEAST_ALPHA and reference.events_per_week:
-                window_events = math.ceil(events * LEAST_ALPHA / family)
-                windows = max(_windows(events, panes, window_events), by_age)
         of_segments = windows if cycle_ms else windows + _VALUES_OF_SEGMENT * by_age
         if cycle_ms:
             of_segments *= _VALUES_OF_SEGMENT
-        rest = (false_alarms_per_week - whole) / max(1, segments * len(signals))
+        rest = (spent - whole) / max(1, segments * len(signals))
         return cls(
             false_alarms_per_week=false_alarms_per_week,
             adwin_delta=adwin_delta_for(family / 2.0 / panes, events / panes),
@@ -174,6 +178,7 @@ class Budget:
             if edetector
             else math.inf,
             edetector_z=4.0 if events >= _FAST * reference.events else 3.0,
+            spent_per_week=spent,
         )
 
 

@@ -15,11 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
+from benchmarks.gates.fitted import run_fitted
 from benchmarks.gates.measured import Measured, mean_of, median_of, rate_of
-from benchmarks.gates.subject import SubjectRun
-from detectors import Layout, Reference, accumulate, fit_reference
-from stream.plans.plan import Plan
-from stream.proposal import propose
 
 __all__ = ["CHANGES", "NULLS", "change", "null", "run"]
 
@@ -163,45 +160,6 @@ CHANGES: dict[str, Shift] = {
 }
 
 
-def _subject(
-    columns: dict[str, npt.NDArray[np.generic]], rows: int, step_ms: int
-) -> tuple[Reference, SubjectRun, int]:
-    """Fit to the first rows, run over the others: the reference, the run, when these begin."""
-    n = len(next(iter(columns.values())))
-    times = START_MS + step_ms * np.arange(n, dtype=np.int64)
-    kinds = {k: "categorical" if v.dtype.kind == "U" else "numeric" for k, v in columns.items()}
-    first = {name: column[:rows] for name, column in columns.items()}
-    reference = fit_reference(first, model="null", times_ms=times[:rows], kinds=kinds)
-    pane_ms, max_age_ms = propose(reference)
-    run = SubjectRun(
-        Plan(model="null", reference=reference, pane_ms=pane_ms, window_max_age_ms=max_age_ms)
-    )
-    positions = _positions(run.plan.layout, {k: column[rows:] for k, column in columns.items()})
-    pane, slot = np.unique(times[rows:] // pane_ms, return_inverse=True)
-    counts = np.zeros((pane.size, run.plan.layout.width), np.int64)
-    accumulate(positions, slot.astype(np.int32), counts)
-    for start, row in zip(pane.tolist(), counts, strict=True):
-        run.feed(start * pane_ms, row)
-    run.end((int(pane[-1]) + 1) * pane_ms)
-    return reference, run, int(times[rows])
-
-
-def _positions(
-    layout: Layout, columns: dict[str, npt.NDArray[np.generic]]
-) -> npt.NDArray[np.int64]:
-    n = len(next(iter(columns.values())))
-    numeric = np.empty((n, layout.numeric.size))
-    codes = np.empty((n, layout.categorical.size), np.int32)
-    for column, i in enumerate(layout.numeric):
-        numeric[:, column] = columns[layout.names[i]]
-    for column, i in enumerate(layout.categorical):
-        binning = layout.binnings[i]
-        names, inverse = np.unique(columns[layout.names[i]], return_inverse=True)
-        known = [binning.bin(str(name)) for name in names]  # type: ignore[union-attr,arg-type]
-        codes[:, column] = np.array(known, np.int32)[inverse]
-    return layout.positions(numeric, codes)
-
-
 def null(name: str, *, subjects: int = 20, weeks: int = 8, seed: int = 110) -> list[Measured]:
     """Episodes a week and share of panes in alarm where nothing changes."""
     of = NULLS[name]
@@ -210,7 +168,7 @@ def null(name: str, *, subjects: int = 20, weeks: int = 8, seed: int = 110) -> l
     for k in range(subjects):
         rng = np.random.default_rng([seed, sum(map(ord, name)), k])
         columns = {f"s{i}": of.make(rng, n) for i in range(of.signals)}
-        reference, run, _ = _subject(columns, of.rows, MINUTE_MS)
+        reference, run, _ = run_fitted(columns, START_MS + MINUTE_MS * np.arange(n), of.rows)
         opened[k], share[k] = run.opened, run.in_alarm / run.panes
         causes += run.first_findings
         warned += any("vary so slowly" in warning for warning in reference.warnings)
@@ -238,7 +196,8 @@ def change(name: str, *, runs: int = 20, seed: int = 111) -> Measured:
         moved = np.asarray(columns["s0"], np.float64)
         moved[of.rows + BEFORE :] += of.sd
         columns["s0"] = moved
-        _, run, start_ms = _subject(columns, of.rows, of.step_ms)
+        times = START_MS + of.step_ms * np.arange(n)
+        _, run, start_ms = run_fitted(columns, times, of.rows)
         at = (np.array(run.opened_ms, np.float64) - start_ms) / of.step_ms - BEFORE
         early += int((at < 0).sum())
         delays[k] = at[at >= 0].min(initial=np.inf)

@@ -61,8 +61,9 @@ class SubjectRun:
             if not step.findings and not step.window_closed and not self.episodes.active:
                 continue
             alerts = self.episodes.step(
-                step.at_ms, step.findings, step.window_closed, self._context, step.segments_closed
-            )
+                step.at_ms, step.findings, step.window_closed, self._context, step.segments_closed,
+                unlike=self.watch.unlike() if step.window_halved else None,
+            )  # fmt: skip
             for alert in alerts:
                 if alert.data.revision == 1 and alert.data.status == "firing":
                     self.opened += 1

@@ -3,8 +3,9 @@
 There is one episode for each (subject, kind) at a time, so many drifted signals and segments are
 one alert. What keeps it quiet:
 
-- a signal stays in its episode until two windows in a row were clean, and its severity falls only
-  after eight windows with a lower one: hovering at a threshold makes no revisions;
+- a signal stays in its episode until two looks in a row, one at each half of a window, were clean,
+  and its severity falls only after eight windows with a lower one: hovering at a threshold makes no
+  revisions;
 - a new revision is made only when there is news: a signal joins or leaves, the severity changes,
   another signal takes the lead by a clear margin, the leader's change doubled, a signal changes
   direction, or it turns out that the reference never fitted;
@@ -74,6 +75,7 @@ class Episodes:
         context: AlertContext,
         segments_closed: Collection[str] | None = None,
         only: Collection[str] | None = None,
+        unlike: Collection[str] | None = None,
     ) -> list[AlertEvent]:
         """Take the findings of one sealed pane; the alerts to publish, by kind.
 
@@ -92,6 +94,9 @@ class Episodes:
             leave with the windows of the whole stream.
         only : collection of str, optional
             Kinds that are looked at; all if not given.
+        unlike : collection of str, optional
+            Given when the window of the whole stream is half full: signals that a look at it does
+            not find to be as their reference. The others may leave there, too.
         """
         by_kind: dict[str, list[Finding]] = {}
         for finding in findings:
@@ -107,7 +112,10 @@ class Episodes:
                 self._open[kind] = episode
             members = episode.members
             take_findings(members, found)
-            episode.left += close_windows(members, pane_end_ms, window_closed, segments_closed)
+            looked = None if kind == "system" else unlike  # its trouble is no distribution's
+            episode.left += close_windows(
+                members, pane_end_ms, window_closed, segments_closed, looked
+            )
             due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
             if members and not (window_closed or due or worse):

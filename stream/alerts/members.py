@@ -37,8 +37,9 @@ __all__ = [
 
 #: Severities by level; level 0 is "no finding".
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical")
-#: A signal leaves after so many windows in a row without a finding.
-_CLEAN_WINDOWS: Final = 2
+#: A signal leaves after so many looks in a row without a finding: at each window that closes, and
+#: where half of it is full. False alarms of slow streams would last for weeks.
+_CLEAN_LOOKS: Final = 2
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
@@ -62,11 +63,12 @@ class Member(msgspec.Struct, array_like=True):
     held: int = 0  # severity as of the closed windows
     eased: int = 0  # closed windows in a row that were lower
     eased_to: int = 0  # the highest of them
-    clean: int = 0  # closed windows without a finding since then
+    clean: int = 0  # looks in a row without a finding since then
     began: ChangePoint | None = None  # as estimated when it joined: later the past is blurred
     from_start: bool = False  # whether a finding ever said so
     way: Way = msgspec.field(default_factory=Way)
     size: Size = msgspec.field(default_factory=Size)
+    stirs: bool = True  # found since the last look
 
     @property
     def severity(self) -> int:
@@ -177,7 +179,7 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
             member.finding = finding
         member.level = max(member.level, level)
         member.from_start |= finding.from_start
-        member.clean = 0
+        member.stirs = True
 
 
 def close_windows(
@@ -185,8 +187,12 @@ def close_windows(
     now_ms: int,
     window_closed: bool,
     segments_closed: Collection[str] | None,
+    unlike: Collection[str] | None = None,
 ) -> list[Member]:
-    """End the windows that ended with this pane; the members that leave."""
+    """End the windows that ended with this pane; the members that leave.
+
+    `unlike` is of a look at half a window of the whole stream, None if there was none.
+    """
     left = []
     for key, member in list(members.items()):
         segment = member.finding.segment
@@ -197,13 +203,15 @@ def close_windows(
             if not closed and now_ms - member.finding.end_ms > _SILENT_MS:
                 left.append(members.pop(key))
                 continue
-        if not closed:
-            continue
-        if member.level:
+        if closed and member.level:
             member.close()
+        if not closed and (unlike is None or segment):
+            continue
+        if member.stirs or (not closed and member.finding.signal in (unlike or ())):
+            member.clean, member.stirs = 0, False
             continue
         member.clean += 1
-        if member.clean >= _CLEAN_WINDOWS:
+        if member.clean >= _CLEAN_LOOKS:
             left.append(members.pop(key))
     return left
 

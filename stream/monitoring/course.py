@@ -120,6 +120,10 @@ class Course:
         """Close the windows whose deadline has come, a step for each deadline."""
         return [] if self.watch is None else self.watch.expire(time_ms)
 
+    def look(self, step: Step) -> frozenset[str] | None:
+        """Signals still unlike the reference in the window's first half; None if it is not due."""
+        return self.watch.unlike() if step.window_halved and self.watch is not None else None
+
     def _begin_watch(self, plan: Plan, now_ms: int) -> None:
         study, self.study = self.study, None
         assert study is not None

@@ -251,8 +251,9 @@ class SubjectMonitor:
             return []
         context = context_of(course, step.offsets)
         alerts = self.episodes.step(
-            step.at_ms, findings, step.window_closed, context, step.segments_closed
-        )
+            step.at_ms, findings, step.window_closed, context, step.segments_closed,
+            unlike=course.look(step),
+        )  # fmt: skip
         self._weekly.note(alerts, step.at_ms)
         return alerts
 

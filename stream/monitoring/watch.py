@@ -32,13 +32,16 @@ __all__ = ["OnWindow", "Step", "Watch"]
 _AXES: Final = ("mean rank", "spread of ranks")
 _MOVES: Final = dict(zip(_AXES, ("mean", "spread"), strict=True))
 _LN10: Final = math.log(10.0)
+#: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
+_LOOK_ALPHA: Final = 0.05
 
 
 class Step(NamedTuple):
     """What one moment of event time brought.
 
     `window_closed` says that a full window of scope `all` was tested; `events` and `start_ms` are
-    that window's, else the pane's.
+    that window's, else the pane's. `window_halved` says that its window is half full: whether an
+    episode may end is looked at there, too.
     """
 
     at_ms: int
@@ -48,6 +51,7 @@ class Step(NamedTuple):
     window_closed: bool
     segments_closed: list[str]
     offsets: dict[int, tuple[int, int]]
+    window_halved: bool = False
 
 
 #: Told of every window that is tested, whatever comes of it.
@@ -94,6 +98,7 @@ class Watch:
         findings: list[Finding] = []
         if whole is not None and not self.plan.cycle_ms:
             findings += self._sequential(whole, sealed.start_ms, end_ms)
+        before = self._filled
         closed = [
             window
             for segment, counts in sealed.counts.items()
@@ -102,8 +107,25 @@ class Watch:
             )
         ]
         events = 0 if whole is None else int(whole[0])
-        step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets)
+        halved = self.windows.rule.passes_half(before, self._filled)
+        step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets, halved)
         return self._close(step, closed)
+
+    @property
+    def _filled(self) -> int:
+        """Events of the filling window of the whole stream."""
+        window = self.windows.filling.get("")
+        return 0 if window is None else window.events
+
+    def unlike(self) -> frozenset[str]:
+        """Signals of the filling window that are not clearly like the reference again.
+
+        A look, not a test: by it nothing is found, and what was found stays. At a level that is
+        weak on purpose, so that a small drift does not come and go.
+        """
+        result = self.bank.test(self.windows.filling[""].counts, _LOOK_ALPHA)
+        found = np.unique(result.signal[result.found]).tolist()
+        return frozenset(self.plan.monitored[i].name for i in found)
 
     def expire(self, time_ms: int) -> list[Step]:
         """Close the windows whose deadline has come, a step for each deadline."""

@@ -22,6 +22,8 @@ __all__ = ["MAX_SCOPES", "MOST_CYCLES", "Closed", "Window", "WindowRule", "Windo
 
 #: Segments of one subject with a window of their own; what is beyond them is counted together.
 MAX_SCOPES: Final = 2_000
+#: Fewer events show nothing of a distribution.
+_LEAST_LOOK: Final = 100
 #: A window of whole cycles that is still too small after so many is given up.
 MOST_CYCLES: Final = 8
 
@@ -49,6 +51,11 @@ class WindowRule:
         return (
             start_ms - start_ms % self.cycle_ms == born_ms - missed and missed * 7 > self.cycle_ms
         )
+
+    def passes_half(self, before: int, after: int) -> bool:
+        """Whether a window came to half of its events: there it is looked at, not tested."""
+        half = self.events // 2
+        return not self.cycle_ms and half >= _LEAST_LOOK and before < half <= after < self.events
 
     @property
     def least_events(self) -> int:

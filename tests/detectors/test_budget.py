@@ -44,6 +44,27 @@ def test_the_whole_budget_is_spent_and_no_more(mixed: Reference) -> None:
         assert (got.segment_alpha > 0) == bool(options)
 
 
+@pytest.mark.parametrize(
+    ("per_week", "asked", "spent"),
+    [(10_000, 1.0, 1.0), (10_000, 9.0, 2.5), (1_000, 1.0, 0.25), (1_000, 0.1, 0.1)],
+)
+def test_slow_streams_buy_no_more_than_an_alarm_in_four_windows(
+    mixed: Reference, per_week: int, asked: float, spent: float
+) -> None:
+    options = {"pane_ms": 3_600_000, "window_max_age_ms": 4 * WEEK_MS, "window_events": 1_000}
+    got = budget(mixed, per_week, false_alarms_per_week=asked, edetector=True, **options)
+    assert got.spent_per_week == pytest.approx(spent, rel=0.02)
+    as_asked = budget(mixed, per_week, false_alarms_per_week=spent, edetector=True, **options)
+    assert got.edetector_threshold == pytest.approx(as_asked.edetector_threshold, rel=0.02)
+    assert got.window_alpha == pytest.approx(as_asked.window_alpha, rel=0.02)
+    assert got.false_alarms_per_week == asked
+
+
+def test_panes_with_events_are_no_more_than_events(mixed: Reference) -> None:
+    assert budget(mixed, 168, pane_ms=3_600_000).panes_per_week == 168
+    assert budget(mixed, 50, pane_ms=3_600_000).panes_per_week == 50
+
+
 def test_a_cycle_is_one_window_and_one_pane(mixed: Reference) -> None:
     got = budget(mixed, 10_000, cycle_ms=WEEK_MS // 7)
     assert got.windows_per_week == got.panes_per_week == pytest.approx(7)

@@ -53,6 +53,11 @@ class Line:
         self.now += PANE
         return self.episodes.step(self.now, findings, closed, self.context, segments)
 
+    def half(self, *findings: Finding, unlike: tuple[str, ...] = ()):
+        """A pane with which the window of the whole stream is half full."""
+        self.now += PANE
+        return self.episodes.step(self.now, findings, False, self.context, None, unlike=unlike)
+
 
 def said(alerts):
     return [(a.data.status, a.data.severity, a.data.revision) for a in alerts]
@@ -91,6 +96,38 @@ def test_panes_that_close_no_window_resolve_nothing():
     assert line.window() == []  # the window that the finding was in
     assert line.window() == []
     assert said(line.window()) == [("resolved", "critical", 2)]
+
+
+def test_what_is_quiet_for_two_halves_of_windows_resolves():
+    line = Line()
+    line.window(finding(), closed=False)  # between two looks
+    assert line.half() == []  # the look that the finding came before
+    assert line.window() == []
+    assert said(line.half()) == [("resolved", "critical", 2)]
+
+
+def test_what_a_look_still_finds_stays_and_what_a_test_finds_does_too():
+    line = Line()
+    line.window(finding("a"), finding("b"))
+    left = []
+    for _ in range(5):
+        assert line.half(unlike=("a", "c")) == []
+        left += [name for alert in line.window() for name in alert.data.left]
+    assert left == ["b"]
+    for _ in range(5):
+        assert line.half(finding("a")) == []
+        assert line.window() == []
+    (resolved,) = line.half()
+    assert (resolved.data.status, resolved.data.left) == ("resolved", ["a"])  # c never joined
+
+
+def test_a_look_says_nothing_of_segments_or_of_the_pipeline():
+    line = Line()
+    line.window(finding(segment="region=eu"), finding("late_share", kind="system", severity="info"),
+                segments=["region=eu"])  # fmt: skip
+    for _ in range(5):
+        assert line.half() == []
+    assert set(line.episodes.active) == {"data_drift", "system"}
 
 
 def test_a_clean_window_between_drifted_ones_changes_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,6 +39,18 @@ def test_a_window_closes_when_it_holds_enough_events():
     assert plain(closed) == ("", 0, 40, 115, [115, 115, 0], {0: (0, 31)}, True)
     assert add(windows, 40, 1) is None
     assert windows.filling[""].start_ms == 40
+
+
+@pytest.mark.parametrize(("events", "cycle_ms"), [(1_000, 0), (200, 0), (199, 0), (1_000, 50)])
+@pytest.mark.parametrize("a_pane", [1, 7, 499, 500, 999, 1_000])
+def test_a_window_passes_half_once_unless_it_is_full(
+    events: int, cycle_ms: int, a_pane: int
+) -> None:
+    rule = WindowRule(events, 10**9, 50, cycle_ms)
+    filled = [*range(0, events, a_pane), events]
+    passed = [rule.passes_half(a, b) for a, b in pairwise(filled)]
+    by_hand = any(events // 2 <= n < events for n in filled)
+    assert sum(passed) == int(by_hand and events >= 200 and not cycle_ms)
 
 
 def test_a_window_closes_at_its_age_and_is_tested_if_it_holds_enough():
