@@ -11,6 +11,7 @@ import numpy.typing as npt
 from detectors.counting.binning import CategoricalBinning, NumericBinning
 from detectors.fitting.bulk import Bulk
 from detectors.fitting.categorical import CategoricalFit
+from detectors.fitting.long_memory import warnings_of_long
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
 from detectors.fitting.pace import Pace
@@ -241,9 +242,15 @@ class ReferenceFitter:
         self._batches = self._times.batches(self._warnings)
         if (pace := self._times.pace) is not None:
             self._bulk = Bulk(pace)
+        if self._batches.count:
+            self._warnings += warnings_of_long(self._sampled_numbers(), self._times.order())
         for signal in self._signals.values():
             signal.prepare(self._batches)
         return self._batches
+
+    def _sampled_numbers(self) -> dict[str, npt.NDArray[np.float64]]:
+        fits = self._signals.items()
+        return {name: fit.sampled for name, fit in fits if isinstance(fit, NumericFit)}
 
     def _fail_of_passes(self) -> None:
         raise ReferenceError(

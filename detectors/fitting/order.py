@@ -89,6 +89,11 @@ class TimeSurvey:
         """Times of the sampled rows; None where there are none."""
         return None if self._times is None else self._times[: self._sample.held]
 
+    def order(self) -> npt.NDArray[np.int64]:
+        """The sampled rows in the order of time."""
+        times = self.sampled
+        return np.arange(self._sample.held) if times is None else np.argsort(times, kind="stable")
+
     @property
     def pace(self) -> Pace | None:
         """How often rows come, after the first pass; None where they have no times."""

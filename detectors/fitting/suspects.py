@@ -43,7 +43,7 @@ def follows_rows(values: Floats, times_ms: npt.NDArray[np.int64]) -> bool:
     place = np.arange(v.size, dtype=np.float64)
     # Rows of one moment have no order: they are given the one that suits.
     return any(
-        _correlation(_ranks(w[np.lexsort((w, t))]), place) >= _FOLLOWS for w in (v, -v)
+        _correlation(mid_ranks(w[np.lexsort((w, t))]), place) >= _FOLLOWS for w in (v, -v)
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def _is_nines(value: float) -> bool:
     return len(digits) > 2 and set(digits) == {"9"}
 
 
-def _ranks(values: Floats) -> Floats:
+def mid_ranks(values: Floats) -> Floats:
     """Ranks, those of equal values averaged."""
     _, at, times = np.unique(values, return_inverse=True, return_counts=True)
     return np.asarray((np.cumsum(times) - times / 2)[at], np.float64)
