@@ -34,6 +34,13 @@ def command(config_path: Path, episode: str, until: str, by: str | None, note: s
 
     now_s = time.time()
     until_ms = moment_ms(until, now_s)
+    if until != "now" and until_ms <= now_s * 1000:
+        raise click.BadParameter(
+            f"must be a time that is yet to come; got {until!r}, which was {when(until_ms)} UTC, "
+            f"and it is {when(int(now_s * 1000))}. Give a later one, a length such as "
+            '"4h", or "now" to take an ack back.',
+            param_hint="'--until'",
+        )
     config = open_config(config_path)
     topic = config.topics.alerts
     found = [

@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from stream.alerts.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
 from stream.alerts.event import AlertError, AlertEvent, encode_alert, format_time
+from stream.cli import cli
 from stream.config.load import ConfigError, load_config
 from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.bridge import Bridge, Commit
@@ -364,3 +366,17 @@ def test_alerts_are_posted_though_they_cannot_be_silenced() -> None:
         clock.now += 60
         sink.step()
         assert len(here.active()) == 1
+
+
+@pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2020-01-01", "0s"])
+def test_an_ack_until_a_time_that_has_passed_is_refused(until: str) -> None:
+    result = CliRunner().invoke(cli, ["ack", "4f6988d8", "-c", "none.toml", "--until", until])
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert "'--until': must be a time that is yet to come" in said
+    assert repr(until) in said
+    assert 'Give a later one, a length such as "4h", or "now"' in said
+    for later in ("4h", "2199-01-01", "now"):
+        result = CliRunner().invoke(cli, ["ack", "4f6988d8", "-c", "none.toml", "--until", later])
+        assert "yet to come" not in result.output
+        assert "none.toml" in f"{result.output}{result.exception}"
