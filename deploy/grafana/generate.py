@@ -39,6 +39,7 @@ RATIO = (
     'driftstream_drift_score{{{0}segment=""}} / (driftstream_drift_threshold{{{0}segment=""}} > 0)'
 )
 MINE = 'model="$model", model_version="$version"'
+IN_ALARM = ((None, "green"), (0.1, "yellow"), (0.5, "red"))
 BUDGET = ((None, "green"), (1.0, "yellow"), (3.0, "red"))
 
 
@@ -60,11 +61,12 @@ def fleet() -> Any:
         number("Alerts in 24 h", "Alert events published, revisions included.",
                ("sum(increase(driftstream_alerts_total[24h]))", "")),
         rows("Models", "Worst signal in units of its threshold (1 is a finding), open episodes, "
-             "budget of this week used, and how far behind the clock all is judged.",
+             "budget of this week used, share of four weeks in alarm, and how far behind the clock all is judged.",
              [(f"max {BY_MODEL} ({ratio})", "worst signal"),
               (f"count {BY_MODEL} (max by (model, model_version, kind) (driftstream_alert_active))",
                "episodes"),
               (f"max {BY_MODEL} (driftstream_budget_spent_ratio)", "budget used"),
+              (f"max {BY_MODEL} (driftstream_alarm_time_ratio)", "in alarm"),
               (f"time() - max {BY_MODEL} (driftstream_frontier_timestamp_seconds)", "judged until, s ago")],
              width=14, link=to_model),
         rows("Worst signal of each model", "The test that is farthest beyond its threshold.",
@@ -78,6 +80,9 @@ def fleet() -> Any:
         bars("Budget used this week", "Episodes opened since Monday (UTC, event time) over those allowed.",
              (f"max {BY_MODEL} (driftstream_budget_spent_ratio)", "{{model}} {{model_version}}"),
              unit="percentunit", colours=BUDGET),
+        bars("In alarm", "Share of the panes of four weeks after which an episode was open: few episodes may be long.",
+             (f"max {BY_MODEL} (driftstream_alarm_time_ratio)", "{{model}} {{model_version}}"),
+             unit="percentunit", colours=IN_ALARM),
     ]  # fmt: skip
     return board("driftstream-fleet", "driftstream: Fleet", "All models at a glance.", panels, [])
 
@@ -90,9 +95,11 @@ def one_model() -> Any:
     panels = [
         number("Episodes", "What fires now.",
                (f"max by (kind, severity) (driftstream_alert_active{{{MINE}}})", "{{kind}} {{severity}}"),
-               width=8, colours=((None, "green"), (1, "red")), nothing="none"),
+               width=4, colours=((None, "green"), (1, "red")), nothing="none"),
         number("Budget used", "Episodes opened this week over those allowed.",
                (f"max(driftstream_budget_spent_ratio{{{MINE}}})", ""), unit="percentunit", colours=BUDGET),
+        number("In alarm", "Share of the panes of four weeks after which an episode was open.",
+               (f"max(driftstream_alarm_time_ratio{{{MINE}}})", ""), unit="percentunit", colours=IN_ALARM),
         number("Allowed a week", "False alarms a week that the plan allows.",
                (f"max(driftstream_budget_false_alarms_per_week{{{MINE}}})", "")),
         number("In the window", "Events in the window that fills now.",

@@ -196,6 +196,7 @@ def _write_report(
         plan, data, _events_of(replay.summariser.stats, refused), refused.count,
         sum(stats.late.values()),
         alphas[0] if alphas else (), _sequential(watches[0], panes) if watches else (),
+        _alarm_time(replay),
     )  # fmt: skip
     path.write_text(render(report, asset("style.css").decode(), recorder.rows()), encoding="utf-8")
     say(f"wrote {path}")
@@ -245,13 +246,28 @@ def _plan_from(path: Path, name: str | None) -> tuple[AnyPlan, CategoryHash | No
     return config.plan(config.model(name)), config.hashing
 
 
+def _alarm_time(replay: Any) -> tuple[int, int]:
+    """Panes after which an episode of drift or data quality was open, and all tested ones."""
+    held = [subject.alarms for subject in replay.monitor.subjects.values()]
+    return sum(a.in_alarm for a in held), sum(a.panes for a in held)
+
+
+def _in_alarm(replay: Any) -> str:
+    """For how long there was an alarm: few episodes may be long."""
+    from detectors.figures import percent
+
+    alarms, panes = _alarm_time(replay)
+    return f"; in alarm for {percent(alarms / panes)} of {panes:,} panes" if alarms else ""
+
+
 def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems) -> None:
     stats = replay.summariser.stats
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())
     episodes = "no episode" if not opened else f"{opened} episodes" if opened > 1 else "1 episode"
     left = f", {firing} still firing" if firing else ""
-    say(f"{_events_of(stats, refused):,} events, {episodes}{left}; pane {plan.pane_ms / 1000:g} s")
+    pane = f"pane {plan.pane_ms / 1000:g} s"
+    say(f"{_events_of(stats, refused):,} events, {episodes}{left}; {pane}{_in_alarm(replay)}")
     refused.tell()
     late = sum(stats.late.values())
     if late:

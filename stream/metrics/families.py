@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from stream.metrics.gauges import Gauge
 from stream.metrics.state import PartitionClock
+from stream.monitoring.alarms import SPAN_DAYS
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.subject import SubjectMonitor
 from stream.printable import printable
@@ -80,6 +81,12 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
     """Budget, episodes and frontier of each model."""
     budget = gauge("budget_false_alarms_per_week", "False alarms a week allowed.", _SUBJECT)
     spent = gauge("budget_spent_ratio", "Episodes opened this week per one allowed.", _SUBJECT)
+    alarm = gauge(
+        "alarm_time_ratio",
+        f"Share of panes tested in the last {SPAN_DAYS} days of event time, under the present "
+        "reference, after which an episode of drift or data quality was open.",
+        _SUBJECT,
+    )
     active = gauge("alert_active", "1 while an episode fires.", [*_SUBJECT, "kind", "severity"])
     frontier = gauge("frontier_timestamp_seconds", "Event time that is judged.", _SUBJECT)
     scopes = gauge("scopes", "Segments with a window of their own, at most 2,000.", _SUBJECT)
@@ -99,6 +106,8 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
             active.add_metric([model, version, kind, severity], 1)
         if held.frontier_ms > 0:
             frontier.add_metric([model, version], held.frontier_ms / 1000)
+        if (ratio := held.alarms.ratio) is not None:
+            alarm.add_metric([model, version], ratio)
         course = held.course
         if course is not None and course.study is not None:
             learning.add_metric([model, version], course.study.events)
@@ -111,7 +120,7 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         allowed = watch.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], held.opened_this_week / allowed)
-    return [budget, spent, active, frontier, scopes, learning, learned, judged]
+    return [budget, spent, alarm, active, frontier, scopes, learning, learned, judged]
 
 
 def of_signals(gauges: Iterable[Gauge]) -> list[Metric]:

@@ -38,7 +38,7 @@ class _State(msgspec.Struct, array_like=True):
 
 
 class Course:
-    """One subject under one plan.
+    """One subject under one plan; with `goes_on` the one before had the same reference.
 
     Attributes
     ----------
@@ -52,7 +52,10 @@ class Course:
         Event time from which panes are tested, 0 before that or if they always were.
     """
 
-    def __init__(self, plan: AnyPlan, name: str = "", on_window: OnWindow | None = None) -> None:
+    def __init__(
+        self, plan: AnyPlan, name: str = "", on_window: OnWindow | None = None, *,
+        goes_on: bool = False,
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.study: Study | None = study_for(plan)
         self.watch: Watch | None = None
@@ -64,7 +67,7 @@ class Course:
         self._sealed_to_ms = 0
         self._unjudged = 0  # events since the pipeline was last judged
         if isinstance(plan, Plan) and self.study is None:
-            self.watch = Watch(plan, on_window)
+            self.watch = Watch(plan, on_window, goes_on=goes_on)
 
     @property
     def reference_hash(self) -> str:

@@ -67,8 +67,10 @@ class Shelf:
 
     def begin(self, plan: AnyPlan) -> Course:
         """A new course under this plan, in place of the one before."""
+        before = self.plan
+        goes_on = before is not None and before.baseline_id == plan.baseline_id
         self._used, self._rests, self._away = True, False, None
-        self.course = Course(plan, self._name, self._on_window)
+        self.course = Course(plan, self._name, self._on_window, goes_on=goes_on)
         return self.course
 
     def release(self, *, keep: bool) -> bool:

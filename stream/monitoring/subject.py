@@ -13,6 +13,7 @@ import msgspec
 
 from stream.alerts.episodes import Episodes
 from stream.alerts.event import AlertEvent
+from stream.monitoring.alarms import Alarms
 from stream.monitoring.context import context_of
 from stream.monitoring.course import Course
 from stream.monitoring.frontier import PartitionProgress
@@ -23,7 +24,6 @@ from stream.monitoring.panes import Late, PaneStore
 from stream.monitoring.shelf import Shelf
 from stream.monitoring.subject_state import SubjectState
 from stream.monitoring.watch import OnWindow, Step, Watch
-from stream.monitoring.weekly import WeeklyCount
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
 from stream.summaries.message import SummaryBatch
 from stream.summaries.versions import OTHER_VERSION
@@ -49,7 +49,7 @@ class SubjectMonitor:
         self.lifetime = Lifetime()
         self._plans = plans
         self._shelf = Shelf(str(subject), on_window)
-        self._weekly = WeeklyCount()
+        self.alarms = Alarms()
         self._health = Health()
 
     def follow(self, topic_id: str) -> None:
@@ -102,7 +102,7 @@ class SubjectMonitor:
     @property
     def opened_this_week(self) -> int:
         """Episodes opened since Monday of the frontier's week, in UTC and event time."""
-        return self._weekly.at(self.frontier_ms)
+        return self.alarms.at(self.frontier_ms)
 
     def _plan_at(self, time_ms: int) -> AnyPlan | None:
         return self._plans.plan_at(self.subject.model, self.subject.version, time_ms)
@@ -163,6 +163,7 @@ class SubjectMonitor:
             for partition, (chunk, events) in sealed.newest.items():
                 self.late.setdefault(partition, Late()).seal(chunk, pane_ms, events)
             yield from self._judge(step, course)
+            self.alarms.pane(pane_ms, course, self.episodes.active)
             if self.subject.version == OTHER_VERSION:
                 self.lifetime.folds = True
                 yield from self._tell(step._replace(findings=[folded(step)]), course)
@@ -237,7 +238,7 @@ class SubjectMonitor:
         """What the pipeline does wrong, outside of windows."""
         context = context_of(course, step.offsets)
         alerts = self.episodes.step(step.at_ms, step.findings, False, context, only=("system",))
-        self._weekly.note(alerts, step.at_ms)
+        self.alarms.note(alerts, step.at_ms)
         return alerts
 
     def _judge(self, step: Step, course: Course) -> list[AlertEvent]:
@@ -254,7 +255,7 @@ class SubjectMonitor:
             step.at_ms, findings, step.window_closed, context, step.segments_closed,
             unlike=course.look(step),
         )  # fmt: skip
-        self._weekly.note(alerts, step.at_ms)
+        self.alarms.note(alerts, step.at_ms)
         return alerts
 
     def _rebased(self, course: Course | None, plan: AnyPlan, now_ms: int) -> list[AlertEvent]:
@@ -267,7 +268,7 @@ class SubjectMonitor:
         """The state as bytes; `load` is the inverse."""
         state = SubjectState(
             *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
-            self.late, self._health, *self._shelf.dump(), self.episodes.dump(), self._weekly,
+            self.late, self._health, *self._shelf.dump(), self.episodes.dump(), self.alarms,
             self.lifetime,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
@@ -286,15 +287,9 @@ class SubjectMonitor:
         held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
         held.panes_sealed, held.late = state.panes_sealed, state.late
         held._health = state.health
-        held._weekly, held.lifetime = state.weekly, state.lifetime
+        held.alarms, held.lifetime = state.alarms, state.lifetime
         held.store.load(state.store)
         held.episodes = Episodes.load(held.subject, state.episodes)
         if state.plan:
-            by_hash = {p.short_hash: p for _, p in plans.timeline(state.model, state.version)}
-            if state.plan not in by_hash:
-                raise ValueError(
-                    f"{held.subject} was watched under plan {state.plan.hex()}, which is not on "
-                    "the plans topic; publish it again or let the state be rebuilt"
-                )
-            held._shelf.load(by_hash[state.plan], state.course)
+            held._shelf.load(state.plan_in(plans), state.course)
         return held

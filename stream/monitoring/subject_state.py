@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from stream.monitoring.alarms import Alarms
 from stream.monitoring.health import Health
 from stream.monitoring.lifetime import Lifetime
 from stream.monitoring.panes import Late
-from stream.monitoring.weekly import WeeklyCount
+from stream.plans.plan import AnyPlan, PlanBook, Subject
 
 __all__ = ["SubjectState"]
 
@@ -28,5 +29,21 @@ class SubjectState(msgspec.Struct):
     plan: bytes
     course: bytes
     episodes: list[Any]
-    weekly: WeeklyCount
+    alarms: Alarms
     lifetime: Lifetime = msgspec.field(default_factory=Lifetime)
+
+    def plan_in(self, plans: PlanBook) -> AnyPlan:
+        """The plan that the state was made under.
+
+        Raises
+        ------
+        ValueError
+            If it is not in the plan book.
+        """
+        for _, plan in plans.timeline(self.model, self.version):
+            if plan.short_hash == self.plan:
+                return plan
+        raise ValueError(
+            f"{Subject(self.model, self.version)} was watched under plan {self.plan.hex()}, which "
+            "is not on the plans topic; publish it again or let the state be rebuilt"
+        )

@@ -19,6 +19,7 @@ from detectors import AdwinBank, ChangePoint, ChangePoints, EDetectorBank, Windo
 from detectors.changes.latest import Latest
 from detectors.figures import figures
 from stream.alerts.episodes import Finding
+from stream.monitoring.beginning import Beginning
 from stream.monitoring.chances import Chances
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.findings import Hit, Span, explained, severity_of_shift
@@ -31,6 +32,7 @@ __all__ = ["OnWindow", "Step", "Watch"]
 #: What the two streams of scores are of.
 _AXES: Final = ("mean rank", "spread of ranks")
 _MOVES: Final = dict(zip(_AXES, ("mean", "spread"), strict=True))
+_Dump = tuple[bytes, bytes, bytes, int, int, bytes, bytes, Beginning]
 _LN10: Final = math.log(10.0)
 #: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
 _LOOK_ALPHA: Final = 0.05
@@ -59,9 +61,14 @@ OnWindow = Callable[[Plan, Closed, WindowResult], None]
 
 
 class Watch:
-    """Windows, detectors and budget of one subject under one plan."""
+    """Windows, detectors and budget of one subject under one plan.
 
-    def __init__(self, plan: Plan, on_window: OnWindow | None = None) -> None:
+    With `goes_on` its reference was compared to before, under another plan.
+    """
+
+    def __init__(
+        self, plan: Plan, on_window: OnWindow | None = None, *, goes_on: bool = False
+    ) -> None:
         self.plan = plan
         self._on_window = on_window
         self.layout = plan.layout
@@ -72,6 +79,7 @@ class Watch:
         )
         self.windows = Windows(rule, self.layout.width)
         self.bank, self.scores = shared.bank, shared.scores
+        self.beginning = Beginning(over=goes_on)
         self.changes = ChangePoints(plan.monitored, self.layout)
         self.latest = Latest(self.layout.width)
         phi = self.scores.phi.ravel()
@@ -106,6 +114,9 @@ class Watch:
                 window := self.windows.add(segment, sealed.start_ms, end_ms, counts, sealed.offsets)
             )
         ]
+        if not self.beginning.over:
+            filling, rule = self.windows.filling.get(""), self.windows.rule
+            self.beginning.look(filling, rule, end_ms, self.bank.test)
         events = 0 if whole is None else int(whole[0])
         halved = self.windows.rule.passes_half(before, self._filled)
         step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets, halved)
@@ -142,6 +153,8 @@ class Watch:
         for window in closed:
             if not window.full:
                 self.skipped += 1
+                if not window.segment and not self.beginning.over:
+                    self.beginning.close(None)
                 continue
             if not window.segment:
                 if self.plan.cycle_ms:
@@ -164,6 +177,8 @@ class Watch:
         if self._on_window is not None:
             self._on_window(self.plan, window, result)
         span = Span(window.segment, window.start_ms, window.end_ms, window.counts)
+        compared = window.segment or self.beginning.over
+        early = frozenset[int]() if compared else self.beginning.close(result)
         findings = []
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
@@ -174,7 +189,7 @@ class Watch:
             hit = Hit(
                 test, float(result.value[row]), float(result.threshold[row]),
                 result.severity(row), float(result.effect[row]), float(result.p_value[row]),
-                change_point=began, look=int(result.look[row]),
+                change_point=began, look=int(result.look[row]), from_start=row in early,
             )  # fmt: skip
             findings.append(explained(self.plan, index, hit, span))
         return findings
@@ -242,14 +257,22 @@ class Watch:
         state = (
             self.windows.dump(self.windows.segments), self.adwin.dump(), self.edetector.dump(),
             self.sealed_to_ms, self.skipped, self.changes.history.dump(), self.latest.dump(),
+            self.beginning,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state of a watch under the same plan."""
-        windows, adwin, edetector, self.sealed_to_ms, self.skipped, history, latest = (
-            msgspec.msgpack.decode(data, type=tuple[bytes, bytes, bytes, int, int, bytes, bytes])
-        )
+        (
+            windows,
+            adwin,
+            edetector,
+            self.sealed_to_ms,
+            self.skipped,
+            history,
+            latest,
+            self.beginning,
+        ) = msgspec.msgpack.decode(data, type=_Dump)
         self.windows.load(windows)
         self.adwin.load(adwin)
         self.edetector.load(edetector)

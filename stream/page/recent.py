@@ -23,7 +23,8 @@ _RANK: Final = {"info": 0, "warning": 1, "critical": 2}
 class EpisodeRow(msgspec.Struct, rename="camel"):
     """An episode as the page shows it; times in milliseconds, `ends` 0 while it fires.
 
-    `course` is (since, severity), a pair for each change of it.
+    `from_start` names signals that differed as soon as the reference was compared to; `course` is
+    (since, severity), a pair for each change of it.
     """
 
     id: str
@@ -38,6 +39,7 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     summary: str
     evidence: str
     signals: list[str]
+    from_start: list[str]
     course: list[tuple[int, str]]
 
 
@@ -75,6 +77,7 @@ class RecentEpisodes:
             signals=[
                 f"{s.name} ({s.segment})" if s.segment else s.name for s in data.signals[:_NAMED]
             ],
+            from_start=[s.name for s in data.signals if s.from_start][:_NAMED],
             course=course[:1] + course[1:][-_MOST_STEPS:],
         )
         self._rows.move_to_end(data.episode)

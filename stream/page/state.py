@@ -102,6 +102,7 @@ class ModelRow(msgspec.Struct, rename="camel"):
     window: int
     allowed: float
     opened: int
+    in_alarm: float | None  # share of the panes tested in the last four weeks
 
 
 class Detail(msgspec.Struct, rename="camel"):
@@ -182,6 +183,7 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
         window=0,
         allowed=0.0,
         opened=held.opened_this_week,
+        in_alarm=held.alarms.ratio,
     )
     if watch is None:
         return row

@@ -58,6 +58,9 @@ def _episode(id_: str, found: list[AlertEvent], end_ms: int | None) -> Episode:
             )
             for e in revisions
         ),
+        from_start=tuple(dict.fromkeys(
+            s.name for e in revisions for s in e.data.signals if s.from_start
+        )),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import stream
 from detectors import NumericBinning, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
-from detectors.figures import figures
+from detectors.figures import figures, percent
 from stream.alerts.event import AlertEvent
 from stream.alerts.sentences import duration
 from stream.monitoring.windows import Closed
@@ -125,11 +125,12 @@ class ReplayRecorder:
     def report(
         self, plan: Plan, data: str, events: int, rejected: int, late: int,
         alphas: Sequence[float], sequential: Sequence[TestRow] = (),
+        in_alarm: tuple[int, int] = (0, 0),
     ) -> Report:  # fmt: skip
         """The report.
 
         `alphas` are of the whole stream's windowed tests and of a segment's, `sequential` what is
-        known of the tests that are no windows'.
+        known of the tests that are no windows', `in_alarm` how many panes were, of how many.
         """
         plan = self._plan or plan
         end_ms = max(self._end_ms, 0)
@@ -159,6 +160,11 @@ class ReplayRecorder:
                     "False alarms allowed",
                     figure(round(plan.false_alarms_per_week * weeks, 2)),
                     f"in {weeks:.1f} weeks, {figure(plan.false_alarms_per_week)} a week",
+                ),
+                *(
+                    [("In alarm", percent(in_alarm[0] / in_alarm[1]), f"of {in_alarm[1]:,} panes")]
+                    if in_alarm[1]
+                    else []
                 ),
             ),
             episodes=episodes,

@@ -58,6 +58,7 @@ class Episode:
     action: str
     runbook_url: str
     revisions: tuple[Revision, ...]
+    from_start: tuple[str, ...] = ()  # signals that never were as their reference
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,7 @@ CONTRACT = {
     "window_end_timestamp_seconds": "model model_version segment",
     "budget_false_alarms_per_week": "model model_version",
     "budget_spent_ratio": "model model_version",
+    "alarm_time_ratio": "model model_version",
     "declared_loss_total": "",
     "summaries_refused_total": "reason",
     "alert_active": "model model_version kind severity",
@@ -251,6 +252,16 @@ def test_the_budget_is_of_the_week_and_survives_a_snapshot(state: FileState) -> 
     assert again.opened_this_week == held.opened_this_week == state.opened
     again.frontier_ms += 7 * 86_400_000
     assert again.opened_this_week == 0
+
+
+def test_time_in_alarm_survives_a_snapshot(
+    state: FileState, samples: dict[str, dict[tuple[str, ...], float]]
+) -> None:
+    (held,) = state.replay.monitor.subjects.values()
+    again = SubjectMonitor.load(held.dump(), state.replay.monitor.plans)
+    assert again.alarms == held.alarms
+    assert 0.0 < held.alarms.in_alarm / held.alarms.panes < 1.0
+    assert samples["alarm_time_ratio"] == {("fraud", "3"): held.alarms.ratio}
 
 
 def test_a_worker_notes_how_late_its_alerts_are(state: FileState) -> None:

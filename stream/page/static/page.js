@@ -80,6 +80,7 @@ function episodes(data) {
     el("h3", {}, `${named(row.model, row.version)}: ${words(row.kind)} `, row.ends ? badge("resolved", "resolved") : badge(`${row.severity}, firing`, `sev-${row.severity}`)),
     el("p", { class: "meta" }, row.ends ? `${minute(row.starts)} to ${minute(row.ends)}` : `since ${minute(row.starts)}`, ` · revision ${row.revision} · episode ${row.id.slice(0, 12)}`),
     el("p", {}, arrows(row.summary)),
+    row.fromStart.length ? el("p", {}, `Different from the reference from the start: ${row.fromStart.join(", ")}. Is it the right reference?`) : null,
     row.evidence ? el("p", { class: "meta" }, row.evidence) : null));
   const earlier = list.slice(SHOWN_EPISODES);
   return [el("div", { class: "panel" }, timeline(rows, from, end, "Timeline of episodes")),
@@ -92,7 +93,7 @@ function drift(value, name) {
 }
 
 function models({ rows, more, time, model, version }) {
-  const heads = [["model", null], ["state", null], ["drift", "drift"], ["window", "figure wide"], ["budget used", "figure wide"], ["judged until", "figure wide"]];
+  const heads = [["model", null], ["state", null], ["drift", "drift"], ["window", "figure wide"], ["budget used", "figure wide"], ["in alarm", "figure wide"], ["judged until", "figure wide"]];
   const made = rows.map((row) => {
     const name = named(row.model, row.version);
     const query = new URLSearchParams({ model: row.model, version: row.version });
@@ -103,11 +104,12 @@ function models({ rows, more, time, model, version }) {
       row.signal ? [...drift(row.worst, `${name}, ${row.signal}`), el("span", { class: "quiet" }, row.signal)] : el("span", { class: "quiet" }, row.collected ? `${figure(row.collected)} events collected` : row.state === "idle" ? "no events for a while" : "no full window yet"),
       row.window ? `${figure(row.filling)} of ${figure(row.window)}` : figure(row.filling),
       row.allowed ? `${row.opened} of ${figure(row.allowed)}` : "–",
+      row.inAlarm === null ? "–" : percent(row.inAlarm),
       row.judgedUntil ? `${duration(time - row.judgedUntil)} ago` : "–",
     ] };
   });
   const left = more ? [el("p", { class: "meta" }, `${more} quieter models are left out.`)] : [];
-  return [table("Drift is the worst test in units of its threshold: 1× is a finding. Budget is the episodes of this week, of those allowed.", heads, made), ...left];
+  return [table("Drift is the worst test in units of its threshold: 1× is a finding. Budget is the episodes of this week, of those allowed; in alarm the share of the panes of four weeks after which one was open.", heads, made), ...left];
 }
 
 function numbers(row) {
