@@ -28,6 +28,7 @@ from benchmarks.gates import (
     g9_budget,
     g10_memory,
     g11_names,
+    g13_one_name,
     real,
 )
 from benchmarks.gates.measured import Measured, table
@@ -50,6 +51,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G9": g9_budget.run,
     "G10": g10_memory.run,
     "G11": g11_names.run,
+    "G13": g13_one_name.run,
     "real": real.run,
 }
 

@@ -13,8 +13,9 @@ from benchmarks.gates.g5_windows import bank_of, tails
 from benchmarks.gates.measured import Measured, share_of
 from detectors import Layout, Reference, fit_reference
 
-__all__ = ["POWER", "SETTINGS", "level", "power", "run"]
+__all__ = ["POWER", "SETTINGS", "draws", "fitted", "level", "power", "run", "shares"]
 
+Floats = npt.NDArray[np.float64]
 LEVELS = (1e-2, 1e-3)
 AT_ONCE = 20
 
@@ -46,11 +47,13 @@ POWER = (
 
 def shares(law: str, names: int) -> npt.NDArray[np.float64]:
     """Shares of the names, the most frequent first; Zipf's exponent is 1.1."""
+    if law == "one in 300":
+        return np.append(np.full(names - 1, 299.0 / (names - 1)), 1.0) / 300.0
     weight = np.ones(names) if law == "equal" else np.arange(1, names + 1) ** -1.1
     return weight / weight.sum()
 
 
-def _fitted(
+def fitted(
     law: str, names: int, rows: int, references: int, rng: np.random.Generator
 ) -> tuple[Reference, Layout, npt.NDArray[np.float64]]:
     """References of independent rows, and the share of each of their names."""
@@ -64,7 +67,7 @@ def _fitted(
     return reference, reference.layout(), share
 
 
-def _draws(
+def draws(
     reference: Reference, layout: Layout, share: npt.NDArray[np.float64], n: int, windows: int,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.int64]:  # fmt: skip
@@ -92,9 +95,9 @@ def level(
             for a in LEVELS}  # fmt: skip
     for first in range(0, references, AT_ONCE):
         size = min(AT_ONCE, references - first)
-        reference, layout, share = _fitted(law, names, rows, size, rng)
+        reference, layout, share = fitted(law, names, rows, size, rng)
         bank = bank_of(reference, layout, ("psi", "unseen_rate"))
-        for counts in _draws(reference, layout, share, n, windows, rng):
+        for counts in draws(reference, layout, share, n, windows, rng):
             for test, (signal, p) in tails(bank, counts).items():
                 for a in LEVELS if test in ("psi", "unseen_rate") else ():
                     np.add.at(hits[test, a], first + signal[p <= a], 1)
@@ -117,7 +120,7 @@ def power(
 ) -> Measured:  # fmt: skip
     """Share of windows of 1,000 in which PSI finds a change at a level of 1e-4."""
     rng = np.random.default_rng([seed, names, sum(map(ord, change))])
-    reference, layout, share = _fitted(law, names, 10_000, references, rng)
+    reference, layout, share = fitted(law, names, 10_000, references, rng)
     changed = share.copy()
     if change == "uneven":
         changed *= np.exp(0.4 * rng.normal(size=share.shape))
@@ -128,7 +131,7 @@ def power(
     changed /= changed.sum(axis=1, keepdims=True)
     bank = bank_of(reference, layout, ("psi",))
     found = np.zeros(references, np.int64)
-    for counts in _draws(reference, layout, changed, 1_000, windows, rng):
+    for counts in draws(reference, layout, changed, 1_000, windows, rng):
         signal, p = tails(bank, counts)["psi"]
         np.add.at(found, signal[p <= 1e-4], 1)
     value, low, high = share_of(found, windows)

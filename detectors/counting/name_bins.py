@@ -179,8 +179,8 @@ def choose_categories(
 
     Where many names are about as frequent, those that came out on top did so by chance, and later
     windows would show less of all of them and more of the others. So of the names whose counts are
-    within three standard deviations of the last one's, a hash chooses; and where the last one came
-    fewer than 20 times, half of those within three of 20.
+    within three standard deviations of the last one's, a hash chooses. Where the last one came
+    fewer than 20 times, whoever reached such a band did so by chance: only those above it.
     """
     ranked = sorted(counts, key=lambda name: (-counts[name], name))[: most + MAX_OTHERS]
     if len(ranked) <= most:
@@ -190,9 +190,7 @@ def choose_categories(
     margin = 3.0 * math.sqrt(cut)
     sure = [name for name in ranked if counts[name] > cut + margin]
     tied = [name for name in ranked[len(sure) :] if counts[name] >= cut - margin]
-    drawn = sorted(tied, key=_lot)
-    if last < _LEAST_OWN:
-        drawn = [name for name in drawn if _lot(name) < _LOTS // 2]
+    drawn = sorted(tied, key=_lot) if last >= _LEAST_OWN else []
     chosen = {*sure, *drawn[: most - len(sure)]}
     categories = tuple(name for name in ranked if name in chosen)
     return categories, tuple(sorted(name for name in ranked if name not in chosen))

@@ -13,11 +13,14 @@ from hashlib import blake2b
 from typing import Final
 
 __all__ = [
+    "LEAST_VALUES",
+    "MANY_NEW",
     "MOST_HALVINGS",
     "MOST_NAMES",
     "MOST_NAME_BYTES",
     "NameCounts",
     "bounded_name",
+    "is_identifier",
     "name_hash",
 ]
 
@@ -29,6 +32,11 @@ _MOST_BYTES: Final = 3_500
 _BESIDE: Final = 7
 _HASH_BITS: Final = 64
 MOST_HALVINGS: Final = _HASH_BITS
+#: The share of values that come once is the chance that the next one is new (Good 1953). From the
+#: first on that is worth a word, and beyond the second names say who it is, not what.
+MANY_NEW, _MOSTLY_NEW = 0.2, 0.5
+#: Of fewer values nothing can be said.
+LEAST_VALUES: Final = 30
 
 
 class NameCounts:
@@ -58,6 +66,11 @@ class NameCounts:
     def distinct(self) -> int:
         """Number of different names; an estimate where not all are kept."""
         return len(self.counts) << self.level
+
+    @property
+    def once(self) -> int:
+        """Number of names that came once; an estimate where not all are kept."""
+        return sum(count == 1 for count in self.counts.values()) << self.level
 
     def add(self, names: Mapping[str, int]) -> NameCounts:
         """Count names, each bounded by `bounded_name`."""
@@ -95,6 +108,11 @@ class NameCounts:
             kept = {name: n for name, n in self.counts.items() if self.keeps(name)}
             self.rest += sum(self.counts.values()) - sum(kept.values())
             self.counts = kept
+
+
+def is_identifier(once: int, values: int) -> bool:
+    """Whether a column is of identifiers: most of its values came once, however many there are."""
+    return values >= LEAST_VALUES and once > _MOSTLY_NEW * values
 
 
 def bounded_name(name: str) -> str:

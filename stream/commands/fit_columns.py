@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Chosen", "check_columns", "choose", "look_again"]
 
-#: A column of names in which this share occurs once is an identifier.
-_ONCE: Final = 0.5
-#: So many different ones are too, if they are more than this share of the rows.
-_MANY: Final = 1_000
 #: Names that data frames give to the numbers of their rows.
 _INDEX: Final = re.compile(r"|Unnamed: \d+.*|__index_level_\d+__")
 
@@ -137,7 +133,7 @@ def look_again(
     for name, kind in list(chosen.kinds.items()):
         why = ""
         if kind == "categorical":
-            why = _identifier(fitter, name)
+            why = _identifier(fitter, name, chosen)
         else:
             values = fitter.sample(name)
             if times is not None and (timed or every_row) and suspects.follows_rows(values, times):
@@ -165,13 +161,24 @@ def look_again(
     _check_some(table, chosen)
 
 
-def _identifier(fitter: ReferenceFitter, name: str) -> str:
-    """Why a column of names is one of identifiers, or an empty text."""
+def _identifier(fitter: ReferenceFitter, name: str, chosen: Chosen) -> str:
+    """Why a column of names is one of identifiers, or an empty text; a warning if it is near."""
+    from detectors.counting.names import LEAST_VALUES, MANY_NEW, is_identifier
+
     names, distinct = fitter.names(name), fitter.distinct(name)
-    once = sum(count == 1 for count in names.values()) if distinct == len(names) else distinct
-    if once <= _ONCE * fitter.rows and distinct <= max(_MANY, _ONCE * fitter.rows):
-        return ""
-    return f"{distinct:,} different values, so an identifier (see --id)"
+    if distinct == len(names):
+        once, values = sum(count == 1 for count in names.values()), sum(names.values())
+    else:  # not all are held
+        once, values = distinct, fitter.rows
+    if is_identifier(once, values):
+        return f"{distinct:,} different values, so an identifier (see --id)"
+    if values >= LEAST_VALUES and once > MANY_NEW * values:
+        chosen.warnings.append(
+            f"{name}: {once:,} of {values:,} values come once in these rows, so about one event in "
+            f"{round(values / once)} will have a name never seen before, which is then no finding. "
+            "A longer reference knows more of them"
+        )
+    return ""
 
 
 def _suspect(column: ColumnInfo, values: Any, chosen: Chosen) -> None:

@@ -23,14 +23,13 @@ from detectors.counting.learned import (
     moments,
     widen,
 )
+from detectors.counting.names import MANY_NEW, is_identifier
 from detectors.references.calibration import calibrate
 from stream.plans.plan import LearningPlan, place_of
 from stream.summaries.sketch import GROUPS, SignalSketch, Sketch
 
 __all__ = ["Lesson", "Taught", "begin_lesson", "finish_lesson"]
 
-#: Features with more names than this, and than half as many as values, are identifiers.
-_IDENTIFIER_NAMES: Final = 1_000
 _WEEK_MS: Final = 604_800_000
 #: Role and name of signals that are no features, by their place.
 _OTHERS: Final = {
@@ -148,7 +147,7 @@ def _kind(held: SignalSketch) -> str:
 
 
 def _is_identifier(held: SignalSketch) -> bool:
-    return held.names.distinct > max(_IDENTIFIER_NAMES, held.names.total / 2)
+    return is_identifier(held.names.once, held.names.total)
 
 
 def finish_lesson(
@@ -175,6 +174,12 @@ def finish_lesson(
         taught.append(replace(done, signal=replace(done.signal, importance=importance)))
         if not done.signal.counts[: done.signal.binning.missing].any():
             warnings.append(f"{done.signal.name}: has no value; only missing values are watched")
+        names = (whole.signals.get(each.place) or SignalSketch()).names
+        if done.signal.kind == "categorical" and names.once > MANY_NEW * names.total:
+            warnings.append(
+                f"{done.signal.name}: about one event in {round(names.total / names.once)} has a "
+                "name never seen before, which is no finding"
+            )
     if whole.more:
         warnings.append(
             "events have more signals than are learned; declare them, or fit a reference"

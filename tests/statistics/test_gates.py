@@ -21,6 +21,7 @@ from benchmarks.gates import (
     g9_budget,
     g10_memory,
     g11_names,
+    g13_one_name,
     real,
 )
 
@@ -167,3 +168,15 @@ def test_levels_with_many_names(law: str, names: int, rows: int, n: int) -> None
 
 def test_changes_of_names_are_found() -> None:
     check([g11_names.power(*p, references=20, windows=10) for p in g11_names.POWER])
+
+
+@pytest.mark.parametrize("setting", [g13_one_name.SETTINGS[k] for k in (1, 6, 9, 12)], ids=str)
+def test_levels_of_the_shares_of_names(setting: tuple[str, int, int, int]) -> None:
+    check(g13_one_name.level(*setting, references=20, windows=150))
+
+
+@pytest.mark.parametrize("setting", [g13_one_name.POWER[k] for k in (0, 2, 4, 7)], ids=str)
+def test_one_name_that_grows_is_found(
+    setting: tuple[str, int, int, int, str, float, float, float | None],
+) -> None:
+    check([g13_one_name.power(*setting, references=15, windows=10)])

@@ -290,6 +290,40 @@ def test_identifiers_of_a_small_file_are_left_out(tmp_path: Path) -> None:
     assert list(fit(tmp_path / "a.csv", "--timestamp", "ts")[0]) == ["x", "c"]
 
 
+@pytest.mark.parametrize(
+    ("cities", "rows", "said_of"),
+    [
+        (300, 500, "of 500 values come once"),  # 19 %: on either side of a word
+        (300, 300, "values come once in these rows, so about one event in 3 will have"),
+        (300, 1_500, ""),
+        (1_000, 1_000, "so about one event in 3 will have a name never seen before"),
+        (10_000, 500, "different values, so an identifier"),
+        (3_000, 1_000, "different values, so an identifier"),
+    ],
+)
+def test_names_are_an_identifier_by_how_many_come_once(
+    tmp_path: Path, cities: int, rows: int, said_of: str
+) -> None:
+    """However few they are; what is kept raises no alarm in the next rows of the same kind."""
+    rng = np.random.default_rng(4)
+    d = frame(city=[f"c{v}" for v in rng.integers(0, cities, N)])
+    d[:rows].to_csv(tmp_path / "a.csv", index=False)
+    signals, said = fit(tmp_path / "a.csv", "--timestamp", "ts")
+    left_out = "identifier" in said_of
+    assert ("city" in signals) != left_out
+    if rows != 500 or left_out:
+        assert said_of in said
+        assert ("come once" in said) == ("come once" in said_of or "one event" in said_of)
+    d[rows:].to_csv(tmp_path / "b.csv", index=False)
+    assert "'city'" not in replay(tmp_path / "b.csv")
+
+
+def test_a_column_with_few_values_is_no_identifier(tmp_path: Path) -> None:
+    d = frame(note=["" if i % 100 else f"n{i}" for i in range(N)])[:500]
+    d.to_csv(tmp_path / "a.csv", index=False)
+    assert "note" in fit(tmp_path / "a.csv", "--timestamp", "ts")[0]
+
+
 def test_the_index_of_a_frame_is_left_out(tmp_path: Path) -> None:
     frame().to_csv(tmp_path / "a.csv")
     signals, said = fit(tmp_path / "a.csv", "--timestamp", "ts")
