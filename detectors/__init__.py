@@ -8,10 +8,14 @@ from detectors.counting.counts import Layout, accumulate
 from detectors.counting.logbins import LogCounts
 from detectors.counting.meaning import category_text
 from detectors.fitting import Coded, ReferenceFitter
+from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import fit_reference, infer_kind
 from detectors.references.calibration import Calibration
 from detectors.references.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.registry import REGISTRY, Detector
+from detectors.seasons.calendar import Calendar
+from detectors.seasons.expected import SlotRanks, expected_signal
+from detectors.seasons.sequential import SlotEDetectorBank, SlotGrowth, SlotScores
 from detectors.sequential import (
     Adwin,
     AdwinBank,
@@ -25,6 +29,7 @@ from detectors.sequential import (
 from detectors.warm import tell_of_compiling, warm_up
 from detectors.windowed.bank import WindowBank, WindowResult
 from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
+from detectors.windowed.slot_bank import SlotWindowBank
 
 __all__ = [
     "REGISTRY",
@@ -33,6 +38,7 @@ __all__ = [
     "AdwinBank",
     "Binning",
     "Budget",
+    "Calendar",
     "Calibration",
     "CategoricalBinning",
     "Change",
@@ -53,13 +59,20 @@ __all__ = [
     "ReferenceError",
     "ReferenceFitter",
     "ScoreTable",
+    "Seasons",
     "SignalReference",
+    "SlotEDetectorBank",
+    "SlotGrowth",
+    "SlotRanks",
+    "SlotScores",
+    "SlotWindowBank",
     "WindowBank",
     "WindowResult",
     "accumulate",
     "category_text",
     "choose_tests",
     "describe",
+    "expected_signal",
     "fit_reference",
     "infer_kind",
     "tell_of_compiling",

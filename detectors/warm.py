@@ -12,16 +12,21 @@ from detectors.changes.changepoint import ChangePoints
 from detectors.counting.counts import accumulate
 from detectors.counting.numerals import read_numbers
 from detectors.counting.sparse import decode_counts, encode_counts
+from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import LEAST_ROWS, fit_reference
 from detectors.laws import divergences
 from detectors.laws.scarce import scarce_chi2
 from detectors.references.reference import SignalReference
+from detectors.seasons.calendar import STEPS, SlotPlace
+from detectors.seasons.expected import SlotRanks
+from detectors.seasons.sequential import SlotEDetectorBank, SlotGrowth, SlotScores
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.scores import ScoreTable
 from detectors.windowed.bank import WindowBank
 from detectors.windowed.catalogue import WINDOWED_TESTS
+from detectors.windowed.slot_bank import SlotWindowBank
 
 __all__ = ["COMPILING", "tell_of_compiling", "warm_up"]
 
@@ -77,9 +82,35 @@ def warm_up() -> None:
         EDetectorBank(signals, layout, threshold=100.0).update(counts[0])
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)
         adwin.update(*(values.ravel() for values in moments))
+    _warm_up_slots()
     Adwin().update_many(np.zeros(64))
     read_numbers(b"[1.5]", 1)
     scarce_chi2(divergences.PSI, (5, 95), 100)
+
+
+def _warm_up_slots() -> None:
+    """The same of a reference with slots."""
+    step_ms, rows = 600_000, 8 * 144
+    times = step_ms * np.arange(rows, dtype=np.int64)
+    names = np.array(["a", "b", "c", None] * (rows // 4), object)
+    columns = {"number": np.arange(rows) * 1.7 % 9, "name": names}
+    reference = fit_reference(columns, model="warm-up", times_ms=times, seasons=Seasons("auto"))
+    layout, calendar = reference.layout(), reference.calendar
+    assert calendar is not None
+    signals, other = reference.signals, calendar.slots - 1
+    counts = np.concatenate([[0], *(signal.counts for signal in signals)])
+    counts[0] = rows
+    for part in (0, STEPS // 2):
+        told = np.append(counts, calendar.told(SlotPlace(0, other, part), 0, rows))
+        for tests in (None, _every_test(signals)):
+            result = SlotWindowBank(signals, layout, tests, calendar).test(told, 0.01)
+            _ = result.threshold, result.p_value
+        scores = SlotScores(signals, layout, calendar)
+        scores.moments(told)
+        growth = SlotGrowth(signals, layout, scores, 3.0)
+        SlotEDetectorBank(growth, threshold=100.0).update(told)
+        ranks = SlotRanks(signals, layout, calendar).of
+        ChangePoints(signals, layout, ranks).history.add(told, 0, 1)
 
 
 def _every_test(signals: Sequence[SignalReference]) -> dict[str, tuple[str, ...]]:

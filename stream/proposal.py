@@ -1,4 +1,4 @@
-"""Pane and window that suit a reference's rate, and a look for a daily cycle.
+"""Pane and window that suit a reference's rate.
 
 Shown by `fit`; workers and `replay` use them where the config does not say otherwise.
 """
@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from detectors import Reference
 
-__all__ = ["DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "daily_share", "model_toml", "propose"]
+__all__ = ["DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "model_toml", "propose"]
 
 _WEEK_MS: Final = 604_800_000
 _DAY_MS: Final = 86_400_000
@@ -26,8 +23,6 @@ _WINDOW_EVENTS: Final = 1_000
 #: Where there is no reference, or one without a rate.
 DEFAULT_PANE_MS: Final = _PANES_MS[0]
 DEFAULT_MAX_AGE_MS: Final = _DAY_MS
-#: Fewer days cannot show what repeats from day to day.
-_LEAST_DAYS: Final = 4
 _LABELS: Final = {10_000: "10s", 60_000: "1m", 600_000: "10m", 3_600_000: "1h", _DAY_MS: "1d"}
 
 
@@ -58,6 +53,9 @@ def propose(
     pane = min(filled, _LONGEST_PANE_MS)
     if reference.time_step_ms in _PANES_MS:
         pane = max(pane, reference.time_step_ms)  # all events of a day come at one time of it
+    calendar = reference.calendar
+    if calendar is not None and not calendar.fits(pane):
+        pane = min(pane, calendar.longest_pane_ms)
     cycle = reference.cycle_ms if cycle_ms is None else cycle_ms
     fitting = [
         p for p in _PANES_MS
@@ -87,28 +85,3 @@ def _toml_text(text: str) -> str:
         char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text
     )
     return f'"{"".join(escaped)}"'
-
-
-def daily_share(values: npt.NDArray[np.float64], times_ms: npt.NDArray[np.int64]) -> float:
-    """Share of the variance between hours that the hour of the day explains, 0 to 1.
-
-    Of the means of the values' ranks in every hour of every day: independent values over d days
-    give about 1/d, a daily cycle nearly 1.
-    """
-    there = np.isfinite(values)
-    if not there.any() or np.ptp(times_ms) < _LEAST_DAYS * _DAY_MS:
-        return 0.0
-    _, code, size = np.unique(values[there], return_inverse=True, return_counts=True)
-    rank = (np.cumsum(size) - size / 2)[code]
-    _, cell, count = np.unique(
-        times_ms[there] // 3_600_000, return_inverse=True, return_counts=True
-    )
-    hour = np.zeros(count.size, np.int64)
-    hour[cell] = times_ms[there] // 3_600_000 % 24
-    means = np.bincount(cell, rank) / count
-    total = float(np.average((means - np.average(means, weights=count)) ** 2, weights=count))
-    if total <= 0:
-        return 0.0
-    by_hour = np.bincount(hour, means * count, 24) / np.maximum(np.bincount(hour, count, 24), 1)
-    within = float(np.average((means - by_hour[hour]) ** 2, weights=count))
-    return 1 - within / total

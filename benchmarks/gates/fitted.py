@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.gates.subject import SubjectRun
-from detectors import Layout, Reference, accumulate, fit_reference
+from detectors import Layout, Reference, Seasons, accumulate, fit_reference
 from stream.plans.plan import Plan
 from stream.proposal import propose
 
@@ -21,15 +21,18 @@ _PANES = 500
 
 def run_fitted(
     columns: Mapping[str, npt.NDArray[np.generic]], times: npt.NDArray[np.int64], rows: int,
-    **settings: Any,
+    seasons: Seasons | None = None, **settings: Any,
 ) -> tuple[Reference, SubjectRun, int]:  # fmt: skip
     """Fit to the first rows, run over the others: the reference, the run, when these begin.
 
-    `times` are event times in milliseconds, in order; `settings` are more of the plan's.
+    `times` are event times in milliseconds, in order; `seasons` are the reference's, `settings` are
+    more of the plan's.
     """
     kinds = {k: "categorical" if v.dtype.kind == "U" else "numeric" for k, v in columns.items()}
     first = {name: column[:rows] for name, column in columns.items()}
-    reference = fit_reference(first, model="null", times_ms=times[:rows], kinds=kinds)
+    reference = fit_reference(
+        first, model="null", times_ms=times[:rows], kinds=kinds, seasons=seasons
+    )
     pane_ms, max_age_ms = propose(reference)
     sizes = {"pane_ms": pane_ms, "window_max_age_ms": max_age_ms}
     run = SubjectRun(Plan(model="null", reference=reference, **(sizes | settings)))

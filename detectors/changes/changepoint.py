@@ -30,6 +30,7 @@ from detectors.changes.history import (
     UNSEEN,
     VALUE,
     History,
+    Ranks,
     score_tables,
 )
 from detectors.counting.binning import SCORE_SCALE
@@ -89,6 +90,8 @@ class ChangePoints:
     signals : sequence of SignalReference
         Those of `layout`, in its order.
     layout : Layout
+    ranks : callable, optional
+        As of `History`.
 
     Attributes
     ----------
@@ -96,8 +99,10 @@ class ChangePoints:
         To be fed with every pane (every cycle where the stream has one).
     """
 
-    def __init__(self, signals: Sequence[SignalReference], layout: Layout) -> None:
-        self.history = History(signals, layout)
+    def __init__(
+        self, signals: Sequence[SignalReference], layout: Layout, ranks: Ranks | None = None
+    ) -> None:
+        self.history = History(signals, layout, ranks)
         self._signals = tuple(signals)
         self._axes: dict[int, dict[str, _Axis]] = {}  # made when a signal first changes
 

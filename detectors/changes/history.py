@@ -5,8 +5,8 @@ At most 48 blocks reach back over days. They are shared by all signals, so one l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference
 
 __all__ = [
-    "COLUMNS", "INVALID", "MISSING", "NEW", "UNSEEN", "VALUE", "History", "score_tables",
+    "COLUMNS", "INVALID", "MISSING", "NEW", "UNSEEN", "VALUE", "History", "Ranks", "score_tables",
 ]  # fmt: skip
 
 #: What is summed of a signal: events, scores x and y of its values, and values of three kinds.
@@ -29,6 +29,7 @@ _MOST_BLOCKS: Final = 48
 VALUE, NEW, MISSING, INVALID, UNSEEN = range(5)
 
 Ints = npt.NDArray[np.int64]
+Ranks: TypeAlias = Callable[[Ints], npt.NDArray[np.uint16]]
 
 
 def score_tables(signal: SignalReference) -> tuple[Ints, Ints, Ints]:
@@ -85,9 +86,14 @@ class History:
     signals : sequence of SignalReference
         Those of `layout`, in its order.
     layout : Layout
+    ranks : callable, optional
+        Gives the scores of all bins for a pane's counts, uint16[width], where they go by its hour.
     """
 
-    def __init__(self, signals: Sequence[SignalReference], layout: Layout) -> None:
+    def __init__(
+        self, signals: Sequence[SignalReference], layout: Layout, ranks: Ranks | None = None
+    ) -> None:
+        self._ranks = ranks
         self._start, self._n_bins = layout.start, layout.n_bins
         tables = [score_tables(signal) for signal in signals]
         # Position 0 is the number of events.
@@ -114,7 +120,8 @@ class History:
         """Take the next pane in."""
         self.release()
         block = np.zeros(self._shape, np.int64)
-        _fold(counts, self._start, self._n_bins, self._x, self._kinds, block)
+        x = self._x if self._ranks is None else self._ranks(counts)
+        _fold(counts, self._start, self._n_bins, x, self._kinds, block)
         self._blocks.add(block.ravel(), start_ms, end_ms)
 
     def of(self, index: int) -> Ints:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors._jit import kernel
 from detectors.counting.binning import Binning, CategoricalBinning
 from detectors.counting.name_bins import TAIL_CELLS
 from detectors.counting.names import name_hash
@@ -51,6 +52,7 @@ def bins_apart(binning: Binning) -> int:
     return 3 if isinstance(binning, CategoricalBinning) and binning.tail == 1 else 2
 
 
+@kernel
 def merge_neighbours(
     counts: npt.NDArray[np.int64], at_most: int, least: int
 ) -> npt.NDArray[np.int64]:
@@ -76,6 +78,7 @@ def merge_neighbours(
     return groups
 
 
+@kernel
 def join_small(counts: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
     """Group of each bin, in order: those below `least` join the next ones."""
     groups = np.zeros(counts.size, np.int64)

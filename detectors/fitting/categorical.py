@@ -23,12 +23,15 @@ def _count(
     known: npt.NDArray[np.int64], batch: npt.NDArray[np.int32], bins: npt.NDArray[np.int64],
     table: npt.NDArray[np.int64], first: npt.NDArray[np.int64], last: npt.NDArray[np.int64],
     times: npt.NDArray[np.int64], trace: npt.NDArray[np.int64],
+    cell: npt.NDArray[np.int32], by_cell: npt.NDArray[np.int32],
 ) -> None:  # fmt: skip
     """Counts of bins by batch, and of known names with the batches between which they occur."""
     h = trace[0]
     for i in range(known.size):
         name, b = known[i], np.int64(batch[i])
         table[b, bins[name]] += 1
+        if cell.size and cell[i] >= 0:
+            by_cell[cell[i], bins[name]] += 1
         first[name] = min(first[name], b)
         last[name] = max(last[name], b)
         times[name] += 1
@@ -52,7 +55,7 @@ class CategoricalFit:
         self.tally.add([names[i] for i in there.tolist()], counts[there].tolist())
 
     def prepare(self, batches: Batches) -> None:
-        """End the first pass: fix the bins."""
+        """End the first pass: fix the bins; `by_cell` has no row unless it is set after this."""
         self.binning = CategoricalBinning.of(self.tally.counts)
         self.distinct, self._is_exact = self.tally.distinct, self.tally.is_exact
         del self.tally
@@ -63,13 +66,16 @@ class CategoricalFit:
         self._bins = np.array([*binning.code.values(), *specials], np.int64)
         self._batches = batches
         self.table = np.zeros((max(1, batches.count), binning.n_bins), np.int64)
+        self.by_cell = np.zeros((0, binning.n_bins), np.int32)
         self._first = np.full(self._bins.size, batches.count + 1)
         self._last = np.full(self._bins.size, -1)
         self._times = np.zeros(self._bins.size, np.int64)
         self.trace = np.zeros(1, np.int64)
 
-    def count(self, column: Column, batch: npt.NDArray[np.int32]) -> None:
-        """Second pass over a batch of rows, each of which is of a batch in time."""
+    def count(
+        self, column: Column, batch: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
+    ) -> None:
+        """Second pass over some rows, each of a batch in time and of a cell, -1 for none."""
         codes, names = coded_names(column)
         number, place = self._number, self.binning.place
         known = [number[name] if name in number else self._unseen + place(name) for name in names]
@@ -77,8 +83,9 @@ class CategoricalFit:
         last = self._bins.size - 1
         rows = np.array([*known, last - 1, last], np.int64)[codes]
         _count(
-            rows, batch, self._bins, self.table, self._first, self._last, self._times, self.trace
-        )
+            rows, batch, self._bins, self.table, self._first, self._last, self._times, self.trace,
+            cell, self.by_cell,
+        )  # fmt: skip
 
     def finish(
         self, name: str, role: str, importance: float, warnings: list[str]
@@ -87,6 +94,7 @@ class CategoricalFit:
         table = self.table
         if role == "actual":  # not known yet, which an event says by leaving it out
             table[:, self.binning.missing] = 0
+            self.by_cell[:, self.binning.missing] = 0
         counts = table.sum(axis=0)
         # Names that one batch alone made known; those beyond are counted as unseen already.
         times = self._times[: self._unseen]

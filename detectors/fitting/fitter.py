@@ -8,23 +8,23 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.binning import CategoricalBinning, NumericBinning
 from detectors.fitting.bulk import Bulk
 from detectors.fitting.categorical import CategoricalFit
+from detectors.fitting.checks import check_signals, same_values
 from detectors.fitting.long_memory import warnings_of_long
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
 from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
+from detectors.fitting.seasonal import SeasonFit, Seasons
 from detectors.fitting.values import Column
 from detectors.fitting.worth import warnings_of_slow
 from detectors.references.reference import (
-    ROLES,
     ColumnMapping,
     Reference,
     ReferenceError,
-    SignalReference,
 )
+from detectors.seasons.fitting import Seasonal
 
 __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 
@@ -50,6 +50,8 @@ class ReferenceFitter:
         Signals that are not features: score, label, actual or latency.
     cycle_ms : int
         Length of the season; batches are then sevenths of it. Needs times.
+    seasons : Seasons, optional
+        Whether slots of the week are looked for and used, by which clock.
     sample, names : int
         Bounds of memory.
     seed : int
@@ -78,14 +80,18 @@ class ReferenceFitter:
         *,
         roles: Mapping[str, str] | None = None,
         cycle_ms: int = 0,
+        seasons: Seasons | None = None,
         sample: int = _SAMPLE_ROWS,
         names: int = _MOST_NAMES,
         seed: int = 0,
     ) -> None:
         self._roles = dict(roles or {})
-        _check(kinds, self._roles, cycle_ms)
+        check_signals(kinds, self._roles, cycle_ms)
         self._sample = RowSample(sample, seed)
         self._times = TimeSurvey(cycle_ms, self._sample)
+        self._season = SeasonFit(seasons or Seasons("off"))
+        #: Slots that were found, used or not, after `finish`.
+        self.seasonal: Seasonal | None = None
         self._signals: dict[str, NumericFit | CategoricalFit] = {
             name: NumericFit(self._sample) if kind == "numeric" else CategoricalFit(names)
             for name, kind in kinds.items()
@@ -109,6 +115,7 @@ class ReferenceFitter:
         slots, sources = self._sample.place(n)
         if times_ms is not None:
             self._times.add(times_ms, slots, sources)
+            self._season.add(times_ms)
         for name, signal in self._signals.items():
             signal.survey(columns[name], slots, sources)
 
@@ -160,13 +167,19 @@ class ReferenceFitter:
         n = self._rows_of(columns, times_ms)
         batches = self._batches or self._prepare()
         batch = batches.of(self._counted, n, times_ms)
+        cell = self._season.cells_of(times_ms)
         if times_ms is not None and self._bulk is not None:
             self._bulk.add(self._counted, times_ms)
         self._counted += n
         if self._counted > self.rows:
             self._fail_of_passes()
         for name, signal in self._signals.items():
-            signal.count(columns[name], batch)
+            signal.count(columns[name], batch, cell)
+
+    @property
+    def why_no_seasons(self) -> str:
+        """Why seasons were not looked for, after `finish`; empty if they were."""
+        return self._season.why_not
 
     def finish(
         self, *, model: str, version: str = "", segments: Sequence[str] = (),
@@ -182,7 +195,13 @@ class ReferenceFitter:
             signal.finish(name, self._roles.get(name, "feature"), importance, warnings)
             for name, signal in self._signals.items()
         )
-        warnings += self._same_values(signals)
+        tables = [signal.by_cell for signal in self._signals.values()]
+        self.seasonal = self._season.finish(signals, tables)
+        calendar = None
+        if self.seasonal is not None and self._season.wanted.declared:
+            signals, calendar = self.seasonal.signals, self.seasonal.calendar
+        traces = {name: int(signal.trace[0]) for name, signal in self._signals.items()}
+        warnings += same_values(signals, traces)
         warnings += warnings_of_slow(signals)
         bulk = self._bulk
         if bulk is not None:
@@ -201,6 +220,7 @@ class ReferenceFitter:
             events_per_week=0 if bulk is None else bulk.events_per_week,
             time_step_ms=0 if bulk is None else bulk.pace.step_ms,
             warnings=tuple(warnings),
+            calendar=calendar,
         )
 
     def _rows_of(
@@ -246,6 +266,10 @@ class ReferenceFitter:
             self._warnings += warnings_of_long(self._sampled_numbers(), self._times.order())
         for signal in self._signals.values():
             signal.prepare(self._batches)
+        bins = sum(signal.binning.n_bins for signal in self._signals.values())
+        if cells := self._season.prepare(self._times.pace, bins):
+            for signal in self._signals.values():
+                signal.by_cell = np.zeros((cells, signal.binning.n_bins), np.int32)
         return self._batches
 
     def _sampled_numbers(self) -> dict[str, npt.NDArray[np.float64]]:
@@ -257,41 +281,3 @@ class ReferenceFitter:
             f"both passes must see the same rows; the first had {self.rows}, the second "
             f"{self._counted}. Fit again on data that does not change."
         )
-
-    def _same_values(self, signals: Sequence[SignalReference]) -> list[str]:
-        """Features that fall into the same bins in every row: they alarm together."""
-        first: dict[tuple[object, ...], str] = {}
-        found = []
-        for signal in signals:
-            binning = signal.binning
-            if signal.role != "feature" or not signal.counts[: binning.missing].any():
-                continue
-            trace = int(self._signals[signal.name].trace[0])
-            key: tuple[object, ...] = (trace, binning.kind)
-            if isinstance(binning, NumericBinning):
-                key += tuple(binning.edges.tolist())
-            elif isinstance(binning, CategoricalBinning):
-                key += binning.categories
-            same = first.setdefault(key, signal.name)
-            if same != signal.name:
-                found.append(
-                    f"{signal.name}: has the same values as {same}; both alarm together. "
-                    "Leave one out"
-                )
-        return found
-
-
-def _check(kinds: Mapping[str, str], roles: Mapping[str, str], cycle_ms: int) -> None:
-    if not kinds:
-        raise ReferenceError("columns must have at least one signal; got none.")
-    for name, role in roles.items():
-        if name not in kinds or role not in ROLES:
-            raise ReferenceError(
-                f"roles[{name!r}] must be a role ({', '.join(ROLES)}) of a column "
-                f"({', '.join(list(kinds)[:20])}); got {role!r}."
-            )
-    for name, kind in kinds.items():
-        if kind not in ("numeric", "categorical"):
-            raise ReferenceError(f"kinds[{name!r}] must be numeric or categorical; got {kind!r}.")
-    if cycle_ms < 0:
-        raise ReferenceError(f"cycle_ms must be >= 0; got {cycle_ms}.")

@@ -30,6 +30,7 @@ def _count(
     origin: float, factor: float, table: npt.NDArray[np.int64],
     highest: npt.NDArray[np.float64], lowest: npt.NDArray[np.float64],
     sums: npt.NDArray[np.float64], trace: npt.NDArray[np.int64],
+    cell: npt.NDArray[np.int32], by_cell: npt.NDArray[np.int32],
 ) -> None:  # fmt: skip
     """One pass over a batch of values; sums run on, so how rows are cut changes no bit."""
     s1, s2, h = sums[0], sums[1], trace[0]
@@ -49,6 +50,8 @@ def _count(
         else:
             b = n_edges + 2 if v < 0 else n_edges + 1
         table[batch[i], b] += 1
+        if cell.size and cell[i] >= 0:
+            by_cell[cell[i], b] += 1
         h = h * _HASH_FACTOR + b
     sums[0], sums[1], trace[0] = s1, s2, h
 
@@ -80,7 +83,7 @@ class NumericFit:
             self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
 
     def prepare(self, batches: Batches) -> None:
-        """End the first pass: fix the bins."""
+        """End the first pass: fix the bins; `by_cell` has no row unless it is set after this."""
         values = self.sampled
         if self._sample.rows > self._sample.size and self._low <= self._high:
             values = np.append(values, [self._low, self._high])  # the range is that of all rows
@@ -103,19 +106,22 @@ class NumericFit:
         self._batches = batches
         rows = max(1, batches.count)
         self.table = np.zeros((rows, self.binning.n_bins), np.int64)
+        self.by_cell = np.zeros((0, self.binning.n_bins), np.int32)
         self._highest, self._lowest = np.full(rows, -np.inf), np.full(rows, np.inf)
         self._beyond = {1: np.zeros(0), -1: np.zeros(0)}
         self._sums = np.zeros(2)
         self.trace = np.zeros(1, np.int64)
 
-    def count(self, column: Column, batch: npt.NDArray[np.int32]) -> None:
-        """Second pass over a batch of rows, each of which is of a batch in time."""
+    def count(
+        self, column: Column, batch: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
+    ) -> None:
+        """Second pass over some rows, each of a batch in time and of a cell, -1 for none."""
         values = numbers(column)
         edges = self.binning.edges
         _count(
             values, batch, self._inner, edges.size, edges[0], edges[-1],
             self._origin, 2.0**self._exponent, self.table, self._highest, self._lowest,
-            self._sums, self.trace,
+            self._sums, self.trace, cell, self.by_cell,
         )  # fmt: skip
         for sign, best in ((1, self._highest), (-1, -self._lowest)):
             # What is beyond all batches but one, so far: later batches can only make that less.
@@ -136,6 +142,7 @@ class NumericFit:
         binning, table = self.binning, self.table
         if role == "actual":  # not known yet, which an event says by leaving it out
             table[:, binning.missing] = 0
+            self.by_cell[:, binning.missing] = 0
         counts = table.sum(axis=0)
         present = table[:, : binning.missing]
         if (counts[1 : binning.above] == 0).any():  # atoms: what falls between them is new

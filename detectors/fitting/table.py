@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.fitting import LEAST_ROWS, Column, ReferenceFitter, infer_kind
+from detectors.fitting.seasonal import Seasons
 from detectors.references.reference import ColumnMapping, Reference, ReferenceError
 
 __all__ = ["LEAST_ROWS", "fit_reference", "infer_kind"]
@@ -26,6 +27,7 @@ def fit_reference(
     kinds: Mapping[str, str] | None = None,
     times_ms: npt.NDArray[np.int64] | None = None,
     cycle_ms: int = 0,
+    seasons: Seasons | None = None,
     segments: Sequence[str] = (),
     column_mapping: ColumnMapping | None = None,
 ) -> Reference:
@@ -44,6 +46,8 @@ def fit_reference(
         Event times. Without them rows count as independent, which real streams rarely are.
     cycle_ms : int
         Length of the season; batches are then sevenths of it.
+    seasons : Seasons, optional
+        Whether slots of the week are used, by which clock.
     model, version, segments, column_mapping
         Kept in the reference as they are.
 
@@ -73,7 +77,7 @@ def fit_reference(
             )
     fitter = ReferenceFitter(
         {name: kinds.get(name) or infer_kind(column) for name, column in columns.items()},
-        roles=roles, cycle_ms=cycle_ms, sample=max(1, n), names=max(1, n),
+        roles=roles, cycle_ms=cycle_ms, seasons=seasons, sample=max(1, n), names=max(1, n),
     )  # fmt: skip
     passes = (fitter.survey, fitter.count) if n >= LEAST_ROWS else (fitter.survey,)
     for take in passes:

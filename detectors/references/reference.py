@@ -17,9 +17,12 @@ import numpy.typing as npt
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.counts import Layout
 from detectors.references.calibration import Calibration
+from detectors.references.calibration_document import calibration_document, read_calibration
 from detectors.references.canonical import canonical, content_hash
 from detectors.references.checked import CheckedError, Place
 from detectors.references.columns import ColumnMapping
+from detectors.seasons.calendar import Calendar
+from detectors.seasons.slots import SignalSlots
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
 
@@ -43,6 +46,8 @@ class SignalReference:
         Of the reference's events over `binning`.
     quantiles : dict
         p05, p25, p50, p75, p95 of a numeric signal; empty for a categorical one.
+    slots : SignalSlots, optional
+        Where the reference has a season: counts by slot.
     """
 
     name: str
@@ -54,6 +59,7 @@ class SignalReference:
     std: float | None = None
     quantiles: Mapping[str, float] = field(default_factory=dict)
     importance: float = 1.0
+    slots: SignalSlots | None = None
 
     @property
     def kind(self) -> str:
@@ -79,7 +85,9 @@ class Reference:
     time_step_ms : int
         Of times without a finer part: a day for dates; 0 for none, or where it is not known.
     cycle_ms : int
-        Length of the stream's season, 0 for none.
+        Length of the stream's season where whole cycles are compared, 0 for none.
+    calendar : Calendar, optional
+        Slots of the week, each of which is compared with itself.
     ordered : bool
         Whether rows had times, so that dependence could be measured.
     warnings : tuple of str
@@ -99,6 +107,7 @@ class Reference:
     events_per_week: int = 0
     time_step_ms: int = 0
     warnings: tuple[str, ...] = ()
+    calendar: Calendar | None = None
 
     def layout(self) -> Layout:
         """Where the bins of all signals are in a flat vector."""
@@ -155,13 +164,14 @@ def _document(reference: Reference) -> dict[str, Any]:
         "last_ms": reference.last_ms,
         "events_per_week": reference.events_per_week,
         **({"time_step_ms": reference.time_step_ms} if reference.time_step_ms else {}),
+        **({} if reference.calendar is None else {"calendar": reference.calendar.document()}),
         "warnings": list(reference.warnings),
         "signals": [_signal_document(signal) for signal in reference.signals],
     }
 
 
 def _signal_document(signal: SignalReference) -> dict[str, Any]:
-    binning, calibration = signal.binning, signal.calibration
+    binning = signal.binning
     bins: dict[str, Any]
     if isinstance(binning, NumericBinning):
         bins = {"kind": "numeric", "edges": binning.edges.tolist()}
@@ -179,15 +189,8 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
         "importance": signal.importance,
         "binning": bins,
         "counts": signal.counts.tolist(),
-        "calibration": {
-            "batches": calibration.batches,
-            "phi_x": calibration.phi_x,
-            "phi_y": calibration.phi_y,
-            "groups": calibration.groups.tolist(),
-            "covariance": None if calibration.lower is None else calibration.lower.tolist(),
-            "novel": calibration.novel,
-            "phi_novel": calibration.phi_novel,
-        },
+        "calibration": calibration_document(signal.calibration),
+        **({} if signal.slots is None else {"slots": signal.slots.document()}),
         "mean": signal.mean,
         "std": signal.std,
         "quantiles": dict(signal.quantiles),
@@ -197,7 +200,9 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
 def _read(root: Place) -> Reference:
     if (found := root["format"].text()) != FORMAT:
         root["format"].fail(f"must be {FORMAT}; got {found!r}. Fit it again with this version")
-    signals = tuple(_read_signal(place) for place in root["signals"].items(least=1))
+    calendar = Calendar.read(root["calendar"]) if "calendar" in root.names() else None
+    slots = 0 if calendar is None else calendar.slots
+    signals = tuple(_read_signal(place, slots) for place in root["signals"].items(least=1))
     names = [signal.name for signal in signals]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -216,10 +221,11 @@ def _read(root: Place) -> Reference:
         events_per_week=root["events_per_week"].integer(least=0),
         time_step_ms=root["time_step_ms"].integer(least=0) if "time_step_ms" in root.names() else 0,
         warnings=tuple(place.text() for place in root["warnings"].items()),
+        calendar=calendar,
     )
 
 
-def _read_signal(place: Place) -> SignalReference:
+def _read_signal(place: Place, slots: int) -> SignalReference:
     binning = _read_binning(place["binning"])
     counts = place["counts"].integers(length=binning.n_bins, least=0)
     quantiles = place["quantiles"]
@@ -228,11 +234,12 @@ def _read_signal(place: Place) -> SignalReference:
         role=place["role"].is_one_of(ROLES),
         binning=binning,
         counts=counts,
-        calibration=_read_calibration(place["calibration"], binning.n_bins),
+        calibration=read_calibration(place["calibration"], binning.n_bins),
         mean=place["mean"].number_or_null(),
         std=place["std"].number_or_null(),
         quantiles={name: quantiles[name].number() for name in quantiles.names()},
         importance=place["importance"].number(least=0.0),
+        slots=SignalSlots.read(place["slots"], slots, counts) if slots else None,
     )
 
 
@@ -256,25 +263,3 @@ def _read_binning(place: Place) -> Binning:
         if isinstance(error, CheckedError):
             raise
         place.fail(str(error), of_member=True)
-
-
-def _read_calibration(place: Place, n_bins: int) -> Calibration:
-    groups = place["groups"].integers(length=n_bins, least=0)
-    if np.unique(groups).size != groups.max() + 1 or groups[-1] != groups.max():
-        place["groups"].fail("must number groups from 0 without a gap, the last bin's highest")
-    lower = None
-    batches = place["batches"].integer(least=0)
-    if place["covariance"].value is not None:
-        size = int(groups[-1]) + 1
-        lower = place["covariance"].numbers(length=size * (size + 1) // 2)
-    if (batches > 1) != (lower is not None):
-        place["batches"].fail(f"must be 0 without a covariance, else above 1; got {batches}")
-    return Calibration(
-        groups=groups.astype(np.uint8),
-        batches=batches,
-        phi_x=place["phi_x"].number(least=1.0),
-        phi_y=place["phi_y"].number(least=1.0),
-        lower=lower,
-        novel=place["novel"].integer(least=0),
-        phi_novel=place["phi_novel"].number(least=1.0),
-    )

@@ -19,7 +19,7 @@ from detectors.counting.counts import Layout
 from detectors.references.calibration import Calibration
 from detectors.references.reference import Reference, SignalReference
 
-__all__ = ["ScoreTable"]
+__all__ = ["ScoreTable", "moments_of"]
 
 _CAUTION = 1.25
 
@@ -61,10 +61,16 @@ class ScoreTable:
 
         Missing values and those of a wrong type have no score.
         """
-        shape = (self._start.size, 2)
-        n, s1, s2 = (np.zeros(shape, np.int64) for _ in range(3))
-        _moments(counts, self._start, self._size, self._scores, n, s1, s2)
-        return n, s1, s2
+        return moments_of(counts, self._start, self._size, self._scores)
+
+
+def moments_of(
+    counts: Ints, start: Ints, size: Ints, scores: npt.NDArray[np.uint16]
+) -> tuple[Ints, Ints, Ints]:
+    """Number, sum and sum of squares of x and y, with these scores of x for each bin."""
+    n, s1, s2 = (np.zeros((start.size, 2), np.int64) for _ in range(3))
+    _moments(counts, start, size, scores, n, s1, s2)
+    return n, s1, s2
 
 
 def _cautious(calibration: Calibration) -> tuple[float, float]:

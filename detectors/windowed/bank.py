@@ -14,101 +14,52 @@ docs/statistics.md has the promise and what was measured.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.coarse import BASE_GROUPS
 from detectors.counting.counts import Layout
-from detectors.laws.bridge import AREA, AREA_MEAN, MAXIMUM, MAXIMUM_MEAN
-from detectors.laws.scarce import scarce_chi2
 from detectors.references.reference import Reference, SignalReference
 from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
-from detectors.windowed.kernels import FORM, NORM, Bins, Level, Rows, distances, quantile, tails
-from detectors.windowed.levels import EVENTS_PER_BIN, coarsen, norm_law, rank_scales
+from detectors.windowed.kernels import (
+    FORM,
+    Bins,
+    Level,
+    Rows,
+    distances,
+    found_by_tail,
+    limit_rows,
+    quantile,
+    tails,
+)
+from detectors.windowed.levels import EVENTS_PER_BIN, coarsen, rank_scales
 from detectors.windowed.name_share import NameShares
 from detectors.windowed.rates import LEAST_RISE, Rates
+from detectors.windowed.result import WindowResult
+from detectors.windowed.rows import Scales, level_of
 
-__all__ = ["LEAST_RISE", "WindowBank", "WindowResult"]
+__all__ = ["LEAST_RISE", "Against", "WindowBank", "WindowResult"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 _NAMES = tuple(WINDOWED_TESTS)
 #: Most columns hold nothing missing, invalid or new; there, chance does not bring the half point
 #: that a rate must rise by, and its part of the level would be left over.
 _PARTS_OF_DISTANCE = 3
-_STEPS = np.array([test.steps for test in WINDOWED_TESTS.values()])
 
 
-@dataclass(frozen=True, eq=False)
-class WindowResult:
-    """A row for each test that could be made: parallel arrays.
+class Against(NamedTuple):
+    """What a window is compared with; `own` if that is made for this window alone."""
 
-    Attributes
-    ----------
-    signal : int64
-        Index of the signal in the bank.
-    test_index : int64
-        Of the test's name in `WINDOWED_TESTS`.
-    value, threshold : float64
-        The distance or rate, and the value from which it is a finding.
-    effect : float64
-        The distance less what chance brings (for chi2 and G as a PSI), or by how much the rate
-        rose, or the share of a name moved.
-    p_value : float64
-        How often chance alone gives this value or more; made when first asked for.
-    n : int64
-        Events the test saw.
-    found : bool
-    look : int64
-        Of `name_share` which share moved most clearly: the bin of an own name or of the tail, or
-        the bin after those of known names for the whole tail. -1 for other tests.
-    """
-
-    signal: Ints
-    test_index: Ints
-    value: Floats
-    effect: Floats
-    n: Ints
-    found: Bools
-    look: Ints
-    _threshold: Callable[[], Floats]
-    _p_value: Callable[[], Floats]
-
-    @cached_property
-    def tests(self) -> tuple[str, ...]:
-        """Name of each row's test."""
-        return tuple(_NAMES[i] for i in self.test_index.tolist())
-
-    @cached_property
-    def threshold(self) -> Floats:
-        """Value from which each row is a finding."""
-        return self._threshold()
-
-    @cached_property
-    def p_value(self) -> Floats:
-        """Tail of each row's value."""
-        return self._p_value()
-
-    def test(self, row: int) -> str:
-        """Name of the test of a row."""
-        return _NAMES[int(self.test_index[row])]
-
-    def severity(self, row: int) -> str:
-        """Info, warning or critical by the size of the effect; "" if it is no finding."""
-        if not self.found[row]:
-            return ""
-        warning, critical = _STEPS[self.test_index[row]]
-        effect = self.effect[row]
-        if effect < warning:
-            return "info"
-        return "warning" if effect < critical else "critical"
+    level: Level
+    bins: Bins
+    rates: Rates
+    names: NameShares
+    own: bool
 
 
 class WindowBank:
@@ -190,36 +141,47 @@ class WindowBank:
             raise ValueError(f"alpha must be between 0 and 0.5; got {alpha}.")
         counts = np.asarray(counts, np.int64)
         k = min(BASE_GROUPS, max(2, int(counts[0]) // EVENTS_PER_BIN))
-        level = self._level(k)
         size = self._signal.size
         n = np.empty(self._all_tests.size, np.int64)
         out = np.empty((4, n.size))  # value, effect, threshold, scale
         found = np.empty(n.size, np.bool_)
-        distances(counts, k * EVENTS_PER_BIN // 2, self._bins, self._rows, level,
-                  self._unit_thresholds(k, alpha), n, out, found)  # fmt: skip
+        against = self._against(counts, k)
+        counts = counts[: self.layout.width]
+        units = np.zeros(size) if against.own else self._unit_thresholds(k, alpha)
+        of_rows, level = alpha * self._share, against.level
+        distances(counts, k * EVENTS_PER_BIN // 2, against.bins, self._rows, level, units, n, out,
+                  found)  # fmt: skip
+        if against.own:
+            found_by_tail(n[:size], out[:, :size], self._rows, level, of_rows, found)
         rates = slice(size, size + self._rates.signal.size)
         names = slice(rates.stop, n.size)
         share, of_names = alpha * self._rate_share, alpha * self._name_share
-        held = self._rates.test(counts, share, n[rates], out[:2, rates], found[rates])
-        looked = self._names.test(counts, of_names, n[names], out[:2, names], found[names])
+        held = against.rates.test(counts, share, n[rates], out[:2, rates], found[rates])
+        looked = against.names.test(counts, of_names, n[names], out[:2, names], found[names])
         look = np.append(np.full(names.start, -1), looked.look)
         keep: Ints | slice = slice(None) if n.all() else np.flatnonzero(n)
 
         def thresholds() -> Floats:
-            limits = self._rates.thresholds(n[rates], share)
-            moves = self._names.thresholds(looked, n[names], of_names)
+            if against.own:
+                limit_rows(n[:size], out[:, :size], self._rows, level, of_rows)
+            limits = against.rates.thresholds(n[rates], share)
+            moves = against.names.thresholds(looked, n[names], of_names)
             return np.asarray(np.concatenate([out[2, :size], limits, moves])[keep])
 
         def p_values() -> Floats:
             p = np.ones(size)
             tails(n[:size], out[:, :size], self._rows, level, p)
-            of_rates = self._rates.tails(held, n[rates])
-            return np.asarray(np.concatenate([p, of_rates, self._names.tails(looked)])[keep])
+            of_rates = against.rates.tails(held, n[rates])
+            return np.asarray(np.concatenate([p, of_rates, against.names.tails(looked)])[keep])
 
         return WindowResult(
             self._all_signals[keep], self._all_tests[keep], out[0, keep], out[1, keep], n[keep],
             found[keep], look[keep], thresholds, p_values,
         )  # fmt: skip
+
+    def _against(self, counts: Ints, k: int) -> Against:
+        """What a window is compared with."""
+        return Against(self._level(k), self._bins, self._rates, self._names, own=False)
 
     def _unit_thresholds(self, k: int, alpha: float) -> Floats:
         """Thresholds for 1/N + 1/n = 1 and a factor of 1."""
@@ -246,42 +208,10 @@ class WindowBank:
         return self._levels[k]
 
     def _make_level(self, k: int) -> Level:
-        bins = [coarsen(signal, k) for signal in self.signals]
-        most = max((len(row.reference) for row in bins), default=0)
-        group = np.full(self.layout.width, -1, np.int8)
-        reference = np.zeros((len(bins), most), np.int64)
-        weights = np.zeros((len(bins), most))
-        for i, row in enumerate(bins):
-            group[self.layout.slice(i)] = row.group
-            reference[i, : len(row.reference)] = row.reference
-            weights[i, : len(row.weights)] = row.weights
-        events, factor, mean, dimension, df = np.zeros((5, self._signal.size))
-        law = np.zeros(self._signal.size, np.int64)
-        for r, (i, t) in enumerate(zip(self._signal.tolist(), self._test.tolist(), strict=True)):
-            test, signal, row = WINDOWED_TESTS[_NAMES[t]], self.signals[i], bins[i]
-            if test.ranks:
-                area, maximum, df[r] = rank_scales(signal)
-                events[r] = signal.counts[: signal.binning.missing].sum()
-                is_area = _NAMES[t] == "wasserstein"
-                law[r] = AREA if is_area else MAXIMUM
-                factor[r] = (area if is_area else maximum) ** 2 * (events[r] > 0)
-                mean[r] = (AREA_MEAN if is_area else MAXIMUM_MEAN) ** 2
-            elif len(row.reference) > 1:
-                events[r], df[r] = row.reference.sum(), row.df
-                factor[r], mean[r] = test.factor, row.weights.sum()
-                if _NAMES[t] == "total_variation":
-                    norm = norm_law(row)
-                    law[r], dimension[r] = NORM, norm.dimension
-                    factor[r], mean[r] = norm.scale**2, norm.mean**2
-                else:
-                    scale, dimension[r], higher = scarce_chi2(
-                        test.code, tuple(row.reference.tolist()), EVENTS_PER_BIN * k
-                    )
-                    if higher > 1.0 and math.isinf(row.df):
-                        law[r] = NORM  # a norm's square is a chi2
-                    else:
-                        scale = higher
-                    factor[r] *= scale
-                    mean[r] /= scale
-        size = np.array([len(row.reference) for row in bins], np.int64)
-        return Level(group, size, reference, weights, events, factor, mean, law, dimension, df)
+        scales: dict[int, Scales] = {}
+        for i in np.unique(self._signal[self._rows.ranks]).tolist():
+            signal = self.signals[i]
+            rows = float(signal.counts[: signal.binning.missing].sum())
+            scales[i] = Scales(rows, *rank_scales(signal))
+        coarse = [coarsen(signal, k) for signal in self.signals]
+        return level_of(self._rows, self._test, coarse, scales, self.layout, k)

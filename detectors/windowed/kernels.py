@@ -14,7 +14,10 @@ from detectors.laws.divergences import statistic
 from detectors.laws.quadratic import form_quantile, form_tail
 from detectors.laws.special import chi2_quantile, chi2_tail
 
-__all__ = ["FORM", "NORM", "Bins", "Level", "Rows", "distances", "quantile", "tails"]
+__all__ = [
+    "FORM", "NORM", "Bins", "Level", "Rows", "distances", "found_by_tail", "limit_rows", "quantile",
+    "tails",
+]  # fmt: skip
 
 #: Laws beside those of the bridge, 1 and 2: a form of squares, and a norm.
 FORM: Final = 0
@@ -115,24 +118,50 @@ def distances(
 
 
 @kernel
+def _tail_of_row(r: int, value: float, scale: float, rows: Rows, level: Level) -> float:
+    i = rows.signal[r]
+    law = level.law[r]
+    unit = (value * value if rows.root[r] else value) / scale
+    if law == NORM:
+        return norm_tail(math.sqrt(unit), level.dimension[r], level.df[r])
+    if law != FORM:
+        return bridge_tail(law, math.sqrt(unit), level.df[r])
+    free = level.size[i] - 1
+    if np.isinf(level.df[r]):
+        return chi2_tail(unit, float(free))
+    return form_tail(unit, level.weights[i, :free], level.df[r])
+
+
+@kernel
 def tails(n: Ints, measured: Floats, rows: Rows, level: Level, out: Floats) -> None:
     """Tail of each row of what `distances` measured."""
     for r in range(n.size):
-        if n[r] == 0:
-            continue
-        i = rows.signal[r]
-        k = level.size[i]
-        law = level.law[r]
-        value = measured[0, r]
-        unit = (value * value if rows.root[r] else value) / measured[3, r]
-        if law == NORM:
-            out[r] = norm_tail(math.sqrt(unit), level.dimension[r], level.df[r])
-        elif law != FORM:
-            out[r] = bridge_tail(law, math.sqrt(unit), level.df[r])
-        elif np.isinf(level.df[r]):
-            out[r] = chi2_tail(unit, float(k - 1))
-        else:
-            out[r] = form_tail(unit, level.weights[i, : k - 1], level.df[r])
+        if n[r] > 0:
+            out[r] = _tail_of_row(r, measured[0, r], measured[3, r], rows, level)
+
+
+@kernel
+def found_by_tail(
+    n: Ints, measured: Floats, rows: Rows, level: Level, alpha: Floats, found: Bools
+) -> None:
+    """Which rows of what `distances` measured have a tail of at most `alpha`, float64[R]."""
+    for r in range(n.size):
+        # What is not above its mean needs no tail.
+        found[r] = n[r] > 0 and measured[1, r] > 0.0
+        if found[r]:
+            found[r] = _tail_of_row(r, measured[0, r], measured[3, r], rows, level) <= alpha[r]
+
+
+def limit_rows(n: Ints, measured: Floats, rows: Rows, level: Level, alpha: Floats) -> None:
+    """Set the thresholds of what was decided by tails."""
+    for r in np.flatnonzero(n).tolist():
+        weights = level.weights[rows.signal[r], : level.size[rows.signal[r]] - 1]
+        unit = quantile(
+            int(level.law[r]), float(alpha[r]), weights, float(level.dimension[r]),
+            float(level.df[r]),
+        )  # fmt: skip
+        threshold = unit * measured[3, r]
+        measured[2, r] = math.sqrt(threshold) if rows.root[r] else threshold
 
 
 def quantile(law: int, tail: float, weights: Floats, dimension: float, df: float) -> float:

@@ -23,7 +23,10 @@ from detectors.laws.folded import folded_chi, folded_moments
 from detectors.references.calibration import GOOD_BATCHES, margin_of_few
 from detectors.references.reference import SignalReference
 
-__all__ = ["EVENTS_PER_BIN", "Coarse", "NormLaw", "coarsen", "norm_law", "rank_scales"]
+__all__ = [
+    "EVENTS_PER_BIN", "Coarse", "NormLaw", "coarsen", "even_enough", "merged_groups", "norm_law",
+    "rank_scales",
+]  # fmt: skip
 
 #: Windows have one coarse bin for each so many events, 20 at most.
 EVENTS_PER_BIN: Final = 100
@@ -47,7 +50,8 @@ class Coarse(NamedTuple):
 
     `group` is the coarse bin of each fine bin, -1 for none; `reference` the counts of each;
     `covariance` that of their shares for one event; `weights` those of the quadratic form that
-    PSI follows, descending; `df` how well they are known, infinite for independent events.
+    PSI follows, descending; `df` how well they are known, infinite for independent events;
+    `scarce` whether the law minds bins of few events.
     """
 
     group: Ints
@@ -55,6 +59,7 @@ class Coarse(NamedTuple):
     covariance: Floats
     weights: Floats
     df: float
+    scarce: bool = True
 
 
 class NormLaw(NamedTuple):
@@ -71,10 +76,40 @@ class NormLaw(NamedTuple):
 def coarsen(signal: SignalReference, k: int) -> Coarse:
     """Merge a signal's base groups for windows of 100 k events, with at least 5 expected each."""
     base = signal.calibration.groups
-    n_special = bins_apart(signal.binning)
     counts = np.bincount(base, signal.counts, minlength=int(base[-1]) + 1).astype(np.int64)
     least = max(LEAST_EXPECTED, -(-LEAST_EXPECTED * signal.events // (EVENTS_PER_BIN * k)))
-    values = counts[:-n_special]
+    merged = merged_groups(signal, counts, k, least)
+    size = int(merged.max()) + 1
+    used = merged >= 0
+    reference = np.bincount(merged[used], counts[used], minlength=size).astype(np.int64)
+    if size < 2:
+        return Coarse(merged[base], reference, np.zeros((size, size)), np.ones(0), math.inf)
+    if signal.calibration.covariance is None:
+        shares = reference / reference.sum()
+        independent = np.diag(shares) - np.outer(shares, shares)
+        return Coarse(merged[base], reference, independent, np.ones(size - 1), math.inf)
+    cov = _projected(signal.calibration.covariance, merged, reference, signal.events)
+    weights = _weights(cov, reference)
+    mean = float(weights.sum()) * (1.0 / signal.events + 1.0 / (EVENTS_PER_BIN * k))
+    weights *= 1.0 + min(_SECOND_ORDER * mean, _MOST_SECOND_ORDER)
+    batches = signal.calibration.batches
+    if batches >= GOOD_BATCHES and even_enough(weights, batches - 1):
+        # Eigenvalues of few batches are far apart even where the true ones are equal, which alone
+        # made false alarms ten times too rare. Their mean is known well (ADR 0031).
+        equal = np.full(weights.size, weights.mean())
+        return Coarse(merged[base], reference, cov, equal, float((batches - 1) * weights.size))
+    # The trace of the covariance is known to about (batches - 1) * spread degrees of freedom
+    # (Thomas and Rao 1987), its largest part to batches - 1. Measured false alarms keep to
+    # their level under strong dependence with this power, and stay low under none.
+    spread = float(weights.sum()) ** 2 / float(np.square(weights).sum())
+    df = float(batches - 1) * spread ** (1 / 3)
+    return Coarse(merged[base], reference, cov, weights, df)
+
+
+def merged_groups(signal: SignalReference, counts: Ints, k: int, least: int) -> Ints:
+    """Coarse bin of each base group with these counts, -1 for those that hold too little."""
+    base = signal.calibration.groups
+    values = counts[: -bins_apart(signal.binning)]
     merged = np.full(counts.size, -1, np.int64)
     binning = signal.binning
     if isinstance(binning, CategoricalBinning):
@@ -92,31 +127,7 @@ def coarsen(signal: SignalReference, k: int) -> Coarse:
         if counts[g] >= least and merged[g] < 0:
             merged[g] = following
             following += 1
-    used = merged >= 0
-    size = int(following)
-    reference = np.bincount(merged[used], counts[used], minlength=size).astype(np.int64)
-    if size < 2:
-        return Coarse(merged[base], reference, np.zeros((size, size)), np.ones(0), math.inf)
-    if signal.calibration.covariance is None:
-        shares = reference / reference.sum()
-        independent = np.diag(shares) - np.outer(shares, shares)
-        return Coarse(merged[base], reference, independent, np.ones(size - 1), math.inf)
-    cov = _projected(signal.calibration.covariance, merged, reference, signal.events)
-    weights = _weights(cov, reference)
-    mean = float(weights.sum()) * (1.0 / signal.events + 1.0 / (EVENTS_PER_BIN * k))
-    weights *= 1.0 + min(_SECOND_ORDER * mean, _MOST_SECOND_ORDER)
-    batches = signal.calibration.batches
-    if batches >= GOOD_BATCHES and _alike(weights, batches - 1) >= _ALIKE:
-        # Eigenvalues of few batches are far apart even where the true ones are equal, which alone
-        # made false alarms ten times too rare. Their mean is known well (ADR 0031).
-        equal = np.full(weights.size, weights.mean())
-        return Coarse(merged[base], reference, cov, equal, float((batches - 1) * weights.size))
-    # The trace of the covariance is known to about (batches - 1) * spread degrees of freedom
-    # (Thomas and Rao 1987), its largest part to batches - 1. Measured false alarms keep to
-    # their level under strong dependence with this power, and stay low under none.
-    spread = float(weights.sum()) ** 2 / float(np.square(weights).sum())
-    df = float(batches - 1) * spread ** (1 / 3)
-    return Coarse(merged[base], reference, cov, weights, df)
+    return merged
 
 
 def _projected(covariance: Floats, merged: Ints, reference: Ints, events: int) -> Floats:
@@ -147,7 +158,12 @@ def _weights(cov: Floats, reference: Ints) -> Floats:
     return result
 
 
-def _alike(weights: Floats, df: int) -> float:
+def even_enough(weights: Floats, df: float) -> bool:
+    """Whether so few batches are no reason to take the eigenvalues for different."""
+    return _alike(weights, df) >= _ALIKE
+
+
+def _alike(weights: Floats, df: float) -> float:
     """How far to shrink eigenvalues of a sample to their mean, 0 to 1.
 
     The oracle approximating shrinkage of Chen, Wiesel, Eldar and Hero 2010.

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +84,18 @@ class NameShares:
         self._rows = _Rows(signal, start, first, own, tail, looks, phi)
         self.signal = self._rows.signal
         self._reference = np.concatenate([[0], *(s.counts for s in signals)]).astype(np.int64)
+        #: Of signals with slots: design effects of short batches and of days.
+        self.effects = [
+            (_design_effect(replace(s, calibration=s.slots.short)), _design_effect(s))
+            for i in signal.tolist()
+            if (s := signals[i]).slots is not None
+        ]
+
+    def compared_with(self, reference: Ints, phi: Floats) -> NameShares:
+        """The same test against other counts, int64[width], with these design effects."""
+        there = copy(self)
+        there._reference, there._rows = reference, self._rows._replace(phi=phi)
+        return there
 
     def test(
         self, counts: Ints, alpha: Floats, total: Ints, out: Floats, found: Bools

@@ -10,6 +10,8 @@ Turing's estimate, Good 1953).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -21,6 +23,8 @@ from detectors.counting.counts import Layout
 from detectors.laws.special import beta_cdf
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
+from detectors.seasons.calendar import Mixture
+from detectors.seasons.rates import RateBins, SlotRates
 
 __all__ = ["LEAST_RISE", "Rates"]
 
@@ -52,8 +56,8 @@ class _Arrays(NamedTuple):
     signal: Ints
     bins: Ints  # of all rates, one after the other
     end: Ints  # of each rate in `bins`
-    expected: Ints
-    events: Ints
+    expected: Floats
+    events: Floats
     phi: Floats
     reference_phi: Floats
 
@@ -86,12 +90,27 @@ class Rates:
             self.signal,
             np.concatenate([np.zeros(0, np.int64), *bins]),
             np.cumsum([rate.bins.size for rate in rows], dtype=np.int64),
-            np.array([rate.expected for rate in rows], np.int64),
-            np.array([rate.events for rate in rows], np.int64),
+            np.array([rate.expected for rate in rows], np.float64),
+            np.array([rate.events for rate in rows], np.float64),
             np.array([rate.phi for rate in rows], np.float64),
             np.array([rate.reference_phi for rate in rows], np.float64),
         )
         self._start, self._n_bins = layout.start, layout.n_bins
+        self._slots: SlotRates | None = None
+        if all(signal.slots is not None for signal in signals):
+            self._slots = SlotRates(signals, _slot_rates(signals, rows))
+
+    def of_mixture(self, mixture: Mixture, day_factor: float, counts: Ints) -> Rates:
+        """The rates that are expected of a window with these counts and this mixture of slots."""
+        assert self._slots is not None
+        n = np.add.reduceat(counts, self._start)[self.signal]
+        expected = self._slots.expected(mixture, day_factor, n)
+        there = copy(self)
+        there._rates = self._rates._replace(
+            events=np.where(self._rates.events > 0.0, expected.events, 0.0),
+            expected=expected.inside, phi=expected.phi, reference_phi=expected.reference_phi,
+        )  # fmt: skip
+        return there
 
     def test(
         self, counts: Ints, alpha: Floats, total: Ints, out: Floats, found: npt.NDArray[np.bool_]
@@ -140,6 +159,20 @@ def _rates_of(index: int, signal: SignalReference) -> list[_Rate]:
         phi = max(calibration.phi_novel, calibration.phi)  # extremes of a slow stream come in runs
         rates.append(_Rate(index, "range_rate", new, news, signal.events, phi))
     return rates
+
+
+def _slot_rates(signals: Sequence[SignalReference], rates: Sequence[_Rate]) -> list[RateBins]:
+    """The rates with their design effects of short batches and of days."""
+    found = []
+    for rate in rates:
+        signal = signals[rate.signal]
+        assert signal.slots is not None
+        short = _rates_of(rate.signal, replace(signal, calibration=signal.slots.short))
+        of_short = next(other for other in short if other.test == rate.test)
+        new = rate.expected - int(signal.counts[rate.bins].sum())
+        novel = new / max(1, rate.events)
+        found.append(RateBins(rate.signal, rate.bins, novel, of_short.phi, rate.phi))
+    return found
 
 
 def _rate_effect(signal: SignalReference, bin_: int) -> float:

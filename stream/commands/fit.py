@@ -10,7 +10,8 @@ import click
 
 from stream.commands.dump_fit import open_dump, version_of
 from stream.commands.fit_columns import check_columns, choose, look_again
-from stream.commands.fit_report import daily_signals, report
+from stream.commands.fit_report import report
+from stream.commands.fit_seasons import season_options, seasons_of, wanted_cycle
 from stream.commands.shared import data_argument, hash_key_option, progress, read_hash_key, say
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ _FULL_COLUMNS: Final = 64
     help="Keep the categories of a column under a keyed hash only; see --hash-key-file.",
 )
 @hash_key_option
-@click.option("--cycle", default="", help="Length of the season, such as 24h or 7d.")
+@season_options
 @click.option(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
     help="Where the reference is written (JSON).",
@@ -77,7 +78,7 @@ def command(
     roles: tuple[str, ...], categorical: tuple[str, ...], numeric: tuple[str, ...],
     keep: tuple[str, ...], missing: tuple[str, ...], delimiter: str, decimal: str | None,
     ignored: tuple[str, ...], hashed: tuple[str, ...], hash_key_path: Path | None, cycle: str,
-    output: Path,
+    slots: str | None, time_zone: str, holidays_path: Path | None, output: Path,
 ) -> None:  # fmt: skip
     """Make a reference of DATA: a CSV, Parquet or JSON lines file of the training period.
 
@@ -86,21 +87,17 @@ def command(
     file is read twice, in batches: it may be larger than memory.
     """
     from detectors import ColumnMapping, ReferenceFitter, tell_of_compiling
-    from stream.config.toml_table import duration_ms
     from stream.data import DataTable, Reading
     from stream.data.blocks import Blocks
 
     tell_of_compiling(say)
-    cycle_ms = duration_ms(cycle) if cycle else 0
-    if cycle_ms is None:
-        raise click.BadParameter(
-            f"{cycle!r} is not a duration. Use 24h or 7d.", param_hint="--cycle"
-        )
+    cycle_ms, slots = wanted_cycle(cycle, slots)
     columns = {"timestamp": timestamp, "id": identity, "prediction": prediction, "score": score,
                "actual": actual}  # fmt: skip
     if (events := open_dump(data, model, version, segments, columns)) is not None:
         data, timestamp, version = events.path, "timestamp", version_of(events, version)
         prediction, score, actual = map(events.columns.get, ("label", "score", "actual"))
+    seasons = seasons_of(slots, time_zone, holidays_path, timestamp is not None)
     reading = Reading(_delimiter(delimiter), tuple(t for t in missing if t) if missing else None)
     table = DataTable(data, reading, decimal or "")
     role_of = _roles(roles, {"label": prediction, "score": score, "actual": actual})
@@ -118,7 +115,8 @@ def command(
     kinds = chosen.kinds
     numbers = max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))
     fitter = ReferenceFitter(
-        kinds, roles=role_of, cycle_ms=cycle_ms, sample=_SAMPLE_VALUES // numbers
+        kinds, roles=role_of, cycle_ms=cycle_ms, seasons=seasons,
+        sample=_SAMPLE_VALUES // numbers,
     )  # fmt: skip
     blocks = Blocks()
     with progress() as bar:
@@ -129,7 +127,6 @@ def command(
                 blocks.add({n: batch.columns[n] for n, k in kinds.items() if k == "categorical"})
             bar.update(task, advance=batch.rows)
         look_again(fitter, table, chosen, timestamp is not None, blocks.grouped())
-        daily = daily_signals(fitter, kinds) if timestamp and not cycle_ms else []
         task = bar.add_task("second pass", total=fitter.rows, note="rows")
         for batch in table.batches(kinds, timestamp):
             fitter.count(batch.columns, batch.times_ms)
@@ -152,7 +149,7 @@ def command(
     reference = _readable(_private(reference, hashed, read_hash_key(hash_key_path)))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(reference.to_json())
-    report(reference, table, chosen.notes, timestamp is not None, daily)
+    report(reference, table, chosen.notes, timestamp is not None, fitter, seasons)
     say(f"wrote {output} ({output.stat().st_size / 1024:,.0f} kB, {reference.hash[:19]})")
 
 

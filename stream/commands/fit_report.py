@@ -4,42 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
 
 if TYPE_CHECKING:
-    from detectors import Reference, ReferenceFitter
+    from detectors import Reference, ReferenceFitter, Seasons
     from stream.data import DataTable
 
-__all__ = ["daily_signals", "report"]
+__all__ = ["report"]
 
-#: A daily cycle is proposed if the hour explains this share of what differs between hours.
-_DAILY_SHARE: Final = 0.5
 _DAY_MS: Final = 86_400_000
-#: Sampled rows in which a daily cycle is looked for.
-_DAILY_ROWS: Final = 100_000
-
-
-def daily_signals(fitter: ReferenceFitter, kinds: dict[str, str]) -> list[str]:
-    """Numeric signals that follow the hour of the day."""
-    from stream.proposal import daily_share
-
-    times, pace = fitter.sample_times(), fitter.pace()
-    if times is None or pace is None:
-        return []
-    together = ~pace.odd(times)
-    times = times[together]
-    step = -(-times.size // _DAILY_ROWS)
-    return [
-        name
-        for name, kind in kinds.items()
-        if kind == "numeric"
-        and daily_share(fitter.sample(name)[together][::step], times[::step]) >= _DAILY_SHARE
-    ]
 
 
 def report(
     reference: Reference, table: DataTable, notes: dict[str, str], timed: bool,
-    daily: list[str],
+    fitter: ReferenceFitter, seasons: Seasons,
 ) -> None:  # fmt: skip
     """Print the signals, what was left out, and what is doubtful."""
     from detectors import NumericBinning
@@ -83,10 +62,5 @@ def report(
         )
     for warning in reference.warnings:
         say(f"warning: {warning}")
-    if daily:
-        more = f" and {len(daily) - 3} more" if len(daily) > 3 else ""
-        say(
-            f"a daily cycle shows in {', '.join(daily[:3])}{more}: with --cycle 24h day and night "
-            "are no drift"
-        )
+    tell_seasons(reference, fitter, seasons)
     say_lines("for the config:\n" + model_toml(reference))

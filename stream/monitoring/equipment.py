@@ -11,7 +11,18 @@ from weakref import WeakValueDictionary
 import numpy as np
 import numpy.typing as npt
 
-from detectors import Budget, GrowthTable, ScoreTable, WindowBank
+from detectors import (
+    Budget,
+    EDetectorBank,
+    GrowthTable,
+    ScoreTable,
+    SlotEDetectorBank,
+    SlotGrowth,
+    SlotRanks,
+    SlotScores,
+    SlotWindowBank,
+    WindowBank,
+)
 from stream.plans.plan import Plan
 
 __all__ = ["Equipment"]
@@ -27,6 +38,8 @@ class Equipment:
     ----------
     adwin_on, edetector_on : bool[Sn]
         The numeric signals that have this test.
+    ranks : SlotRanks, optional
+        Where the reference has slots: scores by slot, for change points.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -41,10 +54,27 @@ class Equipment:
             segments=len(plan.segments),
             edetector=True,
         )
-        self.bank = WindowBank(plan.monitored, plan.layout, plan.windowed_tests)
-        self.scores = ScoreTable(plan.monitored, plan.layout)
-        self.growth = GrowthTable(plan.monitored, plan.layout, self.budget.edetector_z)
+        signals, layout, calendar = plan.monitored, plan.layout, plan.reference.calendar
+        self.scores: ScoreTable | SlotScores
+        self._growth: GrowthTable | SlotGrowth
+        self.ranks: SlotRanks | None = None
+        if calendar is None:
+            self.bank = WindowBank(signals, layout, plan.windowed_tests)
+            self.scores = ScoreTable(signals, layout)
+            self._growth = GrowthTable(signals, layout, self.budget.edetector_z)
+        else:
+            self.bank = SlotWindowBank(signals, layout, plan.windowed_tests, calendar)
+            self.scores = scores = SlotScores(signals, layout, calendar)
+            self._growth = SlotGrowth(signals, layout, scores, self.budget.edetector_z)
+            self.ranks = SlotRanks(signals, layout, calendar)
         self.adwin_on, self.edetector_on = _on(plan, "adwin"), _on(plan, "edetector")
+
+    def edetector(self) -> EDetectorBank:
+        """Fresh e-detectors of one subject."""
+        threshold = self.budget.edetector_threshold
+        if isinstance(self._growth, SlotGrowth):
+            return SlotEDetectorBank(self._growth, threshold=threshold)
+        return EDetectorBank((), threshold=threshold, table=self._growth)
 
     @classmethod
     def of(cls, plan: Plan) -> Equipment:

@@ -71,7 +71,7 @@ def severity_of_shift(shift: float) -> str:
 
 def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     """The finding of a hit on monitored signal `index`, with what moved in words and bins."""
-    signal = plan.monitored[index]
+    signal = plan.expected(index, span.counts)
     counts = span.counts[plan.layout.slice(index)]
     change = describe(signal, counts, public=not plan.private, look=hit.look)
     quantiles = None

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import AdwinBank, ChangePoint, ChangePoints, EDetectorBank, WindowResult
+from detectors import AdwinBank, Calendar, ChangePoint, ChangePoints, WindowResult
 from detectors.changes.latest import Latest
 from detectors.figures import figures
 from stream.alerts.episodes import Finding
@@ -77,19 +77,18 @@ class Watch:
         rule = WindowRule(
             self.budget.window_events, plan.window_max_age_ms, plan.window_min_events, plan.cycle_ms
         )
-        self.windows = Windows(rule, self.layout.width)
+        self.calendar = plan.reference.calendar
+        # Behind the counts of a pane its calendar tells of which slots and days they are.
+        width = self.layout.width + (0 if self.calendar is None else self.calendar.tail)
+        self.windows = Windows(rule, width)
         self.bank, self.scores = shared.bank, shared.scores
         self.beginning = Beginning(over=goes_on)
-        self.changes = ChangePoints(plan.monitored, self.layout)
-        self.latest = Latest(self.layout.width)
+        ranks = None if shared.ranks is None else shared.ranks.of
+        self.changes = ChangePoints(plan.monitored, self.layout, ranks)
+        self.latest = Latest(width)
         phi = self.scores.phi.ravel()
         self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
-        self.edetector = EDetectorBank(
-            plan.monitored,
-            self.layout,
-            threshold=self.budget.edetector_threshold,
-            table=shared.growth,
-        )
+        self.edetector = shared.edetector()
         self._adwin_on, self._edetector_on = shared.adwin_on, shared.edetector_on
         self.chances = Chances.of(
             self.budget, self.layout.numeric.size, self.layout.categorical.size, bool(plan.cycle_ms)
@@ -100,6 +99,8 @@ class Watch:
 
     def pane(self, sealed: Sealed) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""
+        if self.calendar is not None:
+            sealed = sealed._replace(counts=self._told(self.calendar, sealed))
         end_ms = sealed.start_ms + self.plan.pane_ms
         self.sealed_to_ms = end_ms
         whole = sealed.counts.get("")
@@ -137,6 +138,14 @@ class Watch:
         result = self.bank.test(self.windows.filling[""].counts, _LOOK_ALPHA)
         found = np.unique(result.signal[result.found]).tolist()
         return frozenset(self.plan.monitored[i].name for i in found)
+
+    def _told(self, calendar: Calendar, sealed: Sealed) -> dict[str, npt.NDArray[np.int64]]:
+        """The counts of all segments with what the calendar tells of the pane."""
+        place = calendar.place(sealed.start_ms, self.plan.pane_ms)
+        return {
+            segment: np.append(counts, calendar.told(place, sealed.start_ms, int(counts[0])))
+            for segment, counts in sealed.counts.items()
+        }
 
     def expire(self, time_ms: int) -> list[Step]:
         """Close the windows whose deadline has come, a step for each deadline."""

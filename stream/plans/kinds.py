@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from detectors import (
     WINDOWED_TESTS,
@@ -20,6 +22,7 @@ from detectors import (
     ReferenceError,
     SignalReference,
     choose_tests,
+    expected_signal,
 )
 from stream.alerts.event import Kind
 from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
@@ -106,12 +109,30 @@ class Plan(BasePlan):
             )
         if not self.monitored:
             raise PlanError(f"plan {self.model}: every signal has monitor = false; nothing to do.")
+        self._check_slots()
         kinds = {s.name: s.kind for s in self.monitored}
         for name, tests in self.windowed_tests.items():
             try:
                 choose_tests(name, kinds[name], tests)
             except ValueError as error:
                 raise PlanError(f"plan {self.model}: {error}") from None
+
+    def _check_slots(self) -> None:
+        """Panes are to be of one slot each."""
+        calendar = self.reference.calendar
+        if calendar is None:
+            return
+        if self.cycle_ms:
+            raise PlanError(
+                f"plan {self.model}: cycle must be left out: the reference has slots, which are "
+                "compared hour by hour."
+            )
+        if not calendar.fits(self.pane_ms):
+            raise PlanError(
+                f"plan {self.model}: pane must be one hour or less, and divide the hours of "
+                f"{calendar.time_zone}, for a reference with slots; got {self.pane_ms} ms. "
+                f"Set pane to {calendar.longest_pane_ms // 60_000}m."
+            )
 
     @property
     def baseline(self) -> tuple[str, Any]:
@@ -146,6 +167,17 @@ class Plan(BasePlan):
     def counting(self) -> Counting[Any]:
         """How counts of panes are merged."""
         return Vectors(self.layout.width)
+
+    def expected(self, index: int, counts: npt.NDArray[Any]) -> SignalReference:
+        """What monitored signal `index` is compared with, for the flat counts of a stretch of time.
+
+        With slots, what the hours and days make of them that its calendar tells behind the counts.
+        """
+        signal, calendar = self.monitored[index], self.reference.calendar
+        if calendar is None:
+            return signal
+        told = counts[self.layout.width :].astype(np.int64)
+        return expected_signal(signal, calendar.mixture(told)) if told.any() else signal
 
     def watching(self, reference: Reference) -> Plan:
         """The plan to watch under with another reference of the same signals, calibrated."""

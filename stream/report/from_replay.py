@@ -72,7 +72,7 @@ class ReplayRecorder:
             self._note_segment(plan, window, result, ratios)
         else:
             self._windows += 1
-            self._counts += window.counts
+            self._counts += window.counts[: self._counts.size]
             self._note_course(window.end_ms, worst)
         for row in np.flatnonzero(ratios > 0).tolist():
             index = int(result.signal[row])
@@ -236,7 +236,7 @@ def _lead(episodes: int, firing: int, drifted: Sequence[str]) -> str:
 
 
 def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: int) -> Signal:
-    reference = plan.monitored[index]
+    reference = plan.expected(index, window.counts)
     change = describe(
         reference, window.counts[plan.layout.slice(index)], public=not plan.private,
         look=int(result.look[row]),

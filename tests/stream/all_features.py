@@ -32,7 +32,7 @@ HOUR_MS = 3_600_000
 
 
 def plans() -> PlanBook:
-    """Independent and dependent references, every test, segments, a cycle, one number, one name."""
+    """Independent and dependent references, every test, segments, a cycle, slots, one signal."""
     book = PlanBook()
     every = tuple(WINDOWED_TESTS)
     numeric = tuple(t for t, test in WINDOWED_TESTS.items() if "numeric" in test.kinds)
@@ -52,6 +52,15 @@ def plans() -> PlanBook:
         book.add(Plan(model, reference, segments=("region",), window_events=200,
                       window_min_events=100, false_alarms_per_week=200.0))  # fmt: skip
     book.add(make_plan(model="cycle", cycle_ms=HOUR_MS, reference=make_reference("cycle")))
+    step = 60_000
+    times = step * np.arange(8 * 1_440)
+    columns = {"x": np.sin(times / 13_750_987) + rng.normal(size=times.size),
+               "c": rng.choice(["a", "b", "d"], times.size).tolist()}  # fmt: skip
+    seasonal = detectors.fit_reference(
+        columns, model="slots", times_ms=times, seasons=detectors.Seasons("auto")
+    )
+    book.add(Plan("slots", seasonal, segments=("region",), window_events=200, signals=chosen,
+                  window_min_events=100, false_alarms_per_week=200.0))  # fmt: skip
     return book
 
 
@@ -62,7 +71,7 @@ def _of_names() -> set[str]:
 def events(n: int = 6_000) -> list[bytes]:
     """Single events of all models in turn, some late or with missing and wrong values."""
     rng = np.random.default_rng(3)
-    models = ("fraud", "every", "numbers", "names", "both", "cycle")
+    models = ("fraud", "every", "numbers", "names", "both", "cycle", "slots")
     found = []
     for i in range(n):
         moved = 2.0 if i > n // 2 else 0.0

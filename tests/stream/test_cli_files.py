@@ -94,7 +94,7 @@ def test_fit_of_dates_proposes_a_pane_of_a_day(tmp_path: Path) -> None:
     assert 'pane = "1d"' in result.stderr
 
 
-def test_fit_proposes_a_daily_cycle(tmp_path: Path) -> None:
+def test_fit_proposes_slots_where_a_season_shows(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     minutes = np.arange(0, 7 * 1440, 2)
     times = np.datetime64("2026-01-01T00:00:00", "s") + minutes * 60
@@ -103,8 +103,19 @@ def test_fit_proposes_a_daily_cycle(tmp_path: Path) -> None:
     rows = "\n".join(f"{t}Z,{d:.3f},{n:.3f}" for t, d, n in zip(times, day, noise))
     (tmp_path / "d.csv").write_text(f"t,warm,noise\n{rows}\n")
     fit = ("fit", tmp_path / "d.csv", "--model", "m", "--timestamp", "t", "-o", tmp_path / "r")
-    assert "a daily cycle shows in warm: with --cycle 24h" in run(*fit).stderr
-    assert "a daily cycle" not in run(*fit, "--cycle", "24h").stderr
+    proposed = " ".join(run(*fit).stderr.split())
+    assert "a season shows" in proposed
+    assert "of the variance of 'warm'" in proposed
+    assert "--slots auto --time-zone UTC" in proposed
+    assert "variance of 'noise'" not in proposed
+    for taken in (("--slots", "auto", "--time-zone", "Europe/Berlin"), ("--cycle", "24h")):
+        said = " ".join(run(*fit, *taken).stderr.split())
+        assert "slots, every day by the clock of" in said
+        assert "Mon-Sun: 0-" in said
+        assert "a season shows" not in said
+        assert "7 days have one weekend or two only" in said
+        assert Reference.from_json((tmp_path / "r").read_bytes()).calendar is not None
+    assert "season" not in run(*fit, "--slots", "off").stderr
 
 
 def test_fit_leaves_identifiers_and_times_out(tmp_path: Path) -> None:
@@ -128,6 +139,10 @@ def test_fit_leaves_identifiers_and_times_out(tmp_path: Path) -> None:
         (("--timestamp", "tss"), 2, "has no column 'tss'. Did you mean ts?"),
         (("--prediction", "label", "--score", "label"), 2, "is named for two purposes"),
         (("--cycle", "soon"), 2, "is not a duration. Use 24h or 7d"),
+        (("--cycle", "7d", "--slots", "auto"), 2, "say the same: leave --cycle out"),
+        (("--slots", "auto"), 2, "--slots needs times. Name their column with --timestamp"),
+        (("--timestamp", "ts", "--slots", "auto"), 1, "rows are of fewer than 4 days"),
+        (("--time-zone", "Berlin"), 2, "such as Europe/Berlin"),
         (("--timestamp", "country"), 1, "country in row 1 is not a time"),
     ],
 )

@@ -1,0 +1,170 @@
+"""Slots of a reference: found in its cells, with all that the tests need of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.counting.binning import SCORE_SCALE
+from detectors.references.reference import SignalReference
+from detectors.seasons.calendar import HOUR_MS, HOURS, Calendar
+from detectors.seasons.cells import Cells, hours_of_week
+from detectors.seasons.merging import Summary, slots_of_week, summary_of
+from detectors.seasons.slots import slot_scores
+from detectors.seasons.variance import Batching, Residuals, with_slots
+
+__all__ = ["LEAST_DAYS", "Seasonal", "find_slots"]
+
+#: Fewer days cannot show what repeats from day to day.
+LEAST_DAYS: Final = 4
+#: Days that hold a smaller share of a usual day's rows are not counted: the first and the last.
+_WHOLE_DAY: Final = 0.25
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Table = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Seasonal:
+    """Slots, the signals with their counts by slot, and what the slots explain.
+
+    Attributes
+    ----------
+    explained : dict
+        Share of a signal's variance that lies between slots, by name.
+    days : int
+        Whole days of the reference.
+    weekdays : frozenset of int
+        Those that it has, 0 for Monday.
+    """
+
+    calendar: Calendar
+    signals: tuple[SignalReference, ...]
+    explained: dict[str, float]
+    days: int
+    weekdays: frozenset[int]
+
+
+def find_slots(
+    signals: Sequence[SignalReference], tables: Sequence[Table], rows: Ints, cells: Cells, *,
+    holidays: tuple[str, ...] = (), day_types: bool = True,
+) -> Seasonal | None:  # fmt: skip
+    """The slots of a reference; None if it is of fewer than four days.
+
+    Parameters
+    ----------
+    signals : sequence of SignalReference
+        As fitted without slots.
+    tables : sequence of int32[C, n_bins]
+        Counts of each signal by cell.
+    rows : int64[C]
+        Of each cell.
+    cells : Cells
+        Which stretches of time they are.
+    holidays : tuple of str
+        Dates that are as Sundays.
+    day_types : bool
+        Whether days may differ: False for hours of the day alone.
+    """
+    hours = cells.hours
+    of_day, rows_of_day = np.unique(hours // 24, return_counts=True)
+    rows_of_day = np.bincount(np.searchsorted(of_day, hours // 24), rows)
+    whole = of_day[rows_of_day >= _WHOLE_DAY * np.median(rows_of_day)]
+    if whole.size < LEAST_DAYS:
+        return None
+    of_week = hours_of_week(hours, holidays)
+    found = {s.name: summary_of(s, t) for s, t in zip(signals, tables, strict=True)}
+    summaries = {name: summary for name, summary in found.items() if summary is not None}
+    by_hour = {name: _by_hour(summary, hours) for name, summary in summaries.items()}
+    week = slots_of_week(
+        list(by_hour.values()), hours_of_week(np.unique(hours), holidays), int(whole.size),
+        day_types=day_types,
+    )  # fmt: skip
+    slot = week.slot[of_week]
+    # An hour that only a few days had may have made a slot that no cell is in.
+    used, slot = np.unique(slot, return_inverse=True)
+    of_hour = np.searchsorted(used, week.slot)
+    of_hour = np.minimum(of_hour, used.size - 1)
+    residuals = Residuals(Batching.of(slot, hours // 24, rows))
+    fitted = tuple(
+        with_slots(signal, table, residuals, used.size)
+        for signal, table in zip(signals, tables, strict=True)
+    )
+    calendar = Calendar(
+        time_zone=cells.time_zone,
+        slot=of_hour,
+        slopes=_slopes(fitted, tables, cells, of_hour, of_week),
+        holidays=holidays,
+        days=max(2, round(residuals.day_worth) + 1),
+        batches=max(2, round(residuals.short_worth) + 1),
+        day_factor=residuals.day_factor,
+        fullest_day=residuals.fullest_day,
+        words=week.words,
+    )
+    explained = {name: _explained(summary, slot) for name, summary in summaries.items()}
+    weekdays = frozenset(((whole + 3) % 7).tolist())
+    return Seasonal(calendar, fitted, explained, int(whole.size), weekdays)
+
+
+def _by_hour(summary: Summary, hours: Ints) -> Summary:
+    if np.unique(hours).size == hours.size:
+        return summary
+    first = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+    return Summary(np.add.reduceat(summary.sums, first), np.add.reduceat(summary.rows, first))
+
+
+def _explained(summary: Summary, slot: Ints) -> float:
+    """Share of the variance between slots, of the score that they explain best."""
+    size = int(slot.max()) + 1
+    sums, rows = np.zeros((size, summary.sums.shape[1])), np.zeros(size)
+    np.add.at(sums, slot, summary.sums)
+    np.add.at(rows, slot, summary.rows)
+    between = (np.square(sums) / np.maximum(1.0, rows)[:, None]).sum(axis=0)
+    return float(between.max() / max(1.0, rows.sum()))
+
+
+def _slopes(
+    signals: Sequence[SignalReference], tables: Sequence[Table], cells: Cells, of_hour: Ints,
+    of_week: Ints,
+) -> npt.NDArray[np.bool_]:  # fmt: skip
+    """Whether the mean rank slopes or jumps at each border of hours; ten minutes must be known.
+
+    Six cells within half an hour of the border decide, added up over equal pairs of slots.
+    """
+    if cells.ms >= HOUR_MS:
+        return np.zeros(HOURS, np.bool_)
+    size = int(of_hour.max()) + 1
+    parts = HOUR_MS // cells.ms
+    part = cells.number % parts
+    gain = np.zeros((size, size))
+    near = [(0, p, p) for p in range(parts // 2, parts)] + [
+        (1, p, p + parts) for p in range(parts // 2)
+    ]
+    for signal, table in zip(signals, tables, strict=True):
+        if signal.kind != "numeric" or signal.slots is None:
+            continue
+        values = signal.binning.missing
+        x = slot_scores(signal.counts[:values]) / SCORE_SCALE
+        held = signal.slots.counts[:, :values]
+        mean = (held @ x) / np.maximum(1, held.sum(axis=1))
+        sums, rows = np.zeros((HOURS, parts)), np.zeros((HOURS, parts))
+        np.add.at(sums, (of_week, part), table[:, :values] @ x)
+        np.add.at(rows, (of_week, part), table[:, :values].sum(axis=1))
+        seen = sums / np.maximum(1.0, rows)
+        for hour in range(HOURS):
+            after = (hour + 1) % HOURS
+            low, high = int(of_hour[hour]), int(of_hour[after])
+            for later, p, at in near:
+                where = after if later else hour
+                weight = (at + 0.5) / parts - 0.5
+                sloped = mean[low] * (1.0 - weight) + mean[high] * weight
+                stepped = mean[high] if later else mean[low]
+                apart = (seen[where, p] - stepped) ** 2 - (seen[where, p] - sloped) ** 2
+                gain[low, high] += rows[where, p] * apart
+    found: npt.NDArray[np.bool_] = gain[of_hour, np.roll(of_hour, -1)] > 0.0
+    return found

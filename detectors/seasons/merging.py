@@ -1,0 +1,194 @@
+"""Which days and which hours are alike: slots out of the 168 hours of a week.
+
+Both are chosen by a Bayesian information criterion whose sample size is the number of days: what
+hours differ by must be seen on enough of them. A false merge costs what the reference cannot show,
+and counts as noise from then on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.counting.coarse import merge_neighbours
+from detectors.references.reference import SignalReference
+from detectors.seasons.slots import LEAST_ROWS
+
+__all__ = ["DAY_TYPES", "Summary", "Week", "slots_of_week", "summary_of"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+#: In words, and as the type of each day from Monday to Sunday.
+DAY_TYPES: Final = {
+    "every day": (0, 0, 0, 0, 0, 0, 0),
+    "Mon-Fri and weekend": (0, 0, 0, 0, 0, 1, 1),
+    "Mon-Fri, Sat, Sun": (0, 0, 0, 0, 0, 1, 2),
+    "seven days": (0, 1, 2, 3, 4, 5, 6),
+}
+#: Days from which a weekend is told from other days, and from which every type is.
+_WEEKEND_FROM, _ALL_FROM = 7, 14
+#: Days from which each hour of the week was seen often enough to measure noise about it.
+_WEEKS_FROM: Final = 21
+_NAME_GROUPS: Final = 6
+#: A signal with fewer rows has no say.
+_LEAST_SIGNAL: Final = 300
+
+
+class Summary(NamedTuple):
+    """Of one signal: a few sums by cell, uncorrelated and of variance 1 a row, and the rows."""
+
+    sums: Floats
+    rows: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Week:
+    """Slot of each hour of the week, the day types in words, and whether they show a season."""
+
+    slot: Ints
+    words: str
+
+
+def summary_of(signal: SignalReference, table: npt.NDArray[np.int32]) -> Summary | None:
+    """Location and spread of a number's rank; shares of a few groups of names."""
+    total = table.sum(axis=0, dtype=np.int64)
+    if signal.kind == "numeric":
+        table, total = table[:, : signal.binning.missing], total[: signal.binning.missing]
+        x = (np.cumsum(total) - total / 2) / max(1, int(total.sum()))
+        features = np.stack([x, np.abs(2 * x - 1)], axis=1)
+    else:
+        order = np.argsort(-total, kind="stable")
+        group = np.empty(total.size, np.int64)
+        group[order] = merge_neighbours(total[order], _NAME_GROUPS, 5)
+        features = np.eye(int(group.max()) + 1)[group][:, :-1]
+    n = int(total.sum())
+    if n < _LEAST_SIGNAL or not features.shape[1]:
+        return None
+    share = total / n
+    features = features - share @ features
+    values, vectors = np.linalg.eigh((features * share[:, None]).T @ features)
+    kept = values > 1e-9
+    if not kept.any():
+        return None
+    white = features @ (vectors[:, kept] / np.sqrt(values[kept]))
+    return Summary(table @ white, table.sum(axis=1, dtype=np.int64).astype(np.float64))
+
+
+def _added(what: Floats, to: Ints, size: int) -> Floats:
+    out = np.zeros((size, *what.shape[1:]))
+    np.add.at(out, to, what)
+    return out
+
+
+def _effect(summary: Summary, about: Ints) -> float:
+    """How much more than chance cells vary about the mean of their kind."""
+    sums, rows = summary
+    size = int(about.max()) + 1
+    mean = _added(sums, about, size) / np.maximum(1.0, _added(rows, about, size))[:, None]
+    residual = sums - rows[:, None] * mean[about]
+    left = max(1, rows.size - np.unique(about).size)
+    excess = float(np.square(residual).sum()) / sums.shape[1] / max(1.0, float(rows.sum()))
+    return float(max(1.0, excess * rows.size / left))
+
+
+def slots_of_week(
+    summaries: Sequence[Summary], of_week: Ints, days: int, *, day_types: bool = True
+) -> Week:
+    """Merge the hours of a week.
+
+    Parameters
+    ----------
+    summaries : sequence of Summary
+        Of the signals that have a say, by cell.
+    of_week : int64[C]
+        Hour of the week of each cell.
+    days : int
+        How many there are.
+    day_types : bool
+        Whether days may differ.
+    """
+    if not summaries:
+        return Week(np.zeros(168, np.int64), "every day")
+    of_day, weekday = of_week % 24, of_week // 24
+    about = of_week if days >= _WEEKS_FROM else of_day
+    effects = [_effect(summary, about) for summary in summaries]
+    penalty = math.log(max(8, days))
+
+    def costs(group: Ints) -> Floats:
+        _, group = np.unique(group, return_inverse=True)
+        size = int(group.max()) + 1
+        found = []
+        for (sums, rows), phi in zip(summaries, effects, strict=True):
+            by_group = np.square(_added(sums, group, size)).sum(axis=1)
+            explained = float((by_group / np.maximum(1.0, _added(rows, group, size))).sum())
+            found.append(-explained / phi + penalty * sums.shape[1] * size)
+        return np.array(found)
+
+    names = list(DAY_TYPES)[:1]
+    if day_types and days >= _WEEKEND_FROM:
+        names = list(DAY_TYPES)[: 4 if days >= _ALL_FROM else 2]
+    cost = {name: costs(np.array(DAY_TYPES[name])[weekday] * 24 + of_day) for name in names}
+    # A signal that gains most decides: others lose little by a type too many.
+    words = min(names, key=lambda name: float((cost[name] - cost["every day"]).min()))
+    types = np.array(DAY_TYPES[words])
+    label = np.zeros((7, 24), np.int64)
+    for kind in range(int(types.max()) + 1):
+        cells = types[weekday] == kind
+        group = _merged_hours(summaries, effects, cells, of_day, penalty)
+        label[types == kind] = kind * 24 + group
+    _, slot = np.unique(label.ravel(), return_inverse=True)
+    return Week(slot.astype(np.int64), words)
+
+
+def _merged_hours(
+    summaries: Sequence[Summary], effects: Sequence[float], cells: npt.NDArray[np.bool_],
+    of_day: Ints, penalty: float,
+) -> Ints:  # fmt: skip
+    """Group of each hour of one type of day: the cheapest neighbours of the circle are merged."""
+    more = 2.0 * math.log(len(summaries))
+    sums = [
+        (
+            list(_added(s.sums[cells], of_day[cells], 24)),
+            list(_added(s.rows[cells], of_day[cells], 24)),
+        )
+        for s in summaries
+    ]
+    groups = [[hour] for hour in range(24)]
+
+    def price(i: int) -> float:
+        """What a border costs that parts no two kinds of hours; negative if it should go."""
+        j = (i + 1) % len(groups)
+        worst, few = -math.inf, False
+        for (totals, rows), phi in zip(sums, effects, strict=True):
+            n, m = rows[i], rows[j]
+            few = few or min(n, m) < LEAST_ROWS
+            apart = totals[i] / max(1.0, n) - totals[j] / max(1.0, m)
+            gain = float(apart @ apart) * n * m / max(1.0, n + m) / phi
+            worst = max(worst, gain - penalty * apart.size - more)
+        return worst - (1e9 if few else 0.0)
+
+    prices = [price(i) for i in range(24)]
+    while len(groups) > 1:
+        i = int(np.argmin(prices))
+        if prices[i] >= 0.0:
+            break
+        j = (i + 1) % len(groups)
+        groups[i] = groups[i] + groups[j]
+        for totals, rows in sums:
+            totals[i], rows[i] = totals[i] + totals[j], rows[i] + rows[j]
+            del totals[j], rows[j]
+        del groups[j], prices[j]
+        if j < i:
+            i -= 1
+        for k in (i - 1, i):
+            prices[k % len(groups)] = price(k % len(groups))
+    found = np.zeros(24, np.int64)
+    for number, hours in enumerate(groups):
+        found[hours] = number
+    return found
