@@ -32,11 +32,13 @@ from benchmarks.gates import (
     real,
 )
 from benchmarks.gates.measured import Measured, table
+from benchmarks.gates.promise import write_into
 from benchmarks.plots.__main__ import draw_all
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "gates"
 README = ROOT / "benchmarks" / "README-quality.md"
+STATISTICS = ROOT / "docs" / "statistics.md"
 MARKS = ("<!-- gates -->", "<!-- /gates -->")
 
 GATES: dict[str, Callable[[], list[Measured]]] = {
@@ -97,7 +99,7 @@ def measure(gate: str) -> dict[str, Any]:
 
 
 def update_readme() -> None:
-    """Write the table of all stored results between its markers."""
+    """Write the tables of all stored results between their markers."""
     results = stored()
     rows = [row for result in results.values() for row in result["rows"]]
     old = [gate for gate, result in results.items() if result["sources"] != sources(gate)]
@@ -108,6 +110,7 @@ def update_readme() -> None:
     pattern = re.compile(f"{re.escape(MARKS[0])}.*{re.escape(MARKS[1])}", re.DOTALL)
     page = README.read_text()
     README.write_text(pattern.sub(lambda _: f"{MARKS[0]}\n{text}\n{MARKS[1]}", page))
+    write_into(STATISTICS, rows)
 
 
 def main(arguments: list[str] | None = None) -> int:
