@@ -38,6 +38,7 @@ class Positions(Protocol):
     safe: dict[TP, int]
     expected: dict[TP, int]
     stopped: Mapping[TP, object]
+    polls: int
 
     async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """Log ends as the brokers report them now."""
@@ -59,6 +60,7 @@ class SourcePartition:
     last_word: float  # monotonic: when data came, or idleness was last looked at
     alive: bool = True
     idle: bool = False
+    passed: tuple[int, int] = (-1, 0)  # a log's end that the position was at, and the poll then
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FLUSHES))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -237,9 +239,18 @@ class Stage1:
             return False
         if consumer.expected.get(part.tp) != part.next_offset:
             return False
-        # The log may end with markers of transactions, which the position passes without data.
-        if part.next_offset < end and (await consumer.position(part.tp) or 0) < end:
-            return False
+        # The log may end with markers of transactions, which the position passes without data. It
+        # also passes records that wait to be handed over while we are busy: silence is not theirs.
+        if part.next_offset < end:
+            if (await consumer.position(part.tp) or 0) < end:
+                return False
+            if part.passed[0] != end:
+                part.passed = (end, consumer.polls)
+            if consumer.polls == part.passed[1]:
+                part.last_word -= self._idle_after_s  # look again soon
+                return False
+            if consumer.expected.get(part.tp) != part.next_offset:
+                return False
         return await consumer.still_member(part.tp)
 
     async def _say_idle(self, part: SourcePartition, end: int) -> None:

@@ -57,7 +57,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.ends: dict[TP, int] = {}  # log ends at the assignment
         self.joined = False
         self.gaps: Counter[str] = Counter()
-        self.reseeks = 0
+        self.polls = self.reseeks = 0  # begun; what the one before brought was handed over
         self._sought_again: dict[TP, int] = {}
         self._read_again: dict[TP, int] = {}
         self._held = Held()
@@ -69,6 +69,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Yield what one poll brought: (partition, message whose value is its records)."""
+        self.polls += 1
         await self._held.room(lambda: self.should_stop)
         records, _ = await self._wait_next_records(timeout)
         if records is None or self.should_stop:

@@ -52,6 +52,8 @@ class Log:
         self.log_end = end
         self.member = True
         self.stopped: dict[TP, object] = {}
+        self.polls = 0
+        self.ahead = 0
 
     async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
         return dict.fromkeys(partitions, self.log_end)
@@ -60,7 +62,7 @@ class Log:
         return self.member
 
     async def position(self, tp: TP) -> int:
-        return self.expected[tp]
+        return self.expected[tp] + self.ahead
 
 
 async def settle() -> None:
@@ -197,6 +199,42 @@ def test_idle_is_said_by_a_member_that_is_caught_up_or_stopped(
         assert kinds == ([{SummaryBatch}, {Progress}, {Idle}] if says_idle else [])
         if says_idle:
             assert decode_message(bench.gate.sent[-1][0].value).next_offset == 1_000
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("markers", [True, False])
+def test_records_that_wait_to_be_handed_over_are_no_silence(markers: bool) -> None:
+    """The position passes them when they are fetched, as it passes markers of transactions."""
+
+    async def run() -> None:
+        bench = Bench(1_010)
+        log = bench.log
+        log.expected[TOPIC], log.ahead = 1_000, 10
+
+        async def look(now: float) -> None:
+            bench.now = now
+            looking = asyncio.ensure_future(bench.stage.look_for_idle())
+            await settle()
+            while bench.gate.acks:
+                await bench.gate.acknowledge()
+            await looking
+
+        await bench.stage.consume(TOPIC, records(1_000))
+        await look(0.0)
+        for now in (11.0, 12.0, 60.0):
+            await look(now)
+            assert {Idle} not in bench.kinds(), "that poll may still bring them"
+        log.polls += 1
+        if not markers:
+            log.expected[TOPIC], log.ahead = 1_010, 0
+        await look(61.0)
+        assert ({Idle} in bench.kinds()) == markers
+        if markers:  # more comes, and waits in its turn
+            log.log_end, log.ahead = 1_020, 20
+            said = bench.kinds().count({Idle})
+            await look(80.0)
+            assert bench.kinds().count({Idle}) == said
 
     asyncio.run(run())
 
