@@ -38,6 +38,7 @@ _LEAST_POINTS: Final = 1.0
 _MOST_WORDS: Final = 3
 #: A range of values that became wider or narrower by less than this share is not worth words.
 _WIDER: Final = 0.2
+_WITHIN: Final = "90 % within "
 
 
 @dataclass(frozen=True)
@@ -223,15 +224,18 @@ def _spread(olds: tuple[Quantile, ...], news: tuple[Quantile, ...]) -> list[str]
         return []
     ends = (olds[0].value, olds[-1].value, news[0].value, news[-1].value)
     said = figures(*ends, scale=max(old, new))
-    before, after = _from_to(said[:2], olds), _from_to(said[2:], news)
-    return [f"90 % within {before} -> {after}"]
+    before, after = _most(said[:2], olds), _most(said[2:], news)
+    return [f"{before} -> {after.removeprefix(_WITHIN) if before.startswith(_WITHIN) else after}"]
 
 
-def _from_to(said: tuple[str, ...], quantiles: tuple[Quantile, ...]) -> str:
+def _most(said: tuple[str, ...], quantiles: tuple[Quantile, ...]) -> str:
+    """Where most values are: between the 5 % and the 95 % quantile, or beyond one of them."""
     first, last = quantiles[0], quantiles[-1]
-    if first == last and first.side:  # all of them are beyond one edge
-        return _sided(said[0], first)
-    return f"{_sided(said[0], first)} to {_sided(said[1], last)}"
+    if first.side > 0:
+        return f"95 % over {said[0]}"
+    if last.side < 0:
+        return f"95 % under {said[1]}"
+    return f"{_WITHIN}{_sided(said[0], first)} to {_sided(said[1], last)}"
 
 
 def _sided(said: str, quantile: Quantile) -> str:

@@ -19,6 +19,10 @@ from detectors.references.reference import SignalReference
 __all__ = ["NumericFit"]
 
 _QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+#: Of a number no more digits are kept; longer ones are ids.
+_TO_ITS_DIGITS: Final = (
+    " in its first 15 digits, and a number has no more. An id? --ignore it, or --categorical"
+)
 #: Odd factor of the rolling hash of a column's bins.
 _HASH_FACTOR: Final = 6_364_136_223_846_793_005
 
@@ -156,7 +160,8 @@ class NumericFit:
         if not n:
             warnings.append(f"{name}: has no number; only its missing values are watched")
         elif self._low == self._high:
-            warnings.append(f"{name}: is constant")
+            exact = abs(self._low) < 2.0**53
+            warnings.append(f"{name}: is constant{'' if exact else _TO_ITS_DIGITS}")
         if counts[binning.invalid]:
             warnings.append(f"{name}: {counts[binning.invalid]} values are not numbers")
         calibration = calibrate(

@@ -80,7 +80,7 @@ def command(
     ignored: tuple[str, ...], hashed: tuple[str, ...], hash_key_path: Path | None, cycle: str,
     slots: str | None, time_zone: str, holidays_path: Path | None, output: Path,
 ) -> None:  # fmt: skip
-    """Make a reference of DATA: a CSV, Parquet or JSON lines file of the training period.
+    """Make a reference of DATA: CSV, Parquet, Arrow or JSON lines of the training period.
 
     A dump of prediction events, JSON lines or Arrow IPC, is read as a worker reads the topic.
     Columns that no option names are features. The reference holds bins and counts, never rows. The

@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from stream.data import arrow_ipc
 from stream.data.files import DataError
 from stream.events import ARROW_CONTENT_TYPE
 
 __all__ = ["Dumped", "dump_records", "is_dump"]
 
-_ARROW: Final = (".arrow", ".arrows", ".feather", ".ipc")
 _JSON: Final = (".jsonl", ".ndjson", ".json")
 _PACKED: Final = (".gz", ".bz2", ".zst")
 #: Bytes of an Arrow batch as it is handed on: a worker takes a megabyte.
@@ -81,7 +81,7 @@ def dump_records(path: Path, model: str = "") -> Iterator[Dumped]:
 def _form(path: Path) -> str:
     suffixes = [s.lower() for s in path.suffixes if s.lower() not in _PACKED]
     last = suffixes[-1] if suffixes else ""
-    return "json" if last in _JSON else "arrow" if last in _ARROW else ""
+    return "json" if last in _JSON else "arrow" if last in arrow_ipc.SUFFIXES else ""
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -97,18 +97,9 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise DataError(f"{path}: {error}. Correct the file at that place.") from error
 
 
-def _reader(path: Path) -> Any:
-    """Of an IPC file, which Feather is, or a stream."""
-    source = pa.memory_map(str(path))
-    if source.read(6) == b"ARROW1":
-        return pa.ipc.open_file(source)
-    source.seek(0)
-    return pa.ipc.open_stream(source)
-
-
 def _schema(path: Path) -> Any:
     try:
-        return _reader(path).schema
+        return arrow_ipc.schema_of(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{path}: is no Arrow IPC file or stream: {error}. Write it with pyarrow.ipc."
@@ -124,7 +115,7 @@ def _arrow(path: Path, model: str) -> Iterator[Dumped]:
     headers = (("content-type", ARROW_CONTENT_TYPE.encode()),)
     start = 0
     try:
-        for batch in _batches(_reader(path)):
+        for batch in arrow_ipc.batches(path):
             rows = max(1, min(_MOST_ROWS, _BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)))
             for at in range(0, batch.num_rows, rows):
                 sink = pa.BufferOutputStream()
@@ -134,11 +125,3 @@ def _arrow(path: Path, model: str) -> Iterator[Dumped]:
             start += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: {error}. Correct the file after row {start:,}.") from error
-
-
-def _batches(reader: Any) -> Iterator[Any]:
-    if hasattr(reader, "num_record_batches"):
-        for i in range(reader.num_record_batches):
-            yield reader.get_batch(i)
-    else:
-        yield from reader

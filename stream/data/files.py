@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
+from stream.data import arrow_ipc
 from stream.data.content import NOT_UTF8, mistaken_for_text
 from stream.data.dialect import find_dialect
 from stream.decode.arrow_values import is_text
@@ -23,6 +24,7 @@ __all__ = ["DataError", "arrays", "is_typed", "row_count"]
 _SUFFIXES: Final = {
     ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    **dict.fromkeys(arrow_ipc.SUFFIXES, "arrow"),
 }  # fmt: skip
 #: Bytes of CSV or JSON lines that are parsed at a time.
 _BLOCK: Final = 4 << 20
@@ -47,7 +49,7 @@ def arrays(
         Of the file; its suffix says the format. CSV gives texts only (`stream.data.reading` says
         what they are), null where a field is empty.
     rows : int
-        Largest batch of a Parquet file; others are cut by bytes.
+        Largest batch of a Parquet or Arrow file; others are cut by bytes.
     names : collection of str, optional
         Columns that are wanted; all by default. A JSON line need not have them.
     coded : bool
@@ -62,13 +64,15 @@ def arrays(
     """
     form = _open(path)
     try:
-        if form != "parquet" and (mistaken := mistaken_for_text(path)):
+        if form in ("csv", "jsonl") and (mistaken := mistaken_for_text(path)):
             raise DataError(f"{path}: {mistaken}.")
         if form == "csv":
             found, skip = find_dialect(path)
             batches = _csv(path, names, delimiter or found, skip)
         elif form == "jsonl":
             batches = _json_lines(path, names)
+        elif form == "arrow":
+            batches = _arrow(path, rows, names)
         else:
             batches = _parquet(path, rows, names, coded)
         for batch in batches:
@@ -99,7 +103,9 @@ def _format_of(path: Path) -> str:
     suffixes = [s for s in path.suffixes if s not in (".gz", ".bz2", ".zst")]
     found = _SUFFIXES.get(suffixes[-1].lower()) if suffixes else None
     if found is None:
-        raise DataError(f"{path}: unknown kind of file. Use .csv, .tsv, .parquet or .jsonl.")
+        raise DataError(
+            f"{path}: unknown kind of file. Use .csv, .tsv, .parquet, .arrow or .jsonl."
+        )
     return found
 
 
@@ -124,6 +130,16 @@ def _parquet(
     file = pa.parquet.ParquetFile(path, read_dictionary=texts, buffer_size=buffer, pre_buffer=False)
     for batch in file.iter_batches(batch_size=rows, columns=wanted):
         yield {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
+
+
+def _arrow(path: Path, rows: int, names: Collection[str] | None) -> Iterator[dict[str, Any]]:
+    schema = arrow_ipc.schema_of(path)
+    _check_unique(path, schema.names)
+    wanted = [name for name in schema.names if names is None or name in names]
+    for batch in arrow_ipc.batches(path):
+        for at in range(0, batch.num_rows, rows):
+            part = batch.slice(at, rows)
+            yield {name: part.column(schema.names.index(name)) for name in wanted}
 
 
 def _csv(

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from detectors import Change, Reference, SignalReference, describe, fit_reference
+from detectors.changes import explain
+from detectors.changes.estimates import Quantile
 from detectors.changes.explain import LEAST_EVENTS
 from tests.detectors.tools import counts_of
 
@@ -142,7 +144,7 @@ def test_euros_that_became_cents_are_over_the_most_that_was_known() -> None:
     s = fit_reference({"x": euros}, model="m").signals[0]
     change = describe(s, counts_of(s, 100.0 * euros[:2_000] + 400.0))
     assert re.search(r"^median 2\d\.?\d* -> over (\d+)", change.text)
-    assert re.search(r"90 % within 1\.\d+ to \d\d\.?\d* -> over \d+; ", change.text)
+    assert re.search(r"90 % within 1\.\d+ to \d\d\.?\d* -> 95 % over \d+; ", change.text)
     assert "100 % above" in change.text
     assert change.mean_after is None
     assert change.sides_after == (1, 1, 1)
@@ -202,3 +204,26 @@ def test_what_is_told_of_any_values_is_so(kind: str, values: list[float]) -> Non
     ranked = np.searchsorted(np.sort(known), values).mean() - len(known) / 2
     if abs(ranked) > 0.05 * len(known) and kind != "constant" and kind != "counts":
         assert change.direction == np.sign(ranked)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ((33.5, 0, 66.3, 0), (71.2, 1, 90.6, 1), "90 % within 33.5 to 66.3 -> 95 % over 71.2"),
+        ((33.5, 0, 66.3, 0), (90.6, 1, 90.6, 1), "90 % within 33.5 to 66.3 -> 95 % over 90.6"),
+        ((33.5, 0, 66.3, 0), (1.5, -1, 9.5, -1), "90 % within 33.5 to 66.3 -> 95 % under 9.5"),
+        ((33.5, 0, 66.3, 0), (1.5, -1, 9.5, 0), "90 % within 33.5 to 66.3 -> under 1.5 to 9.5"),
+        ((33.5, 0, 66.3, 0), (40.0, 0, 90.6, 1), "90 % within 33.5 to 66.3 -> 40 to over 90.6"),
+        ((10.5, 1, 20.5, 1), (1.5, 0, 3.5, 0), "95 % over 10.5 -> 90 % within 1.5 to 3.5"),
+        ((33.5, 0, 66.3, 0), (35.5, 0, 66.3, 0), None),
+    ],
+)
+def test_where_most_values_are_in_words(
+    before: tuple[float, int, float, int], after: tuple[float, int, float, int], words: str | None
+) -> None:
+    """An end that is only known to be over something says how much is over it."""
+
+    def quantiles(low: float, side: int, high: float, other: int) -> tuple[Quantile, ...]:
+        return Quantile(low, side), Quantile((low + high) / 2, 0), Quantile(high, other)
+
+    assert explain._spread(quantiles(*before), quantiles(*after)) == ([words] if words else [])

@@ -63,3 +63,16 @@ def test_odd_columns_are_fitted_with_words_and_replayed_in_silence(tmp_path: Pat
     run(replay, tmp_path / "c.csv", "--reference", reference, "--alerts", alerts)
     first = json.loads(alerts.read_text().splitlines()[0])
     assert [s["name"] for s in first["data"]["signals"]] == ["constant"]
+
+
+def test_whole_numbers_that_differ_beyond_the_digits_of_a_number_are_not_called_constant(
+    tmp_path: Path,
+) -> None:
+    lines = [f"{1_700_000_000 + 60 * i},{10**21 + i},7" for i in range(N)]
+    (tmp_path / "a.csv").write_text("\n".join(["time,key,seven", *lines]))
+    out = tmp_path / "r.json"
+    options = ("--model", "m", "--timestamp", "time", "-o", out)
+    said = run(fit, tmp_path / "a.csv", *options)
+    assert "key: is constant in its first 15 digits, and a number has no more. An id?" in said
+    assert "seven: is constant\n" in said
+    assert "constant in" not in run(fit, tmp_path / "a.csv", *options, "--ignore", "key")
