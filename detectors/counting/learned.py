@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from detectors.counting.binning import MAX_BINS, CategoricalBinning, NumericBinning
 from detectors.counting.logbins import LogBins, LogCounts, edges_of
-from detectors.counting.name_bins import choose_categories
 from detectors.counting.names import NameCounts
 
 __all__ = [
@@ -98,34 +97,42 @@ def count_numbers(binning: NumericBinning, numbers: LogCounts, basis: LogCounts)
 
 def learn_categories(names: NameCounts) -> CategoricalBinning:
     """The most frequent of the names that were counted for themselves; the others are known."""
-    return CategoricalBinning(*choose_categories(names.counts))
+    return CategoricalBinning.of(names.counts, halvings=names.level)
 
 
-def count_names(
-    binning: CategoricalBinning, names: NameCounts, basis: NameCounts, learned: Ints
-) -> Ints:
+def count_names(binning: CategoricalBinning, names: NameCounts, learned: Ints) -> Ints:
     """Counts of a sketch's names over the binning; `learned` are those it was learned from.
 
-    A name that is not known is unseen for certain only where the basis would have counted it for
-    itself; else it is one of the others. The rest is dealt to the categories that the sketch could
-    not name and to the others.
+    A name that is not known is unseen for certain only where it would have been counted for itself
+    as the binning was learned; else it is one of the others. What the sketch could not name is in
+    one of the tail bins, or one of the categories that would have been there: it is dealt to both.
     """
     counts = np.zeros(binning.n_bins, np.int64)
-    code, other, unseen = binning.bins_of_names, binning.other, binning.unseen
+    code = binning.bins_of_names
     for name, n in names.counts.items():
         b = code.get(name)
-        if b is None:
-            b = unseen if basis.keeps(name) else other
-        counts[b] += n
-    if names.rest:
-        weights = [0 if names.keeps(name) else int(learned[b])
-                   for b, name in enumerate(binning.categories)]  # fmt: skip
-        weights.append(int(learned[other]))
-        if sum(weights):
-            counts[: other + 1] += np.array(deal(names.rest, weights), np.int64)
-        else:
-            counts[other if basis.rest else unseen] += names.rest
+        counts[binning.bin_of_unknown(name) if b is None else b] += n
+    beyond = [b for b, name in enumerate(binning.categories) if not names.keeps(name)]
+    if binning.tail == 1:
+        _deal_rest(counts, names.rest, binning, [*beyond, binning.other], learned)
+        return counts
+    where: dict[int, list[int]] = {}
+    for b in beyond:
+        where.setdefault(binning.place(binning.categories[b]), []).append(b)
+    for place, n in names.rests.items():
+        _deal_rest(counts, n, binning, [*where.get(place, ()), binning.other + place], learned)
     return counts
+
+
+def _deal_rest(
+    counts: Ints, n: int, binning: CategoricalBinning, bins: list[int], learned: Ints
+) -> None:
+    """Deal n names to known bins; where nothing was learned they are new, if that is certain."""
+    weights = learned[bins].tolist()
+    if sum(weights):
+        counts[bins] += np.array(deal(n, weights), np.int64)
+    else:
+        counts[bins[-1] + (0 if binning.halvings else binning.tail)] += n
 
 
 def deal(n: int, weights: Sequence[int]) -> list[int]:

@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.meaning import category_text
-from detectors.counting.names import name_hash
+from detectors.counting.names import MOST_HALVINGS, TAIL_BINS, is_below, name_hash
 
 __all__ = [
     "MAX_CATEGORIES",
     "MAX_OTHERS",
-    "TAIL_BINS",
     "TAIL_CELLS",
     "CategoricalBinning",
     "choose_categories",
@@ -34,9 +33,6 @@ __all__ = [
 MAX_CATEGORIES: Final = 62
 #: Known names beyond those; more are forgotten and count as unseen.
 MAX_OTHERS: Final = 10_000
-#: Bins of the names beyond the categories. Half as many find a name that grows to 2 % in twice the
-#: time.
-TAIL_BINS: Final = 64
 #: Tail bins are a multiple of this, so that cells of names are made of whole bins.
 TAIL_CELLS: Final = 8
 #: Names that came fewer times than this stand out by chance only.
@@ -61,12 +57,16 @@ class CategoricalBinning:
         known name has a bin of its own.
     places : tuple of int
         Tail bin of each of `others` where it does not follow from the name, as of hashed ones.
+    halvings : int
+        If names were learned, and not all were kept: whether one beyond a bound on hashes, halved
+        so often, is new cannot be known.
     """
 
     categories: tuple[str, ...]
     others: tuple[str, ...] = ()
     tail: int = 1
     places: tuple[int, ...] = ()
+    halvings: int = 0
     kind: ClassVar[str] = "categorical"
 
     def __post_init__(self) -> None:
@@ -84,6 +84,8 @@ class CategoricalBinning:
             raise ValueError(
                 f"places must be as many as others, {len(self.others)}; got {len(self.places)}."
             )
+        if not 0 <= self.halvings <= MOST_HALVINGS:
+            raise ValueError(f"halvings must be 0 to {MOST_HALVINGS}; got {self.halvings}.")
         if self.places and not 0 <= min(self.places) <= max(self.places) < self.tail:
             raise ValueError(f"places must be 0 to {self.tail - 1}.")
 
@@ -131,10 +133,18 @@ class CategoricalBinning:
         )
         return code
 
+    def bin_of_unknown(self, name: str) -> int:
+        """Bin of a name that is not in `code`."""
+        if self.tail == 1 and not self.halvings:
+            return self.unseen
+        hashed = name_hash(name)
+        first = self.unseen if is_below(hashed, self.halvings) else self.other
+        return first + hashed % self.tail
+
     def bin(self, name: str) -> int:
         """Bin of a name."""
         known = self.code.get(name)
-        return self.unseen + self.place(name) if known is None else known
+        return self.bin_of_unknown(name) if known is None else known
 
     @cached_property
     def bins_of_names(self) -> dict[str, int]:
@@ -148,11 +158,11 @@ class CategoricalBinning:
 
     @classmethod
     def of(
-        cls, counts: Mapping[str, int], most: int = MAX_CATEGORIES, *, tail: bool = False
+        cls, counts: Mapping[str, int], most: int = MAX_CATEGORIES, *, halvings: int = 0
     ) -> CategoricalBinning:
-        """Bins for names with these counts; `tail` if there are more that have none."""
+        """Bins for names with these counts."""
         categories, others = choose_categories(counts, most)
-        return cls(categories, others, TAIL_BINS if others or tail else 1)
+        return cls(categories, others, TAIL_BINS if others or halvings else 1, (), halvings)
 
     @classmethod
     def fit(

@@ -182,6 +182,7 @@ def _signal_document(signal: SignalReference) -> dict[str, Any]:
             "others": list(binning.others),
             **({"tail": binning.tail} if binning.tail > 1 else {}),
             **({"places": list(binning.places)} if binning.places else {}),
+            **({"halvings": binning.halvings} if binning.halvings else {}),
         }
     return {
         "name": signal.name,
@@ -253,8 +254,9 @@ def _read_binning(place: Place) -> Binning:
             place["places"].integers(length=len(others), least=0) if "places" in there else ()
         )
         places = tuple(int(at) for at in in_order)
+        halvings = place["halvings"].integer(least=0) if "halvings" in there else 0
         try:
-            return CategoricalBinning(categories, others, tail, places)
+            return CategoricalBinning(categories, others, tail, places, halvings)
         except ValueError as error:
             place.fail(str(error), of_member=True)
     try:

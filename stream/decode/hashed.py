@@ -26,7 +26,8 @@ class _HashedTable(CodeTable):
         binning, name = self._binning, self._hashing.name(text)
         if self._shuffled is None or name in binning.code:
             return binning.bin(name)
-        return binning.unseen + self._shuffled[binning.place(text)]
+        new, place = divmod(binning.bin_of_unknown(text) - binning.other, binning.tail)
+        return binning.other + new * binning.tail + self._shuffled[place]
 
 
 def code_table(

@@ -67,7 +67,8 @@ class CodeTable(dict[object, int]):
         self[INVALID_CATEGORY] = binning.invalid
         self[ABSENT_CATEGORY] = ABSENT_CODE
         self._met: list[str] = []
-        self._remembers = binning.tail > 1  # else a text that is not known costs nothing
+        # Else a text that is not known costs nothing.
+        self._remembers = binning.tail > 1 or binning.halvings > 0
 
     def __missing__(self, value: object) -> int:
         text = as_text(value)
@@ -87,7 +88,7 @@ class CodeTable(dict[object, int]):
 
     def of_text(self, text: str) -> int:
         """Bin of a text that is not in the table."""
-        return self._binning.unseen + self._binning.place(text)
+        return self._binning.bin_of_unknown(text)
 
 
 def as_text(value: Any) -> str | None:

@@ -63,7 +63,7 @@ class Taught:
             counts = count_numbers(binning, held.numbers, self.basis.numbers)
             counts[binning.invalid] += held.names.total
         else:
-            counts = count_names(binning, held.names, self.basis.names, self.signal.counts)
+            counts = count_names(binning, held.names, self.signal.counts)
             counts[binning.invalid] += held.numbers.numbers
         counts[binning.invalid] += held.invalid
         counts[binning.missing] += sketch.missing(self.place)
@@ -236,13 +236,13 @@ def _finished(each: Taught, whole: Sketch, table: Ints) -> Taught:
         signal = replace(signal, binning=wide, mean=mean, std=std, quantiles=quantiles)
     else:
         place = np.arange(binning.n_bins)
-        place[binning.unseen] = binning.other
-        news = rows[:, binning.unseen]
+        place[binning.new] -= binning.tail  # known from now on
+        news = rows[:, binning.new].sum(axis=1)
         known = (each.basis.names.counts.keys() | held.names.counts.keys()) - set(
             binning.categories
         )
-        signal = replace(signal, binning=replace(binning, others=tuple(sorted(known))))
-        basis.names.level, basis.names.rest = held.names.level, held.names.rest
+        others, level = tuple(sorted(known)), held.names.level
+        signal = replace(signal, binning=replace(binning, others=others, halvings=level))
     fine = np.zeros((len(rows), signal.binning.n_bins), np.int64)
     np.add.at(fine.T, place, rows.T)
     counts = fine.sum(axis=0)

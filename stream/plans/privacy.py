@@ -158,7 +158,7 @@ def _hashed(
         signal,
         binning=CategoricalBinning(
             categories, tuple(name for name, _ in pairs), binning.tail,
-            tuple(place for _, place in pairs),
+            tuple(place for _, place in pairs), binning.halvings,
         ),
         counts=signal.counts[bins],
         calibration=replace(

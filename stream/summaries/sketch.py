@@ -16,7 +16,13 @@ import msgspec
 import numpy as np
 
 from detectors.counting.logbins import LAST_KEY, MOST_BINS, MOST_LEVELS, LogCounts
-from detectors.counting.names import MOST_HALVINGS, MOST_NAME_BYTES, MOST_NAMES, NameCounts
+from detectors.counting.names import (
+    MOST_HALVINGS,
+    MOST_NAME_BYTES,
+    MOST_NAMES,
+    TAIL_BINS,
+    NameCounts,
+)
 from detectors.counting.sparse import decode_sparse, encode_sparse
 
 __all__ = ["GROUPS", "MOST_PLACE_BYTES", "MOST_SIGNALS", "SignalSketch", "Sketch", "least"]
@@ -65,7 +71,7 @@ class SignalSketch:
             all(n <= now.get(k, 0) for k, n in zip(was.keys.tolist(), was.counts.tolist(),
                                                    strict=True))
             and all(n <= self.names.counts.get(name, 0) for name, n in names.counts.items())
-            and names.rest <= self.names.rest
+            and all(n <= self.names.rests.get(place, 0) for place, n in names.rests.items())
             and was.zero <= self.numbers.zero
             and other.invalid <= self.invalid
         )  # fmt: skip
@@ -77,12 +83,12 @@ class _Signal(msgspec.Struct, array_like=True, gc=False):
     zero: _Count
     bins: bytes
     halvings: Annotated[int, msgspec.Meta(ge=0, le=MOST_HALVINGS)]
-    rest: _Count
+    rests: bytes
     names: Annotated[dict[str, _Count], msgspec.Meta(max_length=MOST_NAMES)]
     invalid: _Count
 
 
-class _Wire(msgspec.Struct, array_like=True, tag="k1"):
+class _Wire(msgspec.Struct, array_like=True, tag="k2"):
     events: _Count
     groups: tuple[_Count, _Count, _Count, _Count]
     more: bool
@@ -157,8 +163,8 @@ class Sketch:
             _Signal(
                 place, held.numbers.level, held.numbers.zero,
                 encode_sparse(held.numbers.keys + (LAST_KEY + 1), held.numbers.counts),
-                held.names.level, held.names.rest, dict(sorted(held.names.counts.items())),
-                held.invalid,
+                held.names.level, _encoded(held.names.rests),
+                dict(sorted(held.names.counts.items())), held.invalid,
             )
             for place, held in sorted(self.signals.items())
         ]  # fmt: skip
@@ -198,6 +204,13 @@ class Sketch:
         return whole
 
 
+def _encoded(rests: dict[int, int]) -> bytes:
+    if not rests:
+        return b""
+    places = sorted(rests)
+    return encode_sparse(np.array(places, np.int64), np.array([rests[p] for p in places], np.int64))
+
+
 def _signal(wire: _Signal) -> SignalSketch:
     numbers, names = LogCounts(), NameCounts()
     positions, counts = decode_sparse(wire.bins, MOST_BINS, 2 * (LAST_KEY + 1))
@@ -209,7 +222,12 @@ def _signal(wire: _Signal) -> SignalSketch:
     numbers.level, numbers.zero, numbers.keys, numbers.counts = wire.level, wire.zero, keys, counts
     if any(len(name) > MOST_NAME_BYTES for name in wire.names):
         raise ValueError(f"not a sketch: a name is longer than {MOST_NAME_BYTES} bytes")
-    names.level, names.rest, names.counts = wire.halvings, wire.rest, wire.names
+    names.level, names.counts = wire.halvings, wire.names
+    if wire.rests:
+        places, rests = decode_sparse(wire.rests, TAIL_BINS, TAIL_BINS)
+        if rests.max() > 2**48:
+            raise ValueError("not a sketch: a count of names is out of bounds")
+        names.rests = dict(zip(places.tolist(), rests.tolist(), strict=True))
     return SignalSketch(numbers, names, wire.invalid)
 
 

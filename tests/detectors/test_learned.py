@@ -109,32 +109,67 @@ def names_of(counts: dict[str, int]) -> NameCounts:
     return NameCounts().add(counts)
 
 
+def none(binning):
+    return np.zeros(binning.n_bins, np.int64)
+
+
 def test_names_beyond_the_table_are_unseen_only_where_it_is_certain():
     whole = names_of({f"n{i:05}": 10 for i in range(3_000)})
     assert whole.level > 0
     binning = learn_categories(whole)
-    learned = count_names(binning, whole, whole, np.zeros(binning.n_bins, np.int64))
-    assert learned[binning.other] > learned[binning.unseen] == 0
+    assert (binning.tail, binning.halvings) == (64, whole.level)
+    learned = count_names(binning, whole, none(binning))
+    assert learned[binning.other : binning.unseen].sum() > learned[binning.new].sum() == 0
     fresh = [f"x{i}" for i in range(200)]
-    counts = count_names(binning, names_of(dict.fromkeys(fresh, 1)), whole, learned)
+    counts = count_names(binning, names_of(dict.fromkeys(fresh, 1)), learned)
     certain = sum(whole.keeps(name) for name in fresh)
     assert 0 < certain < 200
-    assert counts[binning.unseen] == certain
-    assert counts[binning.other] == 200 - certain
+    assert counts[binning.new].sum() == certain
+    assert counts[binning.other : binning.unseen].sum() == 200 - certain
+
+
+def test_tail_bins_are_exact_whatever_a_table_could_not_keep():
+    """Of names that were counted for themselves and of all others together."""
+    tally = {f"n{i:05}": 1 + i % 7 for i in range(3_000)}
+    whole = names_of(tally)
+    binning = learn_categories(whole)
+    learned = count_names(binning, whole, none(binning))
+    naive = none(binning)
+    for name, n in tally.items():
+        own = name in binning.categories
+        naive[binning.code[name] if own else binning.other + binning.place(name)] += n
+    assert learned.tolist() == naive.tolist()
+    hot = next(name for name in tally if not whole.keeps(name))
+    later = names_of({**tally, hot: 5_000})
+    counts = count_names(binning, later, learned)
+    risen = np.flatnonzero(counts != learned)
+    assert risen.tolist() == [binning.other + binning.place(hot)]
 
 
 def test_names_that_a_large_pane_cannot_tell_are_dealt_as_they_were():
     small = names_of({"a": 600, "b": 300, **{f"r{i}": 1 for i in range(100)}})
     assert small.level == 0
     binning = learn_categories(small)
-    learned = count_names(binning, small, small, np.zeros(binning.n_bins, np.int64))
+    learned = count_names(binning, small, none(binning))
     large = names_of({"a": 6_000, "b": 3_000, **{f"r{i}": 1 for i in range(100)},
                       **{f"s{i}": 1 for i in range(5_000)}})  # fmt: skip
     assert large.level > 0
-    counts = count_names(binning, large, small, learned)
+    counts = count_names(binning, large, learned)
     assert counts.sum() == large.total
     if large.keeps("a"):
         assert counts[binning.code["a"]] == 6_000
     else:
         assert counts[binning.code["a"]] == pytest.approx(6_000, rel=0.5)
-    assert counts[binning.unseen] > 100
+    assert counts[binning.new].sum() > 100
+
+
+def test_few_names_that_later_are_many_are_dealt_to_the_names_known():
+    few = names_of({"a": 600, "b": 300})
+    binning = learn_categories(few)
+    assert binning.tail == 1
+    learned = count_names(binning, few, none(binning))
+    many = names_of({"a": 600, "b": 300, **{f"s{i}": 1 for i in range(5_000)}})
+    assert many.level > 0
+    counts = count_names(binning, many, learned)
+    assert counts.sum() == many.total
+    assert counts[binning.unseen] > 0

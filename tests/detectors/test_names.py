@@ -13,11 +13,15 @@ from detectors.counting.names import MOST_NAME_BYTES, NameCounts, bounded_name
 texts = st.lists(st.text("abcdé", max_size=3), max_size=200)
 
 
-def plain(table: NameCounts) -> tuple[int, dict[str, int], int]:
-    return table.level, table.counts, table.rest
+Plain = tuple[int, dict[str, int], dict[int, int]]
 
 
-def naive(names: list[str], most: int, most_bytes: int) -> tuple[int, dict[str, int], int]:
+def plain(table: NameCounts) -> Plain:
+    assert table.rest == sum(table.rests.values())
+    return table.level, table.counts, table.rests
+
+
+def naive(names: list[str], most: int, most_bytes: int) -> Plain:
     """Sort all names by hash, and halve the range of hashes until what is in it fits."""
     tally = Counter(names)
     hashed = {
@@ -27,7 +31,11 @@ def naive(names: list[str], most: int, most_bytes: int) -> tuple[int, dict[str, 
     while True:
         kept = {name: n for name, n in tally.items() if hashed[name] < 2**64 / 2**level}
         if len(kept) <= most and sum(7 + len(name.encode()) for name in kept) <= most_bytes:
-            return level, kept, sum(tally.values()) - sum(kept.values())
+            rests: Counter[int] = Counter()
+            for name, n in tally.items():
+                if name not in kept:
+                    rests[hashed[name] % 64] += n
+            return level, kept, dict(rests)
         level += 1
 
 

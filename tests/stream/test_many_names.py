@@ -11,8 +11,9 @@ import pytest
 
 from detectors import CategoricalBinning, Reference, fit_reference
 from detectors.counting.names import name_hash
+from stream.alerts.event import format_time
 from stream.decode.hashed import code_table
-from stream.plans.plan import Plan, PlanBook
+from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, Subject
 from stream.plans.privacy import CategoryHash, apply_privacy
 from tests.stream.harness import START_S, run_stages
 
@@ -105,6 +106,46 @@ def test_tails_merge_to_the_same_bits(fitted: Reference, partitions: int) -> Non
     subjects = [next(iter(run[1].subjects.values())) for run in (one, dealt)]
     windows = [s.watch.windows.last[""].counts.tolist() for s in subjects]  # type: ignore[union-attr]
     assert windows[0] == windows[1]
+
+
+def learning() -> PlanBook:
+    book = PlanBook()
+    book.add(
+        LearningPlan(
+            "m", learn=Learn(warm_up=10_000), window_events=1_000, window_min_events=300,
+            pane_ms=20_000,
+        )
+    )  # fmt: skip
+    return book
+
+
+def test_a_learned_reference_knows_the_share_of_each_tail_bin() -> None:
+    """Though a sketch holds a sample of the names: found and silent as with a fitted one."""
+    names = merchants(5, 14_000)
+    rng = random.Random(6)
+    hot = [HOT if i >= 12_500 and rng.random() < 0.2 else x for i, x in enumerate(names)]
+    alerts, monitor = run_stages(learning(), events(hot), partitions=1, seed=0)
+    held = monitor.subjects[Subject("m", "1")]
+    reference = held.watch.plan.reference  # type: ignore[union-attr]
+    binning = reference.signals[0].binning
+    assert isinstance(binning, CategoricalBinning)
+    assert binning.tail == 64
+    assert 0 < len(binning.others) < 1_000
+    learned = reference.signals[0].counts
+    own = set(binning.categories)
+    for place in range(64):
+        here = sum(name not in own and name_hash(name) % 64 == place for name in names[:10_000])
+        assert learned[binning.other + place] == here
+    first = alerts[0]["data"]
+    assert first["signals"][0]["test"] == "name_share"
+    assert first["startsAt"] >= format_time((START_S + 12_500) * 1_000)
+    assert Reference.from_json(reference.to_json()).hash == reference.hash
+    again, _ = run_stages(learning(), events(hot), partitions=3, seed=1, snapshot_every=0.003)
+    assert again == alerts
+    # Counted over as a fitted one, what it does not know is not all new.
+    table = code_table("shop", binning)
+    missed = [name for name in MERCHANTS if name not in binning.code]
+    assert all(table[name] < binning.unseen for name in missed)
 
 
 def test_a_table_places_what_it_has_never_met(

@@ -179,8 +179,8 @@ def test_damaged_bytes_are_a_value_error_or_a_sketch_within_bounds(rows, seed, n
         Sketch.total([hostile, hostile]).encode()
 
 
-def signal(place="features.x", level=0, zero=0, bins=b"", halvings=0, rest=0, names=None, bad=0):
-    return [place, level, zero, bins, halvings, rest, names or {}, bad]
+def signal(place="features.x", level=0, zero=0, bins=b"", halvings=0, rests=b"", names=None, bad=0):
+    return [place, level, zero, bins, halvings, rests, names or {}, bad]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,8 @@ def signal(place="features.x", level=0, zero=0, bins=b"", halvings=0, rest=0, na
         (9, [9, 0, 0, 0], [signal(bins=b"\xff" * 30)]),
         (9, [9, 0, 0, 0], [signal(bins=b"\x01\x00")]),
         (9, [9, 0, 0, 0], [signal(level=20, bins=b"\x01\x01")]),
+        (9, [9, 0, 0, 0], [signal(rests=b"\x40\x01")]),
+        (2**48, [2**48, 0, 0, 0], [signal(rests=b"\x01" + b"\xff" * 7 + b"\x01")]),
         (9, [9, 0, 0, 0], [signal(names={"x" * 65: 1})]),
         (9**5, [9**5, 0, 0, 0], [signal(names={str(i): 1 for i in range(1_001)})]),
         (500, [500, 0, 0, 0], [signal(f"features.{i}") for i in range(129)]),
@@ -206,7 +208,7 @@ def signal(place="features.x", level=0, zero=0, bins=b"", halvings=0, rest=0, na
     ],
 )
 def test_a_sketch_out_of_bounds_is_refused(events, groups, signals):
-    data = msgspec.msgpack.encode(["k1", events, groups, False, signals])
+    data = msgspec.msgpack.encode(["k2", events, groups, False, signals])
     with pytest.raises(ValueError, match=r"not a sketch|encoded counts"):
         Sketch.decode(data)
 
