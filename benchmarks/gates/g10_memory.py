@@ -173,7 +173,7 @@ def null(name: str, *, subjects: int = 20, weeks: int = 8, seed: int = 110) -> l
         rng = np.random.default_rng([seed, sum(map(ord, name)), k])
         columns = {f"s{i}": of.make(rng, n) for i in range(of.signals)}
         reference, run, _ = run_fitted(columns, START_MS + MINUTE_MS * np.arange(n), of.rows)
-        opened[k], share[k] = run.opened, run.in_alarm / run.panes
+        opened[k], share[k] = run.opened, run.share_in_alarm
         causes += run.first_findings
         warned += any(words in warning for warning in reference.warnings for words in _SLOW)
     by = ", ".join(f"{test} {count}" for test, count in causes.most_common(3)) or "none"

@@ -11,9 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["Measured", "exactly", "mean_of", "median_of", "poisson", "rate_of", "share_of", "write"]
+__all__ = [
+    "MOST_IN_ALARM", "MOST_IN_ALARM_EASY", "Measured", "exactly", "mean_of", "median_of", "poisson",
+    "rate_of", "share_of", "time_in_alarm", "write",
+]  # fmt: skip
 
 CONFIDENCE = 0.95
+#: Share of panes in alarm where nothing changes; of independent values and AR(1) up to .9.
+MOST_IN_ALARM, MOST_IN_ALARM_EASY = 0.10, 0.05
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,14 @@ def mean_of(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     error = float(values.std(ddof=1)) / math.sqrt(values.size) if values.size > 1 else 1.0
     reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1, values.size - 1))) * error
     return mean, max(0.0, mean - reach), min(1.0, mean + reach)
+
+
+def time_in_alarm(what: str, shares: Sequence[float], most: float | None, of: str) -> Measured:
+    """The row beside a count of episodes: an alarm that never closes is one of them.
+
+    `shares` are those of the streams, each of its panes or of its time.
+    """
+    return Measured(f"{what}: share of {of} in alarm", *mean_of(np.array(shares)), most=most)
 
 
 def exactly(value: float) -> tuple[float, float, float]:

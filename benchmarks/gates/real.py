@@ -12,7 +12,13 @@ import numpy as np
 
 from benchmarks.gates import replayed
 from benchmarks.gates.draws import ar1, count_values
-from benchmarks.gates.measured import Measured, rate_of
+from benchmarks.gates.measured import (
+    MOST_IN_ALARM,
+    MOST_IN_ALARM_EASY,
+    Measured,
+    rate_of,
+    time_in_alarm,
+)
 from benchmarks.gates.subject import SubjectRun
 from detectors import Reference, fit_reference
 from stream.plans.plan import Plan
@@ -50,12 +56,34 @@ def _fit(values: np.ndarray, times_ms: np.ndarray, cycle_ms: int = 0) -> Referen
     return fit_reference(columns, model="m", times_ms=times_ms, cycle_ms=cycle_ms)
 
 
-def _result(what: str, opened: list[int], weeks: float, causes: Counter[str], note: str,
-            *, gated: bool = True) -> Measured:  # fmt: skip
-    by = ", ".join(f"{test} {n}" for test, n in causes.most_common()) or "none"
-    rate, low, high = rate_of(np.array(opened), weeks)
-    note = f"{sum(opened)} episodes in {weeks * len(opened):.0f} weeks ({by}); {note}"
-    return Measured(what, rate, low, high, most=1.0 if gated else None, note=note)
+class _Nulls:
+    """What came of several streams without a change, each of so many weeks."""
+
+    def __init__(self, weeks: float) -> None:
+        self.weeks = weeks
+        self.opened: list[int] = []
+        self.shares: list[float] = []
+        self.causes: Counter[str] = Counter()
+
+    def note(self, run: SubjectRun) -> None:
+        """Take a stream in."""
+        self.opened.append(run.opened)
+        self.shares.append(run.share_in_alarm)
+        self.causes += run.first_findings
+
+    def rows(
+        self, what: str, counted: str, note: str, most_in_alarm: float = MOST_IN_ALARM, *,
+        gated: bool = True,
+    ) -> list[Measured]:  # fmt: skip
+        """Episodes a week, and the share of panes in alarm."""
+        by = ", ".join(f"{test} {n}" for test, n in self.causes.most_common()) or "none"
+        weeks = f"{self.weeks * len(self.opened):.0f} weeks"
+        note = f"{sum(self.opened)} episodes in {weeks} ({by}); {note}"
+        rate = rate_of(np.array(self.opened), self.weeks)
+        return [
+            Measured(f"{what}: {counted}", *rate, most=1.0 if gated else None, note=note),
+            time_in_alarm(what, self.shares, most_in_alarm if gated else None, "panes"),
+        ]
 
 
 def _insects_rows(data: Path) -> np.ndarray:
@@ -72,22 +100,20 @@ def _nab_table(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     return (np.array(stamps) * 1_000).astype(np.int64), np.array([float(v) for _, v in lines])
 
 
-def insects(data: Path, shuffles: int = 100, block: int = 100, seed: int = 201) -> Measured:
+def insects(data: Path, shuffles: int = 100, block: int = 100, seed: int = 201) -> list[Measured]:
     """Rows 15,000 to 22,999 in blocks, shuffled: a half is the reference, a half the stream."""
     blocks = _insects_rows(data)[15_000:23_000].reshape(-1, block, 33)
     rng = np.random.default_rng(seed)
-    opened, causes = [], Counter[str]()
+    found = _Nulls(4_000 * MINUTE / WEEK)
     times = np.arange(8_000, dtype=np.int64) * MINUTE
     for _ in range(shuffles):
         shuffled = blocks[rng.permutation(len(blocks))].reshape(-1, 33)
         reference = _fit(shuffled[:4_000], times[:4_000])
         run = SubjectRun(Plan(model="m", reference=reference, pane_ms=20 * MINUTE))
         _feed(run, shuffled[4_000:], times[4_000:])
-        opened.append(run.opened)
-        causes += run.first_findings
-    return _result(
-        "INSECTS without change, 33 features, F = 1: episodes a week", opened,
-        4_000 * MINUTE / WEEK, causes,
+        found.note(run)
+    return found.rows(
+        "INSECTS without change, 33 features, F = 1", "episodes a week",
         f"rows 15,000 to 22,999 in {shuffles} shuffles of blocks of {block}, 1 row/min",
     )  # fmt: skip
 
@@ -107,16 +133,17 @@ def nab(data: Path) -> list[Measured]:
         run = SubjectRun(plan)
         _feed(run, values[~week], times[~week])
         cycle = "cycle 24 h" if plan.cycle_ms else "no cycle"
-        rows.append(_result(
-            f"NAB art_{name}, F = 1: episodes in its second week", [run.opened], 1.0,
-            run.first_findings, f"{cycle}, 5 min a value",
-        ))  # fmt: skip
+        found = _Nulls(1.0)
+        found.note(run)
+        rows += found.rows(
+            f"NAB art_{name}, F = 1", "episodes in its second week", f"{cycle}, 5 min a value"
+        )
     return rows
 
 
-def dependent(rho: float, weeks: int = 5, subjects: int = 20, seed: int = 202) -> Measured:
+def dependent(rho: float, weeks: int = 5, subjects: int = 20, seed: int = 202) -> list[Measured]:
     """AR(1) streams, ten signals, an event a minute."""
-    opened, causes = [], Counter[str]()
+    found = _Nulls(weeks)
     for k in range(subjects):
         rng = np.random.default_rng(seed + 100 * k)
         last = rng.standard_normal(10)
@@ -125,17 +152,18 @@ def dependent(rho: float, weeks: int = 5, subjects: int = 20, seed: int = 202) -
         reference = _fit(ar1(rng, n, last, rho), times[:n])
         run = SubjectRun(Plan(model="m", reference=reference, pane_ms=20 * MINUTE))
         _feed(run, ar1(rng, times.size - n, last, rho), times[n:])
-        opened.append(run.opened)
-        causes += run.first_findings
-    return _result(
-        f"AR(1) {rho:g}, 10 signals, F = 1: episodes a week", opened, weeks, causes,
-        f"{subjects} references of 2 weeks, 1 event/min",
+        found.note(run)
+    return found.rows(
+        f"AR(1) {rho:g}, 10 signals, F = 1", "episodes a week",
+        f"{subjects} references of 2 weeks, 1 event/min", MOST_IN_ALARM_EASY,
     )  # fmt: skip
 
 
-def diurnal(*, with_cycle: bool, weeks: int = 10, subjects: int = 10, seed: int = 203) -> Measured:
+def diurnal(
+    *, with_cycle: bool, weeks: int = 10, subjects: int = 10, seed: int = 203
+) -> list[Measured]:
     """Ten signals with day and night in level and rate, dependent besides."""
-    opened, causes = [], Counter[str]()
+    found = _Nulls(weeks)
     cycle = DAY if with_cycle else 0
     for k in range(subjects):
         rng = np.random.default_rng(seed + 100 * k)
@@ -152,11 +180,10 @@ def diurnal(*, with_cycle: bool, weeks: int = 10, subjects: int = 10, seed: int 
         plan = Plan(model="m", reference=reference, pane_ms=20 * MINUTE, cycle_ms=cycle)
         run = SubjectRun(plan)
         _feed(run, values[~fitted], times[~fitted])
-        opened.append(run.opened)
-        causes += run.first_findings
+        found.note(run)
     which = "cycle 24 h" if with_cycle else "without its cycle, for comparison"
-    return _result(
-        f"diurnal, 10 signals, {which}, F = 1: episodes a week", opened, weeks, causes,
+    return found.rows(
+        f"diurnal, 10 signals, {which}, F = 1", "episodes a week",
         f"{subjects} references of 4 weeks, 0 to 1 events/min", gated=with_cycle,
     )  # fmt: skip
 
@@ -166,8 +193,8 @@ def replays(data: Path, shuffles: int, splices: int) -> list[Measured]:
     rows = _insects_rows(data)
     concepts = np.genfromtxt(data / "sea" / "sea.csv", delimiter=",", skip_header=1)
     return [
-        replayed.insects_null(rows, shuffles),
-        *(replayed.nab_null(name, _nab_table(data, name)[1]) for name in NAB_FILES),
+        *replayed.insects_null(rows, shuffles),
+        *(row for name in NAB_FILES for row in replayed.nab_null(name, _nab_table(data, name)[1])),
         *replayed.insects_spliced(rows, splices),
         *replayed.sea(concepts),
     ]
@@ -178,8 +205,8 @@ def run(shuffles: int = 100, weeks: int = 10, splices: int = 10) -> list[Measure
     rows = []
     data = folder()
     if data is not None:
-        rows += [insects(data, shuffles), *nab(data)]
+        rows += [*insects(data, shuffles), *nab(data)]
         rows += replays(data, shuffles // 2, splices)
-    rows += [dependent(0.5, weeks), dependent(0.9, weeks)]
-    rows += [diurnal(with_cycle=True, weeks=weeks), diurnal(with_cycle=False, weeks=weeks)]
+    rows += [*dependent(0.5, weeks), *dependent(0.9, weeks)]
+    rows += [*diurnal(with_cycle=True, weeks=weeks), *diurnal(with_cycle=False, weeks=weeks)]
     return rows

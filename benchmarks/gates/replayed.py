@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
-from benchmarks.gates.measured import Measured, exactly, rate_of
+from benchmarks.gates.measured import MOST_IN_ALARM, Measured, exactly, rate_of, time_in_alarm
 
 __all__ = ["insects_null", "insects_spliced", "nab_null", "prequential_errors", "replay", "sea"]
 
@@ -62,6 +62,23 @@ def _openings(alerts: Sequence[dict[str, object]]) -> int:
     return len({a["data"]["episode"] for a in alerts})  # type: ignore[index]
 
 
+def _share_in_alarm(alerts: Sequence[dict[str, object]], start: float, weeks: float) -> float:
+    """Share of the time of a stream in which an episode was open."""
+    spans: dict[str, tuple[float, float]] = {}
+    for alert in alerts:
+        data: dict[str, object] = alert["data"]  # type: ignore[assignment]
+        begins = datetime.fromisoformat(str(data["startsAt"])).timestamp()
+        ends = start + weeks * WEEK_S
+        if data["status"] == "resolved":
+            ends = min(ends, datetime.fromisoformat(str(data["endsAt"])).timestamp())
+        spans[str(data["episode"])] = (begins, ends)
+    covered, reached = 0.0, start
+    for begins, ends in sorted(spans.values()):
+        covered += max(0.0, ends - max(begins, reached))
+        reached = max(reached, ends)
+    return covered / (weeks * WEEK_S)
+
+
 def _firing(alerts: Sequence[dict[str, object]], start: float, seconds: float) -> list[float]:
     """Rows of the stream at which something was found: openings and revisions that fire."""
     rows = []
@@ -73,22 +90,33 @@ def _firing(alerts: Sequence[dict[str, object]], start: float, seconds: float) -
     return rows
 
 
-def _null(what: str, opened: list[int], weeks: float, note: str) -> Measured:
-    rate, low, high = rate_of(np.array(opened), weeks)
+def _null(
+    what: str, counted: str, streams: Sequence[tuple[list[dict[str, object]], float]],
+    weeks: float, note: str,
+) -> list[Measured]:  # fmt: skip
+    """Episodes a week, and time in alarm, of streams without a change."""
+    opened = [_openings(alerts) for alerts, _ in streams]
+    shares = [_share_in_alarm(alerts, start, weeks) for alerts, start in streams]
+    rate = rate_of(np.array(opened), weeks)
     note = f"{sum(opened)} episodes in {weeks * len(opened):.1f} weeks; {note}"
-    return Measured(what, rate, low, high, most=1.0, note=note)
+    return [
+        Measured(f"{what}: {counted}", *rate, most=1.0, note=note),
+        time_in_alarm(what, shares, MOST_IN_ALARM, "time"),
+    ]
 
 
-def insects_null(rows: np.ndarray, shuffles: int, block: int = 100, seed: int = 211) -> Measured:
+def insects_null(
+    rows: np.ndarray, shuffles: int, block: int = 100, seed: int = 211
+) -> list[Measured]:
     """Rows 15,000 to 22,999 in shuffled blocks, a row a minute: a half each."""
     blocks = rows[15_000:23_000].reshape(-1, block, rows.shape[1])
     rng = np.random.default_rng(seed)
-    opened = []
+    streams = []
     for _ in range(shuffles):
         mixed = blocks[rng.permutation(len(blocks))].reshape(-1, rows.shape[1])
-        opened.append(_openings(replay(mixed[:4_000], mixed[4_000:], seconds=60.0)[0]))
+        streams.append(replay(mixed[:4_000], mixed[4_000:], seconds=60.0))
     return _null(
-        "replay of INSECTS without change: episodes a week", opened, 4_000 * 60 / WEEK_S,
+        "replay of INSECTS without change", "episodes a week", streams, 4_000 * 60 / WEEK_S,
         f"33 features, a row a minute, {shuffles} shuffles of blocks of {block}",
     )  # fmt: skip
 
@@ -109,14 +137,14 @@ def insects_spliced(rows: np.ndarray, splices: int = SPLICES, seed: int = 212) -
                      *exactly(float(max(delays))), most=400.0, note=note)]  # fmt: skip
 
 
-def nab_null(name: str, values: np.ndarray) -> Measured:
+def nab_null(name: str, values: np.ndarray) -> list[Measured]:
     """A file of NAB without anomaly: its first week is the reference, the second the stream."""
     week = WEEK_S // 300
     cycle = "24h" if "daily" in name else ""
-    alerts, _ = replay(values[:week, None], values[week:, None], seconds=300.0, cycle=cycle)
+    stream = replay(values[:week, None], values[week:, None], seconds=300.0, cycle=cycle)
     told = "cycle 24 h" if cycle else "no cycle"
-    return _null(f"replay of NAB art_{name}: episodes in its second week", [_openings(alerts)],
-                 1.0, f"{told}, a value every 5 min")  # fmt: skip
+    return _null(f"replay of NAB art_{name}", "episodes in its second week", [stream], 1.0,
+                 f"{told}, a value every 5 min")  # fmt: skip
 
 
 def prequential_errors(x: np.ndarray, y: np.ndarray, block: int = 50) -> np.ndarray:

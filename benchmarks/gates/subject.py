@@ -44,6 +44,11 @@ class SubjectRun:
             false_alarms_per_week=plan.false_alarms_per_week, alpha=self.watch.budget.window_alpha,
         )  # fmt: skip
 
+    @property
+    def share_in_alarm(self) -> float:
+        """Share of the panes after which an episode was open."""
+        return self.in_alarm / max(1, self.panes)
+
     def feed(self, start_ms: int, counts: np.ndarray) -> None:
         """A sealed pane; an empty one is as in the product none at all."""
         if counts[0]:

@@ -66,7 +66,7 @@ def budgets(
     """Episodes a week of the subject of gate 9 under several budgets."""
     rows = []
     for each in asked:
-        row = simulate(
+        row, _ = simulate(
             f"F = {each:g}", weeks=weeks, subjects=20, events_per_week=10_080.0, pane_ms=1_200_000,
             seed=seed, most_rate=each, false_alarms_per_week=each,
         )  # fmt: skip

@@ -118,8 +118,8 @@ def _episode(episode: Episode) -> Markup:
         tag("p", f"{episode.subject} · {times} UTC · {len(episode.revisions)} revisions",
             class_="meta"),
         tag("p", arrows(last.summary)),
-        tag("p", "Different from the reference from the start: ", ", ".join(episode.from_start),
-            ". Is it the right reference?") if episode.from_start else None,
+        tag("p", f"Different from the reference from the start: {', '.join(episode.from_start)}. "
+            "Is it the right reference?") if episode.from_start else None,
         tag("p", last.evidence, class_="meta") if last.evidence else None,
         runbook,
         tag("details", tag("summary", "Revisions"),

@@ -71,6 +71,7 @@ def test_the_state_is_what_the_monitors_say(state: FileState, server: PageServer
     assert (row["model"], row["version"], row["state"]) == ("fraud", "1", "watching")
     assert row["firing"] == sorted(held.episodes.active)
     assert row["judgedUntil"] == held.frontier_ms
+    assert 0.0 < row["inAlarm"] == held.alarms.ratio
     detail = said["detail"]
     signals = detail["signals"]
     assert signals[0]["name"] == "x"

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detectors import fit_reference
+from detectors.figures import percent
 from stream.alerts.event import AlertEvent, decode_alert, encode_alert
 from stream.cli import cli
 from stream.page import asset
@@ -21,6 +22,7 @@ from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from stream.report import ReplayRecorder, render, report_of_episode
 from stream.report.charts import HEAT_COLUMNS
+from stream.report.from_alerts import episodes_of
 from stream.report.html import tag
 from tests.stream.harness import make_events, make_plan
 
@@ -105,6 +107,21 @@ def page_of(recorder: ReplayRecorder, plan: Plan) -> Page:
     return Page(render(report, CSS, recorder.rows()))
 
 
+def test_time_in_alarm_and_a_reference_that_never_fitted_are_told() -> None:
+    plan = make_plan(window_events=400)
+    recorder, replay = replayed(plan, make_events(3, 2_000, drift_at=0))
+    (held,) = replay.monitor.subjects.values()
+    of = held.alarms.in_alarm, held.alarms.panes
+    report = recorder.report(plan, "a.csv", 2_000, 0, 0, (1e-4, 1e-5), in_alarm=of)
+    text = Page(render(report, CSS, recorder.rows())).text
+    assert f"of {of[1]:,} panes" in text
+    assert percent(of[0] / of[1]) in text
+    said = "Different from the reference from the start: x. Is it the right reference?"
+    assert said in " ".join(text.split())
+    (drift,) = (e for e in episodes_of(alerts_of(recorder)) if e.kind == "data_drift")
+    assert drift.from_start == ("x",)
+
+
 def alerts_of(recorder: ReplayRecorder) -> list[AlertEvent]:
     return [decode_alert(encode_alert(alert)) for alert in recorder._alerts]
 
@@ -127,6 +144,8 @@ def test_a_replay_is_told(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
     recorder, _, plan = run
     page = page_of(recorder, plan)
     headings = [id_ for a in page.all("section") if (id_ := a["id"])]
+    assert "In alarm" not in page.text  # it was not told
+    assert "from the start" not in page.text
     assert headings == ["episodes", "overview", "signals", "segments", "quality", "tests",
                         "provenance"]  # fmt: skip
     for words in ("Data drift", "reference", "window", "region=eu", "PSI", plan.hash,
