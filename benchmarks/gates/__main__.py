@@ -28,6 +28,7 @@ from benchmarks.gates import (
     g9_budget,
     g10_memory,
     g11_names,
+    g12_seasons,
     g13_one_name,
     real,
 )
@@ -53,6 +54,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G9": g9_budget.run,
     "G10": g10_memory.run,
     "G11": g11_names.run,
+    "G12": g12_seasons.run,
     "G13": g13_one_name.run,
     "real": real.run,
 }
@@ -61,7 +63,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
 def sources(gate: str) -> str:
     """Hash of what a gate's result is a function of."""
     folders = ["detectors", "benchmarks/gates"]
-    of_budget = gate in ("G9", "G10", "real")
+    of_budget = gate in ("G9", "G10", "G12", "real")
     if of_budget:
         folders += ["stream/plans", "stream/summaries", "stream/monitoring", "stream/alerts"]
     digest = hashlib.sha256()

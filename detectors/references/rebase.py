@@ -48,8 +48,13 @@ def rebased(
     Raises
     ------
     ReferenceError
-        If they hold fewer than 300 events.
+        If they hold fewer than 300 events, or the reference has slots.
     """
+    if reference.calendar is not None:
+        raise ReferenceError(
+            "a reference with slots cannot be made of production's counts: they are not kept by "
+            "hour. Fit it anew: driftstream fit DATA --slots auto."
+        )
     events = int(table[:, 0].sum())
     if events < LEAST_EVENTS:
         raise ReferenceError(

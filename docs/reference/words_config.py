@@ -156,7 +156,7 @@ WORDS = {
     "models.false_alarms_per_week": "The one knob: false alarms a week over all its signals and segments.",
     "models.pane": "Interval of event time that is counted together. Default: what suits the rate of the reference, as `fit` shows it; 10s without one.",
     "models.lateness": "How long after a pane's end its events may still come.",
-    "models.cycle": "Length of its season; windows are then whole cycles. Default: the reference's.",
+    "models.cycle": "Length of its season; windows are then whole cycles, which finds small changes late: for days and weeks fit with `--slots auto` instead. 24h and 7d say nothing more where the reference has slots. Default: the reference's.",
     "models.calibrate": "Measure dependence in production for so long before anything is tested: [learn](../learn.md).",
     "models.no_data_after": "A model that was there and is silent for so long opens a `system` episode. Default: never.",
     "models.retire_after": 'A version that has had no events for so long, in event time, is forgotten: what fires resolves as "retired", and if it comes back it begins anew. Not the version without a name, and none with a plan of its own.',

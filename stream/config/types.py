@@ -27,6 +27,7 @@ __all__ = [
     "WorkerConfig",
 ]
 
+_WEEK_MS: Final = 604_800_000
 _SECRET: Final = ("password", "secret", "token")
 
 
@@ -221,6 +222,8 @@ class Config:
         cycle_ms = model.cycle_ms
         if cycle_ms is None:
             cycle_ms = 0 if reference is None else reference.cycle_ms
+        elif reference is not None and reference.calendar is not None and not _WEEK_MS % cycle_ms:
+            cycle_ms = 0  # its slots are of that season
         pane_ms, max_age_ms = self._sizes(model, reference, cycle_ms)
         options = {
             name: SignalOptions(said.monitor, said.importance, said.tests, said.public)

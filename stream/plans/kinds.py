@@ -124,8 +124,8 @@ class Plan(BasePlan):
             return
         if self.cycle_ms:
             raise PlanError(
-                f"plan {self.model}: cycle must be left out: the reference has slots, which are "
-                "compared hour by hour."
+                f"plan {self.model}: cycle must be left out: the reference has slots, and no "
+                f"slot of the week knows a cycle of {self.cycle_ms} ms."
             )
         if not calendar.fits(self.pane_ms):
             raise PlanError(

@@ -21,6 +21,7 @@ from benchmarks.gates import (
     g9_budget,
     g10_memory,
     g11_names,
+    g12_seasons,
     g13_one_name,
     real,
 )
@@ -180,3 +181,16 @@ def test_one_name_that_grows_is_found(
     setting: tuple[str, int, int, int, str, float, float, float | None],
 ) -> None:
     check([g13_one_name.power(*setting, references=15, windows=10)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sine", "sine, day levels sd .2", "missing by hour and day", "traffic moves to the day"],
+)
+def test_streams_with_seasons_are_seldom_in_alarm(name: str) -> None:
+    check(g12_seasons.null(name, subjects=2))
+
+
+@pytest.mark.parametrize("name", ["sine, +.5 sd", "sine, 1 week of reference, +.5 sd"])
+def test_what_changes_in_streams_with_seasons_is_found(name: str) -> None:
+    check([g12_seasons.change(name, runs=3)])

@@ -1,0 +1,148 @@
+"""A model whose reference has slots, through both stages, a restart and the files of people."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detectors import Reference, ReferenceError, Seasons, fit_reference
+from detectors.references.rebase import rebased
+from stream.config.load import load_config
+from stream.monitoring.panes import Sealed
+from stream.monitoring.watch import Watch
+from stream.plans.plan import Plan, PlanError
+from stream.proposal import propose
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+MONDAY_MS = 1_767_571_200_000  # 2026-01-05
+
+
+def fitted(segments: tuple[str, ...] = ()) -> Reference:
+    rng = np.random.default_rng(3)
+    times = np.sort(MONDAY_MS + rng.integers(0, 3 * WEEK_MS, 20_000))
+    sine = np.sin(2 * np.pi * times / DAY_MS)
+    columns = {
+        "x": sine + rng.normal(size=times.size),
+        "c": np.where(rng.random(times.size) < 0.5 + 0.3 * sine, "a", "b"),
+    }
+    return fit_reference(
+        columns, model="m", times_ms=times, seasons=Seasons("auto"), segments=segments
+    )
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return fitted()
+
+
+def plan_of(reference: Reference, **said: object) -> Plan:
+    pane_ms, max_age_ms = propose(reference)
+    settings = {"pane_ms": pane_ms, "window_max_age_ms": max_age_ms} | said
+    return Plan(model="m", reference=reference, **settings)  # type: ignore[arg-type]
+
+
+def panes(reference: Reference, weeks: int, moved: float = 0.0, segment: str = "") -> list[Sealed]:
+    """Panes of an hour from the week after the reference on, 40 events each."""
+    rng = np.random.default_rng(9)
+    layout = reference.layout()
+    found = []
+    for hour in range(weeks * 168):
+        start = MONDAY_MS + 3 * WEEK_MS + hour * HOUR_MS
+        sine = np.sin(2 * np.pi * (start + HOUR_MS / 2) / DAY_MS)
+        counts = np.zeros(layout.width, np.int64)
+        counts[0] = 40
+        numeric = (sine + moved + rng.normal(size=40)).reshape(-1, 1)
+        names = (rng.random(40) >= 0.5 + 0.3 * sine).astype(np.int32)
+        binning = reference.signals[1].binning
+        codes = np.array([binning.code["ab"[k]] for k in names], np.int32).reshape(-1, 1)  # type: ignore[union-attr]
+        for at in layout.positions(numeric, codes).ravel():
+            counts[at] += 1
+        scopes = {"": counts} | ({segment: counts} if segment else {})
+        found.append(Sealed(start, scopes, {}))
+    return found
+
+
+def findings(watch: Watch, sealed: list[Sealed]) -> list[tuple[int, str, str, str]]:
+    found = []
+    for pane in sealed:
+        for step in [*watch.expire(pane.start_ms), watch.pane(pane)]:
+            found += [(step.at_ms, f.signal, f.test, f.segment) for f in step.findings]
+    return found
+
+
+def test_the_season_is_silent_and_a_shift_is_told_against_its_own_hours(
+    reference: Reference,
+) -> None:
+    assert findings(Watch(plan_of(reference)), panes(reference, 3)) == []
+    watch = Watch(plan_of(reference))
+    told = [
+        finding
+        for pane in panes(reference, 1, moved=0.8)
+        for finding in watch.pane(pane).findings
+        if finding.test == "edetector"
+    ]
+    assert told, "nothing was found"
+    first = told[0]
+    assert first.signal == "x"
+    assert first.end_ms <= MONDAY_MS + 3 * WEEK_MS + 12 * HOUR_MS
+    # It began at midnight, where the sine rises: the mean of those hours is not that of a day.
+    assert first.direction == 1
+    moved = re.search(r"(?:mean|median) (\S+) -> ([\d.]+)", first.change)
+    assert moved is not None, first.change
+    assert 0.2 < float(moved[1]) < 0.6
+    assert float(moved[2]) - float(moved[1]) == pytest.approx(0.8, abs=0.35)
+
+
+def test_a_restart_at_any_pane_changes_nothing(reference: Reference) -> None:
+    sealed = panes(reference, 1, moved=0.3)
+    whole = findings(Watch(plan_of(reference)), sealed)
+    assert whole
+    watch, found = Watch(plan_of(reference)), []
+    for at, pane in enumerate(sealed):
+        found += findings(watch, [pane])
+        if at % 7 == 0:
+            fresh = Watch(plan_of(reference))
+            fresh.load(watch.dump())
+            assert fresh.dump() == watch.dump()
+            watch = fresh
+    assert found == whole
+
+
+def test_segments_are_compared_with_slots_too() -> None:
+    reference = fitted(segments=("region",))
+    plan = plan_of(reference, segments=("region",))
+    quiet = findings(Watch(plan), panes(reference, 2, segment="region=north"))
+    assert quiet == []
+    loud = findings(Watch(plan), panes(reference, 2, moved=1.0, segment="region=north"))
+    assert {("x", "psi", "region=north"), ("x", "psi", "")} <= {f[1:] for f in loud}
+
+
+def test_a_plan_that_no_slot_fits_is_refused(reference: Reference) -> None:
+    with pytest.raises(PlanError, match="pane must be one hour or less.*Set pane to 60m"):
+        plan_of(reference, pane_ms=DAY_MS)
+    with pytest.raises(PlanError, match="cycle must be left out: the reference has slots"):
+        plan_of(reference, pane_ms=HOUR_MS, cycle_ms=30 * DAY_MS)
+
+
+def test_an_old_cycle_in_a_config_is_what_the_slots_are(
+    reference: Reference, tmp_path: Path
+) -> None:
+    (tmp_path / "m.json").write_bytes(reference.to_json())
+    for cycle in ("24h", "7d"):
+        (tmp_path / "c.toml").write_text(
+            "[kafka]\nbootstrap_servers = 'h:1'\n[[models]]\nname = 'm'\nreference = 'm.json'\n"
+            f"pane = '1h'\ncycle = '{cycle}'\n"
+        )
+        (plan,) = load_config(tmp_path / "c.toml", {}).plans()
+        assert plan.cycle_ms == 0
+
+
+def test_production_is_not_made_a_reference_with_slots(reference: Reference) -> None:
+    table = np.array([pane.counts[""] for pane in panes(reference, 1)])
+    with pytest.raises(ReferenceError, match="a reference with slots cannot be made"):
+        rebased(reference, reference.signals, table, first_ms=0, last_ms=WEEK_MS)
