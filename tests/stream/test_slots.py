@@ -123,7 +123,7 @@ def test_segments_are_compared_with_slots_too() -> None:
 
 
 def test_a_plan_that_no_slot_fits_is_refused(reference: Reference) -> None:
-    with pytest.raises(PlanError, match="pane must be one hour or less.*Set pane to 60m"):
+    with pytest.raises(PlanError, match=r"pane must be one hour or less.*Set pane to 60m"):
         plan_of(reference, pane_ms=DAY_MS)
     with pytest.raises(PlanError, match="cycle must be left out: the reference has slots"):
         plan_of(reference, pane_ms=HOUR_MS, cycle_ms=30 * DAY_MS)
