@@ -27,6 +27,8 @@ class SubjectRun:
         Test -> episodes whose first pane it was in.
     opened_ms : list of int
         When each opened, in event time.
+    told : int
+        Alert events so far: openings, revisions and ends.
     panes, in_alarm : int
         Panes so far, and those after which an episode was open.
     """
@@ -35,7 +37,7 @@ class SubjectRun:
         self.plan = plan
         self.watch = Watch(plan)
         self.episodes = Episodes(Subject(plan.model, "1"))
-        self.opened = 0
+        self.opened = self.told = 0
         self.first_findings: Counter[str] = Counter()
         self.opened_ms: list[int] = []
         self.panes = self.in_alarm = 0
@@ -69,6 +71,7 @@ class SubjectRun:
                 step.at_ms, step.findings, step.window_closed, self._context, step.segments_closed,
                 unlike=self.watch.unlike() if step.window_halved else None,
             )  # fmt: skip
+            self.told += len(alerts)
             for alert in alerts:
                 if alert.data.revision == 1 and alert.data.status == "firing":
                     self.opened += 1

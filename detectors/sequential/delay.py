@@ -31,7 +31,8 @@ def events_until_found(
     signal : SignalReference
         Of numbers. Its values are taken to be a function of normal ones, which move.
     sd : float
-        By so many standard deviations of these, up or down, whichever is found later.
+        By so many standard deviations of these, up or down, whichever is found later; but only the
+        way that moves their ranks: a share of 1 % can hardly fall.
     threshold, z : float
         Of `EDetectorBank`.
     events_a_pane : float
@@ -47,10 +48,14 @@ def events_until_found(
     normal = NormalDist()
     edges = [normal.inv_cdf(p) if 0.0 < p < 1.0 else math.inf * (p - 0.5) for p in below.tolist()]
     starts = np.minimum(1.0, events_a_pane * table.starts[0])
-    panes = 0.0
-    for shift in (sd, -sd):
-        moved = np.diff([0.0, *(normal.cdf(edge - shift) for edge in edges), 1.0])
-        panes = max(panes, _panes(events_a_pane * (growth @ moved), starts, threshold))
+    scores = signal.binning.scores(signal.counts)[:size]  # type: ignore[union-attr]
+    ways = [np.diff([0.0, *(normal.cdf(edge - way) for edge in edges), 1.0]) for way in (sd, -sd)]
+    moves = [abs(float(scores @ (moved - counts / counts.sum()))) for moved in ways]
+    panes = max(
+        _panes(events_a_pane * (growth @ moved), starts, threshold)
+        for moved, move in zip(ways, moves, strict=True)
+        if move >= max(moves) / 2.0
+    )
     return math.ceil(panes) * events_a_pane if math.isfinite(panes) else math.inf
 
 

@@ -4,8 +4,8 @@ There is one episode for each (subject, kind) at a time, so many drifted signals
 one alert. What keeps it quiet:
 
 - a signal stays in its episode until two looks in a row, one at each half of a window, were clean,
-  and its severity falls only after eight windows with a lower one: hovering at a threshold makes no
-  revisions;
+  more where episodes come and go (`patience`), and its severity falls only after eight windows with
+  a lower one: hovering at a threshold makes no revisions;
 - a new revision is made only when there is news: a signal joins or leaves, the severity changes,
   another signal takes the lead by a clear margin, the leader's change doubled, a signal changes
   direction, or it turns out that the reference never fitted;
@@ -34,6 +34,7 @@ from stream.alerts.members import (
     take_findings,
 )
 from stream.alerts.news import Told, news_of
+from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after
 from stream.alerts.reminders import reminder_ms
 from stream.alerts.sentences import duration
 from stream.plans.plan import Subject
@@ -51,6 +52,7 @@ class _Episode(msgspec.Struct, array_like=True):
     members: Members
     left: list[Member] = []  # not yet told
     told_from_start: bool = False  # whether it was asked if the reference is the right one
+    looks: int = FEWEST_LOOKS  # without a finding, until a signal leaves
 
 
 class Episodes:
@@ -59,6 +61,7 @@ class Episodes:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._open: dict[str, _Episode] = {}
+        self._last: dict[str, Rest] = {}  # by kind
 
     @property
     def active(self) -> dict[Kind, Severity]:
@@ -108,13 +111,14 @@ class Episodes:
             episode = self._open.get(kind)
             if episode is None:
                 first = found[0].kind
-                episode = _Episode(first, pane_end_ms, 0, 0, "", pane_end_ms, {})
+                looks = looks_after(self._last.get(kind), pane_end_ms)
+                episode = _Episode(first, pane_end_ms, 0, 0, "", pane_end_ms, {}, looks=looks)
                 self._open[kind] = episode
             members = episode.members
             take_findings(members, found)
             looked = None if kind == "system" else unlike  # its trouble is no distribution's
             episode.left += close_windows(
-                members, pane_end_ms, window_closed, segments_closed, looked
+                members, pane_end_ms, window_closed, segments_closed, episode.looks, looked
             )
             due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
@@ -135,6 +139,7 @@ class Episodes:
             if kind in keep:
                 continue
             alerts.append(self._end(episode, time_ms, rank(episode.members), context, reason))
+        self._last = {kind: last for kind, last in self._last.items() if kind in keep}
         return alerts
 
     def leave(self, kind: str, signal: str, now_ms: int, context: AlertContext) -> list[AlertEvent]:
@@ -150,15 +155,16 @@ class Episodes:
 
     def dump(self) -> list[Any]:
         """The whole state as plain lists, numbers and text."""
-        return [msgspec.to_builtins(episode) for _, episode in sorted(self._open.items())]
+        held = [msgspec.to_builtins(episode) for _, episode in sorted(self._open.items())]
+        return [held, sorted(msgspec.to_builtins(self._last).items())]
 
     @classmethod
     def load(cls, subject: Subject, state: list[Any]) -> Episodes:
         """Inverse of `dump`."""
         episodes = cls(subject)
-        for plain in state:
-            episode = msgspec.convert(plain, _Episode)
-            episodes._open[episode.kind] = episode
+        held, last = msgspec.convert(state, tuple[list[_Episode], list[tuple[str, Rest]]])
+        episodes._open = {episode.kind: episode for episode in held}
+        episodes._last = dict(last)
         return episodes
 
     def _revise(self, episode: _Episode, now_ms: int, context: AlertContext) -> AlertEvent | None:
@@ -202,6 +208,7 @@ class Episodes:
         """The last revision, with the signals that were in the episode at the end."""
         del self._open[episode.kind]
         now_ms = max(now_ms, episode.opened_ms)  # data that end a silence may be older than it
+        self._last[episode.kind] = Rest(now_ms, now_ms - episode.opened_ms, episode.looks)
         episode.revision += 1
         lasted = duration(now_ms - episode.opened_ms)
         note = f"{reason} after {lasted}"

@@ -37,9 +37,6 @@ __all__ = [
 
 #: Severities by level; level 0 is "no finding".
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical")
-#: A signal leaves after so many looks in a row without a finding: at each window that closes, and
-#: where half of it is full. False alarms of slow streams would last for weeks.
-_CLEAN_LOOKS: Final = 2
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
@@ -187,11 +184,14 @@ def close_windows(
     now_ms: int,
     window_closed: bool,
     segments_closed: Collection[str] | None,
+    looks: int,
     unlike: Collection[str] | None = None,
 ) -> list[Member]:
     """End the windows that ended with this pane; the members that leave.
 
-    `unlike` is of a look at half a window of the whole stream, None if there was none.
+    They do after so many looks in a row without a finding: at each window that closes, and where
+    half of one is full. `unlike` is of a look at half a window of the whole stream, None if there
+    was none.
     """
     left = []
     for key, member in list(members.items()):
@@ -211,7 +211,7 @@ def close_windows(
             member.clean, member.stirs = 0, False
             continue
         member.clean += 1
-        if member.clean >= _CLEAN_LOOKS:
+        if member.clean >= looks:
             left.append(members.pop(key))
     return left
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from stream.commands.fit_delay import delay_words
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
 
 if TYPE_CHECKING:
     from detectors import Reference, ReferenceFitter, Seasons
     from stream.data import DataTable
+    from stream.plans.plan import Plan
 
 __all__ = ["report"]
 
@@ -63,4 +65,18 @@ def report(
     for warning in reference.warnings:
         say(f"warning: {warning}")
     tell_seasons(reference, fitter, seasons)
+    for words in delay_words(_proposed(reference)):
+        say(words)
     say_lines("for the config:\n" + model_toml(reference))
+
+
+def _proposed(reference: Reference) -> Plan:
+    """What a config that says no more would make of the reference."""
+    from stream.plans.plan import Plan
+    from stream.proposal import propose
+
+    pane_ms, max_age_ms = propose(reference)
+    return Plan(
+        model=reference.model, reference=reference, segments=reference.segments, pane_ms=pane_ms,
+        window_max_age_ms=max_age_ms, cycle_ms=reference.cycle_ms,
+    )  # fmt: skip
