@@ -121,6 +121,46 @@ def test_what_a_look_still_finds_stays_and_what_a_test_finds_does_too():
     assert (resolved.data.status, resolved.data.left) == ("resolved", ["a"])  # c never joined
 
 
+def test_what_comes_and_goes_is_soon_one_episode():
+    line = Line()
+    opened, ended = [], []
+    for window in range(200):
+        for alert in line.window(*[finding()] * (window % 6 == 0)):
+            (ended if alert.data.status == "resolved" else opened).append(window)
+    # It waits 2, 4, then 8 clean windows, which no longer come between findings.
+    assert [w for w in opened if w in (0, 6, 12)] == [0, 6, 12]
+    assert ended == [2, 10]
+
+
+def test_after_a_long_quiet_an_episode_ends_as_the_first_did():
+    line = Line()
+    lasted = []
+    for quiet in (0, 1, 1, 1, 1, 400, 1, 2_000):
+        for _ in range(quiet):
+            line.window()
+        line.window(finding())
+        clean = 0
+        while line.episodes.active:
+            line.window()
+            clean += 1
+        lasted.append(clean)
+    assert lasted == [2, 4, 8, 16, 16, 2, 4, 2]
+
+
+def test_a_new_reference_starts_with_the_least_patience():
+    line = Line()
+    for _ in range(3):
+        line.window(finding())
+        while line.episodes.active:
+            line.window()
+    line.window(finding())
+    line.episodes.resolve(line.now, CONTEXT)
+    line.window(finding())
+    line.window()
+    (resolved,) = line.window()
+    assert resolved.data.status == "resolved"
+
+
 def test_a_look_says_nothing_of_segments_or_of_the_pipeline():
     line = Line()
     line.window(finding(segment="region=eu"), finding("late_share", kind="system", severity="info"),
