@@ -1,8 +1,7 @@
 """From the false alarms a week that somebody accepts to the settings of each test.
 
-The budget F is split equally over the families of all signals (numeric: ADWIN, the windowed tests
-and, if it is on, the e-detector; categorical: the windowed tests), then over the checks each makes
-in a week.
+The budget F is split equally over the families of all signals (ADWIN, the windowed tests and, if it
+is on, the e-detector of each), then over the checks each makes in a week.
 """
 
 from __future__ import annotations
@@ -91,8 +90,8 @@ class Budget:
 
     Attributes
     ----------
-    adwin_delta : float
-        Of each sequential slot.
+    adwin_alarms : float
+        False alarms a pane that ADWIN may make on a signal, shared by its slots; see `adwin_delta`.
     window_alpha, segment_alpha : float
         Chance of a false alarm for each signal and window, of scope `all` and of a segment.
     edetector_threshold, edetector_z : float
@@ -101,20 +100,27 @@ class Budget:
         What was asked for, or more if alpha would be too small otherwise.
     panes_per_week, windows_per_week : float
         Checks that were reckoned with.
+    events_per_pane : float
+        Of panes that are not empty.
     spent_per_week : float
         Of the false alarms that are accepted: fewer in slow streams, where each lasts for long.
     """
 
     false_alarms_per_week: float
-    adwin_delta: float
+    adwin_alarms: float
     window_alpha: float
     segment_alpha: float
     window_events: int
     panes_per_week: float
     windows_per_week: float
+    events_per_pane: float
     edetector_threshold: float = math.inf
     edetector_z: float = 4.0
     spent_per_week: float = math.inf
+
+    def adwin_delta(self, slots: float = 2.0) -> float:
+        """ADWIN's delta on one of so many slots of a signal."""
+        return adwin_delta_for(self.adwin_alarms / slots, self.events_per_pane)
 
     @classmethod
     def of(
@@ -140,7 +146,7 @@ class Budget:
         segments : int
             Number of segmented columns.
         edetector : bool
-            Whether numeric signals have an e-detector too, which takes its part of the budget.
+            Whether signals have an e-detector too, which takes its part of the budget.
         """
         if not false_alarms_per_week > 0.0:
             raise ValueError(f"false_alarms_per_week must be > 0; got {false_alarms_per_week}.")
@@ -150,8 +156,7 @@ class Budget:
             panes = min(panes, events)  # those that are not empty, however evenly events come
         else:
             events = panes * window_events
-        of_numeric = 3 if edetector else 2
-        families = sum(of_numeric if signal.kind == "numeric" else 1 for signal in signals)
+        families = (3 if edetector else 2) * len(signals)
         by_age = WEEK_MS / window_max_age_ms
         windows = panes if cycle_ms else max(_windows(events, panes, window_events), by_age)
         spent = min(false_alarms_per_week, windows / _WINDOWS_OF_ALARM)
@@ -166,12 +171,13 @@ class Budget:
         rest = (spent - whole) / max(1, segments * len(signals))
         return cls(
             false_alarms_per_week=false_alarms_per_week,
-            adwin_delta=adwin_delta_for(family / 2.0 / panes, events / panes),
+            adwin_alarms=family / panes,
             window_alpha=min(_MOST_ALPHA, family / windows),
             segment_alpha=min(_MOST_ALPHA, rest / of_segments),
             window_events=window_events,
             panes_per_week=panes,
             windows_per_week=windows,
+            events_per_pane=events / panes,
             edetector_threshold=edetector_threshold_for(
                 family / panes, events / panes, reference.events
             )

@@ -23,7 +23,10 @@ from detectors.seasons.sequential import SlotEDetectorBank, SlotGrowth, SlotScor
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
+from detectors.sequential.evidence_bank import EvidenceBank
 from detectors.sequential.scores import ScoreTable
+from detectors.sequential.share_evidence import ShareGrowth
+from detectors.sequential.shares import ShareTable
 from detectors.windowed.bank import WindowBank
 from detectors.windowed.catalogue import WINDOWED_TESTS
 from detectors.windowed.slot_bank import SlotWindowBank
@@ -79,7 +82,9 @@ def warm_up() -> None:
             _ = result.threshold, result.p_value
         ChangePoints(signals, layout).history.add(counts[0], 0, 1)
         moments = ScoreTable(signals, layout).moments(counts[0])
-        EDetectorBank(signals, layout, threshold=100.0).update(counts[0])
+        shares = ShareGrowth(ShareTable(signals, layout), 4.0, signals, layout)
+        ranks = EDetectorBank(signals, layout, threshold=100.0)
+        EvidenceBank(ranks, shares).update(counts[0])
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)
         adwin.update(*(values.ravel() for values in moments))
     _warm_up_slots()

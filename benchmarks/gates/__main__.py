@@ -30,6 +30,7 @@ from benchmarks.gates import (
     g11_names,
     g12_seasons,
     g13_one_name,
+    g14_shares,
     real,
 )
 from benchmarks.gates.measured import Measured, table
@@ -56,6 +57,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G11": g11_names.run,
     "G12": g12_seasons.run,
     "G13": g13_one_name.run,
+    "G14": g14_shares.run,
     "real": real.run,
 }
 

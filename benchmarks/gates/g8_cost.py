@@ -8,7 +8,15 @@ import numpy as np
 
 from benchmarks.gates.measured import Measured, exactly
 from benchmarks.gates.setting import LAWS, independent
-from detectors import AdwinBank, EDetectorBank, ScoreTable, WindowBank
+from detectors import (
+    AdwinBank,
+    EDetectorBank,
+    EvidenceBank,
+    ScoreTable,
+    ShareGrowth,
+    ShareTable,
+    WindowBank,
+)
 
 __all__ = ["run"]
 
@@ -17,8 +25,11 @@ def run(signals: int = 1_000, panes: int = 60, n: int = 1_000, seed: int = 108) 
     """CPU time of each part, over panes of 1,000 events."""
     fitted, layout, draw = independent(LAWS[0], signals, seed, rows=2_000)
     table = ScoreTable(fitted.signals, layout)
-    adwin = AdwinBank(2 * signals, 1e-4, table.phi.ravel())
-    e = EDetectorBank(fitted.signals, layout, threshold=1e6)
+    shares = ShareTable(fitted.signals, layout)
+    phi = np.concatenate([table.phi.ravel(), shares.adwin_phi])
+    adwin = AdwinBank(phi.size, 1e-4, phi)
+    ranks = EDetectorBank(fitted.signals, layout, threshold=1e6)
+    e = EvidenceBank(ranks, ShareGrowth(shares, 4.0, fitted.signals, layout))
     bank = WindowBank(fitted.signals, layout)
     spent: dict[str, list[float]] = {
         "moments": [],
@@ -29,11 +40,13 @@ def run(signals: int = 1_000, panes: int = 60, n: int = 1_000, seed: int = 108) 
     for _ in range(panes):
         counts = draw.pane(n)
         marks = [time.process_time_ns()]
-        moments = [m.ravel() for m in table.moments(counts)]
+        held = shares.counts(counts)
+        both = zip(table.moments(counts), shares.moments(*held), strict=True)
+        moments = [np.append(m.ravel(), more) for m, more in both]
         marks.append(time.process_time_ns())
         adwin.update(*moments)
         marks.append(time.process_time_ns())
-        e.update(counts)
+        e.update(counts, held)
         marks.append(time.process_time_ns())
         bank.test(counts, 1e-6)
         marks.append(time.process_time_ns())
@@ -42,7 +55,7 @@ def run(signals: int = 1_000, panes: int = 60, n: int = 1_000, seed: int = 108) 
     whole = np.sort(np.sum([spent[name] for name in spent], axis=0)[panes // 2 :])
     each = ", ".join(f"{name} {np.median(took[panes // 2 :]):.2f}" for name, took in spent.items())
     state = sum(
-        array.nbytes for bank_ in (adwin, e) for array in vars(bank_).values()
+        array.nbytes for bank_ in (adwin, e, e.ranks) for array in vars(bank_).values()
         if isinstance(array, np.ndarray) and array is not getattr(bank_, "phi", None)
     )  # fmt: skip
     return [

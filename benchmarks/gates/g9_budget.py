@@ -83,7 +83,7 @@ def simulate(
     by = ", ".join(f"{test} {n}" for test, n in causes.most_common()) or "none"
     note = (
         f"{opened.sum()} episodes in {weeks} weeks of {subjects} references ({by}); "
-        f"alpha {budget.window_alpha:.2g}, delta {budget.adwin_delta:.2g}, "
+        f"alpha {budget.window_alpha:.2g}, delta {budget.adwin_delta():.2g}, "
         f"A {budget.edetector_threshold:.2g}, z {budget.edetector_z:g}"
     )
     if most_episodes is not None:

@@ -118,7 +118,7 @@ class ChangePoints:
         test : str
             That found it: a rate's own sums are looked at for a rate, else those of all kinds.
         axis : str
-            "x" or "y" if the test saw that alone.
+            "x" or "y" if the test saw that alone, "xy" if one of both.
         within : int
             The change is one within so many last values, not one against the reference.
         """
@@ -131,7 +131,7 @@ class ChangePoints:
         if test in _RATES:
             names: tuple[str, ...] = (_RATES[test],)
         else:
-            names = (axis,) if axis else COLUMNS[1:]
+            names = tuple(axis) or COLUMNS[1:]
         gains = [(_gain(sums, name, axes[name], self._signals[index].kind, within), axes[name].phi)
                  for name in names if name in axes]  # fmt: skip
         best, phi = max(gains, key=lambda found: float(found[0].max()), default=(None, 1.0))

@@ -15,6 +15,7 @@ from detectors._jit import kernel
 __all__ = [
     "beta_cdf",
     "binomial_tail",
+    "binomial_upper",
     "chi2_quantile",
     "chi2_tail",
     "f_tail",
@@ -144,6 +145,13 @@ def f_tail(x: float, df1: float, df2: float) -> float:
 def chi2_quantile(tail: float, df: float) -> float:
     """The x with P(chi2 > x) = tail."""
     return _solve(lambda x: chi2_tail(x, df), tail, df)
+
+
+def binomial_upper(k: float, n: float, tail: float) -> float:
+    """The largest share that k of n still allow at this tail (Clopper and Pearson 1934)."""
+    if k >= n:
+        return 1.0
+    return _solve(lambda p: beta_cdf(1.0 - p, n - k, k + 1.0), tail, (k + 1.0) / (n + 1.0))
 
 
 def normal_quantile(tail: float) -> float:

@@ -8,6 +8,7 @@ remembers for longer than a batch, `batch_means` makes them longer.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,13 +31,21 @@ __all__ = [
     "Calibration",
     "batches_of_rows",
     "calibrate",
+    "cautious",
     "margin_of_few",
+    "share_effect",
 ]
 
 #: Fewer batches than this say nothing about dependence.
 LEAST_BATCHES: Final = 8
 #: With fewer batches than this the design effect gets a margin for its own uncertainty.
 GOOD_BATCHES: Final = 50
+#: An estimate that is too low costs more false alarms than one that is too high saves.
+_CAUTION: Final = 1.25
+#: Standard errors above 1 from which a design effect is clear, and from which one of a share is
+#: more than what chance shows.
+_CLEAR, _HINT = 2.0, 1.0
+_FEWEST_RUNS: Final = 4
 _SHARE: Final = np.array([0, 1], np.int64)
 _SHORTEST, _LONGEST, _MOST_BATCHES = 100, 200, 400
 #: Rows of a batch of a short reference.
@@ -205,3 +214,30 @@ def margin_of_few(batches: int) -> float:
         return 1.0
     full = (batches - 1) / chi2_quantile(0.9, batches - 1)
     return 1.0 + (full - 1.0) * min(1.0, 2.0 - 2.0 * batches / GOOD_BATCHES)
+
+
+def _is_above(calibration: Calibration, phi: float, errors: float) -> bool:
+    """Whether a design effect is so many standard errors above 1."""
+    if not calibration.batches:
+        return False
+    return phi > 1.0 + errors * math.sqrt(2.0 / (calibration.batches - 1))
+
+
+def cautious(calibration: Calibration, phi: float) -> float:
+    """A design effect to reckon with: a quarter more than estimated where it is clear."""
+    if not calibration.batches:
+        return 1.0
+    return phi * (_CAUTION if _is_above(calibration, phi, _CLEAR) else 1.0)
+
+
+def share_effect(calibration: Calibration, phi: float, inside: int) -> float:
+    """Design effect to reckon with for a share, from its estimate and how many are inside.
+
+    What batches of independent events show by chance is not reckoned with. Of a rare value that
+    repeats, batches show no more than its runs, `inside` / phi of them: few need a margin.
+    """
+    if not _is_above(calibration, phi, _HINT):
+        return 1.0
+    if not inside or not _is_above(calibration, phi, _CLEAR):
+        return phi
+    return phi * margin_of_few(max(_FEWEST_RUNS, round(inside / phi)))

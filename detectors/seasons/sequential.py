@@ -259,21 +259,21 @@ class SlotEDetectorBank(EDetectorBank):
     def __init__(self, growth: SlotGrowth, *, threshold: float) -> None:
         self.threshold = float(threshold)
         self._growth = growth
-        self._state = np.zeros(growth.starts.shape)
-        self.evidence = np.full(len(self._state), -np.inf)
-        self.leading = np.zeros(len(self._state), np.int64)
+        self.state = np.zeros(growth.starts.shape)
+        self.evidence = np.full(len(self.state), -np.inf)
+        self.leading = np.zeros(len(self.state), np.int64)
 
-    def update(self, counts: Ints) -> npt.NDArray[np.bool_]:
+    def _feed(self, counts: Ints, threshold: float) -> npt.NDArray[np.bool_]:
         """Feed a pane's counts, with what the calendar tells behind them."""
         growth, scores = self._growth, self._growth.scores
         place = scores.calendar.place_of(counts[scores.width :])
-        gain, total = np.zeros(self._state.shape), np.zeros(len(self._state), np.int64)
+        gain, total = np.zeros(self.state.shape), np.zeros(len(self.state), np.int64)
         for slot, part in ((place.slot, STEPS - place.part), (place.other, place.part)):
             if part:
                 table = growth.table(slot)
                 _gains(counts, scores.start, scores.size, *table, part / STEPS, gain, total)
-        drift = np.zeros(len(self._state), np.bool_)
-        _grow(gain, total, growth.starts, self.threshold, self._state, self.evidence,
+        drift = np.zeros(len(self.state), np.bool_)
+        _grow(gain, total, growth.starts, threshold, self.state, self.evidence,
               self.leading, drift)  # fmt: skip
         return drift
 

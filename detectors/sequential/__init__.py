@@ -4,8 +4,11 @@ from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.cusum import Cusum, CusumBank, cusum_run_length, cusum_threshold
 from detectors.sequential.edetector import EDetectorBank, GrowthTable
+from detectors.sequential.evidence_bank import EvidenceBank, Lead
 from detectors.sequential.page_hinkley import PageHinkley
 from detectors.sequential.scores import ScoreTable
+from detectors.sequential.share_evidence import ShareGrowth
+from detectors.sequential.shares import Share, ShareTable
 
 __all__ = [
     "Adwin",
@@ -13,9 +16,14 @@ __all__ = [
     "Cusum",
     "CusumBank",
     "EDetectorBank",
+    "EvidenceBank",
     "GrowthTable",
+    "Lead",
     "PageHinkley",
     "ScoreTable",
+    "Share",
+    "ShareGrowth",
+    "ShareTable",
     "cusum_run_length",
     "cusum_threshold",
 ]

@@ -79,7 +79,7 @@ def _find_cut(
     """
     n = float(whole[0])
     items = n / phi
-    if items < _LEAST_ITEMS:
+    if items < _LEAST_ITEMS or whole[1] == 0:  # a rate of none at all has no cut
         return False
     mean = whole[1] / n
     variance = max(0.0, whole[2] / n - mean * mean)
@@ -123,7 +123,7 @@ def _find_cut(
 
 @kernel
 def _update(
-    n: Ints, s1: Ints, s2: Ints, delta: float, phi: Floats, held: Ints,
+    n: Ints, s1: Ints, s2: Ints, delta: Floats, phi: Floats, held: Ints,
     buckets: npt.NDArray[np.int64], whole: Ints, cuts: Floats, drift: npt.NDArray[np.bool_],
 ) -> bool:  # fmt: skip
     """Feed a pane; whether some slot may need another row at the next one."""
@@ -134,7 +134,7 @@ def _update(
             continue
         _insert(n[i], s1[i], s2[i], held[i], buckets[i], whole[i])
         best = True
-        while _find_cut(delta, phi[i], best, held[i], buckets[i], whole[i], cuts[i]):
+        while _find_cut(delta[i], phi[i], best, held[i], buckets[i], whole[i], cuts[i]):
             drift[i] = True
             best = False
             _drop_oldest(held[i], buckets[i], whole[i])
@@ -148,7 +148,7 @@ class AdwinBank:
     Parameters
     ----------
     n_slots : int
-    delta : float
+    delta : float or float64[n_slots]
         As of `Adwin`, at each pane.
     phi : float64[n_slots], optional
         Design effects, at least 1.
@@ -160,14 +160,16 @@ class AdwinBank:
         NaN before the first alarm; not part of the state.
     """
 
-    def __init__(self, n_slots: int, delta: float, phi: Floats | None = None) -> None:
-        if not 0.0 < delta < 1.0:
+    def __init__(
+        self, n_slots: int, delta: float | Floats, phi: Floats | None = None
+    ) -> None:  # fmt: skip
+        self.delta = np.full(n_slots, delta) if np.ndim(delta) == 0 else np.asarray(delta)
+        if self.delta.shape != (n_slots,) or not ((self.delta > 0.0) & (self.delta < 1.0)).all():
             raise ValueError(f"delta must be between 0 and 1; got {delta}.")
         self.phi = np.ones(n_slots) if phi is None else np.ascontiguousarray(phi, np.float64)
         if self.phi.shape != (n_slots,) or not (self.phi >= 1.0).all():
             raise ValueError(f"phi must be {n_slots} numbers >= 1; got {self.phi!r}.")
         self.n_slots = n_slots
-        self.delta = delta
         self._whole = np.zeros((n_slots, 3), np.int64)
         self._cuts = np.full((n_slots, 3), np.nan)
         self._make_rows(_FIRST_ROWS)

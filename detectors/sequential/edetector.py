@@ -31,7 +31,7 @@ from detectors.counting.binning import SCORE_SCALE, NumericBinning
 from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference
 
-__all__ = ["BETS", "EDetectorBank", "GrowthTable"]
+__all__ = ["BETS", "STARTS", "EDetectorBank", "GrowthTable"]
 
 #: Sizes of the bets; each is best for a shift of the mean score by about a twelfth of it.
 BETS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -40,7 +40,7 @@ _TEMPER: Final = 1.25
 #: Processes that may start for each independent event (n / phi of n events), at most one a pane. In
 #: streams with a long memory a pane is a small part of one such event, growth is near 0, and a
 #: process started in every pane would count panes until that alone passed the threshold.
-_STARTS: Final = 8.0
+STARTS: Final = 8.0
 _PARTS: Final = 4 * len(BETS)  # axis, direction, bet
 _STEPS: Final = 65_535  # of growth, from the least bin's to the greatest
 _LEAST_STEP: Final = 1e-9
@@ -145,7 +145,7 @@ class GrowthTable:
                 continue
             table = _growth(signal, z)
             phi = np.repeat([signal.calibration.phi_x, signal.calibration.phi_y], _PARTS // 2)
-            self.starts[row] = _STARTS / (_TEMPER * phi)
+            self.starts[row] = STARTS / (_TEMPER * phi)
             least = table.min(axis=1)
             step = np.maximum(table.max(axis=1) - least, _LEAST_STEP) / _STEPS
             self.least[row], self.step[row] = least, step
@@ -171,6 +171,8 @@ class EDetectorBank:
         Log of the mean of M after the last pane, to be compared with log(A).
     leading : int64[Sn]
         Strongest process after the last pane; see `axis`, `direction` and `effect`.
+    state : float64[Sn, processes]
+        M of each process.
     """
 
     def __init__(
@@ -181,20 +183,27 @@ class EDetectorBank:
             raise ValueError(f"threshold must be > 1; got {threshold}.")
         self.threshold = float(threshold)
         self._table = table = table or GrowthTable(signals, layout, z)
-        self._state = np.zeros(table.least.shape)
-        self.evidence = np.full(len(self._state), -np.inf)
-        self.leading = np.zeros(len(self._state), np.int64)
+        self.state = np.zeros(table.least.shape)
+        self.evidence = np.full(len(self.state), -np.inf)
+        self.leading = np.zeros(len(self.state), np.int64)
 
     def update(self, counts: Ints) -> npt.NDArray[np.bool_]:
         """Feed a pane's flat vector of counts; the numeric signals that alarm, bool[Sn].
 
         A signal without values in this pane is left as it is.
         """
-        drift = np.zeros(len(self._state), np.bool_)
+        return self._feed(counts, self.threshold)
+
+    def grow(self, counts: Ints) -> None:
+        """Feed a pane as `update` does, but leave it to the caller who alarms and starts anew."""
+        self._feed(counts, math.inf)
+
+    def _feed(self, counts: Ints, threshold: float) -> npt.NDArray[np.bool_]:
+        drift = np.zeros(len(self.state), np.bool_)
         table = self._table
         _update(
             counts, table.start, table.size, table.growth, table.least, table.step,
-            table.starts, self.threshold, self._state, self.evidence, self.leading, drift,
+            table.starts, threshold, self.state, self.evidence, self.leading, drift,
         )  # fmt: skip
         return drift
 
@@ -212,7 +221,7 @@ class EDetectorBank:
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse, for the same signals."""
-        return self._state.tobytes()
+        return self.state.tobytes()
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state.
@@ -222,14 +231,14 @@ class EDetectorBank:
         ValueError
             If the bytes are not of so many signals, or hold what no state does.
         """
-        if len(data) != self._state.nbytes:
+        if len(data) != self.state.nbytes:
             raise ValueError(
-                f"an EDetectorBank state of {len(self._state)} signals has {self._state.nbytes} "
+                f"an EDetectorBank state of {len(self.state)} signals has {self.state.nbytes} "
                 f"bytes; got {len(data)}."
             )
-        state = np.frombuffer(data, np.float64).reshape(self._state.shape)
+        state = np.frombuffer(data, np.float64).reshape(self.state.shape)
         if not (np.isfinite(state) & (state >= 0.0)).all():
             raise ValueError("not an EDetectorBank state: evidence must be finite and >= 0.")
-        self._state[...] = state
+        self.state[...] = state
         self.evidence[...] = -np.inf
         self.leading[...] = 0

@@ -7,7 +7,6 @@ a pane are exact and merge in any order.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,12 +15,10 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.counting.binning import SCORE_SCALE, NumericBinning
 from detectors.counting.counts import Layout
-from detectors.references.calibration import Calibration
+from detectors.references.calibration import cautious
 from detectors.references.reference import Reference, SignalReference
 
 __all__ = ["ScoreTable", "moments_of"]
-
-_CAUTION = 1.25
 
 Ints = npt.NDArray[np.int64]
 
@@ -54,7 +51,9 @@ class ScoreTable:
             x = binning.scores(signal.counts)[: binning.missing]
             self._size[row] = x.size
             self._scores[row, : x.size] = x
-        self.phi = np.array([_cautious(signal.calibration) for signal in numeric]).reshape(-1, 2)
+        known = [signal.calibration for signal in numeric]
+        self.phi = np.array([[cautious(c, c.phi_x), cautious(c, c.phi_y)] for c in known])
+        self.phi = self.phi.reshape(-1, 2)
 
     def moments(self, counts: Ints) -> tuple[Ints, Ints, Ints]:
         """Number, sum and sum of squares of x and y: three int64[Sn, 2].
@@ -71,15 +70,6 @@ def moments_of(
     n, s1, s2 = (np.zeros((start.size, 2), np.int64) for _ in range(3))
     _moments(counts, start, size, scores, n, s1, s2)
     return n, s1, s2
-
-
-def _cautious(calibration: Calibration) -> tuple[float, float]:
-    """Design effects, with caution where they are more than two standard errors above 1."""
-    if not calibration.batches:
-        return 1.0, 1.0
-    clear = 1.0 + 2.0 * math.sqrt(2.0 / (calibration.batches - 1))
-    x, y = calibration.phi_x, calibration.phi_y
-    return x * (_CAUTION if x > clear else 1.0), y * (_CAUTION if y > clear else 1.0)
 
 
 @kernel

@@ -21,12 +21,12 @@ from detectors._jit import kernel
 from detectors.counting.coarse import special_bins
 from detectors.counting.counts import Layout
 from detectors.laws.special import beta_cdf
-from detectors.references.calibration import margin_of_few
+from detectors.references.calibration import margin_of_few, share_effect
 from detectors.references.reference import SignalReference
 from detectors.seasons.calendar import Mixture
 from detectors.seasons.rates import RateBins, SlotRates
 
-__all__ = ["LEAST_RISE", "Rates"]
+__all__ = ["LEAST_RISE", "Rate", "Rates", "rates_of"]
 
 #: A rate that rose by less than half a point is no finding, however significant.
 LEAST_RISE: Final = 0.005
@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-class _Rate(NamedTuple):
+class Rate(NamedTuple):
     """A rate of one signal: its bins, and how many of the reference's rows are in them.
 
     `phi` is the design effect of both counts, `reference_phi` one more of the reference's.
@@ -80,7 +80,7 @@ class Rates:
         rows = [
             rate
             for i, signal in enumerate(signals)
-            for rate in _rates_of(i, signal)
+            for rate in rates_of(i, signal)
             if rate.test in tests[i]
         ]
         self.signal = np.array([rate.signal for rate in rows], np.int64)
@@ -137,7 +137,7 @@ class Rates:
         return out
 
 
-def _rates_of(index: int, signal: SignalReference) -> list[_Rate]:
+def rates_of(index: int, signal: SignalReference) -> list[Rate]:
     """Rates that can be tested of a signal."""
     counts, calibration = signal.counts, signal.calibration
     news = calibration.novel + 1
@@ -149,25 +149,25 @@ def _rates_of(index: int, signal: SignalReference) -> list[_Rate]:
             if not calibration.batches:
                 both, own = own, both
             rates.append(
-                _Rate(index, "unseen_rate", bins, expected + news, signal.events, both, own)
+                Rate(index, "unseen_rate", bins, expected + news, signal.events, both, own)
             )
         else:
             phi = _rate_effect(signal, int(bins[0]))
-            rates.append(_Rate(index, f"{name}_rate", bins, expected, signal.events, phi))
+            rates.append(Rate(index, f"{name}_rate", bins, expected, signal.events, phi))
     if signal.kind == "numeric":
         new = np.flatnonzero(counts[: signal.binning.missing] == 0)
         phi = max(calibration.phi_novel, calibration.phi)  # extremes of a slow stream come in runs
-        rates.append(_Rate(index, "range_rate", new, news, signal.events, phi))
+        rates.append(Rate(index, "range_rate", new, news, signal.events, phi))
     return rates
 
 
-def _slot_rates(signals: Sequence[SignalReference], rates: Sequence[_Rate]) -> list[RateBins]:
+def _slot_rates(signals: Sequence[SignalReference], rates: Sequence[Rate]) -> list[RateBins]:
     """The rates with their design effects of short batches and of days."""
     found = []
     for rate in rates:
         signal = signals[rate.signal]
         assert signal.slots is not None
-        short = _rates_of(rate.signal, replace(signal, calibration=signal.slots.short))
+        short = rates_of(rate.signal, replace(signal, calibration=signal.slots.short))
         of_short = next(other for other in short if other.test == rate.test)
         new = rate.expected - int(signal.counts[rate.bins].sum())
         novel = new / max(1, rate.events)
@@ -183,7 +183,8 @@ def _rate_effect(signal: SignalReference, bin_: int) -> float:
         return 1.0
     group = int(signal.calibration.groups[bin_])
     effect = float(lower[group * (group + 3) // 2]) / (share * (1.0 - share))  # its variance
-    return max(1.0, effect * margin_of_few(signal.calibration.batches))
+    effect = max(1.0, effect * margin_of_few(signal.calibration.batches))
+    return share_effect(signal.calibration, effect, int(signal.counts[bin_]))
 
 
 @kernel

@@ -165,13 +165,12 @@ def _sequential(watch: Watch, panes: int) -> list[TestRow]:
     """The tests that follow each pane: how many there were, and how often one may be wrong."""
     from stream.report import TestRow
 
-    numbers = int(watch.layout.numeric.size)
-    if not numbers or watch.plan.cycle_ms:
+    if watch.plan.cycle_ms:
         return []
-    budget = watch.budget
+    checks, threshold = panes * len(watch.plan.monitored), watch.budget.edetector_threshold
     return [
-        TestRow("adwin", "every pane", panes * numbers, budget.adwin_delta, None),
-        TestRow("edetector", "every pane", panes * numbers, 1 / budget.edetector_threshold, None),
+        TestRow("adwin", "every pane", checks, float(watch.sequential.adwin.delta.max()), None),
+        TestRow("edetector", "every pane", checks, 1 / threshold, None),
     ]
 
 

@@ -34,10 +34,10 @@ class Chances(msgspec.Struct, frozen=True):
     cycle: bool = False
 
     @classmethod
-    def of(cls, budget: Budget, numeric: int, categorical: int, cycle: bool) -> Chances:
+    def of(cls, budget: Budget, signals: int, cycle: bool) -> Chances:
         """Those of a budget for so many signals."""
         return cls(
-            tests=3 * numeric + categorical,
+            tests=3 * signals,
             false_alarms_per_week=budget.false_alarms_per_week,
             windows_per_week=budget.windows_per_week,
             panes_per_week=budget.panes_per_week,

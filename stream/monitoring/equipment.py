@@ -14,8 +14,11 @@ import numpy.typing as npt
 from detectors import (
     Budget,
     EDetectorBank,
+    EvidenceBank,
     GrowthTable,
     ScoreTable,
+    ShareGrowth,
+    ShareTable,
     SlotEDetectorBank,
     SlotGrowth,
     SlotRanks,
@@ -36,8 +39,11 @@ class Equipment:
 
     Attributes
     ----------
-    adwin_on, edetector_on : bool[Sn]
-        The numeric signals that have this test.
+    adwin_on, edetector_on : bool[S]
+        The signals that have this test.
+    adwin_delta, adwin_phi : float64[slots]
+        Of ADWIN's slots: x and y of each numeric signal, then the shares that it follows. Those of
+        one signal share its part of the budget.
     ranks : SlotRanks, optional
         Where the reference has slots: scores by slot, for change points.
     """
@@ -67,14 +73,22 @@ class Equipment:
             self.scores = scores = SlotScores(signals, layout, calendar)
             self._growth = SlotGrowth(signals, layout, scores, self.budget.edetector_z)
             self.ranks = SlotRanks(signals, layout, calendar)
+        z = self.budget.edetector_z
+        self.shares = ShareTable(signals, layout, plan.windowed_tests, calendar)
+        self._share_growth = ShareGrowth(self.shares, z, signals, layout, calendar)
+        self.adwin_phi = np.concatenate([self.scores.phi.ravel(), self.shares.adwin_phi])
+        self.adwin_delta = self.shares.adwin_deltas(self.budget.adwin_delta, layout.numeric)
         self.adwin_on, self.edetector_on = _on(plan, "adwin"), _on(plan, "edetector")
 
-    def edetector(self) -> EDetectorBank:
+    def edetector(self) -> EvidenceBank:
         """Fresh e-detectors of one subject."""
         threshold = self.budget.edetector_threshold
+        ranks: EDetectorBank
         if isinstance(self._growth, SlotGrowth):
-            return SlotEDetectorBank(self._growth, threshold=threshold)
-        return EDetectorBank((), threshold=threshold, table=self._growth)
+            ranks = SlotEDetectorBank(self._growth, threshold=threshold)
+        else:
+            ranks = EDetectorBank((), threshold=threshold, table=self._growth)
+        return EvidenceBank(ranks, self._share_growth)
 
     @classmethod
     def of(cls, plan: Plan) -> Equipment:
@@ -86,5 +100,5 @@ class Equipment:
 
 
 def _on(plan: Plan, test: str) -> npt.NDArray[np.bool_]:
-    chosen = [plan.options(plan.monitored[i].name).tests for i in plan.layout.numeric]
+    chosen = [plan.options(signal.name).tests for signal in plan.monitored]
     return np.array([not tests or test in tests for tests in chosen], np.bool_)

@@ -45,7 +45,8 @@ class Hit(NamedTuple):
     """What the test said of one signal.
 
     `direction` is of what it says `moves`; a test that says neither has a direction if the mean
-    accounts for what it found.
+    accounts for what it found. A sequential test that found a share or a rate is `of` the test by
+    windows that looks at the same.
     """
 
     test: str
@@ -60,6 +61,7 @@ class Hit(NamedTuple):
     direction: int = 0
     moves: str = ""
     from_start: bool = False
+    of: str = ""
 
 
 def severity_of_shift(shift: float) -> str:
@@ -81,9 +83,10 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
             change.sides_before if any(change.sides_before) else (),
             change.sides_after if any(change.sides_after) else (),
         )  # fmt: skip
-    effect = on_one_scale(hit.test, hit.effect)
+    about = hit.of or hit.test
+    effect = on_one_scale(about, hit.effect)
     moves, direction = _way(hit, effect, change.shift)
-    kind: Kind = "data_quality" if hit.test in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
+    kind: Kind = "data_quality" if about in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
     return Finding(
         kind=kind,
         signal=signal.name,

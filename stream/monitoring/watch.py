@@ -7,33 +7,28 @@ functions of merged integers.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import AdwinBank, Calendar, ChangePoint, ChangePoints, WindowResult
+from detectors import Calendar, ChangePoint, ChangePoints, WindowResult
 from detectors.changes.latest import Latest
-from detectors.figures import figures
 from stream.alerts.episodes import Finding
 from stream.monitoring.beginning import Beginning
 from stream.monitoring.chances import Chances
 from stream.monitoring.equipment import Equipment
-from stream.monitoring.findings import Hit, Span, explained, severity_of_shift
+from stream.monitoring.findings import Hit, Span, explained
 from stream.monitoring.panes import Sealed
+from stream.monitoring.sequential import Sequential
 from stream.monitoring.windows import Closed, WindowRule, Windows
 from stream.plans.plan import Plan
 
 __all__ = ["OnWindow", "Step", "Watch"]
 
-#: What the two streams of scores are of.
-_AXES: Final = ("mean rank", "spread of ranks")
-_MOVES: Final = dict(zip(_AXES, ("mean", "spread"), strict=True))
 _Dump = tuple[bytes, bytes, bytes, int, int, bytes, bytes, Beginning]
-_LN10: Final = math.log(10.0)
 #: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
 _LOOK_ALPHA: Final = 0.05
 
@@ -81,18 +76,13 @@ class Watch:
         # Behind the counts of a pane its calendar tells of which slots and days they are.
         width = self.layout.width + (0 if self.calendar is None else self.calendar.tail)
         self.windows = Windows(rule, width)
-        self.bank, self.scores = shared.bank, shared.scores
+        self.bank = shared.bank
         self.beginning = Beginning(over=goes_on)
         ranks = None if shared.ranks is None else shared.ranks.of
         self.changes = ChangePoints(plan.monitored, self.layout, ranks)
         self.latest = Latest(width)
-        phi = self.scores.phi.ravel()
-        self.adwin = AdwinBank(phi.size, self.budget.adwin_delta, phi)
-        self.edetector = shared.edetector()
-        self._adwin_on, self._edetector_on = shared.adwin_on, shared.edetector_on
-        self.chances = Chances.of(
-            self.budget, self.layout.numeric.size, self.layout.categorical.size, bool(plan.cycle_ms)
-        )
+        self.sequential = Sequential(plan, shared, self.changes)
+        self.chances = Chances.of(self.budget, len(plan.monitored), bool(plan.cycle_ms))
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
         self.skipped = 0  # windows that held too little to be tested
@@ -216,55 +206,22 @@ class Watch:
     ) -> list[Finding]:
         """Feed what every pane is fed to, or every cycle where there is one."""
         self.changes.history.add(counts, start_ms, end_ms)
-        if not self.layout.numeric.size:
-            return []
         self.latest.add(counts, start_ms, end_ms)
         findings = []
-        for row, hit in (*self._by_edetector(counts), *self._by_adwin(counts)):
+        for found in self.sequential.update(counts):
             # A pane may hold one event: told is what all events since the change say.
-            span = Span("", *self.latest.since(hit.change_point))
-            findings.append(explained(self.plan, int(self.layout.numeric[row]), hit, span))
+            span = Span("", *self.latest.since(found.hit.change_point))
+            i = found.signal
+            expected = self.plan.expected(i, span.counts)
+            counts = span.counts[self.layout.slice(i)]
+            hit = found.since(self.plan.monitored[i], expected, counts)
+            findings.append(explained(self.plan, i, hit, span))
         return findings
-
-    def _by_edetector(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
-        """Numeric signals whose mean left the reference's."""
-        bank = self.edetector
-        for row in np.flatnonzero(bank.update(counts) & self._edetector_on).tolist():
-            effect = bank.effect(row)
-            axis = _AXES[0 if bank.axis(row) == "x" else 1]
-            index = int(self.layout.numeric[row])
-            direction = bank.direction(row)
-            way = "above" if direction > 0 else "below"
-            yield row, Hit(
-                "edetector", float(bank.evidence[row]) / _LN10, math.log10(bank.threshold),
-                severity_of_shift(effect), effect, note=f"{axis} {way} the reference's",
-                change_point=self.changes.estimate(index, "edetector", bank.axis(row)),
-                direction=direction, moves=_MOVES[axis],
-            )  # fmt: skip
-
-    def _by_adwin(self, counts: npt.NDArray[np.int64]) -> Iterator[tuple[int, Hit]]:
-        """Numeric signals whose mean changed within the stream."""
-        n, s1, s2 = self.scores.moments(counts)
-        bank = self.adwin
-        width = bank.width + n.ravel()
-        drifted = bank.update(n.ravel(), s1.ravel(), s2.ravel()).reshape(n.shape)
-        for row, axis in np.argwhere(drifted & self._adwin_on[:, None]).tolist():
-            slot = row * len(_AXES) + axis
-            before, after = float(bank.mean_before[slot]), float(bank.mean_after[slot])
-            shift = abs(after - before)
-            index = int(self.layout.numeric[row])
-            began = self.changes.estimate(index, "adwin", "xy"[axis], int(width[slot]))
-            yield row, Hit(
-                "adwin", shift, float(bank.threshold[slot]), severity_of_shift(shift), shift,
-                note="{} {} -> {} within the stream".format(_AXES[axis], *figures(before, after)),
-                change_point=began, direction=1 if after > before else -1,
-                moves=f"{_MOVES[_AXES[axis]]} within the stream",
-            )  # fmt: skip
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = (
-            self.windows.dump(self.windows.segments), self.adwin.dump(), self.edetector.dump(),
+            self.windows.dump(self.windows.segments), *self.sequential.dump(),
             self.sealed_to_ms, self.skipped, self.changes.history.dump(), self.latest.dump(),
             self.beginning,
         )  # fmt: skip
@@ -283,8 +240,7 @@ class Watch:
             self.beginning,
         ) = msgspec.msgpack.decode(data, type=_Dump)
         self.windows.load(windows)
-        self.adwin.load(adwin)
-        self.edetector.load(edetector)
+        self.sequential.load(adwin, edetector)
         self.changes.history.load(history)
         self.latest.load(latest)
         for window in self.windows.last.values():

@@ -24,10 +24,10 @@ def budget(reference: Reference, per_week: int, **options: object) -> Budget:
 def test_a_slow_stream(mixed: Reference) -> None:
     got = budget(mixed, 10_080, false_alarms_per_week=0.5)
     assert got.windows_per_week == pytest.approx(10.08, rel=0.02)
-    assert got.window_alpha == pytest.approx(0.5 / 7 / got.windows_per_week)
+    assert got.window_alpha == pytest.approx(0.5 / 8 / got.windows_per_week)
     assert got.panes_per_week == pytest.approx(504, rel=1e-6)
     assert got.window_events == 1_000
-    assert 1e-3 < got.adwin_delta <= 0.01
+    assert 1e-3 < got.adwin_delta() <= 0.01
 
 
 def test_a_fast_stream_gets_longer_windows(mixed: Reference) -> None:
@@ -39,7 +39,7 @@ def test_a_fast_stream_gets_longer_windows(mixed: Reference) -> None:
 def test_the_whole_budget_is_spent_and_no_more(mixed: Reference) -> None:
     for options in ({}, {"segments": 2}):
         got = budget(mixed, 100_000, **options)
-        of_all = got.window_alpha * got.windows_per_week * 7
+        of_all = got.window_alpha * got.windows_per_week * 8
         assert of_all == pytest.approx(0.8 if options else 1.0)
         assert (got.segment_alpha > 0) == bool(options)
 
@@ -76,12 +76,21 @@ def test_an_e_detector_takes_its_part(mixed: Reference) -> None:
     assert np.isinf(without.edetector_threshold)
     assert got.edetector_threshold == pytest.approx(
         edetector_threshold_for(
-            0.1 / got.panes_per_week, 1_000_000 / got.panes_per_week, mixed.events
+            1 / 12 / got.panes_per_week, 1_000_000 / got.panes_per_week, mixed.events
         )
     )
-    assert got.window_alpha == pytest.approx(without.window_alpha * 7 / 10)
+    assert got.window_alpha == pytest.approx(without.window_alpha * 8 / 12)
     fast = budget(mixed, 2_000 * mixed.events, edetector=True)
     assert (got.edetector_z, fast.edetector_z) == (3.0, 4.0)
+
+
+def test_slots_of_one_signal_share_its_part(mixed: Reference) -> None:
+    got = budget(mixed, 1_000_000)
+    n = got.events_per_pane
+    assert got.adwin_alarms == pytest.approx(1 / 8 / got.panes_per_week)
+    for slots in (1.0, 2.0, 12.5):
+        assert got.adwin_delta(slots) == adwin_delta_for(got.adwin_alarms / slots, n)
+    assert got.adwin_delta(1.0) > got.adwin_delta(5.0)
 
 
 def test_more_alarms_allowed_means_a_larger_delta() -> None:

@@ -344,8 +344,8 @@ def test_processes_grow_as_those_of_a_stream_without_slots() -> None:
         told = calendar.told(calendar.place(at, HOUR_MS), at, 30)
         ours.update(np.append(counts, told))
         plain.update(counts)
-    half = ours._state.shape[1] // 2
-    np.testing.assert_allclose(ours._state[:, :half], plain._state, rtol=0.02)
+    half = ours.state.shape[1] // 2
+    np.testing.assert_allclose(ours.state[:, :half], plain.state, rtol=0.02)
 
 
 def run_length(reference: Reference, counts: np.ndarray, threshold: float) -> int | None:

@@ -164,7 +164,7 @@ def outcome(world: World) -> Outcome:
         for subject, held in monitor.subjects.items():
             assert held.watch is not None
             windows = {s: w.counts.tolist() for s, w in held.watch.windows.filling.items()}
-            states[subject] = held.panes_sealed, windows, held.watch.adwin.dump()
+            states[subject] = held.panes_sealed, windows, held.watch.sequential.dump()
             late[subject] = held.late_total
         refused.update(monitor.refused)
         loss = max(loss, monitor.sources.declared_loss)  # every monitor hears of every loss

@@ -23,6 +23,7 @@ from benchmarks.gates import (
     g11_names,
     g12_seasons,
     g13_one_name,
+    g14_shares,
     real,
 )
 
@@ -194,3 +195,13 @@ def test_streams_with_seasons_are_seldom_in_alarm(name: str) -> None:
 @pytest.mark.parametrize("name", ["sine, +.5 sd", "sine, 1 week of reference, +.5 sd"])
 def test_what_changes_in_streams_with_seasons_is_found(name: str) -> None:
     check([g12_seasons.change(name, runs=3)])
+
+
+@pytest.mark.parametrize("name", g14_shares.DELAYS)
+def test_moved_shares_are_found(name: str) -> None:
+    check([g14_shares.delay(name, references=40)])
+
+
+@pytest.mark.parametrize("name", [n for n in g14_shares.NULLS if "event a minute" in n])
+def test_shares_without_a_change(name: str) -> None:
+    check(g14_shares.null(name, references=20, weeks=6))

@@ -43,7 +43,7 @@ def state_of(monitor):
     watch = held.watch
     windows = {s: w.counts.tolist() for s, w in watch.windows.filling.items()}
     last = {s: w.counts.tolist() for s, w in watch.windows.last.items()}
-    return held.panes_sealed, windows, last, watch.adwin.dump(), held.episodes.dump()
+    return held.panes_sealed, windows, last, watch.sequential.dump(), held.episodes.dump()
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 8])

@@ -57,7 +57,13 @@ def state_of(held):
     """All of a subject but offsets, which depend on the partitions."""
     windows = {s: w.counts.tolist() for s, w in held.watch.windows.filling.items()}
     course = msgspec.msgpack.decode(held.course.dump())
-    return held.panes_sealed, windows, held.watch.adwin.dump(), course[:-1], held.episodes.dump()
+    return (
+        held.panes_sealed,
+        windows,
+        held.watch.sequential.dump(),
+        course[:-1],
+        held.episodes.dump(),
+    )
 
 
 def test_it_finds_the_drift_after_the_warm_up_and_says_what_it_compared_to(truth):

@@ -185,7 +185,7 @@ def test_a_plan_takes_over_with_a_clean_start_and_the_others_summaries_are_refus
     assert (reader.held().watch.plan, reader.window()) == (plan, 150)
     reader.progress(1_065_000, through=10)
     assert (reader.held().watch.plan, reader.window()) == (later, 8)
-    assert reader.held().watch.adwin.width.max() == 8
+    assert reader.held().watch.sequential.adwin.width.max() == 8
 
 
 def test_a_cut_log_is_a_declared_loss_and_counts_nothing_twice(plan):
