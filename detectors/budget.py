@@ -28,6 +28,8 @@ _VALUES_OF_SEGMENT: Final = 10
 #: No more than one false alarm in so many windows is bought: each lasts for more than one of them,
 #: and one a week would leave a slow stream in alarm for most of the time.
 _WINDOWS_OF_ALARM: Final = 4
+#: Share of the budget for events that come more than once.
+_SHARE_OF_DUPLICATES: Final = 0.01
 
 #: Measured runs of false alarms of one ADWIN a pane, long after its start, when they are most:
 #: events a pane, rate at delta = .01, power of delta that it falls with. Made by
@@ -104,6 +106,8 @@ class Budget:
         Of panes that are not empty.
     spent_per_week : float
         Of the false alarms that are accepted: fewer in slow streams, where each lasts for long.
+    duplicates_alpha : float
+        Chance of a false alarm about events that come more than once, for each window.
     """
 
     false_alarms_per_week: float
@@ -117,6 +121,7 @@ class Budget:
     edetector_threshold: float = math.inf
     edetector_z: float = 4.0
     spent_per_week: float = math.inf
+    duplicates_alpha: float = 0.0
 
     def adwin_delta(self, slots: float = 2.0) -> float:
         """ADWIN's delta on one of so many slots of a signal."""
@@ -160,7 +165,8 @@ class Budget:
         by_age = WEEK_MS / window_max_age_ms
         windows = panes if cycle_ms else max(_windows(events, panes, window_events), by_age)
         spent = min(false_alarms_per_week, windows / _WINDOWS_OF_ALARM)
-        whole = spent * (_SHARE_OF_ALL if segments else 1.0)
+        of_duplicates = _SHARE_OF_DUPLICATES * spent
+        whole = (spent - of_duplicates) * (_SHARE_OF_ALL if segments else 1.0)
         family = whole / max(1, families)
         if not cycle_ms and family / windows < LEAST_ALPHA and reference.events_per_week:
             window_events = math.ceil(events * LEAST_ALPHA / family)
@@ -168,7 +174,7 @@ class Budget:
         of_segments = windows if cycle_ms else windows + _VALUES_OF_SEGMENT * by_age
         if cycle_ms:
             of_segments *= _VALUES_OF_SEGMENT
-        rest = (spent - whole) / max(1, segments * len(signals))
+        rest = (spent - of_duplicates - whole) / max(1, segments * len(signals))
         return cls(
             false_alarms_per_week=false_alarms_per_week,
             adwin_alarms=family / panes,
@@ -178,6 +184,7 @@ class Budget:
             panes_per_week=panes,
             windows_per_week=windows,
             events_per_pane=events / panes,
+            duplicates_alpha=min(_MOST_ALPHA, of_duplicates / windows),
             edetector_threshold=edetector_threshold_for(
                 family / panes, events / panes, reference.events
             )

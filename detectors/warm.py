@@ -10,6 +10,7 @@ from numba.core.event import Listener, register
 
 from detectors.changes.changepoint import ChangePoints
 from detectors.counting.counts import accumulate
+from detectors.counting.ids import IdRows, hash_columns, hash_texts
 from detectors.counting.numerals import read_numbers
 from detectors.counting.sparse import decode_counts, encode_counts
 from detectors.fitting.seasonal import Seasons
@@ -91,6 +92,10 @@ def warm_up() -> None:
     Adwin().update_many(np.zeros(64))
     read_numbers(b"[1.5]", 1)
     scarce_chi2(divergences.PSI, (5, 95), 100)
+    hash_columns([np.zeros(1)], 1)
+    ids = IdRows()
+    ids.grow(1)
+    ids.count(hash_texts(["id"]), np.zeros(1, np.int32))
 
 
 def _warm_up_slots() -> None:

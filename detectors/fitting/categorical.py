@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 from detectors.counting.name_bins import MAX_CATEGORIES, MAX_OTHERS, CategoricalBinning
+from detectors.counting.once import counted_once
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import NameTally
 from detectors.fitting.values import Column, coded_names
@@ -15,6 +16,7 @@ from detectors.references.reference import SignalReference
 
 __all__ = ["CategoricalFit"]
 
+_ONE_SIGNAL = np.zeros(0, np.int64)
 _HASH_FACTOR = 6_364_136_223_846_793_005
 
 
@@ -74,8 +76,8 @@ class CategoricalFit:
 
     def count(
         self, column: Column, batch: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
-    ) -> None:
-        """Second pass over some rows, each of a batch in time and of a cell, -1 for none."""
+    ) -> npt.NDArray[np.int64]:
+        """Second pass over some rows, each of a batch and of a cell, -1 for none; their codes."""
         codes, names = coded_names(column)
         number, place = self._number, self.binning.place
         known = [number[name] if name in number else self._unseen + place(name) for name in names]
@@ -86,18 +88,20 @@ class CategoricalFit:
             rows, batch, self._bins, self.table, self._first, self._last, self._times, self.trace,
             cell, self.by_cell,
         )  # fmt: skip
+        return rows
 
     def finish(
-        self, name: str, role: str, importance: float, warnings: list[str]
+        self, name: str, role: str, importance: float, warnings: list[str], factor: float = 1.0
     ) -> SignalReference:
-        """End the second pass."""
-        table = self.table
+        """End the second pass; rows came `factor` times each, and are counted once."""
+        table = counted_once(self.table, factor, _ONE_SIGNAL)
+        self.by_cell = counted_once(self.by_cell, factor, _ONE_SIGNAL)
         if role == "actual":  # not known yet, which an event says by leaving it out
             table[:, self.binning.missing] = 0
             self.by_cell[:, self.binning.missing] = 0
         counts = table.sum(axis=0)
         # Names that one batch alone made known; those beyond are counted as unseen already.
-        times = self._times[: self._unseen]
+        times = np.rint(self._times[: self._unseen] / factor).astype(np.int64)
         if self._batches.count:
             first = self._first[: self._unseen]
             alone = (times > 0) & (first == self._last[: self._unseen])

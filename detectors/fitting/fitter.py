@@ -11,6 +11,7 @@ import numpy.typing as npt
 from detectors.fitting.bulk import Bulk
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.checks import check_signals, same_values
+from detectors.fitting.copies import CopySurvey
 from detectors.fitting.long_memory import warnings_of_long
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
@@ -101,6 +102,7 @@ class ReferenceFitter:
         self._counted = 0
         self._timed: bool | None = None
         self._bulk: Bulk | None = None
+        self._copies = CopySurvey()
 
     @property
     def rows(self) -> int:
@@ -173,8 +175,8 @@ class ReferenceFitter:
         self._counted += n
         if self._counted > self.rows:
             self._fail_of_passes()
-        for name, signal in self._signals.items():
-            signal.count(columns[name], batch, cell)
+        values = [s.count(columns[name], batch, cell) for name, s in self._signals.items()]
+        self._copies.add(values, times_ms)
 
     @property
     def why_no_seasons(self) -> str:
@@ -189,10 +191,11 @@ class ReferenceFitter:
         batches = self._batches or self._prepare()
         if self._counted != self.rows:
             self._fail_of_passes()
-        n, times, warnings = self.rows, self._times, list(self._warnings)
-        importance = 1.0 / len(self._signals)
+        times, warnings = self._times, list(self._warnings)
+        copies, factor, said = self._copies.found(column_mapping)
+        share = 1.0 / len(self._signals)
         signals = tuple(
-            signal.finish(name, self._roles.get(name, "feature"), importance, warnings)
+            signal.finish(name, self._roles.get(name, "feature"), share, warnings, factor)
             for name, signal in self._signals.items()
         )
         tables = [signal.by_cell for signal in self._signals.values()]
@@ -201,8 +204,7 @@ class ReferenceFitter:
         if self.seasonal is not None and self._season.wanted.declared:
             signals, calendar = self.seasonal.signals, self.seasonal.calendar
         traces = {name: int(signal.trace[0]) for name, signal in self._signals.items()}
-        warnings += same_values(signals, traces)
-        warnings += warnings_of_slow(signals)
+        warnings += same_values(signals, traces) + warnings_of_slow(signals) + said
         bulk = self._bulk
         if bulk is not None:
             warnings += bulk.warnings()
@@ -210,17 +212,18 @@ class ReferenceFitter:
             model=model,
             version=version,
             signals=signals,
-            events=n,
+            events=round(self.rows / factor),
             segments=tuple(segments),
             columns=column_mapping or ColumnMapping(),
             cycle_ms=times.cycle_ms,
             ordered=batches.count > 0,
             first_ms=0 if bulk is None else bulk.first_ms,
             last_ms=0 if bulk is None else bulk.last_ms,
-            events_per_week=0 if bulk is None else bulk.events_per_week,
+            events_per_week=0 if bulk is None else round(bulk.events_per_week / factor),
             time_step_ms=0 if bulk is None else bulk.pace.step_ms,
             warnings=tuple(warnings),
             calendar=calendar,
+            copies=copies,
         )
 
     def _rows_of(

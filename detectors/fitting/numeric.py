@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 from detectors.counting.binning import MAX_BINS, NumericBinning
+from detectors.counting.once import counted_once
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Column, numbers
@@ -18,6 +19,7 @@ from detectors.references.reference import SignalReference
 
 __all__ = ["NumericFit"]
 
+_ONE_SIGNAL: Final = np.zeros(0, np.int64)
 _QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 #: Of a number no more digits are kept; longer ones are ids.
 _TO_ITS_DIGITS: Final = (
@@ -118,8 +120,8 @@ class NumericFit:
 
     def count(
         self, column: Column, batch: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
-    ) -> None:
-        """Second pass over some rows, each of a batch in time and of a cell, -1 for none."""
+    ) -> npt.NDArray[np.float64]:
+        """Second pass over some rows, each of a batch and of a cell, -1 for none; their values."""
         values = numbers(column)
         edges = self.binning.edges
         _count(
@@ -138,12 +140,14 @@ class NumericFit:
             beyond = values[(values > bound) if sign > 0 else (values < -bound)]
             kept = np.concatenate([held, sign * beyond[np.isfinite(beyond)]])
             self._beyond[sign] = kept[kept > bound] if self._batches.count else np.sort(kept)[-2:]
+        return values
 
     def finish(
-        self, name: str, role: str, importance: float, warnings: list[str]
+        self, name: str, role: str, importance: float, warnings: list[str], factor: float = 1.0
     ) -> SignalReference:
-        """End the second pass."""
-        binning, table = self.binning, self.table
+        """End the second pass; rows came `factor` times each, and are counted once."""
+        binning, table = self.binning, counted_once(self.table, factor, _ONE_SIGNAL)
+        self.by_cell = counted_once(self.by_cell, factor, _ONE_SIGNAL)
         if role == "actual":  # not known yet, which an event says by leaving it out
             table[:, binning.missing] = 0
             self.by_cell[:, binning.missing] = 0
@@ -155,7 +159,7 @@ class NumericFit:
             else:
                 news = np.array([(counts[: binning.missing] == 1).sum()])
         else:
-            news = self._extremes()
+            news = np.rint(self._extremes() / factor).astype(np.int64)
         n = int(present.sum())
         if not n:
             warnings.append(f"{name}: has no number; only its missing values are watched")

@@ -21,6 +21,7 @@ from detectors.references.calibration_document import calibration_document, read
 from detectors.references.canonical import canonical, content_hash
 from detectors.references.checked import CheckedError, Place
 from detectors.references.columns import ColumnMapping
+from detectors.references.copies import Copies
 from detectors.seasons.calendar import Calendar
 from detectors.seasons.slots import SignalSlots
 
@@ -92,6 +93,8 @@ class Reference:
         Whether rows had times, so that dependence could be measured.
     warnings : tuple of str
         What fitting found noteworthy.
+    copies : Copies
+        How often its events came more than once, and by what events are told apart.
     """
 
     model: str
@@ -108,6 +111,7 @@ class Reference:
     time_step_ms: int = 0
     warnings: tuple[str, ...] = ()
     calendar: Calendar | None = None
+    copies: Copies = field(default_factory=Copies)
 
     def layout(self) -> Layout:
         """Where the bins of all signals are in a flat vector."""
@@ -166,6 +170,7 @@ def _document(reference: Reference) -> dict[str, Any]:
         **({"time_step_ms": reference.time_step_ms} if reference.time_step_ms else {}),
         **({} if reference.calendar is None else {"calendar": reference.calendar.document()}),
         "warnings": list(reference.warnings),
+        **({"copies": reference.copies.document()} if reference.copies != Copies() else {}),
         "signals": [_signal_document(signal) for signal in reference.signals],
     }
 
@@ -223,6 +228,7 @@ def _read(root: Place) -> Reference:
         time_step_ms=root["time_step_ms"].integer(least=0) if "time_step_ms" in root.names() else 0,
         warnings=tuple(place.text() for place in root["warnings"].items()),
         calendar=calendar,
+        copies=Copies.read(root["copies"]) if "copies" in root.names() else Copies(),
     )
 
 

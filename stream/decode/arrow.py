@@ -22,6 +22,7 @@ from stream.decode.arrow_values import column_names, column_numbers
 from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
 from stream.decode.compiled import Compiled
 from stream.decode.group import Codes, Floats, SignalGroup, leave_out_missing
+from stream.decode.ids import Ids, hash_ids, joined_ids
 from stream.decode.open import OpenCompiled
 from stream.decode.reader import Reader
 from stream.decode.values import (
@@ -38,7 +39,8 @@ __all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
 
 _FAILED: Final = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError)
 _TIMES: Final = "timestamp"
-_READ: Final = {*GROUPS, "segments", "latency_seconds", _TIMES}
+_ID: Final = "prediction_id"
+_READ: Final = {*GROUPS, "segments", "latency_seconds", _TIMES, _ID}
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
     numeric = np.empty((n, compiled.n_numeric), order="F")  # written and read by columns
     codes = np.empty((n, compiled.n_codes), np.int32)
     segments: Segments = [[] for _ in compiled.plan.segments]
+    ids: list[tuple[Ids, int]] = []
     start = 0
     try:
         for columns, rows in zip(batches.columns, batches.rows, strict=True):
@@ -105,19 +108,21 @@ def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
             leave_out_missing(compiled.actual, numeric[start:end])
             for name, values in zip(compiled.plan.segments, segments, strict=True):
                 values += _segment(columns.get(f"segments.{name}"), rows)
+            ids.append((_ids(columns.get(_ID)), rows))
             start = end
     except _FAILED as error:
         raise undecodable(error) from None
     names = batches.columns[0].keys()
     lone = not any(_member(name) in ("features", "prediction") for name in names)
     actual = any(_member(name) == "actual" for name in names)
-    return Block(ms, numeric, codes, segments, lone, actual, _TIMES)
+    return Block(ms, numeric, codes, segments, lone, actual, _TIMES, ids=joined_ids(ids))
 
 
 def _open_rows(reader: OpenCompiled, batches: ArrowBatches) -> Block:
     """All columns that may hold signals, as plain values."""
     ms: list[Floats] = []
     held: dict[str, list[Any]] = {}
+    ids: list[tuple[Ids, int]] = []
     start = 0
     try:
         for columns, rows in zip(batches.columns, batches.rows, strict=True):
@@ -125,6 +130,7 @@ def _open_rows(reader: OpenCompiled, batches: ArrowBatches) -> Block:
             for name, column in columns.items():
                 if _member(name) in (*GROUPS, "segments"):
                     held.setdefault(name, []).extend(_values(column))
+            ids.append((_ids(columns.get(_ID)), rows))
             start += rows
     except _FAILED as error:
         raise undecodable(error) from None
@@ -139,7 +145,7 @@ def _open_rows(reader: OpenCompiled, batches: ArrowBatches) -> Block:
         members["features"] = None
     return reader.rows(
         np.concatenate(ms), members["features"], members["prediction"], members["actual"],
-        members["segments"], held.get("latency_seconds"), _TIMES,
+        members["segments"], held.get("latency_seconds"), _TIMES, joined_ids(ids),
     )  # fmt: skip
 
 
@@ -219,6 +225,18 @@ def _segment(column: Any, rows: int) -> list[str | None]:
     texts[:] = [*[as_text(as_segment(name)) for name in names], None]
     found: list[str | None] = texts[at].tolist()
     return found
+
+
+def _ids(column: Any) -> Ids:
+    """Ids of a batch's rows; a column of another type than texts and numbers has none."""
+    if column is None:
+        return None
+    column.validate(full=True)
+    at, names = column_names(column)
+    if not names:
+        return None
+    hashed = hash_ids([*map(as_text, names), None])
+    return None if hashed is None else hashed[at]
 
 
 def _times(column: Any, first: int) -> Floats:

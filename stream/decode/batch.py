@@ -18,6 +18,7 @@ from stream.decode.block import (
     Block,
     Segments,
     check_rows,
+    column_ids,
     columns_of,
     set_absent,
     set_columns,
@@ -70,7 +71,8 @@ def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
     segments = _segments(compiled, columns.segments, n) if compiled.plan.segments else []
     lone = columns.features is None and columns.prediction is None
     actual = columns.actual is not None
-    return Block(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, TIMES)
+    return Block(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, TIMES,
+                 ids=column_ids(columns.prediction_id, n))  # fmt: skip
 
 
 def _fill(
@@ -135,7 +137,7 @@ def coerce_batch(compiled: Compiled, document: Mapping[str, Any]) -> Any:
         If a required field is missing or of a wrong type.
     """
     columns, times = columns_of(document)
-    members: dict[str, Any] = {"timestamp": times}
+    members: dict[str, Any] = {"timestamp": times, "prediction_id": columns.get("prediction_id")}
     for group in (compiled.features, compiled.prediction, compiled.actual):
         value = columns.get(group.name)
         if isinstance(value, dict):

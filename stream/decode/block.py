@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.decode.columns import ABSENT, ABSENT_CODE
-from stream.decode.group import Codes, Floats, SignalGroup
+from stream.decode.group import Codes, Floats, SignalGroup, ragged
+from stream.decode.ids import Ids, hash_ids
 from stream.decode.values import RefusedError, as_list, as_timestamp, not_an_object
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Block",
     "Segments",
     "check_rows",
+    "column_ids",
     "columns_of",
     "set_absent",
     "set_columns",
@@ -36,7 +38,7 @@ class Block:
     ----------
     ms : float64[n]
         Event times in whole milliseconds; not yet checked, so they may be absurd.
-    numeric, codes, segments
+    numeric, codes, segments, ids
         As in `Columns`, under the plan that read them.
     lone : bool
         There are neither features nor a prediction; `actual` says whether there are actuals.
@@ -54,6 +56,7 @@ class Block:
     actual: bool
     where: str
     version: str = ""
+    ids: Ids = None
 
     def take(self, rows: npt.NDArray[np.bool_]) -> Block:
         """Some of the rows."""
@@ -61,8 +64,9 @@ class Block:
             return self
         at = np.flatnonzero(rows)
         segments = [[column[i] for i in at.tolist()] for column in self.segments]
+        ids = None if self.ids is None else self.ids[at]
         return Block(self.ms[at], self.numeric[at], self.codes[at], segments,
-                     self.lone, self.actual, self.where, self.version)  # fmt: skip
+                     self.lone, self.actual, self.where, self.version, ids)  # fmt: skip
 
 
 def check_rows(n: int, max_rows: int, where: str) -> None:
@@ -101,6 +105,22 @@ def set_columns(
     rest = columns[group.n_numeric :]
     for k, (at, column) in enumerate(zip(group.codes_at, rest, strict=True)):
         codes[:, at] = group.tables[k][None] if column is None else categories(column, k)
+
+
+def column_ids(column: Any, n: int) -> Ids:
+    """Ids of the rows of a batch, from its column of them.
+
+    Raises
+    ------
+    RefusedError
+        If it is no column, or longer or shorter than the batch.
+    """
+    column = as_list(column, "$.columns.prediction_id")
+    if column is None:
+        return None
+    if len(column) != n:
+        raise ragged("$.columns.prediction_id", len(column), n)
+    return hash_ids(column)
 
 
 def columns_of(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:

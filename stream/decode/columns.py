@@ -179,6 +179,8 @@ class Columns:
     segments : list of n values for each of `plan.segments`
         None where the event does not name that segment. Under a `LearningPlan` there are no
         numeric and categorical columns, and one list more has the `OpenValues` of each event.
+    ids : int64[n] or None
+        Hashes of the ids that the events were sent with, as in `stream.decode.ids`.
     """
 
     model: str
@@ -188,13 +190,15 @@ class Columns:
     numeric: npt.NDArray[np.float64]
     codes: npt.NDArray[np.int32]
     segments: list[list[Any]]
+    ids: npt.NDArray[np.int64] | None = None
 
     def take(self, at: npt.NDArray[np.intp], versions: str) -> Columns:
         """Some of the rows, which are counted as of one version."""
         places = at.tolist()
         segments = [[column[i] for i in places] for column in self.segments]
+        ids = None if self.ids is None else self.ids[at]
         return Columns(self.model, versions, self.plan, self.rows[at], self.numeric[at],
-                       self.codes[at], segments)  # fmt: skip
+                       self.codes[at], segments, ids)  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -111,10 +111,12 @@ class Compiled:
         self.model = model = model_struct(self.line)
         # A latency that was not sent is absent; one that is null is missing.
         fields = [("timestamp", float | datetime), ("model", model),
+                  ("prediction_id", SCALAR, None),
                   ("features", self.features.one | None, None),
                   ("prediction", self.prediction.one | SCALAR, None),
                   ("actual", self.actual.one | SCALAR, None)]  # fmt: skip
         columns = [("timestamp", list[float | datetime]),
+                   ("prediction_id", column_of(SCALAR), None),
                    ("features", self.features.many | None, None),
                    ("prediction", self.prediction.many | list[SCALAR] | None, None),
                    ("actual", self.actual.many | list[SCALAR] | None, None)]  # fmt: skip
@@ -189,6 +191,7 @@ class Compiled:
         members: dict[str, Any] = {
             "timestamp": as_timestamp(document["timestamp"], "$.timestamp"),
             "model": self.model(*read_model(document)),
+            "prediction_id": as_segment(document.get("prediction_id")),
             "features": None,
             "prediction": self._coerce_object(self.prediction, document.get("prediction")),
             "actual": self._coerce_object(self.actual, document.get("actual")),

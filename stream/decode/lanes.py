@@ -17,6 +17,7 @@ import numpy.typing as npt
 from stream.decode.block import Block, Segments
 from stream.decode.columns import Columns, Decoded, Record, Reject, stamps_of
 from stream.decode.group import Codes, Floats
+from stream.decode.ids import Ids, event_ids, joined_ids
 from stream.decode.model import joined_versions, versions_of
 from stream.decode.reader import Reader
 from stream.decode.time_bounds import LAST_MS, ahead_of, refusal_of
@@ -60,6 +61,7 @@ class _Part:
     codes: Codes
     segments: Segments
     versions: str | list[str]
+    ids: Ids
 
 
 #: Reads a record again, by its index, with another plan's decoder: an event or a Block.
@@ -134,7 +136,8 @@ def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
     model, plan = compiled.line.model, compiled.plan
     if len(members) == 1:
         part, rows = members[0]
-        return Columns(model, part.versions, plan, rows, part.numeric, part.codes, part.segments)
+        return Columns(model, part.versions, plan, rows, part.numeric, part.codes, part.segments,
+                       part.ids)  # fmt: skip
     rows = np.concatenate([rows for _, rows in members])
     numeric = np.concatenate([part.numeric for part, _ in members])
     codes = np.concatenate([part.codes for part, _ in members])
@@ -143,13 +146,15 @@ def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
         for k in range(len(members[0][0].segments))
     ]
     versions = joined_versions((part.versions, len(part.at)) for part, _ in members)
+    ids = joined_ids([(part.ids, len(part.at)) for part, _ in members])
     if not np.all(rows[1:] > rows[:-1]):
         order = np.argsort(rows)
         rows, numeric, codes = rows[order], numeric[order], codes[order]
         segments = [[column[i] for i in order.tolist()] for column in segments]
         if isinstance(versions, list):
             versions = [versions[i] for i in order.tolist()]
-    return Columns(model, versions, plan, rows, numeric, codes, segments)
+        ids = None if ids is None else ids[order]
+    return Columns(model, versions, plan, rows, numeric, codes, segments, ids)
 
 
 # ---- batches
@@ -189,7 +194,8 @@ def _block_part(
     compiled: Reader, index: int, block: Block, place: Ints, ms: Ints, version: str
 ) -> _Part:
     at = np.full(len(ms), index, np.int64)
-    return _Part(compiled, at, place, ms, block.numeric, block.codes, block.segments, version)
+    return _Part(compiled, at, place, ms, block.numeric, block.codes, block.segments, version,
+                 block.ids)  # fmt: skip
 
 
 def _nothing_in_it() -> RefusedError:
@@ -236,7 +242,7 @@ def _from_events(
         whole = ms[rows].astype(np.int64)
         here = at[rows]
         parts.append(_Part(compiled, here, np.zeros_like(here), whole, numeric, codes, segments,
-                           versions_of(chosen)))  # fmt: skip
+                           versions_of(chosen), event_ids(chosen)))  # fmt: skip
     return parts, actuals
 
 

@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from stream.decode.block import TIMES, Block, Segments, check_rows, columns_of
+from stream.decode.block import TIMES, Block, Segments, check_rows, column_ids, columns_of
 from stream.decode.group import Codes, Floats, make_struct, ragged
+from stream.decode.ids import Ids
 from stream.decode.model import model_struct, refusing
 from stream.decode.open_values import NOT_SENT, OpenValues
 from stream.decode.values import (
@@ -51,10 +52,12 @@ class OpenCompiled:
         self.plan = plan
         self.model = model = model_struct(line)
         fields = [("timestamp", float | datetime), ("model", model),
+                  ("prediction_id", Any, None),
                   ("features", dict[str, Any] | None, None), ("prediction", Any, None),
                   ("actual", Any, None), ("segments", Any, None),
                   ("latency_seconds", Any, NOT_SENT)]  # fmt: skip
         columns = [("timestamp", list[float | datetime]),
+                   ("prediction_id", _Column, None),
                    ("features", dict[str, _Column] | None, None),
                    ("prediction", dict[str, _Column] | _Column, None),
                    ("actual", dict[str, _Column] | _Column, None),
@@ -97,7 +100,7 @@ class OpenCompiled:
             features = None
         return self.event(
             as_timestamp(document["timestamp"], "$.timestamp"),
-            self.model(*read_model(document)), features,
+            self.model(*read_model(document)), document.get("prediction_id"), features,
             _plain(document.get("prediction")), _plain(document.get("actual")),
             document.get("segments"), document.get("latency_seconds", NOT_SENT),
         )  # fmt: skip
@@ -112,7 +115,7 @@ class OpenCompiled:
         """
         columns, times = columns_of(document)
         members: dict[str, Any] = {
-            "timestamp": times,
+            "timestamp": times, "prediction_id": columns.get("prediction_id"),
             "latency_seconds": as_list(
                 columns.get("latency_seconds"), "$.columns.latency_seconds"
             ),
@@ -142,11 +145,12 @@ class OpenCompiled:
         return self.rows(
             times_ms(columns.timestamp), columns.features, columns.prediction, columns.actual,
             columns.segments, columns.latency_seconds, TIMES,
+            column_ids(columns.prediction_id, n),
         )  # fmt: skip
 
     def rows(
         self, ms: Floats, features: Any, prediction: Any, actual: Any, segments: Any,
-        latency: _Column, where: str,
+        latency: _Column, where: str, ids: Ids,
     ) -> Block:  # fmt: skip
         """Rows of columns by name, each a list or None; bare columns are lists themselves."""
         n = len(ms)
@@ -167,7 +171,7 @@ class OpenCompiled:
         ]  # fmt: skip
         return Block(
             ms, np.empty((n, 0)), np.empty((n, 0), np.int32), [*texts, values],
-            features is None and prediction is None, actual is not None, where,
+            features is None and prediction is None, actual is not None, where, ids=ids,
         )  # fmt: skip
 
 

@@ -9,11 +9,13 @@ and through any restart.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from detectors import Reference
+from stream.monitoring.copies import CopyCounter
 from stream.monitoring.lesson import Lesson
 from stream.monitoring.panes import Sealed, SealedPane
 from stream.monitoring.study import Study, study_for
@@ -34,6 +36,7 @@ class _State(msgspec.Struct, array_like=True):
     study: bytes
     reference: bytes  # what was learned or calibrated, as JSON
     lesson: tuple[list[str], bytes] | None
+    copies: bytes
     watch: bytes
 
 
@@ -63,6 +66,8 @@ class Course:
         self._name = name
         self._on_window = on_window
         self._lesson: Lesson | None = None
+        usual = plan.reference.copies.share if isinstance(plan, Plan) else 0.0
+        self._copies = CopyCounter(plan.pane_ms, usual)
         self._outcome: tuple[bytes, tuple[list[str], bytes] | None] = (b"", None)
         self._sealed_to_ms = 0
         self._unjudged = 0  # events since the pipeline was last judged
@@ -96,8 +101,13 @@ class Course:
     def pane(self, sealed: SealedPane[Any]) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""
         if self.watch is not None:
-            return self.watch.pane(self._read(sealed))
+            sealed = self._copies.once(self._read(sealed), self.watch.layout.start)
+            return self._judged(self.watch.pane(sealed), self.watch)
         assert self.study is not None
+        if isinstance(self.plan, Plan):
+            sealed = self._copies.once(sealed, self.plan.layout.start)
+        else:  # a sketch cannot be divided
+            self._copies.note(sealed.start_ms, sealed.ids.get(""))
         end_ms = self._sealed_to_ms = sealed.start_ms + self.plan.pane_ms
         events = self.study.add(sealed)
         if (plan := self.study.outcome(end_ms)) is not None:
@@ -117,11 +127,20 @@ class Course:
         if lesson is None:
             return sealed
         counts = {segment: lesson.counts(sketch) for segment, sketch in sealed.counts.items()}
-        return Sealed(sealed.start_ms, counts, sealed.offsets)
+        return Sealed(sealed.start_ms, counts, sealed.offsets, ids=sealed.ids)
 
     def expire(self, time_ms: int) -> list[Step]:
         """Close the windows whose deadline has come, a step for each deadline."""
-        return [] if self.watch is None else self.watch.expire(time_ms)
+        watch = self.watch
+        return [] if watch is None else [self._judged(s, watch) for s in watch.expire(time_ms)]
+
+    def _judged(self, step: Step, watch: Watch) -> Step:
+        """The step with what is to be said of copies, if a window of the whole stream closed."""
+        if step.window_closed:
+            found = self._copies.judge(step.at_ms, watch.budget.duplicates_alpha)
+            if found is not None:
+                step.findings.append(found)
+        return step
 
     def look(self, step: Step) -> frozenset[str] | None:
         """Signals still unlike the reference in the window's first half; None if it is not due."""
@@ -130,6 +149,9 @@ class Course:
     def _begin_watch(self, plan: Plan, now_ms: int) -> None:
         study, self.study = self.study, None
         assert study is not None
+        self._copies.usual = self._copies.share
+        copies = replace(plan.reference.copies, share=self._copies.share)
+        plan = plan.watching(replace(plan.reference, copies=copies))
         lesson = self._lesson = study.lesson
         self._outcome = plan.reference.to_json(), None if lesson is None else lesson.dump()
         self.watch = Watch(plan, self._on_window)
@@ -147,7 +169,7 @@ class Course:
         state = _State(
             self._sealed_to_ms, self._unjudged, self.watching_since_ms,
             b"" if self.study is None else self.study.dump(), *self._outcome,
-            b"" if self.watch is None else self.watch.dump(),
+            self._copies.dump(), b"" if self.watch is None else self.watch.dump(),
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
@@ -156,9 +178,11 @@ class Course:
         state = msgspec.msgpack.decode(data, type=_State)
         self._sealed_to_ms, self._unjudged = state.sealed_to_ms, state.unjudged
         self.watching_since_ms = state.watching_since_ms
+        self._copies.load(state.copies)
         if state.reference:
             reference = Reference.from_json(state.reference, "snapshot")
             self.study, self._outcome = None, (state.reference, state.lesson)
+            self._copies.usual = reference.copies.share
             self.watch = Watch(self.plan.watching(reference), self._on_window)
             if state.lesson is not None:
                 self._lesson = Lesson.load(reference, state.lesson)

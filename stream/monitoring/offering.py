@@ -55,7 +55,7 @@ def _offer(
         if not came_late and not sealed:
             return store.offer(
                 batch.source.partition, batch.chunk, batch.through, entry.segment, entry.pane_ms,
-                entry.counts, plan.counting,
+                entry.counts, plan.counting, entry.ids,
             )  # fmt: skip
         read_before = (
             batch.chunk == progress.chunk and pane_end <= progress.chunk_max_ms - plan.lateness_ms

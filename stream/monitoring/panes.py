@@ -7,13 +7,13 @@ for a lagging partition costs little.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from detectors.counting.ids import IdSample
 from stream.summaries.counting import Counting
 
 __all__ = [
@@ -50,19 +50,38 @@ class _Held(msgspec.Struct):
     counts: bytes
     first: int
     closed: list[bytes] = []
+    ids: bytes = b""
+    closed_ids: list[bytes] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes of the newest chunk."""
+        return len(self.counts) + len(self.ids)
+
+    def close(self) -> None:
+        """Make the newest chunk one of those before."""
+        self.closed.append(self.counts)
+        if self.ids:
+            self.closed_ids.append(self.ids)
+
+    def parts(self) -> tuple[list[bytes], list[bytes]]:
+        """Counts, and ids, of all chunks."""
+        return [*self.closed, self.counts], [*self.closed_ids, *([self.ids] if self.ids else [])]
 
 
 class SealedPane(NamedTuple, Generic[T]):
     """A sealed pane: counts by segment in the order of names, and where they are from.
 
     `offsets` has the first offset read and the last counted, by source partition; `newest` the
-    newest chunk of each partition, and how many events of it were counted here.
+    newest chunk of each partition, and how many events of it were counted here; `ids` samples of
+    the events' ids by segment, of those that have any.
     """
 
     start_ms: int
     counts: dict[str, T]
     offsets: dict[int, tuple[int, int]]
     newest: dict[int, tuple[int, int]] = {}  # noqa: RUF012 - never written to
+    ids: dict[str, IdSample] = {}  # noqa: RUF012
 
 
 #: A pane whose counts are int64[width] over the bins of a plan's layout.
@@ -86,20 +105,20 @@ class PaneStore:
 
     def offer(
         self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
-        counts: bytes, counting: Counting[Any],
+        counts: bytes, counting: Counting[Any], ids: bytes = b"",
     ) -> str:  # fmt: skip
         """Take a summary of an open pane in; one of the outcomes above.
 
         Raises
         ------
         ValueError
-            If the counts are no encoding of this kind, or absurdly large.
+            If the counts or ids are no encoding of this kind, or absurdly large.
         """
-        fresh = counting.decode(counts)
+        fresh, fresh_ids = counting.decode(counts), IdSample.decode(ids)
         by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
         held = by_partition.get(partition)
         if held is None:
-            by_partition[partition] = _Held(chunk, through, counts, chunk)
+            by_partition[partition] = _Held(chunk, through, counts, chunk, ids=ids)
         elif chunk < held.chunk <= through:
             return OVERLAP
         elif (chunk, through) <= (held.chunk, held.through):
@@ -107,22 +126,26 @@ class PaneStore:
         elif chunk == held.chunk:
             if counting.is_less(fresh, held.counts):
                 return SHRUNK
-            self.bytes_held -= len(held.counts)
-            held.through, held.counts = through, counts
+            if not fresh_ids.covers(IdSample.decode(held.ids)):
+                return SHRUNK
+            self.bytes_held -= held.size
+            held.through, held.counts, held.ids = through, counts, ids
         elif chunk <= held.through:
             return OVERLAP
         else:
-            held.closed.append(held.counts)
-            held.chunk, held.through, held.counts = chunk, through, counts
+            held.close()
+            held.chunk, held.through, held.counts, held.ids = chunk, through, counts, ids
             if len(held.closed) > _MERGE_ABOVE:
                 self._merge(held, counting)
-        self.bytes_held += len(counts)
+        self.bytes_held += len(counts) + len(ids)
         return ACCEPTED
 
     def _merge(self, held: _Held, counting: Counting[Any]) -> None:
-        self.bytes_held -= sum(map(len, held.closed))
+        self.bytes_held -= sum(map(len, (*held.closed, *held.closed_ids)))
         held.closed = [counting.encode(counting.total(held.closed))]
-        self.bytes_held += len(held.closed[0])
+        if held.closed_ids:
+            held.closed_ids = [_merged(held.closed_ids).encode()]
+        self.bytes_held += sum(map(len, (*held.closed, *held.closed_ids)))
 
     def begin_source(self) -> None:
         """Keep what is held and let partition numbers stand for those of another topic.
@@ -131,9 +154,11 @@ class PaneStore:
         """
         for segments in self._panes.values():
             for by_partition in segments.values():
-                parts = [part for h in by_partition.values() for part in (*h.closed, h.counts)]
+                held = [h.parts() for h in by_partition.values()]
+                parts = [part for counts, _ in held for part in counts]
+                ids = [part for _, ids in held for part in ids]
                 by_partition.clear()
-                by_partition[_FORMER] = _Held(0, 0, parts.pop(), 0, parts)
+                by_partition[_FORMER] = _Held(0, 0, parts.pop(), 0, parts, closed_ids=ids)
 
     def due(self, frontier_ms: int) -> list[int]:
         """Starts of the panes that began before the frontier, oldest first."""
@@ -142,6 +167,7 @@ class PaneStore:
     def seal(self, pane_ms: int, counting: Counting[T]) -> SealedPane[T]:
         """Remove a pane and add up what is held of it."""
         sealed: dict[str, T] = {}
+        ids: dict[str, IdSample] = {}
         offsets: dict[int, tuple[int, int]] = {}
         segments = self._panes.pop(pane_ms)
         newest = {
@@ -151,20 +177,24 @@ class PaneStore:
         }
         for segment in sorted(segments):
             by_partition = segments[segment]
-            sealed[segment] = counting.total(self._give_up(by_partition))
+            counts, id_parts = self._give_up(by_partition)
+            sealed[segment] = counting.total(counts)
+            if id_parts:
+                ids[segment] = _merged(id_parts)
             for partition, held in by_partition.items():
                 if partition == _FORMER:
                     continue
                 first, last = offsets.get(partition, (held.first, held.through))
                 offsets[partition] = (min(first, held.first), max(last, held.through))
-        return SealedPane(pane_ms, sealed, offsets, newest)
+        return SealedPane(pane_ms, sealed, offsets, newest, ids)
 
-    def _give_up(self, by_partition: dict[int, _Held]) -> Iterator[bytes]:
-        """What is held of a pane's segment, part by part, no longer accounted for."""
-        for held in by_partition.values():
-            for part in (*held.closed, held.counts):
-                self.bytes_held -= len(part)
-                yield part
+    def _give_up(self, by_partition: dict[int, _Held]) -> tuple[list[bytes], list[bytes]]:
+        """Counts and ids that are held of a pane's segment, no longer accounted for."""
+        held = [h.parts() for h in by_partition.values()]
+        counts = [part for parts, _ in held for part in parts]
+        ids = [part for _, parts in held for part in parts]
+        self.bytes_held -= sum(map(len, (*counts, *ids)))
+        return counts, ids
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is its inverse."""
@@ -174,6 +204,10 @@ class PaneStore:
         """Replace the state by a dumped one."""
         kind = tuple[dict[int, dict[str, dict[int, _Held]]], int]
         self._panes, self.bytes_held = msgspec.msgpack.decode(data, type=kind)
+
+
+def _merged(parts: list[bytes]) -> IdSample:
+    return IdSample.merged(map(IdSample.decode, parts))
 
 
 class Late(msgspec.Struct):

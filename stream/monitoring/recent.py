@@ -81,7 +81,7 @@ class RecentPanes:
             try:
                 line.store.offer(
                     batch.source.partition, batch.chunk, batch.through, "", entry.pane_ms,
-                    entry.counts, line.plan.counting,
+                    entry.counts, line.plan.counting, entry.ids,
                 )  # fmt: skip
             except ValueError:  # stage 2 refuses it too
                 continue

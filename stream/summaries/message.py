@@ -55,11 +55,15 @@ class Source(NamedTuple):
 
 
 class SummaryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Cumulative counts of one (scope, pane) from one chunk; `segment` is "" for scope `all`."""
+    """Cumulative counts of one (scope, pane) from one chunk; `segment` is "" for scope `all`.
+
+    `ids` is an encoded `IdSample` of the same events; empty where nothing identifies them.
+    """
 
     segment: str
     pane_ms: _Time
     counts: bytes
+    ids: bytes = b""
 
 
 class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):

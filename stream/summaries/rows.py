@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Layout, accumulate
+from detectors.counting.ids import NO_ID, hash_columns
 from detectors.counting.sparse import encode_counts
 from stream.decode.columns import Columns
 from stream.decode.open_values import Placed, place_values
 from stream.plans.plan import AnyPlan, Learn, LearningPlan
 from stream.summaries.sketch import Sketch
 
-__all__ = ["Rows", "SketchRows", "VectorRows", "rows_for"]
+__all__ = ["Rows", "SketchRows", "VectorRows", "identify", "rows_for"]
 
 _Slots = npt.NDArray[np.int32]
 
@@ -43,6 +44,29 @@ def rows_for(plan: AnyPlan) -> Rows:
     if isinstance(plan, LearningPlan):
         return SketchRows(plan.learn)
     return VectorRows(plan.layout)
+
+
+def identify(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Hash of what identifies each event, `NO_ID` where nothing does; None if nothing does of any.
+
+    That is its id, or else the values of all its signals, with its time or without, as far as the
+    reference could tell its own rows apart by them.
+    """
+    ids, by = columns.ids, _told_by(columns.plan)
+    if not by or (ids is not None and (ids != NO_ID).all()):
+        return ids
+    values = [*columns.numeric.T, *columns.codes.T, *([time_ms] if by == "time" else [])]
+    hashes = hash_columns(values, len(time_ms))
+    return hashes if ids is None else np.where(ids == NO_ID, hashes, ids)
+
+
+def _told_by(plan: AnyPlan) -> str:
+    """By what events without an id are told apart: see `Copies.rows`."""
+    if isinstance(plan, LearningPlan):
+        return ""
+    by = plan.reference.copies.rows
+    some = len(plan.monitored) < len(plan.reference.signals)
+    return "" if by == "values" and some else by
 
 
 class VectorRows:

@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.counting.ids import IdRows
 from stream.decode.columns import Columns
 from stream.plans.plan import AnyPlan, Subject
 from stream.summaries.message import OTHER_SEGMENT, SummaryEntry
-from stream.summaries.rows import rows_for
+from stream.summaries.rows import identify, rows_for
 
 __all__ = ["MAX_SEGMENTS", "MAX_SEGMENT_CHARS", "Sheet"]
 
@@ -83,6 +84,7 @@ class Sheet:
         self.aged = 0
         self._rows: dict[tuple[str, int], int] = {}
         self._counts = rows_for(plan)
+        self._ids: IdRows | None = None  # until an event is identified
         self._changed = np.zeros(0, np.bool_)
         self._free: list[int] = []
         # The limit is each segment's own: which values come first is then a matter of the log.
@@ -105,14 +107,24 @@ class Sheet:
         self.late += n_late
         if n_late:
             columns = columns.take(np.flatnonzero(~late), self.subject.version)
-            pane = pane[~late]
+            pane, time_ms = pane[~late], time_ms[~late]
         if not pane.size:
             return n_late
         placed = self._counts.place(columns)
+        ids = identify(columns, time_ms)
         panes, which = np.unique(pane, return_inverse=True)
         for slots in self._scopes(columns, panes.tolist(), which.astype(np.int32)):
             self._counts.count(placed, slots)
+            if ids is not None:
+                self._id_rows().count(ids, slots)
         return n_late
+
+    def _id_rows(self) -> IdRows:
+        """A sample of ids for each row; made when an event is identified."""
+        if self._ids is None:
+            self._ids = IdRows()
+        self._ids.grow(len(self._changed))
+        return self._ids
 
     def _scopes(self, columns: Columns, panes: list[int], which: _Slots) -> Iterator[_Slots]:
         """Slots of every event for scope `all`, then for each segment; -1 is not counted."""
@@ -198,10 +210,13 @@ class Sheet:
             complete = pane_ms <= complete_ms
             if self._changed[row] and (complete or not only_complete):
                 self._changed[row] = False
-                entries.append(SummaryEntry(segment, pane_ms, self._counts.encode(row)))
+                ids = b"" if self._ids is None else self._ids.sample(row).encode()
+                entries.append(SummaryEntry(segment, pane_ms, self._counts.encode(row), ids))
             if complete:
                 del self._rows[segment, pane_ms]
                 self._counts.clear(row)
+                if self._ids is not None:
+                    self._ids.clear(row)
                 self._free.append(row)
         for place in [place for place in self._tables if place[1] <= complete_ms]:
             del self._tables[place]

@@ -289,7 +289,7 @@ def _cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[l
     run: list[SummaryEntry] = []
     size = 0
     for entry in entries:
-        bulk = len(entry.counts) + len(entry.segment) + 32
+        bulk = len(entry.counts) + len(entry.ids) + len(entry.segment) + 32
         if run and size + bulk > MAX_BATCH_BYTES:
             yield run
             run, size = [], 0

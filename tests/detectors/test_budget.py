@@ -24,7 +24,7 @@ def budget(reference: Reference, per_week: int, **options: object) -> Budget:
 def test_a_slow_stream(mixed: Reference) -> None:
     got = budget(mixed, 10_080, false_alarms_per_week=0.5)
     assert got.windows_per_week == pytest.approx(10.08, rel=0.02)
-    assert got.window_alpha == pytest.approx(0.5 / 8 / got.windows_per_week)
+    assert got.window_alpha == pytest.approx(0.99 * 0.5 / 8 / got.windows_per_week)
     assert got.panes_per_week == pytest.approx(504, rel=1e-6)
     assert got.window_events == 1_000
     assert 1e-3 < got.adwin_delta() <= 0.01
@@ -40,7 +40,9 @@ def test_the_whole_budget_is_spent_and_no_more(mixed: Reference) -> None:
     for options in ({}, {"segments": 2}):
         got = budget(mixed, 100_000, **options)
         of_all = got.window_alpha * got.windows_per_week * 8
-        assert of_all == pytest.approx(0.8 if options else 1.0)
+        of_duplicates = got.duplicates_alpha * got.windows_per_week
+        assert of_duplicates == pytest.approx(0.01)
+        assert of_all == pytest.approx(0.99 * (0.8 if options else 1.0))
         assert (got.segment_alpha > 0) == bool(options)
 
 
@@ -76,7 +78,7 @@ def test_an_e_detector_takes_its_part(mixed: Reference) -> None:
     assert np.isinf(without.edetector_threshold)
     assert got.edetector_threshold == pytest.approx(
         edetector_threshold_for(
-            1 / 12 / got.panes_per_week, 1_000_000 / got.panes_per_week, mixed.events
+            0.99 / 12 / got.panes_per_week, 1_000_000 / got.panes_per_week, mixed.events
         )
     )
     assert got.window_alpha == pytest.approx(without.window_alpha * 8 / 12)
