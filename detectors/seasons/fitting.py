@@ -13,7 +13,7 @@ from detectors.counting.binning import SCORE_SCALE
 from detectors.references.reference import SignalReference
 from detectors.seasons.calendar import HOUR_MS, HOURS, Calendar
 from detectors.seasons.cells import Cells, hours_of_week
-from detectors.seasons.merging import Summary, slots_of_week, summary_of
+from detectors.seasons.merging import Summary, slots_of_week, summaries_of
 from detectors.seasons.slots import slot_scores
 from detectors.seasons.variance import Batching, Residuals, with_slots
 
@@ -78,11 +78,14 @@ def find_slots(
     if whole.size < LEAST_DAYS:
         return None
     of_week = hours_of_week(hours, holidays)
-    found = {s.name: summary_of(s, t) for s, t in zip(signals, tables, strict=True)}
-    summaries = {name: summary for name, summary in found.items() if summary is not None}
-    by_hour = {name: _by_hour(summary, hours) for name, summary in summaries.items()}
+    summaries = [
+        (signal.name, summary)
+        for signal, table in zip(signals, tables, strict=True)
+        for summary in summaries_of(signal, table)
+    ]
+    by_hour = [_by_hour(summary, hours) for _, summary in summaries]
     week = slots_of_week(
-        list(by_hour.values()), hours_of_week(np.unique(hours), holidays), int(whole.size),
+        by_hour, hours_of_week(np.unique(hours), holidays), int(whole.size),
         day_types=day_types,
     )  # fmt: skip
     slot = week.slot[of_week]
@@ -106,7 +109,9 @@ def find_slots(
         fullest_day=residuals.fullest_day,
         words=week.words,
     )
-    explained = {name: _explained(summary, slot) for name, summary in summaries.items()}
+    explained = {signal.name: 0.0 for signal in signals}
+    for name, summary in summaries:
+        explained[name] = max(explained[name], _explained(summary, slot))
     weekdays = frozenset(((whole + 3) % 7).tolist())
     return Seasonal(calendar, fitted, explained, int(whole.size), weekdays)
 

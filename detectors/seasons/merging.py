@@ -19,7 +19,7 @@ from detectors.counting.coarse import merge_neighbours
 from detectors.references.reference import SignalReference
 from detectors.seasons.slots import LEAST_ROWS
 
-__all__ = ["DAY_TYPES", "Summary", "Week", "slots_of_week", "summary_of"]
+__all__ = ["DAY_TYPES", "Summary", "Week", "slots_of_week", "summaries_of"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -55,8 +55,15 @@ class Week:
     words: str
 
 
-def summary_of(signal: SignalReference, table: npt.NDArray[np.int32]) -> Summary | None:
-    """Location and spread of a number's rank; shares of a few groups of names."""
+def summaries_of(signal: SignalReference, table: npt.NDArray[np.int32]) -> list[Summary]:
+    """Location and spread of a number's rank, shares of a few groups of names; what is missing."""
+    missing = np.zeros((table.shape[1], 1))
+    missing[signal.binning.missing] = 1.0
+    found = [_of_values(signal, table), _white(missing, table)]
+    return [summary for summary in found if summary is not None]
+
+
+def _of_values(signal: SignalReference, table: npt.NDArray[np.int32]) -> Summary | None:
     total = table.sum(axis=0, dtype=np.int64)
     if signal.kind == "numeric":
         table, total = table[:, : signal.binning.missing], total[: signal.binning.missing]
@@ -67,8 +74,14 @@ def summary_of(signal: SignalReference, table: npt.NDArray[np.int32]) -> Summary
         group = np.empty(total.size, np.int64)
         group[order] = merge_neighbours(total[order], _NAME_GROUPS, 5)
         features = np.eye(int(group.max()) + 1)[group][:, :-1]
+    return _white(features, table) if features.shape[1] else None
+
+
+def _white(features: Floats, table: npt.NDArray[np.int32]) -> Summary | None:
+    """Uncorrelated sums of features of each bin; None where they say nothing."""
+    total = table.sum(axis=0, dtype=np.int64)
     n = int(total.sum())
-    if n < _LEAST_SIGNAL or not features.shape[1]:
+    if n < _LEAST_SIGNAL:
         return None
     share = total / n
     features = features - share @ features

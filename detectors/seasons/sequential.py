@@ -24,7 +24,7 @@ from detectors.counting.binning import SCORE_SCALE
 from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference
 from detectors.seasons.calendar import STEPS, Calendar
-from detectors.seasons.slots import slot_scores
+from detectors.seasons.slots import LEAST_ROWS, slot_scores
 from detectors.sequential.edetector import BETS, EDetectorBank
 from detectors.sequential.scores import moments_of
 
@@ -76,6 +76,8 @@ class SlotScores:
             assert slots is not None
             size = int(self.size[row])
             counts = slots.known[:, :size]
+            few = counts.sum(axis=1) < LEAST_ROWS  # all but missing values
+            counts[few] = signal.counts[:size]
             x = slot_scores(counts)
             self.scores[:, row, :size] = x
             self.rows[:, row] = n = np.maximum(1, counts.sum(axis=1))
