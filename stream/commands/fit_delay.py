@@ -6,16 +6,17 @@ import math
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from detectors import Budget
     from stream.plans.plan import Plan
 
-__all__ = ["delay_words"]
+__all__ = ["delay_words", "foretold"]
 
 _WEEK_MS: Final = 604_800_000
 #: Standard deviations by which values move.
 _ONE, _HALF = 1.0, 0.5
 #: Nine in ten simulated delays are below so many times the median.
 _NINE_IN_TEN: Final = 1.5
+#: Half of the weight of a signal's evidence is its values', the other half its rates'.
+_OF_VALUES: Final = 2.0
 #: What takes more windows is not foretold: windows may find it before.
 _MOST_WINDOWS: Final = 10
 #: Signals so many times slower than the fastest are told apart.
@@ -29,18 +30,15 @@ def delay_words(plan: Plan) -> list[str]:
 
     if plan.reference.calendar is not None:
         return ["how soon a shift is told is not foretold where hours are judged by themselves"]
-    equipment, weekly = Equipment.of(plan), plan.reference.events_per_week
-    of_numbers = zip(equipment.edetector_on.tolist(), plan.layout.numeric.tolist(), strict=True)
-    followed = [index for on, index in of_numbers if on]
-    if not followed or not weekly:
+    weekly, one = plan.reference.events_per_week, foretold(plan, _ONE)
+    if not one:
         return []
-    least, limit = weekly / equipment.budget.panes_per_week, _MOST_WINDOWS * plan.window_events
-    one = _delays(plan, equipment.budget, followed, _ONE)
+    least = weekly / Equipment.of(plan).budget.panes_per_week
+    limit = _MOST_WINDOWS * plan.window_events
     slow = {name: n for name, n in one.items() if n > min(limit, _SLOWER * min(one.values()))}
     words = []
     if len(slow) < len(one):
-        usual = [index for index in followed if plan.monitored[index].name not in slow]
-        half = max(_delays(plan, equipment.budget, usual, _HALF).values())
+        half = max(n for name, n in foretold(plan, _HALF).items() if name not in slow)
         most = max(n for name, n in one.items() if name not in slow)
         of_half = f"; one of {_HALF:g} within about {_span(half, weekly, least)}"
         words.append(
@@ -62,14 +60,18 @@ def delay_words(plan: Plan) -> list[str]:
     return words
 
 
-def _delays(plan: Plan, budget: Budget, followed: list[int], sd: float) -> dict[str, float]:
-    """Events within which a shift of each signal is found, nine times in ten."""
+def foretold(plan: Plan, sd: float) -> dict[str, float]:
+    """Events within which a shift of each number is told, nine times in ten."""
     from detectors.sequential.delay import events_until_found
+    from stream.monitoring.equipment import Equipment
 
+    equipment = Equipment.of(plan)
+    budget = equipment.budget
+    followed = [index for index in plan.layout.numeric.tolist() if equipment.edetector_on[index]]
     a_pane = plan.reference.events_per_week / budget.panes_per_week
     return {
         plan.monitored[index].name: _NINE_IN_TEN * events_until_found(
-            plan.monitored[index], sd, threshold=budget.edetector_threshold,
+            plan.monitored[index], sd, threshold=_OF_VALUES * budget.edetector_threshold,
             z=budget.edetector_z, events_a_pane=a_pane,
         )
         for index in followed

@@ -24,6 +24,7 @@ from benchmarks.gates import (
     g12_seasons,
     g13_one_name,
     g14_shares,
+    g15_slow,
     real,
 )
 
@@ -205,3 +206,26 @@ def test_moved_shares_are_found(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in g14_shares.NULLS if "event a minute" in n])
 def test_shares_without_a_change(name: str) -> None:
     check(g14_shares.null(name, references=20, weeks=6))
+
+
+@pytest.mark.parametrize(
+    "name", ["1 signals, AR 0.9, an event in 10 min", "10 signals, AR 0, an event in an hour"]
+)
+def test_slow_streams_are_seldom_in_alarm(name: str) -> None:
+    check(g15_slow.null(name, subjects=2, windows=20))
+
+
+@pytest.mark.parametrize(
+    "name", ["+1 sd of 1 in 10, an event in 10 min", "+2 sd of 1 in 10, an event in an hour"]
+)
+def test_what_jumps_in_slow_streams_is_told_when_fit_says(name: str) -> None:
+    check(g15_slow.change(name, runs=9))
+
+
+@pytest.mark.parametrize(
+    "name", ["+.01 sd a week, an event in 10 min", "+.5 sd on 2 days of 7, an event in 10 min"]
+)
+def test_half_a_year_of_drift_is_told_without_a_flood(name: str) -> None:
+    rows = g15_slow.long(name, runs=2)
+    check(rows)
+    assert all(row.met for row in rows), [f"{row.what}: {row.value}" for row in rows if not row.met]

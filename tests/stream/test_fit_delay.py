@@ -44,7 +44,9 @@ def test_the_delay_is_said_in_events_and_time(tmp_path: Path, step_s: int, unit:
 def test_signals_whose_rows_say_less_are_named(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     slow = np.repeat(rng.normal(size=80), 50)
-    output = said(tmp_path, {"x": rng.normal(size=4_000), "slow": slow}, 600)
+    names = rng.choice(["a", "b", "c"], 4_000)
+    columns = {"name": names, "x": rng.normal(size=4_000), "slow": slow, "other": names[::-1]}
+    output = said(tmp_path, columns, 600)
     assert SENTENCE.search(output)
     assert re.search(
         r"told later, as rows say less, of slow \((about|not within) [\d,]+ events", output
