@@ -110,6 +110,7 @@ def command(
     book.add(plan)
     refused = RowProblems("was refused", "were refused")
     last: dict[str, AlertEvent] = {}
+    never_alike: list[str] = []
     recorder = None if report_path is None else ReplayRecorder()
     with ExitStack() as files:
         out = files.enter_context(alerts_path.open("wb")) if alerts_path is not None else None
@@ -128,13 +129,21 @@ def command(
             for alert in replay.run(seen):
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
                 bar.console.print(end="")  # the bar is redrawn below the line
-                if not is_reminder(alert, before):
+                if alert.data.news == ["from_start"]:  # the end of all says that
+                    never_alike += [s.name for s in alert.data.signals if s.from_start]
+                elif not is_reminder(alert, before):
                     click.echo(alert_line(alert))
                 if recorder is not None:
                     recorder.alert(alert)
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
     _report(replay, plan, last, refused)
+    if never_alike:
+        are = "are" if len(never_alike) > 1 else "is"
+        say(
+            f"warning: {', '.join(never_alike)} {are} different from the reference from the start: "
+            "is it the right reference?"
+        )
     tell_learned(replay, records.mapping, learned_path)
     if recorder is not None and report_path is not None:
         _write_report(report_path, recorder, replay, plan, data.name, refused)

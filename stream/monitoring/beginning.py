@@ -4,7 +4,8 @@ The first quarter of the first window is tested by itself, at a level that makes
 thousand: that there is drift at all the whole window says. What is found in both, and about as
 large, was so from the start; what came in the middle of the window is not in its first quarter.
 Where a window cannot be looked at before it is full (a cycle, or one that a single pane fills), the
-first window is the part and the second the whole.
+first window is the part and the second the whole. An e-detector may find a signal before the part
+is full, and then the likeliest time of its change decides at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import WindowResult
+from stream.monitoring.findings import Hit
 from stream.monitoring.windows import Window, WindowRule
 
 __all__ = ["Beginning"]
@@ -24,8 +26,8 @@ __all__ = ["Beginning"]
 _PART: Final = 4
 _ALPHA: Final = 1e-3
 #: Of a change that came within the part less is seen there than in the whole: the part must show
-#: so much of the whole's effect.
-_ALIKE: Final = 0.6
+#: so much of the whole's effect. Not more, since a few bins of few events show less of a large one.
+_ALIKE: Final = 0.4
 
 Test = Callable[[npt.NDArray[Any], float], WindowResult]
 
@@ -52,6 +54,18 @@ class Beginning(msgspec.Struct, array_like=True):
         enough = _PART * window.events >= (rule.least_events if aged else rule.events)
         if enough:
             self.effects = _found(test(window.counts, _ALPHA))
+
+    def holds(self, hit: Hit, born_ms: int | None, now_ms: int) -> bool:
+        """Whether what an e-detector found before the part is full began with the stream.
+
+        The likeliest time is in the first quarter of what there was, and the first pane is among
+        those nearly as likely. Later the history's blocks are too long to tell.
+        """
+        point, decided = hit.change_point, self.over or self.effects is not None
+        if decided or born_ms is None or hit.test != "edetector" or point is None:
+            return False
+        early = _PART * (point.estimate_ms - born_ms) < now_ms - born_ms
+        return early and point.earliest_ms <= born_ms
 
     def close(self, result: WindowResult | None) -> frozenset[int]:
         """End a window of the whole stream, None if it held too little: rows that were so before.

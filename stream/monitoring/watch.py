@@ -215,6 +215,8 @@ class Watch:
             expected = self.plan.expected(i, span.counts)
             counts = span.counts[self.layout.slice(i)]
             hit = found.since(self.plan.monitored[i], expected, counts)
+            early = self.beginning.holds(hit, self.windows.born_ms, end_ms)
+            hit = hit._replace(from_start=early and not self.plan.cycle_ms)
             findings.append(explained(self.plan, i, hit, span))
         return findings
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from detectors import fit_reference
+from stream.cli import cli
 from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from tests.stream.harness import START_S, make_events, make_plan, run_stages
@@ -37,6 +40,40 @@ def test_only_what_differs_from_the_first_events_on(drift_at: int, told: set[str
     assert early(straight) == (told, len(told))
     restarted, _ = run_stages(plans, events, partitions=3, seed=2, snapshot_every=0.3)
     assert restarted == straight
+
+
+def test_an_episode_that_opens_at_once_opens_with_the_question() -> None:
+    plans = PlanBook()
+    plans.add(make_plan(segments=(), window_events=1_000))
+    alerts, _ = run_stages(plans, make_events(1, 3_000, drift_at=0), partitions=1, seed=1)
+    first = alerts[0]["data"]
+    assert first["signals"][0]["test"] == "edetector"
+    assert first["news"] == ["opened", "from_start"]
+    assert first["window"]["events"] < 250
+    assert early(alerts) == ({"x"}, 1)
+
+
+def test_replay_says_so_once_and_not_as_an_alert_of_its_own(tmp_path: Path) -> None:
+    def replayed(moved: float, at: int) -> str:
+        rng = np.random.default_rng(9)
+        for name, shift in (("a", 0.0), ("b", moved)):
+            values = rng.normal(size=3_000) + np.where(np.arange(3_000) >= at, shift, 0.0)
+            lines = [f"{1_700_000_000 + 60 * i},{v:.4f}" for i, v in enumerate(values)]
+            (tmp_path / f"{name}.csv").write_text("\n".join(["ts,x", *lines]))
+        fit = ["fit", f"{tmp_path}/a.csv", "--model", "m", "--timestamp", "ts"]
+        run = ["replay", f"{tmp_path}/b.csv", "--reference", f"{tmp_path}/r.json"]
+        for call in ([*fit, "-o", f"{tmp_path}/r.json"], run):
+            result = CliRunner().invoke(cli, call, catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+        return result.output
+
+    for moved in (0.6, 1.2):
+        said = replayed(moved, 0)
+        assert said.count(WORDS) == 1
+        assert "Data drift in 'x'" in said
+    said = replayed(1.2, 600)
+    assert "Data drift in 'x'" in said
+    assert WORDS not in said
 
 
 def stream(plan: Plan, columns: dict[str, np.ndarray], every_s: float) -> list[dict[str, Any]]:
