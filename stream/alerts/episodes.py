@@ -51,7 +51,6 @@ class _Episode(msgspec.Struct, array_like=True):
     published_ms: int
     members: Members
     left: list[Member] = []  # not yet told
-    told_from_start: bool = False  # whether it was asked if the reference is the right one
     looks: int = FEWEST_LOOKS  # without a finding, until a signal leaves
 
 
@@ -179,7 +178,7 @@ class Episodes:
         left = [member for member in gone.values() if member.since]
         joined = [member for member in ranked if not member.since]
         leader = episode.members.get(episode.leader)
-        told = Told(episode.revision, episode.severity, leader, episode.told_from_start)
+        told = Told(episode.revision, episode.severity, leader)
         news = news_of(told, ranked, joined, left, context.private)
         note = "; ".join(words for _, words in news if words)
         if not news:
@@ -190,7 +189,6 @@ class Episodes:
         episode.severity = ranked[0].severity
         episode.leader = key_of(ranked[0].finding)
         episode.published_ms = now_ms
-        episode.told_from_start |= any(member.from_start for member in ranked)
         episode.left = []
         for member in ranked:
             member.tell(episode.revision, news=bool(news))

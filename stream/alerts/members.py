@@ -63,6 +63,7 @@ class Member(msgspec.Struct, array_like=True):
     clean: int = 0  # looks in a row without a finding since then
     began: ChangePoint | None = None  # as estimated when it joined: later the past is blurred
     from_start: bool = False  # whether a finding ever said so
+    asked: bool = False  # whether that was told
     way: Way = msgspec.field(default_factory=Way)
     size: Size = msgspec.field(default_factory=Size)
     stirs: bool = True  # found since the last look
@@ -87,6 +88,7 @@ class Member(msgspec.Struct, array_like=True):
     def tell(self, revision: int, *, news: bool) -> None:
         """Note that it is being published; a reminder is no news, and tells of no new size."""
         self.since = self.since or revision
+        self.asked = self.from_start
         self.way.tell(self.finding)
         if news:
             self.size.tell(self.finding.effect)

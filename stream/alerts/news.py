@@ -18,13 +18,12 @@ CLEAR_LEAD = 1.5
 class Told(NamedTuple):
     """What an episode has said: 0 revisions before it opened.
 
-    `leader` is who led, if it is still there; `from_start` whether it was asked for the reference.
+    `leader` is who led, if it is still there.
     """
 
     revision: int
     severity: int
     leader: Member | None
-    from_start: bool
 
 
 def news_of(
@@ -52,7 +51,7 @@ def news_of(
                      f"{now} as a PSI"))  # fmt: skip
     if turned := [member for member in ranked if member.way.turned]:
         news.append(("direction", f"{list_names(turned, private)} changed direction"))
-    if not told.from_start and (early := [member for member in ranked if member.from_start]):
+    if early := [member for member in ranked if member.from_start and not member.asked]:
         are = "are" if len(early) > 1 else "is"
         news.append(("from_start", f"{list_names(early, private)} {are} different from the "
                      "reference from the start: is it the right reference?"))  # fmt: skip

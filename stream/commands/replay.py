@@ -130,7 +130,10 @@ def command(
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
                 bar.console.print(end="")  # the bar is redrawn below the line
                 if alert.data.news == ["from_start"]:  # the end of all says that
-                    never_alike += [s.name for s in alert.data.signals if s.from_start]
+                    told = [] if before is None else before.data.signals
+                    known = {s.name for s in told if s.from_start}
+                    early = (s.name for s in alert.data.signals if s.from_start)
+                    never_alike += [name for name in early if name not in known]
                 elif not is_reminder(alert, before):
                     click.echo(alert_line(alert))
                 if recorder is not None:

@@ -389,6 +389,9 @@ def test_asks_once_whether_the_reference_is_the_right_one():
     assert {s.name: s.from_start for s in worse.data.signals} == {"a": True, "b": False}
     assert "from the start" not in worse.data.annotations.summary
     assert decode_alert(encode_alert(worse)) == worse
+    (other,) = line.window(finding("a"), finding("b", from_start=True), finding("c"))
+    assert other.data.news == ["joined", "from_start"]
+    assert "'b' is different from the reference from the start" in other.data.annotations.summary
 
 
 def test_the_sentence_says_since_when_the_episode_is():
