@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from detectors import Reference
+from stream.plans.plan import Plan
 
-__all__ = ["DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "model_toml", "propose"]
+__all__ = ["DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "model_toml", "propose", "proposed_plan"]
 
 _WEEK_MS: Final = 604_800_000
 _DAY_MS: Final = 86_400_000
@@ -63,6 +64,15 @@ def propose(
     ]  # fmt: skip
     days = -(-int(2 * window_events / rate) // _DAY_MS)
     return fitting[-1] if fitting else _PANES_MS[0], max(1, days) * _DAY_MS
+
+
+def proposed_plan(reference: Reference) -> Plan:
+    """The plan by the proposal, with default settings for all else."""
+    pane_ms, max_age_ms = propose(reference)
+    return Plan(
+        model=reference.model, reference=reference, segments=reference.segments,
+        pane_ms=pane_ms, window_max_age_ms=max_age_ms, cycle_ms=reference.cycle_ms,
+    )  # fmt: skip
 
 
 def model_toml(reference: Reference) -> str:

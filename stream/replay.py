@@ -15,6 +15,7 @@ from stream.alerts.event import AlertEvent
 from stream.decode.columns import LOG_APPEND_TIME, Record, Reject
 from stream.decode.native import NativeDecoder
 from stream.monitoring.monitor import PartitionMonitor
+from stream.monitoring.untested import AtEnd, untested_at_end
 from stream.monitoring.watch import OnWindow
 from stream.plans.plan import PlanBook
 from stream.plans.privacy import CategoryHash
@@ -87,6 +88,22 @@ class Replay:
             if last is not None:
                 yield from self._apply(last)
             yield from self.monitor.seal_all()
+
+    def untested(self) -> AtEnd:
+        """What was not tested of the records so far, and whether anything was."""
+        subjects = self.monitor.subjects
+        if not subjects:
+            return untested_at_end(None)
+        ends = {subject: untested_at_end(held.course) for subject, held in subjects.items()}
+        tested = any(end.tested for end in ends.values())
+        return AtEnd(
+            tested,
+            [
+                each if len(ends) == 1 else each._replace(words=f"{subject}: {each.words}")
+                for subject, end in sorted(ends.items())
+                for each in end.untested
+            ],
+        )
 
     def _apply(self, flush: Flush) -> Iterator[AlertEvent]:
         if self._on_reject is not None:

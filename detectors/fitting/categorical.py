@@ -118,8 +118,6 @@ class CategoricalFit:
                 f"{MAX_CATEGORIES + MAX_OTHERS:,} most frequent count as unseen ({share:.1%} of "
                 "the rows). Is the column an identifier?"
             )
-        if not counts[: binning.missing].any():
-            warnings.append(f"{name}: has no value; only its missing values are watched")
         calibration = calibrate(
             binning, counts, int(news.sum()), table if self._batches.count else None, news,
             consecutive=not self._batches.cycle_ms, pairs=int((times == 2).sum()),

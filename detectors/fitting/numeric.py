@@ -161,11 +161,8 @@ class NumericFit:
         else:
             news = np.rint(self._extremes() / factor).astype(np.int64)
         n = int(present.sum())
-        if not n:
-            warnings.append(f"{name}: has no number; only its missing values are watched")
-        elif self._low == self._high:
-            exact = abs(self._low) < 2.0**53
-            warnings.append(f"{name}: is constant{'' if exact else _TO_ITS_DIGITS}")
+        if n and self._low == self._high and abs(self._low) >= 2.0**53:
+            warnings.append(f"{name}: is constant{_TO_ITS_DIGITS}")
         if counts[binning.invalid]:
             warnings.append(f"{name}: {counts[binning.invalid]} values are not numbers")
         calibration = calibrate(

@@ -20,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.coarse import BASE_GROUPS
 from detectors.counting.counts import Layout
 from detectors.references.reference import Reference, SignalReference
 from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
@@ -35,7 +34,7 @@ from detectors.windowed.kernels import (
     quantile,
     tails,
 )
-from detectors.windowed.levels import EVENTS_PER_BIN, coarsen, rank_scales
+from detectors.windowed.levels import EVENTS_PER_BIN, coarsen, most_bins, rank_scales
 from detectors.windowed.name_share import NameShares
 from detectors.windowed.rates import LEAST_RISE, Rates
 from detectors.windowed.result import WindowResult
@@ -74,6 +73,11 @@ class WindowBank:
     tests : mapping of str to sequence of str, optional
         Names of a signal's tests (`WINDOWED_TESTS`); signals not in it have the default ones.
 
+    Attributes
+    ----------
+    chosen : tuple of (int, str)
+        The tests that are on: index of the signal, and name.
+
     Raises
     ------
     ValueError
@@ -92,6 +96,7 @@ class WindowBank:
             raise ValueError("layout must have the same signals in the same order.")
         wanted = {name: tuple(said) for name, said in (tests or {}).items()}
         chosen = [choose_tests(s.name, s.kind, wanted.get(s.name)) for s in self.signals]
+        self.chosen = tuple((i, t) for i, names in enumerate(chosen) for t in names)
         rows = [(i, _NAMES.index(t)) for i, names in enumerate(chosen) for t in names
                 if WINDOWED_TESTS[t].code >= 0]  # fmt: skip
         self._signal = np.array([i for i, _ in rows], np.int64)
@@ -140,7 +145,7 @@ class WindowBank:
         if not 0.0 < alpha < 0.5:
             raise ValueError(f"alpha must be between 0 and 0.5; got {alpha}.")
         counts = np.asarray(counts, np.int64)
-        k = min(BASE_GROUPS, max(2, int(counts[0]) // EVENTS_PER_BIN))
+        k = most_bins(int(counts[0]))
         size = self._signal.size
         n = np.empty(self._all_tests.size, np.int64)
         out = np.empty((4, n.size))  # value, effect, threshold, scale

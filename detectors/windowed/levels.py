@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from detectors.counting.binning import CategoricalBinning
 from detectors.counting.coarse import (
+    BASE_GROUPS,
     LEAST_EXPECTED,
     bins_apart,
     join_small,
@@ -24,12 +25,14 @@ from detectors.references.calibration import GOOD_BATCHES, margin_of_few
 from detectors.references.reference import SignalReference
 
 __all__ = [
-    "EVENTS_PER_BIN", "Coarse", "NormLaw", "coarsen", "even_enough", "merged_groups", "norm_law",
-    "rank_scales",
+    "EVENTS_PER_BIN", "MOST_BY_BIN", "Coarse", "NormLaw", "coarsen", "even_enough",
+    "merged_groups", "most_bins", "norm_law", "rank_scales",
 ]  # fmt: skip
 
 #: Windows have one coarse bin for each so many events, 20 at most.
 EVENTS_PER_BIN: Final = 100
+#: Larger windows have no more bins, nor rarer ones.
+MOST_BY_BIN: Final = BASE_GROUPS * EVENTS_PER_BIN
 
 #: The batches contradict one design effect for all directions where the shrinkage is less.
 _ALIKE: Final = 0.75
@@ -71,6 +74,11 @@ class NormLaw(NamedTuple):
     scale: float
     dimension: float
     mean: float
+
+
+def most_bins(events: int) -> int:
+    """How many coarse bins windows of so many events have at most."""
+    return min(BASE_GROUPS, max(2, events // EVENTS_PER_BIN))
 
 
 def coarsen(signal: SignalReference, k: int) -> Coarse:

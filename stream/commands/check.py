@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stream.commands.shared import answer, config_option, open_config
+from stream.commands.shared import answer, config_option, open_config, say
 
 __all__ = ["command"]
 
@@ -14,10 +14,15 @@ __all__ = ["command"]
 @click.command("check")
 @config_option
 @click.option("--offline", is_flag=True, help="Only the config and its references.")
-def command(config_path: Path, offline: bool) -> None:
+@click.option("--strict", is_flag=True, help="What will not be tested is wrong too.")
+def command(config_path: Path, offline: bool, strict: bool) -> None:
     """Check the config, its references and the connection; exit 1 if something is wrong."""
+    from detectors import tell_of_compiling
     from stream.config.load import ConfigError
-    from stream.plans.notes import plan_mismatches, plan_notes, plan_summary
+    from stream.monitoring.untested import untested_by_plan
+    from stream.plans.notes import other_notes, plan_mismatches, plan_summary
+
+    tell_of_compiling(say)
 
     wrong = False
 
@@ -40,8 +45,14 @@ def command(config_path: Path, offline: bool) -> None:
             tell(True, f"{model.name}: {plan_summary(plan)}")
             for words in plan_mismatches(plan):
                 tell(False, f"{model.name}: {words}")
-            for warning in plan_notes(plan):
-                answer(f"note: {warning}", "      ")
+            for note in other_notes(plan):
+                answer(f"note: {note}", "      ")
+            for untested in untested_by_plan(plan):
+                words = f"not tested: {untested.words}"
+                if strict and untested.is_gap:
+                    tell(False, f"{model.name}: {words}")
+                else:
+                    answer(f"note: {words}", "      ")
     from stream.kafka.codecs import unread_codecs
 
     for words in (unread := list(unread_codecs())):

@@ -25,7 +25,8 @@ def report(
     """Print the signals, what was left out, and what is doubtful."""
     from detectors import NumericBinning
     from detectors.fitting.worth import worth
-    from stream.proposal import model_toml
+    from stream.monitoring.untested import untested_by_plan
+    from stream.proposal import model_toml, proposed_plan
 
     rows = []
     for signal in reference.signals:
@@ -64,6 +65,8 @@ def report(
         )
     for warning in reference.warnings:
         say(f"warning: {warning}")
+    for each in untested_by_plan(proposed_plan(reference)):
+        say(each.said)
     tell_seasons(reference, fitter, seasons)
     for words in delay_words(_proposed(reference)):
         say(words)

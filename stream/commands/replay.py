@@ -13,6 +13,7 @@ import click
 from stream.commands.file_records import FileRecords
 from stream.commands.learned import tell_learned
 from stream.commands.mapping import column_options
+from stream.commands.replay_untested import write_untested
 from stream.commands.shared import (
     RowProblems,
     alert_line,
@@ -99,13 +100,17 @@ def command(
         hashing = hashing or key
 
     from stream.alerts.event import encode_alert, is_reminder
-    from stream.plans.notes import plan_notes
+    from stream.monitoring.untested import untested_by_plan
+    from stream.plans.notes import other_notes
     from stream.plans.plan import PlanBook
     from stream.replay import Replay
     from stream.report import ReplayRecorder
 
-    for note in plan_notes(plan):
+    for note in other_notes(plan):
         say(f"warning: {note}")
+    for each in untested_by_plan(plan):
+        if each.reason in ("learning", "calibrating"):  # the rest is said at the end
+            say(f"warning: {each.words}")
     book = PlanBook()
     book.add(plan)
     refused = RowProblems("was refused", "were refused")
@@ -140,6 +145,8 @@ def command(
                     recorder.alert(alert)
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
+        if lines is not None:
+            write_untested(lines, replay)
     _report(replay, plan, last, refused)
     if never_alike:
         are = "are" if len(never_alike) > 1 else "is"
@@ -208,6 +215,7 @@ def _write_report(
         sum(stats.late.values()),
         alphas[0] if alphas else (), _sequential(watches[0], panes) if watches else (),
         _alarm_time(replay),
+        replay.untested(),
     )  # fmt: skip
     path.write_text(render(report, asset("style.css").decode(), recorder.rows()), encoding="utf-8")
     say(f"wrote {path}")
@@ -235,16 +243,10 @@ def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResul
 
 def _plan_of(path: Path) -> Plan:
     from detectors import Reference
-    from stream.plans.plan import Plan, readable
-    from stream.proposal import propose
+    from stream.plans.plan import readable
+    from stream.proposal import proposed_plan
 
-    reference = Reference.from_json(path.read_bytes(), str(path))
-    pane_ms, max_age_ms = propose(reference)
-    plan = Plan(
-        model=reference.model, reference=reference, segments=reference.segments,
-        pane_ms=pane_ms, window_max_age_ms=max_age_ms, cycle_ms=reference.cycle_ms,
-    )  # fmt: skip
-    return readable(plan)
+    return readable(proposed_plan(Reference.from_json(path.read_bytes(), str(path))))
 
 
 def _plan_from(path: Path, name: str | None) -> tuple[AnyPlan, CategoryHash | None]:
@@ -275,10 +277,17 @@ def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: Ro
     stats = replay.summariser.stats
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())
+    tested, untested = replay.untested()
     episodes = "no episode" if not opened else f"{opened} episodes" if opened > 1 else "1 episode"
+    if not opened and not tested:
+        episodes = "nothing was tested"
+    elif not opened and any(each.is_gap for each in untested):
+        episodes = "no episode in what was tested"
     left = f", {firing} still firing" if firing else ""
     pane = f"pane {plan.pane_ms / 1000:g} s"
     say(f"{_events_of(stats, refused):,} events, {episodes}{left}; {pane}{_in_alarm(replay)}")
+    for each in untested:
+        say(each.said)
     refused.tell()
     late = sum(stats.late.values())
     if late:
@@ -287,11 +296,4 @@ def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: Ro
         say(
             f"warning: an event is of {when(stats.max_time_ms)} UTC, which is yet to come. A "
             "worker would refuse it; here it is judged last and alone. Correct its time."
-        )
-    skipped = sum(m.watch.skipped for m in replay.monitor.subjects.values() if m.watch)
-    tested = sum(bool(m.watch.results) for m in replay.monitor.subjects.values() if m.watch)
-    if skipped and not tested:
-        say(
-            f"warning: no window was tested: {skipped} held fewer than {plan.window_min_events} "
-            "events. Lengthen window.max_age in a config."
         )

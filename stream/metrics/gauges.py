@@ -15,19 +15,23 @@ from detectors import NumericBinning, SignalReference
 from detectors.changes.estimates import QUANTILES, bin_mean, bin_quantiles
 from stream.metrics.bin_shares import leading_signals, shares
 from stream.monitoring.subject import SubjectMonitor
+from stream.monitoring.untested import untested_now
 from stream.monitoring.watch import Watch
 from stream.monitoring.windows import Closed
 
 __all__ = ["OTHER", "QUANTILES", "Gauge", "bounded", "signal_gauges"]
 
 OTHER: Final = "__other__"
+#: Stands for all signals of a model.
+ALL: Final = "__all__"
 _FIRST_TO_GO: Final = -1.0
+_KEPT: Final = 1.0
 
 
 class Gauge(NamedTuple):
     """The value of one family for one signal, or for a whole window where `signal` is "".
 
-    `extra` is its test, its quantile or which window, or "".
+    `extra` is its test, its quantile, which window or a reason, or "".
 
     `weight` says how much a signal deserves a series of its own when there are too many; a negative
     one that it goes before its like, and leaves nothing behind.
@@ -49,6 +53,7 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
     A private model has neither segments nor means and quantiles: they are values.
     """
     for held in subjects:
+        yield from _untested(held)
         watch = held.watch
         if watch is None:
             continue
@@ -68,6 +73,18 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
             yield from _of_window(held, watch, segment, window)
             if not segment:
                 yield from _of_bins(held, watch, window)
+
+
+def _untested(held: SubjectMonitor) -> Iterator[Gauge]:
+    """What is not tested, a row for each signal and reason."""
+    if held.course is None:
+        return
+    rows: dict[tuple[str, str], int] = {}
+    for each in untested_now(held.course):
+        for signal in each.signals or (ALL,):
+            rows[signal, each.reason] = each.amount if each.is_gap else 0
+    for (signal, reason), amount in rows.items():
+        yield Gauge("untested", *held.subject, "", signal, reason, float(amount), _KEPT)
 
 
 def _of_window(held: SubjectMonitor, watch: Watch, segment: str, window: Closed) -> Iterator[Gauge]:

@@ -19,6 +19,7 @@ from stream.monitoring.copies import CopyCounter
 from stream.monitoring.lesson import Lesson
 from stream.monitoring.panes import Sealed, SealedPane
 from stream.monitoring.study import Study, study_for
+from stream.monitoring.untested.planned import untested_by_plan
 from stream.monitoring.watch import OnWindow, Step, Watch
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 
@@ -163,6 +164,8 @@ class Course:
         )  # fmt: skip
         for words in plan.reference.warnings:
             log.warning("%s: %s", self._name, words)
+        for untested in untested_by_plan(plan):
+            log.warning("%s: not tested: %s", self._name, untested.words)
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""

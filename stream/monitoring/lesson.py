@@ -172,8 +172,6 @@ def finish_lesson(
     for i, each in enumerate(lesson.taught):
         done = _finished(each, whole, table[:, lesson.layout.slice(i)])
         taught.append(replace(done, signal=replace(done.signal, importance=importance)))
-        if not done.signal.counts[: done.signal.binning.missing].any():
-            warnings.append(f"{done.signal.name}: has no value; only missing values are watched")
         names = (whole.signals.get(each.place) or SignalSketch()).names
         if done.signal.kind == "categorical" and names.once > MANY_NEW * names.total:
             warnings.append(

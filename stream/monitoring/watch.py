@@ -23,12 +23,12 @@ from stream.monitoring.equipment import Equipment
 from stream.monitoring.findings import Hit, Span, explained
 from stream.monitoring.panes import Sealed
 from stream.monitoring.sequential import Sequential
-from stream.monitoring.windows import Closed, WindowRule, Windows
+from stream.monitoring.windows import Closed, Skipped, WindowRule, Windows
 from stream.plans.plan import Plan
 
 __all__ = ["OnWindow", "Step", "Watch"]
 
-_Dump = tuple[bytes, bytes, bytes, int, int, bytes, bytes, Beginning]
+_Dump = tuple[bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning]
 #: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
 _LOOK_ALPHA: Final = 0.05
 
@@ -85,7 +85,7 @@ class Watch:
         self.chances = Chances.of(self.budget, len(plan.monitored), bool(plan.cycle_ms))
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
-        self.skipped = 0  # windows that held too little to be tested
+        self.skipped = Skipped()
 
     def pane(self, sealed: Sealed) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""
@@ -150,8 +150,8 @@ class Watch:
     def _close(self, step: Step, closed: Iterable[Closed]) -> Step:
         """Test the windows that closed at this moment."""
         for window in closed:
+            self.skipped.note(window)
             if not window.full:
-                self.skipped += 1
                 if not window.segment and not self.beginning.over:
                     self.beginning.close(None)
                 continue
@@ -224,8 +224,8 @@ class Watch:
         """The state as bytes; `load` is the inverse."""
         state = (
             self.windows.dump(self.windows.segments), *self.sequential.dump(),
-            self.sealed_to_ms, self.skipped, self.changes.history.dump(), self.latest.dump(),
-            self.beginning,
+            self.sealed_to_ms, self.skipped.windows, self.changes.history.dump(),
+            self.latest.dump(), self.beginning,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
 
@@ -236,7 +236,7 @@ class Watch:
             adwin,
             edetector,
             self.sealed_to_ms,
-            self.skipped,
+            self.skipped.windows,
             history,
             latest,
             self.beginning,

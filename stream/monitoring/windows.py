@@ -18,7 +18,9 @@ import numpy.typing as npt
 from detectors.counting.sparse import decode_counts, encode_counts
 from stream.summaries.message import OTHER_SEGMENT
 
-__all__ = ["MAX_SCOPES", "MOST_CYCLES", "Closed", "Window", "WindowRule", "Windows"]
+__all__ = [
+    "MAX_SCOPES", "MOST_CYCLES", "Closed", "Skipped", "Window", "WindowRule", "Windows",
+]  # fmt: skip
 
 #: Segments of one subject with a window of their own; what is beyond them is counted together.
 MAX_SCOPES: Final = 2_000
@@ -96,6 +98,35 @@ class Closed(NamedTuple):
     counts: npt.NDArray[Any]  # of integers
     offsets: dict[int, tuple[int, int]]
     full: bool
+
+
+class Skipped:
+    """Scopes whose last window held too little to be tested, and how many in a row did.
+
+    Of the latest 2,000 of them.
+    """
+
+    def __init__(self) -> None:
+        self.windows: dict[str, int] = {}
+
+    def note(self, window: Closed) -> None:
+        """Take the next window of its scope in."""
+        before = self.windows.pop(window.segment, 0)
+        if window.full:
+            return
+        self.windows[window.segment] = before + 1
+        if len(self.windows) > MAX_SCOPES:
+            del self.windows[next(name for name in self.windows if name)]
+
+    @property
+    def in_a_row(self) -> int:
+        """Windows of the whole stream since the last that was tested."""
+        return self.windows.get("", 0)
+
+    @property
+    def segments(self) -> list[str]:
+        """Segments whose last window was not tested."""
+        return [name for name in list(self.windows) if name]
 
 
 class Windows:

@@ -16,6 +16,7 @@ import stream
 from detectors import WindowResult, describe
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.subject import SubjectMonitor
+from stream.monitoring.untested import untested_now
 from stream.monitoring.watch import Watch
 from stream.monitoring.windows import Closed
 from stream.page.recent import EpisodeRow, RecentEpisodes
@@ -120,6 +121,7 @@ class Detail(msgspec.Struct, rename="camel"):
     segments: list[SegmentRow]
     private: bool
     idle: bool
+    untested: list[str]
 
 
 class State(msgspec.Struct, rename="camel"):
@@ -240,6 +242,7 @@ def _detail(held: SubjectMonitor) -> Detail | None:
         segments=_segments(watch),
         private=plan.private,
         idle=held.is_idle,
+        untested=[each.words for each in untested_now(held.course)] if held.course else [],
     )
 
 

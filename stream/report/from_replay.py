@@ -19,12 +19,13 @@ from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.alerts.event import AlertEvent
 from stream.alerts.sentences import duration
+from stream.monitoring.untested import AtEnd
 from stream.monitoring.windows import Closed
 from stream.plans.plan import Plan
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.model import Bars, QualityRow, Report, SegmentRow, Signal, TestRow
-from stream.report.words import figure, quantiles, subject
+from stream.report.words import figure, lead_of_replay, quantiles, subject
 
 __all__ = ["ReplayRecorder"]
 
@@ -32,6 +33,7 @@ _HEAT_ROWS: Final = 20
 _CARDS: Final = 12
 _SEGMENTS: Final = 40
 _WEEK_MS: Final = 604_800_000
+_ALL_TESTED: Final = AtEnd(True, [])
 
 
 class ReplayRecorder:
@@ -126,11 +128,13 @@ class ReplayRecorder:
         self, plan: Plan, data: str, events: int, rejected: int, late: int,
         alphas: Sequence[float], sequential: Sequence[TestRow] = (),
         in_alarm: tuple[int, int] = (0, 0),
+        untested: AtEnd = _ALL_TESTED,
     ) -> Report:  # fmt: skip
         """The report.
 
         `alphas` are of the whole stream's windowed tests and of a segment's, `sequential` what is
-        known of the tests that are no windows', `in_alarm` how many panes were, of how many.
+        known of the tests that are no windows', `in_alarm` how many panes were, of how many,
+        `untested` what was not tested.
         """
         plan = self._plan or plan
         end_ms = max(self._end_ms, 0)
@@ -142,7 +146,7 @@ class ReplayRecorder:
         drifted = {s.name for s in leading_signals(self._alerts)}
         weeks = max(1.0, (end_ms - start_ms) / _WEEK_MS)
         named = subject(plan.model, plan.reference.version)
-        lead = _lead(len(episodes), len(firing), sorted(drifted))
+        lead = lead_of_replay(len(episodes), len(firing), sorted(drifted), untested)
         return Report(
             title=f"{named}: replay of {data}",
             lead=lead,
@@ -175,6 +179,7 @@ class ReplayRecorder:
             budget=f"{figure(plan.false_alarms_per_week)} false alarms a week are allowed for this "
             "model. Alpha is the chance of each signal and window to be wrong, and is shared by "
             "the signal's tests. ADWIN and e-detectors watch every pane with their own part.",
+            untested=tuple(each.words for each in untested.untested),
             provenance=(
                 ("driftstream", stream.__version__),
                 ("data", data),
@@ -224,15 +229,6 @@ def _window_words(plan: Plan) -> str:
     if plan.cycle_ms:
         return f"one for each {duration(plan.cycle_ms)}"
     return f"of {plan.window_events:,} events or {duration(plan.window_max_age_ms)}"
-
-
-def _lead(episodes: int, firing: int, drifted: Sequence[str]) -> str:
-    if not episodes:
-        return "No drift: no episode opened."
-    names = ", ".join(drifted[:5]) + (f" and {len(drifted) - 5} more" if len(drifted) > 5 else "")
-    opened = "1 episode" if episodes == 1 else f"{episodes} episodes"
-    state = f"{firing} still firing" if firing else "all resolved"
-    return f"{opened} opened, {state}. Drift in {names}."
 
 
 def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: int) -> Signal:

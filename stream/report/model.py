@@ -147,5 +147,6 @@ class Report:
     quality: tuple[QualityRow, ...] = ()
     tests: tuple[TestRow, ...] = ()
     budget: str = ""
+    untested: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = field(default=())

@@ -273,7 +273,9 @@ def tests_section(report: Report) -> Markup:
     ]
     made = table("Tests", ("test", "scope", "made", "alpha", "findings"), rows,
                  figures=frozenset({2, 3, 4})) if rows else None  # fmt: skip
-    return _section("tests", "What was tested", report.budget, made)
+    left = tag("ul", (tag("li", words) for words in report.untested)) if report.untested else None
+    return _section("tests", "What was tested", report.budget, made,
+                    tag("h3", "What was not tested") if left else None, left)  # fmt: skip
 
 
 def provenance_section(report: Report) -> Markup:

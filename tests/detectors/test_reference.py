@@ -145,7 +145,6 @@ def test_no_columns_are_refused() -> None:
 
 def test_a_constant_column() -> None:
     reference = fit([7] * 500)
-    assert "x: is constant" in reference.warnings
     assert reference.signals[0].mean == 7.0
     assert reference.signals[0].counts.tolist() == [0, 500, 0, 0, 0]
 
@@ -155,7 +154,6 @@ def test_a_column_of_nothing() -> None:
     signal = reference.signals[0]
     assert signal.counts[signal.binning.missing] == 500
     assert signal.mean is None
-    assert any("has no number" in warning for warning in reference.warnings)
     assert Reference.from_json(reference.to_json()).hash == reference.hash
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stream.decode.native import NativeDecoder
+from stream.monitoring.untested import untested_by_plan
 from stream.plans.plan import (
     DeclaredSignal,
     Learn,
@@ -169,7 +170,8 @@ def test_declared_signals_alone_are_watched_as_they_are_declared():
         ("x", "feature"), ("risk", "score"), ("never", "feature"),
     ]  # fmt: skip
     assert watched.importance("x") == 0.5
-    assert "never: has no value" in watched.reference.warnings[0]
+    (never,) = [each for each in untested_by_plan(watched) if each.reason == "no_values"]
+    assert never.signals == ("never",)
     assert {s["test"] for a in alerts for s in a["data"]["signals"]} == {"psi"}
 
 

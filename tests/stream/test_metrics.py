@@ -190,6 +190,7 @@ CONTRACT = {
     "detection_delay_seconds_count": "",
     "drift_score": "model model_version segment signal test",
     "drift_threshold": "model model_version segment signal test",
+    "untested": "model model_version segment signal reason",
     "signal_missing_ratio": "model model_version segment signal",
     "signal_mean": "model model_version segment signal",
     "signal_quantile": "model model_version segment signal q",
@@ -213,11 +214,15 @@ def test_every_family_of_the_contract_is_there(state: FileState) -> None:
     stats = state.replay.summariser.stats
     assert stats.clock is not None
     state.replay.monitor.refused["undecodable"] = 2  # what has never happened has no series
+    (held,) = state.replay.monitor.subjects.values()
+    assert held.watch is not None
+    held.watch.skipped.windows[""] = 1
     stats.ahead["fraud"], stats.lead_ms, stats.clock.type = 3, {"fraud": 20_000}, BY_PRODUCER
     stats.versions_folded["fraud"] = state.replay.monitor.retired["fraud", "bound"] = 1
     try:
         families = list(MetricsCollector(state).collect())
     finally:
+        held.watch.skipped.windows.clear()
         state.replay.monitor.refused.clear()
         state.replay.monitor.retired.clear()
         stats.versions_folded.clear()

@@ -128,7 +128,8 @@ function card(row) {
 
 function signals(detail) {
   $("signals-title").textContent = printable(`Signals of ${named(detail.model, detail.version)}`);
-  if (!detail.signals.length) return [el("p", { class: "lead" }, "No full window yet: nothing was tested.")];
+  const untested = detail.untested.length ? [el("details", { "data-name": "untested" }, el("summary", {}, `Not tested: ${detail.untested.length}`), el("ul", {}, detail.untested.map((words) => el("li", {}, words))))] : [];
+  if (!detail.signals.length) return [el("p", { class: "lead" }, "No full window yet."), ...untested];
   const heads = [["signal", null], ["drift", "drift"], ["test", null], ["value", "figure wide"], ["threshold", "figure wide"], ["missing", "figure wide"]];
   const rows = detail.signals.map((row) => ({ cells: [row.name, drift(row.ratio, row.name), testName(row.test), figure(row.value), figure(row.threshold), row.missing || row.missingBefore ? `${percent(row.missingBefore)} → ${percent(row.missing)}` : "–"] }));
   const key = el("p", { class: "key" }, [["ref", "reference"], ["win", "window"]].map(([kind, text]) => el("span", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
@@ -137,6 +138,7 @@ function signals(detail) {
       el("p", { class: "meta" }, `Window of ${figure(detail.events)} events, ${minute(detail.starts)} to ${minute(detail.ends)} UTC${detail.idle ? ", the last full one: no events for a while" : ""}`),
       el("p", { class: "meta" }, "Reference ", el("code", {}, detail.reference.slice(0, 19))),
       el("p", { class: "meta" }, "Plan ", el("code", {}, detail.plan.slice(0, 19)))),
+    ...untested,
     table("Signals in the last full window: the worst test of each, in units of its threshold", heads, rows),
     ...(detail.moreSignals ? [el("p", { class: "meta" }, `${detail.moreSignals} quieter signals are left out.`)] : []),
     key,

@@ -1,0 +1,299 @@
+"""What a plan will not test, by its reference and the rate of events in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import WINDOWED_TESTS
+from detectors.seasons.calendar import DAYS_TOLD
+from detectors.seasons.slots import LEAST_ROWS
+from detectors.sequential.power import adwin_needs, edetector_needs
+from detectors.windowed.levels import MOST_BY_BIN
+from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows, powerless
+from stream.monitoring.equipment import Equipment
+from stream.monitoring.untested.reasons import (
+    DAY_MS,
+    HOUR_MS,
+    WEEK_MS,
+    Reason,
+    Untested,
+    days,
+    duration,
+    listed,
+    tests_named,
+)
+from stream.monitoring.windows import MOST_CYCLES
+from stream.plans.plan import AnyPlan, LearningPlan, Plan
+
+__all__ = ["followed_after", "untested_by_plan"]
+
+#: What is found this late is as good as not tested: it is said.
+_LATE_MS: Final = 14 * DAY_MS
+#: What sees the same change where a test cannot be made.
+_INSTEAD: Final[Mapping[Reason, tuple[str, ...]]] = {
+    "constant": ("unseen_rate", "range_rate"), "few_groups": ("name_share", "edetector", "adwin"),
+}  # fmt: skip
+#: Events of the panes that follow a change, until it is found.
+_PANES: Final = tuple(10 * 2**i for i in range(22))
+#: A Monday of 1970.
+_MONDAY_MS: Final = 4 * DAY_MS
+_KNOWN: WeakKeyDictionary[Equipment, list[Untested]] = WeakKeyDictionary()
+
+
+class _Fill(NamedTuple):
+    """How windows fill at the rate of the reference: events of one, and how long it takes.
+
+    `ms` is 0 where the rate is not known; `events` is less than `least` if they are never tested.
+    """
+
+    events: float
+    least: int
+    ms: float
+
+
+def untested_by_plan(plan: AnyPlan) -> list[Untested]:
+    """What will not be tested, before the first event."""
+    if isinstance(plan, LearningPlan):
+        least = duration(max(plan.calibrate_ms, 5 * plan.cycle_ms, 50 * plan.pane_ms))
+        return [
+            Untested(
+                "learning",
+                "nothing is tested while the reference is learned: for "
+                f"{plan.learn.warm_up:,} events and at least {least} of event time",
+            )
+        ]
+    found = []
+    if plan.calibrate_ms:
+        found.append(
+            Untested(
+                "calibrating",
+                f"nothing is tested for {duration(plan.calibrate_ms)} of event time, while "
+                "dependence is measured (calibrate)",
+            )
+        )
+    equipment = Equipment.of(plan)
+    if equipment not in _KNOWN:
+        _KNOWN[equipment] = [
+            *_of_windows(plan, equipment), *_of_slots(plan), *_of_tests(plan, equipment)
+        ]  # fmt: skip
+    return found + _KNOWN[equipment]
+
+
+def followed_after(plan: Plan, equipment: Equipment) -> dict[str, float]:
+    """Events after which a large change of a signal is found by the tests that follow every pane.
+
+    To within a factor of two, of the signals that have one and values that can move; infinite
+    where it never is.
+    """
+    signals, rows = plan.monitored, plan.reference.events
+    changes = [
+        [_pane(plan, window) for window in windows]
+        for windows in zip(
+            *(moved_windows(signals, plan.layout, rows, n) for n in _PANES), strict=True
+        )
+    ]
+    changes = changes[:OF_VALUES]
+    needs = edetector_needs(equipment.edetector(), equipment.shares, changes, len(signals))
+    after = {}
+    for i, signal in enumerate(signals):
+        if known_values(signal) < 2:
+            continue
+        if equipment.edetector_on[i]:
+            after[signal.name] = float(needs[i])
+        elif equipment.adwin_on[i]:
+            effect = signal.calibration.effect(signal.counts)
+            after[signal.name] = adwin_needs(equipment.budget.adwin_delta(2.0), effect)
+    return after
+
+
+def _pane(plan: Plan, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The counts with what a calendar tells of a pane."""
+    if (calendar := plan.reference.calendar) is None:
+        return counts
+    place = calendar.place(_MONDAY_MS, calendar.longest_pane_ms)
+    return np.append(counts, calendar.told(place, _MONDAY_MS, int(counts[0])))
+
+
+def _of_tests(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
+    """Tests that can find nothing in windows of the size that is expected."""
+    fill = _fill(plan, equipment)
+    events = int(min(max(fill.events, fill.least), 2**40))
+    groups: dict[tuple[Reason, tuple[str, ...], str], list[int]] = {}
+    blind: dict[int, list[Powerless]] = {}
+    rows, alpha = plan.reference.events, equipment.budget.window_alpha
+    for each in powerless(equipment.bank, rows, events, alpha, _told(plan, events)):
+        blind.setdefault(each.signal, []).append(each)
+    chosen: dict[int, set[str]] = {}
+    for index, test in equipment.bank.chosen:
+        chosen.setdefault(index, set()).add(test)
+    for index, found in blind.items():
+        able = {*chosen[index], *_sequential(equipment, index)} - {each.test for each in found}
+        for why in dict.fromkeys(each.why for each in found):
+            tests = tuple(each.test for each in found if each.why == why)
+            instead = next((test for test in _INSTEAD.get(why, ()) if test in able), "")
+            groups.setdefault((why, tests, instead), []).append(index)
+    for (reason, tests, instead), indices in groups.items():
+        names = tuple(plan.monitored[i].name for i in indices)
+        words = _words(plan, reason, tests, indices, events)
+        if instead:
+            words += f"; {instead} finds what changes there"
+        yield Untested(reason, words, names, tests, is_gap=not instead)
+
+
+def _told(plan: Plan, events: int) -> npt.NDArray[np.int64] | None:
+    """What the calendar tells of a window of so many events that come evenly."""
+    calendar, weekly = plan.reference.calendar, plan.reference.events_per_week
+    if calendar is None:
+        return None
+    hours = -(-events * WEEK_MS // max(1, weekly) // HOUR_MS)
+    hours = max(1, min(hours, DAYS_TOLD * 24))
+    told = np.zeros(calendar.tail, np.int64)
+    for hour in range(hours):
+        start_ms = _MONDAY_MS + hour * HOUR_MS
+        place = calendar.place(start_ms, calendar.longest_pane_ms)
+        told += calendar.told(place, start_ms, max(1, events // hours))
+    return told
+
+
+def _of_slots(plan: Plan) -> Iterator[Untested]:
+    """Slots that hold too few rows of a signal to be compared with."""
+    found: dict[int, list[str]] = {}
+    for signal in plan.monitored:
+        if signal.slots is not None:
+            rows = signal.slots.counts.sum(axis=1)
+            if few := int((rows < LEAST_ROWS).sum()):
+                found.setdefault(few, []).append(signal.name)
+    for few, names in found.items():
+        slots = "1 slot" if few == 1 else f"{few:,} slots"
+        yield Untested(
+            "few_in_slot",
+            f"{listed(names)}: {slots} of the week hold fewer than {LEAST_ROWS} rows of the "
+            "reference: those hours are compared with all hours, not with themselves. Fit on more "
+            "weeks",
+            tuple(names),
+        )
+
+
+def _sequential(equipment: Equipment, index: int) -> tuple[str, ...]:
+    """Names of the tests of a signal that follow every pane."""
+    adwin, edetector = equipment.adwin_on[index], equipment.edetector_on[index]
+    return ("adwin",) * bool(adwin) + ("edetector",) * bool(edetector)
+
+
+def _words(plan: Plan, why: Reason, tests: tuple[str, ...], indices: list[int], events: int) -> str:
+    signals = [plan.monitored[i] for i in indices]
+    names, which = listed([s.name for s in signals]), tests_named(tests)
+    if why == "no_values":
+        return (
+            f"{names}: the reference has no value, so nothing can be compared with it ({which}). "
+            "Fit on data that has values, or leave it out"
+        )
+    if why == "constant":
+        return f"{names}: the reference has one value only: {which} has nothing to compare"
+    if why == "few_groups":
+        enough = max(_for_two_groups(plan, i) for i in indices)
+        more = f" with window.events below {enough:,}" if enough <= MOST_BY_BIN else ""
+        return (
+            f"{names}: nearly all rows of the reference are alike, and a window of {events:,} "
+            f"events is expected to hold fewer than 5 others: {which} cannot be made{more}"
+        )
+    if why == "few_values":
+        return (
+            f"{names}: few events have it, and a window of {events:,} events holds too few for "
+            f"{which}. Raise window.events"
+        )
+    if why == "no_room":
+        return f"{names}: most rows of the reference are counted by {which}, which cannot rise much"
+    if why == "dependence":
+        return (
+            f"{names}: depends on its past for so long that {which} would not find in a window of "
+            f"{events:,} events that half of all values had moved. Raise window.events"
+        )
+    return (
+        f"{names}: {plan.reference.events:,} rows of the reference are too few for {which} to find "
+        f"in a window of {events:,} events that half of all values had moved. Fit on more rows"
+    )
+
+
+def _for_two_groups(plan: Plan, index: int) -> int:
+    """Events of a window that is expected to hold 5 that are not like most."""
+    counts = plan.monitored[index].counts
+    others = int(counts.sum() - counts.max())
+    return -(-5 * int(counts.sum()) // max(1, others))
+
+
+def _fill(plan: Plan, equipment: Equipment) -> _Fill:
+    least = min(plan.window_min_events, plan.window_events)
+    wanted, weekly = equipment.budget.window_events, plan.reference.events_per_week
+    if not weekly:
+        return _Fill(wanted, least, 0.0)
+    if plan.cycle_ms:
+        events = weekly * plan.cycle_ms / WEEK_MS
+        cycles = max(1, -(-least // max(1, int(events))))
+        return _Fill(events * min(cycles, MOST_CYCLES), least, plan.cycle_ms * cycles)
+    fills_ms = wanted * WEEK_MS / weekly
+    events = min(float(wanted), weekly * plan.window_max_age_ms / WEEK_MS)
+    return _Fill(events, least, min(fills_ms, float(plan.window_max_age_ms)))
+
+
+def _of_windows(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
+    """Windows that hold too few events to be tested, or take weeks to hold enough."""
+    fill = _fill(plan, equipment)
+    if not fill.ms:
+        return
+    weekly = plan.reference.events_per_week
+    windowed = tuple(
+        t for t in WINDOWED_TESTS if any(t == test for _, test in equipment.bank.chosen)
+    )
+    after = {} if plan.cycle_ms else followed_after(plan, equipment)
+    late = {n: e * WEEK_MS / weekly for n, e in after.items() if np.isfinite(e)}
+    slow = [name for name, ms in late.items() if ms > _LATE_MS]
+    if fill.events < fill.least:
+        tests = windowed if late else ()
+        yield Untested("few_events", _too_few(plan, fill, weekly, list(late)), (), tests)
+    elif fill.ms > _LATE_MS:
+        yield Untested(
+            "slow",
+            f"a window of {fill.events:,.0f} events fills in {days(fill.ms)} at the "
+            "reference's rate: what only windows find, such as changes of categories, is found "
+            "that late. Lower window.events to find it sooner, and larger changes only",
+            (), windowed,
+        )  # fmt: skip
+    if slow:
+        most = max(late[name] for name in slow)
+        yield Untested(
+            "slow",
+            f"{listed(slow)}: at the reference's rate of events it takes {days(most)} until "
+            "sequential tests find even that half of all values moved",
+            tuple(slow), ("adwin", "edetector"),
+        )  # fmt: skip
+
+
+def _too_few(plan: Plan, fill: _Fill, weekly: int, followed: list[str]) -> str:
+    span_ms = plan.cycle_ms or plan.window_max_age_ms
+    events = weekly * span_ms / WEEK_MS
+    what = "a cycle" if plan.cycle_ms else "a window"
+    key = "" if plan.cycle_ms else " (window.max_age)"
+    said = (
+        f"{what} of {duration(span_ms)}{key} holds about {events:,.0f} events at the reference's "
+        f"rate, and tests need {fill.least:,} (window.min_events)"
+    )
+    if plan.cycle_ms:
+        return (
+            f"{said}, more than {MOST_CYCLES} cycles hold: nothing will be tested. Lower "
+            "window.min_events, or watch without a cycle."
+        )
+    least_ms = -(-span_ms * fill.least // max(1, round(events)))
+    unit = DAY_MS if least_ms > DAY_MS else HOUR_MS
+    remedy = f"Set max_age to {duration(-(-least_ms // unit) * unit)} or more."
+    if not followed:
+        return f"{said}: nothing will be tested. {remedy}"
+    return (
+        f"{said}: no window will be tested, {listed(followed)} only by what follows every pane "
+        f"(adwin, edetector). {remedy}"
+    )
