@@ -86,7 +86,7 @@ class NameShares:
         self._reference = np.concatenate([[0], *(s.counts for s in signals)]).astype(np.int64)
         #: Of signals with slots: design effects of short batches and of days.
         self.effects = [
-            (_design_effect(replace(s, calibration=s.slots.short)), _design_effect(s))
+            (_design_effect(replace(s, calibration=s.slots.short))[0], _design_effect(s)[0])
             for i in signal.tolist()
             if (s := signals[i]).slots is not None
         ]
@@ -132,28 +132,34 @@ def _row_of(
     # Without names that have no bin in the reference, new ones are the business of their rate.
     tail = binning.tail if signal.counts[binning.other : binning.missing].any() else 0
     first = 1 if own == 2 and not tail else 0  # of two shares the rarer one's says all
-    looks = own - first + tail + (tail > 1)
+    phi, is_clear = _design_effect(signal)
+    # Where events depend on each other the names that are own were more frequent by chance than
+    # their choice allows for: all of the tail together would come back in every window.
+    looks = own - first + tail + (tail > 1 and not is_clear)
     if own + tail < 2 or not signal.counts[: binning.missing].any():
         return None
-    return index, int(layout.start[index]), first, own, tail, looks, _design_effect(signal)
+    return index, int(layout.start[index]), first, own, tail, looks, phi
 
 
-def _design_effect(signal: SignalReference) -> float:
-    """The mean over the coarse bins of names, each with the weight of what its share may vary."""
+def _design_effect(signal: SignalReference) -> tuple[float, bool]:
+    """The mean over the coarse bins of names, each with the weight of what its share may vary.
+
+    Also says whether it is clearly above 1.
+    """
     calibration = signal.calibration
     covariance = calibration.covariance
     if covariance is None:
-        return 1.0
+        return 1.0, False
     groups = int(calibration.groups[signal.binning.missing])  # those of names come first
     share = np.bincount(calibration.groups, signal.counts)[:groups] / max(1, signal.events)
     there = share > 0.0
     weight = float((1.0 - share[there]).sum())
     if weight <= 0.0:
-        return 1.0
+        return 1.0, False
     effect = float((np.diag(covariance)[:groups][there] / share[there]).sum()) / weight
     effect *= margin_of_few(calibration.batches)
     clear = 1.0 + _CLEAR * math.sqrt(2.0 / (calibration.batches - 1))
-    return max(1.0, effect * (_CAUTION if effect > clear else 1.0))
+    return max(1.0, effect * (_CAUTION if effect > clear else 1.0)), effect > clear
 
 
 @kernel

@@ -9,7 +9,7 @@ from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
 
 if TYPE_CHECKING:
-    from detectors import Reference, ReferenceFitter, Seasons
+    from detectors import Binning, Reference, ReferenceFitter, Seasons
     from stream.data import DataTable
     from stream.plans.plan import Plan
 
@@ -23,7 +23,6 @@ def report(
     fitter: ReferenceFitter, seasons: Seasons,
 ) -> None:  # fmt: skip
     """Print the signals, what was left out, and what is doubtful."""
-    from detectors import NumericBinning
     from detectors.fitting.worth import worth
     from stream.monitoring.untested import untested_by_plan
     from stream.proposal import model_toml, proposed_plan
@@ -31,16 +30,11 @@ def report(
     rows = []
     for signal in reference.signals:
         binning = signal.binning
-        used = (
-            binning.edges.size - 1
-            if isinstance(binning, NumericBinning)
-            else len(binning.categories)
-        )
         missing = int(signal.counts[binning.missing])
         wrong = int(signal.counts[binning.invalid])
         rows.append(
             (
-                signal.name, signal.role, signal.kind, str(used),
+                signal.name, signal.role, signal.kind, _bins(binning),
                 f"{missing / reference.events:.1%}" if missing else "-",
                 "-" if (rows_worth := worth(signal)) is None else f"{rows_worth:,.0f}",
                 f"{wrong:,} values are not numbers" if wrong else table.columns[signal.name].note,
@@ -71,6 +65,16 @@ def report(
     for words in delay_words(_proposed(reference)):
         say(words)
     say_lines("for the config:\n" + model_toml(reference))
+
+
+def _bins(binning: Binning) -> str:
+    """How many of values, and of the names that have none of their own."""
+    from detectors import NumericBinning
+
+    if isinstance(binning, NumericBinning):
+        return str(binning.edges.size - 1)
+    own = len(binning.categories)
+    return str(own) if binning.tail == 1 else f"{own} + {binning.tail}"
 
 
 def _proposed(reference: Reference) -> Plan:

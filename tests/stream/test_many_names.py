@@ -11,6 +11,7 @@ import pytest
 
 from detectors import CategoricalBinning, Reference, fit_reference
 from detectors.counting.names import name_hash
+from detectors.references.rebase import rebased
 from stream.alerts.event import format_time
 from stream.decode.hashed import code_table
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, Subject
@@ -106,6 +107,52 @@ def test_tails_merge_to_the_same_bits(fitted: Reference, partitions: int) -> Non
     subjects = [next(iter(run[1].subjects.values())) for run in (one, dealt)]
     windows = [s.watch.windows.last[""].counts.tolist() for s in subjects]  # type: ignore[union-attr]
     assert windows[0] == windows[1]
+
+
+def test_a_take_over_of_one_segment_is_told_of_it(fitted: Reference) -> None:
+    book = PlanBook()
+    book.add(
+        Plan(
+            model="m", reference=fitted, window_events=1_000, window_min_events=300,
+            segments=("region",), window_max_age_ms=10_000_000,
+        )
+    )  # fmt: skip
+    rng = random.Random(4)
+    values = []
+    for i, name in enumerate(merchants(1, 12_000)):
+        region = rng.choice(("eu", "us", "us", "us"))
+        hot = region == "eu" and i > 5_000 and rng.random() < 0.2
+        values.append(
+            msgspec.json.encode(
+                {"model": {"name": "m", "version": "1"}, "timestamp": START_S + i,
+                 "features": {"shop": HOT if hot else name}, "segments": {"region": region}}
+            )
+        )  # fmt: skip
+    told = [s for alert in found(book, values) for s in alert["data"]["signals"]]
+    assert {s["test"] for s in told} == {"name_share"}
+    assert "region=eu" in {s.get("segment", "") for s in told}
+    assert "region=us" not in {s.get("segment", "") for s in told}
+
+
+def test_a_rebased_reference_takes_the_tail_of_its_time(fitted: Reference) -> None:
+    """A new name that took over is then normal, and its end is a change."""
+    plan = Plan(model="m", reference=fitted)
+    layout, binning = plan.layout, fitted.signals[0].binning
+    assert isinstance(binning, CategoricalBinning)
+    rng = random.Random(8)
+    rows = []
+    for batch in range(20):
+        names = ["brand new" if rng.random() < 0.2 else x for x in merchants(20 + batch, 500)]
+        counts = np.zeros(layout.width, np.int64)
+        counts[0] = len(names)
+        np.add.at(counts[layout.slice(0)], [binning.bin(name) for name in names], 1)
+        rows.append(counts)
+    fresh = rebased(fitted, fitted.signals, np.array(rows), first_ms=0, last_ms=10_000_000)
+    assert fresh.signals[0].counts[binning.new].sum() > 1_800
+    assert found(plans_of(fresh), stream("brand new", 0.2, 4_000, 0)) == []
+    gone = found(plans_of(fresh), events(merchants(1, 4_000)))
+    assert gone[0]["data"]["signals"][0]["test"] == "name_share"
+    assert "of one bin in the tail" in gone[0]["data"]["annotations"]["summary"]
 
 
 def learning() -> PlanBook:
