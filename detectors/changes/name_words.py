@@ -12,12 +12,14 @@ from detectors.counting.coarse import BASE_GROUPS, special_bins
 from detectors.figures import percent
 from detectors.references.reference import SignalReference
 
-__all__ = ["name_groups", "quoted", "told_share"]
+__all__ = ["beyond_own", "name_groups", "quoted", "told_share"]
 
 #: A name of a category is cut in words beyond so many characters.
 _NAME_CHARS: Final = 80
-#: Names of a bin in the tail that are listed; and the share of a move that is nearly all of it.
-_LISTED: Final = 12
+#: Names of a bin in the tail that are listed, and their characters; and the share of a move that is
+#: nearly all of it.
+_LISTED: Final = 24
+_LISTED_CHARS: Final = 400
 _MOSTLY: Final = 0.8
 
 Ints = npt.NDArray[np.int64]
@@ -70,7 +72,7 @@ def told_share(
         bins = np.array([look, look + binning.tail])
         what = _of_tail(signal, binning, window, look, public=public)
     else:
-        bins, what = np.arange(binning.other, until), f"all names {_beyond(binning)} together"
+        bins, what = np.arange(binning.other, until), f"all names {beyond_own(binning)} together"
     before, after = (
         int(counts[bins].sum()) / max(1, int(counts[:until].sum()))
         for counts in (signal.counts, window)
@@ -78,7 +80,10 @@ def told_share(
     return f"{what} {percent(before)} -> {percent(after)}"
 
 
-def _beyond(binning: CategoricalBinning) -> str:
+def beyond_own(binning: CategoricalBinning) -> str:
+    """What the names of the tail are, in words that follow `names`."""
+    if not binning.other:
+        return "that have no bin of their own"
     return f"beyond the {binning.other} with a bin of their own"
 
 
@@ -91,7 +96,7 @@ def _of_tail(
     ones which fall into this bin.
     """
     if binning.tail == 1:
-        return f"names {_beyond(binning)}"
+        return f"names {beyond_own(binning)}"
     n, of = max(1, int(window.sum())), max(1, signal.events)
     known, new = (
         int(window[b]) / n - int(signal.counts[b]) / of for b in (look, look + binning.tail)
@@ -100,15 +105,16 @@ def _of_tail(
         return "names that the reference never saw, of one bin in the tail,"
     here = sorted(name for name, b in binning.code.items() if b == look)
     if abs(known) <= _MOSTLY * (abs(known) + abs(new)) or not here:
-        return f"names {_beyond(binning)}, of one bin in the tail,"
+        return f"names {beyond_own(binning)}, of one bin in the tail,"
     if not public:
-        return f"one of {len(here)} names {_beyond(binning)}"
+        return f"one of {len(here)} names {beyond_own(binning)}"
     if len(here) == 1:
-        return f"{quoted(here[0])}, {_beyond(binning)},"
-    listed = ", ".join(map(quoted, here[:_LISTED]))
-    if len(here) > _LISTED:
-        listed += f" and {len(here) - _LISTED} more"
-    return f"one of {len(here)} names {_beyond(binning)} ({listed})"
+        return f"{quoted(here[0])}, of the names {beyond_own(binning)},"
+    said = [quoted(name) for name in here[:_LISTED]]
+    while sum(map(len, said)) > _LISTED_CHARS:
+        said.pop()
+    listed = ", ".join(said) + (f" and {len(here) - len(said)} more" if here[len(said) :] else "")
+    return f"one of {len(here)} names {beyond_own(binning)} ({listed})"
 
 
 def _label(binning: CategoricalBinning, b: int, *, public: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detectors import WINDOWED_TESTS, CategoricalBinning, ChangePoint, ChangePoints, Share
+from detectors.changes.name_words import beyond_own
 from detectors.figures import percent
 from stream.alerts.sentences import TEST_TEXT
 from stream.monitoring.findings import Hit
@@ -66,7 +67,7 @@ def _name(plan: Plan, share: Share) -> str:
     assert isinstance(binning, CategoricalBinning)
     b = int(share.bins[0])
     if b >= binning.other:
-        return f"share of names beyond the {binning.other} with a bin of their own"
+        return f"share of names {beyond_own(binning)}"
     if plan.private:
         return f"share of category {b + 1}"
     return f"share of '{printable(binning.label(b), MAX_NAME)}'"

@@ -205,3 +205,24 @@ def test_names_that_repeat_keep_to_the_level(repeat: float, names: int) -> None:
     assert binomial_interval(hits[True], tests)[0] <= 0.01
     if repeat == 0.9:
         assert hits[False] > 0.2 * tests
+
+
+def test_names_of_a_tail_bin_are_listed_as_far_as_they_can_be_read() -> None:
+    short = [f"n{i}" for i in range(2_000)]
+    long = [f"{'a long name, ' * 6}{i}" for i in range(2_000)]
+    for names in (short, long):
+        rng = np.random.default_rng(0)
+        signal = fit_reference({"x": rng.choice(names, 10_000).tolist()}, model="m").signals[0]
+        binning = signal.binning
+        hot = next(name for name in binning.others)  # type: ignore[union-attr]
+        window = counts_of(signal, [*rng.choice(names, 900).tolist(), *[hot] * 300])
+        bank = WindowBank([signal])
+        result = bank.test(window_of(bank.layout, [window], 1_200), 1e-4)
+        row = result.tests.index("name_share")
+        assert result.found[row]
+        text = describe(signal, window, look=int(result.look[row])).text
+        here = sorted(n for n, b in binning.code.items() if b == binning.code[hot])  # type: ignore[union-attr]
+        assert text.startswith(f"one of {len(here)} names that have no bin of their own (")
+        assert " more) " in text
+        assert len(text) < 700
+        assert text.count("'n") == (24 if names is short else 0)

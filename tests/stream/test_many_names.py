@@ -53,6 +53,10 @@ def stream(hot: str, share: float, n: int = 6_000, at: int = 3_000) -> list[byte
     return events([hot if i >= at and rng.random() < share else x for i, x in enumerate(names)])
 
 
+#: What looks at the share of each bin of names: in windows, and pane by pane.
+OF_ONE_NAME = {"name_share", "edetector"}
+
+
 def kind_of(alert: Any) -> str:
     return str(alert["data"]["labels"]["kind"])
 
@@ -77,15 +81,13 @@ def test_one_of_a_thousand_that_takes_over_is_found_and_told(
     alerts = found(plans_of(fitted), stream(HOT, share))
     assert {kind_of(alert) for alert in alerts} == {"data_drift"}
     first = alerts[0]["data"]
-    assert first["signals"][0]["test"] == "name_share"
+    assert first["signals"][0]["test"] in OF_ONE_NAME
     assert f"'{HOT}'" in first["annotations"]["summary"]
     binning = fitted.signals[0].binning
     assert isinstance(binning, CategoricalBinning)
     here = [name for name, b in binning.code.items() if b == binning.code[HOT]]
-    assert (
-        f"one of {len(here)} names beyond the {binning.other} with a bin"
-        in first["annotations"]["summary"]
-    )
+    summary = first["annotations"]["summary"]
+    assert f"one of {len(here)} names that have no bin of their own ('{min(here)}'," in summary
 
 
 def test_a_name_never_seen_counts_for_its_bin_and_as_unseen(fitted: Reference) -> None:
@@ -129,7 +131,7 @@ def test_a_take_over_of_one_segment_is_told_of_it(fitted: Reference) -> None:
             )
         )  # fmt: skip
     told = [s for alert in found(book, values) for s in alert["data"]["signals"]]
-    assert {s["test"] for s in told} == {"name_share"}
+    assert {s["test"] for s in told} <= OF_ONE_NAME
     assert "region=eu" in {s.get("segment", "") for s in told}
     assert "region=us" not in {s.get("segment", "") for s in told}
 
@@ -184,7 +186,7 @@ def test_a_learned_reference_knows_the_share_of_each_tail_bin() -> None:
         here = sum(name not in own and name_hash(name) % 64 == place for name in names[:10_000])
         assert learned[binning.other + place] == here
     first = alerts[0]["data"]
-    assert first["signals"][0]["test"] == "name_share"
+    assert first["signals"][0]["test"] in OF_ONE_NAME
     assert first["startsAt"] >= format_time((START_S + 12_500) * 1_000)
     assert Reference.from_json(reference.to_json()).hash == reference.hash
     again, _ = run_stages(learning(), events(hot), partitions=3, seed=1, snapshot_every=0.003)
