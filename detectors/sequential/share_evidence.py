@@ -28,6 +28,13 @@ __all__ = ["RARE_BETS", "ShareGrowth", "grow"]
 RARE_BETS: Final = (0.5, 2.0, 8.0, 32.0)
 #: No more is bet than this part of what one may: an event must not lose everything.
 _MOST: Final = 0.95
+#: Beyond this a power of e is as good as infinite, or none.
+_LARGEST: Final = 700.0
+_LOG2_E: Final = 1.4426950408889634
+#: Added to a number it leaves no room for what is behind the point.
+_TO_WHOLE: Final = 6_755_399_441_055_744.0
+#: The logarithm of 2 in two parts, so that multiples of the first are exact.
+_LN2_HIGH, _LN2_LOW = 0.693145751953125, 1.4286068203094172e-06
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -144,13 +151,45 @@ def grow(
     total: Ints, held: Ints, share: Ints, one: Floats, zero: Floats, starts: Floats,
     state: Floats, logs: Floats,
 ) -> None:  # fmt: skip
-    """One pane: state is M of each process, 0 at the start; `logs` takes those beyond a number."""
+    """One pane: state is M of each process, 0 at the start; `logs` takes those beyond a number.
+
+    A column of many names has hundreds of processes, so their exponentials are made side by side:
+    e^x is 2^k e^r with |r| below half of log 2, and that a polynomial within 1e-14.
+    """
+    gain = np.empty(share.size)
+    rest = np.empty(share.size)
+    rounded = np.empty(share.size)
     for p in range(share.size):
         n, k = total[share[p]], held[share[p]]
+        gain[p] = k * one[p] + (n - k) * zero[p]
+    for p in range(share.size):
+        x = min(max(gain[p], -_LARGEST), _LARGEST)
+        rounded[p] = x * _LOG2_E + _TO_WHOLE
+        power = rounded[p] - _TO_WHOLE
+        r = x - power * _LN2_HIGH - power * _LN2_LOW
+        e = 1.0 / 39_916_800.0
+        e = e * r + 1.0 / 3_628_800.0
+        e = e * r + 1.0 / 362_880.0
+        e = e * r + 1.0 / 40_320.0
+        e = e * r + 1.0 / 5_040.0
+        e = e * r + 1.0 / 720.0
+        e = e * r + 1.0 / 120.0
+        e = e * r + 1.0 / 24.0
+        e = e * r + 1.0 / 6.0
+        e = e * r + 0.5
+        e = e * r + 1.0
+        rest[p] = e * r + 1.0
+    bits = rounded.view(np.int64)  # whose last ones are the whole number
+    for p in range(share.size):
+        bits[p] = (bits[p] + 1023) << 52
+    for p in range(share.size):
+        n = total[share[p]]
         if n == 0:
             continue
-        gain = k * one[p] + (n - k) * zero[p]
         before = state[p] + min(1.0, n * starts[p])
-        state[p] = before * math.exp(gain)
+        if gain[p] < _LARGEST:
+            state[p] = before * (rest[p] * rounded[p]) if gain[p] > -_LARGEST else 0.0
+        else:
+            state[p] = np.inf
         if state[p] == np.inf:
-            logs[p] = math.log(before) + gain
+            logs[p] = math.log(before) + gain[p]

@@ -226,7 +226,7 @@ def test_private_plans_show_shapes_only() -> None:
     events = [
         msgspec.json.encode({
             "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
-            "features": {"x": float(rng.normal(779.0, 1)), "c": "b"},
+            "features": {"x": float(rng.normal(779.0, 1)), "c": rng.choice(["SECRET", "b"]).item()},
             "segments": {"region": "HIDDEN"},
         })
         for i in range(2_000)
