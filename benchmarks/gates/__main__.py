@@ -32,6 +32,7 @@ from benchmarks.gates import (
     g13_one_name,
     g14_shares,
     g15_slow,
+    g16_duplicates,
     real,
 )
 from benchmarks.gates.measured import Measured, table
@@ -60,6 +61,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G13": g13_one_name.run,
     "G14": g14_shares.run,
     "G15": g15_slow.run,
+    "G16": g16_duplicates.run,
     "real": real.run,
 }
 
@@ -67,7 +69,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
 def sources(gate: str) -> str:
     """Hash of what a gate's result is a function of."""
     folders = ["detectors", "benchmarks/gates"]
-    of_budget = gate in ("G9", "G10", "G12", "G15", "real")
+    of_budget = gate in ("G9", "G10", "G12", "G16", "real")
     if of_budget:
         folders += ["stream/plans", "stream/summaries", "stream/monitoring", "stream/alerts"]
     digest = hashlib.sha256()

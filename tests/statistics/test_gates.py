@@ -25,6 +25,7 @@ from benchmarks.gates import (
     g13_one_name,
     g14_shares,
     g15_slow,
+    g16_duplicates,
     real,
 )
 
@@ -113,6 +114,17 @@ def test_dependent_subjects(rho: float) -> None:
 
 def test_a_diurnal_subject() -> None:
     check(real.diurnal(with_cycle=True, weeks=4, subjects=4))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_events_that_come_twice(share: float) -> None:
+    rows = g16_duplicates.null(share, subjects=2, weeks=0.25)
+    check(rows)
+    assert rows[1].value == (share > 0.01)  # told in all streams, or in none
+
+
+def test_drift_beside_events_that_come_twice_is_found() -> None:
+    check([g16_duplicates.change(1.0, runs=4)])
 
 
 # ---- the intervals themselves
