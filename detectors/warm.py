@@ -10,7 +10,7 @@ from numba.core.event import Listener, register
 
 from detectors.changes.changepoint import ChangePoints
 from detectors.counting.counts import accumulate
-from detectors.counting.ids import IdRows, hash_columns, hash_texts
+from detectors.counting.ids import IdRows, IdSample, hash_columns, hash_texts
 from detectors.counting.numerals import read_numbers
 from detectors.counting.sparse import decode_counts, encode_counts
 from detectors.fitting.seasonal import Seasons
@@ -96,6 +96,7 @@ def warm_up() -> None:
     ids = IdRows()
     ids.grow(1)
     ids.count(hash_texts(["id"]), np.zeros(1, np.int32))
+    IdSample.decode(ids.sample(0).encode())
 
 
 def _warm_up_slots() -> None:
