@@ -15,7 +15,8 @@ from detectors.references.reference import ColumnMapping, Reference, ReferenceEr
 from detectors.registry import REGISTRY, Detector
 from detectors.seasons.calendar import Calendar
 from detectors.seasons.expected import SlotRanks, expected_signal
-from detectors.seasons.sequential import SlotEDetectorBank, SlotGrowth, SlotScores
+from detectors.seasons.growth import SlotEDetectorBank, SlotGrowth
+from detectors.seasons.sequential import SlotScores
 from detectors.sequential import (
     Adwin,
     AdwinBank,

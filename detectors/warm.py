@@ -20,7 +20,8 @@ from detectors.laws.scarce import scarce_chi2
 from detectors.references.reference import SignalReference
 from detectors.seasons.calendar import STEPS, SlotPlace
 from detectors.seasons.expected import SlotRanks
-from detectors.seasons.sequential import SlotEDetectorBank, SlotGrowth, SlotScores
+from detectors.seasons.growth import SlotEDetectorBank, SlotGrowth
+from detectors.seasons.sequential import SlotScores
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
@@ -119,6 +120,8 @@ def _warm_up_slots() -> None:
         scores = SlotScores(signals, layout, calendar)
         scores.moments(told)
         growth = SlotGrowth(signals, layout, scores, 3.0)
+        SlotEDetectorBank(growth, threshold=100.0).update(told)
+        growth.by_table = False
         SlotEDetectorBank(growth, threshold=100.0).update(told)
         ranks = SlotRanks(signals, layout, calendar).of
         ChangePoints(signals, layout, ranks).history.add(told, 0, 1)

@@ -26,6 +26,8 @@ _WORTH_SAYING: Final = 0.02
 _ALL_TYPES_FROM, _LEVELS_FROM = 14, 28
 #: Days vary clearly more than their hours where their design effect is so many times as large.
 _STAND_OUT: Final = 3.0
+#: A signal of which slots explain so much says what time it is.
+_IS_THE_CLOCK: Final = 0.9
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -123,6 +125,12 @@ def tell_seasons(reference: Reference, fitter: ReferenceFitter, seasons: Seasons
         say(f"  {line}")
     if calendar.slots == 1:
         say("no hour differs from the others: days are reckoned with, seasons are not needed")
+    for name, share in most:
+        if share >= _IS_THE_CLOCK:
+            say(
+                f"warning: {name}: follows the clock ({share:.0%} of its variance is the hour's), "
+                "so what is left of it is when events come, not what they are: --ignore it?"
+            )
     _warn_of_short(found.days, found.weekdays)
     _tell_levels(reference, found.days)
 

@@ -30,6 +30,8 @@ from stream.plans.plan import Plan
 
 __all__ = ["Equipment"]
 
+HOUR_MS = 3_600_000
+
 #: By the plan's hash, as long as somebody uses it.
 _MADE: WeakValueDictionary[str, Equipment] = WeakValueDictionary()
 
@@ -71,7 +73,9 @@ class Equipment:
         else:
             self.bank = SlotWindowBank(signals, layout, plan.windowed_tests, calendar)
             self.scores = scores = SlotScores(signals, layout, calendar)
-            self._growth = SlotGrowth(signals, layout, scores, self.budget.edetector_z)
+            self._growth = SlotGrowth(
+                signals, layout, scores, self.budget.edetector_z, by_table=plan.pane_ms < HOUR_MS
+            )
             self.ranks = SlotRanks(signals, layout, calendar)
         z = self.budget.edetector_z
         self.shares = ShareTable(signals, layout, plan.windowed_tests, calendar)

@@ -386,6 +386,24 @@ def test_growth_of_two_slots_alone_is_held(seasonal: tuple) -> None:
         assert len(growth._tables) <= 2
 
 
+def test_growth_with_and_without_a_table_is_the_same(seasonal: tuple) -> None:
+    reference, columns, times = seasonal
+    assert reference.calendar is not None
+    layout = reference.layout()
+    scores = SlotScores(reference.signals, layout, reference.calendar)
+    banks = [
+        SlotEDetectorBank(
+            SlotGrowth(reference.signals, layout, scores, 3.0, by_table=by_table), threshold=1e9
+        )
+        for by_table in (True, False)
+    ]
+    _, counts = pane_counts(reference, columns, times, HOUR_MS)
+    for row in counts[:60]:
+        for bank in banks:
+            bank.update(row)
+    np.testing.assert_allclose(banks[0].state, banks[1].state, rtol=0.02)
+
+
 def test_days_with_levels_are_told_from_hours() -> None:
     """A level that each day has for itself makes days vary much more than batches."""
     rng = np.random.default_rng(4)
