@@ -164,7 +164,7 @@ def rank(members: Members) -> list[Member]:
 
 def take_findings(members: Members, findings: Sequence[Finding]) -> None:
     """Enter the findings of one pane."""
-    strongest = sorted(findings, key=lambda finding: finding.strength, reverse=True)
+    strongest = sorted(findings, key=lambda one: (one.strength, one.from_start), reverse=True)
     for finding in sorted(strongest, key=key_of):
         level = LEVELS[finding.severity]
         member = members.get(key_of(finding))

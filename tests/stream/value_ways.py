@@ -37,7 +37,7 @@ def stretched(array: Any, n: int = ROWS) -> Any:
 def write(folder: Path, form: str, values: Any, n: int = ROWS) -> Path:
     """A file with a column v of these values and one of numbers."""
     path = folder / f"a.{form}"
-    x = np.random.default_rng(0).normal(size=n).round(3)
+    x = np.random.default_rng(0).normal(size=n)
     if form == CSV:
         lines = [f"{x[i]},{value}" for i, value in enumerate(spread(values, n))]
         path.write_text("\n".join(["x,v", *lines]) + "\n", encoding="utf-8")
