@@ -47,6 +47,7 @@ def decided(
         event = {
             "model": {"name": "churn" if honest else "fraud", "version": "1"},
             "timestamp": (START_MS + at) / 1000, "features": {"x": 0.5, "c": "a"},
+            "prediction_id": f"{offset}",  # else those of equal values are counted once
         }  # fmt: skip
         value = msgspec.json.encode(event)
         records.append(Rec(offset, START_MS + stamp, None, value, (), kind))
