@@ -28,6 +28,10 @@ _VALUES_OF_SEGMENT: Final = 10
 #: No more than one false alarm in so many windows is bought: each lasts for more than one of them,
 #: and one a week would leave a slow stream in alarm for most of the time.
 _WINDOWS_OF_ALARM: Final = 4
+#: Windows a week below which, one in half a year, the tests without windows are all there is: they
+#: may bring a false alarm a month, or a daily stream would hear of nothing within months.
+_RAREST: Final = 1 / 26
+_WITHOUT_WINDOWS: Final = 1 / 4
 #: Share of the budget for events that come more than once.
 _SHARE_OF_DUPLICATES: Final = 0.01
 
@@ -164,7 +168,8 @@ class Budget:
         families = (3 if edetector else 2) * len(signals)
         by_age = WEEK_MS / window_max_age_ms
         windows = panes if cycle_ms else max(_windows(events, panes, window_events), by_age)
-        spent = min(false_alarms_per_week, windows / _WINDOWS_OF_ALARM)
+        bought = windows / _WINDOWS_OF_ALARM if windows >= _RAREST else _WITHOUT_WINDOWS
+        spent = min(false_alarms_per_week, bought)
         of_duplicates = _SHARE_OF_DUPLICATES * spent
         whole = (spent - of_duplicates) * (_SHARE_OF_ALL if segments else 1.0)
         family = whole / max(1, families)
