@@ -24,7 +24,7 @@ from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference
 from detectors.seasons.calendar import STEPS
 from detectors.seasons.sequential import SlotScores
-from detectors.sequential.edetector import BETS, EDetectorBank
+from detectors.sequential.edetector import BETS, EDetectorBank, add_gains, grow
 
 __all__ = ["SlotEDetectorBank", "SlotGrowth"]
 
@@ -122,55 +122,6 @@ def _gains_of_few(
                         row += 1
 
 
-@kernel
-def _gains(
-    counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.uint16], least: Floats,
-    step: Floats, weight: float, gain: Floats, total: Ints,
-) -> None:  # fmt: skip
-    """Add a pane's log growth of each process, times a weight."""
-    for i in range(start.size):
-        held = counts[start[i] : start[i] + size[i]]
-        n = held.sum()
-        total[i] = n
-        if n == 0:
-            continue
-        for k in range(gain.shape[1]):
-            row = growth[i, k]
-            steps = 0
-            for b in range(held.size):
-                steps += held[b] * np.int64(row[b])
-            gain[i, k] += weight * (n * least[i, k] + steps * step[i, k])
-
-
-@kernel
-def _grow(
-    gain: Floats, total: Ints, starts: Floats, threshold: float, state: Floats, evidence: Floats,
-    leading: Ints, drift: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
-    """One pane: state is M of each process, 0 at the start."""
-    parts = state.shape[1]
-    grown = np.empty(parts)
-    for i in range(total.size):
-        drift[i] = False
-        if total[i] == 0:
-            continue
-        mean = 0.0
-        for k in range(parts):
-            grown[k] = (state[i, k] + min(1.0, total[i] * starts[i, k])) * math.exp(gain[i, k])
-            mean += grown[k] / parts
-        if 0.0 < mean < np.inf:
-            evidence[i] = math.log(mean)
-            leading[i] = np.argmax(grown)
-        else:  # beyond what a number holds: by logarithms
-            logs = np.log(state[i] + np.minimum(1.0, total[i] * starts[i])) + gain[i]
-            leading[i] = np.argmax(logs)
-            highest = logs[leading[i]]
-            evidence[i] = highest + math.log(np.mean(np.exp(logs - highest)))
-        drift[i] = mean > threshold
-        for k in range(parts):
-            state[i, k] = 0.0 if drift[i] else grown[k]
-
-
 class SlotGrowth:
     """Growth tables by slot, made when a slot begins: those of all would be megabytes a model.
 
@@ -256,9 +207,9 @@ class SlotEDetectorBank(EDetectorBank):
         for slot, part in ((place.slot, STEPS - place.part), (place.other, place.part)):
             if part and (growth.by_table or place.part):
                 table = growth.table(slot)
-                _gains(counts, scores.start, scores.size, *table, part / STEPS, gain, total)
+                add_gains(counts, scores.start, scores.size, *table, part / STEPS, gain, total)
         drift = np.zeros(len(self.state), np.bool_)
-        _grow(gain, total, growth.starts, threshold, self.state, self.evidence,
+        grow(gain, total, growth.starts, threshold, self.state, self.evidence,
               self.leading, drift)  # fmt: skip
         return drift
 

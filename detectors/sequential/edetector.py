@@ -31,7 +31,7 @@ from detectors.counting.binning import SCORE_SCALE, NumericBinning
 from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference
 
-__all__ = ["BETS", "STARTS", "EDetectorBank", "GrowthTable"]
+__all__ = ["BETS", "STARTS", "EDetectorBank", "GrowthTable", "add_gains", "grow"]
 
 #: Sizes of the bets; each is best for a shift of the mean score by about a twelfth of it.
 BETS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -77,35 +77,46 @@ def _growth(signal: SignalReference, z: float) -> Floats:
 
 
 @kernel
-def _update(
+def add_gains(
     counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.uint16], least: Floats,
-    step: Floats, starts: Floats, threshold: float, state: Floats, evidence: Floats, leading: Ints,
-    drift: npt.NDArray[np.bool_],
+    step: Floats, weight: float, gain: Floats, total: Ints,
 ) -> None:  # fmt: skip
-    """One pane: state is M of each process, 0 at the start."""
-    parts = state.shape[1]
-    gain = np.empty(parts)
-    grown = np.empty(parts)
+    """Add a pane's log growth of each process, times a weight."""
     for i in range(start.size):
-        drift[i] = False
         held = counts[start[i] : start[i] + size[i]]
-        total = held.sum()
-        if total == 0:
+        n = held.sum()
+        total[i] = n
+        if n == 0:
             continue
-        mean = 0.0
-        for k in range(parts):
+        for k in range(gain.shape[1]):
             row = growth[i, k]
             steps = 0
             for b in range(held.size):
                 steps += held[b] * np.int64(row[b])
-            gain[k] = total * least[i, k] + steps * step[i, k]
-            grown[k] = (state[i, k] + min(1.0, total * starts[i, k])) * math.exp(gain[k])
+            gain[i, k] += weight * (n * least[i, k] + steps * step[i, k])
+
+
+@kernel
+def grow(
+    gain: Floats, total: Ints, starts: Floats, threshold: float, state: Floats, evidence: Floats,
+    leading: Ints, drift: npt.NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """One pane: state is M of each process, 0 at the start."""
+    parts = state.shape[1]
+    grown = np.empty(parts)
+    for i in range(total.size):
+        drift[i] = False
+        if total[i] == 0:
+            continue
+        mean = 0.0
+        for k in range(parts):
+            grown[k] = (state[i, k] + min(1.0, total[i] * starts[i, k])) * math.exp(gain[i, k])
             mean += grown[k] / parts
         if 0.0 < mean < np.inf:
             evidence[i] = math.log(mean)
             leading[i] = np.argmax(grown)
         else:  # beyond what a number holds: by logarithms
-            logs = np.log(state[i] + np.minimum(1.0, total * starts[i])) + gain
+            logs = np.log(state[i] + np.minimum(1.0, total[i] * starts[i])) + gain[i]
             leading[i] = np.argmax(logs)
             highest = logs[leading[i]]
             evidence[i] = highest + math.log(np.mean(np.exp(logs - highest)))
@@ -201,10 +212,10 @@ class EDetectorBank:
     def _feed(self, counts: Ints, threshold: float) -> npt.NDArray[np.bool_]:
         drift = np.zeros(len(self.state), np.bool_)
         table = self._table
-        _update(
-            counts, table.start, table.size, table.growth, table.least, table.step,
-            table.starts, threshold, self.state, self.evidence, self.leading, drift,
-        )  # fmt: skip
+        gain, total = np.zeros_like(self.state), np.zeros(len(self.state), np.int64)
+        add_gains(counts, table.start, table.size, table.growth, table.least, table.step, 1.0,
+                  gain, total)  # fmt: skip
+        grow(gain, total, table.starts, threshold, self.state, self.evidence, self.leading, drift)
         return drift
 
     def axis(self, row: int) -> str:
