@@ -184,7 +184,13 @@ class SlotLevels:
             tilt = max(1.0, (moved / whole_moved) / (trace / max(_LEAST, whole_trace)))
         weights, df = self._law(i, k, size, mixture, seen, of_reference, tilt)
         weights *= max(_LEAST, trace)
+        # Events are whole, and so are those expected: where hours hold one value each nothing
+        # varies, and less than an event in every bin is rounding.
         mean = float(weights.sum())
+        rounding = size / seen * (1.0 / of_reference + 1.0 / seen)
+        if mean < rounding:
+            weights *= rounding / mean
+            mean = rounding
         weights *= 1.0 + min(_SECOND_ORDER * mean, _MOST_SECOND_ORDER)
         weights /= 1.0 / of_reference + 1.0 / seen
         covariance = np.diag(share) - np.outer(share, share)

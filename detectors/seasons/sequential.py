@@ -78,14 +78,24 @@ class SlotScores:
             clear = 1.0 + 2.0 * math.sqrt(2.0 / max(1, slots.short.batches - 1))
             known = (signal.calibration.phi_x, signal.calibration.phi_y)
             effects.append([phi * (_CAUTION if phi > clear else 1.0) for phi in known])
+        # The mean of y is a half where values have no atoms; where they have, it is the slot's own.
+        self._centre = np.rint((0.5 - self.mean[:, :, 1]) * SCORE_SCALE).astype(np.int64)
         self.phi = np.array(effects).reshape(-1, 2) * (1.0 + min(1.0, calendar.fullest_day))
 
     def moments(self, counts: Ints) -> tuple[Ints, Ints, Ints]:
-        """Number, sum and sum of squares of x and y of a pane: three int64[Sn, 2]."""
+        """Number, sum and sum of squares of x and y of a pane: three int64[Sn, 2].
+
+        y is moved so that its mean, too, is a half in every slot.
+        """
         place = self.calendar.place_of(counts[self.width :])
-        scores = self.scores[place.slot]
+        scores, centre = self.scores[place.slot], self._centre[place.slot]
         if place.part:
             mixed = scores.astype(np.int64) * (STEPS - place.part)
             scores = ((mixed + self.scores[place.other].astype(np.int64) * place.part) // STEPS
                       ).astype(np.uint16)  # fmt: skip
-        return moments_of(counts, self.start, self.size, scores)
+            mixed = centre * (STEPS - place.part) + self._centre[place.other] * place.part
+            centre = mixed // STEPS
+        n, s1, s2 = moments_of(counts, self.start, self.size, scores)
+        s2[:, 1] += centre * (2 * s1[:, 1] + n[:, 1] * centre)
+        s1[:, 1] += n[:, 1] * centre
+        return n, s1, s2

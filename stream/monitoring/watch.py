@@ -109,7 +109,9 @@ class Watch:
             filling, rule = self.windows.filling.get(""), self.windows.rule
             self.beginning.look(filling, rule, end_ms, self.bank.test)
         events = 0 if whole is None else int(whole[0])
-        halved = self.windows.rule.passes_half(before, self._filled)
+        filling = self.windows.filling.get("")
+        began = end_ms if filling is None else filling.start_ms
+        halved = self.windows.rule.passes_half(before, self._filled, end_ms - began)
         step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets, halved)
         return self._close(step, closed)
 

@@ -26,6 +26,8 @@ __all__ = [
 MAX_SCOPES: Final = 2_000
 #: Fewer events show nothing of a distribution.
 _LEAST_LOOK: Final = 100
+#: Half windows that fill sooner are not looked at.
+_LEAST_HALF_MS: Final = 300_000
 #: A window of whole cycles that is still too small after so many is given up.
 MOST_CYCLES: Final = 8
 
@@ -54,10 +56,15 @@ class WindowRule:
             start_ms - start_ms % self.cycle_ms == born_ms - missed and missed * 7 > self.cycle_ms
         )
 
-    def passes_half(self, before: int, after: int) -> bool:
-        """Whether a window came to half of its events: there it is looked at, not tested."""
+    def passes_half(self, before: int, after: int, elapsed_ms: int) -> bool:
+        """Whether a window came to half of its events: there it is looked at, not tested.
+
+        Not where that took less than five minutes: such windows end episodes soon enough, and
+        detectors that still settle after a change would only open the next one.
+        """
         half = self.events // 2
-        return not self.cycle_ms and half >= _LEAST_LOOK and before < half <= after < self.events
+        slow = elapsed_ms >= _LEAST_HALF_MS and half >= _LEAST_LOOK
+        return slow and not self.cycle_ms and before < half <= after < self.events
 
     @property
     def least_events(self) -> int:

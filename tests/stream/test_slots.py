@@ -146,3 +146,26 @@ def test_production_is_not_made_a_reference_with_slots(reference: Reference) -> 
     table = np.array([pane.counts[""] for pane in panes(reference, 1)])
     with pytest.raises(ReferenceError, match="a reference with slots cannot be made"):
         rebased(reference, reference.signals, table, first_ms=0, last_ms=WEEK_MS)
+
+
+@pytest.mark.parametrize("wave", ["square", "steps"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_hours_without_noise_are_silent_and_one_that_moves_is_found(wave: str, moved: bool) -> None:
+    def values(times: np.ndarray, late: int) -> np.ndarray:
+        hour = times // HOUR_MS % 24 - late
+        if wave == "square":
+            return np.where((hour >= 9) & (hour < 18), 80.0, 20.0)
+        return np.maximum(20.0, 80.0 - 10.0 * np.abs(hour - 14))
+
+    times = MONDAY_MS + 300_000 * np.arange(2_016, dtype=np.int64)
+    reference = fit_reference(
+        {"x": values(times, 0)}, model="m", times_ms=times, seasons=Seasons("hours")
+    )
+    layout, sealed = reference.layout(), []
+    for start in range(MONDAY_MS + WEEK_MS, MONDAY_MS + 2 * WEEK_MS, HOUR_MS):
+        seen = values(start + 300_000 * np.arange(12), 2 if moved else 0).reshape(-1, 1)
+        counts = np.zeros(layout.width, np.int64)
+        counts[0] = 12
+        np.add.at(counts, layout.positions(seen, np.empty((12, 0), np.int32)).ravel(), 1)
+        sealed.append(Sealed(start, {"": counts}, {}))
+    assert bool(findings(Watch(plan_of(reference)), sealed)) == moved
