@@ -62,8 +62,10 @@ def _openings(alerts: Sequence[dict[str, object]]) -> int:
     return len({a["data"]["episode"] for a in alerts})  # type: ignore[index]
 
 
-def _share_in_alarm(alerts: Sequence[dict[str, object]], start: float, weeks: float) -> float:
-    """Share of the time of a stream in which an episode was open."""
+def _spans(
+    alerts: Sequence[dict[str, object]], start: float, weeks: float
+) -> list[tuple[float, float]]:
+    """When each episode was open, in order."""
     spans: dict[str, tuple[float, float]] = {}
     for alert in alerts:
         data: dict[str, object] = alert["data"]  # type: ignore[assignment]
@@ -72,8 +74,13 @@ def _share_in_alarm(alerts: Sequence[dict[str, object]], start: float, weeks: fl
         if data["status"] == "resolved":
             ends = min(ends, datetime.fromisoformat(str(data["endsAt"])).timestamp())
         spans[str(data["episode"])] = (begins, ends)
+    return sorted(spans.values())
+
+
+def _share_in_alarm(alerts: Sequence[dict[str, object]], start: float, weeks: float) -> float:
+    """Share of the time of a stream in which an episode was open."""
     covered, reached = 0.0, start
-    for begins, ends in sorted(spans.values()):
+    for begins, ends in _spans(alerts, start, weeks):
         covered += max(0.0, ends - max(begins, reached))
         reached = max(reached, ends)
     return covered / (weeks * WEEK_S)
@@ -163,17 +170,36 @@ def prequential_errors(x: np.ndarray, y: np.ndarray, block: int = 50) -> np.ndar
     return errors
 
 
+def _grows(errors: np.ndarray, change: int, rows: int) -> bool:
+    """Whether errors are more after a change than before it, by three standard errors."""
+    before, after = errors[max(0, change - rows) : change], errors[change : change + rows]
+    spread = np.sqrt(before.var() / len(before) + after.var() / len(after))
+    return bool(after.mean() - before.mean() > 3.0 * spread)
+
+
 def sea(table: np.ndarray) -> list[Measured]:
-    """Errors of a classifier on SEA, whose concept changes three times."""
+    """Errors of a classifier on SEA, whose concept changes three times.
+
+    Where the errors grow, that must be told. At change 2 they do not: 15.1 % before it and 15.3 %
+    after it, above the reference's 11.3 % all along. There an episode must be open, old or new.
+    """
     errors = prequential_errors(table[:, :3], table[:, 3])[LEARNING:, None]
     alerts, start = replay(errors[:SEA_REFERENCE], errors[SEA_REFERENCE:])
-    at = np.array(_firing(alerts, start, 1.0)) + LEARNING + SEA_REFERENCE
+    first = LEARNING + SEA_REFERENCE
+    at = np.array(_firing(alerts, start, 1.0)) + first
+    spans = np.array(_spans(alerts, start, (len(errors) - SEA_REFERENCE) / WEEK_S))
+    spans = spans.reshape(-1, 2) - start + first
     rows = []
     early = int((at <= SEA_CHANGES[0]).sum())
     for k, change in enumerate(SEA_CHANGES):
-        later = at[(at > change) & (at <= change + 12_500)] - change
-        delay = float(later.min()) if later.size else float("inf")
+        told = at[(at > change) & (at <= change + 12_500)] - change
+        what = "the next alert"
+        if not _grows(errors[:, 0], change - LEARNING, 12_500):
+            what = "an open episode (errors do not grow)"
+            open_after = spans[(spans[:, 1] > change) & (spans[:, 0] <= change + 12_500), 0]
+            told = np.maximum(open_after - change, 0.0)
+        delay = float(told.min()) if told.size else float("inf")
         note = f"error stream of naive Bayes, a row a second; {early} alerts before any change"
-        rows.append(Measured(f"replay of SEA: rows from change {k + 1} to the next alert",
+        rows.append(Measured(f"replay of SEA: rows from change {k + 1} to {what}",
                              *exactly(delay), most=1_000.0, note=note))  # fmt: skip
     return rows
