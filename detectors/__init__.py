@@ -3,6 +3,7 @@
 from detectors.budget import Budget
 from detectors.changes.changepoint import ChangePoint, ChangePoints
 from detectors.changes.explain import Change, describe
+from detectors.changes.slot_expected import SlotRanks, expected_signal
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.counts import Layout, accumulate
 from detectors.counting.logbins import LogCounts
@@ -10,13 +11,10 @@ from detectors.counting.meaning import category_text
 from detectors.fitting import Coded, ReferenceFitter
 from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import fit_reference, infer_kind
+from detectors.references.calendar import Calendar
 from detectors.references.calibration import Calibration
 from detectors.references.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.registry import REGISTRY, Detector
-from detectors.seasons.calendar import Calendar
-from detectors.seasons.expected import SlotRanks, expected_signal
-from detectors.seasons.growth import SlotEDetectorBank, SlotGrowth
-from detectors.seasons.sequential import SlotScores
 from detectors.sequential import (
     Adwin,
     AdwinBank,
@@ -32,6 +30,8 @@ from detectors.sequential import (
     ShareGrowth,
     ShareTable,
 )
+from detectors.sequential.slot_growth import SlotEDetectorBank, SlotGrowth
+from detectors.sequential.slot_scores import SlotScores
 from detectors.warm import tell_of_compiling, warm_up
 from detectors.windowed.bank import WindowBank, WindowResult
 from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests

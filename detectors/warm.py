@@ -9,6 +9,7 @@ import numpy as np
 from numba.core.event import Listener, register
 
 from detectors.changes.changepoint import ChangePoints
+from detectors.changes.slot_expected import SlotRanks
 from detectors.counting.counts import accumulate
 from detectors.counting.ids import IdRows, IdSample, hash_columns, hash_texts
 from detectors.counting.numerals import read_numbers
@@ -17,11 +18,8 @@ from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import LEAST_ROWS, fit_reference
 from detectors.laws import divergences
 from detectors.laws.scarce import scarce_chi2
+from detectors.references.calendar import STEPS, SlotPlace
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import STEPS, SlotPlace
-from detectors.seasons.expected import SlotRanks
-from detectors.seasons.growth import SlotEDetectorBank, SlotGrowth
-from detectors.seasons.sequential import SlotScores
 from detectors.sequential.adwin import Adwin
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
@@ -29,6 +27,8 @@ from detectors.sequential.evidence_bank import EvidenceBank
 from detectors.sequential.scores import ScoreTable
 from detectors.sequential.share_evidence import ShareGrowth
 from detectors.sequential.shares import ShareTable
+from detectors.sequential.slot_growth import SlotEDetectorBank, SlotGrowth
+from detectors.sequential.slot_scores import SlotScores
 from detectors.windowed.bank import WindowBank
 from detectors.windowed.catalogue import WINDOWED_TESTS
 from detectors.windowed.slot_bank import SlotWindowBank

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,19 @@ def test_nothing_names_a_machine() -> None:
     for path in (ROOT / "requirements.lock", ROOT / "Makefile", ROOT / "pyproject.toml"):
         text = path.read_text()
         assert not [word for word in words if word in text], path
+
+
+def test_no_rooms_of_the_detectors_import_each_other_in_a_circle() -> None:
+    needs: dict[str, set[str]] = {}
+    for name, path in modules("detectors"):
+        room = name.split(".")[1:2]
+        if room and (ROOT / "detectors" / room[0]).is_dir():
+            of_others = {
+                other.split(".")[1]
+                for other in imports(path)
+                if other.startswith("detectors.")
+                and (ROOT / "detectors" / other.split(".")[1]).is_dir()
+            }
+            needs.setdefault(room[0], set()).update(of_others - {room[0]})
+    assert {"references", "fitting", "windowed"} <= needs.keys()
+    assert list(TopologicalSorter(needs).static_order())  # raises CycleError

@@ -18,6 +18,7 @@ from detectors.fitting.order import Batches, TimeSurvey
 from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.seasonal import SeasonFit, Seasons
+from detectors.fitting.seasons.fitting import Seasonal
 from detectors.fitting.values import Column
 from detectors.fitting.worth import warnings_of_slow
 from detectors.references.reference import (
@@ -25,7 +26,6 @@ from detectors.references.reference import (
     Reference,
     ReferenceError,
 )
-from detectors.seasons.fitting import Seasonal
 
 __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 

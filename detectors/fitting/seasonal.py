@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.fitting.pace import Pace
+from detectors.fitting.seasons.cells import MOST_CELLS, Cells, CellSurvey
+from detectors.fitting.seasons.fitting import LEAST_DAYS, Seasonal, find_slots
+from detectors.references.calendar import zone_of
 from detectors.references.reference import ReferenceError, SignalReference
-from detectors.seasons.calendar import zone_of
-from detectors.seasons.cells import MOST_CELLS, Cells, CellSurvey
-from detectors.seasons.fitting import LEAST_DAYS, Seasonal, find_slots
 
 __all__ = ["SEASONS", "SeasonFit", "Seasons"]
 

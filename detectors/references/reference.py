@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.counts import Layout
+from detectors.references.calendar import Calendar
 from detectors.references.calibration import Calibration
 from detectors.references.calibration_document import calibration_document, read_calibration
 from detectors.references.canonical import canonical, content_hash
 from detectors.references.checked import CheckedError, Place
 from detectors.references.columns import ColumnMapping
 from detectors.references.copies import Copies
-from detectors.seasons.calendar import Calendar
-from detectors.seasons.slots import SignalSlots
+from detectors.references.slots import SignalSlots
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
 

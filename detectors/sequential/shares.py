@@ -16,9 +16,9 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.counting.binning import SCORE_SCALE, CategoricalBinning
 from detectors.counting.counts import Layout
+from detectors.references.calendar import Calendar
 from detectors.references.calibration import cautious, margin_of_few, share_effect
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import Calendar
 from detectors.windowed.catalogue import choose_tests
 from detectors.windowed.rates import rates_of
 

@@ -21,10 +21,10 @@ from detectors._jit import kernel
 from detectors.counting.coarse import special_bins
 from detectors.counting.counts import Layout
 from detectors.laws.special import beta_cdf
+from detectors.references.calendar import Mixture
 from detectors.references.calibration import margin_of_few, share_effect
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import Mixture
-from detectors.seasons.rates import RateBins, SlotRates
+from detectors.windowed.slot_rates import RateBins, SlotRates
 
 __all__ = ["LEAST_RISE", "Rate", "Rates", "rates_of"]
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.counts import Layout
+from detectors.references.calendar import Calendar, Mixture
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import Calendar, Mixture
-from detectors.seasons.levels import SlotLevels
 from detectors.windowed.bank import Against, WindowBank
 from detectors.windowed.name_share import NameShares
 from detectors.windowed.rows import Scales, level_of
+from detectors.windowed.slot_levels import SlotLevels
 
 __all__ = ["SlotWindowBank"]
 

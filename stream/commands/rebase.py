@@ -38,7 +38,7 @@ def command(
     file, and the old one stays beside it under its hash. When the plan comes into force, open
     episodes resolve as "rebased", and drift is judged anew from there.
     """
-    from detectors.references.rebase import rebased
+    from detectors.fitting.rebase import rebased
     from stream.config.toml_table import duration_ms
     from stream.plan_topic import publish_plan
 

@@ -10,7 +10,7 @@ import pytest
 
 from detectors import ReferenceError
 from detectors.counting.sparse import encode_counts
-from detectors.references.rebase import rebased
+from detectors.fitting.rebase import rebased
 from stream.config.load import load_config
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.recent import RecentPanes

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors import Reference, ReferenceError, Seasons, fit_reference
-from detectors.references.rebase import rebased
+from detectors.fitting.rebase import rebased
 from stream.config.load import load_config
 from stream.monitoring.panes import Sealed
 from stream.monitoring.watch import Watch

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import WINDOWED_TESTS
-from detectors.seasons.calendar import DAYS_TOLD
-from detectors.seasons.slots import LEAST_ROWS
+from detectors.references.calendar import DAYS_TOLD
+from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.windowed.levels import MOST_BY_BIN
 from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows, powerless

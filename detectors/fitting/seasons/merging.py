@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from detectors.counting.coarse import merge_neighbours
 from detectors.references.reference import SignalReference
-from detectors.seasons.slots import LEAST_ROWS
+from detectors.references.slots import LEAST_ROWS
 
 __all__ = ["DAY_TYPES", "Summary", "Week", "slots_of_week", "summaries_of"]
 

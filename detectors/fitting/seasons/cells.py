@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.fitting.pace import Pace
-from detectors.seasons.calendar import HOUR_MS, local_times
+from detectors.references.calendar import HOUR_MS, local_times
 
 __all__ = ["MOST_CELLS", "CellSurvey", "Cells", "hours_of_week"]
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from detectors.counting.binning import SCORE_SCALE
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
-from detectors.seasons.slots import SignalSlots, slot_scores
+from detectors.references.slots import SignalSlots, slot_scores
 
 __all__ = ["Batching", "Residuals", "with_slots"]
 

@@ -21,10 +21,10 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.counting.binning import SCORE_SCALE
 from detectors.counting.counts import Layout
+from detectors.references.calendar import STEPS
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import STEPS
-from detectors.seasons.sequential import SlotScores
 from detectors.sequential.edetector import BETS, EDetectorBank, add_gains, grow
+from detectors.sequential.slot_scores import SlotScores
 
 __all__ = ["SlotEDetectorBank", "SlotGrowth"]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from detectors.changes.estimates import bin_mean, bin_quantiles
 from detectors.changes.history import score_tables
 from detectors.counting.counts import Layout
+from detectors.references.calendar import STEPS, Calendar, Mixture
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import STEPS, Calendar, Mixture
 
 __all__ = ["SlotRanks", "expected_signal"]
 

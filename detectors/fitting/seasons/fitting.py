@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import SCORE_SCALE
+from detectors.fitting.seasons.cells import Cells, hours_of_week
+from detectors.fitting.seasons.merging import Summary, slots_of_week, summaries_of
+from detectors.fitting.seasons.variance import Batching, Residuals, with_slots
+from detectors.references.calendar import HOUR_MS, HOURS, Calendar
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import HOUR_MS, HOURS, Calendar
-from detectors.seasons.cells import Cells, hours_of_week
-from detectors.seasons.merging import Summary, slots_of_week, summaries_of
-from detectors.seasons.slots import slot_scores
-from detectors.seasons.variance import Batching, Residuals, with_slots
+from detectors.references.slots import slot_scores
 
 __all__ = ["LEAST_DAYS", "Seasonal", "find_slots"]
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from detectors.counting.binning import SCORE_SCALE
 from detectors.counting.counts import Layout
+from detectors.references.calendar import STEPS, Calendar
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import STEPS, Calendar
-from detectors.seasons.slots import LEAST_ROWS, slot_scores
+from detectors.references.slots import LEAST_ROWS, slot_scores
 from detectors.sequential.scores import moments_of
 
 __all__ = ["SlotScores"]

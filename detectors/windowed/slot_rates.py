@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors.references.calendar import Mixture
 from detectors.references.reference import SignalReference
-from detectors.seasons.calendar import Mixture
 
 __all__ = ["ExpectedRates", "RateBins", "SlotRates"]
 
