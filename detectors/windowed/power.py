@@ -131,14 +131,16 @@ def _tried(
 
 
 def moved_windows(
-    signals: Sequence[SignalReference], layout: Layout, rows: int, events: int
-) -> Iterator[Ints]:
-    """Windows in which half of each signal's values went to one place."""
+    signals: Sequence[SignalReference], layout: Layout, rows: int, events: int, *,
+    whole: bool = False,
+) -> Iterator[Ints]:  # fmt: skip
+    """Windows in which half of each signal's values, or with `whole` all, went to one place."""
     steady = np.zeros(layout.width, np.int64)
     moved = np.zeros(len(signals), np.int64)
     for i, signal in enumerate(signals):
         held = events * signal.events // max(1, rows)
-        half = np.diff(np.cumsum(signal.counts) * (held // 2) // max(1, signal.events), prepend=0)
+        stay = 0 if whole else held // 2
+        half = np.diff(np.cumsum(signal.counts) * stay // max(1, signal.events), prepend=0)
         steady[layout.slice(i)] = half
         moved[i] = held - int(half.sum())
     places = [_places(signal) for signal in signals]

@@ -167,6 +167,20 @@ def test_a_large_change_is_found_within_what_is_said(rho: float) -> None:
 # --- by what came --------------------------------------------------------------------------------
 
 
+def test_what_only_the_largest_changes_would_show_was_tested(reference: Reference) -> None:
+    plan = plan_of(reference)
+    equipment = Equipment.of(plan)
+    half = min(followed_after(plan, equipment).values())
+    most = min(followed_after(plan, equipment, whole=True).values())
+    assert most < half
+    few, some = (
+        replayed(plan, columns(2, int(n))).untested() for n in (most - 1, (most + half) // 2)
+    )
+    assert not few.tested
+    assert some.tested
+    assert "to find even that half of them had moved" in some.untested[0].words
+
+
 def test_a_stream_that_is_tested(reference: Reference) -> None:
     tested, untested = replayed(plan_of(reference), columns(2, 2_050)).untested()
     assert tested

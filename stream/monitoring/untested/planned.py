@@ -84,8 +84,10 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
     return found + _KNOWN[equipment]
 
 
-def followed_after(plan: Plan, equipment: Equipment) -> dict[str, float]:
+def followed_after(plan: Plan, equipment: Equipment, *, whole: bool = False) -> dict[str, float]:
     """Events after which a large change of a signal is found by the tests that follow every pane.
+
+    Half of its values went to one place, or with `whole` all of them: no change is larger.
 
     To within a factor of two, of the signals that have one and values that can move; infinite
     where it never is.
@@ -94,7 +96,8 @@ def followed_after(plan: Plan, equipment: Equipment) -> dict[str, float]:
     changes = [
         [_pane(plan, window) for window in windows]
         for windows in zip(
-            *(moved_windows(signals, plan.layout, rows, n) for n in _PANES), strict=True
+            *(moved_windows(signals, plan.layout, rows, n, whole=whole) for n in _PANES),
+            strict=True,
         )
     ]
     changes = changes[:OF_VALUES]
