@@ -93,14 +93,10 @@ def followed_after(plan: Plan, equipment: Equipment, *, whole: bool = False) -> 
     where it never is.
     """
     signals, rows = plan.monitored, plan.reference.events
-    changes = [
-        [_pane(plan, window) for window in windows]
-        for windows in zip(
-            *(moved_windows(signals, plan.layout, rows, n, whole=whole) for n in _PANES),
-            strict=True,
-        )
+    tried = [moved_windows(signals, plan.layout, rows, n, whole=whole) for n in _PANES]
+    changes = [[_pane(plan, one) for one in panes] for panes in zip(*tried, strict=True)][
+        :OF_VALUES
     ]
-    changes = changes[:OF_VALUES]
     needs = edetector_needs(equipment.edetector(), equipment.shares, changes, len(signals))
     after = {}
     for i, signal in enumerate(signals):
