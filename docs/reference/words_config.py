@@ -182,6 +182,7 @@ WORDS = {
     "notify.token_file": "The same from a file.",
     "notify.models": "Only alerts of these; default: all.",
     "notify.min_severity": "Only episodes that were ever so severe.",
+    "notify.revisions": "Of each episode what is told: that it opened, became worse and ended, or all.",
     "notify.timeout": "Of one whole exchange, from the look-up of the name to the answer.",
     "notify.template_file": "Body of a webhook's requests.",
     "notify.ca_file": "PEM file of the only authorities to trust; default: the system's.",

@@ -19,6 +19,7 @@ from stream.alerts.event import (
     Annotations,
     Kind,
     News,
+    RelatedEpisode,
     Severity,
     episode_id,
     event_id,
@@ -47,6 +48,7 @@ class Revision(NamedTuple):
     left: Sequence[Member]
     note: str
     news: list[News]
+    related: list[tuple[Kind, int]]  # the other open episodes: kind, and when they opened
 
 
 def compose(revision: Revision, context: AlertContext) -> AlertEvent:
@@ -92,6 +94,10 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
         budget=AlertBudget(context.false_alarms_per_week, context.alpha),
         offsets=context.offsets,
         news=revision.news,
+        related=[
+            RelatedEpisode(episode_id(fingerprint(model, version, other), opened_ms), other)
+            for other, opened_ms in revision.related
+        ],
     )
     return AlertEvent(
         specversion="1.0",

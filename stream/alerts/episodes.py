@@ -104,15 +104,16 @@ class Episodes:
         for finding in findings:
             by_kind.setdefault(finding.kind, []).append(finding)
         alerts = []
-        kinds = self._open.keys() | by_kind.keys()
-        for kind in sorted(kinds if only is None else kinds & set(only)):
-            found = by_kind.get(kind, [])
-            episode = self._open.get(kind)
-            if episode is None:
-                first = found[0].kind
+        for kind, found in by_kind.items():
+            if kind not in self._open and (only is None or kind in only):
                 looks = looks_after(self._last.get(kind), pane_end_ms)
-                episode = _Episode(first, pane_end_ms, 0, 0, "", pane_end_ms, {}, looks=looks)
-                self._open[kind] = episode
+                opened = _Episode(
+                    found[0].kind, pane_end_ms, 0, 0, "", pane_end_ms, {}, looks=looks
+                )
+                self._open[kind] = opened
+        for kind in sorted(self._open if only is None else self._open.keys() & set(only)):
+            found = by_kind.get(kind, [])
+            episode = self._open[kind]
             members = episode.members
             take_findings(members, found)
             looked = None if kind == "system" else unlike  # its trouble is no distribution's
@@ -221,5 +222,7 @@ class Episodes:
         revision = Revision(
             self._subject, episode.kind, SEVERITIES[episode.severity], episode.revision,
             episode.opened_ms, now_ms, ranked, joined, left, note, news,
+            [(other.kind, other.opened_ms) for _, other in sorted(self._open.items())
+             if other.kind != episode.kind],
         )  # fmt: skip
         return compose(revision, context)

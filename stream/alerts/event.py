@@ -46,6 +46,7 @@ __all__ = [
     "Annotations",
     "Kind",
     "News",
+    "RelatedEpisode",
     "Severity",
     "alert_schema",
     "decode_alert",
@@ -118,10 +119,18 @@ class AlertBudget(msgspec.Struct, frozen=True):
     alpha: float
 
 
+class RelatedEpisode(msgspec.Struct, frozen=True):
+    """Another episode of the same model and version that is open."""
+
+    episode: _Id
+    kind: Kind
+
+
 class AlertData(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "ends_at": "endsAt"}):
     """One revision of an episode. `joined` and `left` are against the revision before.
 
-    `news` says why it was published; empty for a reminder that the episode still fires.
+    `news` says why it was published; empty for a reminder that the episode still fires. `related`
+    are the other episodes of the same model and version that are open.
     """
 
     status: Status
@@ -142,6 +151,7 @@ class AlertData(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "e
     budget: AlertBudget
     offsets: dict[str, tuple[int, int]]
     news: list[News] = []
+    related: list[RelatedEpisode] = []
 
 
 class AlertEvent(msgspec.Struct, frozen=True):

@@ -11,10 +11,11 @@ from stream.alerts.finding import Finding
 from stream.printable import MAX_NAME, printable
 
 __all__ = [
-    "ACTION_TEXT", "TEST_TEXT", "action_for", "alert_name", "described", "duration", "sentence",
+    "ACTION_TEXT", "KIND_TEXT", "TEST_TEXT", "action_for", "alert_name", "described", "duration",
+    "sentence",
 ]  # fmt: skip
 
-_KIND_TEXT: Final[Mapping[Kind, str]] = {
+KIND_TEXT: Final[Mapping[Kind, str]] = {
     "data_drift": "data drift",
     "prediction_drift": "prediction drift",
     "concept_drift": "concept drift",
@@ -91,7 +92,7 @@ def sentence(
     if rest:
         named.append(f"{rest} more signal{'s' if rest > 1 else ''}")
     listed = " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
-    kind_text = _KIND_TEXT[kind]
+    kind_text = KIND_TEXT[kind]
     text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]} in {listed}"
     text += f" since {_minute(since_ms)}" if since_ms is not None else ""
     text += f"; {printable(note)}" if note else ""

@@ -12,14 +12,13 @@ from detectors.changes.explain import QUANTILES
 from stream.alerts.episodes import Finding
 from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity
 from stream.alerts.sizes import on_one_scale
+from stream.monitoring.explained_by_quality import QUALITY_TESTS
 from stream.plans.plan import KIND_OF_ROLE, Plan
 
 __all__ = ["Hit", "Span", "explained", "severity_of_shift"]
 
-#: Tests that speak of the data's quality rather than of its distribution.
-_QUALITY_TESTS: Final = frozenset({"missing_rate", "invalid_rate", "unseen_rate"})
 #: Tests of a rate, which go where the rate goes.
-_RATES: Final = _QUALITY_TESTS | {"range_rate"}
+_RATES: Final = QUALITY_TESTS | {"range_rate"}
 #: A distance goes where the mean goes if that alone makes so much of it.
 _OF_MEAN: Final = 0.5
 #: Shifts of the mean rank that are as large as a PSI of .10 and .25 for a moved normal.
@@ -46,7 +45,8 @@ class Hit(NamedTuple):
 
     `direction` is of what it says `moves`; a test that says neither has a direction if the mean
     accounts for what it found. A sequential test that found a share or a rate is `of` the test by
-    windows that looks at the same.
+    windows that looks at the same. One is `of_quality` if values are as they were, and only more or
+    less of them are missing, of a wrong type or unseen.
     """
 
     test: str
@@ -62,6 +62,7 @@ class Hit(NamedTuple):
     moves: str = ""
     from_start: bool = False
     of: str = ""
+    of_quality: bool = False
 
 
 def severity_of_shift(shift: float) -> str:
@@ -86,7 +87,8 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     about = hit.of or hit.test
     effect = on_one_scale(about, hit.effect)
     moves, direction = _way(hit, effect, change.shift)
-    kind: Kind = "data_quality" if about in _QUALITY_TESTS else KIND_OF_ROLE[signal.role]
+    of_quality = hit.of_quality or about in QUALITY_TESTS
+    kind: Kind = "data_quality" if of_quality else KIND_OF_ROLE[signal.role]
     return Finding(
         kind=kind,
         signal=signal.name,

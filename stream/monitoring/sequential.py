@@ -12,6 +12,7 @@ import numpy.typing as npt
 from detectors import AdwinBank, ChangePoints, Share, SignalReference
 from detectors.figures import figures
 from stream.monitoring.equipment import Equipment
+from stream.monitoring.explained_by_quality import as_whole, mostly_gone
 from stream.monitoring.findings import Hit, severity_of_shift
 from stream.monitoring.share_hits import share_began, share_hit, with_rise, within_stream
 from stream.plans.plan import Plan
@@ -41,6 +42,14 @@ class Found(NamedTuple):
         before = self.share.reference
         before += self.share.of(expected.counts) - self.share.of(signal.counts)
         return with_rise(self.hit, self.share, self.way * (self.share.of(counts) - before))
+
+    def is_of_quality(self, expected: SignalReference, counts: Ints) -> bool:
+        """Whether a value's share moved only because of what is missing, invalid or unseen."""
+        if self.share is None or self.share.rate:
+            return False
+        usual = self.share.of(expected.counts)
+        moved = self.share.of(counts) - usual
+        return bool(moved) and mostly_gone(moved, self.share.of(as_whole(expected, counts)) - usual)
 
 
 class Sequential:

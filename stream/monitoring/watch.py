@@ -20,6 +20,7 @@ from stream.alerts.episodes import Finding
 from stream.monitoring.beginning import Beginning
 from stream.monitoring.chances import Chances
 from stream.monitoring.equipment import Equipment
+from stream.monitoring.explained_by_quality import QUALITY_TESTS, made_whole, mostly_gone
 from stream.monitoring.findings import Hit, Span, explained
 from stream.monitoring.panes import Sealed
 from stream.monitoring.sequential import Sequential
@@ -180,10 +181,13 @@ class Watch:
         span = Span(window.segment, window.start_ms, window.end_ms, window.counts)
         compared = window.segment or self.beginning.over
         early = frozenset[int]() if compared else self.beginning.close(result)
+        by_quality, rated = self._by_quality(window, result)
         findings = []
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
             test = result.test(row)
+            if row in by_quality and index in rated:
+                continue  # the rate says it
             # The history is of the whole stream; else only the window is known.
             began = None if window.segment else self.changes.estimate(index, test)
             began = began or ChangePoint(window.start_ms, window.start_ms, window.end_ms)
@@ -191,12 +195,45 @@ class Watch:
                 test, float(result.value[row]), float(result.threshold[row]),
                 result.severity(row), float(result.effect[row]), float(result.p_value[row]),
                 change_point=began, look=int(result.look[row]), from_start=row in early,
+                of_quality=row in by_quality,
             )  # fmt: skip
             findings.append(explained(self.plan, index, hit, span))
         return findings
 
+    def _by_quality(self, window: Closed, result: WindowResult) -> tuple[set[int], set[int]]:
+        """What the data's quality explains, and the signals of which a rate was found.
+
+        Explained are rows whose change is gone once the window is as whole as the reference.
+        """
+        found = np.flatnonzero(result.found).tolist()
+        rated = {int(result.signal[row]) for row in found if result.test(row) in QUALITY_TESTS}
+        others = [row for row in found if result.test(row) not in QUALITY_TESTS]
+        if not others:
+            return set(), rated
+        signals = {int(result.signal[row]) for row in others}
+        whole = self.bank.test(
+            made_whole(self.plan, window.counts, signals), self._alpha(window.segment)
+        )
+        left = {
+            key: at
+            for at, key in enumerate(
+                zip(whole.signal.tolist(), whole.test_index.tolist(), strict=True)
+            )
+        }
+        explained = set()
+        for row in others:
+            at = left.get((int(result.signal[row]), int(result.test_index[row])))
+            gone = at is None or not whole.found[at]
+            effect = 0.0 if at is None else float(whole.effect[at])
+            if gone and mostly_gone(float(result.effect[row]), effect):
+                explained.add(row)
+        return explained, rated
+
+    def _alpha(self, segment: str) -> float:
+        return self.budget.segment_alpha if segment else self.budget.window_alpha
+
     def _test(self, window: Closed) -> WindowResult:
-        alpha = self.budget.segment_alpha if window.segment else self.budget.window_alpha
+        alpha = self._alpha(window.segment)
         result = self.results[window.segment] = self.bank.test(window.counts, alpha)
         if len(self.results) > len(self.windows.last):  # it forgets segments long silent
             for segment in self.results.keys() - self.windows.last.keys():
@@ -217,6 +254,7 @@ class Watch:
             expected = self.plan.expected(i, span.counts)
             counts = span.counts[self.layout.slice(i)]
             hit = found.since(self.plan.monitored[i], expected, counts)
+            hit = hit._replace(of_quality=found.is_of_quality(expected, counts))
             early = self.beginning.holds(hit, self.windows.born_ms, end_ms)
             hit = hit._replace(from_start=early and not self.plan.cycle_ms)
             findings.append(explained(self.plan, i, hit, span))

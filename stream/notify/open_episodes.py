@@ -15,10 +15,15 @@ _REMEMBERED: Final = 10_000
 
 
 class Change(NamedTuple):
-    """An alert event that is news. `peak` is the highest severity its episode ever had."""
+    """An alert event that is news.
+
+    `peak` is the highest severity its episode ever had. A `step` is what nobody may miss: that the
+    episode opened, became worse, or ended.
+    """
 
     event: AlertEvent
     peak: str
+    step: bool = True
 
 
 class OpenEpisodes:
@@ -51,7 +56,8 @@ class OpenEpisodes:
         peak: str = data.severity
         if before is not None and same:
             peak = max(peak, before.peak, key=SEVERITY_ORDER.index)
-        change = Change(event, peak)
+        worse = before is None or not same or peak != before.peak or "grown" in data.news
+        change = Change(event, peak, worse or data.status == "resolved")
         if data.status == "firing":
             self._open[data.fingerprint] = change
         elif same or before is None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from stream.alerts.event import AlertEvent, encode_alert, format_time, parse_time
+from stream.alerts.sentences import KIND_TEXT
 from stream.notify.template import fill_template
 from stream.printable import printable
 
@@ -47,6 +48,7 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
         "dashboard_url": said.dashboard_url,
         "episode": data.episode,
         "revision": str(data.revision),
+        "related": ", ".join(f"{other.kind} {other.episode[:8]}" for other in data.related),
         "signals": ", ".join(dict.fromkeys(signal.name for signal in data.signals)),
     }
     alert: dict[str, Any] = {
@@ -121,6 +123,11 @@ def slack_message(event: AlertEvent) -> bytes:
         if url.startswith(("http://", "https://"))
     ]
     if firing:
+        if data.related:
+            others = ", ".join(
+                f"{KIND_TEXT[other.kind]} `{other.episode[:8]}`" for other in data.related
+            )
+            lines.append(f"Together with {others}")
         if data.annotations.evidence:
             lines.append(f"> {slack_text(data.annotations.evidence)}")
         links.append(f"`driftstream ack {data.episode[:8]}`")

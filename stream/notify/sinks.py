@@ -125,7 +125,7 @@ class Sink(ABC):
 
 
 class QueueSink(Sink):
-    """Every event once, in order: webhooks and Slack.
+    """Every event that is a step once, or every one, in order: webhooks and Slack.
 
     What is quiet is held back: of each episode the newest revision, told when the quiet ends if it
     still fires. Of an episode that nobody was told of its end is not told either.
@@ -151,8 +151,12 @@ class QueueSink(Sink):
         """See `Sink`."""
         with self._lock:
             self._seen = max(self._seen, number)
-            if change is not None and self.concerns(change):
+            if change is None or not self.concerns(change):
+                return
+            if change.step or self.target.revisions == "all":
                 self._queue.append((number, change.event, self._clock()))
+            elif change.event.data.fingerprint in self._held:  # the newest is told after a quiet
+                self._held[change.event.data.fingerprint] = change.event
 
     def restore(self, change: Change, at_ms: int) -> None:
         """See `Sink`."""

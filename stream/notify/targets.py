@@ -13,12 +13,13 @@ from stream.config.toml_table import Table, read_secret
 
 __all__ = ["SEVERITY_ORDER", "Target", "read_targets"]
 
+REVISIONS: Final = ("steps", "all")
 TYPES: Final = ("alertmanager", "webhook", "slack")
 #: Mildest first.
 SEVERITY_ORDER: Final = ("info", "warning", "critical")
 _KEYS: Final = (
     "type", "name", "url", "url_file", "secret", "secret_file", "token", "token_file", "models",
-    "min_severity", "timeout", "template_file", "ca_file",
+    "min_severity", "revisions", "timeout", "template_file", "ca_file",
 )  # fmt: skip
 
 
@@ -46,6 +47,8 @@ class Target:
         Of a whole exchange, from the name's look-up to the last byte.
     ca_file : str
         The only authorities whose certificates are trusted; "" for those of the system.
+    revisions : str
+        "steps" of an episode, which are that it opened, became worse and ended, or "all".
     """
 
     kind: str
@@ -58,6 +61,7 @@ class Target:
     timeout_s: float = 10.0
     template: str = field(default="", repr=False)
     ca_file: str = ""
+    revisions: str = "steps"
 
 
 def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
@@ -93,12 +97,19 @@ def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
                 token=token,
                 models=table.texts("models"),
                 min_severity=table.choice("min_severity", "info", SEVERITY_ORDER),
+                revisions=_revisions(table, kind),
                 timeout_s=timeout_ms / 1000,
                 template=_template(table, kind, folder),
                 ca_file=_ca_file(table, _secret(table, "url", folder), folder),
             )
         )
     return tuple(targets)
+
+
+def _revisions(table: Table, kind: str) -> str:
+    if kind == "alertmanager" and "revisions" in table.values:
+        raise table.error("revisions", "is not for Alertmanager, which has the newest one.")
+    return table.choice("revisions", "steps", REVISIONS)
 
 
 def _ca_file(table: Table, url: str, folder: Path) -> str:

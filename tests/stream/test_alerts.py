@@ -88,6 +88,7 @@ def test_an_alert_is_the_documented_event():
             "budget": {"false_alarms_per_week": 1.0, "alpha": 2e-06},
             "offsets": {"predictions-0": [12, 22]},
             "news": ["opened"],
+            "related": [],
         },
     }  # fmt: skip
 

@@ -128,7 +128,7 @@ def test_copies_and_older_revisions_are_no_news() -> None:
     assert episodes.apply(first) == Change(first, "warning")
     assert episodes.apply(first) is None
     assert episodes.apply(worse) == Change(worse, "critical")
-    assert episodes.apply(milder) == Change(milder, "critical")
+    assert episodes.apply(milder) == Change(milder, "critical", step=False)
     assert episodes.apply(worse) is None
     assert [change.event for change in episodes.changes] == [milder]
     ended = alert(revision=4, status="resolved", severity="info")
@@ -140,6 +140,31 @@ def test_copies_and_older_revisions_are_no_news() -> None:
     # The end of an episode that another one of its kind has followed already.
     assert episodes.apply(alert(revision=5, status="resolved")) is not None
     assert [change.event for change in episodes.changes] == [again]
+
+
+@pytest.mark.parametrize(("revisions", "told"), [("steps", [1, 3, 5]), ("all", [1, 2, 3, 4, 5])])
+def test_a_hook_is_told_the_steps_or_all(revisions: str, told: list[int]) -> None:
+    joined = alert(revision=2)
+    grown = alert(revision=3)
+    grown = msgspec.structs.replace(grown, data=msgspec.structs.replace(grown.data, news=["grown"]))
+    milder = alert(revision=4, severity="info")
+    events = [alert(), joined, grown, milder, alert(revision=5, status="resolved")]
+    with hook() as here:
+        target = Target("webhook", "w", here.url, revisions=revisions)
+        sink, episodes = QueueSink(target, Clock()), OpenEpisodes()
+        for number, event in enumerate(events):
+            sink.offer(number, episodes.apply(event))
+        while sink.step() == 0.0:
+            pass
+        assert sink.done == 4
+        bodies = [msgspec.json.decode(body) for _, _, body in here.requests]
+    assert [body["data"]["revision"] for body in bodies] == told
+
+
+def test_alertmanager_has_no_revisions_to_choose(tmp_path: Path) -> None:
+    text = '[[notify]]\ntype = "alertmanager"\nurl = "http://a"\nrevisions = "all"\n'
+    with pytest.raises(ConfigError, match=r"notify\[0\].revisions is not for Alertmanager"):
+        targets(tmp_path, text)
 
 
 # ---- webhooks and Slack
