@@ -19,6 +19,7 @@ from stream.alerts.event import AlertError, AlertEvent
 from stream.decode.columns import Unread
 from stream.kafka.access import explain, knock, unreachable
 from stream.kafka.codecs import bound_kafka_python
+from stream.kafka.failed_sockets import close_failed_sockets
 from stream.kafka.look import PatientPoll, UnreadableError
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
@@ -277,6 +278,7 @@ def _undelivered(
 def _words(kafka: Mapping[str, object]) -> Iterator[None]:
     """Say who could not be reached or what is not allowed; kafka-python's words do not help."""
     knock(kafka)
+    close_failed_sockets()
     try:
         yield
     except KafkaError as error:

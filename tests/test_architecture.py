@@ -38,6 +38,7 @@ ONLY_IN = {
         "stream.client",
         "stream.kafka.admin",
         "stream.kafka.codecs",
+        "stream.kafka.failed_sockets",
         "stream.kafka.look",
         "stream.kafka.topics",
         "stream.notify.source",

@@ -16,6 +16,7 @@ from kafka.structs import OffsetAndMetadata
 from stream.client import tell_unread
 from stream.kafka.access import knock, unreachable
 from stream.kafka.codecs import bound_kafka_python
+from stream.kafka.failed_sockets import close_failed_sockets
 from stream.kafka.look import PatientPoll
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
@@ -62,6 +63,7 @@ def run_notify(
         "fetch_max_wait_ms": _POLL_MS,
     }
     bound_kafka_python()
+    close_failed_sockets()
     knock(kafka)
     with _words(kafka):
         consumer = KafkaConsumer(**settings)
