@@ -105,14 +105,15 @@ def sentence(
 def described(finding: Finding, *, first: bool) -> str:
     """What moved; of a test that follows every pane also what it saw, and in which events.
 
-    When a finding is told first, they are those since the change began. Later ones are the last,
-    which begin later and later: the change did not.
+    When a finding is told first, they are those since the change began. Of later ones it is said
+    when they ended: they begin later and later, which the change did not, and a reminder may tell
+    of the same finding months later, when the newest events are like the reference again.
     """
     if not finding.note:
         return finding.change
     events = f"{finding.events:,} event{'s' if finding.events != 1 else ''}"
-    where = f"{events} since {_minute(finding.start_ms)}" if first else f"the last {events}"
-    return f"{finding.note}; in {where}: {finding.change}"
+    when = f"since {_minute(finding.start_ms)}" if first else f"up to {_minute(finding.end_ms)}"
+    return f"{finding.note}; in {events} {when}: {finding.change}"
 
 
 def duration(ms: int) -> str:

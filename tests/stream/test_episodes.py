@@ -401,15 +401,31 @@ def test_the_sentence_says_since_when_the_episode_is():
     assert "in 312 events since 2026-03-01 11:50: mean 4.1 -> 2.7" in opened.data.signals[0].change
     assert " since 2026-03-01 12:00" not in opened.data.annotations.summary
     line.now += 3 * DAY
-    late = finding(note="mean rank above the reference's", start_ms=line.now - 600_000)
+    late = finding(
+        note="mean rank above the reference's", start_ms=line.now - 600_000, end_ms=line.now
+    )
     (again,) = line.window(late)
     assert again.data.signals[0].change == (
-        "mean rank above the reference's; in the last 1,000 events: mean 4.1 -> 2.7"
+        "mean rank above the reference's; in 1,000 events up to 2026-03-04 12:00: mean 4.1 -> 2.7"
     )
     assert again.data.annotations.summary.startswith(
         "fraud v3: Data drift in 'a' (PSI 0.3, threshold 0.1; mean rank above the reference's; in "
-        "the last 1,000 events: mean 4.1 -> 2.7) since 2026-03-01 12:00; still firing after 3 d."
+        "1,000 events up to 2026-03-04 12:00: mean 4.1 -> 2.7) since 2026-03-01 12:00; still "
+        "firing after 3 d."
     )
+
+
+def test_a_reminder_of_what_is_over_does_not_call_it_the_newest_events():
+    line = Line()
+    line.window(finding(note="mean rank above the reference's", events=148))
+    for days in (1, 2, 4, 8, 16):  # a slow stream: no half of a window is full in all this time
+        line.now = T0 + days * DAY
+        (reminder,) = line.window(closed=False)
+        assert "in 148 events up to 2026-03-01 12:00" in reminder.data.annotations.summary
+    ends = [alert for _ in range(4) for alert in line.window()]
+    (resolved,) = ends
+    assert "in 148 events up to 2026-03-01 12:00" in resolved.data.annotations.summary
+    assert "; resolved after 16 d" in resolved.data.annotations.summary
 
 
 def test_reminders_thin_out():
