@@ -23,8 +23,17 @@ from river.drift import ADWIN
 import detectors
 from benchmarks.figures import Figure
 from benchmarks.workloads import START, WORKLOADS, Workload, w1
-from detectors import Adwin, AdwinBank, EDetectorBank, ScoreTable, WindowBank, accumulate
+from detectors import (
+    Adwin,
+    AdwinBank,
+    EDetectorBank,
+    ScoreTable,
+    WindowBank,
+    accumulate,
+    fit_reference,
+)
 from detectors.counting.sparse import encode_counts
+from detectors.fitting.seasonal import Seasons
 from stream.decode.native import NativeDecoder
 from stream.decode.values import CodeTable
 from stream.monitoring.monitor import PartitionMonitor
@@ -91,6 +100,7 @@ def run() -> list[Figure]:
         window_test,
         sealed_pane,
         adwin,
+        fit,
     ):
         for figure in part(bench):
             print(f"  {figure.what:<58} {figure.value:>9.3g} {figure.unit}", flush=True)
@@ -411,6 +421,31 @@ def _adwin_items() -> Iterator[Figure]:
         "adwin_update", "ADWIN, item form, `update` from Python: a value", "ns", each["update"],
         peers=river,
     )  # fmt: skip
+
+
+def fit(_: Bench) -> Iterator[Figure]:
+    """A reference of rows in memory, a number of ways: what a person waits for."""
+    rows, step_ms = 10_000, 240_000  # four weeks
+    columns = {id: WORKLOADS[id][0].columns(rows, 0) for id in ("W1", "W3")}
+    given = {
+        id: {name: v.tolist() if v.dtype == object else v for name, v in of.items()}
+        for id, of in columns.items()
+    }
+    times = step_ms * np.arange(rows, dtype=np.int64)
+    for key, what, id, more in (
+        ("fit", "", "W1", {"times_ms": times, "seasons": Seasons("off")}),
+        ("fit_untimed", ", without times", "W1", {}),
+        ("fit_looked", ", seasons looked for", "W1", {"times_ms": times, "seasons": Seasons()}),
+        ("fit_slots", ", with slots", "W1", {"times_ms": times, "seasons": Seasons("auto")}),
+        ("fit_names", ", 8 of names, 5 % missing", "W3", {"times_ms": times}),
+    ):
+
+        def job(id: str = id, more: dict[str, Any] = more) -> None:
+            fit_reference(given[id], model="m", **more)
+
+        yield Figure(
+            key, f"fit: a reference of 10,000 rows x 20{what}", "ms", _per(_seconds(job), 1, 1e-3)
+        )
 
 
 def run_memory() -> list[Figure]:

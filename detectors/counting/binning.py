@@ -93,21 +93,25 @@ class NumericBinning:
         whoever sends it. Without any finite value the one edge is 0: all that comes later is below
         or above.
         """
-        finite = np.sort(values[np.isfinite(values)])
+        return cls.of_sorted(np.sort(values[np.isfinite(values)] + 0.0), max_bins)
+
+    @classmethod
+    def of_sorted(cls, finite: npt.NDArray[np.float64], max_bins: int = MAX_BINS) -> NumericBinning:
+        """What `fit` gives, of finite values that are sorted."""
         if not finite.size:
             return cls(np.zeros(1))
         finite = np.minimum(finite, np.nextafter(_LARGEST, 0.0))  # so that an edge is above it
-        distinct = np.unique(finite)
-        lower, upper = _around(distinct)
+        distinct = finite[np.append(True, finite[1:] != finite[:-1])]
         if distinct.size <= max_bins // 2:
             # Few values are atoms, each with an edge on both sides: what is new falls between.
-            return cls(np.unique(np.concatenate([lower, upper])))
+            return cls(np.unique(_around(distinct, np.arange(distinct.size))))
         cuts = finite[(np.arange(max_bins) * finite.size) // max_bins]
         values_at, times = np.unique(cuts, return_counts=True)
         heavy = np.searchsorted(distinct, values_at[times > 1])
         single = values_at[(times == 1) & (values_at > distinct[0])]
-        ends = [lower[:1], lower[heavy], upper[heavy], upper[-1:]]
-        return cls(np.unique(np.concatenate([single, *ends])))
+        own = _around(distinct, np.concatenate([[0], heavy, [distinct.size - 1]]))
+        lower, upper = own[0, :-1], own[1, 1:]  # below the least value, above the greatest
+        return cls(np.unique(np.concatenate([single, lower, upper])))
 
     def bin(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Bins of values: NaN and +inf are missing, -inf is of a wrong type; int64[n]."""
@@ -146,19 +150,21 @@ class NumericBinning:
 
 
 def _around(
-    distinct: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Edges on both sides of each value: what a float32 makes of it lies between.
+    distinct: npt.NDArray[np.float64], at: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Edges on both sides of the values at these places: what a float32 makes of one is between.
 
     Whole numbers have none to spare: those that a float32 rounds are other numbers. Where values
     are so near to each other that a float32 cannot tell them apart, they stay apart.
     """
-    reach = np.where(distinct == np.rint(distinct), 0.0, np.abs(distinct) * _SINGLE_ROUNDING)
-    if distinct.size > 1:
-        gaps = np.diff(distinct / 3.0)  # so that no difference overflows
-        nearest = np.minimum(np.append(gaps, np.inf), np.append(np.inf, gaps))
-        reach = np.minimum(reach, nearest)
-    return distinct - reach, np.nextafter(distinct + reach, np.inf)
+    value = distinct[at]
+    reach = np.where(value == np.rint(value), 0.0, np.abs(value) * _SINGLE_ROUNDING)
+    for next_to in (at - 1, at + 1):
+        there = (next_to >= 0) & (next_to < distinct.size)
+        # In thirds, so that no difference overflows.
+        gap = np.abs(value[there] / 3.0 - distinct[next_to[there]] / 3.0)
+        reach[there] = np.minimum(reach[there], gap)
+    return np.stack([value - reach, np.nextafter(value + reach, np.inf)])
 
 
 Binning = NumericBinning | CategoricalBinning

@@ -9,11 +9,13 @@ exponentially, be it fast or slow.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from detectors._jit import kernel
 from detectors.fitting.suspects import mid_ranks
 
 __all__ = ["long_memory", "warnings_of_long"]
@@ -66,51 +68,82 @@ def long_memory(values: Floats) -> tuple[float, float]:
     values = values[np.isfinite(values)]
     if values.size < _LEAST_ROWS or values.min() == values.max():
         return 0.0, 0.0
-    at, power, width = _spectrum(mid_ranks(values))
-    without, _ = _search(at, power, width, np.zeros(1))
-    within, d = _search(at, power, width, _DEPTHS)
+    spectrum = _spectrum(mid_ranks(values))
+    without, _ = _search(*spectrum, np.zeros(1))
+    within, d = _search(*spectrum, _DEPTHS)
     return (d, without - within) if within < without else (0.0, 0.0)
 
 
 def _spectrum(x: Floats) -> tuple[Floats, Floats, Floats]:
     """Mean frequency, mean periodogram and number of frequencies of each band."""
-    power = np.square(np.abs(np.fft.rfft(x)))[1 : (x.size - 1) // 2 + 1]
-    frequency = 2.0 * np.pi * np.arange(1, power.size + 1) / x.size
-    wide = np.geomspace(_SINGLE, power.size, _BANDS).astype(np.int64)
+    wave = np.fft.rfft(x)[1 : (x.size - 1) // 2 + 1]
+    at, starts, width = _bands(x.size)
+    return at, np.add.reduceat(np.square(wave.real) + np.square(wave.imag), starts) / width, width
+
+
+@lru_cache(maxsize=8)
+def _bands(rows: int) -> tuple[Floats, npt.NDArray[np.int64], Floats]:
+    """Mean frequency, start and number of frequencies of each band; not to be written to."""
+    size = (rows - 1) // 2
+    wide = np.geomspace(_SINGLE, size, _BANDS).astype(np.int64)
     starts = np.unique(np.concatenate([np.arange(_SINGLE), wide]))[:-1]
-    width = np.diff(np.append(starts, power.size)).astype(np.float64)
-    return (
-        np.add.reduceat(frequency, starts) / width,
-        np.add.reduceat(power, starts) / width,
-        width,
-    )
+    width = np.diff(np.append(starts, size)).astype(np.float64)
+    frequency = 2.0 * np.pi * np.arange(1, size + 1) / rows
+    return np.add.reduceat(frequency, starts) / width, starts, width
 
 
+@kernel
+def _squares(b: Floats, cosine: Floats, width: Floats) -> tuple[Floats, Floats]:
+    """|1 + b exp(iw)|**2 by band and b, and the sums of its logarithms; `cosine` is 2 cos(w)."""
+    squares, logs = np.empty((cosine.size, b.size)), np.zeros(b.size)
+    for w in range(cosine.size):
+        for j in range(b.size):
+            squares[w, j] = 1.0 + (b[j] * b[j] + b[j] * cosine[w])
+            logs[j] += width[w] * np.log(squares[w, j])
+    return squares, logs
+
+
+@kernel
+def _weighted(weight: Floats, rows: Floats) -> Floats:
+    """Weighted sum of rows."""
+    total = np.zeros(rows.shape[1])
+    for w in range(weight.size):
+        for j in range(total.size):
+            total[j] += weight[w] * rows[w, j]
+    return total
+
+
+@kernel
 def _search(at: Floats, power: Floats, width: Floats, depths: Floats) -> tuple[float, float]:
-    """Least minus log likelihood, and the d of it: a grid that is made finer about its best."""
-    cosine, low = np.cos(at), -2.0 * np.log(2.0 * np.sin(at / 2.0))
+    """Least minus log likelihood, and the d of it: a grid that is made finer about its best.
 
-    def loss(a: Floats, b: Floats, d: Floats) -> Floats:
-        log_f = (
-            np.log1p(b[..., None] ** 2 + 2.0 * b[..., None] * cosine)
-            - np.log1p(a[..., None] ** 2 - 2.0 * a[..., None] * cosine)
-            + d[..., None] * low
-        )
-        level = (power * np.exp(-log_f)) @ width
-        return np.asarray(log_f @ width + width.sum() * np.log(level / width.sum()))
-
-    best, where = np.inf, (0.0, 0.0, 0.0)
+    The spectrum is a product of one factor for each parameter, so only sums over the bands are
+    taken for each point of the grid; where the parts of the ARMA cancel out they do so exactly.
+    """
+    cosine, low = 2.0 * np.cos(at), -2.0 * np.log(2.0 * np.sin(at / 2.0))
+    whole, slope = width.sum(), (low * width).sum()
+    best = np.inf
+    best_u = best_v = best_d = 0.0
     # Autoregression and moving average on the scale of artanh: 1 - a and 1 - b by factors.
-    u = v = _STARTS
-    step, d = 0.5, depths
+    u, v, d = _STARTS, _STARTS, depths
+    step = 0.5
     for _ in range(_ROUNDS):
-        grid = np.meshgrid(u, v, d, indexing="ij")
-        values = loss(np.tanh(grid[0]), np.tanh(grid[1]), grid[2])
-        if values.min() < best:
-            i = np.unravel_index(int(np.argmin(values)), values.shape)
-            best, where = float(values[i]), (float(u[i[0]]), float(v[i[1]]), float(d[i[2]]))
+        ar, log_ar = _squares(-np.tanh(u), cosine, width)
+        ma, log_ma = _squares(np.tanh(v), cosine, width)
+        weight = power * width * np.exp(-d.reshape(-1, 1) * low)
+        found = (best_u, best_v, best_d)
+        for i in range(u.size):
+            inverse = ar[:, i].copy().reshape(-1, 1) / ma
+            for k in range(d.size):
+                level = _weighted(weight[k], inverse)
+                for j in range(v.size):
+                    loss = log_ma[j] - log_ar[i] + d[k] * slope + whole * np.log(level[j] / whole)
+                    if loss < best:
+                        best, found = loss, (u[i], v[j], d[k])
+        best_u, best_v, best_d = found
         step *= 0.6
-        u, v = (where[k] + step * np.arange(-2, 3) for k in (0, 1))
+        around = np.arange(-2.0, 3.0)
+        u, v = best_u + step * around, best_v + step * around
         if depths.size > 1:
-            d = np.clip(where[2] + 0.15 * step * np.arange(-2, 3), 0.0, 0.49)
-    return best, where[2]
+            d = np.minimum(np.maximum(best_d + 0.15 * step * around, 0.0), 0.49)
+    return best, best_d

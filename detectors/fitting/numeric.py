@@ -93,12 +93,13 @@ class NumericFit:
         values = self.sampled
         if self._sample.rows > self._sample.size and self._low <= self._high:
             values = np.append(values, [self._low, self._high])  # the range is that of all rows
-        self.binning = NumericBinning.fit(values)
-        finite = values[np.isfinite(values)]
+        # Zeros without a sign: a sort leaves 0 and -0 in whatever order its machine finds best.
+        finite = np.sort(values[np.isfinite(values)] + 0.0)
+        self.binning = NumericBinning.of_sorted(finite)
         self._quantiles: dict[str, float] = {}
-        if finite.size:
-            levels = np.quantile(finite, list(_QUANTILES.values()), method="inverted_cdf")
-            self._quantiles = dict(zip(_QUANTILES, levels.tolist(), strict=True))
+        if finite.size:  # the least value that at least so large a share is not above
+            at = {name: math.ceil(q * finite.size - 1.0) for name, q in _QUANTILES.items()}
+            self._quantiles = {name: float(finite[max(0, k)]) for name, k in at.items()}
         del self._held
         edges = self.binning.edges
         self._inner = np.full(MAX_BINS - 1, np.inf)

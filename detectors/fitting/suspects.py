@@ -115,8 +115,13 @@ def _is_nines(value: float) -> bool:
 
 def mid_ranks(values: Floats) -> Floats:
     """Ranks, those of equal values averaged."""
-    _, at, times = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(times) - times / 2)[at], np.float64)
+    order = np.argsort(values)
+    ordered = values[order]
+    start = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    end = np.append(start[1:], values.size)
+    ranks = np.empty(values.size)
+    ranks[order] = np.repeat((start + end) / 2, end - start)
+    return ranks
 
 
 def _correlation(x: Floats, y: Floats) -> float:

@@ -18,6 +18,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors._jit import kernel
+
 __all__ = ["FEWEST_BATCHES", "BatchMeans", "batch_means", "group_counts"]
 
 #: Batches are not merged to fewer than this.
@@ -32,6 +34,7 @@ _MOST_CORRELATION: Final = 0.9
 _LEAST_WORTH: Final = 4
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class _Correlation(NamedTuple):
@@ -77,7 +80,7 @@ def batch_means(
     groups : uint8[n_bins]
         Coarse bin of each bin.
     scores : sequence of int64[first bins]
-        Score of each bin, such as the mid-rank, whose mean is watched.
+        Score of each bin, such as the mid-rank, whose mean is watched; all of the same bins.
     """
     found = _correlations(table, groups, scores)
     while len(table) >= 2 * FEWEST_BATCHES:
@@ -98,17 +101,21 @@ def batch_means(
     return BatchMeans(table, news, tuple(map(_long_run, r)), min(len(table), worth))
 
 
+@kernel
 def group_counts(table: Ints, groups: npt.NDArray[np.uint8]) -> Ints:
     """Counts of coarse bins by batch."""
-    merged = np.zeros((len(table), int(groups[-1]) + 1), np.int64)
-    for column, group in enumerate(groups.tolist()):
-        merged[:, group] += table[:, column]
+    merged = np.zeros((table.shape[0], np.int64(groups[-1]) + 1), np.int64)
+    for row in range(table.shape[0]):
+        for column in range(table.shape[1]):
+            merged[row, groups[column]] += table[row, column]
     return merged
 
 
 def _by_twos(rows: Ints) -> Ints:
     """Neighbouring batches added up; the last of an odd number joins the two before."""
-    added: Ints = np.add.reduceat(rows, np.arange(len(rows) // 2) * 2, axis=0)
+    pairs = len(rows) // 2 * 2
+    added: Ints = rows[:pairs:2] + rows[1:pairs:2]
+    added[-1] += rows[pairs:].sum(axis=0)
     return added
 
 
@@ -118,20 +125,27 @@ def _correlations(
     """Of neighbouring batches: of the coarse bins together, and of each score."""
     merged = group_counts(table, groups)
     share = np.maximum(merged.sum(axis=0), 1) / max(1, int(merged.sum()))
-    return [
-        _correlation(merged, np.diag(1.0 / np.sqrt(share))),
-        *(_correlation(table[:, : s.size], s[:, None].astype(np.float64)) for s in scores),
-    ]
+    residual, spread = _residuals(merged)
+    found = [_correlation(residual * (1.0 / np.sqrt(share)) / spread)]
+    if scores:
+        residual, spread = _residuals(table[:, : scores[0].size])
+        found += [_correlation(residual @ s[:, None].astype(np.float64) / spread) for s in scores]
+    return found
 
 
-def _correlation(table: Ints, scores: npt.NDArray[np.float64]) -> _Correlation:
-    """Correlation of neighbouring batches' mean scores.
+def _residuals(table: Ints) -> tuple[Floats, Floats]:
+    """Counts of batches less what their sizes make of the whole, and the roots of the sizes."""
+    sizes = table.sum(axis=1)
+    expected = sizes[:, None] * (table.sum(axis=0) / max(1, int(sizes.sum())))
+    return table - expected, np.sqrt(np.maximum(sizes, 1))[:, None]
+
+
+def _correlation(residual: Floats) -> _Correlation:
+    """Correlation of neighbouring batches' mean scores, from their scaled residuals.
 
     Of several scores each direction counts by its squared variance: those that vary most decide.
     """
-    sizes, m = table.sum(axis=1), len(table)
-    expected = sizes[:, None] * (table.sum(axis=0) / max(1, int(sizes.sum())))
-    residual = (table - expected) @ scores / np.sqrt(np.maximum(sizes, 1))[:, None]
+    m = len(residual)
     now = residual.T @ residual
     size = float(np.square(now).sum())
     if size <= 0.0:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -88,14 +89,12 @@ class Calibration:
 
     def effect(self, counts: npt.NDArray[np.int64]) -> float:
         """The design effect as measured, without margin; of names the mean over their bins."""
-        covariance = self.covariance
-        if covariance is None:
+        if self.lower is None:
             return 1.0
         share = np.bincount(self.groups, counts) / max(1, int(counts.sum()))
         there = share > 0.0
-        mean = float((np.diag(covariance)[there] / share[there]).sum()) / max(
-            1, int(there.sum()) - 1
-        )
+        variance = self.lower[np.cumsum(np.arange(1, share.size + 1)) - 1]  # ends of its rows
+        mean = float((variance[there] / share[there]).sum()) / max(1, int(there.sum()) - 1)
         return max(1.0, self.phi / margin_of_few(self.batches), mean)
 
     @property
@@ -105,7 +104,7 @@ class Calibration:
             return None
         size = int(self.groups[-1]) + 1
         matrix = np.zeros((size, size))
-        matrix[np.tril_indices(size)] = self.lower
+        matrix[_triangle(size)] = self.lower
         return matrix + np.tril(matrix, -1).T
 
 
@@ -173,11 +172,17 @@ def calibrate(
             margin * inflation * _design_effect(table[:, : binning.missing], score)
             for inflation, score in zip(means.inflation[1:], scores, strict=True)
         )
-    lower = covariance[np.tril_indices(len(covariance))].tolist()
+    lower = covariance[_triangle(len(covariance))].tolist()
     short = np.array([float(f"{v:.9g}") for v in lower])
     return Calibration(
         groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel, max(1.0, phi_novel)
     )
+
+
+@lru_cache(maxsize=64)
+def _triangle(size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the lower triangle of a matrix is; not to be written to."""
+    return np.tril_indices(size)
 
 
 def _ratio_covariance(

@@ -80,6 +80,23 @@ def test_edges_of_few_values(values: list[float], edges: list[float]) -> None:
     assert NumericBinning.fit(np.array(values)).edges.tolist() == edges
 
 
+@given(samples)
+def test_edges_are_those_of_the_naive_twin(values: np.ndarray) -> None:
+    finite = sorted(v + 0.0 for v in values.tolist() if math.isfinite(v))
+    assert NumericBinning.fit(values).edges.tolist() == naive.edges(finite)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_which_zeros_have_a_sign_is_not_seen(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.normal(size=3_000), seed % 2)
+    zeros = values == 0.0
+    first, second = (np.where(zeros, rng.choice([0.0, -0.0], values.size), values) for _ in "ab")
+    one, other = (NumericBinning.fit(v).edges for v in (first, second))
+    assert zeros.sum() > 50
+    assert one.tobytes() == other.tobytes()
+
+
 def test_heavy_atoms_own_a_bin() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([np.zeros(5_000), rng.lognormal(size=5_000)])

@@ -158,6 +158,10 @@ def test_counts_are_those_of_the_naive_twin(kind: str, order: str) -> None:
     expected = naive_novel(keys, batch) if atoms else naive_extremes(values, batch)
     assert x.calibration.novel == expected
     finite = values[np.isfinite(values)]
+    if finite.size:
+        shares = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
+        levels = np.quantile(finite, list(shares.values()), method="inverted_cdf")
+        assert x.quantiles == dict(zip(shares, levels.tolist(), strict=True))
     if finite.size and kind != "huge":
         assert x.mean == pytest.approx(finite.mean(), rel=1e-12)
         assert x.std == pytest.approx(finite.std(), rel=1e-9, abs=1e-300)

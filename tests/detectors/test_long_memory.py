@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 from benchmarks.gates.g10_memory import NULLS
 from detectors import fit_reference
 from detectors.fitting.long_memory import long_memory
+from tests.oracles.whittle import naive_ratio
 
 SECOND = 1_000
 ENDING = [
@@ -45,6 +47,13 @@ def test_what_does_not_end_is_found(name: str, d: float, least: int) -> None:
     found = ratios(name, 10)
     assert (found[:, 1] > 3.5).sum() >= least
     assert found[:, 0].mean() == pytest.approx(d, abs=0.04)
+
+
+@pytest.mark.parametrize("name", ["AR .9", "AR .99", "fractional d = .2"])
+@pytest.mark.parametrize("rows", [1_000, 9_973])
+def test_the_ratio_is_that_of_the_plain_likelihood(name: str, rows: int) -> None:
+    values = np.asarray(NULLS[name].make(np.random.default_rng(rows), rows), np.float64)
+    assert long_memory(values) == pytest.approx(naive_ratio(rankdata(values).tolist()), abs=1e-6)
 
 
 def test_fit_says_so_of_rows_in_any_order() -> None:

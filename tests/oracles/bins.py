@@ -3,6 +3,30 @@
 from __future__ import annotations
 
 import math
+import sys
+
+
+def edges(finite: list[float]) -> list[float]:
+    """Of quantile bins of at most 64, from sorted finite values: each value's own two edges."""
+    if not finite:
+        return [0.0]
+    finite = [min(v, math.nextafter(sys.float_info.max, 0.0)) for v in finite]
+    distinct = sorted(set(finite))
+    own = {}
+    for i, v in enumerate(distinct):
+        near = [abs(v / 3 - w / 3) for w in distinct[max(0, i - 1) : i] + distinct[i + 1 : i + 2]]
+        reach = min([0.0 if v == round(v) else abs(v) * 2.0**-24, *near])
+        own[v] = (v - reach, math.nextafter(v + reach, math.inf))
+    if len(distinct) <= 32:
+        return sorted({edge for pair in own.values() for edge in pair})
+    cuts = [finite[k * len(finite) // 64] for k in range(64)]
+    found = {own[distinct[0]][0], own[distinct[-1]][1]}
+    for v in set(cuts):
+        if cuts.count(v) > 1:
+            found |= set(own[v])
+        elif v > distinct[0]:
+            found.add(v)
+    return sorted(found)
 
 
 def bin_of_number(value: float, edges: list[float]) -> int | None:
