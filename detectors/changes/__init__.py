@@ -1,3 +1,3 @@
 """What changed, when, and in words."""
 
-__all__ = ["changepoint", "explain", "history"]
+__all__ = ["changepoint", "explain", "history", "shape"]

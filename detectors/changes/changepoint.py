@@ -11,6 +11,8 @@ means on both sides of k are compared instead. Rates have a binomial likelihood.
 Interval: with t the true change, the random walk G(k) - G(t) has on each side a maximum that is
 about exponential, so max G - G(t) is below 3.68 in 95 % of all cases. The block on either side of
 what is that near the maximum belongs to the interval, since a change may lie within a block.
+
+Where a ramp is clearly likelier than any step (`shape`), all is told of its beginning instead.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from detectors.changes.history import (
     Ranks,
     score_tables,
 )
+from detectors.changes.shape import Means, ramp
 from detectors.counting.binning import SCORE_SCALE
 from detectors.counting.counts import Layout
 from detectors.references.calibration import margin_of_few
@@ -55,7 +58,7 @@ _RATES: Final[Mapping[str, str]] = {
 _AXES: Final = ("x", "y")
 #: Intervals are as wide as if a design effect above 1.5 were larger by this: where the past weighs
 #: most, its estimate from 10,000 rows is too low as often as not.
-_CLEAR, _CAUTION = 1.5, 1.75
+_CLEAR, _CAUTION = 1.5, 1.5
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -64,13 +67,15 @@ Ints = npt.NDArray[np.int64]
 class ChangePoint(NamedTuple):
     """Event times in milliseconds between which the change began, and the likeliest.
 
-    `confidence` is the chance that they hold it, None if nobody knows.
+    `confidence` is the chance that they hold it, None if nobody knows. `shape` is what is taken to
+    have begun: "step", or "ramp" if a change that grew over time is clearly likelier.
     """
 
     estimate_ms: int
     earliest_ms: int
     latest_ms: int
     confidence: float | None = None
+    shape: str = "step"
 
 
 class _Axis(NamedTuple):
@@ -132,32 +137,59 @@ class ChangePoints:
             names: tuple[str, ...] = (_RATES[test],)
         else:
             names = tuple(axis) or COLUMNS[1:]
-        gains = [(_gain(sums, name, axes[name], self._signals[index].kind, within), axes[name].phi)
+        gains = [(_gain(sums, name, axes[name], self._signals[index].kind, within), name)
                  for name in names if name in axes]  # fmt: skip
-        best, phi = max(gains, key=lambda found: float(found[0].max()), default=(None, 1.0))
+        best, name = max(gains, key=lambda found: float(found[0].max()), default=(None, ""))
         if best is None or best.max() <= (0.0 if axis else _LEAST):
             return None
-        return self._point(best, _NEAR * (_CAUTION if phi > _CLEAR else 1.0))
+        at = int(best.argmax())
+        held, known = axes[name], axes[name].phi
+        if name == "y" and "x" in axes:
+            held = held._replace(phi=known + _lent(sums[at:], axes["x"]))
+        near_by = _NEAR * (_CAUTION if held.phi > _CLEAR else 1.0)
+        near = np.flatnonzero(best >= best.max() - near_by * held.phi / known)
+        step = self._point(at, int(near[0]), int(near[-1]), "step")
+        means = self._means(sums, name, held, self._signals[index].kind, within)
+        rose = ramp(means, step.estimate_ms, near_by)
+        return step if rose is None else self._point(*rose, "ramp")
 
-    def _point(self, gain: Floats, near_by: float) -> ChangePoint:
-        """The likeliest boundary, and the blocks that hold all that are nearly as likely."""
+    def _point(self, likeliest: int, first: int, last: int, shape: str) -> ChangePoint:
+        """At the start of a block; those of `first` and `last` are the ends of what is likely."""
         starts, ends = self.history.start_ms, self.history.end_ms
-        near = np.flatnonzero(gain >= gain.max() - near_by)
-        first, last = int(near[0]), int(near[-1])
         return ChangePoint(
-            starts[int(gain.argmax())],
+            starts[likeliest],
             starts[max(0, first - 1)],
             starts[last + 1] if last + 1 < len(starts) else ends[-1],
             CONFIDENCE,
+            shape,
         )
+
+    def _means(self, sums: Ints, name: str, axis: _Axis, kind: str, within: int) -> Means:
+        """The blocks of one column; those of ADWIN's window alone if the change is within it."""
+        n, s = _column(sums, name, kind)
+        mean, variance, known = s / np.maximum(1, n), axis.variance, float(axis.events)
+        if name in _AXES:
+            mean = mean / SCORE_SCALE
+        else:  # as it is now: the reference may have had none
+            share = float(s.sum()) / max(1, int(n.sum()))
+            variance = max(variance, share * (1.0 - share), 1e-9)
+        if within:
+            n, known = np.where(_since(n) > within, 0, n), 0.0
+        scale = axis.phi * variance
+        starts, ends = self.history.start_ms, self.history.end_ms
+        return Means(starts, ends, n / scale, mean - axis.mean, known / scale)
+
+
+def _column(sums: Ints, name: str, kind: str) -> tuple[Ints, Ints]:
+    """Of each block: how many could be in a column, and the sum over those that are."""
+    events = sums[:, 0]
+    values = events - sums[:, 3] - sums[:, 4] - (sums[:, 5] if kind == "categorical" else 0)
+    return (values if name in _AXES else events), sums[:, COLUMNS.index(name)]
 
 
 def _gain(sums: Ints, name: str, axis: _Axis, kind: str, within: int) -> Floats:
     """Log likelihood ratio of a change at the beginning of each block."""
-    events = sums[:, 0]
-    values = events - sums[:, 3] - sums[:, 4] - (sums[:, 5] if kind == "categorical" else 0)
-    n = values if name in _AXES else events
-    s = sums[:, COLUMNS.index(name)]
+    n, s = _column(sums, name, kind)
     n_since, s_since = _since(n), _since(s)
     if name not in _AXES:
         return _binomial(n_since, s_since, axis)
@@ -180,6 +212,17 @@ def _since(column: Ints) -> Ints:
     """Sums from each block to the last."""
     sums: Ints = np.cumsum(column[::-1])[::-1]
     return sums
+
+
+def _lent(since: Ints, x: _Axis) -> float:
+    """What the spread gets of the design effect of x, by how far the mean rank is from the middle.
+
+    |2 x - 1| does not feel how the mean wanders where values lie around the middle. Once they have
+    moved to a side it does: there it is x itself.
+    """
+    events, ranks, _, missing, invalid, _ = since.sum(axis=0).tolist()
+    middle = 2.0 * ranks / SCORE_SCALE / max(1, events - missing - invalid) - 1.0
+    return x.phi * (0.5 * middle) ** 2 if x.phi > _CLEAR else 0.0
 
 
 def _binomial(n: Ints, s: Ints, axis: _Axis) -> Floats:
@@ -214,11 +257,14 @@ def _axes_of(signal: SignalReference) -> dict[str, _Axis]:
         if variance > 0.0:
             effect = phi if numeric else _effect(signal, scores, counts)
             found[name] = _Axis(mean, variance, effect, n)
+    values = list(found.values())
     for name, which in (("missing", MISSING), ("invalid", INVALID), ("new", (NEW, UNSEEN))):
         inside = np.isin(kinds, which).astype(np.float64)
         share = float(signal.counts @ inside) / max(1, signal.events)
-        found[name] = _Axis(share, share * (1.0 - share), _effect(signal, inside, signal.counts),
-                            signal.events)  # fmt: skip
+        effect = _effect(signal, inside, signal.counts)
+        if name == "new":  # the reference has too few to show how they come: as the other values
+            effect = max([effect, *(axis.phi for axis in values)])
+        found[name] = _Axis(share, share * (1.0 - share), effect, signal.events)
     return found
 
 

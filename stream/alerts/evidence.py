@@ -41,8 +41,9 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
         f"{round_figure(budget)} false alarm{'' if budget == 1.0 else 's'} a week."
     )
     if began is not None and began.confidence is not None:
+        how = "came gradually; it began" if began.shape == "ramp" else "began"
         said += (
-            f" The change began about {_minute(began.estimate_ms)} "
+            f" The change {how} about {_minute(began.estimate_ms)} "
             f"({100 * began.confidence:.0f} % sure: {_minute(began.earliest_ms)} to "
             f"{_minute(began.latest_ms)})."
         )

@@ -19,7 +19,7 @@ from stream.alerts.event import (
 )
 from stream.alerts.finding import LEVELS, Finding
 from stream.alerts.lasting import Size, Way
-from stream.alerts.sentences import described
+from stream.alerts.sentences import described, gradually
 from stream.alerts.sizes import doubling
 from stream.printable import MAX_NAME, printable
 
@@ -61,7 +61,8 @@ class Member(msgspec.Struct, array_like=True):
     eased: int = 0  # closed windows in a row that were lower
     eased_to: int = 0  # the highest of them
     clean: int = 0  # looks in a row without a finding since then
-    began: ChangePoint | None = None  # as estimated when it joined: later the past is blurred
+    #: As estimated when it joined (later the past is blurred) or was first seen to be a ramp.
+    began: ChangePoint | None = None
     from_start: bool = False  # whether a finding ever said so
     asked: bool = False  # whether that was told
     way: Way = msgspec.field(default_factory=Way)
@@ -72,6 +73,11 @@ class Member(msgspec.Struct, array_like=True):
     def severity(self) -> int:
         """The level that is held."""
         return max(self.level, self.held)
+
+    @property
+    def gradual(self) -> bool:
+        """Whether the change was seen to grow over time."""
+        return self.began is not None and self.began.shape == "ramp"
 
     def close(self) -> None:
         """End a window that had a finding."""
@@ -126,7 +132,7 @@ class Member(msgspec.Struct, array_like=True):
             since=f"revision {self.since}",
             p_value=finding.p_value,
             segment=self.segment(private),
-            change="" if private else described(finding, first=self.since == revision),
+            change="" if private else self._change(revision),
             bins=bins,
             quantiles=finding.quantiles if with_bins and not private else None,
             change_point=None if self.began is None else _as_times(self.began),
@@ -134,6 +140,13 @@ class Member(msgspec.Struct, array_like=True):
             events=finding.events,
             from_start=self.from_start,
         )
+
+    def _change(self, revision: int) -> str:
+        """What moved, in words; since when if it did so gradually."""
+        words = described(self.finding, first=self.since == revision)
+        if self.began is None or not self.gradual:
+            return words
+        return gradually(words, self.began.estimate_ms)
 
 
 #: By `key_of`.
@@ -176,6 +189,9 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
             not member.level or finding.strength >= member.finding.strength
         ):  # the first of this window
             member.finding = finding
+        point = finding.change_point
+        if point is not None and point.shape == "ramp" and not member.gradual:
+            member.began = point  # it grew for long enough to be told from a step
         member.level = max(member.level, level)
         member.from_start |= finding.from_start
         member.stirs = True
@@ -224,6 +240,7 @@ def _as_times(point: ChangePoint) -> AlertChangePoint:
         format_time(point.earliest_ms),
         format_time(point.latest_ms),
         point.confidence,
+        "ramp" if point.shape == "ramp" else "step",
     )
 
 

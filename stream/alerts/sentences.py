@@ -12,7 +12,7 @@ from stream.printable import MAX_NAME, printable
 
 __all__ = [
     "ACTION_TEXT", "KIND_TEXT", "TEST_TEXT", "action_for", "alert_name", "described", "duration",
-    "sentence",
+    "gradually", "sentence",
 ]  # fmt: skip
 
 KIND_TEXT: Final[Mapping[Kind, str]] = {
@@ -114,6 +114,11 @@ def described(finding: Finding, *, first: bool) -> str:
     events = f"{finding.events:,} event{'s' if finding.events != 1 else ''}"
     when = f"since {_minute(finding.start_ms)}" if first else f"up to {_minute(finding.end_ms)}"
     return f"{finding.note}; in {events} {when}: {finding.change}"
+
+
+def gradually(change: str, began_ms: int) -> str:
+    """Words of what moved, with since when it has moved."""
+    return f"{change}; gradually since about {_minute(began_ms)}"
 
 
 def duration(ms: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -56,12 +56,16 @@ class AlertQuantiles(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AlertChangePoint(msgspec.Struct, frozen=True, omit_defaults=True):
-    """When the change began. Without `confidence` the bounds are only those of a window."""
+    """When the change began. Without `confidence` the bounds are only those of a window.
+
+    `shape` is "ramp" if the change clearly came gradually; a step is assumed where it is left out.
+    """
 
     estimate: AlertTime
     earliest: AlertTime
     latest: AlertTime
     confidence: float | None = None
+    shape: Literal["step", "ramp"] = "step"
 
 
 class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -136,7 +136,9 @@ def _print_revision(event: AlertEvent) -> None:
 def _row(signal: AlertSignal) -> tuple[str, ...]:
     from detectors.figures import figure, figures
 
-    began = signal.change_point.estimate[:16].replace("T", " ") if signal.change_point else ""
+    began, point = "", signal.change_point
+    if point is not None:
+        began = point.estimate[:16].replace("T", " ") + ", gradually" * (point.shape == "ramp")
     size = "" if signal.effect is None else figure(signal.effect)
     value, threshold = figures(signal.value, signal.threshold)
     return (

@@ -97,6 +97,8 @@ def _signal(found: Sequence[tuple[AlertEvent, AlertSignal]]) -> Signal:
         return pair[1].bins is not None, _ratio(pair[1])
 
     event, peak = max(found, key=loudness)
+    # That a change came gradually may be seen late in its episode.
+    latest = [signal for e, signal in found if e.data.episode == event.data.episode][-1]
     return Signal(
         name=peak.name,
         role=peak.role,
@@ -111,7 +113,8 @@ def _signal(found: Sequence[tuple[AlertEvent, AlertSignal]]) -> Signal:
         change=peak.change,
         bars=bars_of(peak),
         moments=_moments(peak),
-        change_point=_change_point(peak),
+        change_point=_change_point(latest),
+        gradual=latest.change_point is not None and latest.change_point.shape == "ramp",
         history=tuple((parse_time(e.time), _ratio(signal)) for e, signal in found),
     )
 

@@ -214,6 +214,7 @@ class ReplayRecorder:
             history=tuple(zip(self._times, (float(column[index]) for column in self._course))),
             history_of="The whole stream over time" if signal.segment else "Over time",
             change_point=alert.change_point if alert is not None else None,
+            gradual=alert is not None and alert.gradual,
         )
 
     def _test_rows(self, alphas: Sequence[float]) -> tuple[TestRow, ...]:

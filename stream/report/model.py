@@ -73,7 +73,9 @@ class Signal:
     moments : tuple
         (name, before, after) of mean and quantiles, in words.
     change_point : tuple or None
-        (earliest, likeliest, latest) event time at which it changed.
+        (earliest, likeliest, latest) event time at which it changed, or began to.
+    gradual : bool
+        Whether it changed over time.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Signal:
     bars: Bars | None = None
     moments: tuple[tuple[str, str, str], ...] = ()
     change_point: tuple[int, int, int] | None = None
+    gradual: bool = False
     history: tuple[tuple[int, float], ...] = ()
     history_of: str = "Over time"
 

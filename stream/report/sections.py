@@ -212,6 +212,9 @@ def _change_point(signal: Signal) -> Markup | None:
     if signal.change_point is None:
         return None
     first, likeliest, last = signal.change_point
+    if signal.gradual:
+        return tag("p", "Has changed gradually since about ", tag("strong", minute(likeliest)),
+                   f" UTC; it began between {minute(first)} and {minute(last)}.")  # fmt: skip
     return tag("p", "Changed about ", tag("strong", minute(likeliest)),
                f" UTC, between {minute(first)} and {minute(last)}.")  # fmt: skip
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from detectors import ChangePoints, Reference, fit_reference
 from detectors.changes.history import COLUMNS, History, score_tables
@@ -37,13 +38,14 @@ def pane(reference: Reference, xs: np.ndarray, names: list[str]) -> np.ndarray:
 def fed(
     reference: Reference, panes: int, change: int, *, shift: float = 0.0, missing: float = 0.01,
     names: tuple[float, float, float] = (0.5, 0.3, 0.2), unseen: float = 0.0, seed: int = 1,
+    over: int = 0,
 ) -> ChangePoints:  # fmt: skip
     rng = np.random.default_rng(seed)
     points = ChangePoints(reference.signals, reference.layout())
     for at in range(panes):
-        moved = at >= change
+        moved = min(1.0, (at - change) / over) if over and at >= change else at >= change
         xs = rng.normal(size=50) + shift * moved
-        xs[rng.random(50) < (missing if moved else 0.01)] = np.nan
+        xs[rng.random(50) < 0.01 + (missing - 0.01) * moved] = np.nan
         said = rng.choice(["a", "b", "d"], 50, p=names if moved else (0.5, 0.3, 0.2))
         said = np.where(rng.random(50) < unseen * moved, "new", said)
         points.history.add(pane(reference, xs, said.tolist()), at * PANE, (at + 1) * PANE)
@@ -124,6 +126,54 @@ def test_the_change_is_where_it_is(reference: Reference, case: str) -> None:
     assert abs(point.estimate_ms - 300 * PANE) <= 8 * PANE
     assert point.latest_ms - point.earliest_ms <= 40 * PANE
     assert point.confidence == 0.95
+    assert point.shape == "step"
+
+
+RAMPS = {
+    "mean": (0, "psi", "", {"shift": 1.5}),
+    "mean by the e-detector": (0, "edetector", "x", {"shift": -1.5}),
+    "missing": (0, "missing_rate", "", {"missing": 0.3}),
+}
+
+
+@pytest.mark.parametrize("case", RAMPS)
+def test_what_grows_over_time_is_a_ramp(reference: Reference, case: str) -> None:
+    """Told from where it began, which a step is not: that is in its middle."""
+    index, test, axis, change = RAMPS[case]
+    grown = fed(reference, 500, 300, over=200, **change).estimate(index, test, axis)
+    assert grown is not None
+    assert grown.shape == "ramp"
+    assert grown.earliest_ms <= 300 * PANE <= grown.latest_ms
+    assert abs(grown.estimate_ms - 300 * PANE) <= 30 * PANE
+    soon = fed(reference, 330, 300, over=200, **change).estimate(index, test, axis)
+    assert soon is None or soon.shape == "step"  # too little of it to tell
+
+
+def test_intervals_of_a_stream_with_a_memory_hold_the_change() -> None:
+    """Values beyond the reference's come in runs there: not as many independent witnesses."""
+    rng = np.random.default_rng(9)
+    rows, size, change, moved = 10_000, 40, 8_000, 4_000
+    shocks = rng.normal(size=(rows + change + moved, size)) * np.sqrt(1.0 - 0.97**2)
+    shocks[0] = rng.normal(size=size)
+    values = lfilter([1.0], [1.0, -0.97], shocks, axis=0)
+    values[rows + change :] += 1.0
+    columns = {f"x{i:02}": values[:rows, i] for i in range(size)}
+    reference = fit_reference(columns, model="m", times_ms=np.arange(rows) * 50)
+    layout = reference.layout()
+    points = ChangePoints(reference.signals, layout)
+    for at, events in enumerate(values[rows:].reshape(-1, 20, size)):
+        counts = np.zeros(layout.width, np.int64)
+        counts[0] = 20
+        for i, signal in enumerate(reference.signals):
+            np.add.at(counts, layout.start[i] + signal.binning.bin(events[:, i]), 1)
+        points.history.add(counts, at * PANE, (at + 1) * PANE)
+    found = [p for i in range(size) if (p := points.estimate(i, "psi")) is not None]
+    assert len(found) >= 0.8 * size
+    held = sum(p.earliest_ms <= change // 20 * PANE <= p.latest_ms for p in found)
+    assert held >= 0.93 * len(found)
+    assert sum(p.shape == "step" for p in found) >= 0.95 * len(found)
+    widths = [p.latest_ms - p.earliest_ms for p in found]
+    assert np.median(widths) <= 300 * PANE
 
 
 def test_within_a_stream_what_was_before_the_window_is_left_out(reference: Reference) -> None:

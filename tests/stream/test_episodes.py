@@ -546,6 +546,31 @@ def test_what_moved_and_since_when():
     assert decode_alert(encode_alert(opened)) == opened
 
 
+def test_a_change_that_turns_out_to_be_gradual():
+    """It is a step until it has grown for long enough; then it stays a ramp, from its beginning."""
+    line = Line()
+    step = ChangePoint(T0, T0 - 60_000, T0 + 30_000, 0.95)
+    ramp = ChangePoint(T0 - 90_000, T0 - 300_000, T0, 0.95, "ramp")
+    later = ChangePoint(T0 - 40_000, T0 - 300_000, T0, 0.95, "ramp")
+    (opened,) = line.window(finding(change_point=step, change="mean 1 -> 2"))
+    (grown,) = line.window(finding(change_point=ramp, change="mean 1 -> 3"), finding("b"))
+    (again,) = line.window(finding(change_point=later), finding("b"), finding("c"))
+    assert "gradually" not in opened.data.annotations.summary
+    assert b'"shape"' not in encode_alert(opened)
+    a = next(s for s in grown.data.signals if s.name == "a")
+    assert a.change == "mean 1 -> 3; gradually since about 2026-03-01 11:58"
+    assert a.change in grown.data.annotations.summary
+    assert a.change_point == AlertChangePoint(
+        "2026-03-01T11:58:30.000Z", "2026-03-01T11:55:00.000Z", "2026-03-01T12:00:00.000Z", 0.95,
+        "ramp",
+    )  # fmt: skip
+    assert decode_alert(encode_alert(grown)) == grown
+    assert next(s for s in again.data.signals if s.name == "a").change_point == a.change_point
+    line.episodes = Episodes.load(line.episodes._subject, line.episodes.dump())
+    (kept,) = line.window(finding(change_point=step), finding("b"), finding("c"), finding("d"))
+    assert next(s for s in kept.data.signals if s.name == "a").change_point == a.change_point
+
+
 def test_rebase_resolves_everything():
     line = Line()
     line.window(finding(), finding("score", kind="prediction_drift"))

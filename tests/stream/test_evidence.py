@@ -61,6 +61,15 @@ def test_an_edetector_and_when_it_began():
     )
 
 
+def test_a_change_that_came_gradually():
+    found = finding(test="edetector", value=7.1, threshold=6.5, p_value=None)
+    began = ChangePoint(1_772_366_400_000, 1_772_366_340_000, 1_772_366_520_000, 0.95, "ramp")
+    assert evidence(found, began, CHANCES).endswith(
+        BUDGET + " The change came gradually; it began about 2026-03-01 12:00 (95 % sure: "
+        "2026-03-01 11:59 to 2026-03-01 12:02)."
+    )
+
+
 def test_adwin_speaks_of_its_measured_rate():
     found = finding(test="adwin", value=0.2, threshold=0.1, p_value=None)
     bounds_only = ChangePoint(0, 0, 10)
