@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -189,6 +190,26 @@ def test_an_episode_is_told_from_its_alerts_alone(
         s.value / s.threshold for a in first for s in a.data.signals if a.data.status == "firing"
     )
     assert render(report_of_episode(first[::-1]), CSS) == text, "the order they come in is nothing"
+
+
+def test_a_gradual_change_is_told_from_its_beginning(
+    run: tuple[ReplayRecorder, Replay, Plan],
+) -> None:
+    """What the last revision of an episode says of it, not the first."""
+    alerts = [a for a in alerts_of(run[0]) if a.data.labels.kind == "data_drift"]
+    first = next(a for a in alerts if a.data.signals[0].change_point is not None)
+    plain = encode_alert(first)
+    point = first.data.signals[0].change_point
+    assert point is not None
+    assert "Changed about" in render(report_of_episode([first]), CSS)
+    signal = msgspec.structs.replace(
+        first.data.signals[0], change_point=msgspec.structs.replace(point, shape="ramp")
+    )
+    data = msgspec.structs.replace(first.data, revision=first.data.revision + 1, signals=[signal])
+    later = msgspec.structs.replace(first, data=data)
+    page = Page(render(report_of_episode([decode_alert(plain), later]), CSS))
+    began = point.estimate[:16].replace("T", " ")
+    assert f"gradually since about {began}" in " ".join(page.text.split())
 
 
 def test_revisions_that_retention_took_are_said(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
