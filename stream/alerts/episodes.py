@@ -223,6 +223,6 @@ class Episodes:
             self._subject, episode.kind, SEVERITIES[episode.severity], episode.revision,
             episode.opened_ms, now_ms, ranked, joined, left, note, news,
             [(other.kind, other.opened_ms) for _, other in sorted(self._open.items())
-             if other.kind != episode.kind],
+             if other.kind not in (episode.kind, "system")],
         )  # fmt: skip
         return compose(revision, context)

@@ -130,7 +130,8 @@ class AlertData(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "e
     """One revision of an episode. `joined` and `left` are against the revision before.
 
     `news` says why it was published; empty for a reminder that the episode still fires. `related`
-    are the other episodes of the same model and version that are open.
+    are the other episodes of the same model and version that are open; none of kind system, so that
+    what is said of a model does not depend on how its workers ran.
     """
 
     status: Status

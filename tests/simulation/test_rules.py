@@ -13,7 +13,8 @@ from tests.simulation.test_protocol import recounted, run_with_resets
 from tests.simulation.truth import FAULTS, check, truth
 from tests.simulation.world import WORLD_MUTATIONS
 
-SEEDS = range(500, 560)
+#: A rule is found out by the first or second of them, but one of rule 5 needs the last ones.
+SEEDS = (500, 501, 502, 503, 514, 518, 526, 532)
 EDGE = [(rule, name) for rule, names in BY_EDGE.items() for name in names]
 CLASS = [(rule, broken) for rule, some in BY_CLASS.items() for broken in some]
 
@@ -37,6 +38,11 @@ def found_out_by(mutations=()) -> int | None:
         except (AssertionError, LookupError, ValueError):
             return seed
     return None
+
+
+def test_nothing_is_found_out_where_no_rule_is_broken() -> None:
+    """Otherwise a rule that is broken would seem found out whatever it does."""
+    assert found_out_by() is None
 
 
 def test_each_of_the_ten_rules_is_broken() -> None:
