@@ -10,6 +10,7 @@ from detectors.counting.name_bins import MAX_CATEGORIES, MAX_OTHERS, Categorical
 from detectors.counting.once import counted_once
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import NameTally
+from detectors.fitting.stretches import rows_of_passing_names
 from detectors.fitting.values import Column, coded_names
 from detectors.references.calibration import calibrate
 from detectors.references.reference import SignalReference
@@ -103,10 +104,8 @@ class CategoricalFit:
         # Names that one batch alone made known; those beyond are counted as unseen already.
         times = np.rint(self._times[: self._unseen] / factor).astype(np.int64)
         if self._batches.count:
-            first = self._first[: self._unseen]
-            alone = (times > 0) & (first == self._last[: self._unseen])
-            news = np.zeros(self._batches.count, np.int64)
-            np.add.at(news, first[alone], times[alone])
+            first, last = self._first[: self._unseen], self._last[: self._unseen]
+            news = rows_of_passing_names(first, last, times, self._batches.count)
         else:
             news = np.array([(times == 1).sum()])
         binning = self.binning
