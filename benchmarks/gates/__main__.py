@@ -33,6 +33,7 @@ from benchmarks.gates import (
     g14_shares,
     g15_slow,
     g16_duplicates,
+    g17_change_points,
     real,
 )
 from benchmarks.gates.measured import Measured, table
@@ -62,6 +63,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G14": g14_shares.run,
     "G15": g15_slow.run,
     "G16": g16_duplicates.run,
+    "G17": g17_change_points.run,
     "real": real.run,
 }
 
@@ -69,7 +71,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
 def sources(gate: str) -> str:
     """Hash of what a gate's result is a function of."""
     folders = ["detectors", "benchmarks/gates"]
-    of_budget = gate in ("G9", "G10", "G12", "G16", "real")
+    of_budget = gate in ("G9", "G10", "G12", "G16", "G17", "real")
     if of_budget:
         folders += ["stream/plans", "stream/summaries", "stream/monitoring", "stream/alerts"]
     digest = hashlib.sha256()

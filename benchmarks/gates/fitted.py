@@ -13,7 +13,7 @@ from detectors import Layout, Reference, Seasons, accumulate, fit_reference
 from stream.plans.plan import Plan
 from stream.proposal import propose
 
-__all__ = ["run_fitted"]
+__all__ = ["positions", "run_fitted"]
 
 #: Counts of so many panes are held at once.
 _PANES = 500
@@ -45,16 +45,17 @@ def run_fitted(
         slots = np.repeat(np.arange(high - low), np.diff(ends[low : high + 1]))
         counts = np.zeros((high - low, layout.width), np.int64)
         held = {name: column[part] for name, column in columns.items()}
-        accumulate(_positions(layout, held), slots.astype(np.int32), counts)
+        accumulate(positions(layout, held), slots.astype(np.int32), counts)
         for pane, row in zip(panes[low:high].tolist(), counts, strict=True):
             run.feed(pane * run.plan.pane_ms, row)
     run.end((int(panes[-1]) + 1) * run.plan.pane_ms)
     return reference, run, int(times[rows])
 
 
-def _positions(
+def positions(
     layout: Layout, columns: Mapping[str, npt.NDArray[np.generic]]
 ) -> npt.NDArray[np.int64]:
+    """Where each event's values are counted, of columns by name."""
     n = len(next(iter(columns.values())))
     numeric = np.empty((n, layout.numeric.size))
     codes = np.empty((n, layout.categorical.size), np.int32)

@@ -41,11 +41,12 @@ from detectors.counting.counts import Layout
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
 
-__all__ = ["CONFIDENCE", "ChangePoint", "ChangePoints"]
+__all__ = ["CONFIDENCE", "NEAR", "ChangePoint", "ChangePoints"]
 
 #: Share of the intervals that hold the true change.
 CONFIDENCE: Final = 0.95
-_NEAR: Final = -math.log(1.0 - math.sqrt(CONFIDENCE))  # 3.68
+#: Log likelihood below the largest within which the true change is in so many cases.
+NEAR: Final = -math.log(1.0 - math.sqrt(CONFIDENCE))  # 3.68
 #: With less evidence than this nothing is said where a test saw more than these sums do: the signal
 #: changed in a way that they miss.
 _LEAST: Final = 6.0
@@ -146,7 +147,7 @@ class ChangePoints:
         held, known = axes[name], axes[name].phi
         if name == "y" and "x" in axes:
             held = held._replace(phi=known + _lent(sums[at:], axes["x"]))
-        near_by = _NEAR * (_CAUTION if held.phi > _CLEAR else 1.0)
+        near_by = NEAR * (_CAUTION if held.phi > _CLEAR else 1.0)
         near = np.flatnonzero(best >= best.max() - near_by * held.phi / known)
         step = self._point(at, int(near[0]), int(near[-1]), "step")
         means = self._means(sums, name, held, self._signals[index].kind, within)

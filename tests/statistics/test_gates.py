@@ -26,6 +26,7 @@ from benchmarks.gates import (
     g14_shares,
     g15_slow,
     g16_duplicates,
+    g17_change_points,
     real,
 )
 
@@ -241,3 +242,21 @@ def test_half_a_year_of_drift_is_told_without_a_flood(name: str) -> None:
     rows = g15_slow.long(name, runs=2)
     check(rows)
     assert all(row.met for row in rows), [f"{row.what}: {row.value}" for row in rows if not row.met]
+
+
+@pytest.mark.parametrize("name", ["independent, +.5 sd", "AR .97, +1 sd", "a name .1 -> .2"])
+def test_intervals_hold_a_sudden_change_and_call_it_no_ramp(name: str) -> None:
+    check(g17_change_points.steps(name, runs=1))
+
+
+def test_a_ramp_is_told_as_one() -> None:
+    rows = g17_change_points.ramps("independent, to +1 sd in 10,000 events", runs=1)
+    check(rows)
+    assert rows[0].met
+
+
+def test_an_oracle_is_as_sure_as_the_noise_allows() -> None:
+    """Its width goes by the design effect over the square of the shift."""
+    base = g17_change_points.oracle(0.5, 4.0)
+    assert g17_change_points.oracle(0.25, 4.0) == pytest.approx(4.0 * base, rel=0.15)
+    assert g17_change_points.oracle(0.5, 16.0) == pytest.approx(4.0 * base, rel=0.15)
