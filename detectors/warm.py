@@ -13,7 +13,13 @@ from detectors.changes.slot_expected import SlotRanks
 from detectors.counting.counts import accumulate
 from detectors.counting.ids import IdRows, IdSample, hash_columns, hash_texts
 from detectors.counting.numerals import read_numbers
-from detectors.counting.sparse import decode_counts, encode_counts
+from detectors.counting.sparse import (
+    MAX_COUNT,
+    check_counts,
+    decode_counts,
+    encode_counts,
+    merge_encoded,
+)
 from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import LEAST_ROWS, fit_reference
 from detectors.laws import divergences
@@ -78,7 +84,9 @@ def warm_up() -> None:
             positions = layout.positions(values, codes)
             accumulate(positions, np.zeros(n, np.int32), counts)
             accumulate(positions, np.zeros(n, np.int32), counts.astype(np.int32))
-        decode_counts(encode_counts(counts[0]), layout.width)
+        encoded = encode_counts(counts[0])
+        check_counts(encoded, layout.width, MAX_COUNT)
+        decode_counts(merge_encoded(encoded, encoded), layout.width)
         for tested in (bank, WindowBank(signals, layout, _every_test(signals))):
             result = tested.test(counts[0], 0.01)
             _ = result.threshold, result.p_value

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
+from detectors.counting.sparse import add_encoded, decode_counts, encode_counts, merge_encoded
 
 __all__ = ["Blocks"]
 
@@ -53,15 +53,13 @@ class Blocks:
         """Take the next pane in."""
         self._blocks.append(encode_counts(counts))
         self._rows.append(0)
-        self.first.append(int(counts[:1].sum()))
+        self.first.append(int(counts[0]) if self.width else 0)
         self.start_ms.append(start_ms)
         self.end_ms.append(end_ms)
         row = 0
         while self._rows.count(row) > _OF_A_ROW:
             first = self._rows.index(row)
-            merged = self[first]
-            add_encoded(self._blocks.pop(first + 1), merged)
-            self._blocks[first] = encode_counts(merged)
+            self._blocks[first] = merge_encoded(self._blocks[first], self._blocks.pop(first + 1))
             self._rows[first] += 1
             self.first[first] += self.first.pop(first + 1)
             del self._rows[first + 1], self.start_ms[first + 1], self.end_ms[first]

@@ -62,7 +62,7 @@ class IdSample(NamedTuple):
         if len(parts) == 1:
             return parts[0]
         if not parts:
-            return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
+            return _NONE
         hashes, which = np.unique(np.concatenate([p.hashes for p in parts]), return_inverse=True)
         counts = np.zeros(hashes.size, np.int64)
         np.add.at(counts, which, np.concatenate([p.counts for p in parts]))
@@ -106,10 +106,15 @@ class IdSample(NamedTuple):
         ValueError
             If the bytes are no sample.
         """
+        if not data:  # as from producers that send no ids, with every summary
+            return _NONE
         hashes, counts = decode_sparse(data, MOST_IDS, 2**_BITS)
         if counts.size and (hashes[0] == NO_ID or counts.max() > _MOST_COUNT):
             raise ValueError(f"a sample of ids of {len(data)} bytes: an id or count out of bounds")
         return cls(hashes, counts)
+
+
+_NONE: Final = IdSample(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 class IdRows:

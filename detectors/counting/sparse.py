@@ -1,31 +1,36 @@
 """Counts as bytes: for each non-zero position the gap from the last one and the count, as varints.
 
-Most bins of a pane are empty, so this is a tenth of the flat vector or less. LEB128 varints: seven
-bits a byte, least significant first, the high bit set on all but the last byte. No count and no sum
-is above `MAX_COUNT`, so nothing overflows.
+Most bins of a pane are empty, so this is a tenth of the flat vector or less. No count and no sum is
+above `MAX_COUNT`, so nothing overflows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
+from detectors.counting.varints import read_varint, write_varint
 
 __all__ = [
     "MAX_COUNT",
     "add_encoded",
+    "check_counts",
     "decode_counts",
     "decode_sparse",
     "encode_counts",
     "encode_sparse",
+    "first_count",
+    "merge_encoded",
 ]
 
 #: The largest count: sums of squared scores of billions of items stay below it, too.
 MAX_COUNT: Final = 2**62
 _LONGEST: Final = 9  # bytes of a varint below 2**63; gaps are far smaller
+_NOWHERE: Final = 2**62  # beyond every position
 
 
 @kernel
@@ -37,14 +42,8 @@ def _encode(counts: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
         if counts[i] != 0:
             if counts[i] < 0 or counts[i] > MAX_COUNT:
                 return -1
-            for value in (i - last - 1, counts[i]):
-                rest = value
-                while rest >= 128:
-                    out[at] = np.uint8(rest & 127 | 128)
-                    at += 1
-                    rest >>= 7
-                out[at] = np.uint8(rest)
-                at += 1
+            at = write_varint(i - last - 1, out, at)
+            at = write_varint(counts[i], out, at)
             last = i
     return at
 
@@ -54,35 +53,86 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
     """Add to `out`; 0, or what is wrong: 1 truncated, 2 too wide, 3 too large."""
     at = 0
     position = np.int64(-1)
-    size = data.shape[0]
-    while at < size:
-        gap = np.int64(0)
-        count = np.int64(0)
-        for which in range(2):
-            value = np.int64(0)
-            shift = 0
-            while True:
-                if at >= size:
-                    return 1
-                byte = np.int64(data[at])
-                at += 1
-                if shift > 56:
-                    return 3
-                value |= (byte & 127) << shift
-                shift += 7
-                if byte < 128:
-                    break
-            if which == 0:
-                gap = value
-            else:
-                count = value
-        if gap < 0 or gap >= out.shape[0] - position - 1:
+    while at < data.shape[0]:
+        gap, at = read_varint(data, at)
+        if gap < 0:
+            return -gap
+        count, at = read_varint(data, at)
+        if count < 0:
+            return -count
+        if gap >= out.shape[0] - position - 1:
             return 2
         position += gap + 1
-        if count < 0 or count > MAX_COUNT or out[position] > MAX_COUNT - count:
+        if count > MAX_COUNT or out[position] > MAX_COUNT - count:
             return 3
         out[position] += count
     return 0
+
+
+@kernel
+def _check(data: npt.NDArray[np.uint8], width: int, most: int) -> int:
+    """What `_add` would return for so many zeros, or 4 if a count is above `most`."""
+    at = 0
+    position = greatest = np.int64(-1)
+    while at < data.shape[0]:
+        gap, at = read_varint(data, at)
+        if gap < 0:
+            return -gap
+        count, at = read_varint(data, at)
+        if count < 0:
+            return -count
+        if gap >= width - position - 1:
+            return 2
+        position += gap + 1
+        if count > MAX_COUNT:
+            return 3
+        greatest = max(greatest, count)
+    return 4 if greatest > most else 0
+
+
+@kernel
+def _pair(data: npt.NDArray[np.uint8], at: int, last: int) -> tuple[int, int, int]:
+    """The next position and its count, which is below 0 if they are broken, and where it ends."""
+    if at == data.shape[0]:
+        return np.int64(_NOWHERE), np.int64(0), at
+    gap, at = read_varint(data, at)
+    count, at = read_varint(data, at)
+    if gap >= _NOWHERE - last - 1:
+        return last, np.int64(-2), at
+    return last + gap + 1, gap if gap < 0 else count, at
+
+
+@kernel
+def _merge(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> int:
+    """Write the sum of two encodings to `out`, no longer than both; its size, or what is wrong.
+
+    Positions come in order in both, so no vector is needed.
+    """
+    at_a = at_b = size = 0
+    place_a = place_b = last = np.int64(-1)
+    count_a = count_b = np.int64(0)
+    more_a = more_b = True  # take its next pair
+    while True:
+        if more_a:
+            place_a, count_a, at_a = _pair(a, at_a, place_a)
+        if more_b:
+            place_b, count_b, at_b = _pair(b, at_b, place_b)
+        if count_a < 0 or count_b < 0:
+            return min(count_a, count_b)
+        place = min(place_a, place_b)
+        if place == _NOWHERE:
+            return size
+        more_a, more_b = place_a == place, place_b == place
+        count = np.int64(0)
+        if more_a:
+            count += count_a
+        if more_b:
+            count += count_b
+        if count < 0 or count > MAX_COUNT:  # it wraps where both are the largest
+            return -3
+        size = write_varint(place - last - 1, out, size)
+        size = write_varint(count, out, size)
+        last = place
 
 
 _WRONG: Final = {
@@ -123,6 +173,45 @@ def add_encoded(data: bytes, out: npt.NDArray[np.int64]) -> None:
         )
 
 
+def check_counts(data: bytes, width: int, most: int) -> None:
+    """Raise ValueError if `decode_counts` would, or if a count is above `most`."""
+    if wrong := _check(np.frombuffer(data, np.uint8), width, most):
+        said = _WRONG.get(wrong, f"holds a count above {most}")
+        raise ValueError(f"encoded counts of {len(data)} bytes for {width} bins: {said}")
+
+
+def first_count(data: bytes) -> int:
+    """The count at position 0 of a whole encoding."""
+    numbers = iter(data)
+    gap, count = _varint(numbers), _varint(numbers)
+    return 0 if gap else count
+
+
+def _varint(numbers: Iterator[int]) -> int:
+    value = shift = 0
+    for byte in numbers:
+        value |= (byte & 127) << shift
+        if byte < 128:
+            break
+        shift += 7
+    return value
+
+
+def merge_encoded(a: bytes, b: bytes) -> bytes:
+    """The encoding of the sum of two encodings.
+
+    Raises
+    ------
+    ValueError
+        If one is broken, or a count adds up to more than `MAX_COUNT`.
+    """
+    out = np.empty(len(a) + len(b), np.uint8)
+    size = _merge(np.frombuffer(a, np.uint8), np.frombuffer(b, np.uint8), out)
+    if size < 0:
+        raise ValueError(f"encoded counts of {len(a)} and {len(b)} bytes: {_WRONG[-size]}")
+    return out[:size].tobytes()
+
+
 def decode_counts(data: bytes, width: int) -> npt.NDArray[np.int64]:
     """Inverse of `encode_counts`: int64[width]."""
     out = np.zeros(width, np.int64)
@@ -156,17 +245,12 @@ def decode_sparse(
     ValueError
         If the bytes are no encoding of at most `most` such counts.
     """
-    values = np.empty(2 * most, np.int64)
-    size = _read(np.frombuffer(data, np.uint8), values)
-    if size < 0 or size % 2:
-        raise ValueError(f"encoded counts of {len(data)} bytes: not at most {most} whole pairs")
-    gaps, counts = values[:size:2], values[1:size:2]
-    if (gaps >= end).any():
-        raise ValueError(f"encoded counts of {len(data)} bytes: {_WRONG[2]}")
-    positions = np.cumsum(gaps + 1) - 1
-    if size and (positions[-1] >= end or counts.min() < 1 or counts.max() > MAX_COUNT):
-        raise ValueError(f"encoded counts of {len(data)} bytes: a place or count out of bounds")
-    return positions, counts.copy()
+    positions, counts = np.empty((2, most), np.int64)
+    size = _read(np.frombuffer(data, np.uint8), end, positions, counts)
+    if size < 0:
+        said = {1: f"not at most {most} whole pairs", 2: _WRONG[2], 3: "a count out of bounds"}
+        raise ValueError(f"encoded counts of {len(data)} bytes: {said[-size]}")
+    return positions[:size], counts[:size]
 
 
 @kernel
@@ -174,31 +258,28 @@ def _write(values: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
     """Varints of values; the number of bytes."""
     at = 0
     for value in values:
-        rest = value
-        while rest >= 128:
-            out[at] = np.uint8(rest & 127 | 128)
-            at += 1
-            rest >>= 7
-        out[at] = np.uint8(rest)
-        at += 1
+        at = write_varint(value, out, at)
     return at
 
 
 @kernel
-def _read(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
-    """Inverse of `_write`; the number of values, or -1 if they are no varints or too many."""
-    size = 0
-    value = np.int64(0)
-    shift = 0
-    for i in range(data.shape[0]):
-        byte = np.int64(data[i])
-        if shift > 56 or size == out.shape[0]:
+def _read(
+    data: npt.NDArray[np.uint8], end: int, positions: npt.NDArray[np.int64],
+    counts: npt.NDArray[np.int64],
+) -> int:  # fmt: skip
+    """Inverse of `_write`: how many pairs, or what is wrong: -1 too many or half, -2, -3."""
+    at = size = 0
+    last = np.int64(-1)
+    while at < data.shape[0]:
+        gap, at = read_varint(data, at)
+        count, at = read_varint(data, at)
+        if gap < 0 or count < 0 or size == positions.shape[0]:
             return -1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            out[size] = value
-            size += 1
-            value = np.int64(0)
-            shift = 0
-    return -1 if shift else size
+        if gap >= end - last - 1:
+            return -2
+        if count < 1 or count > MAX_COUNT:
+            return -3
+        last += gap + 1
+        positions[size], counts[size] = last, count
+        size += 1
+    return size

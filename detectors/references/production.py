@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import CategoricalBinning
-from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
+from detectors.counting.sparse import decode_counts, encode_counts, merge_encoded
 from detectors.references.calibration import GOOD_BATCHES, calibrate
 from detectors.references.reference import Reference, SignalReference
 
@@ -64,9 +64,7 @@ class PaneBatches:
 
     def _put(self, key: int, encoded: bytes) -> None:
         if self._held and self._held[-1][0] == key:
-            total = decode_counts(self._held[-1][1], self.width)
-            add_encoded(encoded, total)
-            self._held[-1] = (key, encode_counts(total))
+            self._held[-1] = (key, merge_encoded(self._held[-1][1], encoded))
         else:
             self._held.append((key, encoded))
 

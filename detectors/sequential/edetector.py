@@ -125,6 +125,18 @@ def grow(
             state[i, k] = 0.0 if drift[i] else grown[k]
 
 
+@kernel
+def _add_pane(
+    counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.uint16], least: Floats,
+    step: Floats, starts: Floats, threshold: float, state: Floats, evidence: Floats, leading: Ints,
+    drift: npt.NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """A pane of a stream without slots, in one call."""
+    gain, total = np.zeros(state.shape), np.zeros(start.size, np.int64)
+    add_gains(counts, start, size, growth, least, step, 1.0, gain, total)
+    grow(gain, total, starts, threshold, state, evidence, leading, drift)
+
+
 class GrowthTable:
     """What e-detectors read of the reference; banks of the same signals and `z` may share one.
 
@@ -210,12 +222,11 @@ class EDetectorBank:
         self._feed(counts, math.inf)
 
     def _feed(self, counts: Ints, threshold: float) -> npt.NDArray[np.bool_]:
-        drift = np.zeros(len(self.state), np.bool_)
+        drift = np.empty(len(self.state), np.bool_)
         table = self._table
-        gain, total = np.zeros_like(self.state), np.zeros(len(self.state), np.int64)
-        add_gains(counts, table.start, table.size, table.growth, table.least, table.step, 1.0,
-                  gain, total)  # fmt: skip
-        grow(gain, total, table.starts, threshold, self.state, self.evidence, self.leading, drift)
+        _add_pane(counts, table.start, table.size, table.growth, table.least, table.step,
+                  table.starts, threshold, self.state, self.evidence, self.leading,
+                  drift)  # fmt: skip
         return drift
 
     def axis(self, row: int) -> str:

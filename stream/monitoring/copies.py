@@ -83,6 +83,8 @@ class CopyCounter:
 
     def once(self, sealed: Sealed, start: npt.NDArray[np.int64]) -> Sealed:
         """The next pane with each of its events counted once; `start` is where signals begin."""
+        if not sealed.ids and not self._scopes:  # as where no event has an id
+            return sealed
         counts = {}
         for segment, whole in sealed.counts.items():
             sample = sealed.ids.get(segment)

@@ -129,7 +129,10 @@ class Sources:
         """
         self.enter(source)
         partitions = self.topics[source.topic_id].partitions
-        return partitions.setdefault(source.partition, PartitionProgress())
+        held = partitions.get(source.partition)
+        if held is None:
+            held = partitions[source.partition] = PartitionProgress()
+        return held
 
     def refuse_overlap(self, source: Source, chunk: int, through: int) -> bool:
         """Whether this part of a chunk must not be counted; each such chunk is a declared loss."""

@@ -196,7 +196,11 @@ class PartitionMonitor:
     def _advance(self, topic_id: str) -> Iterator[AlertEvent]:
         """Seal what the frontier of a source topic has passed, subject by subject."""
         frontier = self.sources.frontier_ms(topic_id)
-        for subject in sorted(s for s, held in self.subjects.items() if held.topic_id == topic_id):
+        for subject in sorted(
+            subject
+            for subject, held in self.subjects.items()
+            if held.topic_id == topic_id and not held.is_settled_at(frontier)
+        ):
             held = self.subjects[subject]
             before = marks(held)
             yield from held.advance(frontier)

@@ -64,8 +64,8 @@ def _offer(
             return DUPLICATE
         if entry.segment:
             return LATE if entry.pane_ms in late.refused else DUPLICATE
-        events = plan.counting.events(plan.counting.decode(entry.counts))
-        if not late.refuse(entry.pane_ms, events):
+        plan.counting.check(entry.counts)
+        if not late.refuse(entry.pane_ms, plan.counting.events_in(entry.counts)):
             return DUPLICATE
     except ValueError:
         return "undecodable"

@@ -114,7 +114,8 @@ class PaneStore:
         ValueError
             If the counts or ids are no encoding of this kind, or absurdly large.
         """
-        fresh, fresh_ids = counting.decode(counts), IdSample.decode(ids)
+        counting.check(counts)
+        fresh_ids = IdSample.decode(ids)
         by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
         held = by_partition.get(partition)
         if held is None:
@@ -124,7 +125,7 @@ class PaneStore:
         elif (chunk, through) <= (held.chunk, held.through):
             return DUPLICATE
         elif chunk == held.chunk:
-            if counting.is_less(fresh, held.counts):
+            if counting.is_less(counting.decode(counts), held.counts):
                 return SHRUNK
             if not fresh_ids.covers(IdSample.decode(held.ids)):
                 return SHRUNK
@@ -171,7 +172,7 @@ class PaneStore:
         offsets: dict[int, tuple[int, int]] = {}
         segments = self._panes.pop(pane_ms)
         newest = {
-            partition: (held.chunk, counting.events(counting.decode(held.counts)))
+            partition: (held.chunk, counting.events_in(held.counts))
             for partition, held in segments.get("", {}).items()
             if partition != _FORMER
         }

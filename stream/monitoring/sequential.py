@@ -101,9 +101,9 @@ class Sequential:
     def _by_adwin(self, counts: Ints, shares: tuple[Ints, Ints]) -> Iterator[Found]:
         """Signals whose mean or share changed within the stream."""
         ranks, more = self.scores.moments(counts), self.shares.moments(*shares)
-        n, s1, s2 = (np.append(a.ravel(), b) for a, b in zip(ranks, more, strict=True))
+        n, s1, s2 = [np.concatenate((a.reshape(-1), b)) for a, b in zip(ranks, more, strict=True)]
         bank, of_ranks = self.adwin, len(_AXES) * self._numeric.size
-        width = bank.width + n
+        before_pane = bank.width
         for slot in np.flatnonzero(bank.update(n, s1, s2)).tolist():
             before, after = float(bank.mean_before[slot]), float(bank.mean_after[slot])
             found, least = abs(after - before), float(bank.threshold[slot])
@@ -111,10 +111,12 @@ class Sequential:
                 share = self.shares.shares[int(self.shares.adwin[slot - of_ranks])]
                 if self._adwin_on[share.signal] and (share.both or after > before):
                     note = within_stream(before, after)
-                    began = share_began(self._changes, share, "adwin", int(width[slot]))
+                    width = int(before_pane[slot] + n[slot])
+                    began = share_began(self._changes, share, "adwin", width)
                     hit = share_hit(self._plan, share, "adwin", found, least, found, note, began)
                     yield Found(share.signal, hit, share)
                 continue
+            width = int(before_pane[slot] + n[slot])
             row, axis = divmod(slot, len(_AXES))
             index = int(self._numeric[row])
             if not self._adwin_on[index]:
@@ -122,7 +124,7 @@ class Sequential:
             yield Found(index, Hit(
                 "adwin", found, least, severity_of_shift(found), found,
                 note="{} {} -> {} within the stream".format(_AXES[axis], *figures(before, after)),
-                change_point=self._changes.estimate(index, "adwin", "xy"[axis], int(width[slot])),
+                change_point=self._changes.estimate(index, "adwin", "xy"[axis], width),
                 direction=1 if after > before else -1,
                 moves=f"{_MOVES[axis]} within the stream",
             ))  # fmt: skip

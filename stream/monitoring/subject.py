@@ -123,6 +123,11 @@ class SubjectMonitor:
         if self.frontier_ms == MINUS_INFINITY and not len(self.store):
             self.frontier_ms = self._plans.sealed_to_ms(*self.subject, source_frontier_ms)
 
+    def is_settled_at(self, source_frontier_ms: int) -> bool:
+        """Whether it changes nothing that the source's frontier is here."""
+        frontier = self._plans.sealed_to_ms(*self.subject, source_frontier_ms)
+        return frontier <= self.frontier_ms and not self.is_over
+
     def advance(self, source_frontier_ms: int) -> Iterator[AlertEvent]:
         """Seal the panes that the source's frontier has passed, oldest first."""
         frontier = self._plans.sealed_to_ms(*self.subject, source_frontier_ms)

@@ -53,12 +53,14 @@ class PlanBook:
 
     def __init__(self) -> None:
         self._plans: dict[Subject, list[tuple[int, AnyPlan]]] = {}
+        self._lines: dict[tuple[str, str], Subject] = {}
         self._timelines: dict[Subject, list[tuple[int, AnyPlan]]] = {}
         self.generation = 0
 
     def add(self, plan: AnyPlan, effective_from_ms: int = MINUS_INFINITY) -> bool:
         """Take a plan in; the first of a model holds from minus infinity. False if known."""
-        timeline = self._plans.setdefault(Subject(plan.model, plan.version), [])
+        line = Subject(plan.model, plan.version)
+        timeline = self._plans.setdefault(self._lines.setdefault(line, line), [])
         if any(held.hash == plan.hash and since == effective_from_ms for since, held in timeline):
             return False
         timeline.append((effective_from_ms, plan))
@@ -93,10 +95,7 @@ class PlanBook:
 
         All versions without plans of their own share one line, however many they are.
         """
-        for line in (Subject(model, version), Subject(model, ANY_VERSION)):
-            if line in self._plans:
-                return line
-        return None
+        return self._lines.get((model, version)) or self._lines.get((model, ANY_VERSION))
 
     def own_versions(self, model: str) -> frozenset[str]:
         """Versions of a model that have plans of their own."""

@@ -9,7 +9,13 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.sparse import add_encoded, decode_counts, encode_counts
+from detectors.counting.sparse import (
+    add_encoded,
+    check_counts,
+    decode_counts,
+    encode_counts,
+    first_count,
+)
 from stream.summaries.sketch import Sketch
 
 __all__ = ["Counting", "Sketches", "Vectors"]
@@ -33,8 +39,14 @@ class Counting(Protocol[T]):
             If the bytes are none, or absurdly large.
         """
 
+    def check(self, data: bytes) -> None:
+        """Raise ValueError if `decode` would."""
+
     def events(self, counts: T) -> int:
         """How many events were counted."""
+
+    def events_in(self, data: bytes) -> int:
+        """The same of counts that were checked before, still encoded."""
 
     def is_less(self, newer: T, older: bytes) -> bool:
         """Whether something is less in what should be a later state of the same counts."""
@@ -54,14 +66,20 @@ class Vectors:
 
     def decode(self, data: bytes) -> npt.NDArray[np.int64]:
         """Decode and check a vector."""
-        counts = decode_counts(data, self.width)
-        if counts.max(initial=0) > _MAX_EVENTS:
-            raise ValueError(f"encoded counts of {len(data)} bytes: more than 2**31 events")
-        return counts
+        self.check(data)
+        return decode_counts(data, self.width)
+
+    def check(self, data: bytes) -> None:
+        """Check without a vector."""
+        check_counts(data, self.width, _MAX_EVENTS)
 
     def events(self, counts: npt.NDArray[np.int64]) -> int:
         """The first position."""
         return int(counts[0])
+
+    def events_in(self, data: bytes) -> int:
+        """The first number."""
+        return first_count(data)
 
     def is_less(self, newer: npt.NDArray[np.int64], older: bytes) -> bool:
         """Whether any bin shrank."""
@@ -90,9 +108,17 @@ class Sketches:
             raise ValueError(f"a sketch of {len(data)} bytes: more than 2**31 events")
         return sketch
 
+    def check(self, data: bytes) -> None:
+        """A sketch is checked as it is decoded."""
+        self.decode(data)
+
     def events(self, counts: Sketch) -> int:
         """The number of events."""
         return counts.events
+
+    def events_in(self, data: bytes) -> int:
+        """The number of events."""
+        return Sketch.decode(data).events
 
     def is_less(self, newer: Sketch, older: bytes) -> bool:
         """Whether a count shrank, as far as both can tell it."""

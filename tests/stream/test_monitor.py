@@ -116,6 +116,24 @@ def test_panes_are_sealed_when_the_frontier_has_passed_them_and_their_lateness(p
     assert reader.window() == 10
 
 
+def test_a_frontier_that_completes_nothing_new_leaves_a_subject_alone(plan, monkeypatch):
+    reader = Reader(plan)
+    advanced = []
+    advance = SubjectMonitor.advance
+    monkeypatch.setattr(
+        SubjectMonitor, "advance", lambda held, ms: [advanced.append(ms), *advance(held, ms)]
+    )
+    other = Source("id", "predictions", 1, 2)
+    reader.events(1_000_000, source=other)
+    reader.progress(1_015_000, source=other)  # partition 0 has said nothing yet
+    assert advanced == []
+    first = Source("id", "predictions", 0, 2)
+    reader.progress(1_020_000, source=first)
+    reader.progress(1_030_000, source=first, through=10)
+    assert advanced == [1_015_000]
+    assert reader.held().panes_sealed == 1
+
+
 def test_records_before_the_fence_are_in_the_state_already(plan):
     reader = Reader(plan)
     reader.events(1_000_000)

@@ -44,6 +44,25 @@ def test_inside_a_chunk_the_newer_replaces_and_a_later_chunk_adds():
     assert len(store) == 0
 
 
+@given(st.lists(st.integers(0, 2**31 + 2), min_size=WIDTH, max_size=WIDTH))
+@few
+def test_counts_are_checked_and_their_events_known_without_a_vector(counts):
+    data = encoded(*counts)
+    if max(counts) > 2**31:
+        for look in (BINS.check, BINS.decode):
+            with pytest.raises(ValueError, match=f"above {2**31}"):
+                look(data)
+        return
+    BINS.check(data)
+    assert BINS.events_in(data) == BINS.events(BINS.decode(data)) == counts[0]
+
+
+def test_events_of_a_sketch_are_known_from_its_bytes():
+    data = Sketch(events=17).encode()
+    Sketches().check(data)
+    assert Sketches().events_in(data) == Sketches().events(Sketches().decode(data)) == 17
+
+
 def test_what_is_not_news_is_not_taken():
     store = PaneStore()
     offer(store, 10, 15, 2)

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from detectors.counting.sparse import (
     MAX_COUNT,
     add_encoded,
+    check_counts,
     decode_counts,
     decode_sparse,
     encode_counts,
     encode_sparse,
+    first_count,
+    merge_encoded,
 )
 
 few = settings(derandomize=True, max_examples=150, deadline=None)
@@ -138,3 +141,69 @@ def test_any_bytes_are_counts_at_positions_within_bounds_or_an_error(data, most,
 def test_counts_at_wrong_positions_are_an_error(positions, counts):
     with pytest.raises(ValueError, match="positions must rise"):
         encode_sparse(np.array(positions, np.int64), np.array(counts, np.int64))
+
+
+@given(vectors, st.data())
+@few
+def test_two_encodings_are_merged_as_their_vectors_add_up(first, data):
+    size = len(first)
+    second = data.draw(st.lists(st.integers(0, 2**61), min_size=size, max_size=size))
+    total = [min(a, 2**61) + b for a, b in zip(first, second, strict=True)]
+    a, b = (
+        encode_counts(np.array(counts, np.int64))
+        for counts in ([min(count, 2**61) for count in first], second)
+    )
+    assert merge_encoded(a, b) == merge_encoded(b, a) == naive(total)
+    assert merge_encoded(a, b"") == merge_encoded(b"", a) == a
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x80", "middle of a number"),
+        (b"\x00", "middle of a number"),
+        (b"\x00" + varint(MAX_COUNT), "too large"),
+        (b"\x00" + b"\xff" * 40, "too large"),
+        (b"\xff" * 8 + b"\x7f\x01", "beyond the layout"),
+    ],
+)
+def test_no_broken_encoding_is_merged(data, said):
+    other = naive([1, 2])
+    for pair in ((data, other), (other, data)):
+        with pytest.raises(ValueError, match=said):
+            merge_encoded(*pair)
+
+
+@given(st.binary(max_size=40) | vectors.map(naive), st.integers(0, 50), st.integers(0, 400))
+@few
+def test_checking_refuses_what_decoding_would_and_what_is_above_the_bound(data, width, most):
+    try:
+        counts = decode_counts(data, width)
+    except ValueError:
+        with pytest.raises(ValueError, match="encoded counts of"):
+            check_counts(data, width, MAX_COUNT)
+        return
+    check_counts(data, width, MAX_COUNT)
+    assert first_count(data) == (counts[0] if width else 0)
+    if counts.max(initial=0) <= most:
+        check_counts(data, width, most)
+    else:
+        with pytest.raises(ValueError, match=f"above {most}"):
+            check_counts(data, width, most)
+
+
+@pytest.mark.parametrize(
+    ("data", "most", "end", "said"),
+    [
+        (b"\x00\x01\x00", 5, 9, "whole pairs"),
+        (b"\x00\x01\x00\x80", 5, 9, "whole pairs"),
+        (b"\x00\x01\x00\x01", 1, 9, "whole pairs"),
+        (b"\x09\x01", 5, 9, "beyond the layout"),
+        (b"\x04\x01\x04\x01", 5, 9, "beyond the layout"),
+        (b"\x00\x00", 5, 9, "out of bounds"),
+        (b"\x00" + varint(MAX_COUNT + 1), 5, 9, "out of bounds"),
+    ],
+)
+def test_what_is_wrong_with_counts_at_positions_is_said(data, most, end, said):
+    with pytest.raises(ValueError, match=said):
+        decode_sparse(data, most, end)
