@@ -191,12 +191,13 @@ def _read(
             return -1
 
 
-def read_numbers(text: bytes | memoryview, n: int) -> npt.NDArray[np.float64] | None:
-    """Values of a JSON array of n numbers and nulls (NaN).
+def read_numbers(
+    text: bytes | memoryview, out: npt.NDArray[np.float64], bits: npt.NDArray[np.uint64]
+) -> bool:
+    """Write the values of a JSON array of numbers and nulls (NaN) to `out`, if it has as many.
 
-    Returns None for anything else, and for the few numbers that have to be read with more care:
-    more than 19 digits, some half-way between two float64, below 2.3e-308 or beyond 1.8e308.
+    `bits` is `out` as whole numbers. Returns False for anything else, and for the few numbers that
+    have to be read with more care: more than 19 digits, some half-way between two float64, below
+    2.3e-308 or beyond 1.8e308. What `out` holds is then of no use.
     """
-    out = np.empty(n)
-    data = np.frombuffer(text, np.uint8)
-    return out if _read(data, out, out.view(np.uint64)) == n else None
+    return _read(np.frombuffer(text, np.uint8), out, bits) == out.size

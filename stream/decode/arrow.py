@@ -186,7 +186,7 @@ def _fill(
     def categories(column: Any, k: int) -> Codes:
         return _categories(column, group.tables[k])
 
-    set_columns(group, found, numeric, codes, lambda column, _: _numbers(column), categories)
+    set_columns(group, found, numeric, codes, lambda column, *_: _numbers(column), categories)
 
 
 def _bare_key(compiled: Compiled, kind: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import astuple
 
 from detectors.counting.numerals import read_numbers
@@ -95,24 +96,26 @@ def _fill_columns(
     group: SignalGroup, columns: Any, numeric: Floats, codes: Codes, path: str
 ) -> None:
     n = len(numeric)
+    held = numeric.T  # a row for each column, and none of them is copied
+    bits = held.view(np.uint64)
 
     def check(column: list[Any], k: int) -> None:
         if len(column) != n:
             raise ragged(f"{path}.{group.keys[k]}", len(column), n)
 
-    def numbers(column: Any, k: int) -> Any:
+    def numbers(column: Any, k: int, at: int) -> Any:
         if type(column) is msgspec.Raw:
-            if (values := read_numbers(memoryview(column), n)) is not None:
-                return values
+            if read_numbers(memoryview(column), held[at], bits[at]):
+                return None
             column = _NUMBERS.decode(column)
             if column is None:
                 return np.nan
         check(column, k)
         return np.fromiter(column, np.float64, n)
 
-    def categories(column: list[Any], k: int) -> Codes:
+    def categories(column: list[Any], k: int) -> npt.NDArray[np.generic]:
         check(column, group.n_numeric + k)
-        return np.fromiter(map(group.tables[k].__getitem__, column), np.int32, n)
+        return group.tables[k].codes(column)
 
     set_columns(group, columns, numeric, codes, numbers, categories)
 

@@ -84,8 +84,9 @@ def check_rows(n: int, max_rows: int, where: str) -> None:
 
 def set_absent(group: SignalGroup, numeric: Floats, codes: Codes) -> None:
     """Write that a group was not sent."""
-    numeric[:, group.numeric_at] = ABSENT
-    codes[:, group.codes_at] = ABSENT_CODE
+    if group.keys:  # an index of nothing takes its time, too
+        numeric[:, group.numeric_at] = ABSENT
+        codes[:, group.codes_at] = ABSENT_CODE
 
 
 def set_columns(
@@ -93,15 +94,18 @@ def set_columns(
     columns: Sequence[Any],
     numeric: Floats,
     codes: Codes,
-    numbers: Callable[[Any, int], Any],
+    numbers: Callable[[Any, int, int], Any],
     categories: Callable[[Any, int], Any],
 ) -> None:
     """Write the columns of a group; one that is None is missing throughout.
 
-    `numbers` and `categories` turn a column into values, given its place in the group.
+    `numbers` and `categories` turn a column into values, given its place in the group; `numbers`
+    may give None where it has written them, which it is told the column of.
     """
     for k, (at, column) in enumerate(zip(group.numeric_at.tolist(), columns, strict=False)):
-        numeric[:, at] = np.nan if column is None else numbers(column, k)
+        found = np.nan if column is None else numbers(column, k, at)
+        if found is not None:
+            numeric[:, at] = found
     rest = columns[group.n_numeric :]
     for k, (at, column) in enumerate(zip(group.codes_at, rest, strict=True)):
         codes[:, at] = group.tables[k][None] if column is None else categories(column, k)

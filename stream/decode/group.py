@@ -92,7 +92,7 @@ class SignalGroup:
         for at, table, column in zip(
             self.codes_at, self.tables, columns[self.n_numeric :], strict=True
         ):
-            codes[:, at] = np.fromiter(map(table.__getitem__, column), np.int32, len(objects))
+            codes[:, at] = table.codes(column)
 
     def _fill_numbers(self, objects: list[Any], numeric: Floats) -> None:
         """Write rows of numbers alone; packing takes half the time until one is missing."""

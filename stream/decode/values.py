@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from detectors import CategoricalBinning, category_text
 from detectors.counting.meaning import has_name, number_of
@@ -66,9 +69,19 @@ class CodeTable(dict[object, int]):
         self[None] = ABSENT_CODE if known_later else binning.missing
         self[INVALID_CATEGORY] = binning.invalid
         self[ABSENT_CATEGORY] = ABSENT_CODE
+        self._known_later = known_later
         self._met: list[str] = []
         # Else a text that is not known costs nothing.
         self._remembers = binning.tail > 1 or binning.halvings > 0
+
+    def codes(self, column: Sequence[object]) -> npt.NDArray[np.generic]:
+        """Bins of a column of values, of any integer type."""
+        if not self._known_later:
+            try:  # two thirds of the time that 32 bits take
+                return np.frombuffer(bytearray(map(self.__getitem__, column)), np.uint8)
+            except ValueError:  # one is absent: below 0
+                pass
+        return np.fromiter(map(self.__getitem__, column), np.int32, len(column))
 
     def __missing__(self, value: object) -> int:
         text = as_text(value)
