@@ -52,7 +52,7 @@ def _encode(counts: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
 def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
     """Add to `out`; 0, or what is wrong: 1 truncated, 2 too wide, 3 too large."""
     at = 0
-    position = np.int64(-1)
+    position = -1
     while at < data.shape[0]:
         gap, at = read_varint(data, at)
         if gap < 0:
@@ -73,7 +73,7 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
 def _check(data: npt.NDArray[np.uint8], width: int, most: int) -> int:
     """What `_add` would return for so many zeros, or 4 if a count is above `most`."""
     at = 0
-    position = greatest = np.int64(-1)
+    position = greatest = -1
     while at < data.shape[0]:
         gap, at = read_varint(data, at)
         if gap < 0:
@@ -94,11 +94,11 @@ def _check(data: npt.NDArray[np.uint8], width: int, most: int) -> int:
 def _pair(data: npt.NDArray[np.uint8], at: int, last: int) -> tuple[int, int, int]:
     """The next position and its count, which is below 0 if they are broken, and where it ends."""
     if at == data.shape[0]:
-        return np.int64(_NOWHERE), np.int64(0), at
+        return _NOWHERE, 0, at
     gap, at = read_varint(data, at)
     count, at = read_varint(data, at)
     if gap >= _NOWHERE - last - 1:
-        return last, np.int64(-2), at
+        return last, -2, at
     return last + gap + 1, gap if gap < 0 else count, at
 
 
@@ -109,8 +109,8 @@ def _merge(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], out: npt.NDArray[
     Positions come in order in both, so no vector is needed.
     """
     at_a = at_b = size = 0
-    place_a = place_b = last = np.int64(-1)
-    count_a = count_b = np.int64(0)
+    place_a = place_b = last = -1
+    count_a = count_b = 0
     more_a = more_b = True  # take its next pair
     while True:
         if more_a:
@@ -123,7 +123,7 @@ def _merge(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], out: npt.NDArray[
         if place == _NOWHERE:
             return size
         more_a, more_b = place_a == place, place_b == place
-        count = np.int64(0)
+        count = 0
         if more_a:
             count += count_a
         if more_b:
@@ -269,7 +269,7 @@ def _read(
 ) -> int:  # fmt: skip
     """Inverse of `_write`: how many pairs, or what is wrong: -1 too many or half, -2, -3."""
     at = size = 0
-    last = np.int64(-1)
+    last = -1
     while at < data.shape[0]:
         gap, at = read_varint(data, at)
         count, at = read_varint(data, at)

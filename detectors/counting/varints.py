@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,18 +15,18 @@ __all__ = ["read_varint", "write_varint"]
 @kernel
 def read_varint(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
     """The varint that begins here and where the next one does, or what is wrong below 0."""
-    value = np.int64(0)
+    value = 0
     shift = 0
     while at < data.shape[0]:
-        byte = np.int64(data[at])
+        byte: Any = np.int64(data[at])
         at += 1
         if shift > 56:
-            return np.int64(-3), at
+            return -3, at
         value |= (byte & 127) << shift
         shift += 7
         if byte < 128:
             return value, at
-    return np.int64(-1), at
+    return -1, at
 
 
 @kernel
