@@ -21,13 +21,14 @@ import numpy.typing as npt
 __all__ = [
     "ACCEPTED",
     "END_MS",
+    "LEAST_NUMBER_MS",
     "Floats",
     "Time",
     "as_time",
+    "misread",
     "numbers_ms",
     "time_text",
     "times_ms",
-    "too_small",
     "whole_ms",
 ]
 
@@ -49,8 +50,10 @@ _MICROSECONDS: Final = np.array([1e6, 1e3, 1.0, 1e-3])
 _NO_TIME: Final = (253_370_764_800.0, 253_402_300_800.0)
 #: Whole numbers in this range are dates. As seconds they would be of August 1970.
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_991_231
-#: 1990-01-01 in seconds. A smaller number in a file is another thing: 202601, a day, a row.
-_LEAST_NUMBER: Final = 631_152_000
+#: 1990-01-01. A smaller number in a file is another thing: 202601, 202601011200, a day, a row.
+LEAST_NUMBER_MS: Final = 631_152_000_000
+#: Whole numbers such as 2026010112 in this range may be dates with an hour.
+_FIRST_HOUR, _LAST_HOUR = _FIRST_DATE * 100, _LAST_DATE * 100 + 23
 #: One way to match each text, so that a long one costs no more than its length.
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _FORM: Final = re.compile(
@@ -178,13 +181,24 @@ def whole_ms(us: Floats) -> Floats:
     return ms
 
 
-def too_small(values: Floats) -> npt.NDArray[np.bool_]:
-    """Which numbers of a file are no time since the epoch: they would be of before 1990.
+def misread(values: Floats) -> npt.NDArray[np.bool_]:
+    """Which numbers of a file are no time since the epoch: of before 1990, or dates with an hour.
 
-    Zero stays: it is the default time of many programs, and so a time that says nothing.
+    Zero stays: it is the default time of many programs, and so a time that says nothing. That all
+    of many seconds look like YYYYMMDDHH by chance does not happen: one in a hundred does.
     """
-    small: npt.NDArray[np.bool_] = (values != 0) & (np.abs(values) < _LEAST_NUMBER)
-    return small & ~_are_dates(values)
+    some = (values != 0) & ~_are_dates(values)
+    wrong: npt.NDArray[np.bool_] = some & (np.abs(numbers_ms(values)) < LEAST_NUMBER_MS)
+    return some if some.any() and _are_hours(values[some]) else wrong
+
+
+def _are_hours(values: Floats) -> bool:
+    """Whether all numbers are YYYYMMDDHH, such as 2026010112."""
+    if values.min() < _FIRST_HOUR or values.max() > _LAST_HOUR:
+        return False
+    hour, day, month = values % 100, values // 100 % 100, values // 10_000 % 100
+    whole = (values % 1 == 0) & (hour < 24)
+    return bool((whole & (day >= 1) & (day <= 31) & (month >= 1) & (month <= 12)).all())
 
 
 def time_text(ms: float) -> str:

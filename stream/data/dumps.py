@@ -34,12 +34,13 @@ class Dumped(NamedTuple):
 def is_dump(path: Path) -> bool:
     """Whether a file holds prediction events rather than rows of columns.
 
-    JSON lines do if the first has `model` with a name, and `timestamp` or `columns`. Arrow files do
-    if their schema names a model, or they have `timestamp` and columns such as `features.amount`.
+    JSON lines do if the first that is not blank has `model` with a name, and `timestamp` or
+    `columns`. Arrow files do if their schema names a model, or they have `timestamp` and columns
+    such as `features.amount`.
     """
     form = _form(path)
     if form == "json":
-        first = next(_lines(path), b"")
+        first = next(filter(bytes.strip, _lines(path)), b"")
         try:
             found = json.loads(first)
         except ValueError:

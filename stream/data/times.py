@@ -15,12 +15,13 @@ from stream.decode.arrow_values import is_text
 from stream.event_time import (
     ACCEPTED,
     END_MS,
+    LEAST_NUMBER_MS,
     Floats,
     as_time,
+    misread,
     numbers_ms,
     time_text,
     times_ms,
-    too_small,
 )
 
 __all__ = ["are_times", "moments", "parse_times", "problem_of", "read_times"]
@@ -61,9 +62,11 @@ def problem_of(got: object, ms: float, *, small: bool = False) -> str:
     if np.isnan(ms):
         return f"is not a time; got {got!r}"
     if small:
+        early = abs(ms) < LEAST_NUMBER_MS
+        why = "numbers of before 1990 are not read" if early else "it may be a date with an hour"
         return (
-            f"is not a time: got {got!r}, which in seconds is {time_text(ms)} UTC; numbers of "
-            "before 1990 are not read (write such times as text)"
+            f"is not a time: got {got!r}, which since the epoch is {time_text(ms)} UTC; {why} "
+            "(write such times as text)"
         )
     if not 0 <= ms < END_MS:
         return f"is not a time that events have: got {got!r}; it must be from 1970 to 2199"
@@ -71,17 +74,17 @@ def problem_of(got: object, ms: float, *, small: bool = False) -> str:
 
 
 def read_times(array: Any) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Milliseconds of each row, NaN where it has no time, and which are too small for numbers."""
+    """Milliseconds of each row, NaN where it has no time, and which numbers are no times."""
     if isinstance(array, list):
         times = [as_time(value) for value in array]
         there = np.array([time is not None for time in times], np.bool_)
         ms = np.full(len(times), np.nan)
         ms[there] = times_ms([time for time in times if time is not None])
         numbers = [float(t) if isinstance(t, int | float) else 0.0 for t in times]
-        return ms, too_small(np.array(numbers, np.float64))
+        return ms, misread(np.array(numbers, np.float64))
     nothing_small = np.zeros(len(array), np.bool_)
     if (values := column_numbers(array)) is not None:
-        return numbers_ms(values), too_small(np.nan_to_num(values))
+        return numbers_ms(values), misread(np.nan_to_num(values))
     if is_text(array.type):
         moments = moments_ms(array)
         return read_times(array.to_pylist()) if moments is None else (moments, nothing_small)

@@ -249,6 +249,14 @@ def test_bare_predictions_latency_and_names_that_meet(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_dump_may_begin_with_blank_lines(tmp_path: Path) -> None:
+    path = write_events(tmp_path / "a.jsonl", columns(400))
+    path.write_text("\n \n" + path.read_text())
+    assert (
+        "400 events, read as" in must("fit", path, "--model", "m", "-o", tmp_path / "r.json").output
+    )
+
+
 def test_options_that_name_columns_are_for_files_of_columns(rows: Path, tmp_path: Path) -> None:
     dump = write_events(tmp_path / "e.jsonl", columns(400))
     out = tmp_path / "r.json"

@@ -92,6 +92,8 @@ TEXTS: list[tuple[str, int | str]] = [
     ("20260301120000", LATE),  # as milliseconds it is of 2612
     ("202603", SMALL),
     ("46082.5", SMALL),
+    ("202603011200", SMALL),  # as milliseconds it is of 1976
+    ("260301120000", SMALL),
 ]
 NUMBERS: list[tuple[int | float, int | str]] = [
     (1772366400, NOON),
@@ -124,6 +126,11 @@ NUMBERS: list[tuple[int | float, int | str]] = [
     (21991232, SMALL),
     (46082, SMALL),
     (20260301.5, SMALL),
+    (202603011200, SMALL),
+    (631_151_999_999, SMALL),
+    (631_152_000_000, 631_152_000_000),
+    (486_432_000_000_000, SMALL),  # 1985 in microseconds
+    (486_432_000_000_000_000, SMALL),
     (math.nan, BAD),
     (math.inf, BAD),
 ]
@@ -141,7 +148,13 @@ def verdict(decoded: Any) -> int | str:
 
 def live(expected: int | str, value: Any) -> int | str:
     """What a worker says: numbers that are small are seconds of long ago."""
-    return round(float(value) * 1000) if expected == SMALL else expected
+    if expected != SMALL:
+        return expected
+    number = float(value)
+    for bound, factor in ((1e11, 1000), (1e14, 1), (1e17, 1e-3)):
+        if number < bound:
+            return round(number * factor)
+    return round(number * 1e-6)
 
 
 @pytest.mark.parametrize(("value", "expected"), ALL)
@@ -365,6 +378,16 @@ def test_arrow_takes_no_text_for_a_time_that_is_none(text: str) -> None:
         assert column.tolist() == pytest.approx(times_ms([time]).tolist(), nan_ok=True)
 
 
+@pytest.mark.parametrize("form", [pa.array, lambda values: pa.array(map(str, values)), list])
+def test_dates_with_an_hour_are_not_taken_for_seconds(form: Any) -> None:
+    """2026010100 would be 14 March 2034. Of true seconds one in a hundred looks like that."""
+    hours = [2026010100 + hour for hour in range(24)]
+    with pytest.raises(DataError, match=r"got '?2026010100'?, .* it may be a date with an hour"):
+        parse_times(form(hours))
+    seconds = [2026010100 + 7 * step for step in range(24)]
+    assert parse_times(form(seconds)).tolist() == [second * 1000 for second in seconds]
+
+
 def test_words_of_a_wrong_time_in_a_file() -> None:
     def words(values: Any) -> str:
         with pytest.raises(DataError) as raised:
@@ -372,9 +395,9 @@ def test_words_of_a_wrong_time_in_a_file() -> None:
         return str(raised.value)
 
     assert words(pa.array([1772366400, 202603])) == (
-        "a.csv: t in row 12 is not a time: got 202603, which in seconds is 1970-01-03 08:16:43 "
-        "UTC; numbers of before 1990 are not read (write such times as text). Use RFC 3339 "
-        "(2026-03-01T12:00:00Z), a date (2026-03-01 or 20260301), or a number since the epoch "
+        "a.csv: t in row 12 is not a time: got 202603, which since the epoch is 1970-01-03 "
+        "08:16:43 UTC; numbers of before 1990 are not read (write such times as text). Use RFC "
+        "3339 (2026-03-01T12:00:00Z), a date (2026-03-01 or 20260301), or a number since the epoch "
         "(seconds to nanoseconds)."
     )
     assert "got '9999-12-31'; it must be from 1970 to 2199 (2 such rows among 3)" in words(
