@@ -48,7 +48,7 @@ demo: $(STAMP)
 demo-live: $(STAMP)
 	@$(BIN)/driftstream demo live
 
-# All of them in two halves side by side, or what PYTEST_ARGS names.
+# All of them in three parts side by side, or what PYTEST_ARGS names.
 # REQUIRE_JIT: a test that an optimisation fires fails, instead of passing on the slow path.
 test: $(STAMP)
 	DRIFTSTREAM_REQUIRE_JIT=1 $(BIN)/python -m $(if $(PYTEST_ARGS),pytest $(PYTEST_ARGS),tests)

@@ -1,8 +1,8 @@
-"""`python -m tests`: every test, in two halves side by side.
+"""`python -m tests`: every test, in three parts side by side.
 
-Half of the time goes to waiting for brokers and workers, the other half to arithmetic; one after
-the other they would take twice as long. The first half speaks as it goes, the second when both are
-done. Arguments are pytest's, for both.
+Two parts wait for brokers and workers for most of their time, and the third does arithmetic: one
+after the other they would take three times as long. The first part speaks as it goes, the others
+when all are done. Arguments are pytest's, for all.
 """
 
 from __future__ import annotations
@@ -11,33 +11,50 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 
 import detectors
 from stream.summaries import quorum
 
-#: The tests that wait. All others are the second half, so that none can be forgotten.
-WAITING = ("tests/chaos", "tests/deploy", "tests/integration", "tests/page", "tests/security")
+#: What each part takes that none before it has; the last takes all else, so that none is forgotten.
+PARTS = (
+    (
+        "tests/chaos",
+        "tests/deploy",
+        "tests/page",
+        "tests/security",
+        "tests/integration/test_codecs.py",
+        "tests/integration/test_damaged_lengths.py",
+    ),
+    ("tests/integration",),
+    ("tests",),
+)
 NO_TESTS = 5  # pytest's exit code
 
 
 def main(arguments: list[str]) -> int:
-    """Run both; the worse of their exit codes."""
+    """Run all parts; the worst of their exit codes."""
     quorum.warm_up()
-    detectors.warm_up()  # compiled once, here: two processes would write the same cache at a time
+    detectors.warm_up()  # compiled once, here: several processes would write the same cache
     pytest = [sys.executable, "-m", "pytest", *arguments]
-    others = [f"--ignore={folder}" for folder in WAITING]
-    with tempfile.TemporaryFile() as said:
-        computing = subprocess.Popen(
-            [*pytest, "-p", "no:cacheprovider", "tests", *others], stdout=said, stderr=said
-        )
-        try:
-            codes = [subprocess.run([*pytest, *WAITING], check=False).returncode, computing.wait()]
-        finally:
-            computing.kill()
-        said.seek(0)
+    taken: list[str] = []
+    with ExitStack() as stack:
+        running = []
+        for i, part in enumerate(PARTS):
+            command = [*pytest, *part, *(f"--ignore={path}" for path in taken)]
+            taken += part
+            said = stack.enter_context(tempfile.TemporaryFile()) if i else None
+            if i:
+                command += ["-p", "no:cacheprovider"]
+            running.append((subprocess.Popen(command, stdout=said, stderr=said), said))
+            stack.callback(running[-1][0].kill)
+        codes = [process.wait() for process, _ in running]
         sys.stdout.flush()
-        while block := said.read(65_536):
-            os.write(sys.stdout.fileno(), block)
+        for _, said in running:
+            if said is not None:
+                said.seek(0)
+                while block := said.read(65_536):
+                    os.write(sys.stdout.fileno(), block)
     return max(0 if code == NO_TESTS else code for code in codes)
 
 

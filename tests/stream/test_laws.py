@@ -47,10 +47,10 @@ def state_of(monitor):
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 8])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_partitions_and_polls_change_no_bit(plans, drifting, truth, partitions, seed):
     alerts, monitor = run_stages(
-        plans, drifting, partitions=partitions, seed=seed, chunk_records=(64, 128, 400)[seed % 3]
+        plans, drifting, partitions=partitions, seed=seed, chunk_records=(64, 128, 400)[seed]
     )
     assert alerts == truth[0]
     assert state_of(monitor) == truth[1]
