@@ -47,14 +47,24 @@ def test_data_survive_kill_and_restart_on_the_same_port(restartable_broker) -> N
     assert command_line(second.pid) == ""
 
 
-def test_a_broker_does_not_outlive_an_owner_that_is_killed(restartable_broker) -> None:
+def test_an_unpacked_kafka_goes_before_maven_and_does_not_outlive_its_owner(
+    restartable_broker, tmp_path: Path
+) -> None:
+    # `restartable_broker` is asked for only to skip where there is neither Java nor jars.
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "libs").symlink_to(Path(find_runtime().classpath).parent)
+    env = {**os.environ, "DRIFTSTREAM_KAFKA_HOME": str(tmp_path / "home")}
+    env.pop("KAFKA_BOOTSTRAP_SERVERS", None)
     code = (
-        "import sys, time; from stream.kafka.broker import start; b = start(heap_mb=256); "
-        "print(b.pid, b.data_dir, flush=True); time.sleep(60)"
+        "import time; from stream.kafka.broker import find_broker; f = find_broker(heap_mb=256); "
+        "print(f.rung, f.broker.pid, f.broker.data_dir, flush=True); time.sleep(60)"
     )
-    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=env
+    )
     assert owner.stdout is not None
-    pid, _, directory = owner.stdout.readline().strip().partition(" ")
+    rung, pid, directory = owner.stdout.readline().strip().split(" ", 2)
+    assert rung == "home"
     assert runs_broker(int(pid), directory)
     owner.kill()
     owner.wait()
@@ -129,18 +139,6 @@ def test_the_ladder_says_why_there_is_none(tmp_path: Path) -> None:
     wrong = find_broker(env={**os.environ, "DRIFTSTREAM_KAFKA_HOME": str(tmp_path)})
     assert wrong.broker is None
     assert "not an unpacked Kafka" in wrong.sentence
-
-
-def test_an_unpacked_kafka_goes_before_maven(restartable_broker, tmp_path: Path) -> None:
-    runtime = find_runtime()
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "libs").symlink_to(Path(runtime.classpath).parent)
-    env = {**os.environ, "DRIFTSTREAM_KAFKA_HOME": str(tmp_path / "home")}
-    env.pop("KAFKA_BOOTSTRAP_SERVERS", None)
-    found = find_broker(env=env, heap_mb=256)
-    assert found.rung == "home"
-    assert found.broker is not None
-    found.broker.stop()
 
 
 def test_java_of_the_wheel_serves_where_path_has_none(tmp_path: Path) -> None:

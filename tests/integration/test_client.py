@@ -179,9 +179,14 @@ def test_a_large_plan_travels_in_parts(
     assert (read.hash, since) == (plan.hash, MINUS_INFINITY)
 
 
-def test_compaction_keeps_plans_whole(restartable_broker: StartBroker) -> None:
+def test_plans_and_state_are_compacted(restartable_broker: StartBroker) -> None:
     broker = restartable_broker(log__cleaner__backoff__ms=100)
     kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
+    compaction_keeps_plans_whole(kafka)
+    the_state_topic_is_compacted_as_it_is_written(kafka)
+
+
+def compaction_keeps_plans_whole(kafka: dict[str, object]) -> None:
     eager = {
         "cleanup.policy": "compact",
         "segment.bytes": str(1024 * 1024),
@@ -201,11 +206,8 @@ def test_compaction_keeps_plans_whole(restartable_broker: StartBroker) -> None:
     assert [read.hash for read, _ in read_plans(kafka, "plans")] == [plan.hash]
 
 
-def test_the_state_topic_is_compacted_as_it_is_written(restartable_broker: StartBroker) -> None:
+def the_state_topic_is_compacted_as_it_is_written(kafka: dict[str, object]) -> None:
     """A worker that starts reads all of it: a few times the state, and not an hour of rounds."""
-    kafka: dict[str, object] = {
-        "bootstrap_servers": restartable_broker(log__cleaner__backoff__ms=100).bootstrap
-    }
     topics = {topic.name: topic for topic in wanted_topics(partitions=1)}
     create_topics(kafka, [topics["driftstream.state"]])
     rounds = 100

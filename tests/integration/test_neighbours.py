@@ -26,6 +26,11 @@ from tests.integration.worker_kit import ROOT, Install, Installation, Worker, in
 pytestmark = pytest.mark.broker
 HUGE = {"window_events": 10**9, "window_max_age_ms": 10**12}
 AWAY_S = 20.0
+#: A topic is looked for for 40 s, twice.
+IMPATIENT = (
+    "from stream.kafka.sender import Sender; "
+    "Sender.__init__.__kwdefaults__['request_timeout_s'] = 3.0"
+)
 
 
 @pytest.fixture
@@ -66,13 +71,17 @@ def counted(site: Installation, events: list[bytes]) -> Callable[[], bool]:
     return lambda: site.counts()[0] >= len(events)
 
 
+@pytest.mark.timeout(600)
 def test_a_broker_that_is_away_is_waited_for(
     restartable_broker: Callable[..., Broker], topic_prefix: str, tmp_path: Path
 ) -> None:
-    """Longer than sessions and requests last, with partitions that were just called idle."""
+    """By one that works, by one that starts meanwhile, and by one that had just begun to start.
+
+    Longer than sessions and requests last, with partitions that were just called idle.
+    """
     broker = restartable_broker()
     kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
-    address = f"127.0.0.1:{free_port()}"
+    address, another = (f"127.0.0.1:{free_port()}" for _ in range(2))
     settings = {
         "snapshot_interval": "300ms", "metrics_address": address, "idle_after": "1s",
     }  # fmt: skip
@@ -86,52 +95,30 @@ def test_a_broker_that_is_away_is_waited_for(
         site.wait_for(lambda: "nothing more to read" in worker.said())
         broker.kill()
         gone = time.monotonic()
+        site.worker["metrics_address"] = another
+        late = site.start()
         site.wait_for(lambda: not is_ready(address))
-        assert "no broker answers" in page(address, "/readyz")[1]
-        assert page(address, "/healthz")[0] == 200, "it waits: nobody should start it again"
+        site.wait_for(lambda: f"no broker answers at {broker.bootstrap}" in late.said())
+        for place in (address, another):
+            assert "no broker answers" in page(place, "/readyz")[1]
+            assert page(place, "/healthz")[0] == 200, "it waits: nobody should start it again"
         time.sleep(max(0.0, AWAY_S - (time.monotonic() - gone)))
-        restartable_broker()
-        site.wait_for(lambda: is_ready(address))
+        broker = restartable_broker()
+        site.wait_for(lambda: is_ready(address) and is_ready(another))
         to_one(site, events[10_000:])
         site.wait_for(counted(site, events))
         assert np.array_equal(site.counts(), site.truth(events))
-        assert worker.terminate() == 0
+        assert [w.terminate() for w in (worker, late)] == [0, 0]
 
-
-def test_a_worker_that_starts_before_its_broker_waits_for_it(
-    restartable_broker: Callable[..., Broker], topic_prefix: str, tmp_path: Path
-) -> None:
-    broker = restartable_broker()
-    kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
-    address = f"127.0.0.1:{free_port()}"
-    with installer(kafka, topic_prefix, tmp_path, {"metrics_address": address}) as make:
-        site = make(HUGE)
-        broker.kill()
-        worker = site.start()
-        site.wait_for(lambda: f"no broker answers at {broker.bootstrap}" in worker.said())
-        assert "no broker answers" in page(address, "/readyz")[1]
-        assert page(address, "/healthz")[0] == 200
-        restartable_broker()
-        site.wait_for(lambda: is_ready(address))
-        assert worker.terminate() == 0
-
-
-def test_a_broker_that_goes_away_while_a_worker_starts_is_waited_for(
-    restartable_broker: Callable[..., Broker], topic_prefix: str, tmp_path: Path
-) -> None:
-    broker = restartable_broker()
-    assert broker.process is not None
-    kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
-    with installer(kafka, topic_prefix, tmp_path, {}) as make:
-        site = make(HUGE)
+        assert broker.process is not None
         broker.process.send_signal(signal.SIGSTOP)  # it takes connections and says nothing
-        worker = site.start()
-        site.wait_for(lambda: connections_to(broker.bootstrap, worker.process.pid))
+        beginner = site.start()
+        site.wait_for(lambda: connections_to(broker.bootstrap, beginner.process.pid))
         broker.kill()
-        site.wait_for(lambda: "went away, starting again" in worker.said())
+        site.wait_for(lambda: "went away, starting again" in beginner.said())
         restartable_broker()
-        site.wait_ready(worker)
-        assert worker.terminate() == 0
+        site.wait_ready(beginner)
+        assert beginner.terminate() == 0
 
 
 def test_an_alerts_topic_that_vanishes_ends_the_worker_and_loses_no_alert(
@@ -140,11 +127,11 @@ def test_an_alerts_topic_that_vanishes_ends_the_worker_and_loses_no_alert(
     site = install(snapshot_interval="300ms")
     events = make_events(40_000, 20_000)
     expected = site.expected_alerts(events)
-    worker = site.start()
+    worker = site.start(first=IMPATIENT)
     site.wait_ready(worker)
     delete_topics(site.kafka, [site.topics["alerts"]])
     site.produce(events)
-    assert worker.process.wait(200) == 1  # a topic is looked for for 40 s, twice
+    assert worker.process.wait(200) == 1
     assert site.topics["alerts"] in worker.said()
     again = site.start()
     assert again.process.wait(60) == 1

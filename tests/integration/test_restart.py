@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stream.client import publish, read_topic
-from stream.kafka.broker import Broker
 from stream.monitoring.snapshot import SnapshotWriter
 from tests.integration.worker_kit import Install, installer, make_events
 
@@ -118,24 +117,3 @@ def test_a_round_that_broke_off_is_ignored(install: Install) -> None:
     assert site.alerts() == expected
     keys = {r.key for r in read_topic(site.kafka, site.topics["state"]) if r.value is None}
     assert any(b"|dead|" in key for key in keys), "keys of other writers are deleted"
-
-
-def test_a_broker_that_is_away_for_a_while_costs_nothing(
-    restartable_broker: Callable[..., Broker], topic_prefix: str, tmp_path: Path
-) -> None:
-    broker = restartable_broker()
-    kafka: dict[str, object] = {"bootstrap_servers": broker.bootstrap}
-    with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "300ms"}) as make:
-        site = make()
-        events = make_events(40_000, 20_000)
-        expected = site.expected_alerts(events)
-        worker = site.start()
-        site.wait_ready(worker)
-        site.produce(events[:20_000], close=False)
-        broker.kill()
-        time.sleep(7)  # longer than the session timeout
-        restartable_broker()
-        site.produce(events[20_000:])
-        site.wait_for(lambda: len(site.alerts()) >= len(expected))
-        assert site.alerts() == expected
-        assert worker.terminate() == 0

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import Producer
 
+from stream.cli import cli
 from stream.client import read_topic
 from stream.kafka.broker import Broker
-from tests.integration.worker_kit import ROOT, Installation
+from tests.integration.worker_kit import Installation
 
 
 def sender(kafka: Mapping[str, object], codec: str, **settings: object) -> Producer:
@@ -42,10 +44,15 @@ def send(producer: Producer, topic: str, partition: int, values: Iterable[bytes]
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "stream.cli", *map(str, words)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    """A command, in this process: a process of its own would import everything once more."""
+    root = logging.getLogger()
+    before = root.handlers[:]
+    root.handlers[:] = []  # a command sets up its own, as where nobody has
+    try:
+        done = CliRunner().invoke(cli, [str(word) for word in words])
+    finally:
+        root.handlers[:] = before
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 def letters(site: Installation) -> list[dict[str, str]]:

@@ -155,10 +155,14 @@ class Installation:
         )
         return path
 
-    def start(self, stage: str = "all") -> Worker:
-        """A worker through the real command line."""
+    def start(self, stage: str = "all", *, first: str = "") -> Worker:
+        """A worker through the real command line; `first` is Python that its process begins with.
+
+        Such as a patience that is shorter than the product's.
+        """
+        main = ["-c", f"{first}; from stream.cli import main; main()"] if first else []
         command = [
-            *(sys.executable, "-m", "stream.cli", "worker", "-v", "--no-publish"),
+            *(sys.executable, *(main or ["-m", "stream.cli"]), "worker", "-v", "--no-publish"),
             *("-c", str(self.config()), "--stage", stage),
         ]
         log = self.directory / f"worker-{len(self.running)}.log"
@@ -179,7 +183,7 @@ class Installation:
             dead = [w for w in self.running if w.process.poll() not in (None, 0, -9)]
             assert not dead, f"a worker died: {said}"
             assert time.monotonic() < end, f"waited {timeout_s} s in vain: {said}"
-            time.sleep(0.1)
+            time.sleep(0.25)  # each look reads a topic, and there are two cores
 
     def wait_ready(self, worker: Worker) -> None:
         # The first of all compiles kernels.
