@@ -22,7 +22,7 @@ from stream.config.load import load_config
 from stream.kafka.broker import free_port
 from tests.stream.test_cli_files import FIT, write_rows
 
-LIMIT_S = 60
+LIMIT_S = 180
 
 
 def run(*arguments: object) -> Result:

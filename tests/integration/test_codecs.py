@@ -232,7 +232,7 @@ def test_an_unreadable_batch_of_plans_is_said_and_skipped(install: Install, brok
     [_, churn] = stored_batches(folder, site.topics["plans"], 0)
     damage(churn, PAYLOAD + 9, 0x55, sealed=False)
     worker = site.start()
-    assert worker.process.wait(60) == 1
+    assert worker.process.wait(180) == 1
     advice = f"driftstream skip {site.topics['plans']} 0 {churn.first}"
     assert advice in worker.said()
     site.running.clear()

@@ -71,7 +71,6 @@ def counted(site: Installation, events: list[bytes]) -> Callable[[], bool]:
     return lambda: site.counts()[0] >= len(events)
 
 
-@pytest.mark.timeout(600)
 def test_a_broker_that_is_away_is_waited_for(
     restartable_broker: Callable[..., Broker], topic_prefix: str, tmp_path: Path
 ) -> None:
@@ -134,7 +133,7 @@ def test_an_alerts_topic_that_vanishes_ends_the_worker_and_loses_no_alert(
     assert worker.process.wait(200) == 1
     assert site.topics["alerts"] in worker.said()
     again = site.start()
-    assert again.process.wait(60) == 1
+    assert again.process.wait(180) == 1
     assert f"no topic {site.topics['alerts']}" in again.said()
     site.running.clear()
     create_topics(site.kafka, wanted_topics(partitions=site.summaries_partitions, **site.topics))
@@ -236,7 +235,7 @@ def test_an_events_topic_made_again_ends_a_worker_that_runs(install: Install) ->
     while exists(site, site.plan.topic):
         time.sleep(0.1)
     create_topics(site.kafka, wanted_topics(predictions=[site.plan.topic], **site.topics))
-    assert process.wait(60) == 1
+    assert process.wait(180) == 1
     assert f"topic {site.plan.topic} was deleted and made again while the worker" in worker.said()
 
 

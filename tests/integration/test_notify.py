@@ -34,7 +34,7 @@ pytestmark = [
 
 
 def wait_for(
-    what: Callable[[], object], words: Callable[[], str] = str, timeout: float = 40
+    what: Callable[[], object], words: Callable[[], str] = str, timeout: float = 180
 ) -> None:
     end = time.monotonic() + timeout
     while not what():

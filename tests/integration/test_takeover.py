@@ -85,7 +85,6 @@ def is_going(site: Installation) -> bool:
     return len(words(site)) == site.partitions
 
 
-@pytest.mark.timeout(600)
 def test_nobody_works_for_no_longer_than_promised(
     install: Install, tell: Callable[[str], None]
 ) -> None:
@@ -99,7 +98,7 @@ def test_nobody_works_for_no_longer_than_promised(
         time.sleep(STEADY_S)
         killed = time.time()
         victim.kill()
-        site.wait_for(heard_again(site, killed + PROMISED_S), 90)
+        site.wait_for(heard_again(site, killed + PROMISED_S))
 
         other = site.start()
         site.wait_ready(other)
@@ -111,7 +110,7 @@ def test_nobody_works_for_no_longer_than_promised(
         assert other.terminate() == 0
         site.wait_ready(site.start())
         ended = time.time()
-        site.wait_for(heard_again(site, ended), 60)
+        site.wait_for(heard_again(site, ended))
     after_kill = silence(site, killed, killed + PROMISED_S)
     replacing = silence(site, began, ended + STEADY_S)
     tell(f"kill -9 of one of two workers: no word of a partition for {after_kill:.1f} s")

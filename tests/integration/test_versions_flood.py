@@ -52,7 +52,7 @@ def test_thirty_thousand_versions_leave_another_model_its_alerts(install: Instal
         found = read_alerts(site.kafka, site.topics["alerts"])
         return [identity(a) for a in found if a.data.labels.model == model]
 
-    site.wait_for(lambda: len(told("fraud")) >= len(expected), timeout_s=120)
+    site.wait_for(lambda: len(told("fraud")) >= len(expected))
     assert told("fraud") == expected
 
     def of_versions() -> list[tuple[str, str]]:

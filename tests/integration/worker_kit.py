@@ -94,7 +94,7 @@ class Worker:
 
     def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
 
 @dataclass
@@ -176,7 +176,7 @@ class Installation:
             if worker.process.poll() is None:
                 worker.kill()
 
-    def wait_for(self, what: Callable[[], object], timeout_s: float = 60.0) -> None:
+    def wait_for(self, what: Callable[[], object], timeout_s: float = 180.0) -> None:
         end = time.monotonic() + timeout_s
         while not what():
             said = {w.log.name: w.said()[-1500:] for w in self.running}

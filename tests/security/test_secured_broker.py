@@ -42,7 +42,7 @@ from tests.stream.notify_tools import hook
 from tests.stream.test_cli_files import FIT, write_rows
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 60
+LIMIT_S = 180
 pytestmark = [
     pytest.mark.broker,
     # kafka-python leaves the sockets of failed TLS handshakes to the collector.
