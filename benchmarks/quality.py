@@ -3,9 +3,10 @@
 `--quick` is a look of two minutes that leaves the tables alone; `--only TEXT ...` takes
 contestants whose name contains one of the texts, and `--merge` puts them into the last results;
 `--jobs N` processes; `--delays TEXT ...` measures only the changes whose names contain one of the
-texts, at the last run's settings, and puts them into its results; `--tables` writes the tables of
-the last run anew. Data sets are found by `DRIFTSTREAM_DATA`; without it their parts are skipped,
-and said so.
+texts, at the last run's settings, and puts them into its results; `--weeks` measures only the
+living streams, those with seasons and memories (`--only` for some contestants); `--tables` writes
+the tables of the last run anew; `--resume` goes on with a run that was broken off. Data sets are
+found by `DRIFTSTREAM_DATA`; without it their parts are skipped, and said so.
 """
 
 from __future__ import annotations
@@ -24,14 +25,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures
-from benchmarks.comparison import ours, peers, real, tables, tcpd
+from benchmarks.comparison import ours, peers, real, tables, tcpd, weeks
 from benchmarks.comparison.contestant import Contestant
 from benchmarks.comparison.delays import measure_delay
 from benchmarks.comparison.rates import match, measure_rate
 from benchmarks.comparison.streams import CHANGES, NULLS
+from benchmarks.comparison.week_tables import week_tables
 from benchmarks.plots.__main__ import draw_all
 
 RESULT = figures.HERE / "results" / "quality.json"
+#: What a whole run has so far, till it is through.
+PART = RESULT.with_suffix(".part.json")
+WEEKS = figures.HERE / "results" / "weeks.json"
 PAGE = figures.HERE / "QUALITY.md"
 FRONT = figures.HERE.parent / "README.md"
 MATCH_SEED, NULL_SEED, DELAY_SEED = 31, 32, 33
@@ -151,42 +156,78 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         found = [c for c in found if "too slow" not in c.note]
     texts = [text.lower() for text in options.only or [""]]
     chosen = [c.name for c in found if any(text in c.name.lower() for text in texts)]
+    part = options.partial or (PART if not options.quick else None)
     evaluated: dict[str, Any] = {}
+    if options.resume and part is not None and part.exists():
+        evaluated = json.loads(part.read_text())
     # A process a contestant: a library's threads and memory do not touch the next one's figures.
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn"),
                              max_tasks_per_child=None if options.quick else 1) as pool:  # fmt: skip
-        waiting = {name: pool.submit(evaluate, name, effort, streams) for name in chosen}
+        waiting = {name: pool.submit(evaluate, name, effort, streams)
+                   for name in chosen if name not in evaluated}  # fmt: skip
         for name, future in waiting.items():
             try:
                 evaluated[name] = future.result()
                 print(f"{name}: {evaluated[name]['seconds']:.0f} s", flush=True)
-                if options.partial is not None:
-                    options.partial.write_text(json.dumps(evaluated))
+                if part is not None:
+                    part.write_text(json.dumps(evaluated))
             except Exception as error:
                 missing[name] = f"{type(error).__name__}: {str(error)[:200]}"
                 print(f"{name}: failed, {missing[name]}", flush=True)
     scored = []
     if data is not None and (options.merge or not options.only):
         scored = tcpd.measure(data, found)
+    if options.partial is None:
+        PART.unlink(missing_ok=True)
+    return {"about": _about(), "contestants": evaluated, "missing": missing, "tcpd": scored}
+
+
+def _about() -> dict[str, Any]:
     about = figures.about()
     about["versions"] |= peers.versions()
-    return {"about": about, "contestants": evaluated, "missing": missing, "tcpd": scored}
+    return about
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run, write the JSON, write the tables of a whole run into the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", metavar="TEXT")
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--partial", type=Path, help="also write what is done so far to here")
-    parser.add_argument("--tables", action="store_true")
-    parser.add_argument("--merge", action="store_true")
-    parser.add_argument("--delays", nargs="+", metavar="TEXT")
-    options = parser.parse_args(arguments)
-    whole = not options.quick and not options.only
-    into_page = options.tables or options.merge or options.delays or (whole and options.out is None)
+def weeks_of(name: str, quick: bool) -> dict[str, Any]:
+    """One watcher on every living stream."""
+    library = None if name in weeks.WITHOUT_LIBRARY else name
+    found = weeks.watchers([] if library is None else everybody(library)[0])
+    watcher = next(w for w in found if w.name == name)
+    start = time.perf_counter()
+    streams = weeks.measure(watcher, weeks.QUICK_PAINS if quick else weeks.Pains())
+    return {"streams": streams, "seconds": time.perf_counter() - start}
+
+
+def run_weeks(options: argparse.Namespace) -> dict[str, Any]:
+    """Living streams: what is measured is stored at once, beside what was there of the others."""
+    texts = [text.lower() for text in options.only or [""]]
+    names = [watcher.name for watcher in weeks.watchers(everybody()[0])]
+    about = _about()
+    result: dict[str, Any] = {"about": about, "contestants": {}}
+    if not options.quick and WEEKS.exists():
+        last = json.loads(WEEKS.read_text())
+        result["contestants"] = {n: h for n, h in last["contestants"].items() if n in names}
+        if options.resume:
+            result["about"] = about = last["about"]
+    made = about["made"]
+    chosen = [
+        name for name in names if any(text in name.lower() for text in texts)
+        and result["contestants"].get(name, {}).get("run") != made
+    ]  # fmt: skip
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn"),
+                             max_tasks_per_child=1) as pool:  # fmt: skip
+        waiting = {name: pool.submit(weeks_of, name, options.quick) for name in chosen}
+        for name, future in waiting.items():
+            found = future.result()
+            result["contestants"][name] = {"run": made, "commit": about["commit"], **found}
+            print(f"{name}, living streams: {found['seconds']:.0f} s", flush=True)
+            if not options.quick:
+                WEEKS.write_text(json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _sudden(options: argparse.Namespace, whole: bool) -> dict[str, str]:
+    """Streams with one change, and real ones: measure what was asked for, store it, make tables."""
     if options.tables or options.delays:
         result = json.loads(RESULT.read_text())
         for name, held in result["contestants"].items() if options.delays else ():
@@ -202,12 +243,36 @@ def main(arguments: list[str] | None = None) -> int:
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(json.dumps(result, indent=1) + "\n")
-    made = {"machine": figures.machine_line(result), **tables.all_tables(result)}
-    if into_page:
+    return {"machine": figures.machine_line(result), **tables.all_tables(result)}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, write the JSON, write the tables of a whole run into the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", metavar="TEXT")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--partial", type=Path, help="also write what is done so far to here")
+    parser.add_argument("--tables", action="store_true")
+    parser.add_argument("--merge", action="store_true")
+    parser.add_argument("--delays", nargs="+", metavar="TEXT")
+    parser.add_argument("--weeks", action="store_true")
+    parser.add_argument("--resume", action="store_true")
+    options = parser.parse_args(arguments)
+    whole = not options.quick and not options.only
+    made: dict[str, str] = {}
+    if options.tables or not options.weeks:
+        made |= _sudden(options, whole)
+    if options.tables or options.weeks or (whole and not options.delays and not options.merge):
+        result = json.loads(WEEKS.read_text()) if options.tables else run_weeks(options)
+        made |= {"weeks-machine": figures.machine_line(result), **week_tables(result)}
+    into_page = options.tables or options.merge or options.delays or (whole and options.out is None)
+    if into_page or (options.weeks and not options.quick):
         for name, text in made.items():
             figures.into_readme(name, text, PAGE)
         draw_all()
-        figures.into_readme("headline", tables.headline(result), FRONT)
+        figures.into_readme("headline", tables.headline(json.loads(RESULT.read_text())), FRONT)
     else:
         print("\n\n".join(f"{name}\n{text}" for name, text in made.items()))
     return 0
