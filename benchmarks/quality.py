@@ -18,7 +18,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -188,39 +188,38 @@ def _about() -> dict[str, Any]:
     return about
 
 
-def weeks_of(name: str, quick: bool) -> dict[str, Any]:
-    """One watcher on every living stream."""
-    library = None if name in weeks.WITHOUT_LIBRARY else name
-    found = weeks.watchers([] if library is None else everybody(library)[0])
+def week_of(name: str, stream: str, quick: bool) -> dict[str, Any]:
+    """One watcher on one living stream."""
+    found = weeks.watchers([] if name in weeks.WITHOUT_LIBRARY else everybody(name)[0])
     watcher = next(w for w in found if w.name == name)
-    start = time.perf_counter()
-    streams = weeks.measure(watcher, weeks.QUICK_PAINS if quick else weeks.Pains())
-    return {"streams": streams, "seconds": time.perf_counter() - start}
+    return weeks.measure(watcher, weeks.QUICK_PAINS if quick else weeks.Pains(), stream)
 
 
 def run_weeks(options: argparse.Namespace) -> dict[str, Any]:
-    """Living streams: what is measured is stored at once, beside what was there of the others."""
+    """Living streams: each is stored at once, in place of the last run's."""
     texts = [text.lower() for text in options.only or [""]]
-    names = [watcher.name for watcher in weeks.watchers(everybody()[0])]
+    found = weeks.watchers(everybody()[0])
     about = _about()
-    result: dict[str, Any] = {"about": about, "contestants": {}}
+    held: dict[str, Any] = {}
     if not options.quick and WEEKS.exists():
         last = json.loads(WEEKS.read_text())
-        result["contestants"] = {n: h for n, h in last["contestants"].items() if n in names}
-        if options.resume:
-            result["about"] = about = last["about"]
-    made = about["made"]
-    chosen = [
-        name for name in names if any(text in name.lower() for text in texts)
-        and result["contestants"].get(name, {}).get("run") != made
+        held = last["contestants"]
+        about = last["about"] if options.resume else about
+    held = {w.name: held.get(w.name, {"streams": {}, "measured": {}}) for w in found}
+    result = {"about": about, "contestants": held}
+    mark = [about["made"], figures.about()["commit"]]
+    todo = [
+        (w.name, stream) for w in found if any(text in w.name.lower() for text in texts)
+        for stream in weeks.streams_of(w)
+        if held[w.name]["measured"].get(stream, [""])[0] != about["made"]
     ]  # fmt: skip
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn"),
-                             max_tasks_per_child=1) as pool:  # fmt: skip
-        waiting = {name: pool.submit(weeks_of, name, options.quick) for name in chosen}
-        for name, future in waiting.items():
-            found = future.result()
-            result["contestants"][name] = {"run": made, "commit": about["commit"], **found}
-            print(f"{name}, living streams: {found['seconds']:.0f} s", flush=True)
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(week_of, *each, options.quick): each for each in todo}
+        for future in as_completed(waiting):
+            name, stream = waiting[future]
+            held[name]["streams"][stream] = future.result()
+            held[name]["measured"][stream] = mark
+            print(f"{name}, {stream}", flush=True)
             if not options.quick:
                 WEEKS.write_text(json.dumps(result, indent=1) + "\n")
     return result

@@ -27,7 +27,7 @@ _LOOK_AT_CLOCK = 500
 #: False alarms a week that tuned settings are to give: the default budget of ours.
 _TARGET = 1.0
 _TUNING_SEED, _TUNING_RUNS, _TUNING_WEEKS = 42, 4, 4
-_TUNING_SECONDS = 2.0
+_TUNING_SECONDS = 1.0
 _NONE = "no setting gives so few alarms"
 #: From the loosest setting to one that hardly anything passes.
 _STEPS = 31

@@ -15,7 +15,15 @@ from benchmarks.comparison.living import AFTER, LIVING, QUIET, SHIFT, WATCHED, W
 from benchmarks.comparison.watched import Watch, Watcher, ours, trivial, tune, watchers_of
 from benchmarks.gates.measured import mean_of, poisson, rate_of
 
-__all__ = ["QUICK_PAINS", "TREATMENTS", "WITHOUT_LIBRARY", "Pains", "measure", "watchers"]
+__all__ = [
+    "QUICK_PAINS",
+    "TREATMENTS",
+    "WITHOUT_LIBRARY",
+    "Pains",
+    "measure",
+    "streams_of",
+    "watchers",
+]
 
 #: How a contestant is used, and whether its setting is tuned and the season taken away before.
 TREATMENTS = {
@@ -24,6 +32,8 @@ TREATMENTS = {
     "default, less season": (False, True),
     "tuned, less season": (True, True),
 }
+#: A run of some months takes them half a minute and more.
+SLOW = ("river KSWIN", "frouros ADWIN")
 #: Watchers that no library is imported for.
 WITHOUT_LIBRARY = frozenset(w.name for w in (*ours(), *trivial()))
 _NULL_SEED, _POWER_SEED = 40, 41
@@ -33,9 +43,9 @@ _NULL_SEED, _POWER_SEED = 40, 41
 class Pains:
     """CPU seconds of a cell, and the fewest and the most streams in it."""
 
-    null: float = 1.5
+    null: float = 1.0
     power: float = 1.0
-    least: int = 2
+    least: int = 3
     most: int = 20
     #: Of ours and the trivial ones: they are quick, and few alarms need many weeks.
     ours: int = 20
@@ -45,40 +55,42 @@ class Pains:
         return (self.ours, self.ours) if setting is None else (self.least, self.most)
 
 
-QUICK_PAINS = Pains(null=0.1, power=0.1, least=1, most=2, ours=2)
+QUICK_PAINS = Pains(null=0.1, power=0.1, least=2, most=2, ours=2)
 
 
 def watchers(contestants: list[Contestant]) -> list[Watcher]:
     """Ours, the trivial ones, then those of the peers that take numbers and are quick enough."""
-    quick = [contestant for contestant in contestants if "too slow" not in contestant.note]
+    quick = [contestant for contestant in contestants if contestant.name not in SLOW]
     return [*ours(), *trivial(), *(watcher for c in quick for watcher in watchers_of(c))]
 
 
-def measure(watcher: Watcher, pains: Pains, streams: list[str] | None = None) -> dict[str, Any]:
-    """Every treatment of every stream that makes a difference to it."""
+def streams_of(watcher: Watcher) -> list[str]:
+    """Those on which it differs from the others."""
+    return [name for name, of in LIVING.items() if of.seasonal or not watcher.seasonal_only]
+
+
+def measure(watcher: Watcher, pains: Pains, name: str) -> dict[str, Any]:
+    """Every treatment of a stream that makes a difference to it."""
     warnings.simplefilter("ignore")
-    found: dict[str, Any] = {}
-    for name, stream in LIVING.items():
-        if (streams and name not in streams) or (watcher.seasonal_only and not stream.seasonal):
+    stream = LIVING[name]
+    cells: dict[str, Any] = {}
+    for treatment, (tuned, less_season) in TREATMENTS.items():
+        tunable = watcher.settings or watcher.statistics
+        if ((tuned or less_season) and not tunable) or (less_season and not stream.seasonal):
             continue
-        cells = found[name] = {}
-        for treatment, (tuned, less_season) in TREATMENTS.items():
-            tunable = watcher.settings or watcher.statistics
-            if ((tuned or less_season) and not tunable) or (less_season and not stream.seasonal):
+        setting, watch = watcher.default, watcher.watch
+        if tuned:
+            setting, why = tune(watcher, stream, less_season)
+            if setting is None:
+                cells[treatment] = {"why_not": why}
                 continue
-            setting, watch = watcher.default, watcher.watch
-            if tuned:
-                setting, why = tune(watcher, stream, less_season)
-                if setting is None:
-                    cells[treatment] = {"why_not": why}
-                    continue
-                watch = watcher.tuned or watch
-            cells[treatment] = {
-                "setting": setting,
-                "null": _null(watch, setting, stream, less_season, pains),
-                "power": _power(watch, setting, stream, less_season, pains),
-            }
-    return found
+            watch = watcher.tuned or watch
+        cells[treatment] = {
+            "setting": setting,
+            "null": _null(watch, setting, stream, less_season, pains),
+            "power": _power(watch, setting, stream, less_season, pains),
+        }
+    return cells
 
 
 def _drawn(stream: Living, seed: int, run: int, less_season: bool, **more: Any) -> Drawn:
@@ -91,6 +103,7 @@ def _null(
 ) -> dict[str, Any]:  # fmt: skip
     """Alarms a week where nothing changes, with an interval; one that is cut is the last."""
     start, least, most = time.process_time(), *pains.streams(setting)
+    least = least if setting is None else 1  # weeks are many already
     counts: list[int] = []
     shares: list[float] = []
     items = 0
