@@ -125,7 +125,7 @@ def _null(
         rate, low, high = rate_of(np.array(counts), WATCHED)
     found = {"alarms": sum(counts), "weeks": weeks, "streams": len(counts), "rate": rate,
              "low": low, "high": high}  # fmt: skip
-    return found | ({"share": mean_of(np.array(shares))} if shares else {})
+    return found | ({"share": list(mean_of(np.array(shares)))} if shares else {})
 
 
 def _power(
