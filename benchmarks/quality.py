@@ -204,10 +204,11 @@ def run_weeks(options: argparse.Namespace) -> dict[str, Any]:
     if not options.quick and WEEKS.exists():
         last = json.loads(WEEKS.read_text())
         held = last["contestants"]
-        about = last["about"] if options.resume else about
+        if options.resume:
+            about["made"] = last["about"]["made"]
     held = {w.name: held.get(w.name, {"streams": {}, "measured": {}}) for w in found}
     result = {"about": about, "contestants": held}
-    mark = [about["made"], figures.about()["commit"]]
+    mark = [about["made"], about["commit"]]
     todo = [
         (w.name, stream) for w in found if any(text in w.name.lower() for text in texts)
         for stream in weeks.streams_of(w)
