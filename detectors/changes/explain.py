@@ -66,6 +66,9 @@ class Change:
         Of each quantile: 1 if it is so much or more, -1 if it is so much or less, else 0.
     shift : float
         By how much a numeric signal's mean rank in the reference moved, of 1.
+    centre, spread : str
+        Of a numeric signal, such as `mean 4.1 -> 2.7` and `90 % within 1 to 3 -> 0 to 5`; "" where
+        they hardly moved or are not known.
     """
 
     text: str
@@ -80,6 +83,8 @@ class Change:
     sides_before: tuple[int, ...] = ()
     sides_after: tuple[int, ...] = ()
     shift: float = 0.0
+    centre: str = ""
+    spread: str = ""
 
     @property
     def direction(self) -> int:
@@ -103,16 +108,19 @@ def describe(
     edges: tuple[float, ...] = ()
     parts: list[str] = []
     shift = 0.0
-    told = ""
+    told = centre = spread = ""
     events = int(window.sum())
     if isinstance(binning, NumericBinning):
         groups, labels, edges = _numeric_groups(signal, binning, window)
         before, after = signal.mean, bin_mean(signal, window)
         olds, news = known_quantiles(signal), bin_quantiles(signal, window)
         shift = _shift(signal, binning, window)
-        parts += _centre(signal, binning, window, (before, after), (olds, news))
+        centres = _centre(signal, binning, window, (before, after), (olds, news))
+        spreads = _spread(olds, news) if events >= LEAST_EVENTS else []
+        centre, spread = "".join(centres), "".join(spreads)
+        parts += [*centres, *spreads]
         if events >= LEAST_EVENTS:
-            parts += [*_spread(olds, news), *_beyond(signal, binning, window)]
+            parts += _beyond(signal, binning, window)
     else:
         groups, labels = name_groups(signal, binning, window, public=public, look=look)
         if look >= 0 and events >= LEAST_EVENTS:
@@ -130,7 +138,7 @@ def describe(
         reference=tuple(np.round(old, 6).tolist()), window=tuple(np.round(new, 6).tolist()),
         quantiles_before=tuple(q.value for q in olds), quantiles_after=tuple(q.value for q in news),
         sides_before=tuple(q.side for q in olds), sides_after=tuple(q.side for q in news),
-        shift=shift,
+        shift=shift, centre=centre, spread=spread,
     )  # fmt: skip
 
 

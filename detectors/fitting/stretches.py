@@ -60,7 +60,7 @@ def _stretch(span: _Ints, times: _Ints, batches: int) -> int:
     length = 2
     while length * _LONGEST <= batches:
         within = _within(counts, length, batches)
-        chance = within - shorter
+        chance = np.clip(within - shorter, 0.0, 1.0)  # rounding may bring it just below 0
         held = float(times[(span > length // 2) & (span <= length)].sum())
         expected = float(names @ (counts * chance))
         error = math.sqrt(float(names @ (np.square(counts) * chance * (1.0 - chance))))

@@ -35,7 +35,7 @@ __all__ = ["Revision", "compose"]
 
 
 class Revision(NamedTuple):
-    """What is to be published: `ranked` members, strongest first, and what is new in words."""
+    """What is to be published: `ranked` members, strongest first; `notes` are `news` in words."""
 
     subject: Subject
     kind: Kind
@@ -46,7 +46,7 @@ class Revision(NamedTuple):
     ranked: Sequence[Member]
     joined: Sequence[Member]
     left: Sequence[Member]
-    note: str
+    notes: list[str]
     news: list[News]
     related: list[tuple[Kind, int]]  # the other open episodes: kind, and when they opened
 
@@ -65,8 +65,9 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
     identity = fingerprint(model, version, kind)
     episode = episode_id(identity, revision.opened_ms)
     summary = sentence(
-        model, version, kind, signals, len(ranked), note=revision.note,
-        since_ms=None if resolved or revision.number == 1 else revision.opened_ms,
+        model, version, kind, signals, len({member.finding.signal for member in ranked}),
+        notes=revision.notes,
+        since_ms=None if resolved else _since_ms(revision),
         action=None if resolved else action,
     )  # fmt: skip
     data = AlertData(
@@ -109,3 +110,11 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
         datacontenttype="application/json",
         data=data,
     )
+
+
+def _since_ms(revision: Revision) -> int | None:
+    """When the leading change began, else when the episode was opened, if that is not now."""
+    began = revision.ranked[0].began
+    if began is not None:
+        return began.estimate_ms
+    return revision.opened_ms if revision.number > 1 else None

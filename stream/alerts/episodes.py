@@ -181,11 +181,11 @@ class Episodes:
         leader = episode.members.get(episode.leader)
         told = Told(episode.revision, episode.severity, leader)
         news = news_of(told, ranked, joined, left, context.private)
-        note = "; ".join(words for _, words in news if words)
+        notes = [words for _, words in news if words]
         if not news:
             if now_ms < reminder_ms(episode.opened_ms, episode.published_ms):
                 return None
-            note = f"still firing after {duration(now_ms - episode.opened_ms)}"
+            notes = [f"still firing after {duration(now_ms - episode.opened_ms)}"]
         episode.revision += 1
         episode.severity = ranked[0].severity
         episode.leader = key_of(ranked[0].finding)
@@ -194,7 +194,7 @@ class Episodes:
         for member in ranked:
             member.tell(episode.revision, news=bool(news))
         codes = [code for code, _ in news]
-        return self._event(episode, now_ms, ranked, joined, left, context, note, codes)
+        return self._event(episode, now_ms, ranked, joined, left, context, notes, codes)
 
     def _end(
         self,
@@ -210,18 +210,18 @@ class Episodes:
         self._last[episode.kind] = Rest(now_ms, now_ms - episode.opened_ms, episode.looks)
         episode.revision += 1
         lasted = duration(now_ms - episode.opened_ms)
-        note = f"{reason} after {lasted}"
+        notes = [f"{reason} after {lasted}"]
         for member in left:
             member.since = member.since or episode.revision
-        return self._event(episode, now_ms, left, [], left, context, note, ["resolved"])
+        return self._event(episode, now_ms, left, [], left, context, notes, ["resolved"])
 
     def _event(
         self, episode: _Episode, now_ms: int, ranked: Sequence[Member], joined: Sequence[Member],
-        left: Sequence[Member], context: AlertContext, note: str, news: list[News],
+        left: Sequence[Member], context: AlertContext, notes: list[str], news: list[News],
     ) -> AlertEvent:  # fmt: skip
         revision = Revision(
             self._subject, episode.kind, SEVERITIES[episode.severity], episode.revision,
-            episode.opened_ms, now_ms, ranked, joined, left, note, news,
+            episode.opened_ms, now_ms, ranked, joined, left, notes, news,
             [(other.kind, other.opened_ms) for _, other in sorted(self._open.items())
              if other.kind not in (episode.kind, "system")],
         )  # fmt: skip

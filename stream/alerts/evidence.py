@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from detectors import ChangePoint
-from detectors.figures import figure, round_figure
+from detectors.figures import figure, figures, round_figure
 from stream.alerts.event import format_time
 from stream.alerts.finding import Finding
 from stream.alerts.sentences import TEST_TEXT
@@ -29,6 +29,8 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
         return ""
     if finding.test == finding.signal:  # the pipeline's own
         return _COUNTED
+    value, least = figures(finding.value, finding.threshold)
+    of = f"{TEST_TEXT.get(finding.test, finding.test)} {value}, threshold {least}. "
     if finding.test == "edetector":
         said = _by_edetector(finding, chances)
     elif finding.test == "adwin":
@@ -36,9 +38,10 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
     else:
         said = _by_window(finding, chances)
     budget = chances.false_alarms_per_week
-    said += (
-        f" All {chances.tests} groups of tests of this model together stay within its budget of "
-        f"{round_figure(budget)} false alarm{'' if budget == 1.0 else 's'} a week."
+    alarms = f"{round_figure(budget)} false alarm{'' if budget == 1.0 else 's'} a week"
+    said = (
+        f"{of}{said} All {chances.tests} groups of tests of this model together stay within its "
+        f"budget of {alarms}."
     )
     if began is not None and began.confidence is not None:
         how = "came gradually; it began" if began.shape == "ramp" else "began"

@@ -38,6 +38,8 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
         What was tested.
     from_start : bool
         Whether the signal differed from its reference as soon as that was compared to.
+    headline : str
+        The one effect that the test is about, in one breath.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     note: str = ""
     moves: str = ""
     from_start: bool = False
+    headline: str = ""
 
     @property
     def weight(self) -> float:

@@ -139,6 +139,7 @@ class Member(msgspec.Struct, array_like=True):
             effect=float(f"{_finite(finding.effect):.4g}"),
             events=finding.events,
             from_start=self.from_start,
+            headline="" if private else finding.headline,
         )
 
     def _change(self, revision: int) -> str:

@@ -58,6 +58,13 @@ TEST_TEXT: Final[Mapping[str, str]] = {
 }
 #: A sentence names so many signals; the alert's list has more.
 _NAMED: Final = 3
+#: What happened is to be read in one breath: so many characters to the first full stop, of which
+#: the last are for when it began and what is new.
+_CHARS: Final = 200
+_ROOM_AFTER: Final = 50
+_NAME_CHARS: Final = 40
+#: The whole stream is told of rather than a segment whose effect is not much larger.
+_WHOLE: Final = 0.5
 
 
 def alert_name(kind: Kind) -> str:
@@ -78,28 +85,67 @@ def sentence(
     total: int,
     *,
     since_ms: int | None = None,
-    note: str = "",
+    notes: Sequence[str] = (),
     action: Action | None = None,
 ) -> str:
     """The summary of an alert.
 
-    `signals` are the leading ones of `total`, strongest first. `since_ms` is when the episode
-    began, `note` says what is new ("resolved after 2 h", "'amount' joined"); `action` is left out
-    when nothing is to be done.
+    `signals` are the leading findings, strongest first, of `total` signals. `since_ms` is when the
+    change began, `notes` say what is new ("resolved after 2 h", "'amount' joined"); `action` is
+    left out when nothing is to be done.
     """
-    named = [_signal_text(signal) for signal in signals[:_NAMED]]
-    rest = total - len(named)
-    if rest:
-        named.append(f"{rest} more signal{'s' if rest > 1 else ''}")
-    listed = " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
     kind_text = KIND_TEXT[kind]
-    text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]} in {listed}"
-    text += f" since {_minute(since_ms)}" if since_ms is not None else ""
-    text += f"; {printable(note)}" if note else ""
+    text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]}"
+    text += _listed(signals, total, _CHARS - len(text))
+    if since_ms is not None:
+        point = signals[0].change_point
+        how = "gradually since about" if point and point.shape == "ramp" else "since"
+        text += f" {how} {_minute(since_ms)} UTC"
+    for note in notes:  # the first, a question, and what else there is room for: `news` has all
+        said = f"; {printable(note)}"
+        if note == notes[0] or note.endswith("?") or len(text) + len(said) < _CHARS:
+            text += said
     text += "" if text.endswith("?") else "."
     if action is not None:
         text += f" Recommended action: {ACTION_TEXT[action]}."
     return text
+
+
+def _listed(signals: Sequence[AlertSignal], total: int, room: int) -> str:
+    """The leading signal's change, then others' as far as there is room, then how many more.
+
+    A signal counts once, however many segments it moved in.
+    """
+    by_name: dict[str, list[AlertSignal]] = {}
+    for signal in signals:
+        by_name.setdefault(signal.name, []).append(signal)
+    groups = list(by_name.values())[:_NAMED]
+    said: list[str] = []
+    for group in groups:
+        told = _told_of(group)
+        text = _signal_text(told) + ("" if not told.segment else _segments_text(group))
+        if said and sum(map(len, said)) + len(text) > room - _ROOM_AFTER:
+            text = f"'{printable(group[0].name, _NAME_CHARS)}'"
+        said.append(text)
+    rest = total - len(groups)
+    if rest:
+        said.append(f"{rest} more signal{'s' if rest > 1 else ''}")
+    listed = " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+    return f": {listed}" if groups[0][0].headline else f" in {listed}"
+
+
+def _told_of(group: Sequence[AlertSignal]) -> AlertSignal:
+    """What a signal did in the whole stream, if that is not much less than in its segments."""
+    whole = next((signal for signal in group if not signal.segment), group[0])
+    lead = group[0].effect or 0.0
+    return whole if (whole.effect or 0.0) >= _WHOLE * lead else group[0]
+
+
+def _segments_text(group: Sequence[AlertSignal]) -> str:
+    """The segment that is told of, and how many others the signal moved in."""
+    rest = sum(bool(signal.segment) for signal in group[1:])
+    more = f" and {rest} more segment{'s' if rest > 1 else ''}" if rest else ""
+    return f" in {printable(group[0].segment, _NAME_CHARS)}{more}"
 
 
 def described(finding: Finding, *, first: bool) -> str:
@@ -146,15 +192,13 @@ def _model_text(model: str, version: str) -> str:
 
 
 def _signal_text(signal: AlertSignal) -> str:
-    name, segment = printable(signal.name, MAX_NAME), printable(signal.segment, MAX_NAME)
-    where = f" of {segment}" if segment else ""
-    change = printable(signal.change)
+    if signal.headline:
+        return printable(signal.headline)
+    name, change = printable(signal.name, _NAME_CHARS), printable(signal.change)
     if signal.test == signal.name and change:  # the pipeline's own: words say it best
-        return f"'{name}'{where} ({change})"
+        return f"'{name}' ({change})"
     value, threshold = figures(signal.value, signal.threshold)
     inside = f"{value}, threshold {threshold}"
     if signal.test != signal.name:
         inside = f"{TEST_TEXT.get(signal.test, signal.test)} {inside}"
-    if change:
-        inside += f"; {change}"
-    return f"'{name}'{where} ({inside})"
+    return f"'{name}' ({inside}; {change})" if change else f"'{name}' ({inside})"

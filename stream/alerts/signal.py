@@ -74,7 +74,8 @@ class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     `segment` is left out for the whole stream, `p_value` for tests that have none. `effect` is the
     size of the change on the one scale of all tests: that of a PSI. `events` is how many events
     `change`, `bins` and `quantiles` are of. `from_start` says that the signal differed as soon as
-    its reference was compared to: it may be the wrong one.
+    its reference was compared to: it may be the wrong one. `headline` is the one effect that the
+    test is about; `change` has everything that moved.
     """
 
     name: str
@@ -93,3 +94,4 @@ class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     effect: float | None = None
     events: int | None = None
     from_start: bool = False
+    headline: str = ""

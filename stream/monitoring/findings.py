@@ -13,6 +13,7 @@ from stream.alerts.episodes import Finding
 from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity
 from stream.alerts.sizes import on_one_scale
 from stream.monitoring.explained_by_quality import QUALITY_TESTS
+from stream.monitoring.headlines import headline
 from stream.plans.plan import KIND_OF_ROLE, Plan
 
 __all__ = ["Hit", "Span", "explained", "severity_of_shift"]
@@ -112,6 +113,9 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         note=hit.note,
         moves=moves,
         from_start=hit.from_start,
+        headline=headline(
+            signal, counts, change, test=about, moves=moves, look=hit.look, public=not plan.private
+        ),
     )
 
 

@@ -70,3 +70,13 @@ def test_a_name_that_comes_to_stay_is_no_passing_one() -> None:
 def test_no_row_has_a_name_that_passes_where_there_are_no_rows() -> None:
     none = np.zeros(0, np.int64)
     assert rows_of_passing_names(none, none, none, 16).tolist() == [0] * 16
+
+
+@pytest.mark.parametrize("batches", range(6, 130, 7))
+@pytest.mark.parametrize("once", [1, 2, 5])
+def test_names_of_all_batches_beside_names_that_come_once(batches: int, once: int) -> None:
+    """Chance explains both to the last bit: rounding must not make an error of less than none."""
+    times = np.array([5_000] * 3 + [1] * once)
+    first, last = np.zeros(times.size, np.int64), np.where(times > 1, batches - 1, 0)
+    rows = rows_of_passing_names(first, last, times, batches)
+    assert rows.sum() == once

@@ -146,8 +146,9 @@ def test_walk_through(config: Path, tmp_path: Path) -> None:
     lines = must("alerts", "-c", config, "--json", "--all").stdout.splitlines()
     assert {decode_alert(line.encode()).id for line in lines} <= replayed
     sentences = must("alerts", "-c", config).stdout
-    assert "Data drift in 'amount'" in sentences
-    assert "Prediction drift in" in sentences
+    assert "Data drift: " in sentences
+    assert "'amount'" in sentences
+    assert "Prediction drift: " in sentences
     assert "no alerts" in must("alerts", "-c", config, "--model", "other").stderr
     episode = decode_alert(lines[0].encode()).data.episode
     must("report", "--episode", episode[:12], "-c", config, "-o", tmp_path / "report.html")

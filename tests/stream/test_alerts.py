@@ -218,10 +218,12 @@ def test_sentences():
     assert sentence("m", "", "prediction_drift", signals[:1], 1) == (
         "m: Prediction drift in 'a' (ADWIN 0.2, threshold 0.1)."
     )
-    assert sentence("m", "v2", "system", signals[:2], 2, note="now critical", action="scale") == (
-        "m v2: System problem in 'a' (ADWIN 0.2, threshold 0.1) and 'b' of region=eu (ADWIN 0.2, "
-        "threshold 0.1); now critical. Recommended action: look at the load of the serving system "
-        "and scale it."
+    assert sentence(
+        "m", "v2", "system", signals[:2], 2, notes=["now critical"], action="scale"
+    ) == (
+        "m v2: System problem in 'a' (ADWIN 0.2, threshold 0.1) and 'b' (ADWIN 0.2, threshold "
+        "0.1) in region=eu; now critical. Recommended action: look at the load of the serving "
+        "system and scale it."
     )
     text = sentence("m", "1", "data_drift", signals, 40)
     late = AlertSignal("late_events", "system", "late_events", 0.021, 0.01, 1.0, "revision 1")

@@ -85,7 +85,7 @@ def test_the_same_reference_and_the_same_episodes(name: str, tmp_path: Path) -> 
         run("replay", path, "--reference", kept).stdout
         for path in (later, tmp_path / "later.parquet")
     ]
-    assert "Data drift in 'amount'" in told[0]
+    assert "Data drift: mean of 'amount'" in told[0]
     assert told[0] == told[1]
 
 

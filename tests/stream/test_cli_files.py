@@ -170,7 +170,7 @@ def test_replay_without_and_with_a_change(folder: Path, tmp_path: Path) -> None:
     assert kinds == {"data_drift", "prediction_drift"}
     assert alerts[0].data.signals[0].name == "amount"
     assert alerts[0].data.labels.model_version == "3"
-    assert "Data drift in 'amount'" in loud.stdout
+    assert "Data drift: median of 'amount' 19.6 -> 34.9" in loud.stdout
 
 
 def test_replay_is_the_same_by_config(folder: Path, tmp_path: Path) -> None:

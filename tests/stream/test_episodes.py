@@ -410,7 +410,7 @@ def test_the_sentence_says_since_when_the_episode_is():
     )
     assert again.data.annotations.summary.startswith(
         "fraud v3: Data drift in 'a' (PSI 0.3, threshold 0.1; mean rank above the reference's; in "
-        "1,000 events up to 2026-03-04 12:00: mean 4.1 -> 2.7) since 2026-03-01 12:00; still "
+        "1,000 events up to 2026-03-04 12:00: mean 4.1 -> 2.7) since 2026-03-01 12:00 UTC; still "
         "firing after 3 d."
     )
 

@@ -28,6 +28,7 @@ BUDGET = (
 def test_a_windowed_test_says_how_often_chance_would_do_that():
     said = evidence(finding(p_value=8.3e-8, events=5_000), None, CHANCES)
     assert said == (
+        "PSI 0.3, threshold 0.1. "
         "If nothing had changed, a PSI this high would come by chance once in 12 million windows "
         "of 5,000 events, about 385 years of this stream. The window tests of this signal are set "
         "to raise one false alarm in 60 weeks, once in 36,000 windows." + BUDGET
@@ -42,6 +43,7 @@ def test_what_was_never_measured_is_not_claimed():
 def test_a_rate_in_a_segment():
     found = finding(test="missing_rate", p_value=2e-7, segment="region=eu", events=800)
     assert evidence(found, None, CHANCES) == (
+        "missing rate 0.3, threshold 0.1. "
         "If nothing had changed, a missing rate this high would come by chance once in 5 million "
         "windows of 800 events. The tests of this segment's windows alarm from once in 1 million."
         + BUDGET
@@ -52,6 +54,7 @@ def test_an_edetector_and_when_it_began():
     found = finding(test="edetector", value=7.1, threshold=6.5, p_value=None)
     began = ChangePoint(1_772_366_400_000, 1_772_366_340_000, 1_772_366_520_000, 0.95)
     assert evidence(found, began, CHANCES) == (
+        "log10 of evidence 7.1, threshold 6.5. "
         "If nothing had changed, so much evidence would build up by chance at most once in 13 "
         "million panes with events, about 4 years of this stream. It alarms from once in 3.2 "
         "million, which chance reaches by measured rates once in 60 weeks or less often."
@@ -74,6 +77,7 @@ def test_adwin_speaks_of_its_measured_rate():
     found = finding(test="adwin", value=0.2, threshold=0.1, p_value=None)
     bounds_only = ChangePoint(0, 0, 10)
     assert evidence(found, bounds_only, CHANCES) == (
+        "ADWIN 0.2, threshold 0.1. "
         "The averages before and after differ 2 times as much as chance is allowed to make them. "
         "By measured rates chance goes beyond what it is allowed once in 60 weeks or less often."
         + BUDGET
