@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from kafka.net.compat import KafkaNetClient
+from kafka.net.connection import KafkaConnection
 from kafka.net.inet import KafkaNetSocket
 from kafka.net.selector import NetworkSelector
+from kafka.net.transport import KafkaTCPTransport
 
 from stream.kafka.admin import admin
 from stream.kafka.broker import free_port
@@ -62,3 +65,17 @@ def test_a_client_that_is_closed_while_it_connects_closes_that_too() -> None:
             assert connecting.fileno() == -1
         finally:
             selector.close()
+
+
+def test_a_client_that_is_closed_while_it_writes_closes_its_socket() -> None:
+    close_failed_sockets()
+    ours, theirs = socket.socketpair()
+    client = KafkaNetClient(bootstrap_servers="127.0.0.1:1")
+    with theirs:
+        connection = KafkaConnection(client._net, node_id="0")
+        connection.transport = KafkaTCPTransport(client._net, ours)
+        connection.transport.write(b"a question")
+        connection._init_future.success(True)
+        client._manager._conns["0"] = connection
+        client.close()
+        assert ours.fileno() == -1
