@@ -173,8 +173,8 @@ def pipeline() -> Any:
         lines("Refused records", "Records a second to the dead-letter topic.",
               (f"sum by (reason) (rate(driftstream_rejected_total{RATE}))", "{{reason}}"), unit="cps"),
         lines("Late events", "Share of events that came after their pane was sealed.",
-              (f"sum by (model) (rate(driftstream_late_events_total{RATE}))"
-               f" / (sum by (model) (rate(driftstream_events_total{RATE})) > 0)", "{{model}}"),
+              (f'sum by (model) (rate(driftstream_events_judged_total{{outcome="late"}}{RATE}))'
+               f" / (sum by (model) (rate(driftstream_events_judged_total{RATE})) > 0)", "{{model}}"),
               unit="percentunit"),
         lines("Refused summaries", "Summaries that stage 2 did not take in.",
               ("sum by (reason) (driftstream_summaries_refused_total)", "{{reason}}")),
