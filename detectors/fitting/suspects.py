@@ -31,6 +31,8 @@ _CODE_NAME: Final = re.compile(
 )
 #: A spike is this many times as far from all other values as these are from each other.
 _FAR: Final = 10.0
+#: Likewise for nines: nobody measures -999 by chance.
+_FAR_NINES: Final = 3.0
 _MOST_SPIKES: Final = 3
 
 
@@ -98,7 +100,8 @@ def spikes(values: Floats) -> list[float]:
             bulk = d[_MOST_SPIKES:-k]  # the other side may have some too
             if bulk.size < 3 or not np.ptp(bulk):
                 break
-            far = abs(d[-k] - bulk[-1]) > _FAR * np.ptp(bulk)
+            least = _FAR_NINES if all(map(_is_nines, d[-k:])) else _FAR
+            far = abs(d[-k] - bulk[-1]) > least * np.ptp(bulk)
             odd = all(m > 1 or _is_nines(x) for x, m in zip(d[-k:], n[-k:], strict=True))
             if far and odd:
                 found += d[-k:].tolist()

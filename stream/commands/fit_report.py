@@ -37,7 +37,10 @@ def report(
                 signal.name, signal.role, signal.kind, _bins(binning),
                 f"{missing / reference.events:.1%}" if missing else "-",
                 "-" if (rows_worth := worth(signal)) is None else f"{rows_worth:,.0f}",
-                f"{wrong:,} values are not numbers" if wrong else table.columns[signal.name].note,
+                "; ".join(filter(None, (
+                    f"{wrong:,} values are not numbers" if wrong else "",
+                    table.columns[signal.name].note,
+                ))),
             )
         )  # fmt: skip
     for name, note in notes.items():

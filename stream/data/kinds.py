@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from stream.data.reading import (
     value_of_text,
 )
 from stream.data.times import are_times
+from stream.printable import printable
 from stream.decode.arrow_times import is_time
 from stream.decode.arrow_values import column_numbers, is_text
 
@@ -174,6 +176,7 @@ def _csv_info(name: str, array: Any, reading: Reading, decimal: str) -> ColumnIn
         plain = not wrong and not padded and _are_numerals(array.drop_null(), array_values)
         few = not wrong and _are_classes(array_values)
         note = "decimal commas" if comma else ""
+        note = _no_numbers(texts, times, values) if wrong else note
         return ColumnInfo(name, "numeric", note, few, plain, comma, readable=True)
     if are_times(texts_as_names(array, reading.no_value)):
         return ColumnInfo(name, "time")
@@ -219,11 +222,22 @@ def _doubts(texts: list[str], times: npt.NDArray[np.int64], reading: Reading) ->
     count = dict(zip(texts, times.tolist(), strict=True))
     kept = [text for text in DOUBTFUL if text in count and text not in reading.no_value]
     if kept:
-        return f"{kept[0]!r} is a name ({count[kept[0]]:,} rows); no value? --missing {kept[0]}"
+        said = f"{kept[0]!r} is a name ({count[kept[0]]:,} rows); no value?"
+        return f"{said} --missing {shlex.quote(kept[0])}"
     gone = [t for t in reading.no_value if t in count] if reading.missing is None else []
     if gone:
         return f"{gone[0]!r} counts as missing ({count[gone[0]]:,} rows); a name? --missing ''"
     return ""
+
+
+def _no_numbers(texts: list[str], times: npt.NDArray[np.int64], values: Sequence[Any]) -> str:
+    """The most frequent text of a column of numbers that is none, and how to say what it means."""
+    odd = [(n, text) for text, n, v in zip(texts, times.tolist(), values, strict=True)
+           if isinstance(v, str)]  # fmt: skip
+    _, text = max(odd)
+    return (
+        f"such as {printable(text, 40)!r}: no value? --missing {shlex.quote(printable(text, 40))}"
+    )
 
 
 def _are_numerals(array: Any, values: npt.NDArray[np.float64]) -> bool:

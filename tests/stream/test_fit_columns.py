@@ -233,15 +233,17 @@ def test_spikes_are_named_and_tails_are_not(tmp_path: Path) -> None:
         "nines": np.where(np.arange(N) == 77, 99999, value),
         "below": np.where(np.arange(N) % 3 == 0, -999, value),
         "both": np.select([np.arange(N) % 50 == 0, np.arange(N) % 49 == 0], [-1e9, 1e9], value),
+        "wide": np.where(np.arange(N) % 50 == 0, -999, rng.normal(100, 20, N)),
+        "near": np.where(np.arange(N) % 50 == 0, 250, rng.normal(100, 20, N)),
         "heavy": rng.lognormal(0, 2, N), "pareto": rng.pareto(0.8, N),
         "capped": np.minimum(rng.lognormal(0, 1, N), 5.0), "two": rng.choice([0, 100000], N),
     }  # fmt: skip
     frame(**columns).to_csv(tmp_path / "a.csv", index=False)
     _, said = fit(tmp_path / "a.csv", "--timestamp", "ts")
-    for words in ("three: 999999 is", "nines: 99999 is", "below: -999 is",
+    for words in ("three: 999999 is", "nines: 99999 is", "below: -999 is", "wide: -999 is",
                   "both: -1000000000, 1000000000 is"):  # fmt: skip
         assert words in said
-    for name in ("heavy", "pareto", "capped", "two", "x"):
+    for name in ("near", "heavy", "pareto", "capped", "two", "x"):
         assert f"warning: {name}:" not in said
 
 
