@@ -28,9 +28,9 @@ from stream.data.reading import (
     value_of_text,
 )
 from stream.data.times import are_times
-from stream.printable import printable
 from stream.decode.arrow_times import is_time
 from stream.decode.arrow_values import column_numbers, is_text
+from stream.printable import printable
 
 __all__ = ["ColumnInfo", "column_info"]
 

@@ -34,7 +34,7 @@ __all__ = [
 #: Texts that stand for no value, beside the empty field, where `--missing` names none.
 NO_VALUE: Final = ("N/A", "NaN", "nan", "NULL", "null", "#N/A", "<NA>")
 #: Texts that may do so but may as well be names (Namibia); among numbers they are no value.
-DOUBTFUL: Final = ("NA", "None", "\\N", "n/a", "nil", "NaT", "-nan", "-", "?")
+DOUBTFUL: Final = ("NA", "None", "\\N", "n/a", "nil", "NaT", "-nan")
 _NOT_FINITE: Final = frozenset(("inf", "-inf", "+inf", "Inf", "-Inf", "Infinity", "-Infinity"))
 _BOOLEANS: Final = {
     "True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False,

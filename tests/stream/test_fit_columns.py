@@ -222,7 +222,7 @@ def test_codes_are_told_from_counts_and_amounts(tmp_path: Path) -> None:
     d.to_parquet(tmp_path / "a.parquet")
     said = replay(tmp_path / "a.parquet")
     assert "'store'" in said
-    assert "unseen" in said
+    assert "never seen before" in said
 
 
 def test_spikes_are_named_and_tails_are_not(tmp_path: Path) -> None:
