@@ -210,6 +210,7 @@ def _design_effect(table: npt.NDArray[np.int64], score: npt.NDArray[np.int64]) -
     return float(_ratio_covariance(sums, table.sum(axis=1))[0, 0]) / variance
 
 
+@lru_cache(maxsize=1_024)
 def margin_of_few(batches: int) -> float:
     """Upper 90 % bound of a variance over its estimate, where batches are few.
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import SCORE_SCALE
+from detectors.fitting.seasons.adding import added
 from detectors.fitting.seasons.cells import Cells, hours_of_week
 from detectors.fitting.seasons.merging import Summary, slots_of_week, summaries_of
 from detectors.fitting.seasons.variance import Batching, Residuals, with_slots
@@ -126,9 +127,7 @@ def _by_hour(summary: Summary, hours: Ints) -> Summary:
 def _explained(summary: Summary, slot: Ints) -> float:
     """Share of the variance between slots, of the score that they explain best."""
     size = int(slot.max()) + 1
-    sums, rows = np.zeros((size, summary.sums.shape[1])), np.zeros(size)
-    np.add.at(sums, slot, summary.sums)
-    np.add.at(rows, slot, summary.rows)
+    sums, rows = (added(of, slot, size) for of in summary)
     between = (np.square(sums) / np.maximum(1.0, rows)[:, None]).sum(axis=0)
     return float(between.max() / max(1.0, rows.sum()))
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.coarse import merge_neighbours
+from detectors.fitting.seasons.adding import added
 from detectors.references.reference import SignalReference
 from detectors.references.slots import LEAST_ROWS
 
@@ -93,17 +94,11 @@ def _white(features: Floats, table: npt.NDArray[np.int32]) -> Summary | None:
     return Summary(table @ white, table.sum(axis=1, dtype=np.int64).astype(np.float64))
 
 
-def _added(what: Floats, to: Ints, size: int) -> Floats:
-    out = np.zeros((size, *what.shape[1:]))
-    np.add.at(out, to, what)
-    return out
-
-
 def _effect(summary: Summary, about: Ints) -> float:
     """How much more than chance cells vary about the mean of their kind."""
     sums, rows = summary
     size = int(about.max()) + 1
-    mean = _added(sums, about, size) / np.maximum(1.0, _added(rows, about, size))[:, None]
+    mean = added(sums, about, size) / np.maximum(1.0, added(rows, about, size))[:, None]
     residual = sums - rows[:, None] * mean[about]
     left = max(1, rows.size - np.unique(about).size)
     excess = float(np.square(residual).sum()) / sums.shape[1] / max(1.0, float(rows.sum()))
@@ -138,8 +133,8 @@ def slots_of_week(
         size = int(group.max()) + 1
         found = []
         for (sums, rows), phi in zip(summaries, effects, strict=True):
-            by_group = np.square(_added(sums, group, size)).sum(axis=1)
-            explained = float((by_group / np.maximum(1.0, _added(rows, group, size))).sum())
+            by_group = np.square(added(sums, group, size)).sum(axis=1)
+            explained = float((by_group / np.maximum(1.0, added(rows, group, size))).sum())
             found.append(-explained / phi + penalty * sums.shape[1] * size)
         return np.array(found)
 
@@ -167,8 +162,8 @@ def _merged_hours(
     more = 2.0 * math.log(len(summaries))
     sums = [
         (
-            list(_added(s.sums[cells], of_day[cells], 24)),
-            list(_added(s.rows[cells], of_day[cells], 24)),
+            list(added(s.sums[cells], of_day[cells], 24)),
+            list(added(s.rows[cells], of_day[cells], 24)),
         )
         for s in summaries
     ]

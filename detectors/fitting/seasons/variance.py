@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import SCORE_SCALE
+from detectors.fitting.seasons.adding import added
+from detectors.references.batch_means import group_counts
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
 from detectors.references.slots import SignalSlots, slot_scores
@@ -103,14 +105,11 @@ class Residuals:
 
     def by_day(self, residual: Floats) -> Floats:
         """Sums over days of what cells have, [C, ...]."""
-        out = np.zeros((self._of_day.size, *residual.shape[1:]))
-        np.add.at(out, self.batching.day, residual)
-        return out
+        return added(residual, self.batching.day, self._of_day.size)
 
     def by_short(self, residual: Floats) -> Floats:
         """Sums over short batches, without what their day has in common."""
-        out = np.zeros((self._of_short.size, *residual.shape[1:]))
-        np.add.at(out, self.batching.short, residual)
+        out = added(residual, self.batching.short, self._of_short.size)
         if self._within:
             level = self.by_day(residual).T / np.maximum(1.0, self._of_day)
             out -= (level.T[self._day_of_short].T * self._of_short).T
@@ -140,17 +139,16 @@ def with_slots(
 ) -> SignalReference:
     """The signal with its counts by slot, calibrated by days; `table` has its counts by cell."""
     b = residuals.batching
-    counts = np.zeros((slots, table.shape[1]), np.int64)
-    np.add.at(counts, b.slot, table)
-    groups = signal.calibration.groups.astype(np.int64)
-    select = np.eye(int(groups.max()) + 1)[groups]
+    counts = added(table.astype(np.float64), b.slot, slots).astype(np.int64)
+    groups = signal.calibration.groups
+    coarse = group_counts(table.astype(np.int64), groups)
     rows = table.sum(axis=1).astype(np.float64)
-    share = (counts @ select) / np.maximum(1, counts.sum(axis=1))[:, None]
-    residual = table @ select - rows[:, None] * share[b.slot]
+    share = group_counts(counts, groups) / np.maximum(1, counts.sum(axis=1))[:, None]
+    residual = coarse - rows[:, None] * share[b.slot]
     of_short, of_day = residuals.by_short(residual), residuals.by_day(residual)
     # Rows of a signal that some events lack are fewer than those of the batches.
     part = max(1e-9, float(rows.sum()) / float(b.rows.sum()))
-    lower = np.tril_indices(select.shape[1])
+    lower = np.tril_indices(coarse.shape[1])
     cov_short = (of_short.T @ of_short / (residuals.short_rows * part))[lower]
     cov_day = (of_day.T @ of_day / (residuals.day_rows * part))[lower]
     short = replace(
