@@ -130,7 +130,7 @@ class SeasonFit:
             return None
         found = find_slots(
             signals, tables, self._rows, self.cells, holidays=self.wanted.holidays,
-            day_types=self.wanted.slots != "hours",
+            day_types=self.wanted.slots != "hours", used=self.wanted.declared,
         )  # fmt: skip
         if found is None:
             self.why_not = f"rows are of fewer than {LEAST_DAYS} whole days"

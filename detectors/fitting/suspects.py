@@ -40,9 +40,15 @@ def follows_rows(values: Floats, times_ms: npt.NDArray[np.int64]) -> bool:
     """Whether values only grow, or only fall, with the times of their rows: an id or a clock."""
     there = np.isfinite(values)
     v, t = values[there], times_ms[there]
-    if v.size < _LEAST_ROWS or np.unique(t).size < _LEAST_MOMENTS:
+    if v.size < _LEAST_ROWS:
         return False
     place = np.arange(v.size, dtype=np.float64)
+    order = np.argsort(t, kind="stable")
+    moments = 1 + np.count_nonzero(np.diff(t[order]))
+    if moments < _LEAST_MOMENTS:
+        return False
+    if moments == v.size:
+        return abs(_correlation(mid_ranks(v[order]), place)) >= _FOLLOWS
     # Rows of one moment have no order: they are given the one that suits.
     return any(
         _correlation(mid_ranks(w[np.lexsort((w, t))]), place) >= _FOLLOWS for w in (v, -v)

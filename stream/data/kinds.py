@@ -147,6 +147,8 @@ def _csv_info(name: str, array: Any, reading: Reading, decimal: str) -> ColumnIn
         padded = pc.match_substring_regex(array, r"^\s*0[0-9]")
         if np.isfinite(fast).any() and not pc.any(padded).as_py():
             return _numbers_info(name, array, fast)
+    if are_times(texts_as_names(array, reading.no_value)):
+        return ColumnInfo(name, "time")
     counted = pc.value_counts(array.drop_null())
     texts = counted.field("values").to_pylist()
     times = np.asarray(counted.field("counts").to_numpy(zero_copy_only=False), np.int64)
@@ -178,8 +180,6 @@ def _csv_info(name: str, array: Any, reading: Reading, decimal: str) -> ColumnIn
         note = "decimal commas" if comma else ""
         note = _no_numbers(texts, times, values) if wrong else note
         return ColumnInfo(name, "numeric", note, few, plain, comma, readable=True)
-    if are_times(texts_as_names(array, reading.no_value)):
-        return ColumnInfo(name, "time")
     are_numbers = [not isinstance(value, str) for value in values]
     mixed = mixed_note(name, texts, times.tolist(), are_numbers)
     note = mixed or _doubts(texts, times, reading)

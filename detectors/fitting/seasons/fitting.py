@@ -36,6 +36,8 @@ class Seasonal:
 
     Attributes
     ----------
+    signals : tuple of SignalReference
+        Empty where seasons are only looked for; then `calendar` has no slopes.
     explained : dict
         Share of a signal's variance that lies between slots, by name.
     days : int
@@ -53,7 +55,7 @@ class Seasonal:
 
 def find_slots(
     signals: Sequence[SignalReference], tables: Sequence[Table], rows: Ints, cells: Cells, *,
-    holidays: tuple[str, ...] = (), day_types: bool = True,
+    holidays: tuple[str, ...] = (), day_types: bool = True, used: bool = True,
 ) -> Seasonal | None:  # fmt: skip
     """The slots of a reference; None if it is of fewer than four days.
 
@@ -71,6 +73,8 @@ def find_slots(
         Dates that are as Sundays.
     day_types : bool
         Whether days may differ: False for hours of the day alone.
+    used : bool
+        Whether signals are to have their counts by slot, or seasons are only looked for.
     """
     hours = cells.hours
     of_day, rows_of_day = np.unique(hours // 24, return_counts=True)
@@ -91,18 +95,19 @@ def find_slots(
     )  # fmt: skip
     slot = week.slot[of_week]
     # An hour that only a few days had may have made a slot that no cell is in.
-    used, slot = np.unique(slot, return_inverse=True)
-    of_hour = np.searchsorted(used, week.slot)
-    of_hour = np.minimum(of_hour, used.size - 1)
+    there, slot = np.unique(slot, return_inverse=True)
+    of_hour = np.searchsorted(there, week.slot)
+    of_hour = np.minimum(of_hour, there.size - 1)
     residuals = Residuals(Batching.of(slot, hours // 24, rows))
     fitted = tuple(
-        with_slots(signal, table, residuals, used.size)
+        with_slots(signal, table, residuals, there.size)
         for signal, table in zip(signals, tables, strict=True)
+        if used
     )
     calendar = Calendar(
         time_zone=cells.time_zone,
         slot=of_hour,
-        slopes=_slopes(fitted, tables, cells, of_hour, of_week),
+        slopes=_slopes(fitted, tables if used else (), cells, of_hour, of_week),
         holidays=holidays,
         days=max(2, round(residuals.day_worth) + 1),
         batches=max(2, round(residuals.short_worth) + 1),
