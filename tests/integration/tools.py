@@ -24,7 +24,8 @@ def sender(kafka: Mapping[str, object], codec: str, **settings: object) -> Produ
         {
             "bootstrap.servers": kafka["bootstrap_servers"],
             "compression.type": codec,
-            "linger.ms": 50,
+            # A flush sends at once: one batch of all that was given, however busy the machine.
+            "linger.ms": 10_000,
             "log_level": 0,
             **{key.replace("__", "."): value for key, value in settings.items()},
         }
