@@ -74,6 +74,10 @@ def ramp(means: Means, step_ms: int, near_by: float) -> Ramp | None:
     borders = np.append(np.array(means.start_ms, np.float64)[first:], ends[-1])
     middles = (borders[:-1] + ends[first:]) / 2.0
     begins, reaches = np.triu_indices(size + 1, _LEAST_BLOCKS)
+    takes_time = borders[reaches] > borders[begins]
+    begins, reaches = begins[takes_time], reaches[takes_time]
+    if not begins.size:
+        return None
     length_of = (borders[reaches] - borders[begins])[:, None]
     ramps = np.clip((middles - borders[begins][:, None]) / length_of, 0.0, 1.0)
     steps = np.concatenate([np.tri(size, k=-1).T + (1.0 - f) * np.eye(size) for f in _WITHIN])

@@ -82,12 +82,13 @@ def test_one_of_a_thousand_that_takes_over_is_found_and_told(
     assert {kind_of(alert) for alert in alerts} == {"data_drift"}
     first = alerts[0]["data"]
     assert first["signals"][0]["test"] in OF_ONE_NAME
-    assert f"'{HOT}'" in first["annotations"]["summary"]
+    change = first["signals"][0]["change"]
+    assert f"'{HOT}'" in change
+    assert "one group of rare names is" in first["annotations"]["summary"]
     binning = fitted.signals[0].binning
     assert isinstance(binning, CategoricalBinning)
     here = [name for name, b in binning.code.items() if b == binning.code[HOT]]
-    summary = first["annotations"]["summary"]
-    assert f"one of {len(here)} names that have no bin of their own ('{min(here)}'," in summary
+    assert f"one of {len(here)} names that have no bin of their own ('{min(here)}'," in change
 
 
 def test_a_name_never_seen_is_unseen_and_no_second_story(fitted: Reference) -> None:
@@ -153,7 +154,7 @@ def test_a_rebased_reference_takes_the_tail_of_its_time(fitted: Reference) -> No
     assert found(plans_of(fresh), stream("brand new", 0.2, 4_000, 0)) == []
     gone = found(plans_of(fresh), events(merchants(1, 4_000)))
     assert gone[0]["data"]["signals"][0]["test"] == "name_share"
-    assert "of one bin in the tail" in gone[0]["data"]["annotations"]["summary"]
+    assert "of one bin in the tail" in gone[0]["data"]["signals"][0]["change"]
 
 
 def learning() -> PlanBook:
