@@ -27,7 +27,7 @@ from detectors.counting.coarse import BASE_GROUPS, merge_neighbours, special_bin
 from detectors.figures import figure, figures, percent
 from detectors.references.reference import SignalReference
 
-__all__ = ["LEAST_EVENTS", "QUANTILES", "Change", "describe"]
+__all__ = ["LEAST_EVENTS", "QUANTILES", "Change", "describe", "ends_of"]
 
 #: Of fewer values no shares are told: of 30 a share is known to within 18 points.
 LEAST_EVENTS: Final = 30
@@ -214,7 +214,7 @@ def _centre(
     if is_typical(before, olds) and is_typical(after, news):
         text = "mean {} -> {}".format(*figures(before, after, scale=scale))
         if any(outside(signal, window)):
-            text += " without what is beyond {} to {}".format(*figures(*_ends(binning)))
+            text += " without what is beyond {} to {}".format(*figures(*ends_of(binning)))
         return [text]
     if not olds or not news:
         return []
@@ -250,7 +250,7 @@ def _sided(said: str, quantile: Quantile) -> str:
     return said if not quantile.side else f"{'over' if quantile.side > 0 else 'under'} {said}"
 
 
-def _ends(binning: NumericBinning) -> tuple[float, float]:
+def ends_of(binning: NumericBinning) -> tuple[float, float]:
     """The reference's least and greatest value."""
     return float(binning.edges[0]), float(np.nextafter(binning.edges[-1], -np.inf))
 
@@ -260,7 +260,7 @@ def _beyond(
 ) -> list[str]:
     """What is outside the reference's range: how far is not known, so how much of it."""
     before, now = outside(signal, signal.counts), outside(signal, window)
-    least, greatest = figures(*_ends(binning))
+    least, greatest = figures(*ends_of(binning))
     ends = zip(before, now, (f"below {least}", f"above {greatest}"), strict=True)
     return [f"{percent(new)} {end}" for old, new, end in ends if new - old >= _LEAST_SHARE]
 

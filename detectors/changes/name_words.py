@@ -12,7 +12,7 @@ from detectors.counting.coarse import BASE_GROUPS, special_bins
 from detectors.figures import percent
 from detectors.references.reference import SignalReference
 
-__all__ = ["beyond_own", "name_groups", "quoted", "told_share"]
+__all__ = ["beyond_own", "name_groups", "quoted", "shares_of_look", "told_share"]
 
 #: A name of a category is cut in words beyond so many characters.
 _NAME_CHARS: Final = 80
@@ -64,20 +64,33 @@ def told_share(
 
     Shares are those of the test: of all names, without missing values and those of a wrong type.
     """
+    if look < binning.other:
+        what = quoted(_label(binning, look, public=public))
+    elif look < binning.unseen:
+        what = _of_tail(signal, binning, window, look, public=public)
+    else:
+        what = f"all names {beyond_own(binning)} together"
+    before, after = shares_of_look(signal, binning, window, look)
+    return f"{what} {percent(before)} -> {percent(after)}"
+
+
+def shares_of_look(
+    signal: SignalReference, binning: CategoricalBinning, window: Ints, look: int
+) -> tuple[float, float]:
+    """The share that a test of names looked at, in the reference and in the window."""
     tail = bool(signal.counts[binning.other : binning.missing].any())
     until = binning.missing if tail else binning.other
     if look < binning.other:
-        bins, what = np.array([look]), quoted(_label(binning, look, public=public))
+        bins = np.array([look])
     elif look < binning.unseen:
         bins = np.array([look, look + binning.tail])
-        what = _of_tail(signal, binning, window, look, public=public)
     else:
-        bins, what = np.arange(binning.other, until), f"all names {beyond_own(binning)} together"
+        bins = np.arange(binning.other, until)
     before, after = (
         int(counts[bins].sum()) / max(1, int(counts[:until].sum()))
         for counts in (signal.counts, window)
     )
-    return f"{what} {percent(before)} -> {percent(after)}"
+    return before, after
 
 
 def beyond_own(binning: CategoricalBinning) -> str:

@@ -36,6 +36,8 @@ __all__ = ["ColumnInfo", "column_info"]
 
 #: A column of text is one of numbers if at least this share of its values can be read as numbers.
 _MOSTLY: Final = 0.9
+#: A text is cut in words beyond so many characters.
+_TOLD_CHARS: Final = 40
 #: A column with at most this many whole numbers may be one of classes.
 _CLASSES: Final = 62
 #: From this share of leading zeros on a column's numbers are codes, where their lengths differ.
@@ -235,9 +237,10 @@ def _no_numbers(texts: list[str], times: npt.NDArray[np.int64], values: Sequence
     odd = [(n, text) for text, n, v in zip(texts, times.tolist(), values, strict=True)
            if isinstance(v, str)]  # fmt: skip
     _, text = max(odd)
-    return (
-        f"such as {printable(text, 40)!r}: no value? --missing {shlex.quote(printable(text, 40))}"
-    )
+    said = printable(text, _TOLD_CHARS)
+    # What cannot be typed as it stands is no command to copy.
+    remedy = f": no value? --missing {shlex.quote(text)}" if said == text else ""
+    return f"such as {said!r}{remedy}"
 
 
 def _are_numerals(array: Any, values: npt.NDArray[np.float64]) -> bool:

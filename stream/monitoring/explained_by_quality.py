@@ -7,17 +7,16 @@ if it is gone once the signal is as whole as its reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors import SignalReference
+from detectors import SignalReference, WindowBank, WindowResult
 from detectors.counting.coarse import special_bins
 from stream.plans.plan import Plan
 
-__all__ = ["QUALITY_TESTS", "as_whole", "made_whole", "mostly_gone"]
+__all__ = ["QUALITY_TESTS", "as_whole", "explained_rows", "mostly_gone"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -41,13 +40,33 @@ def as_whole(expected: SignalReference, counts: Ints) -> Ints:
     return whole
 
 
-def made_whole(plan: Plan, counts: Ints, signals: Iterable[int]) -> Ints:
-    """The flat counts of a window with some signals `as_whole`."""
+def explained_rows(
+    plan: Plan, bank: WindowBank, counts: Ints, result: WindowResult, alpha: float
+) -> tuple[set[int], set[int]]:
+    """Rows of a window's result that its quality explains, and signals of which a rate was found.
+
+    Explained are those whose change is gone once the window is as whole as the reference.
+    """
+    found = np.flatnonzero(result.found).tolist()
+    rated = {int(result.signal[row]) for row in found if result.test(row) in QUALITY_TESTS}
+    others = [row for row in found if result.test(row) not in QUALITY_TESTS]
     whole = counts.copy()
-    for index in signals:
+    for index in {int(result.signal[row]) for row in others}:
         where = plan.layout.slice(index)
         whole[where] = as_whole(plan.expected(index, counts), counts[where])
-    return whole
+    if np.array_equal(whole, counts):
+        return set(), rated
+    again = bank.test(whole, alpha)
+    keys = zip(again.signal.tolist(), again.test_index.tolist(), strict=True)
+    left = {key: at for at, key in enumerate(keys)}
+    explained = set()
+    for row in others:
+        at = left.get((int(result.signal[row]), int(result.test_index[row])))
+        effect = 0.0 if at is None else float(again.effect[at])
+        gone = at is None or not again.found[at]
+        if gone and mostly_gone(float(result.effect[row]), effect):
+            explained.add(row)
+    return explained, rated
 
 
 def mostly_gone(before: float, after: float) -> bool:

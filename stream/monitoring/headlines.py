@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from detectors import CategoricalBinning, NumericBinning, SignalReference
 from detectors.changes.estimates import outside
-from detectors.changes.explain import LEAST_EVENTS, Change
-from detectors.changes.name_words import quoted
+from detectors.changes.explain import LEAST_EVENTS, Change, ends_of
+from detectors.changes.name_words import quoted, shares_of_look
 from detectors.counting.coarse import special_bins
 from detectors.figures import figure, figures, percent
 from stream.printable import printable
@@ -66,8 +66,7 @@ def _rate(signal: SignalReference, counts: Ints, test: str, name: str) -> str:
     if test == "range_rate":
         before, now = (sum(outside(signal, some)) for some in (signal.counts, counts))
         assert isinstance(signal.binning, NumericBinning)
-        edges = signal.binning.edges
-        ends = figures(float(edges[0]), float(np.nextafter(edges[-1], -np.inf)))
+        ends = figures(*ends_of(signal.binning))
         what = f"is beyond {ends[0]} to {ends[1]}"
     elif (special := test.removesuffix("_rate")) in _SPECIAL:
         bins = special_bins(signal.binning)[special]
@@ -83,17 +82,13 @@ def _of_look(signal: SignalReference, counts: Ints, look: int, name: str, *, pub
     """The share that a test of names found."""
     binning = signal.binning
     assert isinstance(binning, CategoricalBinning)
-    tail = bool(signal.counts[binning.other : binning.missing].any())
-    until = binning.missing if tail else binning.other
+    what, verb = "one group of rare names", "is"
     if look < binning.other:
         own = quoted(printable(binning.label(look), _NAME_CHARS))
-        bins, what = np.array([look]), own if public else f"category {look + 1}"
-    elif look < binning.unseen:
-        bins, what = np.array([look, look + binning.tail]), "one group of rare names"
-    else:
-        bins, what = np.arange(binning.other, until), "all rare names"
-    before, now = (_share(some, bins, until) for some in (signal.counts, counts))
-    verb = "are" if look >= binning.unseen else "is"
+        what = own if public else f"category {look + 1}"
+    elif look >= binning.unseen:
+        what, verb = "all rare names", "are"
+    before, now = shares_of_look(signal, binning, counts, look)
     return f"{what} {verb} {percent(now)} of {name} (usually {percent(before)})"
 
 

@@ -20,7 +20,7 @@ from stream.alerts.episodes import Finding
 from stream.monitoring.beginning import Beginning
 from stream.monitoring.chances import Chances
 from stream.monitoring.equipment import Equipment
-from stream.monitoring.explained_by_quality import QUALITY_TESTS, made_whole, mostly_gone
+from stream.monitoring.explained_by_quality import explained_rows
 from stream.monitoring.findings import Hit, Span, explained
 from stream.monitoring.panes import Sealed
 from stream.monitoring.sequential import Sequential
@@ -181,7 +181,9 @@ class Watch:
         span = Span(window.segment, window.start_ms, window.end_ms, window.counts)
         compared = window.segment or self.beginning.over
         early = frozenset[int]() if compared else self.beginning.close(result)
-        by_quality, rated = self._by_quality(window, result)
+        by_quality, rated = explained_rows(
+            self.plan, self.bank, window.counts, result, self._alpha(window.segment)
+        )
         findings = []
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
@@ -199,35 +201,6 @@ class Watch:
             )  # fmt: skip
             findings.append(explained(self.plan, index, hit, span))
         return findings
-
-    def _by_quality(self, window: Closed, result: WindowResult) -> tuple[set[int], set[int]]:
-        """What the data's quality explains, and the signals of which a rate was found.
-
-        Explained are rows whose change is gone once the window is as whole as the reference.
-        """
-        found = np.flatnonzero(result.found).tolist()
-        rated = {int(result.signal[row]) for row in found if result.test(row) in QUALITY_TESTS}
-        others = [row for row in found if result.test(row) not in QUALITY_TESTS]
-        if not others:
-            return set(), rated
-        signals = {int(result.signal[row]) for row in others}
-        whole = self.bank.test(
-            made_whole(self.plan, window.counts, signals), self._alpha(window.segment)
-        )
-        left = {
-            key: at
-            for at, key in enumerate(
-                zip(whole.signal.tolist(), whole.test_index.tolist(), strict=True)
-            )
-        }
-        explained = set()
-        for row in others:
-            at = left.get((int(result.signal[row]), int(result.test_index[row])))
-            gone = at is None or not whole.found[at]
-            effect = 0.0 if at is None else float(whole.effect[at])
-            if gone and mostly_gone(float(result.effect[row]), effect):
-                explained.add(row)
-        return explained, rated
 
     def _alpha(self, segment: str) -> float:
         return self.budget.segment_alpha if segment else self.budget.window_alpha
