@@ -259,7 +259,10 @@ def test_slack_is_told_in_words_and_only_what_it_wants() -> None:
     assert told[0].startswith(":red_circle: *critical* fraud v3: Data drift: mean of ")
     assert "'purchase_frequency' 4.1 -&gt; 2.7 and" in told[0]
     assert "<https://grafana.example/d/driftstream|Dashboard>" in told[0]
-    assert "\n> PSI 0.31, threshold 0.11. If nothing had changed, a PSI this high would come by chance" in told[0]
+    assert (
+        "\n> PSI 0.31, threshold 0.11. If nothing had changed, a PSI this high would come by chance"
+        in told[0]
+    )
     assert f"`driftstream ack {alert().data.episode[:8]}`" in told[0]
     assert told[1].startswith(":white_check_mark: *resolved*")
     assert "driftstream ack" not in told[1]
