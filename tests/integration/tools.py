@@ -33,7 +33,9 @@ def sender(kafka: Mapping[str, object], codec: str, **settings: object) -> Produ
 
 
 def send(producer: Producer, topic: str, partition: int, values: Iterable[bytes]) -> None:
+    """Values as one batch: the topic is known before the first, so that none waits apart."""
     failed: list[object] = []
+    producer.list_topics(topic, timeout=60)
 
     def told(error: object, _: object) -> None:
         failed.extend([error] if error is not None else [])
