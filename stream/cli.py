@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "produce": ("produce", "Publish a file's rows as prediction events."),
     "alerts": ("alerts", "Read the alerts topic."),
     "ack": ("ack", "Acknowledge an episode: no notifications of it for a while."),
+    "runbook": ("runbook", "Print what to do about an alert."),
     "report": ("report", "Write an HTML file about one episode."),
     "notify": ("notify", "Deliver alerts to Alertmanager, webhooks and Slack."),
     "topics": ("topics", "Show, check and create the topics."),

@@ -163,7 +163,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         render = self.routes.get(path)
         if render is None:
-            words = f"see {', '.join(self.routes)}\n"
+            one_of_each = {known.split("/")[1]: known for known in reversed([*self.routes])}
+            words = f"see {', '.join(reversed([*one_of_each.values()]))}\n"
             return Page(HTTPStatus.NOT_FOUND, PLAIN, words.encode())
         try:
             return render(Request(str(self.headers.get("Accept", "")), _arguments(query)))

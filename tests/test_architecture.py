@@ -44,6 +44,7 @@ ONLY_IN = {
         "stream.notify.source",
     ),
     "click": ("stream.cli", "stream.commands"),
+    "markdown_it": ("stream.page",),
     "rich": ("stream.commands", "stream.demo"),
     "sklearn": ("stream.demo",),
     "pandas": ("stream.demo",),

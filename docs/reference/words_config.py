@@ -135,7 +135,7 @@ WORDS = {
     "worker.max_ready_lag": "Records behind from which `/readyz` says no.",
     "worker.max_series": "Series of signals on the metrics page; the rest is folded into `__other__`.",
     "worker.dashboard_url": "Put into alerts.",
-    "worker.runbook_base_url": "Put into alerts; `{kind}` in it stands for the kind.",
+    "worker.runbook_base_url": "Address of the runbooks, put into alerts; `{kind}` in it stands for the kind. Without it the worker's page links to its own, and notifications name `driftstream runbook KIND`.",
     "topics.summaries": "Counts between the stages.",
     "topics.plans": "Plans with their references.",
     "topics.alerts": "Alert events and acknowledgements.",

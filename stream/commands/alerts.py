@@ -76,7 +76,7 @@ def command(
     events = _alerts(log, acks)
     if not (everything or follow or episode):
         events = iter({event.data.episode: event for event in events}.values())
-    shown, told = 0, set[str]()
+    shown, told, last = 0, set[str](), dict[str, str]()
     try:
         for event in filter(chosen, events):
             shown += 1
@@ -84,6 +84,7 @@ def command(
                 answer_json(encode_alert(event))
             elif episode is not None:
                 told.add(event.data.episode)
+                last[event.data.episode] = _advice(event)
                 _print_revision(event)
             else:
                 click.echo(alert_line(event) + _acknowledged(acks.get(event.data.episode)))
@@ -91,6 +92,8 @@ def command(
         return
     for name in sorted(told & acks.keys()):
         click.echo(f"\n{printable(name[:8])}{_acknowledged(acks[name])}")
+    for advice in dict.fromkeys(last.values()):
+        answer(advice, "\n")
     if not shown:
         say(f"no alerts on {config.topics.alerts}{_asked(model, kind, severity, status, episode)}")
 
@@ -118,6 +121,14 @@ def _acknowledged(ack: Ack | None, clock: Callable[[], float] = time.time) -> st
     note = f": {ack.data.note}" if ack.data.note else ""
     said = printable(f"  [acknowledged{by} until {when(ack.until_ms)} UTC{note}]")
     return click.style(said, fg="magenta")
+
+
+def _advice(event: AlertEvent) -> str:
+    """Where it stands what to do about an episode."""
+    from stream.runbooks import runbook_command
+
+    said = event.data.annotations.runbook_url or runbook_command(event.data.labels.kind)
+    return f"what to do: {said}"
 
 
 def _print_revision(event: AlertEvent) -> None:

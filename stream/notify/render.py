@@ -15,6 +15,7 @@ from stream.alerts.event import AlertEvent, encode_alert, format_time, parse_tim
 from stream.alerts.sentences import KIND_TEXT
 from stream.notify.template import fill_template
 from stream.printable import printable
+from stream.runbooks import runbook_command
 
 __all__ = [
     "alertmanager_alert",
@@ -45,6 +46,7 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
         "evidence": said.evidence,
         "action": said.action,
         "runbook_url": said.runbook_url,
+        "runbook": "" if said.runbook_url else runbook_command(data.labels.kind),
         "dashboard_url": said.dashboard_url,
         "episode": data.episode,
         "revision": str(data.revision),
@@ -123,6 +125,8 @@ def slack_message(event: AlertEvent) -> bytes:
         if url.startswith(("http://", "https://"))
     ]
     if firing:
+        if not data.annotations.runbook_url:
+            links.append(f"`{runbook_command(data.labels.kind)}`")
         if data.related:
             others = ", ".join(
                 f"{KIND_TEXT[other.kind]} `{other.episode[:8]}`" for other in data.related

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -12,6 +13,7 @@ import msgspec
 
 from stream.http_server import PLAIN, Page, Render, Request
 from stream.page.assets import asset
+from stream.page.runbooks import runbook_html, runbook_paths
 from stream.page.state import PageView, state_of
 from stream.printable import printable_json
 
@@ -47,11 +49,23 @@ def live_pages(view: PageView, clock: Callable[[], float] = time.time) -> Mappin
         "/static/page.js": lambda _: _file("page.js"),
         "/static/draw.js": lambda _: _file("draw.js"),
         "/api/v1/state": _StatePage(view, clock),
+        "/runbooks": lambda _: _moved("runbooks/"),
+        **{path: partial(_runbook, name) for path, name in runbook_paths().items()},
     }
 
 
 def _file(name: str) -> Page:
     return Page(HTTPStatus.OK, _TYPES[name.rpartition(".")[2]], asset(name), _HEADERS)
+
+
+def _runbook(name: str, _: Request) -> Page:
+    return Page(HTTPStatus.OK, _TYPES["html"], runbook_html(name), _HEADERS)
+
+
+def _moved(where: str) -> Page:
+    """Lead to another path, as links within it are relative."""
+    headers = (("Location", where), *_HEADERS)
+    return Page(HTTPStatus.PERMANENT_REDIRECT, PLAIN, f"see {where}\n".encode(), headers)
 
 
 class _StatePage:

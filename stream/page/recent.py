@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from stream.alerts.event import AlertEvent, parse_time
+from stream.page.runbooks import runbook_address
 
 __all__ = ["EpisodeRow", "RecentEpisodes"]
 
@@ -24,7 +25,8 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     """An episode as the page shows it; times in milliseconds, `ends` 0 while it fires.
 
     `from_start` names signals that differed as soon as the reference was compared to; `course` is
-    (since, severity), a pair for each change of it.
+    (since, severity), a pair for each change of it; `runbook` an address, of the page's own where
+    none is configured.
     """
 
     id: str
@@ -41,6 +43,7 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     signals: list[str]
     from_start: list[str]
     course: list[tuple[int, str]]
+    runbook: str
 
 
 class RecentEpisodes:
@@ -79,6 +82,7 @@ class RecentEpisodes:
             ],
             from_start=[s.name for s in data.signals if s.from_start][:_NAMED],
             course=course[:1] + course[1:][-_MOST_STEPS:],
+            runbook=runbook_address(data.labels.kind, data.annotations.runbook_url),
         )
         self._rows.move_to_end(data.episode)
         while len(self._rows) > _MOST:

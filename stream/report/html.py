@@ -1,8 +1,8 @@
 """HTML as values: the one place where text is escaped.
 
 `tag` escapes every child and attribute that is plain text, and makes visible what cannot be seen;
-only what `tag` itself made is taken as it is. There is no other way to make markup here, so a value
-cannot become any.
+only what `tag` itself made is taken as it is. There is no other way to make markup of a value, so
+none can become any.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from stream.printable import printable
 
 __all__ = ["Child", "Markup", "join", "style_sheet", "tag"]
 
-_VOID: Final = frozenset({"meta", "br", "hr", "col"})
+_VOID: Final = frozenset({"meta", "link", "br", "hr", "col"})
 
 
 class Markup(str):
-    """Text that is HTML already. Only this module makes it."""
+    """Text that is HTML already. Made here, and of the runbooks' Markdown by its own renderer."""
 
     __slots__ = ()
 

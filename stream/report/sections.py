@@ -109,7 +109,9 @@ def _episode(episode: Episode) -> Markup:
     runbook = (
         tag("p", tag("a", "Runbook", href=episode.runbook_url, rel="noreferrer"))
         if episode.runbook_url.startswith(("https://", "http://"))
-        else None
+        else tag(
+            "p", "Runbook: ", tag("code", f"driftstream runbook {episode.kind}"), class_="meta"
+        )
     )
     return tag(
         "li",

@@ -122,6 +122,27 @@ def test_the_live_page(
         assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
 
 
+@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+def test_an_episode_leads_to_its_runbook(
+    browser: Open, worker: Worker, pictures: Path, width: int, dark: bool
+) -> None:
+    worker.feed(3_000)
+    with browser(worker.url, width=width, dark=dark) as tab:
+        tab.wait_for(DRAWN)
+        address = tab.evaluate("document.querySelector('#episodes a').href")
+    with browser(address, width=width, dark=dark) as tab:
+        tab.wait_for("document.querySelector('main.runbook h1') !== null")
+        name = f"runbook-{width}-{'dark' if dark else 'light'}.png"
+        check_shape(tab, width, tab.screenshot(pictures / name))
+        assert (luminance(tab) < 60) == dark
+        assert tab.evaluate("document.querySelector('main h1').textContent") == "Data drift"
+        told = tab.accessible()
+        assert {role for role, _ in told} >= {"main", "banner", "navigation", "heading", "list"}
+        assert all(name for role, name in told if role in ("table", "region", "link"))
+        assert tab.errors == []
+        assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+
+
 def test_names_are_shown_and_never_run(browser: Open) -> None:
     book = PlanBook()
     book.add(hostile_plan())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import numpy as np
@@ -23,10 +25,12 @@ from detectors.figures import figure, percent
 from stream.http_server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
+from stream.page.runbooks import runbook_html
 from stream.page.state import MOST_HISTOGRAMS, MOST_SIGNALS, state_of
 from stream.plans.plan import PlanBook
 from stream.printable import printable
 from stream.replay import FileRecord, Replay
+from stream.runbooks import runbooks
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
 
@@ -109,6 +113,49 @@ def test_files_and_headers(server: PageServer) -> None:
     assert get(server, f"/api/v1/state?model={'x' * 600}")[0] == 400
     assert get(server, "/api/v1/state?" + "a=1&" * 50)[0] == 200
     assert get(server, "/metrics")[0] == 200
+
+
+@pytest.mark.parametrize("name", runbooks())
+def test_runbooks_are_pages(server: PageServer, name: str) -> None:
+    status, headers, body = get(server, f"/runbooks/{name}")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    text = body.decode()
+    assert f"<h1>{html.escape(runbooks()[name].title)}</h1>" in text
+    assert "style=" not in text
+    assert "://" not in text
+    shown = re.sub(r"<[^>]+>", "", text)
+    for line in runbooks()[name].text.splitlines():
+        if line.startswith("## "):
+            assert line[3:] in shown
+    assert get(server, f"/runbooks/{name}.md")[2] == body, "as the Prometheus rules name it"
+    for target in re.findall(r'href="([^"#][^"]*)"', text):
+        if target != "data:,":
+            assert get(server, urljoin(f"/runbooks/{name}", target))[0] == 200, target
+
+
+def test_the_list_of_runbooks_leads_to_each(server: PageServer) -> None:
+    status, _, body = get(server, "/runbooks/")
+    assert status == 200
+    targets = set(re.findall(r'href="([\w-]+)"', body.decode()))
+    assert targets == set(runbooks())
+    assert get(server, "/runbooks")[2] == body, "led there, as links are relative"
+    status, _, words = get(server, "/runbooks/nothing")
+    assert (status, b"/runbooks" in words) == (404, True)
+
+
+def test_an_episode_links_to_its_runbook(server: PageServer) -> None:
+    rows = json.loads(get(server, "/api/v1/state")[2])["episodes"]
+    assert rows
+    assert {row["runbook"] for row in rows} == {f"runbooks/{row['kind']}" for row in rows}
+    assert all(get(server, f"/{row['runbook']}")[0] == 200 for row in rows)
+
+
+def test_documents_that_are_not_there_are_named_and_not_linked() -> None:
+    text = runbook_html("data_drift").decode()
+    assert "docs/operations.md" in text
+    assert 'href="../operations.md"' not in text
 
 
 def test_files_name_nothing_elsewhere() -> None:

@@ -81,7 +81,8 @@ function episodes(data) {
     el("p", { class: "meta" }, row.ends ? `${minute(row.starts)} to ${minute(row.ends)}` : `since ${minute(row.starts)}`, ` · revision ${row.revision} · episode ${row.id.slice(0, 12)}`),
     el("p", {}, arrows(row.summary)),
     row.fromStart.length ? el("p", {}, `Different from the reference from the start: ${row.fromStart.join(", ")}. Is it the right reference?`) : null,
-    row.evidence ? el("p", { class: "meta" }, row.evidence) : null));
+    row.evidence ? el("p", { class: "meta" }, row.evidence) : null,
+    el("p", {}, el("a", { href: row.runbook, id: `runbook-${row.id}`, rel: "noreferrer" }, `Runbook: ${words(row.kind)}`))));
   const earlier = list.slice(SHOWN_EPISODES);
   return [el("div", { class: "panel" }, timeline(rows, from, end, "Timeline of episodes")),
     el("ol", { class: "episodes" }, list.slice(0, SHOWN_EPISODES)),
