@@ -57,16 +57,17 @@ def _stretch(span: _Ints, times: _Ints, batches: int) -> int:
     counts, which = np.unique(times, return_inverse=True)
     names = np.bincount(which).astype(np.float64)
     shorter = _within(counts, 1, batches)
-    length = 2
-    while length * _LONGEST <= batches:
+    longest, before = batches // _LONGEST, 1
+    length = min(2, longest)
+    while length > before:
         within = _within(counts, length, batches)
         chance = np.clip(within - shorter, 0.0, 1.0)  # rounding may bring it just below 0
-        held = float(times[(span > length // 2) & (span <= length)].sum())
+        held = float(times[(span > before) & (span <= length)].sum())
         expected = float(names @ (counts * chance))
         error = math.sqrt(float(names @ (np.square(counts) * chance * (1.0 - chance))))
         if held - expected > max(_CLEAR * error, least):
             found = length
-        shorter, length = within, 2 * length
+        shorter, before, length = within, length, min(2 * length, longest)
     return found
 
 

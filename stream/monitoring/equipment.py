@@ -6,6 +6,8 @@ then those of the plan and take most of the memory, so they are shared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -26,12 +28,16 @@ from detectors import (
     SlotWindowBank,
     WindowBank,
 )
+from detectors.windowed.power import Powerless
+from stream.monitoring.powerless import powerless_tests
 from stream.plans.plan import Plan
 
 __all__ = ["Equipment"]
 
 HOUR_MS = 3_600_000
 
+#: Why a test finds nothing, where larger windows alone would not help.
+_OF_THE_REFERENCE: Final = ("dependence", "no_room", "small_reference")
 #: By the plan's hash, as long as somebody uses it.
 _MADE: WeakValueDictionary[str, Equipment] = WeakValueDictionary()
 
@@ -46,6 +52,9 @@ class Equipment:
     adwin_delta, adwin_phi : float64[slots]
         Of ADWIN's slots: x and y of each numeric signal, then the shares that it follows. Those of
         one signal share its part of the budget.
+    powerless : tuple of Powerless
+        The windowed tests that find nothing. A rate of new names among them that the reference
+        does not tell is followed by no test of single panes either.
     ranks : SlotRanks, optional
         Where the reference has slots: scores by slot, for change points.
     """
@@ -78,7 +87,8 @@ class Equipment:
             )
             self.ranks = SlotRanks(signals, layout, calendar)
         z = self.budget.edetector_z
-        self.shares = ShareTable(signals, layout, plan.windowed_tests, calendar)
+        self.powerless = powerless_tests(plan, self.bank, self.budget)
+        self.shares = ShareTable(signals, layout, _followed(self.bank, self.powerless), calendar)
         self._share_growth = ShareGrowth(self.shares, z, signals, layout, calendar)
         self.adwin_phi = np.concatenate([self.scores.phi.ravel(), self.shares.adwin_phi])
         self.adwin_delta = self.shares.adwin_deltas(self.budget.adwin_delta, layout.numeric)
@@ -101,6 +111,25 @@ class Equipment:
         if held is None:
             held = _MADE[plan.hash] = cls(plan)
         return held
+
+
+def _followed(bank: WindowBank, powerless: Sequence[Powerless]) -> dict[str, list[str]]:
+    """Names of each signal's tests, without a rate of new names that the reference does not tell.
+
+    Where names stay so long that it holds few of such stays, or it is of names that come and go
+    itself, its batches do not say how many new ones to expect. Windows are too small to find
+    anything then, and a test of single panes would take chance for more.
+    """
+    untold = {
+        (each.signal, each.test)
+        for each in powerless
+        if each.test == "unseen_rate" and each.why in _OF_THE_REFERENCE
+    }
+    followed: dict[str, list[str]] = {signal.name: [] for signal in bank.signals}
+    for index, test in bank.chosen:
+        if (index, test) not in untold:
+            followed[bank.signals[index].name].append(test)
+    return followed
 
 
 def _on(plan: Plan, test: str) -> npt.NDArray[np.bool_]:

@@ -40,6 +40,21 @@ def test_visitors_that_stay_for_half_a_day_are_followed_by_new_ones() -> None:
     assert share == pytest.approx(1.0, abs=0.02)
 
 
+@pytest.mark.parametrize(("places", "share"), [(1, 0.1), (1, 0.3), (20, 1.0)])
+def test_names_that_stay_for_nearly_a_third_of_the_reference(places: int, share: float) -> None:
+    """A third of it is no power of two of its batches."""
+    rng = np.random.default_rng(5)
+    place = rng.integers(0, places, N)
+    since = rng.random(places)
+    stay = N * 0.24  # as five days of three weeks
+    visit = np.floor(np.arange(N) / stay + since[place]).astype(int)
+    new = rng.random(N) < share
+    names = [
+        f"{p} {v}" if n else u for p, v, n, u in zip(place, visit, new, usual(rng), strict=True)
+    ]
+    assert novel_share(names) == pytest.approx(new.mean(), abs=0.01)
+
+
 @pytest.mark.parametrize("kinds", [5, 300, 3_000])
 @pytest.mark.parametrize("power", [0.0, 1.0])
 def test_names_that_come_at_random_are_new_where_one_batch_alone_has_them(

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors import WINDOWED_TESTS
-from detectors.references.calendar import DAYS_TOLD
 from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.windowed.levels import MOST_BY_BIN
-from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows, powerless
+from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows
 from stream.monitoring.equipment import Equipment
+from stream.monitoring.powerless import MONDAY_MS, Fill, fill_of
 from stream.monitoring.untested.reasons import (
     DAY_MS,
     HOUR_MS,
@@ -40,20 +40,7 @@ _INSTEAD: Final[Mapping[Reason, tuple[str, ...]]] = {
 }  # fmt: skip
 #: Events of the panes that follow a change, until it is found.
 _PANES: Final = tuple(10 * 2**i for i in range(22))
-#: A Monday of 1970.
-_MONDAY_MS: Final = 4 * DAY_MS
 _KNOWN: WeakKeyDictionary[Equipment, list[Untested]] = WeakKeyDictionary()
-
-
-class _Fill(NamedTuple):
-    """How windows fill at the rate of the reference: events of one, and how long it takes.
-
-    `ms` is 0 where the rate is not known; `events` is less than `least` if they are never tested.
-    """
-
-    events: float
-    least: int
-    ms: float
 
 
 def untested_by_plan(plan: AnyPlan) -> list[Untested]:
@@ -114,18 +101,16 @@ def _pane(plan: Plan, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The counts with what a calendar tells of a pane."""
     if (calendar := plan.reference.calendar) is None:
         return counts
-    place = calendar.place(_MONDAY_MS, calendar.longest_pane_ms)
-    return np.append(counts, calendar.told(place, _MONDAY_MS, int(counts[0])))
+    place = calendar.place(MONDAY_MS, calendar.longest_pane_ms)
+    return np.append(counts, calendar.told(place, MONDAY_MS, int(counts[0])))
 
 
 def _of_tests(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
     """Tests that can find nothing in windows of the size that is expected."""
-    fill = _fill(plan, equipment)
-    events = int(min(max(fill.events, fill.least), 2**40))
+    events = fill_of(plan, equipment.budget).tested
     groups: dict[tuple[Reason, tuple[str, ...], str], list[int]] = {}
     blind: dict[int, list[Powerless]] = {}
-    rows, alpha = plan.reference.events, equipment.budget.window_alpha
-    for each in powerless(equipment.bank, rows, events, alpha, _told(plan, events)):
+    for each in equipment.powerless:
         blind.setdefault(each.signal, []).append(each)
     chosen: dict[int, set[str]] = {}
     for index, test in equipment.bank.chosen:
@@ -142,21 +127,6 @@ def _of_tests(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
         if instead:
             words += f"; {instead} finds what changes there"
         yield Untested(reason, words, names, tests, is_gap=not instead)
-
-
-def _told(plan: Plan, events: int) -> npt.NDArray[np.int64] | None:
-    """What the calendar tells of a window of so many events that come evenly."""
-    calendar, weekly = plan.reference.calendar, plan.reference.events_per_week
-    if calendar is None:
-        return None
-    hours = -(-events * WEEK_MS // max(1, weekly) // HOUR_MS)
-    hours = max(1, min(hours, DAYS_TOLD * 24))
-    told = np.zeros(calendar.tail, np.int64)
-    for hour in range(hours):
-        start_ms = _MONDAY_MS + hour * HOUR_MS
-        place = calendar.place(start_ms, calendar.longest_pane_ms)
-        told += calendar.told(place, start_ms, max(1, events // hours))
-    return told
 
 
 def _of_slots(plan: Plan) -> Iterator[Untested]:
@@ -226,23 +196,9 @@ def _for_two_groups(plan: Plan, index: int) -> int:
     return -(-5 * int(counts.sum()) // max(1, others))
 
 
-def _fill(plan: Plan, equipment: Equipment) -> _Fill:
-    least = min(plan.window_min_events, plan.window_events)
-    wanted, weekly = equipment.budget.window_events, plan.reference.events_per_week
-    if not weekly:
-        return _Fill(wanted, least, 0.0)
-    if plan.cycle_ms:
-        events = weekly * plan.cycle_ms / WEEK_MS
-        cycles = max(1, -(-least // max(1, int(events))))
-        return _Fill(events * min(cycles, MOST_CYCLES), least, plan.cycle_ms * cycles)
-    fills_ms = wanted * WEEK_MS / weekly
-    events = min(float(wanted), weekly * plan.window_max_age_ms / WEEK_MS)
-    return _Fill(events, least, min(fills_ms, float(plan.window_max_age_ms)))
-
-
 def _of_windows(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
     """Windows that hold too few events to be tested, or take weeks to hold enough."""
-    fill = _fill(plan, equipment)
+    fill = fill_of(plan, equipment.budget)
     if not fill.ms:
         return
     weekly = plan.reference.events_per_week
@@ -273,7 +229,7 @@ def _of_windows(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
         )  # fmt: skip
 
 
-def _too_few(plan: Plan, fill: _Fill, weekly: int, followed: list[str]) -> str:
+def _too_few(plan: Plan, fill: Fill, weekly: int, followed: list[str]) -> str:
     span_ms = plan.cycle_ms or plan.window_max_age_ms
     events = weekly * span_ms / WEEK_MS
     what = "a cycle" if plan.cycle_ms else "a window"
