@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS := .venv-docs
 PEERS := .venv-peers
 STREAM_PEERS := .venv-stream-peers
 PEERS_STAMP := $(PEERS)/.installed
 PEERS_LISTS := $(addprefix benchmarks/comparison/,peers.txt peers-alone.txt peers-imports.txt)
 PEERS_PIP := $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference lock clean
+.PHONY: help install demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference docs lock clean
 
 help:
 	@echo "make install    everything into $(VENV), hash-checked"
@@ -27,8 +28,9 @@ help:
 	@echo "make plots      draw the plots of docs/ from the stored results"
 	@echo "make dashboards write the Grafana dashboards anew"
 	@echo "make reference  write docs/reference anew, from the code"
+	@echo "make docs       the documentation as a site, with search, into build/docs"
 	@echo "make lock       rewrite requirements.lock from pyproject.toml"
-	@echo "make clean      remove $(VENV), $(PEERS) and caches"
+	@echo "make clean      remove $(VENV), $(PEERS), $(DOCS) and caches"
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = sys.version_info >= (3, 11); \
@@ -96,6 +98,16 @@ plots: $(STAMP)
 reference: $(STAMP)
 	$(BIN)/python docs/reference/generate.py
 
+# The builder of the site wants other versions of things than driftstream does.
+$(DOCS)/.installed: docs/site/requirements.txt
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+docs: $(DOCS)/.installed
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+	@echo "open build/docs/index.html"
+
 dashboards: $(STAMP)
 	$(BIN)/python deploy/grafana/generate.py
 
@@ -104,4 +116,4 @@ lock: $(STAMP)
 	$(BIN)/python .ci/lock.py
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(STREAM_PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(DOCS) $(PEERS) $(STREAM_PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
