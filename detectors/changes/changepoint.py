@@ -150,7 +150,7 @@ class ChangePoints:
         near_by = NEAR * (_CAUTION if held.phi > _CLEAR else 1.0)
         near = np.flatnonzero(best >= best.max() - near_by * held.phi / known)
         step = self._point(at, int(near[0]), int(near[-1]), "step")
-        means = self._means(sums, name, held, self._signals[index].kind, within)
+        means = self._means(sums, name, held, self._signals[index].kind, within, at)
         rose = ramp(means, step.estimate_ms, near_by)
         return step if rose is None else self._point(*rose, "ramp")
 
@@ -165,14 +165,14 @@ class ChangePoints:
             shape,
         )
 
-    def _means(self, sums: Ints, name: str, axis: _Axis, kind: str, within: int) -> Means:
+    def _means(self, sums: Ints, name: str, axis: _Axis, kind: str, within: int, at: int) -> Means:
         """The blocks of one column; those of ADWIN's window alone if the change is within it."""
         n, s = _column(sums, name, kind)
         mean, variance, known = s / np.maximum(1, n), axis.variance, float(axis.events)
         if name in _AXES:
             mean = mean / SCORE_SCALE
-        else:  # as it is now: the reference may have had none
-            share = float(s.sum()) / max(1, int(n.sum()))
+        else:  # as it is since the step: a share varies the more, the larger it is
+            share = float(s[at:].sum()) / max(1, int(n[at:].sum()))
             variance = max(variance, share * (1.0 - share), 1e-9)
         if within:
             n, known = np.where(_since(n) > within, 0, n), 0.0
