@@ -47,6 +47,11 @@ class PartitionProgress(msgspec.Struct):
         """Whether the partition was caught up and silent at its last word."""
         return self.idle_since_ms >= 0
 
+    @property
+    def silent(self) -> bool:
+        """Whether it is idle, or has said nothing of data yet."""
+        return self.idle or self.through < 0
+
     def base_of(self, chunk: int) -> int:
         """The watermark before this chunk: what came after its pane was over by then was late."""
         return self.max_time_ms if chunk > self.chunk else self.base_ms
@@ -59,10 +64,12 @@ class PartitionProgress(msgspec.Struct):
         """
         return self.chunk < chunk <= self.through or chunk < self.chunk <= through
 
-    def accept(self, progress: Progress) -> bool:
-        """Take a progress record in, if it is news."""
-        if (progress.chunk, progress.through) <= (self.chunk, self.through):
-            return False
+    def is_news(self, progress: Progress) -> bool:
+        """Whether a progress record says more than is known."""
+        return (progress.chunk, progress.through) > (self.chunk, self.through)
+
+    def accept(self, progress: Progress) -> None:
+        """Take a progress record in that is news."""
         if progress.chunk > self.chunk:
             self.base_ms = self.max_time_ms
             self.chunk_max_ms = progress.max_time_ms
@@ -70,7 +77,6 @@ class PartitionProgress(msgspec.Struct):
             self.chunk_max_ms = max(self.chunk_max_ms, progress.max_time_ms)
         self.chunk, self.through = progress.chunk, progress.through
         self.idle_since_ms = -1
-        return True
 
 
 class SourceTopic(msgspec.Struct):
@@ -85,6 +91,16 @@ class SourceTopic(msgspec.Struct):
     def now_ms(self, record_time_ms: int) -> int:
         """The frontier, and the record time that has passed since all partitions are idle."""
         return self.frontier_ms + record_time_ms - self.all_idle_since_ms
+
+    def wake(self) -> None:
+        """Before the first of them speaks after a silence of all partitions: all are waited for.
+
+        Each must say anew that it is idle, or have data too. What was sent to all of them at once
+        would otherwise be late wherever it is read a little later.
+        """
+        if all(p.silent for p in self.partitions.values()):
+            for partition in self.partitions.values():
+                partition.idle_since_ms = -1
 
     def advance(self) -> None:
         """Move the frontier to the least time over the partitions that are not idle."""
@@ -148,9 +164,12 @@ class Sources:
         held = self.partition(message.source)
         if self.refuse_overlap(message.source, message.chunk, message.through):
             return False
-        if not held.accept(message):
+        if not held.is_news(message):
             return False
-        self.topics[message.source.topic_id].advance()
+        topic = self.topics[message.source.topic_id]
+        topic.wake()
+        held.accept(message)
+        topic.advance()
         return True
 
     def idle(self, message: Idle, record_time_ms: int) -> bool:

@@ -12,7 +12,14 @@ import pytest
 
 from stream.client import publish
 from stream.kafka.broker import free_port
-from tests.integration.worker_kit import BASE_MS, Install, installer, make_events
+from tests.integration.worker_kit import (
+    BASE_MS,
+    STEP_MS,
+    Install,
+    Installation,
+    installer,
+    make_events,
+)
 
 pytestmark = pytest.mark.broker
 PER_PARTITION = 60_000
@@ -27,6 +34,38 @@ _MEMORY = re.compile(r"^process_resident_memory_bytes (\S+)$", re.MULTILINE)
 def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Install]:
     with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "1s"}) as make:
         yield make
+
+
+def test_an_upload_to_partitions_that_were_all_silent_is_not_late(install: Install) -> None:
+    """A day goes to one partition after the other; the first is read before the last has any."""
+    site = install(
+        {"window_events": 10**9, "window_max_age_ms": 10**12},
+        idle_after="5s", snapshot_interval="300ms",
+    )  # fmt: skip
+    worker = site.start()
+    site.wait_ready(worker)
+    site.wait_for(lambda: worker.said().count("nothing more to read at 0") == site.partitions)
+    events = make_events(86_400_000 // STEP_MS // 2_000, None)  # and as far apart as makes a day
+    events = [
+        event.replace(b"%d" % (BASE_MS + i * STEP_MS), b"%d" % (BASE_MS + i * STEP_MS * 2_000))
+        for i, event in enumerate(events)
+    ]
+    site.produce(events, close=False)
+    last = {p: len(events[p :: site.partitions]) - 1 for p in range(site.partitions)}
+    site.wait_for(lambda: site.through() == last)
+    site.wait_for(lambda: worker.said().count("nothing more to read at") > site.partitions)
+    site.produce([])  # what is held is sealed
+    site.wait_for(lambda: site.counts()[0] + late_events(site) >= len(events))
+    assert late_events(site) == 0
+    assert worker.terminate() == 0
+
+
+def late_events(site: Installation) -> int:
+    """Events that no window has, by the snapshots."""
+    return sum(
+        subject.late_total for monitor in site.restored().values()
+        for subject in monitor.subjects.values()
+    )  # fmt: skip
 
 
 def test_partitions_of_a_backlog_stay_together(install: Install) -> None:

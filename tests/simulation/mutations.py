@@ -59,9 +59,8 @@ def data_does_not_end_idleness(patch: pytest.MonkeyPatch) -> None:
 
     def broken(self, progress):
         since = self.idle_since_ms
-        taken = accept(self, progress)
+        accept(self, progress)
         self.idle_since_ms = since
-        return taken
 
     patch.setattr(PartitionProgress, "accept", broken)
 
@@ -145,3 +144,8 @@ def chunks_cut_anew_count_too(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(PartitionProgress, "overlaps", lambda self, chunk, through: False)
     patch.setattr(PaneStore, "offer", broken)
+
+
+def the_first_to_speak_does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    """Of rule 5; it takes a silence of all partitions, and then much at once."""
+    patch.setattr(SourceTopic, "wake", lambda self: None)

@@ -67,6 +67,7 @@ class Scenario(NamedTuple):
     plan_changes: bool = False
     remade: bool = False
     created: bool = False
+    at_once: bool = False
 
     @property
     def plan_at(self) -> int:
@@ -195,6 +196,7 @@ def run(
         remade_at=scenario.n_events // 2 if scenario.remade else 10**9,
         resets=resets,
         created=scenario.created,
+        at_once=scenario.at_once,
     )
     return world, list(drive(world, random.Random(seed), faults=faults, most=most))
 

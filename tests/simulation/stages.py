@@ -45,7 +45,7 @@ class Stage1:
             ),
         )  # fmt: skip
         self.todo: deque[Callable[[], None]] = deque()
-        self.idle_at = -1
+        self.idle_at: tuple[int, int] | None = None
 
     def step(self) -> bool:
         if self.todo:
@@ -57,7 +57,7 @@ class Stage1:
             for flush in self.summariser.add(batch):
                 self.deliver(flush)
             return True
-        if self.is_caught_up() and self.idle_at != self.expected:
+        if self.is_caught_up() and self.idle_at != (self.expected, self.world.flushes):
             self.say_idle()
             return True
         return False
@@ -80,7 +80,8 @@ class Stage1:
         return self.expected == self.log.end and self.world.owner.get(self.tp) == self.worker
 
     def say_idle(self) -> None:
-        self.idle_at = self.expected
+        """Say it once, and anew after each flush of any partition: that may wait for this one."""
+        self.idle_at = self.expected, self.world.flushes
         if "idle without the rest" not in self.mutations and (last := self.summariser.flush_idle()):
             self.deliver(last)
         word = encode_message(Idle(self.summariser.source, self.expected))
@@ -119,6 +120,7 @@ class Stage1:
 
     def told(self, through: int, commit: int | None) -> None:
         world = self.world
+        world.flushes += 1
         if self.log is not world.source[self.partition]:
             return  # of a topic that is no more
         if through > world.told.get(self.partition, -1):

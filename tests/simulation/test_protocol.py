@@ -95,6 +95,28 @@ def test_every_event_is_counted_once_or_late(seed: int) -> None:
     assert not counted
 
 
+def events_of_an_upload(seed: int) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """Events by (model, segment), and late ones by model, as both stages count them.
+
+    Everything was sent to all partitions at once, when each had long been idle.
+    """
+    plans = Plans(window_events=10**9)
+    scenario = Scenario(360, seed, idleness=True, at_once=True)
+    got = outcome(run(scenario, seed, faults=FAULTS, plans=plans)[0])
+    counted = {
+        (subject.model, segment): int(counts[0])
+        for subject, (_, windows, _) in got.states.items()
+        for segment, counts in windows.items()
+    }
+    return counted, {subject.model: n for subject, n in got.late.items()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_comes_to_all_partitions_at_once_after_a_silence_is_counted(seed: int) -> None:
+    """The first that is read must not make late what the others have."""
+    assert events_of_an_upload(seed) == recounted(360, seed)
+
+
 def run_with_resets(seed: int, plans: Plans) -> World:
     """A run in which somebody sets the group's offsets back at rebalances."""
     scenario = Scenario(SHORT(seed).n_events, seed % 6)

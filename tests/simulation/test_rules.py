@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.mutations import BY_CLASS, BY_EDGE, Break, chunks_cut_anew_count_too
+from tests.simulation.mutations import (
+    BY_CLASS,
+    BY_EDGE,
+    Break,
+    chunks_cut_anew_count_too,
+    the_first_to_speak_does_not_wait,
+)
 from tests.simulation.scenario import LONG, SHORT, Plans, outcome, run
-from tests.simulation.test_protocol import recounted, run_with_resets
+from tests.simulation.test_protocol import events_of_an_upload, recounted, run_with_resets
 from tests.simulation.truth import FAULTS, check, truth
 from tests.simulation.world import WORLD_MUTATIONS
 
@@ -80,3 +86,10 @@ def test_rule_6_without_a_look_at_overlaps_counts_events_twice(
             if any(c[0] > counted[subject.model, s] for s, c in windows.items()):
                 return
     pytest.fail("no event was counted twice")
+
+
+def test_rule_5_without_a_wait_for_the_others_makes_an_upload_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    the_first_to_speak_does_not_wait(monkeypatch)
+    assert any(events_of_an_upload(seed) != recounted(360, seed) for seed in range(3))

@@ -126,6 +126,8 @@ class World:
         In the order of arrival.
     created : bool
         Whether the records have their producers' times, not the broker's.
+    at_once : bool
+        Whether all records come at once, when every partition has been called idle.
     plan_at : int
         Place in that order at which a plan is published that holds from a good while later on.
     remade_at : int
@@ -144,6 +146,7 @@ class World:
     remade_at: int = 10**9
     resets: bool = False
     created: bool = False
+    at_once: bool = False
     source: list[Log] = field(default_factory=list)
     summaries: list[Log] = field(default_factory=list)
     state: list[Log] = field(default_factory=list)
@@ -152,6 +155,7 @@ class World:
     owner: dict[TP, int] = field(default_factory=dict)
     called_idle: set[int] = field(default_factory=set)
     told: dict[int, int] = field(default_factory=dict)  # source partition -> through
+    flushes: int = 0  # that are told, by all workers and zombies
     now: int = 0
     remade: int = 0
 
@@ -164,8 +168,12 @@ class World:
     def tick(self, n: int) -> bool:
         """Let up to `n` records come in; whether any did."""
         before = self.now
+        if self.at_once:
+            n = len(self.arrivals) if len(self.called_idle) == self.n_source else 0
         for _ in range(n):
-            waking = any(self.told.get(p, -1) + 1 < self.source[p].end for p in self.called_idle)
+            waking = not self.at_once and any(
+                self.told.get(p, -1) + 1 < self.source[p].end for p in self.called_idle
+            )
             if waking or self.now == len(self.arrivals) or self.is_remade_due:
                 break
             partition, value, came_ms, made_ms = self.arrivals[self.now]

@@ -108,6 +108,55 @@ def test_when_all_are_idle_for_long_panes_are_sealed_until_data_comes():
     assert not sources.sealed_by_idle("id")
 
 
+def silent_since(sources: Sources, time_ms: int) -> Sources:
+    """Three partitions that have had data and have all said that they are idle."""
+    for partition in range(3):
+        sources.progress(progress(partition, 0, 9, time_ms, n=3))
+    for partition in range(3):
+        sources.idle(Idle(source(partition, 3), 10), 1_000)
+    return sources
+
+
+def test_the_first_to_speak_after_a_silence_of_all_waits_for_the_others():
+    """An upload of a day goes to all partitions at once; one of them is read first."""
+    sources = silent_since(Sources(), 5_000)
+    sources.progress(progress(0, 10, 500, 86_400_000, n=3))
+    assert sources.frontier_ms("id") == 5_000
+    sources.progress(progress(1, 10, 400, 80_000_000, n=3))
+    sources.progress(progress(2, 10, 30, 7_000_000, n=3))
+    assert sources.frontier_ms("id") == 7_000_000
+
+
+def test_a_partition_that_never_spoke_ends_no_silence_of_the_others():
+    """A cold start: one is not yet known to be idle when all are written to."""
+    sources = Sources()
+    sources.idle(Idle(source(0, 3), 0), 1_000)
+    sources.idle(Idle(source(1, 3), 0), 1_000)
+    sources.progress(progress(0, 0, 500, 86_400_000, n=3))
+    sources.progress(progress(2, 0, 30, 7_000_000, n=3))
+    assert sources.frontier_ms("id") == MINUS_INFINITY  # partition 1 is asked again
+    sources.progress(progress(1, 0, 400, 5_000_000, n=3))
+    assert sources.frontier_ms("id") == 5_000_000
+
+
+def test_the_first_to_speak_goes_on_alone_when_the_others_are_idle_still():
+    sources = silent_since(Sources(), 5_000)
+    sources.progress(progress(0, 10, 12, 9_000, n=3))
+    sources.idle(Idle(source(1, 3), 10), 31_000)
+    assert sources.frontier_ms("id") == 5_000
+    sources.idle(Idle(source(2, 3), 10), 31_000)
+    assert sources.frontier_ms("id") == 9_000
+    sources.progress(progress(0, 10, 14, 11_000, n=3))
+    assert sources.frontier_ms("id") == 11_000  # asked once, not with every word
+
+
+def test_an_old_word_ends_no_silence():
+    sources = silent_since(Sources(all_idle_seals_ms=300), 5_000)
+    sources.progress(progress(0, 0, 9, 5_000, n=3))
+    sources.idle(Idle(source(0, 3), 10), 1_300)
+    assert sources.sealed_by_idle("id")
+
+
 @pytest.mark.parametrize("chunk", [5, 9])
 def test_a_chunk_that_begins_within_an_accepted_one_is_a_declared_loss(chunk):
     sources = Sources()
