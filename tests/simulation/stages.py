@@ -57,7 +57,7 @@ class Stage1:
             for flush in self.summariser.add(batch):
                 self.deliver(flush)
             return True
-        if self.is_caught_up() and self.idle_at != (self.expected, self.world.flushes):
+        if self.is_caught_up() and self.idle_at != (self.expected, self.world.words_due):
             self.say_idle()
             return True
         return False
@@ -80,8 +80,7 @@ class Stage1:
         return self.expected == self.log.end and self.world.owner.get(self.tp) == self.worker
 
     def say_idle(self) -> None:
-        """Say it once, and anew after each flush of any partition: that may wait for this one."""
-        self.idle_at = self.expected, self.world.flushes
+        self.idle_at = self.expected, self.world.words_due
         if "idle without the rest" not in self.mutations and (last := self.summariser.flush_idle()):
             self.deliver(last)
         word = encode_message(Idle(self.summariser.source, self.expected))

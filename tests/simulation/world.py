@@ -165,6 +165,11 @@ class World:
         self.summaries = [Log() for _ in range(self.n_summaries)]
         self.state = [Log() for _ in range(self.n_summaries)]
 
+    @property
+    def words_due(self) -> int:
+        """How often the silent are to have spoken: anew after each flush, which may wait for it."""
+        return self.flushes if self.idleness else 0
+
     def tick(self, n: int) -> bool:
         """Let up to `n` records come in; whether any did."""
         before = self.now
