@@ -324,9 +324,9 @@ def test_what_idleness_sealed_is_not_late_when_it_is_read_again(plan):
     one, two = (Source("id", "predictions", p, 2) for p in range(2))
     reader.events(1_000_000, 4, source=two)
     reader.progress(1_005_000, source=two)
-    reader.put(Idle(two, 10))
     reader.events(1_000_000, source=one)
     reader.progress(1_020_000, source=one)
+    reader.put(Idle(two, 10))
     assert reader.window() == 14
     reader.events(1_000_000, 4, source=two)
     reader.events(1_000_000, 2, source=two, through=5)
@@ -344,9 +344,9 @@ def test_only_what_idleness_did_not_seal_is_late_when_a_chunk_is_read_again(plan
     reader.events(1_000_000, 4, source=two)
     reader.events(1_000_000, 2, source=two, segment="region=eu")
     reader.progress(1_005_000, source=two)
-    reader.put(Idle(two, 10))
     reader.events(1_000_000, source=one)
     reader.progress(1_020_000, source=one)
+    reader.put(Idle(two, 10))
     assert reader.window() == 14
     if stored:
         reader.monitor.subjects[Subject("fraud", "1")] = SubjectMonitor.load(
