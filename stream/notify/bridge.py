@@ -2,16 +2,15 @@
 
 At start the topic is read from its beginning: what a target had before is state, what it had not is
 delivered. A target that is new is told what fires, not the topic's history. Targets do not wait for
-each other; what is committed is what the slowest has, and the commit's metadata say how far the
-others are, so that a restart sends them nothing twice.
+each other; what is committed is what the slowest has, and the commit's metadata say how far each
+is, so that a restart sends them nothing twice. Of one that could not be told yet what fires, they
+say where it began (`NEW` before its name), so that it misses nothing from there on.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -20,7 +19,8 @@ import msgspec
 from stream.alerts.acks import Ack, decode_alert_or_ack
 from stream.alerts.event import AlertError
 from stream.notify.alertmanager import AlertmanagerSink
-from stream.notify.open_episodes import OpenEpisodes
+from stream.notify.course import NEW, Course
+from stream.notify.open_episodes import Change, OpenEpisodes
 from stream.notify.quiet import Quiet, Silence
 from stream.notify.sinks import QueueSink, Sink
 from stream.notify.tally import TargetState
@@ -29,72 +29,18 @@ from stream.notify.targets import Target
 __all__ = ["Bridge", "Commit"]
 
 log = logging.getLogger(__name__)
+#: Kafka forgets positions that are not committed again for a week, its default.
+_COMMIT_AGAIN_S: Final = 3_600.0
 #: At the end, for all answers that are still waited for; then they are hung up on.
 _LAST_ANSWERS_S: Final = 3.0
 _HANG_UP_S: Final = 1.0
 
 
 class Commit(NamedTuple):
-    """A committed position: the next offset to read, and each target's own."""
+    """A committed position: the least that a target has or began at, and each target's own."""
 
     offset: int
     metadata: str
-
-
-class _Course:
-    """How far one sink is, and the thread that serves it."""
-
-    def __init__(self, sink: Sink, had: dict[int, int] | None) -> None:
-        self.sink = sink
-        self.is_new = had is None
-        self.had = had or {}  # by partition: records before were delivered before this process
-        self.positions = dict(self.had)
-        self.failure: BaseException | None = None
-        self._waiting: deque[tuple[int, int, int]] = deque()
-        self._wake = threading.Event()
-        self._stopped = False
-        self._thread = threading.Thread(
-            target=self._run, name=f"notify-{sink.target.name}", daemon=True
-        )
-
-    def note(self, number: int, partition: int, next_offset: int) -> None:
-        """When the sink is done with `number`, its position is `next_offset`."""
-        self._waiting.append((number, partition, next_offset))
-
-    def advance(self) -> None:
-        """Bring the positions up to date."""
-        done = self.sink.done
-        while self._waiting and self._waiting[0][0] <= done:
-            _, partition, offset = self._waiting.popleft()
-            self.positions[partition] = max(offset, self.positions.get(partition, 0))
-
-    def behind(self, ends: Mapping[int, int]) -> int:
-        """Records before these ends that the target has not had."""
-        return sum(max(0, end - self.positions.get(p, 0)) for p, end in ends.items())
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    def stop(self) -> None:
-        self._stopped = True
-        self._wake.set()
-
-    def join(self, end: float) -> None:
-        if self._thread.ident is not None:
-            self._thread.join(max(0.0, end - time.monotonic()))
-
-    def _run(self) -> None:
-        try:
-            while not self._stopped:
-                self._wake.clear()
-                delay_s = self.sink.step()
-                if delay_s > 0:
-                    self._wake.wait(delay_s)
-        except Exception as error:
-            self.failure = error
 
 
 class Bridge:
@@ -128,12 +74,16 @@ class Bridge:
         self._last: dict[int, Commit] = {}
         self._ends = dict(ends)
         self._known_ends = dict(ends)
-        self._early: set[str] = set()  # ids of events beyond the ends that came before `start`
+        self._committed_s = clock()
+        self._early: list[tuple[Course, int, int, Change | None]] = []  # until `start`
         self._started = False
-        self._courses = [
-            _Course(_make_sink(target, clock, self._quiet), _had(target.name, committed, ends))
-            for target in targets
-        ]
+        self._courses = []
+        for target in targets:
+            had = _stored(target.name, committed, ends)
+            began = _stored(NEW + target.name, committed, ends) if had is None else had
+            begins = dict(ends) if began is None else began
+            sink = _make_sink(target, clock, self._quiet)
+            self._courses.append(Course(sink, begins, is_new=had is None))
 
     def feed(
         self, partition: int, offset: int, value: bytes | None, at_ms: int | None = None
@@ -152,19 +102,17 @@ class Bridge:
             else:
                 change = self.open.apply(event)
         self._number += 1
-        if change is not None and not self._started and offset >= self._ends.get(partition, 0):
-            self._early.add(change.event.id)
         for course in self._courses:
-            begin = self._ends.get(partition, 0) if course.is_new else course.had.get(partition, 0)
-            if offset < begin:
-                if change is not None:
-                    course.sink.restore(
-                        change, int(self._clock() * 1000) if at_ms is None else at_ms
-                    )
-            else:
-                course.sink.offer(self._number, change)
-                course.note(self._number, partition, offset + 1)
+            if offset >= course.begins.get(partition, 0):
+                if course.is_new and not self._started:
+                    self._early.append((course, partition, offset, change))  # after what fires
+                    continue
+                course.take(self._number, partition, offset, change)
                 course.wake()
+            elif change is not None:
+                course.sink.restore(change, int(self._clock() * 1000) if at_ms is None else at_ms)
+                if course.is_new:
+                    course.before.apply(change.event)
 
     @property
     def started(self) -> bool:
@@ -198,19 +146,22 @@ class Bridge:
         self._started = True
         for course in self._courses:
             if course.is_new:
-                for change in self.open.changes:
-                    if change.event.id in self._early:
-                        continue
+                for fires in course.before.changes:
                     self._number += 1
-                    course.sink.offer(self._number, change)
+                    course.sink.offer(self._number, fires)
                 self._number += 1
                 course.sink.offer(self._number, None)
-                for partition, end in self._ends.items():
-                    course.note(self._number, partition, end)
+                for partition, begin in course.begins.items():
+                    course.note(self._number, partition, begin)
+        for course, partition, offset, change in self._early:
+            self._number += 1
+            course.take(self._number, partition, offset, change)
+        self._early.clear()
+        for course in self._courses:
             course.start()
 
     def commits(self) -> dict[int, Commit]:
-        """What may be committed and was not yet, by partition.
+        """What is to be committed, by partition: what is new, and all once an hour.
 
         Raises
         ------
@@ -221,18 +172,16 @@ class Bridge:
             if course.failure is not None:
                 raise course.failure
             course.advance()
+        now = self._clock()
+        if now - self._committed_s >= _COMMIT_AGAIN_S:
+            self._last.clear()
         found = {}
         for partition in self._ends:
-            at = {
-                course.sink.target.name: course.positions[partition]
-                for course in self._courses
-                if partition in course.positions
-            }
-            if len(at) < len(self._courses):
-                continue  # a target has not been told yet what fires
+            at = dict(course.stored(partition) for course in self._courses)
             commit = Commit(min(at.values()), msgspec.json.encode(at).decode())
             if self._last.get(partition) != commit:
                 self._last[partition] = found[partition] = commit
+                self._committed_s = now
         return found
 
     def retract(self, commits: Mapping[int, Commit]) -> None:
@@ -259,20 +208,20 @@ def _make_sink(target: Target, clock: Callable[[], float], quiet: Quiet) -> Sink
     return kind(target, clock, quiet=quiet)
 
 
-def _had(
+def _stored(
     name: str, committed: Mapping[int, Commit], ends: Mapping[int, int]
 ) -> dict[int, int] | None:
-    """Positions of one target, or None if it has none."""
-    had: dict[int, int] = {}
+    """Positions that commits hold under a name, or None if there are none."""
+    found: dict[int, int] = {}
     for partition, commit in committed.items():
         if commit.offset > ends.get(partition, 0):
             log.warning("alerts[%d] was made again: everything on it is new", partition)
-            had[partition] = 0
+            found[partition] = 0
             continue
         try:
             at = msgspec.json.decode(commit.metadata, type=dict[str, int])
         except msgspec.MsgspecError:
             at = {}
         if name in at:
-            had[partition] = at[name]
-    return had or None
+            found[partition] = at[name]
+    return found or None

@@ -206,7 +206,7 @@ class QueueSink(Sink):
         if answer.delivered or answer.final or self._clock() - since > GIVE_UP_S:
             if not answer.delivered:
                 log.error("notify %s: event %s was never delivered", self.target.name, event.id)
-                self._not_before = 0.0
+                self._not_before = self._wait_s = 0.0  # it is not tried again
                 self.tally.given_up += 1
             with self._lock:
                 self._queue.popleft()

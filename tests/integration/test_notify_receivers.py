@@ -1,0 +1,83 @@
+"""One receiver that was never there takes no alert event from the others, on a real broker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from stream.alerts.event import AlertEvent, encode_alert
+from stream.client import publish
+from stream.kafka.topics import WantedTopic, create_topics
+from stream.notify.source import run_notify
+from stream.notify.targets import Target
+from tests.stream.notify_tools import alert, hook
+
+pytestmark = pytest.mark.broker
+
+
+@contextmanager
+def bridge(kafka: Mapping[str, object], topic: str, targets: Sequence[Target]) -> Iterator[None]:
+    stop, ready = threading.Event(), threading.Event()
+    failed: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            run_notify(kafka, topic, f"{topic}.notify", targets, stop, lambda _: ready.set())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        assert ready.wait(60), failed
+        yield
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not failed
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_what_comes_while_the_bridge_is_away_reaches_all_others(
+    kafka: dict[str, object], topic_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    topic = f"{topic_prefix}alerts"
+    create_topics(kafka, [WantedTopic(topic, 1, {"cleanup.policy": "delete"})])
+
+    def say(*events: AlertEvent) -> list[str]:
+        publish(kafka, topic, [(b"", encode_alert(event), ()) for event in events])
+        return [event.id for event in events]
+
+    with hook() as good, hook() as absent:
+        absent.answers = [(404, {})] * 1_000
+        targets = [
+            Target("webhook", "good", good.url),
+            Target("webhook", "absent", absent.url),
+            Target("webhook", "nobody", "http://127.0.0.1:9/hook"),
+        ]
+        told = say(alert("fraud"))
+        with bridge(kafka, topic, targets):
+            wait_for(lambda: good.taken == told)
+            told += say(alert("churn"))
+            wait_for(lambda: good.taken == told)
+        told += say(alert("loans"), alert("loans", revision=2, status="resolved"))
+        with bridge(kafka, topic, targets):
+            wait_for(lambda: len(good.taken) >= len(told))
+        assert good.taken == told, "all of it, and nothing twice"
+        assert absent.taken == []
+        absent.answers = []
+        with bridge(kafka, topic, targets):
+            wait_for(lambda: len(absent.taken) >= len(told))
+        assert absent.taken == good.taken == told
