@@ -30,6 +30,7 @@ from detectors.sequential import (
     ShareGrowth,
     ShareTable,
 )
+from detectors.sequential.slot_days import DayTests
 from detectors.sequential.slot_growth import SlotEDetectorBank, SlotGrowth
 from detectors.sequential.slot_scores import SlotScores
 from detectors.warm import tell_of_compiling, warm_up
@@ -54,6 +55,7 @@ __all__ = [
     "ColumnMapping",
     "Cusum",
     "CusumBank",
+    "DayTests",
     "Detector",
     "EDetectorBank",
     "EvidenceBank",

@@ -32,6 +32,8 @@ _WINDOWS_OF_ALARM: Final = 4
 #: may bring a false alarm a month, or a daily stream would hear of nothing within months.
 _RAREST: Final = 1 / 26
 _WITHOUT_WINDOWS: Final = 1 / 4
+#: Share of the budget for single days of streams with slots: each false alarm lasts two days.
+_SHARE_OF_DAYS: Final = 0.1
 #: Share of the budget for events that come more than once.
 _SHARE_OF_DUPLICATES: Final = 0.01
 
@@ -112,6 +114,8 @@ class Budget:
         Of the false alarms that are accepted: fewer in slow streams, where each lasts for long.
     duplicates_alpha : float
         Chance of a false alarm about events that come more than once, for each window.
+    day_alpha : float
+        Chance of a false alarm about one day of a signal, in streams with slots.
     """
 
     false_alarms_per_week: float
@@ -126,6 +130,7 @@ class Budget:
     edetector_z: float = 4.0
     spent_per_week: float = math.inf
     duplicates_alpha: float = 0.0
+    day_alpha: float = 0.0
 
     def adwin_delta(self, slots: float = 2.0) -> float:
         """ADWIN's delta on one of so many slots of a signal."""
@@ -168,8 +173,9 @@ class Budget:
         families = (3 if edetector else 2) * len(signals)
         by_age = WEEK_MS / window_max_age_ms
         windows = panes if cycle_ms else max(_windows(events, panes, window_events), by_age)
+        of_days = 0.0 if reference.calendar is None else _SHARE_OF_DAYS * false_alarms_per_week
         bought = windows / _WINDOWS_OF_ALARM if windows >= _RAREST else _WITHOUT_WINDOWS
-        spent = min(false_alarms_per_week, bought)
+        spent = min(false_alarms_per_week - of_days, bought)
         of_duplicates = _SHARE_OF_DUPLICATES * spent
         whole = (spent - of_duplicates) * (_SHARE_OF_ALL if segments else 1.0)
         family = whole / max(1, families)
@@ -190,6 +196,7 @@ class Budget:
             windows_per_week=windows,
             events_per_pane=events / panes,
             duplicates_alpha=min(_MOST_ALPHA, of_duplicates / windows),
+            day_alpha=min(_MOST_ALPHA, of_days / (7.0 * max(1, len(signals)))),
             edetector_threshold=edetector_threshold_for(
                 family / panes, events / panes, reference.events
             )

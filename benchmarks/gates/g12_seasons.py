@@ -7,104 +7,49 @@ that `fit` proposes. The same streams with a change stand beside those without o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.gates.fitted import run_fitted
 from benchmarks.gates.measured import Measured, mean_of, median_of, rate_of
+from benchmarks.gates.seasonal_streams import (
+    DAY_MS,
+    HOLIDAYS,
+    HOUR_MS,
+    WEEK_MS,
+    Column,
+    Draw,
+    Ints,
+    Moved,
+    Rate,
+    arrivals,
+    at_night,
+    by_day,
+    daily,
+    evenly,
+    flat,
+    half_missing,
+    hours_later,
+    like_sunday,
+    missing_by_hour,
+    names_by_hour,
+    of_season,
+    office,
+    one_day,
+    step,
+    twice_at_weekends,
+    with_holidays,
+)  # fmt: skip
 from detectors import Seasons
 
 __all__ = ["CHANGES", "NULLS", "change", "null", "run"]
 
-MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
-WEEK_MS = 7 * DAY_MS
 START_MS = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp() * 1000)  # a Monday
 #: Three weeks before the clocks of Berlin change, so that four weeks of reference hold one of it.
 SPRING_MS = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Column = npt.NDArray[np.generic]
-Draw = Callable[[np.random.Generator, Ints], Column]
-Rate = Callable[[Ints], Floats]
-
-
-def daily(times: Ints) -> Floats:
-    """A sine of a day."""
-    return np.sin(2.0 * np.pi * times / DAY_MS)
-
-
-def weekend(times: Ints) -> Floats:
-    """Whether it is Saturday or Sunday."""
-    return ((times // DAY_MS + 3) % 7 >= 5).astype(np.float64)
-
-
-def of_season(season: Rate, level: float = 0.0) -> Draw:
-    """Independent normal values about a season, and about levels of days of this sd."""
-
-    def draw(rng: np.random.Generator, times: Ints) -> Column:
-        values = season(times) + rng.normal(size=times.size)
-        if level:
-            day = times // DAY_MS - times[0] // DAY_MS
-            values += level * rng.normal(size=int(day[-1]) + 1)[day]
-        return np.asarray(values)
-
-    return draw
-
-
-def names_by_hour(rng: np.random.Generator, times: Ints) -> Column:
-    """Six names whose mix turns with the hour."""
-    turn = 2.0 * np.pi * times[:, None] / DAY_MS + np.arange(6) * np.pi / 3.0
-    share = np.exp(0.8 * np.sin(turn))
-    upto = np.cumsum(share / share.sum(axis=1, keepdims=True), axis=1)
-    return np.array(list("abcdef"))[(rng.random(times.size)[:, None] > upto[:, :-1]).sum(axis=1)]
-
-
-def missing_by_hour(rng: np.random.Generator, times: Ints) -> Column:
-    """Values that are missing mostly at night, on some days more."""
-    day = times // DAY_MS - times[0] // DAY_MS
-    busy = rng.gamma(4.0, 0.25, int(day[-1]) + 1)[day]
-    gone = rng.random(times.size) < 0.03 * busy * (1.0 - 0.9 * daily(times))
-    return np.where(gone, np.nan, rng.normal(size=times.size))
-
-
-def office(times: Ints) -> Floats:
-    """One more from 9 to 17 hours."""
-    hour = times % DAY_MS // HOUR_MS
-    return ((hour >= 9) & (hour < 17)).astype(np.float64)
-
-
-def flat(times: Ints) -> Floats:
-    """Nothing."""
-    return np.zeros(times.size)
-
-
-def evenly(times: Ints) -> Floats:
-    """As many events at every time."""
-    return np.ones(times.size)
-
-
-def by_day(times: Ints) -> Floats:
-    """Events mostly by day."""
-    return 1.0 + 0.9 * daily(times)
-
-
-def twice_at_weekends(times: Ints) -> Floats:
-    """A daily sine, twice as large at weekends, and half more."""
-    return daily(times) * (1.0 + weekend(times)) + 0.5 * weekend(times)
-
-
-def arrivals(rng: np.random.Generator, start: int, end: int, a_minute: float, rate: Rate) -> Ints:
-    """Times of a Poisson process whose rate varies."""
-    grid = np.arange(start, end, 10 * MINUTE_MS)
-    count = rng.poisson(10.0 * a_minute * rate(grid + 5 * MINUTE_MS))
-    times = np.repeat(grid, count) + rng.integers(0, 10 * MINUTE_MS, int(count.sum()))
-    return np.sort(times)
 
 
 @dataclass(frozen=True)
@@ -120,6 +65,8 @@ class Null:
     #: By the clock of this zone; the season is drawn by it, too.
     zone: str = "UTC"
     start_ms: int = START_MS
+    #: Named to `fit`.
+    holidays: tuple[str, ...] = ()
     #: Weeks that are watched.
     watched: float = 8
     most_in_alarm: float = 0.10
@@ -135,6 +82,10 @@ NULLS: dict[str, Null] = {
     "sine, day levels sd .1": Null(of_season(daily, 0.1)),
     "sine, day levels sd .2": Null(of_season(daily, 0.2)),
     "day levels sd .2 alone": Null(of_season(flat, 0.2)),
+    "2 an hour, day levels sd .5": Null(
+        of_season(daily, 0.5), a_minute=1 / 30, weeks=8, watched=26
+    ),
+    "holidays that are named": Null(of_season(with_holidays), holidays=HOLIDAYS),
     "names by hour": Null(names_by_hour),
     "missing by hour and day": Null(missing_by_hour),
     "traffic moves to the day": Null(_SINE, rate_later=by_day),
@@ -152,34 +103,11 @@ class Change:
     """The first signal of a null changes a week after its reference; found within so many hours."""
 
     of: str
-    moved: Callable[[Column, Ints, int], Column]
+    moved: Moved
     most: float | None
     weeks: float | None = None
     begins_ms: int = 0
     watched: float = 3
-
-
-def step(size: float) -> Callable[[Column, Ints, int], Column]:
-    """From then on so much more."""
-    return lambda x, t, at: np.asarray(x, np.float64) + size * (t >= at)
-
-
-def at_night(size: float) -> Callable[[Column, Ints, int], Column]:
-    """From then on so much more between 22 and 6 hours."""
-    night = lambda t: (t % DAY_MS >= 22 * HOUR_MS) | (t % DAY_MS < 6 * HOUR_MS)  # noqa: E731
-    return lambda x, t, at: np.asarray(x, np.float64) + size * ((t >= at) & night(t))
-
-
-def half_missing(x: Column, t: Ints, at: int) -> Column:
-    """From then on a tenth more is missing."""
-    gone = (t >= at) & (np.arange(t.size) % 10 == 0)
-    return np.where(gone, np.nan, np.asarray(x, np.float64))
-
-
-def hours_later(x: Column, t: Ints, at: int) -> Column:
-    """From then on names come in another order."""
-    other = np.array(list("defabc"))[np.searchsorted(list("abcdef"), x)]
-    return np.where(t >= at, other, x)
 
 
 _NINE = 9 * HOUR_MS
@@ -193,6 +121,16 @@ CHANGES: dict[str, Change] = {
     "sine, 1 week of reference, +.5 sd": Change("sine", step(0.5), 8.0, weeks=1),
     "weekend twice + sine, +.5 sd": Change("weekend twice + sine", step(0.5), 8.0),
     "sine, day levels sd .1, +.5 sd": Change("sine, day levels sd .1", step(0.5), None),
+    "sine, day levels sd .1, +1 sd at night": Change(
+        "sine, day levels sd .1", at_night(1.0), 8.0, begins_ms=_TEN_PM
+    ),
+    "sine, day levels sd .1, one day +1 sd": Change("sine, day levels sd .1", one_day(1.0), 26.0),
+    "2 an hour, day levels sd .5, one day +3 sd": Change(
+        "2 an hour, day levels sd .5", one_day(3.0), 26.0
+    ),
+    "a holiday that nobody named": Change(
+        "weekend twice + sine", like_sunday, 26.0, begins_ms=2 * DAY_MS
+    ),
     "sine, day levels sd .2, +1 sd": Change("sine, day levels sd .2", step(1.0), None),
     "names by hour, others": Change("names by hour", hours_later, 24.0),
     "missing by hour and day, a tenth more": Change("missing by hour and day", half_missing, None),
@@ -230,7 +168,7 @@ def null(name: str, *, subjects: int = 10, seed: int = 120) -> list[Measured]:
     for k in range(subjects):
         rng = np.random.default_rng([seed, sum(map(ord, name)), k])
         times, columns, cut = _drawn(of, rng, of.weeks, of.watched)
-        reference, run, _ = run_fitted(columns, times, cut, Seasons("auto", of.zone))
+        reference, run, _ = run_fitted(columns, times, cut, Seasons("auto", of.zone, of.holidays))
         assert reference.calendar is not None
         slots.append(reference.calendar.slots)
         opened[k], share[k] = run.opened, run.in_alarm / run.panes
@@ -260,7 +198,7 @@ def change(name: str, *, runs: int = 10, seed: int = 121) -> Measured:
         times, columns, cut = _drawn(stream, rng, weeks, quiet + of.watched)
         at = stream.start_ms + int((weeks + quiet) * WEEK_MS) + of.begins_ms
         columns["s0"] = of.moved(columns["s0"], times, at)
-        _, run, _ = run_fitted(columns, times, cut, Seasons("auto", stream.zone))
+        _, run, _ = run_fitted(columns, times, cut, Seasons("auto", stream.zone, stream.holidays))
         opened = np.array(run.opened_ms, np.float64) - at
         early += int((opened <= 0).sum())
         delays[k] = opened[opened > 0].min(initial=np.inf) / HOUR_MS

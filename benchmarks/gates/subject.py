@@ -70,6 +70,7 @@ class SubjectRun:
             alerts = self.episodes.step(
                 step.at_ms, step.findings, step.window_closed, self._context, step.segments_closed,
                 unlike=self.watch.unlike() if step.window_halved else None,
+                day_ended=step.day_ended,
             )  # fmt: skip
             self.told += len(alerts)
             for alert in alerts:

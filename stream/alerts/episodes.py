@@ -78,6 +78,7 @@ class Episodes:
         segments_closed: Collection[str] | None = None,
         only: Collection[str] | None = None,
         unlike: Collection[str] | None = None,
+        day_ended: bool = False,
     ) -> list[AlertEvent]:
         """Take the findings of one sealed pane; the alerts to publish, by kind.
 
@@ -99,6 +100,9 @@ class Episodes:
         unlike : collection of str, optional
             Given when the window of the whole stream is half full: signals that a look at it does
             not find to be as their reference. The others may leave there, too.
+        day_ended : bool
+            Whether a day is over of a stream whose days are tested: a signal of which only a single
+            day was found may leave.
         """
         by_kind: dict[str, list[Finding]] = {}
         for finding in findings:
@@ -118,8 +122,9 @@ class Episodes:
             take_findings(members, found)
             looked = None if kind == "system" else unlike  # its trouble is no distribution's
             episode.left += close_windows(
-                members, pane_end_ms, window_closed, segments_closed, episode.looks, looked
-            )
+                members, pane_end_ms, window_closed, segments_closed, episode.looks, looked,
+                day_ended,
+            )  # fmt: skip
             due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
             if members and not (window_closed or due or worse):

@@ -35,6 +35,8 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
         said = _by_edetector(finding, chances)
     elif finding.test == "adwin":
         said = _by_adwin(finding, chances)
+    elif finding.test == "day":
+        said = _by_day(finding)
     else:
         said = _by_window(finding, chances)
     budget = chances.false_alarms_per_week
@@ -69,6 +71,15 @@ def _by_window(finding: Finding, chances: Chances) -> str:
     return (
         f"{said}. The window tests of this signal are set to raise one false alarm in "
         f"{_per(chances)}, once in {round_figure(1.0 / chances.window_alpha)} windows."
+    )
+
+
+def _by_day(finding: Finding) -> str:
+    p = max(_LEAST_P, finding.p_value or 0.0)
+    return (
+        f"If nothing had changed, a day as unlike those of the reference would come by chance once "
+        f"in {round_figure(1.0 / p)} days. It alarms from {figure(round(finding.threshold, 1))} "
+        "standard deviations of the reference's days on."
     )
 
 

@@ -40,6 +40,8 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical"
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
+#: The test of single days.
+DAY: Final = "day"
 #: A segment without a finding for so long that closed no window either is silent, not drifted.
 _SILENT_MS: Final = 7 * 86_400_000
 _LARGEST: Final = 1.7e308
@@ -186,9 +188,7 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
             if len(members) >= _MAX_MEMBERS:
                 continue
             member = members[key_of(finding)] = Member(finding, began=finding.change_point)
-        elif (
-            not member.level or finding.strength >= member.finding.strength
-        ):  # the first of this window
+        elif _tells_more(finding, member):
             member.finding = finding
         point = finding.change_point
         if point is not None and point.shape == "ramp" and not member.gradual:
@@ -198,6 +198,16 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
         member.stirs = True
 
 
+def _tells_more(finding: Finding, member: Member) -> bool:
+    """Whether a finding is to stand for a signal: the first of this window, or the strongest.
+
+    That of a single day never stands for what other tests found: it is over sooner.
+    """
+    if (finding.test == DAY) != (member.finding.test == DAY):
+        return member.finding.test == DAY
+    return not member.level or finding.strength >= member.finding.strength
+
+
 def close_windows(
     members: Members,
     now_ms: int,
@@ -205,12 +215,13 @@ def close_windows(
     segments_closed: Collection[str] | None,
     looks: int,
     unlike: Collection[str] | None = None,
+    day_ended: bool = False,
 ) -> list[Member]:
     """End the windows that ended with this pane; the members that leave.
 
     They do after so many looks in a row without a finding: at each window that closes, and where
     half of one is full. `unlike` is of a look at half a window of the whole stream, None if there
-    was none.
+    was none. What only a day was found of is looked at when a day is over.
     """
     left = []
     for key, member in list(members.items()):
@@ -224,9 +235,11 @@ def close_windows(
                 continue
         if closed and member.level:
             member.close()
-        if not closed and (unlike is None or segment):
+        by_day = day_ended and member.finding.test == DAY
+        if not closed and not by_day and (unlike is None or segment):
             continue
-        if member.stirs or (not closed and member.finding.signal in (unlike or ())):
+        alike = closed or by_day or member.finding.signal not in (unlike or ())
+        if member.stirs or not alike:
             member.clean, member.stirs = 0, False
             continue
         member.clean += 1

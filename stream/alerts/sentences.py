@@ -43,6 +43,7 @@ TEST_TEXT: Final[Mapping[str, str]] = {
     "name_share": "change of a name's share",
     "adwin": "ADWIN",
     "edetector": "log10 of evidence",
+    "day": "standard deviations of days",
     "missing_rate": "missing rate",
     "invalid_rate": "wrong type rate",
     "unseen_rate": "unseen rate",

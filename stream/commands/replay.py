@@ -13,6 +13,7 @@ import click
 from stream.commands.file_records import FileRecords
 from stream.commands.learned import tell_learned
 from stream.commands.mapping import column_options
+from stream.commands.replay_tests import each_pane
 from stream.commands.replay_untested import write_untested
 from stream.commands.shared import (
     RowProblems,
@@ -29,12 +30,12 @@ from stream.commands.shared import (
 if TYPE_CHECKING:
     from detectors import WindowResult
     from stream.alerts.event import AlertEvent
-    from stream.monitoring.watch import OnWindow, Watch
+    from stream.monitoring.watch import OnWindow
     from stream.monitoring.windows import Closed
     from stream.plans.plan import AnyPlan, Plan
     from stream.plans.privacy import CategoryHash
     from stream.replay import Replay
-    from stream.report import ReplayRecorder, TestRow
+    from stream.report import ReplayRecorder
 
 __all__ = ["command"]
 
@@ -180,19 +181,6 @@ def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow |
     return tell
 
 
-def _sequential(watch: Watch, panes: int) -> list[TestRow]:
-    """The tests that follow each pane: how many there were, and how often one may be wrong."""
-    from stream.report import TestRow
-
-    if watch.plan.cycle_ms:
-        return []
-    checks, threshold = panes * len(watch.plan.monitored), watch.budget.edetector_threshold
-    return [
-        TestRow("adwin", "every pane", checks, float(watch.sequential.adwin.delta.max()), None),
-        TestRow("edetector", "every pane", checks, 1 / threshold, None),
-    ]
-
-
 def _write_report(
     path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str,
     refused: RowProblems,
@@ -213,7 +201,7 @@ def _write_report(
     report = recorder.report(
         plan, data, _events_of(replay.summariser.stats, refused), refused.count,
         sum(stats.late.values()),
-        alphas[0] if alphas else (), _sequential(watches[0], panes) if watches else (),
+        alphas[0] if alphas else (), each_pane(watches[0], panes) if watches else (),
         _alarm_time(replay),
         replay.untested(),
     )  # fmt: skip

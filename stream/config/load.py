@@ -44,7 +44,7 @@ __all__ = [
 
 FORMATS: Final = ("native",)
 #: Names of tests that a signal's `tests` may list.
-TESTS: Final = ("adwin", "edetector", *WINDOWED_TESTS)
+TESTS: Final = ("adwin", "edetector", "day", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
     "pane", "lateness", "cycle", "calibrate", "private", "warm_up", "no_data_after", "stale_after",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from detectors import (
     Budget,
+    DayTests,
     EDetectorBank,
     EvidenceBank,
     GrowthTable,
@@ -47,7 +48,7 @@ class Equipment:
 
     Attributes
     ----------
-    adwin_on, edetector_on : bool[S]
+    adwin_on, edetector_on, day_on : bool[S]
         The signals that have this test.
     adwin_delta, adwin_phi : float64[slots]
         Of ADWIN's slots: x and y of each numeric signal, then the shares that it follows. Those of
@@ -57,6 +58,8 @@ class Equipment:
         does not tell is followed by no test of single panes either.
     ranks : SlotRanks, optional
         Where the reference has slots: scores by slot, for change points.
+    days : DayTests, optional
+        Where it has slots, those of whole days.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -75,6 +78,7 @@ class Equipment:
         self.scores: ScoreTable | SlotScores
         self._growth: GrowthTable | SlotGrowth
         self.ranks: SlotRanks | None = None
+        self.days: DayTests | None = None
         if calendar is None:
             self.bank = WindowBank(signals, layout, plan.windowed_tests)
             self.scores = ScoreTable(signals, layout)
@@ -86,6 +90,7 @@ class Equipment:
                 signals, layout, scores, self.budget.edetector_z, by_table=plan.pane_ms < HOUR_MS
             )
             self.ranks = SlotRanks(signals, layout, calendar)
+            self.days = DayTests([signals[int(i)] for i in layout.numeric], scores)
         z = self.budget.edetector_z
         self.powerless = powerless_tests(plan, self.bank, self.budget)
         self.shares = ShareTable(signals, layout, _followed(self.bank, self.powerless), calendar)
@@ -93,6 +98,7 @@ class Equipment:
         self.adwin_phi = np.concatenate([self.scores.phi.ravel(), self.shares.adwin_phi])
         self.adwin_delta = self.shares.adwin_deltas(self.budget.adwin_delta, layout.numeric)
         self.adwin_on, self.edetector_on = _on(plan, "adwin"), _on(plan, "edetector")
+        self.day_on = _on(plan, "day")
 
     def edetector(self) -> EvidenceBank:
         """Fresh e-detectors of one subject."""

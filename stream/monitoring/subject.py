@@ -258,7 +258,7 @@ class SubjectMonitor:
         context = context_of(course, step.offsets)
         alerts = self.episodes.step(
             step.at_ms, findings, step.window_closed, context, step.segments_closed,
-            unlike=course.look(step),
+            unlike=course.look(step), day_ended=step.day_ended,
         )  # fmt: skip
         self.alarms.note(alerts, step.at_ms)
         return alerts

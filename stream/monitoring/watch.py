@@ -19,6 +19,7 @@ from detectors.changes.latest import Latest
 from stream.alerts.episodes import Finding
 from stream.monitoring.beginning import Beginning
 from stream.monitoring.chances import Chances
+from stream.monitoring.days import DayFound, DayLooks
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.explained_by_quality import explained_rows
 from stream.monitoring.findings import Hit, Span, explained
@@ -39,7 +40,8 @@ class Step(NamedTuple):
 
     `window_closed` says that a full window of scope `all` was tested; `events` and `start_ms` are
     that window's, else the pane's. `window_halved` says that its window is half full: whether an
-    episode may end is looked at there, too.
+    episode may end is looked at there, too. `day_ended` says that single days are looked at, and
+    that the pane is the first of another one.
     """
 
     at_ms: int
@@ -50,6 +52,7 @@ class Step(NamedTuple):
     segments_closed: list[str]
     offsets: dict[int, tuple[int, int]]
     window_halved: bool = False
+    day_ended: bool = False
 
 
 #: Told of every window that is tested, whatever comes of it.
@@ -83,6 +86,7 @@ class Watch:
         self.changes = ChangePoints(plan.monitored, self.layout, ranks)
         self.latest = Latest(width)
         self.sequential = Sequential(plan, shared, self.changes)
+        self.days = DayLooks.of(plan, shared, self.changes.history)
         self.chances = Chances.of(self.budget, len(plan.monitored), bool(plan.cycle_ms))
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
@@ -96,6 +100,9 @@ class Watch:
         self.sealed_to_ms = end_ms
         whole = sealed.counts.get("")
         findings: list[Finding] = []
+        day = None if self.days is None or whole is None else self.days.ended(sealed.start_ms)
+        if day is not None:
+            findings += self._of_day(day)
         if whole is not None and not self.plan.cycle_ms:
             findings += self._sequential(whole, sealed.start_ms, end_ms)
         before = self._filled
@@ -113,7 +120,8 @@ class Watch:
         filling = self.windows.filling.get("")
         began = end_ms if filling is None else filling.start_ms
         halved = self.windows.rule.passes_half(before, self._filled, end_ms - began)
-        step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets, halved)
+        step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets, halved,
+                    day is not None)  # fmt: skip
         return self._close(step, closed)
 
     @property
@@ -212,6 +220,11 @@ class Watch:
             for segment in self.results.keys() - self.windows.last.keys():
                 del self.results[segment]
         return result
+
+    def _of_day(self, day: DayFound) -> list[Finding]:
+        """What the day that is over tells, of its own events."""
+        span = Span("", *self.latest.since(day.when))
+        return [explained(self.plan, index, hit, span) for index, hit in day.hits]
 
     def _sequential(
         self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int

@@ -35,6 +35,7 @@ from stream.plans.document import (
     PlanSettings,
     SignalOptions,
 )
+from stream.plans.slots import check_slots
 from stream.summaries.counting import Counting, Sketches, Vectors
 from stream.summaries.sketch import MOST_PLACE_BYTES, MOST_SIGNALS
 
@@ -109,30 +110,13 @@ class Plan(BasePlan):
             )
         if not self.monitored:
             raise PlanError(f"plan {self.model}: every signal has monitor = false; nothing to do.")
-        self._check_slots()
+        check_slots(self, self.reference.calendar, {s.name: s for s in self.monitored})
         kinds = {s.name: s.kind for s in self.monitored}
         for name, tests in self.windowed_tests.items():
             try:
                 choose_tests(name, kinds[name], tests)
             except ValueError as error:
                 raise PlanError(f"plan {self.model}: {error}") from None
-
-    def _check_slots(self) -> None:
-        """Panes are to be of one slot each."""
-        calendar = self.reference.calendar
-        if calendar is None:
-            return
-        if self.cycle_ms:
-            raise PlanError(
-                f"plan {self.model}: cycle must be left out: the reference has slots, and no "
-                f"slot of the week knows a cycle of {self.cycle_ms} ms."
-            )
-        if not calendar.fits(self.pane_ms):
-            raise PlanError(
-                f"plan {self.model}: pane must be one hour or less, and divide the hours of "
-                f"{calendar.time_zone}, for a reference with slots; got {self.pane_ms} ms. "
-                f"Set pane to {calendar.longest_pane_ms // 60_000}m."
-            )
 
     @property
     def baseline(self) -> tuple[str, Any]:
@@ -216,6 +200,7 @@ class LearningPlan(BasePlan):
             )
         if unknown := sorted(set(self.signals) - set(declared)):
             raise PlanError(f"plan {self.model}: signals.{unknown[0]} is not declared. Declare it.")
+        check_slots(self, None, dict.fromkeys(self.signals))
         places: dict[str, str] = {}
         for name, signal in declared.items():
             place = place_of(name, signal.role)

@@ -31,6 +31,7 @@ _TESTS: Final = {
     "name_share": "a name's share",
     "adwin": "ADWIN",
     "edetector": "e-detector",
+    "day": "single day",
     "missing_rate": "missing",
     "invalid_rate": "wrong type",
     "unseen_rate": "unseen",

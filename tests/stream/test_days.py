@@ -1,0 +1,156 @@
+"""Single days of a stream with slots, through a watch and its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from detectors import Reference, Seasons, fit_reference
+from stream.alerts.episodes import Episodes
+from stream.alerts.event import AlertContext
+from stream.alerts.evidence import evidence
+from stream.monitoring.panes import Sealed
+from stream.monitoring.watch import Step, Watch
+from stream.plans.plan import (
+    DeclaredSignal,
+    Learn,
+    LearningPlan,
+    Plan,
+    PlanError,
+    SignalOptions,
+    Subject,
+)
+from stream.proposal import propose
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MONDAY_MS = 1_767_571_200_000  # 2026-01-05
+DAYS = 28
+ODD = 9  # days after the reference
+CONTEXT = AlertContext(environment="t", reference="", config="", false_alarms_per_week=1.0,
+                       alpha=0.001)  # fmt: skip
+
+
+def values(day: int, odd: tuple[int, ...] = ()) -> np.ndarray:
+    """Two an hour about a sine, on odd days one too low."""
+    rng = np.random.default_rng([4, day])
+    level = 0.3 * rng.normal()
+    of_day = np.sin(2 * np.pi * np.arange(48) / 48) + level + 0.5 * rng.normal(size=48)
+    return np.asarray(of_day - 2.0 * (day in odd))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    x = np.concatenate([values(day) for day in range(DAYS)])
+    times = MONDAY_MS + np.arange(x.size) * (HOUR_MS // 2)
+    return fit_reference(
+        {"x": x}, model="m", times_ms=times, kinds={"x": "numeric"}, seasons=Seasons("auto")
+    )
+
+
+def plan_of(reference: Reference, *tests: str) -> Plan:
+    pane_ms, max_age_ms = propose(reference)
+    assert pane_ms == HOUR_MS
+    signals = {"x": SignalOptions(tests=tests)} if tests else {}
+    return Plan(model="m", reference=reference, pane_ms=pane_ms, window_max_age_ms=max_age_ms,
+                signals=signals)  # fmt: skip
+
+
+def panes(reference: Reference, days: int, *odd: int) -> Iterator[Sealed]:
+    layout = reference.layout()
+    for day in range(days):
+        x = values(DAYS + day, tuple(DAYS + at for at in odd))
+        for hour in range(24):
+            counts = np.zeros(layout.width, np.int64)
+            counts[0] = 2
+            both = x[2 * hour : 2 * hour + 2].reshape(-1, 1)
+            for row in both:
+                at = layout.positions(row.reshape(1, 1), np.zeros((1, 0), np.int32))
+                counts[at.ravel()] += 1
+            yield Sealed(MONDAY_MS + (DAYS + day) * DAY_MS + hour * HOUR_MS, {"": counts}, {})
+
+
+def told(watch: Watch, stream: Iterator[Sealed]) -> tuple[list[Step], list[tuple[int, str]]]:
+    episodes, steps, alerts = Episodes(Subject("m", "1")), [], []
+    for sealed in stream:
+        for step in (*watch.expire(sealed.start_ms), watch.pane(sealed)):
+            steps.append(step)
+            published = episodes.step(
+                step.at_ms, step.findings, step.window_closed, CONTEXT, step.segments_closed,
+                day_ended=step.day_ended,
+            )  # fmt: skip
+            alerts += [(step.at_ms, alert.data.status) for alert in published]
+    return steps, alerts
+
+
+def test_an_odd_day_is_told_the_next_day_and_is_over_two_days_later(reference: Reference) -> None:
+    watch = Watch(plan_of(reference, "day"))
+    steps, alerts = told(watch, panes(reference, 20, ODD))
+    midnight = MONDAY_MS + (DAYS + ODD + 1) * DAY_MS
+    found = [(step.at_ms, finding) for step in steps for finding in step.findings]
+    assert [at for at, _ in found] == [midnight + HOUR_MS]
+    finding = found[0][1]
+    assert (finding.test, finding.direction, finding.kind) == ("day", -1, "data_drift")
+    assert finding.value > finding.threshold
+    assert finding.p_value is not None
+    assert finding.p_value <= watch.budget.day_alpha
+    assert finding.change_point is not None
+    # The history's blocks hold all of the day but for a few hours.
+    assert 0 <= finding.change_point.estimate_ms - (midnight - DAY_MS) <= 6 * HOUR_MS
+    assert finding.change_point.latest_ms == midnight
+    assert finding.end_ms == midnight
+    assert finding.note == "one day's values are below those of the reference's days"
+    opened = midnight + HOUR_MS
+    reminder = (opened + DAY_MS, "firing")
+    assert alerts == [(opened, "firing"), reminder, (opened + 2 * DAY_MS, "resolved")]
+    assert "once in" in evidence(finding, finding.change_point, watch.chances)
+
+
+def test_days_as_usual_are_not_told(reference: Reference) -> None:
+    steps, alerts = told(Watch(plan_of(reference, "day")), panes(reference, 20))
+    assert sum(step.day_ended for step in steps) == 19
+    assert not alerts
+
+
+def test_a_signal_without_the_test_has_none(reference: Reference) -> None:
+    steps, _ = told(Watch(plan_of(reference, "psi")), panes(reference, 20, ODD))
+    assert not [f for step in steps for f in step.findings if f.test == "day"]
+
+
+def test_a_restart_within_the_day_changes_nothing(reference: Reference) -> None:
+    plan = plan_of(reference, "day")
+    whole, _ = told(Watch(plan), panes(reference, 12, ODD))
+    stream = list(panes(reference, 12, ODD))
+    cut = ODD * 24 + 13
+    first = Watch(plan)
+    before, _ = told(first, iter(stream[:cut]))
+    second = Watch(plan)
+    second.load(first.dump())
+    after, _ = told(second, iter(stream[cut:]))
+    assert [(s.at_ms, s.findings) for s in before + after] == [(s.at_ms, s.findings) for s in whole]
+
+
+def test_by_default_days_have_a_tenth_of_the_budget(reference: Reference) -> None:
+    watch = Watch(plan_of(reference))
+    assert watch.budget.day_alpha == 0.01  # of one signal: no test is weaker
+    many = Watch(Plan(model="m", reference=reference, pane_ms=HOUR_MS, false_alarms_per_week=0.1))
+    assert many.budget.day_alpha == pytest.approx(0.1 * 0.1 / 7)
+
+
+def test_days_of_references_without_slots_and_of_names_are_refused(reference: Reference) -> None:
+    rng = np.random.default_rng(1)
+    times = MONDAY_MS + np.arange(8_000) * (HOUR_MS // 8)
+    columns = {"x": rng.normal(size=8_000), "c": np.where(rng.random(8_000) < 0.5, "a", "b")}
+    without = fit_reference(columns, model="m", times_ms=times)
+    with pytest.raises(PlanError, match=r"signals\.x\.tests has 'day', which needs .* slots"):
+        plan_of(without, "day")
+    slots = fit_reference(columns, model="m", times_ms=times, seasons=Seasons("auto"))
+    with pytest.raises(PlanError, match="'c' is categorical: test 'day' is not for it"):
+        Plan(model="m", reference=slots, signals={"c": SignalOptions(tests=("day",))})
+    with pytest.raises(PlanError, match="needs a reference with slots"):
+        LearningPlan(
+            model="m", learn=Learn(2_000, {"x": DeclaredSignal("numeric", "feature")}),
+            signals={"x": SignalOptions(tests=("day",))},
+        )  # fmt: skip
