@@ -19,7 +19,7 @@ from detectors.changes.latest import Latest
 from stream.alerts.episodes import Finding
 from stream.monitoring.beginning import Beginning
 from stream.monitoring.chances import Chances
-from stream.monitoring.days import DayFound, DayLooks
+from stream.monitoring.days import DayLooks
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.explained_by_quality import explained_rows
 from stream.monitoring.findings import Hit, Span, explained
@@ -86,7 +86,7 @@ class Watch:
         self.changes = ChangePoints(plan.monitored, self.layout, ranks)
         self.latest = Latest(width)
         self.sequential = Sequential(plan, shared, self.changes)
-        self.days = DayLooks.of(plan, shared, self.changes.history)
+        self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
         self.chances = Chances.of(self.budget, len(plan.monitored), bool(plan.cycle_ms))
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
@@ -101,8 +101,7 @@ class Watch:
         whole = sealed.counts.get("")
         findings: list[Finding] = []
         day = None if self.days is None or whole is None else self.days.ended(sealed.start_ms)
-        if day is not None:
-            findings += self._of_day(day)
+        findings += day or ()
         if whole is not None and not self.plan.cycle_ms:
             findings += self._sequential(whole, sealed.start_ms, end_ms)
         before = self._filled
@@ -220,11 +219,6 @@ class Watch:
             for segment in self.results.keys() - self.windows.last.keys():
                 del self.results[segment]
         return result
-
-    def _of_day(self, day: DayFound) -> list[Finding]:
-        """What the day that is over tells, of its own events."""
-        span = Span("", *self.latest.since(day.when))
-        return [explained(self.plan, index, hit, span) for index, hit in day.hits]
 
     def _sequential(
         self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
