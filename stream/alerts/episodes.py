@@ -8,10 +8,11 @@ one alert. What keeps it quiet:
   a lower one: hovering at a threshold makes no revisions;
 - a new revision is made only when there is news: a signal joins or leaves, the severity changes,
   another signal takes the lead by a clear margin, the leader's change doubled, a signal changes
-  direction, or it turns out that the reference never fitted;
+  direction, a run of single days unlike the reference's begins, or it turns out that the reference
+  never fitted;
 - without news it is published again ever more seldom, at last every eight days;
-- between two full windows of the whole stream only a rise of the severity is told: signals of one
-  cause that are found pane after pane join together.
+- between two full windows of the whole stream only a rise of the severity and single days are told:
+  signals of one cause that are found pane after pane join together.
 """
 
 from __future__ import annotations
@@ -127,7 +128,8 @@ class Episodes:
             )  # fmt: skip
             due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
-            if members and not (window_closed or due or worse):
+            odd_day = any(m.days.words for m in members.values())
+            if members and not (window_closed or due or worse or odd_day):
                 continue
             alert = self._revise(episode, pane_end_ms, context)
             if alert is not None:

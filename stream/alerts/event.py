@@ -73,7 +73,16 @@ Action: TypeAlias = Literal[
 ]
 #: What a revision says that is new.
 News: TypeAlias = Literal[
-    "opened", "joined", "left", "severity", "lead", "grown", "direction", "from_start", "resolved"
+    "opened",
+    "joined",
+    "left",
+    "severity",
+    "lead",
+    "grown",
+    "direction",
+    "from_start",
+    "day",
+    "resolved",
 ]
 _Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 

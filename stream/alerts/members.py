@@ -20,6 +20,7 @@ from stream.alerts.event import (
 from stream.alerts.finding import LEVELS, Finding
 from stream.alerts.lasting import Size, Way
 from stream.alerts.sentences import described, gradually
+from stream.alerts.single_days import DAY, DayRun
 from stream.alerts.sizes import doubling
 from stream.printable import MAX_NAME, printable
 
@@ -40,8 +41,6 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical"
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
-#: The test of single days.
-DAY: Final = "day"
 #: A segment without a finding for so long that closed no window either is silent, not drifted.
 _SILENT_MS: Final = 7 * 86_400_000
 _LARGEST: Final = 1.7e308
@@ -70,6 +69,7 @@ class Member(msgspec.Struct, array_like=True):
     way: Way = msgspec.field(default_factory=Way)
     size: Size = msgspec.field(default_factory=Size)
     stirs: bool = True  # found since the last look
+    days: DayRun = msgspec.field(default_factory=DayRun)
 
     @property
     def severity(self) -> int:
@@ -98,6 +98,7 @@ class Member(msgspec.Struct, array_like=True):
         self.since = self.since or revision
         self.asked = self.from_start
         self.way.tell(self.finding)
+        self.days.words = ""
         if news:
             self.size.tell(self.finding.effect)
 
@@ -190,6 +191,11 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
             member = members[key_of(finding)] = Member(finding, began=finding.change_point)
         elif _tells_more(finding, member):
             member.finding = finding
+        begins = finding.test == DAY and member.days.see(finding)
+        if finding.test == DAY and member.finding.test != DAY:
+            if begins:  # of what lasts it says nothing
+                member.held, member.eased, member.eased_to = max(member.held, level), 0, 0
+            continue
         point = finding.change_point
         if point is not None and point.shape == "ramp" and not member.gradual:
             member.began = point  # it grew for long enough to be told from a step
@@ -243,7 +249,7 @@ def close_windows(
             member.clean, member.stirs = 0, False
             continue
         member.clean += 1
-        if member.clean >= looks:
+        if member.clean >= looks and not member.days.words:  # or nobody would hear of the day
             left.append(members.pop(key))
     return left
 

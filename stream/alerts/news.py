@@ -8,6 +8,7 @@ from typing import NamedTuple
 from detectors.figures import figures
 from stream.alerts.event import News
 from stream.alerts.members import SEVERITIES, Member, list_names
+from stream.alerts.single_days import words_by_day
 
 __all__ = ["CLEAR_LEAD", "Told", "news_of"]
 
@@ -34,7 +35,9 @@ def news_of(
     news: list[tuple[News, str]] = []
     if not told.revision:
         news.append(("opened", ""))
-    elif joined:
+    for words, odd in words_by_day(ranked).items():
+        news.append(("day", f"{list_names(odd, private)} {words}"))
+    if told.revision and joined:
         news.append(("joined", f"{list_names(joined, private)} joined"))
     if left:
         news.append(("left", f"{list_names(left, private)} left"))

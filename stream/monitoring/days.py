@@ -11,6 +11,7 @@ from detectors.changes.history import COLUMNS, History
 from detectors.changes.latest import Latest
 from detectors.counting.binning import SCORE_SCALE
 from detectors.references.calendar import DAY_MS
+from stream.alerts.event import format_time
 from stream.alerts.finding import Finding
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.findings import Hit, Span, explained, severity_of_shift
@@ -81,17 +82,18 @@ class DayLooks:
         on = self._on[self._numeric]
         self.made += int((result.tested & on).sum())
         found = np.flatnonzero((result.p <= self._alpha) & on)
+        date = format_time(day * DAY_MS)[:10]
         span, findings = Span("", *self._latest.since(when)), []
         for row in found.tolist():
             apart = result.apart[row]
             # A day that is off to one side has a large spread, too: told is the side.
             axis = 0 if abs(apart[0]) >= _ONE_SIDED else 1
             effect = float(abs(means[row, axis] - self._tests.centre[row, axis]))
-            way = ("below", "above")[int(apart[0] > 0.0)] if axis == 0 else "on either side of"
+            way = ("low", "high")[int(apart[0] > 0.0)] if axis == 0 else "spread"
             hit = Hit(
                 "day", float(np.abs(apart).max()), self._tests.limit(row, self._alpha),
                 severity_of_shift(effect), effect, float(result.p[row]),
-                note=f"one day's values are {way} those of the reference's days",
+                note=f"unusually {way} on {date}",
                 change_point=when, direction=1 if apart[axis] > 0.0 else -1, moves=_MOVES[axis],
             )  # fmt: skip
             findings.append(explained(self._plan, int(self._numeric[row]), hit, span))

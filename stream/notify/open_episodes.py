@@ -12,13 +12,15 @@ __all__ = ["Change", "OpenEpisodes"]
 
 #: Ended episodes whose last revision is remembered, to know its copies.
 _REMEMBERED: Final = 10_000
+#: News of an open episode that nobody may miss.
+_STEPS: Final = frozenset({"grown", "day"})
 
 
 class Change(NamedTuple):
     """An alert event that is news.
 
     `peak` is the highest severity its episode ever had. A `step` is what nobody may miss: that the
-    episode opened, became worse, or ended.
+    episode opened, became worse, had a single day unlike all others, or ended.
     """
 
     event: AlertEvent
@@ -56,7 +58,8 @@ class OpenEpisodes:
         peak: str = data.severity
         if before is not None and same:
             peak = max(peak, before.peak, key=SEVERITY_ORDER.index)
-        worse = before is None or not same or peak != before.peak or "grown" in data.news
+        told = not _STEPS.isdisjoint(data.news)
+        worse = before is None or not same or peak != before.peak or told
         change = Change(event, peak, worse or data.status == "resolved")
         if data.status == "firing":
             self._open[data.fingerprint] = change

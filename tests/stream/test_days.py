@@ -9,8 +9,9 @@ import pytest
 
 from detectors import Reference, Seasons, fit_reference
 from stream.alerts.episodes import Episodes
-from stream.alerts.event import AlertContext
+from stream.alerts.event import AlertContext, AlertEvent
 from stream.alerts.evidence import evidence
+from stream.alerts.finding import Finding
 from stream.monitoring.panes import Sealed
 from stream.monitoring.watch import Step, Watch
 from stream.plans.plan import (
@@ -31,6 +32,11 @@ DAYS = 28
 ODD = 9  # days after the reference
 CONTEXT = AlertContext(environment="t", reference="", config="", false_alarms_per_week=1.0,
                        alpha=0.001)  # fmt: skip
+
+LASTING = Finding(
+    kind="data_drift", signal="x", role="feature", test="psi", value=0.06, threshold=0.05,
+    severity="info", start_ms=0, end_ms=0, events=1000, effect=0.06, change="mean 1 -> 2",
+)  # fmt: skip
 
 
 def values(day: int, odd: tuple[int, ...] = ()) -> np.ndarray:
@@ -85,6 +91,23 @@ def told(watch: Watch, stream: Iterator[Sealed]) -> tuple[list[Step], list[tuple
     return steps, alerts
 
 
+def days_told(
+    watch: Watch, stream: Iterator[Sealed], *, lasting: bool = False
+) -> list[tuple[int, AlertEvent]]:
+    """The days that alerts are about; beside something that lasts, or not."""
+    episodes, alerts = Episodes(Subject("m", "1")), []
+    for sealed in stream:
+        step = watch.pane(sealed)
+        lasts = [LASTING] if lasting else []
+        for alert in episodes.step(
+            step.at_ms, [*step.findings, *lasts], False, CONTEXT, day_ended=step.day_ended
+        ):
+            if "day" in alert.data.news:
+                day = (sealed.start_ms - MONDAY_MS) // DAY_MS - DAYS - 1
+                alerts.append((day, alert))
+    return alerts
+
+
 def test_an_odd_day_is_told_the_next_day_and_is_over_two_days_later(reference: Reference) -> None:
     watch = Watch(plan_of(reference, "day"))
     steps, alerts = told(watch, panes(reference, 20, ODD))
@@ -101,7 +124,7 @@ def test_an_odd_day_is_told_the_next_day_and_is_over_two_days_later(reference: R
     assert 0 <= finding.change_point.estimate_ms - (midnight - DAY_MS) <= 6 * HOUR_MS
     assert finding.change_point.latest_ms == midnight
     assert finding.end_ms == midnight
-    assert finding.note == "one day's values are below those of the reference's days"
+    assert finding.note == "unusually low on 2026-02-11"
     opened = midnight + HOUR_MS
     reminder = (opened + DAY_MS, "firing")
     assert alerts == [(opened, "firing"), reminder, (opened + 2 * DAY_MS, "resolved")]
@@ -112,6 +135,30 @@ def test_days_as_usual_are_not_told(reference: Reference) -> None:
     steps, alerts = told(Watch(plan_of(reference, "day")), panes(reference, 20))
     assert sum(step.day_ended for step in steps) == 19
     assert not alerts
+
+
+def test_a_run_of_odd_days_is_told_once(reference: Reference) -> None:
+    watch = Watch(plan_of(reference, "day"))
+    told_days = [day for day, _ in days_told(watch, panes(reference, 24, 5, 6, 7, 9, 17))]
+    # Of one opened with its run, the next one comes ten days after it.
+    assert told_days == [5, 17]
+
+
+def test_within_an_open_episode_an_odd_day_is_told_at_once(reference: Reference) -> None:
+    """Another test has found something that lasts: that is no reason not to hear of a holiday."""
+    watch = Watch(plan_of(reference, "day"))
+    alerts = days_told(watch, panes(reference, 24, 9), lasting=True)
+    assert [day for day, _ in alerts] == [9]
+    data = alerts[0][1].data
+    assert (data.news, data.severity) == (["day", "severity"], "critical")
+    assert data.revision > 1
+    said = "; 'x' unusually low on 2026-02-11; now critical, before info."
+    assert said in data.annotations.summary
+    assert data.signals[0].test == "psi"  # it outlasts the day
+
+
+def test_within_an_open_episode_days_as_usual_are_not_told(reference: Reference) -> None:
+    assert not days_told(Watch(plan_of(reference, "day")), panes(reference, 24), lasting=True)
 
 
 def test_a_signal_without_the_test_has_none(reference: Reference) -> None:

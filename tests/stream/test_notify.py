@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts.event import encode_alert, parse_time
+from stream.alerts.event import News, encode_alert, parse_time
 from stream.config.load import ConfigError, load_config
 from stream.notify.alertmanager import FIRING_FOR_S, AlertmanagerSink
 from stream.notify.bridge import Bridge, Commit
@@ -142,13 +142,14 @@ def test_copies_and_older_revisions_are_no_news() -> None:
     assert [change.event for change in episodes.changes] == [again]
 
 
+@pytest.mark.parametrize("news", ["grown", "day"])
 @pytest.mark.parametrize(("revisions", "told"), [("steps", [1, 3, 5]), ("all", [1, 2, 3, 4, 5])])
-def test_a_hook_is_told_the_steps_or_all(revisions: str, told: list[int]) -> None:
+def test_a_hook_is_told_the_steps_or_all(revisions: str, told: list[int], news: News) -> None:
     joined = alert(revision=2)
-    grown = alert(revision=3)
-    grown = msgspec.structs.replace(grown, data=msgspec.structs.replace(grown.data, news=["grown"]))
+    step = alert(revision=3)
+    step = msgspec.structs.replace(step, data=msgspec.structs.replace(step.data, news=[news]))
     milder = alert(revision=4, severity="info")
-    events = [alert(), joined, grown, milder, alert(revision=5, status="resolved")]
+    events = [alert(), joined, step, milder, alert(revision=5, status="resolved")]
     with hook() as here:
         target = Target("webhook", "w", here.url, revisions=revisions)
         sink, episodes = QueueSink(target, Clock()), OpenEpisodes()
