@@ -19,13 +19,14 @@ from stream.monitoring.untested import AtEnd, untested_at_end
 from stream.monitoring.watch import OnWindow
 from stream.plans.plan import PlanBook
 from stream.plans.privacy import CategoryHash
+from stream.replay_blocks import PaneBlocks
 from stream.summaries.message import Source
-from stream.summaries.summarise import Flush, Summariser
+from stream.summaries.summarise import CHUNK_RECORDS, Flush, Summariser
 
 __all__ = ["FileRecord", "Replay"]
 
-#: Records per call of the decoder; the result does not depend on it.
-BATCH_RECORDS: Final = 4_000
+#: Records per call of the decoder, a part of a chunk; the result does not depend on it.
+BATCH_RECORDS: Final = CHUNK_RECORDS // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Replay:
         source = Source("file", topic, 0, 1)
         # A file is read long after its events, and a record has no time of its own: none is ahead.
         decoder = NativeDecoder(plans, max_ahead_ms=2**62, hashing=hashing)
-        self.summariser = Summariser(source, plans, decoder)
+        self._blocks = PaneBlocks(decoder, plans, topic)
+        self.summariser = Summariser(source, plans, self._blocks)
         self.monitor = PartitionMonitor(plans, on_window=on_window)
         self._on_reject = on_reject
         self._offset = 0
@@ -81,8 +83,9 @@ class Replay:
         """Alert events of the records, as they come; `at_end` seals what is left."""
         stream = iter(records)
         while batch := list(islice(stream, BATCH_RECORDS)):
-            for flush in self.summariser.add(batch):
-                yield from self._apply(flush)
+            for block in self._blocks.cut(batch):
+                for flush in self.summariser.add(block):
+                    yield from self._apply(flush)
         if at_end:
             last = self.summariser.flush_idle()
             if last is not None:
