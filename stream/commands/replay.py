@@ -15,6 +15,7 @@ from stream.commands.learned import tell_learned
 from stream.commands.mapping import column_options
 from stream.commands.replay_tests import each_pane
 from stream.commands.replay_untested import write_untested
+from stream.commands.report_file import form_of, report_text
 from stream.commands.shared import (
     RowProblems,
     alert_line,
@@ -68,7 +69,7 @@ _DAY_S = 86_400
 )  # fmt: skip
 @click.option(
     "--report", "report_path", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write one HTML file about it all.",
+    help="Write one file about it all: HTML, or Markdown if its name ends in .md.",
 )  # fmt: skip
 @click.option(
     "--save-reference", "learned_path", type=click.Path(dir_okay=False, path_type=Path),
@@ -185,9 +186,7 @@ def _write_report(
     path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str,
     refused: RowProblems,
 ) -> None:  # fmt: skip
-    from stream.page import asset
     from stream.plans.plan import LearningPlan
-    from stream.report import render
 
     stats = replay.summariser.stats
     watches = [held.watch for held in replay.monitor.subjects.values() if held.watch is not None]
@@ -205,7 +204,7 @@ def _write_report(
         _alarm_time(replay),
         replay.untested(),
     )  # fmt: skip
-    path.write_text(render(report, asset("style.css").decode(), recorder.rows()), encoding="utf-8")
+    path.write_text(report_text(report, form_of(path), recorder.rows()), encoding="utf-8")
     say(f"wrote {path}")
 
 

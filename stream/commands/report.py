@@ -1,4 +1,4 @@
-"""`driftstream report`: what the alerts topic knows of one episode, as an HTML file."""
+"""`driftstream report`: what the alerts topic knows of one episode, as HTML or Markdown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.commands.report_file import FORMS, form_of, report_text
 from stream.commands.shared import open_config, say
 
 if TYPE_CHECKING:
@@ -30,13 +31,17 @@ _LEAST_ID = 4
     help="Read a file of alert events instead, one JSON object a line.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True,
-    help="The HTML file to write.",
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    required=True, help="The file to write; - for stdout.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(FORMS),
+    help="md is Markdown, for tickets. Default: by the output's name, else html.",
 )  # fmt: skip
 def command(
-    episode: str, config_path: Path | None, alerts_path: Path | None, output: Path
+    episode: str, config_path: Path | None, alerts_path: Path | None, output: Path, form: str | None
 ) -> None:  # fmt: skip
-    """Write one HTML file about an episode: what moved, since when, tested how.
+    """Write one file about an episode: what moved, since when, tested how, from which events.
 
     It needs nothing but the alert events, so it can be made for as long as the topic keeps them.
     """
@@ -44,9 +49,10 @@ def command(
         raise click.UsageError("Give either -c CONFIG or --alerts FILE.")
     if len(episode) < _LEAST_ID:
         raise click.UsageError(f"--episode must have at least {_LEAST_ID} characters.")
-    from stream.page import asset
-    from stream.report import render, report_of_episode
+    from stream.report import report_of_episode
+    from stream.report.fetch import UNKNOWN_BROKER
 
+    brokers = UNKNOWN_BROKER
     if alerts_path is not None:
         where, events = str(alerts_path), _from_file(alerts_path)
     else:
@@ -54,13 +60,17 @@ def command(
         from stream.client import read_alerts
 
         config = open_config(config_path)
-        where = config.topics.alerts
+        where, brokers = config.topics.alerts, str(config.kafka["bootstrap_servers"])
         events = read_alerts(config.kafka, where)
     found = [event for event in events if event.data.episode.startswith(episode.lower())]
     _check_one(episode, found, where)
-    html = render(report_of_episode(found), asset("style.css").decode())
-    output.write_text(html, encoding="utf-8")
-    say(f"wrote {output}: {len(found)} revisions, {len(html) / 1000:,.0f} kB")
+    text = report_text(report_of_episode(found, brokers), form or form_of(output))
+    if str(output) == "-":
+        click.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    revisions = "1 revision" if len(found) == 1 else f"{len(found)} revisions"
+    say(f"wrote {output}: {revisions}, {len(text) / 1000:,.0f} kB")
 
 
 def _check_one(episode: str, found: Iterable[AlertEvent], where: str) -> None:

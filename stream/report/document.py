@@ -7,8 +7,11 @@ import hashlib
 from collections.abc import Sequence
 
 from stream.report import sections
+from stream.report.episodes import episodes_section
 from stream.report.html import style_sheet, tag
 from stream.report.model import Report
+from stream.report.parts import badge, facts
+from stream.report.phrases import state
 from stream.report.words import arrows, span
 
 __all__ = ["render"]
@@ -32,27 +35,25 @@ def render(report: Report, css: str, rows: Sequence[tuple[str, Sequence[float]]]
         style_sheet(css),
     )
     parts = [
-        ("episodes", "Episodes", sections.episodes_section(report)),
+        ("episodes", "Episodes", episodes_section(report)),
         ("overview", "Over time", sections.overview_section(report, rows)),
         ("signals", "What moved", sections.signals_section(report)),
         ("segments", "Segments", sections.segments_section(report)),
         ("quality", "Data quality", sections.quality_section(report)),
         ("tests", "Tests", sections.tests_section(report)),
+        ("events", "Its events", sections.fetch_section(report)),
         ("provenance", "Provenance", sections.provenance_section(report)),
     ]
     there = [(id_, title, part) for id_, title, part in parts if part is not None]
-    state = (
-        sections.badge(f"{report.severity}, firing", f"sev-{report.severity}")
-        if report.severity
-        else sections.badge("resolved" if report.episodes else "quiet", "resolved")
-    )
+    kind = f"sev-{report.severity}" if report.severity else "resolved"
     top = tag(
         "header",
         tag("p", "driftstream report", class_="brand"),
-        tag("h1", report.title, " ", state),
+        tag("h1", report.title, " ", badge(state(report), kind)),
         tag("p", arrows(report.lead), class_="verdict"),
         tag("p", f"{span(report.start_ms, report.end_ms)} UTC", class_="meta"),
-        sections.facts(report.facts),
+        sections.warnings_panel(report.warnings),
+        facts(report.facts),
     )
     nav = tag(
         "nav",

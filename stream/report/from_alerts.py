@@ -7,6 +7,7 @@ from typing import Final
 
 import stream
 from stream.alerts.event import AlertEvent, AlertSignal, parse_time
+from stream.report.fetch import UNKNOWN_BROKER, fetch_commands
 from stream.report.model import (
     Bars,
     Episode,
@@ -17,11 +18,11 @@ from stream.report.model import (
     Signal,
     TestRow,
 )
+from stream.report.phrases import SEVERITIES, from_start
 from stream.report.words import figure, minute, quantiles, subject, words
 
 __all__ = ["bars_of", "episodes_of", "leading_signals", "report_of_episode", "worst_severity"]
 
-_SEVERITIES: Final = ("", "info", "warning", "critical")
 _QUALITY: Final = ("missing", "invalid", "unseen")
 _CARDS: Final = 12
 
@@ -55,6 +56,7 @@ def _episode(id_: str, found: list[AlertEvent], end_ms: int | None) -> Episode:
                 e.data.revision, parse_time(e.time), e.data.status, e.data.severity,
                 tuple(e.data.joined), tuple(e.data.left), e.data.annotations.summary,
                 e.data.annotations.evidence,
+                max((s.effect or 0.0 for s in e.data.signals), default=0.0),
             )
             for e in revisions
         ),
@@ -66,7 +68,7 @@ def _episode(id_: str, found: list[AlertEvent], end_ms: int | None) -> Episode:
 
 def worst_severity(severities: Iterable[str]) -> str:
     """The highest of some severities, "" of none."""
-    return max(severities, key=_SEVERITIES.index, default="")
+    return max(severities, key=SEVERITIES.index, default="")
 
 
 def _subject(event: AlertEvent) -> str:
@@ -137,8 +139,8 @@ def _ratio(signal: AlertSignal) -> float:
     return signal.value / signal.threshold if signal.threshold > 0 else 0.0
 
 
-def report_of_episode(events: Sequence[AlertEvent]) -> Report:
-    """Everything the revisions of one episode say.
+def report_of_episode(events: Sequence[AlertEvent], brokers: str = UNKNOWN_BROKER) -> Report:
+    """Everything the revisions of one episode say; `brokers` have the events behind it.
 
     Raises
     ------
@@ -163,8 +165,9 @@ def report_of_episode(events: Sequence[AlertEvent]) -> Report:
         severity=episode.severity if episode.firing else "",
         start_ms=min(episode.start_ms, *begins),
         end_ms=episode.end_ms,
-        made=f"Made by driftstream {stream.__version__} from the {len(episode.revisions)} "
-        "revisions of this episode on the alerts topic.",
+        made=f"Made by driftstream {stream.__version__} from "
+        + ("the one revision" if len(events) == 1 else f"the {len(episode.revisions)} revisions")
+        + " of this episode on the alerts topic.",
         facts=(
             ("State", state, f"peak {episode.severity}"),
             ("Began", minute(episode.start_ms), "UTC, event time"),
@@ -181,7 +184,8 @@ def report_of_episode(events: Sequence[AlertEvent]) -> Report:
         f"for this model. That leaves a chance of {figure(data.budget.alpha)} for each signal and "
         "window to be wrong, which is shared by its tests.",
         provenance=_provenance(last),
-        notes=_left_out(events),
+        warnings=(*_left_out(events), *filter(None, [from_start(episode)])),
+        fetch=fetch_commands(events, brokers),
     )
 
 
@@ -256,4 +260,8 @@ def _left_out(events: Sequence[AlertEvent]) -> tuple[str, ...]:
     missing = max(numbers) - len(numbers)
     if not missing:
         return ()
-    return (f"{missing} revisions are not on the topic any more: its retention took them.",)
+    gone = "1 revision is" if missing == 1 else f"{missing} revisions are"
+    return (
+        f"{gone} not on the topic any more, because its retention took them: what is told first "
+        "here need not be how it began.",
+    )

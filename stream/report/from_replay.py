@@ -18,14 +18,14 @@ from detectors import NumericBinning, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.alerts.event import AlertEvent
-from stream.alerts.sentences import duration
 from stream.monitoring.untested import AtEnd
 from stream.monitoring.windows import Closed
 from stream.plans.plan import Plan
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.model import Bars, QualityRow, Report, SegmentRow, Signal, TestRow
-from stream.report.words import figure, lead_of_replay, quantiles, subject
+from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
+from stream.report.words import figure, quantiles, subject
 
 __all__ = ["ReplayRecorder"]
 
@@ -157,7 +157,7 @@ class ReplayRecorder:
             "the same.",
             facts=(
                 ("Events", f"{events:,}", f"{rejected:,} refused, {late:,} late"),
-                ("Windows", f"{self._windows:,}", _window_words(plan)),
+                ("Windows", f"{self._windows:,}", window_words(plan)),
                 ("Episodes", f"{len(episodes)}", f"{len(firing)} still firing"),
                 ("Drifted", f"{len(drifted)}", f"of {len(plan.monitored)} signals"),
                 (
@@ -191,7 +191,7 @@ class ReplayRecorder:
                 ("pane", f"{figure(plan.pane_ms / 1000)} s"),
                 ("lateness", f"{figure(plan.lateness_ms / 1000)} s"),
             ),
-            notes=plan.reference.warnings,
+            warnings=warnings_of_replay(plan, untested, episodes),
         )
 
     def _signals(self) -> tuple[Signal, ...]:
@@ -224,12 +224,6 @@ class ReplayRecorder:
                 self._tests.items(), key=lambda item: (item[0][1] == "segments", item[0][0])
             )
         )
-
-
-def _window_words(plan: Plan) -> str:
-    if plan.cycle_ms:
-        return f"one for each {duration(plan.cycle_ms)}"
-    return f"of {plan.window_events:,} events or {duration(plan.window_max_age_ms)}"
 
 
 def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: int) -> Signal:

@@ -1,8 +1,11 @@
-"""What a report says, as plain values: made from alert events or from a replay, drawn as HTML."""
+"""What a report says, as plain values: made from alert events or from a replay.
+
+`document` writes them as HTML, `markdown` as Markdown.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = [
     "Bars",
@@ -42,6 +45,7 @@ class Revision:
     left: tuple[str, ...]
     summary: str
     evidence: str = ""
+    effect: float = 0.0  # of its leading signal, on one scale for all tests
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,17 @@ class TestRow:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole report. `facts` and `provenance` are (name, value) pairs."""
+    """A whole report.
+
+    Attributes
+    ----------
+    warnings : tuple of str
+        What to know before the rest is believed; said first.
+    facts, provenance : tuple
+        (name, value, words) and (name, value).
+    fetch : tuple of str
+        Commands that read the events behind an episode.
+    """
 
     title: str
     lead: str
@@ -143,7 +157,7 @@ class Report:
     start_ms: int
     end_ms: int
     made: str
-    facts: tuple[tuple[str, str, str], ...]  # (name, value, words)
+    facts: tuple[tuple[str, str, str], ...]
     episodes: tuple[Episode, ...]
     signals: tuple[Signal, ...]
     segments: tuple[SegmentRow, ...] = ()
@@ -152,4 +166,5 @@ class Report:
     budget: str = ""
     untested: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    fetch: tuple[str, ...] = ()

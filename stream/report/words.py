@@ -8,13 +8,11 @@ from itertools import zip_longest
 from typing import Final
 
 from detectors.figures import figure, percent
-from stream.monitoring.untested import AtEnd
 
 __all__ = [
     "arrows",
     "day",
     "figure",
-    "lead_of_replay",
     "minute",
     "percent",
     "quantile",
@@ -125,16 +123,3 @@ def span(start_ms: int, end_ms: int) -> str:
     if start[:10] == end[:10]:
         return f"{start} to {end[11:]}"
     return f"{start} to {end}"
-
-
-def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested: AtEnd) -> str:
-    """The first sentence of a replay's report."""
-    if not episodes and not untested.tested:
-        return "Nothing was tested."
-    if not episodes:
-        limited = " in what was tested" if any(u.is_gap for u in untested.untested) else ""
-        return f"No drift: no episode opened{limited}."
-    names = ", ".join(drifted[:5]) + (f" and {len(drifted) - 5} more" if len(drifted) > 5 else "")
-    opened = "1 episode" if episodes == 1 else f"{episodes} episodes"
-    state = f"{firing} still firing" if firing else "all resolved"
-    return f"{opened} opened, {state}. Drift in {names}."

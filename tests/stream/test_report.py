@@ -219,7 +219,9 @@ def test_revisions_that_retention_took_are_said(run: tuple[ReplayRecorder, Repla
         if len(found := [b for b in alerts if b.data.episode == a.data.episode]) > 1
     )  # fmt: skip
     report = report_of_episode(several[1:])
-    assert report.notes == ("1 revisions are not on the topic any more: its retention took them.",)
+    (warning,) = report.warnings
+    assert warning.startswith("1 revision is not on the topic any more, because its retention took")
+    assert warning in Page(render(report, CSS)).text
     with pytest.raises(ValueError, match="at least one revision"):
         report_of_episode([])
 
