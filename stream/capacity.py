@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.figures import figure
+from stream.counted import counted
 
 __all__ = ["FORMS", "UNITS", "Line", "Load", "Units", "capacity"]
 
@@ -113,11 +114,12 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
     """
     _check(load)
     rate, signals = load.events_per_second, load.signals
+    each_signal, models = counted(signals, "signal"), counted(load.models, "model")
     event_us = units.event_us[load.form] + signals * units.value_us[load.form]
     event_cores = rate * event_us / 1e6
     yield Line(
         "stage 1", _cores(event_cores),
-        f"{figure(rate)} events/s x ({figure(units.event_us[load.form])} + {signals} signals x "
+        f"{figure(rate)} events/s x ({figure(units.event_us[load.form])} + {each_signal} x "
         f"{figure(units.value_us[load.form])}) us = {figure(rate)} x {figure(event_us)} us",
     )  # fmt: skip
     scopes = load.models * (1 + load.segments)
@@ -133,12 +135,12 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
         workers = wanted
     yield Line(
         "panes", f"{figure(each)} a second",
-        f"{load.models:,} models x {1 + load.segments:,} scopes x {partitions} partitions "
+        f"{models} x {counted(1 + load.segments, 'scope')} x {partitions} partitions "
         f"/ {figure(load.pane_s)} s, at most one an event and scope",
     )  # fmt: skip
     yield Line(
         "stage 2", _cores(entry_cores),
-        f"{figure(each)} panes/s x ({figure(units.entry_us)} + {signals} signals x "
+        f"{figure(each)} panes/s x ({figure(units.entry_us)} + {each_signal} x "
         f"{figure(units.entry_signal_us)}) us",
     )  # fmt: skip
     yield Line(
@@ -155,7 +157,7 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
     rate_bytes = each * entry
     yield Line(
         "summaries", f"{_bytes(rate_bytes)}/s, {_bytes(rate_bytes * _DAY_S)} a day",
-        f"{figure(each)} panes/s x ({figure(units.entry_bytes)} + {signals} signals x "
+        f"{figure(each)} panes/s x ({figure(units.entry_bytes)} + {each_signal} x "
         f"{figure(units.entry_signal_bytes)}) bytes, uncompressed",
     )  # fmt: skip
     yield Line(
@@ -167,8 +169,8 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
     yield Line(
         "memory of all workers",
         _bytes(workers * units.worker_bytes + load.models * own + scopes * scope),
-        f"{workers:,} workers x {_bytes(units.worker_bytes)} + {load.models:,} models x "
-        f"{_bytes(own)} of references and tables + {scopes:,} scopes x {_bytes(scope)}",
+        f"{counted(workers, 'worker')} x {_bytes(units.worker_bytes)} + {models} x "
+        f"{_bytes(own)} of references and tables + {counted(scopes, 'scope')} x {_bytes(scope)}",
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from stream.commands.spelling import SpellingGroup, name_nearest
 from stream.patient_stderr import make_stderr_patient
 from stream.printable import printable
 
@@ -40,7 +41,14 @@ COMMANDS: Final = {
 }
 
 
-class _Commands(click.Group):
+_COMPLETION: Final = """\b
+Completion of commands and options, in bash (in zsh: zsh_source), for this session:
+  source <(_DRIFTSTREAM_COMPLETE=bash_source driftstream)
+In fish: _DRIFTSTREAM_COMPLETE=fish_source driftstream | source
+"""
+
+
+class _Commands(SpellingGroup):
     """Commands by name, imported late; errors of ours as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -57,10 +65,19 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name_nearest(error)
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
+            if isinstance(error, click.NoSuchOption):
+                name_nearest(error)
             error.message = printable(error.message)  # it may repeat a name
             raise
         except Exception as error:
@@ -91,7 +108,9 @@ def _words(error: Exception) -> str:
     return printable(text, 2_000)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands, epilog=_COMPLETION, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="driftstream", prog_name="driftstream")
 def cli() -> None:
     """Watch models in production for drift, with a stated number of false alarms a week.

@@ -140,13 +140,14 @@ def read_topic(
     follow: bool = False,
     stop: Callable[[], bool] | None = None,
     on_unread: Callable[[str, int, Unread], None] | None = None,
+    on_ends: Callable[[dict[int, int]], None] | None = None,
 ) -> Iterator[KafkaRecord]:
     """Read a topic's records, a partition's in their order.
 
     Without `follow` it ends where the topic ended at the call; with it, when `stop()` is true
     (asked at least five times a second) or the caller stops iterating. Nothing is committed.
     `on_unread` is told (topic, partition, batch) of what cannot be read, and may raise or return:
-    then reading goes on behind it.
+    then reading goes on behind it. `on_ends` is told where each partition ends at the call.
 
     Raises
     ------
@@ -167,6 +168,8 @@ def read_topic(
         parts = [TopicPartition(topic, p) for p in sorted(found)]
         consumer.assign(parts)
         ends = consumer.end_offsets(parts)
+        if on_ends is not None:
+            on_ends({part.partition: end for part, end in ends.items()})
         if from_beginning:
             consumer.seek_to_beginning(*parts)
         else:
@@ -205,13 +208,19 @@ def read_alert_log(
     *,
     from_beginning: bool = True,
     follow: bool = False,
+    new_only: bool = False,
     stop: Callable[[], bool] | None = None,
 ) -> Iterator[AlertEvent | Ack]:
-    """As `read_alerts`, with what people said of the alerts."""
+    """As `read_alerts`, with what people said of the alerts.
+
+    With `new_only` alerts from before the call are left out, and what was said before is not.
+    """
     highest: dict[str, int] = {}
+    ends: dict[int, int] = {}
     records = read_topic(
-        kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop, on_unread=tell_unread
-    )
+        kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop,
+        on_unread=tell_unread, on_ends=ends.update,
+    )  # fmt: skip
     for record in records:
         try:
             place = f"{topic}[{record.partition}]@{record.offset}"
@@ -223,7 +232,8 @@ def read_alert_log(
             yield event
         elif event.data.revision > highest.get(event.data.episode, -1):
             highest[event.data.episode] = event.data.revision
-            yield event
+            if not new_only or record.offset >= ends[record.partition]:
+                yield event
 
 
 def latest_alerts(

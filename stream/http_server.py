@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import http.server
 import logging
@@ -29,6 +30,8 @@ DEADLINE_S: Final = 10.0
 #: Request line and headers together.
 _MOST_BYTES: Final = 32_768
 _MOST_ARGUMENTS: Final = 20
+#: Addresses that stand for all of the machine's: a browser on it asks for 127.0.0.1.
+_ANY_HOST: Final = ("0.0.0.0", "::")
 #: What a client still sends after its answer is read for so long, or its end would undo the answer.
 _LINGER_S: Final = 0.5
 _LINGER_BYTES: Final = 1 << 20
@@ -60,6 +63,7 @@ class PageServer:
     A connection is for one request, which must be asked and answered within `deadline_s`.
     `tls` are the files of a certificate (with its chain) and of its key; without it: plain HTTP.
     `most` bounds the connections at a time; by default what the limit of open files allows.
+    `setting` is what errors call the address.
 
     Raises
     ------
@@ -74,6 +78,7 @@ class PageServer:
         tls: tuple[str, str] | None = None,
         deadline_s: float = DEADLINE_S,
         most: int | None = None,
+        setting: str = "worker.metrics_address",
     ) -> None:
         context = _tls_context(*tls) if tls else None
         host, _, port = address.rpartition(":")
@@ -90,10 +95,15 @@ class PageServer:
                 most or most_connections(),
             )  # fmt: skip
         except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
             raise OSError(
-                f"metrics_address: cannot listen on {address}: {error.strerror or error}. "
-                "Choose another port, or end what uses it."
+                f"{setting}: cannot listen on {address}: {error.strerror or error}"
+                + (", perhaps by another worker. " if taken else ". ")
+                + "Choose another port there, or 0 for any that is free"
+                + (f"; or end what has it: ss -ltnp 'sport = :{port}'." if taken else ".")
             ) from error
+        name = host if host.strip("[]") not in _ANY_HOST else "127.0.0.1"
+        self.url = f"{'https' if tls else 'http'}://{name}:{self.port}/"
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="pages", daemon=True
         )

@@ -35,7 +35,12 @@ _SEVERITIES = ("info", "warning", "critical")
 
 @click.command("alerts")
 @config_option
-@click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option(
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="What comes from now on, until Ctrl-C; earlier ones too with --since, --all, --episode.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The events themselves, one a line.")
 @click.option("--all", "everything", is_flag=True, help="Every revision, not only the newest.")
 @click.option("--model", help="Only alerts of this model.")
@@ -49,7 +54,11 @@ def command(
     kind: str | None, severity: str | None, status: str | None, since: str | None,
     episode: str | None,
 ) -> None:  # fmt: skip
-    """Print alert events: the newest revision of each episode, or every one as it comes."""
+    """Print alert events: the newest revision of each episode, or every one as it comes.
+
+    What fires comes first, the most severe before the others, then what ended; of each the newest
+    first.
+    """
     from stream.alerts.event import encode_alert, parse_time
     from stream.client import read_alert_log
     from stream.commands.moments import moment_ms
@@ -72,10 +81,14 @@ def command(
         )
 
     acks: dict[str, Ack] = {}
-    log = read_alert_log(config.kafka, config.topics.alerts, follow=follow)
+    from_now = follow and not (everything or since or episode)
+    log = read_alert_log(config.kafka, config.topics.alerts, follow=follow, new_only=from_now)
     events = _alerts(log, acks)
+    if from_now:
+        say(f"alerts on {config.topics.alerts} from now on; --since 1d for earlier ones too")
     if not (everything or follow or episode):
-        events = iter({event.data.episode: event for event in events}.values())
+        newest = {event.data.episode: event for event in events}
+        events = iter(sorted(newest.values(), key=_urgency, reverse=True))
     shown, told, last = 0, set[str](), dict[str, str]()
     try:
         for event in filter(chosen, events):
@@ -107,6 +120,12 @@ def _alerts(log: Iterable[AlertEvent | Ack], acks: dict[str, Ack]) -> Iterator[A
             acks[event.data.episode] = event
         else:
             yield event
+
+
+def _urgency(event: AlertEvent) -> tuple[bool, int, str]:
+    """What fires before what ended, the severe first, the new first: the largest comes first."""
+    firing = event.data.status == "firing"
+    return firing, _SEVERITIES.index(event.data.severity) if firing else 0, event.time
 
 
 def _asked(*filters: str | None) -> str:

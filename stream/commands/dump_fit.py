@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.commands.shared import RowProblems, say
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from stream.data.event_table import EventTable
@@ -47,7 +48,7 @@ def version_of(table: EventTable, version: str) -> str:
 
 
 def _tell(table: EventTable, data: Path) -> None:
-    say(f"{data}: {table.rows:,} events, read as a worker reads them")
+    say(f"{data}: {counted(table.rows, 'event')}, read as a worker reads them")
     if len(table.versions) > 1:
         each = ", ".join(f"{name or 'none'} ({n:,})" for name, n in table.versions.most_common(10))
         say(f"note: they are of several versions: {each}. Choose one: --version")
@@ -55,9 +56,11 @@ def _tell(table: EventTable, data: Path) -> None:
         each = ", ".join(f"{name} ({n:,})" for name, n in table.others.most_common(10))
         say(f"note: left out are events of others: {each}")
     if table.actuals:
-        say(f"note: {table.actuals:,} late actuals are no rows, and left out")
+        late = counted(table.actuals, "late actual is no row", "late actuals are no rows")
+        say(f"note: {late}, and left out")
     if table.featureless:
-        say(f"warning: {table.featureless:,} events have no features: theirs count as missing")
+        bare = counted(table.featureless, "event has", "events have")
+        say(f"warning: {bare} no features: they count as missing")
     refused = RowProblems("was left out", "were left out")
     for number, reject in table.rejects:
         refused.add(number, reject.error, reject.reason)

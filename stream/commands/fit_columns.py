@@ -38,16 +38,11 @@ class Chosen:
 
 def check_columns(table: DataTable, named: Sequence[str]) -> None:
     """Refuse a column that is not there, or is named twice."""
-    import difflib
+    from stream.data import no_column_hint
 
     for name in named:
         if name not in table.columns:
-            near = difflib.get_close_matches(name, table.columns, 1)
-            hint = (
-                f"Did you mean {near[0]}?"
-                if near
-                else f"It has: {', '.join(map(repr, table.columns))}."
-            )
+            hint = no_column_hint(table.path, name, table.columns)
             raise click.BadParameter(f"{table.path} has no column {name!r}. {hint}")
         if named.count(name) > 1:
             raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
@@ -71,7 +66,7 @@ def choose(
         if name in kinds:
             _check_kind(table, column, kinds[name])
         if not name:
-            chosen.notes[name] = "left out: it has no name, as an index (give it one to keep it)"
+            chosen.notes[name] = _nameless(column)
         elif name not in chosen.said and _INDEX.fullmatch(name):
             chosen.notes[name] = f"left out: numbers of rows, by its name (--keep '{name}')"
         elif column.kind == "none":
@@ -84,6 +79,15 @@ def choose(
             chosen.kinds[name] = kinds.get(name) or _kind(column, roles.get(name))
     _check_some(table, chosen)
     return chosen
+
+
+def _nameless(column: ColumnInfo) -> str:
+    if column.kind == "time":
+        return (
+            "left out: times without a name, as an index: name them (in pandas "
+            "to_csv(index_label='ts')) and say --timestamp ts"
+        )
+    return "left out: it has no name, as an index (give it one to keep it)"
 
 
 def _kind(column: ColumnInfo, role: str | None) -> str:
@@ -111,11 +115,16 @@ def _check_kind(table: DataTable, column: ColumnInfo, kind: str) -> None:
 
 
 def _check_some(table: DataTable, chosen: Chosen) -> None:
-    if not chosen.kinds:
-        raise click.BadParameter(
-            f"{table.path} has no column that can be a signal: what is left are times and "
-            "identifiers. Name a --prediction or --score, or add features (--keep COLUMN)."
-        )
+    from stream.data.dialect import uneven_lines
+
+    if chosen.kinds:
+        return
+    if len(table.columns) == 1 and not table.typed and (uneven := uneven_lines(table.path)):
+        raise click.BadParameter(f"{table.path}: all of a line was read as one field. {uneven}")
+    raise click.BadParameter(
+        f"{table.path} has no column that can be a signal: what is left are times and "
+        "identifiers. Name a --prediction or --score, or add features (--keep COLUMN)."
+    )
 
 
 def look_again(

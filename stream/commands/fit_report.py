@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from stream.commands.fit_delay import delay_words
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from detectors import Binning, Reference, ReferenceFitter, Seasons
@@ -38,7 +39,8 @@ def report(
                 f"{missing / reference.events:.1%}" if missing else "-",
                 "-" if (rows_worth := worth(signal)) is None else f"{rows_worth:,.0f}",
                 "; ".join(filter(None, (
-                    f"{wrong:,} values are not numbers" if wrong else "",
+                    counted(wrong, "value is not a number", "values are not numbers")
+                    if wrong else "",
                     table.columns[signal.name].note,
                 ))),
             )
@@ -46,7 +48,9 @@ def report(
     for name, note in notes.items():
         rows.append((name or "(no name)", "-", "-", "-", "-", "-", note))
     print_table(
-        f"{reference.model} {reference.version}: {reference.events:,} rows".replace(" :", ":"),
+        f"{reference.model} {reference.version}: {counted(reference.events, 'row')}".replace(
+            " :", ":"
+        ),
         ("signal", "role", "kind", "bins", "missing", "worth", "note"),
         rows,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream.commands.shared import say, when
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from detectors import Reference
@@ -37,8 +38,9 @@ def tell_learned(replay: Any, mapping: RowMapping, path: Path | None) -> None:
             continue
         reference = course.watch.plan.reference
         say(
-            f"{subject}: reference {verb} from {reference.events:,} events, "
-            f"{len(reference.signals)} signals; tested from {when(course.watching_since_ms)} UTC on"
+            f"{subject}: reference {verb} from {counted(reference.events, 'event')}, "
+            f"{counted(len(reference.signals), 'signal')}; "
+            f"tested from {when(course.watching_since_ms)} UTC on"
         )
         for words in reference.warnings:
             say(f"note: {words}")

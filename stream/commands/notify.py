@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from stream.commands.shared import config_option, open_config, say, start_log
+from stream.counted import counted
 from stream.early_end import end_at_once_if_told
 
 __all__ = ["command"]
@@ -52,15 +53,18 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     with ExitStack() as stack:
         where = ""
         if metrics_address:
-            stack.callback(serve(metrics_address, NotifyCollector(view), view).close)
-            where = f"; metrics at http://{metrics_address}/metrics"
+            server = serve(
+                metrics_address, NotifyCollector(view), view, setting="--metrics-address"
+            )
+            stack.callback(server.close)
+            where = f"; metrics at {server.url}metrics"
         run_notify(
             config.kafka,
             config.topics.alerts,
             f"{config.worker.group}.notify",
             config.notify,
             stop,
-            lambda firing: say(f"ready: {firing} open episodes; to {names}{where}"),
+            lambda firing: say(f"ready: {counted(firing, 'open episode')}; to {names}{where}"),
             silences=config.silences,
             view=view,
         )

@@ -13,10 +13,13 @@ from stream.commands.shared import (
     answer_json,
     config_option,
     open_config,
+    plan_name,
     print_table,
     say,
     when,
 )
+from stream.commands.spelling import SpellingGroup
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from stream.plan_topic import Published
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["command", "superseded"]
 
 
-@click.group("plan")
+@click.group("plan", cls=SpellingGroup)
 def command() -> None:
     """Plans say what is watched, how, and from when. Workers take them from the plans topic."""
 
@@ -52,13 +55,13 @@ def publish(config_path: Path, model: str | None, again: bool) -> None:
     published = publish_plans(config.kafka, config.topics.plans, plans, again=again)
     for plan, done in zip(plans, published, strict=True):
         for words in plan_mismatches(plan):
-            say(f"warning: {_name(plan)}: {words}")
+            say(f"warning: {plan_name(plan)}: {words}")
         if done.superseded_by:
             say(superseded(plan, done))
             continue
         words = f"in force from {_since(done.effective_from_ms)}"
         verb = "published" if done.new else "already there"
-        answer(f"{_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
+        answer(f"{plan_name(plan)}: {verb}, {words} ({plan.hash[:19]})")
         answer(f"  {plan_summary(plan)}")
     if any(done.superseded_by for done in published):
         raise click.exceptions.Exit(1)
@@ -67,7 +70,7 @@ def publish(config_path: Path, model: str | None, again: bool) -> None:
 def superseded(plan: AnyPlan, done: Published) -> str:
     """Say of a plan that another took its place, and what to do."""
     return (
-        f"{_name(plan)}: this config's plan ({plan.hash[:19]}) is an older one and was not "
+        f"{plan_name(plan)}: this config's plan ({plan.hash[:19]}) is an older one and was not "
         f"published: {done.superseded_by[:19]} was published after it, in force from "
         f"{_since(done.effective_from_ms)}. Bring the config up to date, or bring its plan back: "
         f"driftstream plan publish --again --model {plan.model}"
@@ -140,7 +143,7 @@ def _baseline(plan: AnyPlan) -> str:
     from stream.plans.plan import LearningPlan
 
     if isinstance(plan, LearningPlan):
-        return f"learns from {plan.learn.warm_up:,} events"
+        return f"learns from {counted(plan.learn.warm_up, 'event')}"
     return plan.reference.hash
 
 
@@ -153,10 +156,6 @@ def _read(config: Any) -> list[tuple[AnyPlan, int]]:
 
     plans: list[tuple[AnyPlan, int]] = read_plans(config.kafka, config.topics.plans)
     return plans
-
-
-def _name(plan: AnyPlan) -> str:
-    return plan.model if plan.version == "*" else f"{plan.model}/{plan.version}"
 
 
 def _since(time_ms: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream.commands.shared import answer, config_option, open_config, say, when
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from stream.monitoring.recent import Recent
@@ -57,7 +58,8 @@ def command(
         recent.plan.reference, recent.plan.monitored, recent.batches.table,
         first_ms=recent.first_ms, last_ms=recent.last_ms,
     )  # fmt: skip
-    of = f"{recent.events:,} events from {when(recent.first_ms)} to {when(recent.last_ms)} UTC"
+    events = counted(recent.events, "event")
+    of = f"{events} from {when(recent.first_ms)} to {when(recent.last_ms)} UTC"
     if recent.events < 10_000:
         say(f"{of} are few for a reference: 10,000 make a good one.")
     if dry_run:

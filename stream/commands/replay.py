@@ -27,6 +27,7 @@ from stream.commands.shared import (
     say,
     when,
 )
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from detectors import WindowResult
@@ -46,11 +47,9 @@ _DAY_S = 86_400
 @click.command("replay")
 @data_argument
 @click.option(
-    "--reference",
-    "reference_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--reference", "reference_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A reference made by `driftstream fit`; pane and window then follow its rate.",
-)
+)  # fmt: skip
 @click.option(
     "-c",
     "--config",
@@ -257,7 +256,7 @@ def _in_alarm(replay: Any) -> str:
     from detectors.figures import percent
 
     alarms, panes = _alarm_time(replay)
-    return f"; in alarm for {percent(alarms / panes)} of {panes:,} panes" if alarms else ""
+    return f"; in alarm for {percent(alarms / panes)} of {counted(panes, 'pane')}" if alarms else ""
 
 
 def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems) -> None:
@@ -265,20 +264,21 @@ def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: Ro
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())
     tested, untested = replay.untested()
-    episodes = "no episode" if not opened else f"{opened} episodes" if opened > 1 else "1 episode"
+    episodes = counted(opened, "episode") if opened else "no episode"
     if not opened and not tested:
         episodes = "nothing was tested"
     elif not opened and any(each.is_gap for each in untested):
         episodes = "no episode in what was tested"
     left = f", {firing} still firing" if firing else ""
     pane = f"pane {plan.pane_ms / 1000:g} s"
-    say(f"{_events_of(stats, refused):,} events, {episodes}{left}; {pane}{_in_alarm(replay)}")
+    events = counted(_events_of(stats, refused), "event")
+    say(f"{events}, {episodes}{left}; {pane}{_in_alarm(replay)}")
     for each in untested:
         say(each.said)
     refused.tell()
-    late = sum(stats.late.values())
-    if late:
-        say(f"warning: {late:,} events came too late to be counted. Sort the file by its time.")
+    if late := sum(stats.late.values()):
+        came = f"{counted(late, 'event')} came too late to be counted"
+        say(f"warning: {came}. Sort the file by its time.")
     if stats.max_time_ms > (time.time() + _DAY_S) * 1000:
         say(
             f"warning: an event is of {when(stats.max_time_ms)} UTC, which is yet to come. A "

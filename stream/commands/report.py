@@ -10,6 +10,7 @@ import click
 
 from stream.commands.report_file import FORMS, form_of, report_text
 from stream.commands.shared import open_config, say
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from stream.alerts.event import AlertEvent
@@ -69,7 +70,7 @@ def command(
         click.echo(text, nl=False)
         return
     output.write_text(text, encoding="utf-8")
-    revisions = "1 revision" if len(found) == 1 else f"{len(found)} revisions"
+    revisions = counted(len(found), "revision")
     say(f"wrote {output}: {revisions}, {len(text) / 1000:,.0f} kB")
 
 

@@ -11,8 +11,14 @@ from stream.commands.shared import console, print_table
 __all__ = ["command"]
 
 
+def _names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from stream.runbooks import runbooks
+
+    return [name for name in runbooks() if name.startswith(begun)]
+
+
 @click.command("runbook")
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=_names)
 def command(kind: str | None) -> None:
     """Print what to do about alerts of a KIND: what it means, where to look first, what to do.
 

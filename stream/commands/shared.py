@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.counted import counted
 from stream.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from stream.alerts.event import AlertEvent
     from stream.config.load import Config
+    from stream.plans.plan import AnyPlan
     from stream.plans.privacy import CategoryHash
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "data_argument",
     "hash_key_option",
     "open_config",
+    "plan_name",
     "print_table",
     "progress",
     "read_hash_key",
@@ -55,6 +58,11 @@ def open_config(path: Path) -> Config:
     from stream.config.load import load_config
 
     return load_config(path)
+
+
+def plan_name(plan: AnyPlan) -> str:
+    """The model of a plan, with the version if it is for one."""
+    return plan.model if plan.version == "*" else f"{plan.model}/{plan.version}"
 
 
 def read_hash_key(path: Path | None) -> CategoryHash | None:
@@ -166,7 +174,7 @@ class RowProblems:
     def tell(self) -> None:
         """Warn of them, if there are any."""
         for reason, (count, first) in sorted(self._found.items(), key=lambda item: -item[1][0]):
-            rows = f"1 row {self._one}" if count == 1 else f"{count:,} rows {self._several}"
+            rows = counted(count, f"row {self._one}", f"rows {self._several}")
             say(f"warning: {rows}: {reason}; {'first ' if count > 1 else ''}{first}")
 
 

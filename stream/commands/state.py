@@ -18,6 +18,8 @@ from stream.commands.shared import (
     say,
     when,
 )
+from stream.commands.spelling import SpellingGroup
+from stream.counted import counted
 
 if TYPE_CHECKING:
     from stream.config.load import Config
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.group("state")
+@click.group("state", cls=SpellingGroup)
 def command() -> None:
     """Look at the snapshots on the state topic, and reset them."""
 
@@ -117,8 +119,9 @@ def reset(chosen: tuple[int, ...], yes: bool, force: bool, config_path: Path) ->
     members = group_members(config.kafka, config.worker.group)
     if members and not force:
         raise click.ClickException(
-            f"{members} workers are in group {config.worker.group}: they would go on with what "
-            "they hold and write it again. Stop them first, or use --force and start them again."
+            f"group {config.worker.group} is in use by {counted(members, 'worker')}: what is held "
+            "there would be written again. Stop all of them first, or use --force and start them "
+            "again."
         )
     held = [p for p in all_of_them if p.values and (not chosen or p.partition in chosen)]
     if not held:
@@ -126,15 +129,13 @@ def reset(chosen: tuple[int, ...], yes: bool, force: bool, config_path: Path) ->
         return
     names = sorted({name for p in held if (r := _usable(p)) for name in _subjects(r)})
     where = ", ".join(str(p.partition) for p in held)
-    say(
-        f"{config.topics.state}, partitions {where}: {len(names)} subjects: {', '.join(names[:20])}"
-    )
+    subjects = counted(len(names), "subject")
+    say(f"{config.topics.state}, partitions {where}: {subjects}: {', '.join(names[:20])}")
     if not yes:
         click.confirm("Take their snapshots away?", abort=True, err=True)
     count = reset_state(config.kafka, config.topics.state, held)
-    say(
-        f"deleted {count:,} records. Workers rebuild from {config.topics.summaries} at their start."
-    )
+    deleted = f"deleted {counted(count, 'record')}"
+    say(f"{deleted}. Workers rebuild from {config.topics.summaries} at their start.")
 
 
 def _partitions(config: Config) -> list[StoredPartition]:

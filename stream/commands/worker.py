@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from stream.commands.shared import config_option, open_config, say, start_log, when
+from stream.commands.shared import config_option, open_config, plan_name, say, start_log, when
+from stream.counted import counted
 from stream.early_end import end_at_once_if_told
 
 if TYPE_CHECKING:
     from stream.config.load import Config
     from stream.kafka.settings import WorkerSettings
+    from stream.kafka.view import WorkerView
 
 __all__ = ["command", "worker_settings"]
 
@@ -39,7 +41,7 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     start_log(verbose)
     config = open_config(config_path)
     publish = None if no_publish else _publish(config)
-    raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready(config), publish))
+    raise click.exceptions.Exit(run_worker(worker_settings(config, stage), _ready, publish))
 
 
 def _publish(config: Config) -> Callable[[], None]:
@@ -56,11 +58,11 @@ def _publish(config: Config) -> Callable[[], None]:
             if done.new:
                 later = done.effective_from_ms > MINUS_INFINITY
                 since = f", in force from {when(done.effective_from_ms)} UTC" if later else ""
-                say(f"published the plan of {plan.model} ({plan.hash[:19]}){since}")
+                say(f"published the plan of {plan_name(plan)} ({plan.hash[:19]}){since}")
             elif done.superseded_by:
                 say(f"warning: {superseded(plan, done)}")
             for note in (*plan_mismatches(plan), *plan_notes(plan)):
-                say(f"warning: {plan.model}: {note}")
+                say(f"warning: {plan_name(plan)}: {note}")
 
     return publish
 
@@ -95,11 +97,5 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
     )  # fmt: skip
 
 
-def _ready(config: Config) -> Any:
-    def tell(view: Any) -> None:
-        address = config.worker.metrics_address
-        scheme = "https" if config.worker.metrics_tls_cert else "http"
-        metrics = f"; metrics at {scheme}://{address}/metrics" if address else ""
-        say(f"ready: {len(view.assigned)} partitions{metrics}")
-
-    return tell
+def _ready(view: WorkerView) -> None:
+    say(f"ready: {counted(len(view.assigned), 'partition')}")

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from stream.counted import counted
 from stream.data.reading import is_number_text
 
 __all__ = ["formatted_note", "mixed_note"]
@@ -78,8 +79,8 @@ def mixed_note(
     most = max(others, key=lambda text: others[text])
     if others[most] >= (1 - _MOSTLY) * total / 2:
         return (
-            f"{numbers / total:.0%} are numbers, {most!r} ({others[most]:,} rows) is not: names. "
-            f"No value? --missing {most!r}; a wrong one? --numeric {name}"
+            f"{numbers / total:.0%} are numbers, {most!r} ({counted(others[most], 'row')}) is not: "
+            f"names. No value? --missing {most!r}; a wrong one? --numeric {name}"
         )
     if formatted := formatted_note(texts, counts):
         return formatted

@@ -17,6 +17,7 @@ from detectors import infer_kind
 from detectors.counting.meaning import has_name
 from detectors.fitting import numbers
 from detectors.fitting.suspects import looks_like_codes
+from stream.counted import counted
 from stream.data.formatted import formatted_note, mixed_note
 from stream.data.reading import (
     DOUBTFUL,
@@ -224,11 +225,12 @@ def _doubts(texts: list[str], times: npt.NDArray[np.int64], reading: Reading) ->
     count = dict(zip(texts, times.tolist(), strict=True))
     kept = [text for text in DOUBTFUL if text in count and text not in reading.no_value]
     if kept:
-        said = f"{kept[0]!r} is a name ({count[kept[0]]:,} rows); no value?"
+        said = f"{kept[0]!r} is a name ({counted(count[kept[0]], 'row')}); no value?"
         return f"{said} --missing {shlex.quote(kept[0])}"
     gone = [t for t in reading.no_value if t in count] if reading.missing is None else []
     if gone:
-        return f"{gone[0]!r} counts as missing ({count[gone[0]]:,} rows); a name? --missing ''"
+        rows = counted(count[gone[0]], "row")
+        return f"{gone[0]!r} counts as missing ({rows}); a name? --missing ''"
     return ""
 
 

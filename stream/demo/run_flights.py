@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from detectors import Reference, fit_reference
 from stream.alerts.event import AlertEvent
 from stream.client import publish, read_alerts
+from stream.counted import counted
 from stream.demo import flights
 from stream.demo.show import Teller, heading, summary
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
@@ -88,9 +89,7 @@ def _flights_on_kafka(
     }  # fmt: skip
     config = write_config(folder, broker.bootstrap, reference, flights.MODEL, settings)
     with open_stage(config, console.print) as stage:
-        console.print(
-            f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics"
-        )
+        console.print(f"Worker ready: page {stage.page}, metrics at {stage.page}metrics")
         teller = Teller(console)
         with AlertReader(stage.config, lambda alert, _: teller.say(alert)) as reader:
             sent = _publish_with_bar(console, stage, rest)
@@ -99,9 +98,10 @@ def _flights_on_kafka(
             raise DemoError(f"the alerts could not be followed: {reader.error}")
         _show_metrics(console, stage)
         back = list(read_alerts(stage.config.kafka, stage.config.topics.alerts))
+        episodes = counted(len({alert.data.episode for alert in back}), "episode")
         console.print(
-            f"{sent:,} events published; the alerts topic holds {len(back)} alert events of "
-            f"{len({a.data.episode for a in back})} episodes."
+            f"{counted(sent, 'event')} published; the alerts topic holds "
+            f"{counted(len(back), 'alert event')} of {episodes}."
         )
         heading(console, "driftstream alerts, read back from the topic")
         _run_alerts_command(console, stage)

@@ -64,7 +64,7 @@ def _live(console: Console, stage: Stage, model: live.SyntheticModel) -> int:
         teller.say(alert)
 
     console.print(
-        f"Worker ready; metrics at http://{stage.config.worker.metrics_address}/metrics\n"
+        f"Worker ready: page {stage.page}, metrics at {stage.page}metrics\n"
         f"{RATE:,} events/s; after {CHANGE_AFTER_S:.0f} s the feature "
         f"'{live.CHANGED_SIGNAL}' grows by half a standard deviation."
     )

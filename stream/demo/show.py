@@ -8,6 +8,7 @@ from rich.table import Table
 
 from detectors.figures import figures
 from stream.alerts.event import AlertEvent, is_reminder
+from stream.counted import counted
 from stream.printable import printable
 
 __all__ = ["Teller", "heading", "summary"]
@@ -62,4 +63,4 @@ def summary(console: Console, seen: list[AlertEvent]) -> None:
     console.print(table)
     episodes = {a.data.episode: a for a in seen}
     resolved = sum(a.data.status == "resolved" for a in episodes.values())
-    console.print(f"{len(episodes)} episodes opened, {resolved} of them resolved.")
+    console.print(f"{counted(len(episodes), 'episode')} opened, {resolved} of them resolved.")

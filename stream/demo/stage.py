@@ -66,10 +66,14 @@ class Stage:
     worker: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def page(self) -> str:
+        """The address of the worker's page."""
+        return f"http://{self.config.worker.metrics_address}/"
+
     def metrics(self) -> str:
         """The metrics page, as Prometheus would scrape it."""
-        url = f"http://{self.config.worker.metrics_address}/metrics"
-        with urllib.request.urlopen(url, timeout=5) as page:
+        with urllib.request.urlopen(f"{self.page}metrics", timeout=5) as page:
             text: str = page.read().decode()
             return text
 
@@ -80,7 +84,7 @@ class Stage:
 
     def wait_ready(self) -> None:
         """Wait until the worker has its partitions and its state."""
-        url = f"http://{self.config.worker.metrics_address}/readyz"
+        url = f"{self.page}readyz"
         end = time.monotonic() + _READY_S
         while time.monotonic() < end:
             self.check()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import detectors
+import stream
 from stream.early_end import end_at_once_if_told
 from stream.kafka.access import explain
 from stream.kafka.connection import quieten
@@ -80,6 +81,8 @@ def _serving(settings: WorkerSettings, view: WorkerView) -> Iterator[None]:
     collector = MetricsCollector(view, max_series=settings.max_series)
     pages = live_pages(view)
     server = serve(settings.metrics_address, collector, view, pages, settings.metrics_tls)
+    where = f"page {server.url}, metrics at {server.url}metrics"
+    print(f"driftstream worker {stream.__version__}: {where}", file=sys.stderr)
     try:
         yield
     finally:

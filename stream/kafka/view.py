@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stream.alerts.event import parse_time
+from stream.counted import counted
 from stream.metrics.delays import Delays
 from stream.metrics.state import PartitionClock
 from stream.page import RecentEpisodes
@@ -157,9 +158,9 @@ class WorkerView:
             return False, self.plans_unread
         parts = list(self.stage2.parts.values()) if self.stage2 is not None else []
         if waiting := [part.tp for part in parts if not part.restored]:
-            return False, f"restoring {len(waiting)} summaries partitions"
+            return False, f"restoring {counted(len(waiting), 'summaries partition')}"
         lag = self.lag()
         behind = sum(lag.values())
         if behind > self.max_ready_lag:
-            return False, f"{behind} records behind, more than {self.max_ready_lag}"
-        return True, f"{len(lag)} partitions, {behind} records behind"
+            return False, f"{counted(behind, 'record')} behind, more than {self.max_ready_lag:,}"
+        return True, f"{counted(len(lag), 'partition')}, {counted(behind, 'record')} behind"

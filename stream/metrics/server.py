@@ -28,10 +28,12 @@ def serve(
     health: HealthView,
     more: Mapping[str, Render] | None = None,
     tls: tuple[str, str] | None = None,
+    setting: str = "worker.metrics_address",
 ) -> PageServer:
     """Serve a collector and the process's own figures at host:port until `close`.
 
-    `more` are further pages, by their path; `tls` the files of a certificate and its key.
+    `more` are further pages, by their path; `tls` the files of a certificate and its key;
+    `setting` is what errors call the address.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
@@ -50,6 +52,7 @@ def serve(
             **(more or {}),
         },
         tls,
+        setting=setting,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
+from stream.counted import counted
 from stream.report.html import Child, Markup, join, tag
 from stream.report.model import Bars, Episode
 from stream.report.words import day, figure, minute, percent, ratio, span, words
@@ -186,8 +187,8 @@ def sparkline(
     )
     peak_ms, peak = max(history, key=lambda pair: pair[1])
     words = (
-        f"{len(history)} values from {minute(history[0][0])} to {minute(history[-1][0])} UTC, "
-        f"highest {ratio(peak)} its threshold at {minute(peak_ms)}."
+        f"{counted(len(history), 'value')} from {minute(history[0][0])} to "
+        f"{minute(history[-1][0])} UTC, highest {ratio(peak)} its threshold at {minute(peak_ms)}."
     )
     plot = tag(
         "svg",
@@ -222,7 +223,7 @@ def timeline(episodes: Sequence[Episode], start_ms: int, end_ms: int, name: str)
                 drawn += _blocks(episode, start_ms, whole, y + 20)
     height = len(lanes) * _LANE_PX
     firing = sum(episode.firing for episode in episodes)
-    said = f"{len(episodes)} episodes, {firing} still firing at the end."
+    said = f"{counted(len(episodes), 'episode')}, {firing} still firing at the end."
     return _svg(name, said, height + 16, drawn, _time_axis(start_ms, end_ms, height + 12),
                 kind="timeline")  # fmt: skip
 

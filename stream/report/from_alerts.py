@@ -7,6 +7,7 @@ from typing import Final
 
 import stream
 from stream.alerts.event import AlertEvent, AlertSignal, parse_time
+from stream.counted import counted
 from stream.report.fetch import UNKNOWN_BROKER, fetch_commands
 from stream.report.model import (
     Bars,
@@ -191,7 +192,7 @@ def report_of_episode(events: Sequence[AlertEvent], brokers: str = UNKNOWN_BROKE
 
 def _segments_words(signals: Sequence[Signal]) -> str:
     named = {s.segment for s in signals if s.segment}
-    return f"in {len(named)} segments too" if named else "in the whole stream"
+    return f"in {counted(len(named), 'segment')} too" if named else "in the whole stream"
 
 
 def _segments(signals: Sequence[Signal]) -> tuple[SegmentRow, ...]:

@@ -18,6 +18,7 @@ from detectors import NumericBinning, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.alerts.event import AlertEvent
+from stream.counted import counted
 from stream.monitoring.untested import AtEnd
 from stream.monitoring.windows import Closed
 from stream.plans.plan import Plan
@@ -159,7 +160,7 @@ class ReplayRecorder:
                 ("Events", f"{events:,}", f"{rejected:,} refused, {late:,} late"),
                 ("Windows", f"{self._windows:,}", window_words(plan)),
                 ("Episodes", f"{len(episodes)}", f"{len(firing)} still firing"),
-                ("Drifted", f"{len(drifted)}", f"of {len(plan.monitored)} signals"),
+                ("Drifted", f"{len(drifted)}", f"of {counted(len(plan.monitored), 'signal')}"),
                 (
                     "False alarms allowed",
                     figure(round(plan.false_alarms_per_week * weeks, 2)),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stream.alerts.event import AlertEvent, encode_alert
@@ -74,13 +78,62 @@ def test_alerts_are_filtered_and_an_incident_is_replayed(config: Path) -> None:
     assert none.stderr.endswith("alerts for system\n")
     assert run("alerts", "-c", config, "--since", "noon").exit_code == 2
 
+    assert lines(config)[0] == fraud, "what fires comes before what ended"
     told = must("alerts", "-c", config, "--episode", identity).stdout
+    assert told.rstrip().endswith("what to do: https://wiki.example/driftstream/data_drift")
     assert told.count("fraud v3: Data drift") == 2
     assert "revision 1" in told
     assert "revision 2" in told
     assert "by chance" in told
     assert "2026-03-01 12:07" in told
     assert "churn" not in told
+
+
+def test_the_severe_comes_first(config: Path, kafka: dict[str, object], topic_prefix: str) -> None:
+    late = alert("late", opened=2, severity="critical")
+    late = msgspec.structs.replace(late, time="2026-03-01T15:00:00.000Z")
+    say(kafka, topic_prefix, alert("low", severity="info"), alert("mild"), late)
+    order = [re.findall(r" (firing|resolved) +(\w+) ", line)[0] for line in lines(config)]
+    firing = ["critical", "critical", "warning", "info"]
+    assert order == [*(("firing", severity) for severity in firing), ("resolved", "warning")]
+    assert late.data.episode[:8] in lines(config, "--severity", "critical")[0]
+
+
+def test_following_begins_now(
+    config: Path, kafka: dict[str, object], topic_prefix: str, tmp_path: Path
+) -> None:
+    """And earlier where it is asked for; an ack of before is known."""
+    identity = alert("fraud").data.episode[:8]
+    must("ack", identity, "-c", config, "--by", "ann")
+    command = [sys.executable, "-m", "stream.cli", "alerts", "-c", str(config), "--follow"]
+    logs = {name: tmp_path / name for name in ("now", "all", "since")}
+    more = {"now": [], "all": ["--all"], "since": ["--since", "2026-03-01T00:00:00Z"]}
+    running = []
+    try:
+        for name, log in logs.items():
+            with log.open("wb") as out:
+                each = subprocess.Popen([*command, *more[name]], stdout=out, stderr=out)
+            running.append(each)
+        for name in ("all", "since"):
+            wait_for(lambda log=logs[name]: log.read_text().count(" v3") == 4, logs[name].read_text)
+        wait_for(lambda: "from now on; --since" in logs["now"].read_text(), logs["now"].read_text)
+
+        def told() -> bool:
+            nonlocal revision
+            revision += 1  # what is published before it listens is not of now
+            say(kafka, topic_prefix, alert("fraud", revision=revision))
+            return " v3" in logs["now"].read_text()
+
+        revision = 2
+        wait_for(told, logs["now"].read_text)
+        (first, *_) = [line for line in logs["now"].read_text().splitlines() if " v3" in line]
+        assert "fraud v3" in first
+        assert "[acknowledged by ann" in first
+        assert "churn" not in logs["now"].read_text()
+    finally:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        assert [process.wait(20) for process in running] == [0, 0, 0]
 
 
 def test_an_ack_stops_notifications_and_breaks_no_reader(

@@ -120,6 +120,10 @@ def test_walk_through(config: Path, tmp_path: Path) -> None:
     replayed = {decode_alert(line).id for line in out.read_bytes().splitlines()}
     with worker(config) as process:
         wait_for("ready", lambda: "5 partitions" in page(config, "readyz"))
+        address = load_config(config).worker.metrics_address
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        assert first.endswith(f": page http://{address}/, metrics at http://{address}/metrics\n")
         sent = must("produce", tmp_path / "changed.csv", "-c", config, "--model", "fraud")
         assert "4,000 events to" in sent.stderr
         counted = 'driftstream_events_total{model="fraud",outcome="counted"} 4000.0'

@@ -74,7 +74,7 @@ def script(bootstrap: str, prefix: str) -> str:
         ("> driftstream.toml\n", f"> driftstream.toml\n{more}"),
         ("--reference fraud.json ", "--reference fraud.json --alerts replayed.jsonl "),
         ("driftstream worker -c", "python wanted.py\ndriftstream worker -c"),
-        ("driftstream alerts -c driftstream.toml --follow ", "python wait.py "),
+        ("driftstream alerts -c driftstream.toml --follow --all ", "python wait.py "),
         ("driftstream ack 4f6988d8", "driftstream ack $(head -c8 episode)"),
         ("127.0.0.1:9464", address),
     ):

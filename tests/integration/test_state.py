@@ -122,7 +122,7 @@ def test_people_look_at_the_state_and_reset_it(install: Install) -> None:
     site.wait_ready(worker)
     busy = state(site, "reset", "--yes")
     assert busy.exit_code == 1
-    assert "1 workers are in group" in busy.output
+    assert "is in use by 1 worker: " in busy.output
     assert worker.terminate() == 0
     before = newest(site)
     asked = CliRunner().invoke(cli, ["state", "reset", "-c", str(site.config())], input="n\n")

@@ -214,7 +214,7 @@ def test_other_models_and_versions_are_left_out_with_a_word(tmp_path: Path) -> N
     said = must("fit", dump, "--model", "m", "-o", reference).stderr
     assert "of several versions: 3 (2,000), 4 (600). Choose one: --version" in said
     assert "left out are events of others: other (100)" in said
-    assert "1 late actuals are no rows" in said
+    assert "1 late actual is no row, and left out" in said
     assert "1 row was left out: bad_timestamp; row 2702: Expected RFC 3339" in said
     assert "1 row was left out: undecodable; row 2703: Not JSON" in said
     assert Reference.from_json(reference.read_bytes()).events == 2_600
@@ -240,7 +240,7 @@ def test_bare_predictions_latency_and_names_that_meet(tmp_path: Path) -> None:
     del documents[7]["features"]
     dump = write_lines(tmp_path / "e.jsonl", documents)
     said = must("fit", dump, "--model", "m", "-o", tmp_path / "r.json").stderr
-    assert "1 events have no features" in said
+    assert "1 event has no features: they count as missing" in said
     found = Reference.from_json((tmp_path / "r.json").read_bytes())
     assert {s.name: (s.role, s.kind) for s in found.signals} == {
         "score": ("feature", "numeric"), "x": ("feature", "numeric"),

@@ -170,3 +170,106 @@ def test_the_proposed_config_is_toml_whatever_the_model_is_called(tmp_path: Path
     assert result.exit_code == 0, result.output
     config = result.stderr.partition("for the config:\n")[2].partition("wrote")[0]
     assert tomllib.loads(config)["models"][0]["name"] == name
+
+
+def semicolons(path: Path, change: Callable[[list[str]], None] = lambda _: None) -> Path:
+    lines = ["ts;x;label"]
+    lines += [
+        f"2026-01-01T{i // 60:02d}:{i % 60:02d}:00Z;{i % 97}.5;{'ab'[i % 2]}" for i in range(N)
+    ]
+    change(lines)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def add_field(lines: list[str]) -> None:
+    lines[6] += ";oops"
+
+
+def test_a_csv_with_semicolons_is_read(tmp_path: Path) -> None:
+    """And a replay of it against a reference of a file with commas, and the other way round."""
+    path = semicolons(tmp_path / "a.csv")
+    result, reference = fit(path, "--timestamp", "ts", "--prediction", "label")
+    assert reference is not None, result.output
+    assert [signal.name for signal in reference.signals] == ["x", "label"]
+    commas = tmp_path / "b.csv"
+    commas.write_text(path.read_text().replace(";", ","))
+    made = path.with_suffix(".reference.json")
+    for data in (path, commas):
+        done = CliRunner().invoke(main, ["replay", str(data), "--reference", str(made)])
+        assert done.exit_code == 0, done.output
+        assert f"{N:,} events" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (add_field, "Separated by ';', line 7 has 4 fields and most have 3: "),
+        (
+            lambda lines: lines.insert(0, "Report of January"),
+            "Separated by ';', line 1 has 1 field and most have 3: ",
+        ),
+    ],
+)
+def test_lines_of_other_lengths_are_named(
+    change: Callable[[list[str]], None], words: str, tmp_path: Path
+) -> None:
+    path = semicolons(tmp_path / "a.csv", change)
+    for options in ((), ("--timestamp", "ts")):
+        result, _ = fit(path, *options)
+        assert result.exit_code != 0
+        said = " ".join(result.output.split())
+        assert "ll of a line was read as one field." in said
+        assert words in said
+        assert "(fit --delimiter)" in said
+    good = semicolons(tmp_path / "good.csv")
+    assert fit(good, "--timestamp", "ts")[0].exit_code == 0
+    made = str(good.with_suffix(".reference.json"))
+    done = CliRunner().invoke(main, ["replay", str(path), "--reference", made])
+    assert done.exit_code == 1
+    assert words in done.stderr
+
+
+def test_a_line_far_below_that_is_shorter_is_shown(tmp_path: Path) -> None:
+    path = semicolons(tmp_path / "a.csv", lambda lines: lines.append("sum;12"))
+    assert "Expected 3 columns, got 2: sum;12" in fit(path)[0].output
+
+
+def test_a_file_of_one_column_is_no_case_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x\n" + "".join(f"{v}\n" for v in amounts()))
+    result, _ = fit(path, "--timestamp", "when")
+    assert "has no column 'when'. It has: 'x'." in result.output
+    assert "Separated by" not in result.output
+
+
+def test_the_column_that_replay_misses_is_guessed_among_those_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    path = semicolons(tmp_path / "a.csv")
+    assert fit(path, "--timestamp", "ts", "--prediction", "label")[0].exit_code == 0
+    made = str(path.with_suffix(".reference.json"))
+    for header, words in (
+        ("ts;x;lable", "'label', the file has not. Did you mean lable?"),
+        ("ts;x;zzz", "'label', the file has not. It has: 'ts', 'x', 'zzz'."),
+    ):
+        other = tmp_path / "other.csv"
+        other.write_text(path.read_text().replace("ts;x;label", header))
+        done = CliRunner().invoke(main, ["replay", str(other), "--reference", made])
+        assert done.exit_code == 1
+        assert words in done.stderr
+
+
+@pytest.mark.parametrize("index", ["numbers", "times"])
+def test_an_index_of_pandas_is_left_out_and_told(index: str, tmp_path: Path) -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"x": amounts(), "c": ["a", "b", "c"] * (N // 3)})
+    if index == "times":
+        frame.index = pd.date_range("2026-01-01", periods=N, freq="min")
+    frame.to_csv(tmp_path / "a.csv")
+    result, reference = fit(tmp_path / "a.csv")
+    assert reference is not None, result.output
+    assert [signal.name for signal in reference.signals] == ["x", "c"]
+    row = next(line for line in result.stdout.splitlines() if line.startswith("(no name)"))
+    assert "left out: " in row
+    assert ("to_csv(index_label='ts')" in row) == (index == "times")

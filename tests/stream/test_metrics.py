@@ -92,7 +92,7 @@ class FileState:
         return True, "alive"
 
     def ready(self) -> tuple[bool, str]:
-        return self.is_ready, "1 partitions" if self.is_ready else "joining the group"
+        return self.is_ready, "1 partition" if self.is_ready else "joining the group"
 
 
 def columns(n: int, seed: int, shift: float) -> dict[str, Any]:
@@ -496,7 +496,13 @@ def test_health_pages(state: FileState) -> None:
 def test_an_address_in_use_is_said(state: FileState) -> None:
     server = serve("127.0.0.1:0", MetricsCollector(state), state)
     try:
-        with pytest.raises(OSError, match=r"metrics_address: cannot listen on"):
+        assert server.url == f"http://127.0.0.1:{server.port}/"
+        with pytest.raises(OSError, match=r"^worker\.metrics_address: cannot listen on") as caught:
             serve(f"127.0.0.1:{server.port}", MetricsCollector(state), state)
+        words = str(caught.value)
+        assert "perhaps by another worker. Choose another port there, or 0 for any" in words
+        assert f"ss -ltnp 'sport = :{server.port}'" in words
+        with pytest.raises(OSError, match=r"^--metrics-address: cannot listen on [^;]*\.$"):
+            serve("192.0.2.1:0", MetricsCollector(state), state, setting="--metrics-address")
     finally:
         server.close()

@@ -12,6 +12,7 @@ let paused = false;
 let failures = 0;
 
 const words = (name) => name.replaceAll("_", " ");
+const counted = (n, one) => `${figure(n)} ${one}${n === 1 ? "" : "s"}`;
 const arrows = (text) => text.replaceAll("->", "→");
 const badge = (text, kind) => el("span", { class: `badge ${kind}` }, text);
 
@@ -56,7 +57,7 @@ function facts(rows) {
 function head(state) {
   const firing = state.models.reduce((n, m) => n + m.firing.length, 0);
   const worst = state.models.length ? state.models[0].severity : "";
-  const kinds = firing === 1 ? "1 episode is firing" : `${firing} episodes are firing`;
+  const kinds = `${counted(firing, "episode")} ${firing === 1 ? "is" : "are"} firing`;
   const nothing = state.stage === "summarise" ? "This worker only counts; others judge" : "No model has sent events yet";
   const headline = !state.models.length && !state.moreModels ? nothing : firing ? kinds : "All quiet";
   const made = [headline, ...(worst ? [" ", badge(worst, `sev-${worst}`)] : [])];
@@ -67,7 +68,7 @@ function head(state) {
   facts([
     ["Worker", state.ready ? "ready" : "not ready", state.words],
     ["Models", figure(watched), state.stage === "all" ? "on this worker" : `stage ${state.stage}`],
-    ["Waiting", figure(state.lag), `records in ${state.partitions} partitions`],
+    ["Waiting", figure(state.lag), `${state.lag === 1 ? "record" : "records"} in ${counted(state.partitions, "partition")}`],
     ["Episodes", figure(firing), "firing now"],
   ]);
 }
@@ -86,7 +87,7 @@ function episodes(data) {
   const earlier = list.slice(SHOWN_EPISODES);
   return [el("div", { class: "panel" }, timeline(rows, from, end, "Timeline of episodes")),
     el("ol", { class: "episodes" }, list.slice(0, SHOWN_EPISODES)),
-    ...(earlier.length ? [el("details", { "data-name": "earlier" }, el("summary", {}, `${earlier.length} more episodes`), el("ol", { class: "episodes" }, earlier))] : [])];
+    ...(earlier.length ? [el("details", { "data-name": "earlier" }, el("summary", {}, counted(earlier.length, "more episode")), el("ol", { class: "episodes" }, earlier))] : [])];
 }
 
 function drift(value, name) {
@@ -102,14 +103,14 @@ function models({ rows, more, time, model, version }) {
     return { current, cells: [
       el("a", { href: `?${query}#signals`, id: `model-${row.model}/${row.version}` }, name),
       row.severity ? badge(row.severity, `sev-${row.severity}`) : el("span", { class: "quiet" }, row.state === "watching" ? "quiet" : row.state),
-      row.signal ? [...drift(row.worst, `${name}, ${row.signal}`), el("span", { class: "quiet" }, row.signal)] : el("span", { class: "quiet" }, row.collected ? `${figure(row.collected)} events collected` : row.state === "idle" ? "no events for a while" : "no full window yet"),
+      row.signal ? [...drift(row.worst, `${name}, ${row.signal}`), el("span", { class: "quiet" }, row.signal)] : el("span", { class: "quiet" }, row.collected ? `${counted(row.collected, "event")} collected` : row.state === "idle" ? "no events for a while" : "no full window yet"),
       row.window ? `${figure(row.filling)} of ${figure(row.window)}` : figure(row.filling),
       row.allowed ? `${row.opened} of ${figure(row.allowed)}` : "–",
       row.inAlarm === null ? "–" : percent(row.inAlarm),
       row.judgedUntil ? `${duration(time - row.judgedUntil)} ago` : "–",
     ] };
   });
-  const left = more ? [el("p", { class: "meta" }, `${more} quieter models are left out.`)] : [];
+  const left = more ? [el("p", { class: "meta" }, `Left out: ${counted(more, "quieter model")}.`)] : [];
   return [table("Drift is the worst test in units of its threshold: 1× is a finding. Budget is the episodes of this week, of those allowed; in alarm the share of the panes of four weeks after which one was open.", heads, made), ...left];
 }
 
@@ -136,12 +137,12 @@ function signals(detail) {
   const key = el("p", { class: "key" }, [["ref", "reference"], ["win", "window"]].map(([kind, text]) => el("span", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
   return [
     el("div", { class: "headings" },
-      el("p", { class: "meta" }, `Window of ${figure(detail.events)} events, ${minute(detail.starts)} to ${minute(detail.ends)} UTC${detail.idle ? ", the last full one: no events for a while" : ""}`),
+      el("p", { class: "meta" }, `Window of ${counted(detail.events, "event")}, ${minute(detail.starts)} to ${minute(detail.ends)} UTC${detail.idle ? ", the last full one: no events for a while" : ""}`),
       el("p", { class: "meta" }, "Reference ", el("code", {}, detail.reference.slice(0, 19))),
       el("p", { class: "meta" }, "Plan ", el("code", {}, detail.plan.slice(0, 19)))),
     ...untested,
     table("Signals in the last full window: the worst test of each, in units of its threshold", heads, rows),
-    ...(detail.moreSignals ? [el("p", { class: "meta" }, `${detail.moreSignals} quieter signals are left out.`)] : []),
+    ...(detail.moreSignals ? [el("p", { class: "meta" }, `Left out: ${counted(detail.moreSignals, "quieter signal")}.`)] : []),
     key,
     el("div", { class: "cards" }, detail.signals.filter((row) => row.bars).map(card))];
 }
