@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import stream
 from stream.commands.shared import answer, config_option, open_config, plan_name, say
 from stream.counted import counted
+
+if TYPE_CHECKING:
+    from stream.config.load import Config
 
 __all__ = ["command"]
 
@@ -68,6 +73,7 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
         from stream.commands.worker import worker_settings
         from stream.kafka.access import AccessError, knock
         from stream.kafka.admin import cluster
+        from stream.kafka.look import UnreadableError
         from stream.kafka.record_times import Watched, record_time_words
         from stream.kafka.rights import check_rights, worker_rights
         from stream.kafka.topics import check_topics
@@ -103,6 +109,12 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                 tell(False, words)
             for words in notes:
                 answer(f"note: {words}", "      ")
+            if any(s.exists for s in states if s.wanted.name == config.topics.plans):
+                try:
+                    for words in _others(config):
+                        answer(f"note: {words}", "      ")
+                except UnreadableError as error:
+                    tell(False, str(error))
             needs = worker_rights(
                 worker_settings(config).topics, {model.topic for model in config.models}
             )
@@ -113,3 +125,27 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                 tell(False, str(error))
     if wrong:
         raise click.exceptions.Exit(1)
+
+
+def _others(config: Config) -> Iterator[str]:
+    """What workers watch by plans on the topic that this config does not name."""
+    from stream.kafka.sources import absent_words, describe_topics, event_topics
+    from stream.plan_topic import read_plans
+    from stream.plans.plan import PlanBook
+
+    book = PlanBook()
+    for plan, since in read_plans(config.kafka, config.topics.plans):
+        book.add(plan, since)
+    named = {model.name for model in config.models}
+    topics = event_topics(book)
+    found = describe_topics(config.kafka, list(topics))
+    for topic, models in topics.items():
+        for model in models:
+            if model in named:
+                continue
+            what = (
+                f"{model} is watched too, on {topic}"
+                if topic in found
+                else f"{absent_words(topic, [model])}: nothing of it is watched"
+            )
+            yield f"{what}. It is on {config.topics.plans}, and not in this config"

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from stream.kafka.admin import admin, described
+from stream.plans.plan import PlanBook
 
 __all__ = [
     "PATIENCE_S",
     "SourceChangedError",
+    "absent_words",
     "describe_topics",
+    "event_topics",
     "refresh_sources",
     "source_topics",
 ]
@@ -34,6 +37,20 @@ class SourceChangedError(RuntimeError):
     """A topic is not the one that the worker started with."""
 
 
+def event_topics(plans: PlanBook) -> dict[str, list[str]]:
+    """Each topic that plans read, with the models whose newest plan does: it may be none."""
+    topics: dict[str, set[str]] = {}
+    for _, plan in plans:
+        newest = plans.timeline(plan.model, plan.version)[-1][1]
+        topics.setdefault(plan.topic, set()).update([plan.model] * (newest.topic == plan.topic))
+    return {topic: sorted(models) for topic, models in sorted(topics.items())}
+
+
+def absent_words(topic: str, models: Iterable[str]) -> str:
+    """Say of a source topic that it is not there."""
+    return f"no topic {topic}, which the plan of {', '.join(models)} reads"
+
+
 def describe_topics(
     kafka: Mapping[str, object], names: Sequence[str]
 ) -> dict[str, tuple[str, int]]:
@@ -46,9 +63,11 @@ def describe_topics(
 
 
 async def source_topics(
-    kafka: Mapping[str, object], names: Iterable[str]
+    kafka: Mapping[str, object], names: Iterable[str], may_lack: Collection[str] = ()
 ) -> dict[str, tuple[str, int]]:
-    """Describe topics that must exist; of one that is not there several brokers are asked.
+    """Describe topics that must exist, but those that `may_lack` then are left out.
+
+    Of one that is not there several brokers are asked.
 
     Raises
     ------
@@ -64,6 +83,9 @@ async def source_topics(
         if not missing:
             return found
         if time.monotonic() >= end:
+            missing = ", ".join(n for n in wanted if n not in found and n not in may_lack)
+            if not missing:
+                return found
             raise LookupError(
                 f"no topic {missing} on this Kafka. Create what is missing: "
                 "driftstream topics --create."
@@ -75,7 +97,10 @@ async def source_topics(
 
 
 async def refresh_sources(
-    kafka: Mapping[str, object], sources: dict[str, tuple[str, int]], fixed: Iterable[str]
+    kafka: Mapping[str, object],
+    sources: dict[str, tuple[str, int]],
+    fixed: Iterable[str],
+    awaited: Collection[str] = (),
 ) -> None:
     """Take added partitions in; topics in `fixed` must keep their number of partitions.
 
@@ -83,15 +108,21 @@ async def refresh_sources(
     ------
     SourceChangedError
         If a topic was deleted, made again or not, or a fixed one has grown: what is held in memory
-        is of the old one.
+        is of the old one. Or if one that is `awaited` is there now.
     """
     try:
         found = await source_topics(kafka, sources)
+        new = await asyncio.to_thread(describe_topics, kafka, list(awaited)) if awaited else {}
     except LookupError as error:
         raise SourceChangedError(f"a topic was deleted while the worker ran: {error}") from error
     except Exception as error:  # the broker is away for a while, or a topic is being made again
         log.warning("topics could not be looked at, trying again later: %s", error)
         return
+    for name in new:
+        raise SourceChangedError(
+            f"topic {name} was not there when the worker started, and is now. Start the worker "
+            "again: it is then read."
+        )
     for name, (topic_id, n_partitions) in found.items():
         old_id, old_n = sources[name]
         if topic_id != old_id:

@@ -42,6 +42,7 @@ class WorkerView:
     failed: str = ""
     preparing: str = ""  # what is done before the group is joined
     plans_unread: str = ""  # what cannot be read of the plans topic, in words
+    absent: list[str] = field(default_factory=list)  # source topics that are not there, in words
     broker_away_since: float = 0.0  # by `clock`; 0 while a broker answers
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     last_episodes: dict[tuple[str, str, str, str], tuple[str, float]] = field(default_factory=dict)
@@ -163,4 +164,5 @@ class WorkerView:
         behind = sum(lag.values())
         if behind > self.max_ready_lag:
             return False, f"{counted(behind, 'record')} behind, more than {self.max_ready_lag:,}"
-        return True, f"{counted(len(lag), 'partition')}, {counted(behind, 'record')} behind"
+        words = f"{counted(len(lag), 'partition')}, {counted(behind, 'record')} behind"
+        return True, "; ".join([words, *self.absent])

@@ -18,7 +18,7 @@ from stream.kafka.presence import LOOK_S, look_at_broker, wait_for_broker, went_
 from stream.kafka.rights import check_rights, worker_rights
 from stream.kafka.sender import Sender
 from stream.kafka.settings import WorkerSettings
-from stream.kafka.sources import refresh_sources, source_topics
+from stream.kafka.sources import absent_words, event_topics, refresh_sources, source_topics
 from stream.kafka.stage1 import Stage1
 from stream.kafka.stage2 import Stage2
 from stream.kafka.timers import every, in_time
@@ -55,6 +55,7 @@ class Worker:
         self._connection = connection_arguments(settings.kafka)
         self._stopping = asyncio.Event()
         self._sources: dict[str, tuple[str, int]] = {}
+        self._awaited: list[str] = []  # topics of events that were not there at the start
         self._skips = SkipBook(lambda topic: self._sources.get(topic, ("", 0))[0])
         self._app: Any = None
 
@@ -91,7 +92,7 @@ class Worker:
                 settings.group,
                 self._connection,
                 stages,
-                self._event_topics(),
+                [topic for topic in event_topics(self.plans) if topic in self._sources],
                 data_dir=data_dir,
                 session_timeout_s=settings.session_timeout_s,
             )
@@ -143,20 +144,24 @@ class Worker:
         await sender.start()
         return feed, sender, await self._make_stages(feed, sender)
 
-    def _event_topics(self) -> list[str]:
-        return sorted({plan.topic for _, plan in self.plans})
-
     async def _make_stages(self, feed: PlansFeed, sender: Sender) -> Stages:
         settings, topics = self.settings, self.settings.topics
-        events = self._event_topics()
+        events = event_topics(self.plans)
         if not events and settings.stage != "monitor":
             raise LookupError(
                 f"the plans topic {topics.plans} holds no plan, so there is nothing to read. "
                 "Publish one: driftstream plan publish -c CONFIG."
             )
         ours = [topics.summaries, topics.state, topics.alerts, topics.dead_letter]
-        self._sources = await source_topics(settings.kafka, [*events, *ours])
+        self._sources = await source_topics(settings.kafka, [*events, *ours], may_lack=events)
         if settings.stage != "monitor":
+            self._awaited = [topic for topic in events if topic not in self._sources]
+            absent = [absent_words(t, events[t]) for t in self._awaited if events[t]]
+            if len(self._awaited) == len(events):
+                raise LookupError(f"{'; '.join(absent)}. Create it: driftstream topics --create.")
+            self.view.absent = absent
+            for words in absent:
+                log.warning("%s: nothing of it is watched", words)
             await self._must_have(dict.fromkeys(events, ("READ",)))
         n_summaries = self._sources[topics.summaries][1]
         if self._sources[topics.state][1] != n_summaries:
@@ -211,7 +216,7 @@ class Worker:
             feed.follow(),
             every(
                 settings.sources_interval_s,
-                lambda: refresh_sources(settings.kafka, self._sources, fixed),
+                lambda: refresh_sources(settings.kafka, self._sources, fixed, self._awaited),
             ),
         ]
         jobs += [

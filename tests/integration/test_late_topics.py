@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from stream.kafka import plans_feed, sources
 from stream.kafka.connection import connection_arguments
 from stream.kafka.plans_feed import PlansFeed
-from stream.kafka.sources import source_topics
-from stream.kafka.topics import WantedTopic, create_topics
+from stream.kafka.settings import TopicNames, WorkerSettings
+from stream.kafka.sources import SourceChangedError, event_topics, source_topics
+from stream.kafka.topics import WantedTopic, create_topics, delete_topics
+from stream.kafka.worker import Worker
+from stream.plan_topic import publish_plan
+from stream.plans.plan import PlanBook
 from stream.skips import SkipBook
+from tests.integration.tools import letters, run
+from tests.integration.worker_kit import Install, installer, make_events, make_plan
 
 pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Install]:
+    with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "500ms"}) as make:
+        yield make
 
 
 async def read_to_end(kafka: dict[str, object], topic: str) -> None:
@@ -51,3 +65,64 @@ def test_one_that_is_never_known_is_said_to_be_missing(
         asyncio.run(source_topics(kafka, [f"{topic_prefix}absent"]))
     with pytest.raises(LookupError, match=f"plans topic {topic_prefix}absent does not exist"):
         asyncio.run(read_to_end(kafka, f"{topic_prefix}absent"))
+
+
+def test_topics_that_only_former_plans_read_have_no_models() -> None:
+    book = PlanBook()
+    book.add(make_plan("old"))
+    book.add(make_plan("new"), 10**13)
+    book.add(make_plan("new", "churn"), 0)
+    book.add(make_plan("gone", "loans"), 0)
+    assert event_topics(book) == {"gone": ["loans"], "new": ["churn", "fraud"], "old": []}
+
+
+def test_a_model_whose_topic_is_gone_takes_no_other_along(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan outlives the config that named it, and the topic that it reads."""
+    monkeypatch.setattr(sources, "PATIENCE_S", 1.0)
+    site = install()
+    gone = site.prefix + "gone"
+    publish_plan(site.kafka, site.topics["plans"], make_plan(gone, "retired"))
+    site.produce(make_events(4_000, None))
+    settings = WorkerSettings(
+        kafka=site.kafka,
+        group=site.prefix + "group",
+        topics=TopicNames(**site.topics),
+        sources_interval_s=0.5,
+        snapshot_interval_s=0.5,
+    )
+    failed: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            make_it()
+        except BaseException as error:
+            failed.append(error)
+            worker.stop()
+
+    def make_it() -> None:
+        site.wait_for(lambda: sorted(site.through().values()) == [1_000] * 4)
+        words = worker.view.ready()
+        assert words[0]
+        assert words[1].endswith(f"; no topic {gone}, which the plan of retired reads")
+        checked = run("check", "-c", site.config())
+        assert f"no topic {gone}, which the plan of retired reads: nothing" in checked.stdout
+        assert "and not in this config" in checked.stdout
+        create_topics(site.kafka, [WantedTopic(gone, 1, {"cleanup.policy": "delete"})])
+
+    worker = Worker(settings)
+    person = threading.Thread(target=look)
+    with pytest.raises(SourceChangedError, match=f"topic {gone} was not there"):
+        asyncio.run(asyncio.wait_for(worker.run(lambda _: person.start()), 60))
+    person.join()
+    assert not failed
+
+    # Started again it reads it; of a model without a topic at all it says so.
+    worker = Worker(settings)
+    asyncio.run(asyncio.wait_for(worker.run(lambda _: worker.stop()), 180))
+    assert not worker.view.absent
+    assert letters(site) == []
+    delete_topics(site.kafka, [gone, site.plan.topic])
+    with pytest.raises(LookupError, match=f"no topic {site.plan.topic}, which the plan of fraud"):
+        asyncio.run(asyncio.wait_for(Worker(settings).run(), 180))
