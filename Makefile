@@ -12,7 +12,7 @@ PEERS_STAMP := $(PEERS)/.installed
 PEERS_LISTS := $(addprefix benchmarks/comparison/,peers.txt peers-alone.txt peers-imports.txt)
 PEERS_PIP := $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference docs lock clean
+.PHONY: help install demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference docs dist lock clean
 
 help:
 	@echo "make install    everything into $(VENV), hash-checked"
@@ -29,6 +29,7 @@ help:
 	@echo "make dashboards write the Grafana dashboards anew"
 	@echo "make reference  write docs/reference anew, from the code"
 	@echo "make docs       the documentation as a site, with search, into build/docs"
+	@echo "make dist       wheel and source distribution, into dist"
 	@echo "make lock       rewrite requirements.lock from pyproject.toml"
 	@echo "make clean      remove $(VENV), $(PEERS), $(DOCS) and caches"
 
@@ -110,6 +111,10 @@ docs: $(DOCS)/.installed
 
 dashboards: $(STAMP)
 	$(BIN)/python deploy/grafana/generate.py
+
+dist: $(STAMP)
+	@rm -rf dist
+	$(BIN)/python -m hatchling build
 
 # Old pins are kept where they still fit; remove requirements.lock first to upgrade everything.
 lock: $(STAMP)
