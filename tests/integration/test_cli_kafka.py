@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import shutil
 import signal
 import subprocess
@@ -157,6 +158,23 @@ def test_walk_through(config: Path, tmp_path: Path) -> None:
     episode = decode_alert(lines[0].encode()).data.episode
     must("report", "--episode", episode[:12], "-c", config, "-o", tmp_path / "report.html")
     assert episode in (tmp_path / "report.html").read_text()
+    check_kcat(
+        must("report", "--episode", episode, "-c", config, "--format", "md", "-o", "-").stdout
+    )
+
+
+def check_kcat(ticket: str) -> None:
+    """The commands of a ticket read as many events as their offsets say."""
+    commands = [shlex.split(line) for line in ticket.splitlines() if line.startswith("kcat ")]
+    asked = [int(command[command.index("-c") + 1]) for command in commands]
+    assert len(asked) > 1
+    assert 1_000 < sum(asked) <= 4_000
+    if shutil.which("kcat") is None:
+        pytest.skip("no kcat: all else of this test was made")
+    for command, n in zip(commands, asked, strict=True):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
+        read = [json.loads(line)["model"]["name"] for line in done.stdout.splitlines()]
+        assert read == ["fraud"] * n, done.stderr
 
 
 def test_produce_at_a_rate_and_wrong_model(config: Path, tmp_path: Path) -> None:
