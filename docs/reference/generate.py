@@ -2,8 +2,8 @@
 
 `config.md` comes from the keys that the config reader asks for, with their kinds, defaults and
 bounds; `cli.md` from the commands' own help; `metrics.md` from the collectors; `schemas.md` from
-the types of events; `README.md` says which is which. tests/docs/test_reference.py holds the
-files to the code.
+the types of events; `python.md` from docstrings; `README.md` says which is which.
+tests/docs/test_reference.py holds the files to the code.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from pages_cli import cli_page
 from pages_config import config_page
 from pages_metrics import metrics_page
+from pages_python import python_page
 from pages_schemas import schemas_page
 
 HERE = Path(__file__).parent
@@ -29,6 +30,7 @@ Written from the code by `make reference`, and held to it by tests.
 | [commands](cli.md) | every command of `driftstream`, with its options |
 | [metrics](metrics.md) | every metric of a worker and of the bridge that sends notifications |
 | [schemas](schemas.md) | every field of events in and of alerts out |
+| [Python](python.md) | every public name of `detectors`, `stream.events` and `stream.client` |
 """
 
 
@@ -40,6 +42,7 @@ def pages() -> dict[str, str]:
         "cli.md": cli_page(),
         "metrics.md": metrics_page(),
         "schemas.md": schemas_page(),
+        "python.md": python_page(),
     }
 
 
