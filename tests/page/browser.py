@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-TIMEOUT_S = 30.0
+#: A busy machine takes ten times as long as a quiet one.
+TIMEOUT_S = 120.0
 #: Puts the pipes where the browser looks for them and becomes the browser. First they are copied to
 #: numbers from 10 on: one may have the other's.
 ARRANGE = """
