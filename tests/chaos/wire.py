@@ -7,13 +7,27 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
 
 from tests.chaos.traffic import Message
 
 __all__ = ["Publisher", "Topic"]
 
 _TIMEOUT_S: Final = 60.0
+#: What a broker answers that leads a partition no longer, or not yet.
+_LEADER_MOVED: Final = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+)
 
 
 class Publisher:
@@ -100,9 +114,16 @@ class Topic:
         self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in self._next])
 
     def end(self, partition: int) -> int:
-        """The log's end as of now."""
+        """The log's end as of now; asked again where its leader has just moved."""
         tp = TopicPartition(self._topic, partition)
-        return int(self._consumer.get_watermark_offsets(tp, timeout=_TIMEOUT_S)[1])
+        until = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(tp, timeout=_TIMEOUT_S)[1])
+            except KafkaException as error:
+                if error.args[0].code() not in _LEADER_MOVED or time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
 
     def more(self) -> Iterator[Any]:
         """Records that were not given yet."""
