@@ -24,6 +24,7 @@ _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
 }
+_FILES: Final = ("style.css", "page.css", "page.js", "draw.js", "histograms.js")
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -44,10 +45,7 @@ def live_pages(view: PageView, clock: Callable[[], float] = time.time) -> Mappin
     """Path -> page, for a worker's metrics address."""
     return {
         "/": lambda _: _file("index.html"),
-        "/static/style.css": lambda _: _file("style.css"),
-        "/static/page.css": lambda _: _file("page.css"),
-        "/static/page.js": lambda _: _file("page.js"),
-        "/static/draw.js": lambda _: _file("draw.js"),
+        **{f"/static/{name}": partial(_static, name) for name in _FILES},
         "/api/v1/state": _StatePage(view, clock),
         "/runbooks": lambda _: _moved("runbooks/"),
         **{path: partial(_runbook, name) for path, name in runbook_paths().items()},
@@ -56,6 +54,10 @@ def live_pages(view: PageView, clock: Callable[[], float] = time.time) -> Mappin
 
 def _file(name: str) -> Page:
     return Page(HTTPStatus.OK, _TYPES[name.rpartition(".")[2]], asset(name), _HEADERS)
+
+
+def _static(name: str, _: Request) -> Page:
+    return _file(name)
 
 
 def _runbook(name: str, _: Request) -> Page:

@@ -5,29 +5,22 @@ The work for one look is bounded: so many models, signals and histograms, the lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 import stream
-from detectors import WindowResult, describe
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.subject import SubjectMonitor
-from stream.monitoring.untested import untested_now
-from stream.monitoring.watch import Watch
-from stream.monitoring.windows import Closed
+from stream.page.detail import Detail, detail_of, ratios_of
 from stream.page.recent import EpisodeRow, RecentEpisodes
 from stream.plans.plan import LearningPlan
 
-__all__ = ["PageView", "State", "state_of"]
+__all__ = ["PageView", "State", "held_of", "state_of"]
 
 MOST_MODELS: Final = 100
-MOST_SIGNALS: Final = 60
-MOST_HISTOGRAMS: Final = 9
-MOST_SEGMENTS: Final = 20
 MOST_EPISODES: Final = 60
 _SEVERITIES: Final = ("", "info", "warning", "critical")
 
@@ -53,40 +46,6 @@ class PageView(Protocol):
         """Whether it has its partitions and its state, and in words."""
 
 
-class Bars(msgspec.Struct):
-    """Shares in coarse bins; names and edges are left out for a private model."""
-
-    reference: tuple[float, ...]
-    window: tuple[float, ...]
-    edges: tuple[float, ...]
-    labels: tuple[str, ...]
-
-
-class SignalRow(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A signal in the last full window; `ratio` is its worst test over that test's threshold."""
-
-    name: str
-    role: str
-    ratio: float
-    test: str
-    value: float
-    threshold: float
-    missing: float
-    missing_before: float
-    change: str = ""
-    bars: Bars | None = None
-
-
-class SegmentRow(msgspec.Struct):
-    """The worst test of a segment's last full window."""
-
-    segment: str
-    signal: str
-    test: str
-    ratio: float
-    events: int
-
-
 class ModelRow(msgspec.Struct, rename="camel"):
     """One model of one version. Times in milliseconds, 0 where there is none."""
 
@@ -106,24 +65,6 @@ class ModelRow(msgspec.Struct, rename="camel"):
     in_alarm: float | None  # share of the panes tested in the last four weeks
 
 
-class Detail(msgspec.Struct, rename="camel"):
-    """The signals of one model in its last full window; `idle` if no events came for a while."""
-
-    model: str
-    version: str
-    starts: int
-    ends: int
-    events: int
-    reference: str
-    plan: str
-    signals: list[SignalRow]
-    more_signals: int
-    segments: list[SegmentRow]
-    private: bool
-    idle: bool
-    untested: list[str]
-
-
 class State(msgspec.Struct, rename="camel"):
     """All that the page shows."""
 
@@ -140,9 +81,14 @@ class State(msgspec.Struct, rename="camel"):
     detail: Detail | None
 
 
+def held_of(view: PageView) -> list[SubjectMonitor]:
+    """The models of all monitors that run now."""
+    return [each for monitor in list(view.monitors()) for each in list(monitor.subjects.values())]
+
+
 def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
     """What to show now; details of the model asked for, or of the loudest."""
-    held = [each for monitor in list(view.monitors()) for each in list(monitor.subjects.values())]
+    held = held_of(view)
     rows = sorted(
         ((_model_row(each), each) for each in held),
         key=lambda pair: (-_SEVERITIES.index(pair[0].severity), -pair[0].worst, pair[1].subject),
@@ -163,7 +109,7 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
         models=[row for row, _ in rows[:MOST_MODELS]],
         more_models=max(0, len(rows) - MOST_MODELS),
         episodes=view.recent.rows()[:MOST_EPISODES],
-        detail=_detail(chosen[0]) if chosen else None,
+        detail=detail_of(chosen[0]) if chosen else None,
     )
 
 
@@ -195,7 +141,7 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
     row.allowed = watch.plan.false_alarms_per_week
     result = watch.results.get("")
     if result is not None and result.value.size:
-        ratios = _ratios(result)
+        ratios = ratios_of(result)
         worst = int(np.argmax(ratios))
         row.worst = float(ratios[worst])
         row.signal = watch.plan.monitored[int(result.signal[worst])].name
@@ -211,87 +157,3 @@ def _stage_of(held: SubjectMonitor) -> str:
     if held.course.watch is not None:
         return "watching"
     return "learning" if isinstance(held.course.plan, LearningPlan) else "calibrating"
-
-
-def _ratios(result: WindowResult) -> npt.NDArray[np.float64]:
-    threshold = result.threshold
-    ratios: npt.NDArray[np.float64] = np.where(
-        threshold > 0, result.value / np.maximum(threshold, 1e-300), 0.0
-    )
-    return np.nan_to_num(ratios, posinf=1e6)
-
-
-def _detail(held: SubjectMonitor) -> Detail | None:
-    watch = held.watch
-    if watch is None:
-        return None
-    plan = watch.plan
-    window = watch.windows.last.get("")
-    result = watch.results.get("")
-    signals = list(_signals(watch, window, result)) if window and result is not None else []
-    return Detail(
-        model=held.subject.model,
-        version=held.subject.version,
-        starts=window.start_ms if window else 0,
-        ends=window.end_ms if window else 0,
-        events=window.events if window else 0,
-        reference=plan.reference.hash,
-        plan=plan.hash,
-        signals=signals,
-        more_signals=max(0, len(plan.monitored) - len(signals)) if window else 0,
-        segments=_segments(watch),
-        private=plan.private,
-        idle=held.is_idle,
-        untested=[each.words for each in untested_now(held.course)] if held.course else [],
-    )
-
-
-def _signals(watch: Watch, window: Closed, result: WindowResult) -> Iterator[SignalRow]:
-    """The loudest signals, the first few with their histogram."""
-    plan = watch.plan
-    ratios = _ratios(result)
-    worst: dict[int, int] = {}
-    for row in np.argsort(-ratios, kind="stable").tolist():
-        worst.setdefault(int(result.signal[row]), row)
-        if len(worst) >= MOST_SIGNALS:
-            break
-    for at, (index, row) in enumerate(worst.items()):
-        signal = plan.monitored[index]
-        counts = window.counts[watch.layout.slice(index)].astype(np.int64)
-        missing = signal.binning.missing
-        made = SignalRow(
-            name=signal.name,
-            role=signal.role,
-            ratio=float(ratios[row]),
-            test=result.test(row),
-            value=float(np.nan_to_num(result.value[row])),
-            threshold=float(np.nan_to_num(result.threshold[row])),
-            missing=int(counts[missing]) / max(1, int(counts.sum())),
-            missing_before=int(signal.counts[missing]) / max(1, signal.events),
-        )
-        if at < MOST_HISTOGRAMS:
-            look = int(result.look[row])
-            change = describe(signal, counts, public=not plan.private, look=look)
-            hidden = plan.private
-            made.change = "" if hidden else change.text
-            made.bars = Bars(
-                change.reference, change.window,
-                () if hidden else change.edges, () if hidden else change.labels,
-            )  # fmt: skip
-        yield made
-
-
-def _segments(watch: Watch) -> list[SegmentRow]:
-    """The loudest segments; none of a private model, whose values are not told."""
-    if watch.plan.private:
-        return []
-    rows = []
-    for segment, result in list(watch.results.items()):
-        window = watch.windows.last.get(segment)
-        if not segment or window is None or not result.value.size:
-            continue
-        ratios = _ratios(result)
-        row = int(np.argmax(ratios))
-        name = watch.plan.monitored[int(result.signal[row])].name
-        rows.append(SegmentRow(segment, name, result.test(row), float(ratios[row]), window.events))
-    return sorted(rows, key=lambda row: (-row.ratio, row.segment))[:MOST_SEGMENTS]

@@ -20,6 +20,7 @@ from stream.report.model import (
     TestRow,
 )
 from stream.report.phrases import SEVERITIES, from_start
+from stream.report.shape import shape_of_coarse
 from stream.report.words import figure, minute, quantiles, subject, words
 
 __all__ = ["bars_of", "episodes_of", "leading_signals", "report_of_episode", "worst_severity"]
@@ -82,7 +83,10 @@ def bars_of(signal: AlertSignal) -> Bars | None:
     bins = signal.bins
     if bins is None or not bins.window:
         return None
-    return Bars(bins.reference, bins.window, bins.edges, bins.labels)
+    shape = shape_of_coarse(
+        bins.edges, bins.reference, bins.window, bins.labels, signal.events or 0
+    )
+    return Bars(bins.reference, bins.window, bins.edges, bins.labels, shape)
 
 
 def leading_signals(events: Iterable[AlertEvent]) -> tuple[Signal, ...]:

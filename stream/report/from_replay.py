@@ -26,6 +26,7 @@ from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.model import Bars, QualityRow, Report, SegmentRow, Signal, TestRow
 from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
+from stream.report.shape import shape_of_counts
 from stream.report.words import figure, quantiles, subject
 
 __all__ = ["ReplayRecorder"]
@@ -229,11 +230,9 @@ class ReplayRecorder:
 
 def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: int) -> Signal:
     reference = plan.expected(index, window.counts)
-    change = describe(
-        reference, window.counts[plan.layout.slice(index)], public=not plan.private,
-        look=int(result.look[row]),
-    )  # fmt: skip
     hidden = plan.private
+    counts = window.counts[plan.layout.slice(index)]
+    change = describe(reference, counts, public=not hidden, look=int(result.look[row]))
     segment = window.segment.split("=", 1)[0] if hidden else window.segment
     return Signal(
         name=reference.name,
@@ -248,6 +247,7 @@ def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: i
         bars=Bars(
             change.reference, change.window,
             () if hidden else change.edges, () if hidden else change.labels,
+            None if hidden else shape_of_counts(reference, counts),
         ),
         moments=() if hidden else _moments(change),
     )  # fmt: skip

@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+from stream.report.shape import Shape
 
 __all__ = [
+    "SPECIAL",
     "Bars",
     "Episode",
     "QualityRow",
@@ -19,18 +23,43 @@ __all__ = [
 ]
 
 
+#: Bins of no known value, as people read them.
+SPECIAL: Final = {"unseen": "new names", "invalid": "wrong type"}
+
+
 @dataclass(frozen=True)
 class Bars:
-    """Shares of a signal's values in coarse bins. `edges` are of the first bins, if of numbers."""
+    """Shares of a signal's values in coarse bins. `edges` are of the first bins, if of numbers.
+
+    `shape` is their density on a true axis, of numbers whose edges may be shown.
+    """
 
     reference: tuple[float, ...]
     window: tuple[float, ...]
     edges: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
+    shape: Shape | None = None
 
     def label(self, b: int) -> str:
         """Name of a bin; its number where names are hidden."""
-        return self.labels[b] if b < len(self.labels) else f"bin {b + 1}"
+        if b >= len(self.labels):
+            return f"bin {b + 1}"
+        return self.labels[b] if b < self.special else SPECIAL.get(self.labels[b], self.labels[b])
+
+    @property
+    def special(self) -> int:
+        """The first bin of what is no known value; behind the last one if there is none."""
+        if self.edges or not self.labels:
+            return len(self.edges) - 1 if self.edges else len(self.window)
+        # Names of their own come first, then "other" once more, which may be one of them.
+        return max((b for b, name in enumerate(self.labels) if name == "other"), default=-1) + 1
+
+    def leading(self, most: int) -> list[int]:
+        """The bins of names that moved most, by their share, and then what is no known value."""
+        special = list(range(self.special, len(self.window)))
+        moved = sorted(range(self.special), key=lambda b: -abs(self.window[b] - self.reference[b]))
+        shown = moved[: most - len(special)]
+        return [*sorted(shown, key=lambda b: -self.reference[b]), *special]
 
 
 @dataclass(frozen=True)

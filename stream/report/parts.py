@@ -14,7 +14,7 @@ def badge(text: str, kind: str) -> Markup:
     return tag("span", text, class_=f"badge {kind}")
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Child]], *,
+def table(caption: str, heads: Sequence[Child], rows: Iterable[Sequence[Child]], *,
           figures: frozenset[int] = frozenset(), kind: str = "") -> Markup:  # fmt: skip
     """Give a table in a box that scrolls by itself; the columns `figures` are numbers."""
 

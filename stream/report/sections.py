@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from stream.printable import printable
-from stream.report.charts import heat, histogram, level, meter, sparkline
+from stream.report.charts import heat, level, meter, ratio_scale, sparkline
+from stream.report.histograms import equal_bins, histogram
 from stream.report.html import Child, Markup, join, tag
 from stream.report.model import Bars, Report, Signal
 from stream.report.parts import badge, section, table
@@ -80,7 +81,7 @@ def _card(signal: Signal, report: Report) -> Markup:
     parts: list[Child] = [
         tag("h3", tag("span", name), " ",
             badge(ratio(signal.ratio), f"level{level(signal.ratio)}")),
-        meter(signal.ratio, f"{name}: {test_name(signal.test)}"),
+        meter(signal.ratio, f"{name}: {test_name(signal.test)}", labelled=True),
         tag("p", f"{signal.role} · {tested(signal)}", class_="meta"),
         tag("p", arrows(signal.change)) if signal.change else None,
     ]  # fmt: skip
@@ -108,13 +109,16 @@ def _numbers(name: str, bars: Bars) -> Markup:
     ]
     made = table(f"Shares of {name}", ("bin", "reference", "window", "points"), rows,
                  figures=frozenset({1, 2, 3}))  # fmt: skip
-    return tag("details", tag("summary", "Numbers"), made)
+    if bars.shape is None:
+        return tag("details", tag("summary", "Numbers"), made)
+    chart = equal_bins(bars, f"Distribution of {name} in bins of equal weight")
+    return tag("details", tag("summary", "Bins of equal weight, and numbers"), chart, made)
 
 
 def _moments(signal: Signal) -> Markup | None:
     if not signal.moments:
         return None
-    return table(f"Mean and quantiles of {signal.name}", ("", "reference", "window"),
+    return table(f"Mean and quantiles of {signal.name}", ("of the values", "reference", "window"),
                  signal.moments, figures=frozenset({1, 2}), kind="small")  # fmt: skip
 
 
@@ -140,7 +144,8 @@ def segments_section(report: Report) -> Markup | None:
         )
         for row in report.segments
     ]
-    heads = ("segment", "worst, of its threshold", "signal", "windows", "findings")
+    heads = ("segment", join("worst, of its threshold ", ratio_scale()), "signal", "windows",
+             "findings")  # fmt: skip
     return section("segments", "Segments", "Where the drift is.",
                     table("Worst test of each segment", heads, rows,
                           figures=frozenset({3, 4})))  # fmt: skip

@@ -25,8 +25,9 @@ from detectors.figures import figure, percent
 from stream.http_server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
+from stream.page.detail import MOST_HISTOGRAMS, MOST_SIGNALS
 from stream.page.runbooks import runbook_html
-from stream.page.state import MOST_HISTOGRAMS, MOST_SIGNALS, state_of
+from stream.page.state import state_of
 from stream.plans.plan import PlanBook
 from stream.printable import printable
 from stream.replay import FileRecord, Replay

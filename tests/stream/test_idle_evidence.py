@@ -8,7 +8,8 @@ import pytest
 
 from stream.metrics import MetricsCollector
 from stream.monitoring.context import context_of
-from stream.page.state import Detail, state_of
+from stream.page.detail import Detail
+from stream.page.state import state_of
 from stream.plans.plan import Subject
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events, reloaded

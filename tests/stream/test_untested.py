@@ -21,7 +21,7 @@ from stream.monitoring.panes import Sealed
 from stream.monitoring.untested import Untested, untested_by_plan
 from stream.monitoring.untested.planned import followed_after
 from stream.monitoring.watch import Watch
-from stream.page.state import _detail
+from stream.page.detail import detail_of
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, SignalOptions
 from stream.replay import FileRecord, Replay
 
@@ -304,7 +304,7 @@ def test_the_metrics_page_and_the_live_page_say_it(reference: Reference) -> None
     assert rows == {
         (ALL, "few_events"): 1.0, ("none", "no_values"): 1.0, ("one", "constant"): 0.0,
     }  # fmt: skip
-    detail = _detail(held)
+    detail = detail_of(held)
     assert detail is not None
     assert any("held fewer than 300 events" in words for words in detail.untested)
     (held,) = replayed(plan_of(reference), columns(2, 2_050)).monitor.subjects.values()

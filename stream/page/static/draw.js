@@ -2,13 +2,7 @@
 // drawing fills its column and its words stay readable.
 
 const SVG = "http://www.w3.org/2000/svg";
-const PLOT = 120;
-const ROW = 24;
 const LANE = 46;
-const CATEGORIES = 10;
-const SPECIAL_WIDTH = 2.6;
-const GAP = 0.6;
-const NAME_CHARS = 14;
 const LEAST_BLOCK = 0.004;
 
 // As stream/printable.py: names are data, and what cannot be seen in one is shown as an escape.
@@ -34,7 +28,7 @@ function fill(node, attributes, children) {
 }
 
 export const el = (name, attributes, ...children) => fill(document.createElement(name), attributes, children);
-const svg = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
+export const svg = (name, attributes, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
 const at = (share) => `${(100 * share).toFixed(2)}%`;
 
 // As detectors/figures.py writes numbers.
@@ -51,94 +45,46 @@ export const times = (value) => value >= 10 ? `${figure(Math.round(value))}×` :
 export const minute = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 export const level = (value) => [0.7, 1, 2, 4].filter((step) => value >= step).length;
 
-function day(ms, whole) {
+export function day(ms, whole) {
   if (whole < 2 * 864e5) return minute(ms).slice(11);
   const parts = whole < 300 * 864e5 ? { day: "numeric", month: "short" } : { month: "short", year: "numeric" };
   return new Date(ms).toLocaleDateString("en-GB", { ...parts, timeZone: "UTC" });
 }
 
-function drawing(kind, name, words, height, ...children) {
+export function drawing(kind, name, words, height, ...children) {
   return svg("svg", { class: `chart ${kind}`, role: "img", "aria-label": `${name}. ${words}`, width: "100%", height },
     svg("title", {}, name), svg("desc", {}, words), children);
 }
 
-function bar(x, y, width, height, kind, words) {
+export function bar(x, y, width, height, kind, words) {
   return svg("rect", { x: at(x), y, width: at(Math.max(0, width)), height: Math.max(0, height), class: kind },
     words ? svg("title", {}, words) : null);
 }
 
-const line = (x1, y1, x2, y2, kind) => svg("line", { x1: at(x1), y1, x2: at(x2), y2, class: kind });
-const label = (x, y, text, anchor, kind) => svg("text", { x: at(x), y, "text-anchor": anchor || "start", class: kind || null }, text);
+export const line = (x1, y1, x2, y2, kind) => svg("line", { x1: at(x1), y1, x2: at(x2), y2, class: kind });
+export const label = (x, y, text, anchor, kind) => svg("text", { x: at(x), y, "text-anchor": anchor || "start", class: kind || null }, text);
 
-export function meter(value, name) {
-  return drawing("meter", name, `${times(value)} its threshold`, 12,
-    bar(0, 3, 1, 6, "track"), bar(0, 3, value > 0 ? value / (1 + value) : 0, 6, `level${level(value)}`),
-    line(0.5, 0, 0.5, 12, "threshold"));
+// The scale of ratios to a threshold is logarithmic, from 0.5× to 20×.
+const MARKS = [1, 2, 5, 10];
+const placeOf = (value) => value <= 0.5 ? 0 : Math.min(1, Math.log(value / 0.5) / Math.log(40));
+
+export function ratioScale() {
+  return drawing("scale", "Scale", MARKS.map((mark) => `${mark}×`).join(" "), 13,
+    MARKS.map((mark) => label(placeOf(mark), 11, `${mark}×`, "middle", "axis")));
 }
+
+export function meter(value, name, labelled) {
+  const marks = MARKS.map((mark) => line(placeOf(mark), mark === 1 ? 1 : 3, placeOf(mark), mark === 1 ? 11 : 9, mark === 1 ? "threshold" : "notch"));
+  const texts = labelled ? MARKS.map((mark) => label(placeOf(mark), 23, `${mark}×`, "middle", "axis")) : [];
+  return drawing("meter", name, `${times(value)} its threshold`, labelled ? 26 : 12,
+    bar(0, 3, 1, 6, "track"), bar(0, 3, value > 0 ? Math.max(0.02, placeOf(value)) : 0, 6, `level${level(value)}`), marks, texts);
+}
+
+// A course through points of a square of 100, drawn over the whole width.
+export const stretched = (points, y, height, kind) => svg("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", width: "100%", height, y },
+  svg("polyline", { points: points.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join(" "), class: kind, "vector-effect": "non-scaling-stroke" }));
 
 export const named = (model, version) => !version ? model : version.startsWith("v") ? `${model} ${version}` : `${model} v${version}`;
-export const binName = (bars, b) => bars.labels.length > b ? bars.labels[b] : `bin ${b + 1}`;
-
-export function histogram(bars, name) {
-  const moved = bars.window.map((_, b) => b).sort((a, b) => Math.abs(bars.window[b] - bars.reference[b]) - Math.abs(bars.window[a] - bars.reference[a]));
-  const said = moved.slice(0, 3).map((b) => `${binName(bars, b)}: ${percent(bars.reference[b])} before, ${percent(bars.window[b])} now`).join("; ");
-  const words = `Share of values in each bin, reference and window. Moved most: ${said}.`;
-  return bars.edges.length || !bars.labels.length ? upright(bars, name, words) : lying(bars, name, words, moved);
-}
-
-function upright(bars, name, words) {
-  const n = bars.window.length;
-  const values = bars.edges.length ? Math.min(n, bars.edges.length - 1) : n;
-  const units = bars.window.map((_, b) => b < values ? 1 : SPECIAL_WIDTH);
-  const total = units.reduce((a, b) => a + b, 0) + (n > values ? GAP : 0);
-  const top = Math.max(...bars.reference, ...bars.window, 1e-9);
-  const drawn = [line(0, 14, 1, 14, "grid"), line(0, 14 + PLOT / 2, 1, 14 + PLOT / 2, "grid"), label(0, 10, percent(top), "start", "axis")];
-  const starts = [];
-  let place = 0;
-  units.forEach((unit, b) => {
-    if (b === values) place += GAP;
-    starts.push(place / total);
-    const words = `${binName(bars, b)}: ${percent(bars.reference[b])} → ${percent(bars.window[b])}`;
-    for (const [shares, inset, kind] of [[bars.reference, 0.07, "ref"], [bars.window, 0.27, "win"]]) {
-      const height = PLOT * shares[b] / top;
-      drawn.push(bar((place + unit * inset) / total, 14 + PLOT - height, unit * (1 - 2 * inset) / total, height, kind, words));
-    }
-    if (b >= values) drawn.push(label((place + unit / 2) / total, 30 + PLOT, binName(bars, b), "middle", "axis"));
-    place += unit;
-  });
-  drawn.push(line(0, 14 + PLOT, 1, 14 + PLOT, "base"));
-  if (bars.edges.length) {
-    const marks = values >= 4 ? [0, 1, 2, 3, 4].map((i) => Math.round(i * values / 4)) : [0, values];
-    const ends = [...starts.slice(1, values), starts[values - 1] + 1 / total];
-    marks.forEach((mark, i) => {
-      const anchor = i === 0 ? "start" : i === marks.length - 1 ? "end" : "middle";
-      drawn.push(label(mark === 0 ? starts[0] : ends[mark - 1], 30 + PLOT, figure(bars.edges[mark]), anchor, "axis"));
-    });
-  }
-  return drawing("bars", name, words, PLOT + 38, drawn);
-}
-
-function lying(bars, name, words, moved) {
-  const shown = moved.slice(0, CATEGORIES).sort((a, b) => bars.reference[b] - bars.reference[a]);
-  const top = Math.max(...shown.map((b) => Math.max(bars.reference[b], bars.window[b])), 1e-9);
-  const drawn = shown.map((b, row) => {
-    const y = row * ROW;
-    const [before, now] = [bars.reference[b], bars.window[b]];
-    const words = `${binName(bars, b)}: ${percent(before)} → ${percent(now)}`;
-    return [bar(0, y + 3, 0.8 * before / top, ROW - 6, "ref", words), bar(0, y + 8, 0.8 * now / top, ROW - 16, "win", words),
-      label(1, y + 16, percent(now), "end", "axis")];
-  });
-  const names = shown.map((b, row) => {
-    const whole = binName(bars, b);
-    const short = whole.length <= NAME_CHARS ? whole : `${whole.slice(0, NAME_CHARS - 1)}…`;
-    return svg("text", { x: "100%", y: row * ROW + ROW / 2 + 4, "text-anchor": "end" }, svg("title", {}, whole), short);
-  });
-  const height = shown.length * ROW + 2;
-  const part = (children) => svg("svg", { width: "100%", height, "aria-hidden": "true" }, children);
-  return el("div", { class: "chart beside bars", role: "img", "aria-label": `${name}. ${words}` },
-    part(names), part([drawn, line(0, 0, 0, shown.length * ROW, "base")]));
-}
-
 export function timeline(episodes, start, end, name) {
   const whole = Math.max(1, end - start);
   const where = (ms) => Math.min(1, Math.max(0, (ms - start) / whole));

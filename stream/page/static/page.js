@@ -1,6 +1,7 @@
 // Asks the worker for its state every few seconds and draws what changed.
 
-import { binName, el, figure, histogram, level, meter, minute, named, percent, printable, timeline, times } from "./draw.js";
+import { el, figure, level, meter, minute, named, percent, printable, ratioScale, timeline, times } from "./draw.js";
+import { binName, equalBins, histogram } from "./histograms.js";
 
 const EVERY_MS = 5000;
 const SHOWN_EPISODES = 4;
@@ -28,7 +29,7 @@ function duration(ms) {
 }
 
 function table(caption, heads, rows) {
-  const head = heads.map(([text, kind]) => el("th", { scope: "col", class: kind }, text));
+  const head = heads.map(([text, kind]) => el("th", { scope: "col", class: kind }, Array.isArray(text) ? text.map((part) => typeof part === "function" ? part() : part) : text));
   const body = rows.map(({ cells, current }) => el("tr", { "aria-current": current ? "true" : null },
     cells.map((cell, i) => el(i ? "td" : "th", { class: heads[i][1], scope: i ? null : "row" }, cell))));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
@@ -95,7 +96,7 @@ function drift(value, name) {
 }
 
 function models({ rows, more, time, model, version }) {
-  const heads = [["model", null], ["state", null], ["drift", "drift"], ["window", "figure wide"], ["budget used", "figure wide"], ["in alarm", "figure wide"], ["judged until", "figure wide"]];
+  const heads = [["model", null], ["state", null], [["drift ", ratioScale], "drift"], ["window", "figure wide"], ["budget used", "figure wide"], ["in alarm", "figure wide"], ["judged until", "figure wide"]];
   const made = rows.map((row) => {
     const name = named(row.model, row.version);
     const query = new URLSearchParams({ model: row.model, version: row.version });
@@ -116,13 +117,16 @@ function models({ rows, more, time, model, version }) {
 
 function numbers(row) {
   const rows = row.bars.window.map((now, b) => ({ cells: [binName(row.bars, b), percent(row.bars.reference[b]), percent(now)] }));
-  return el("details", { "data-name": row.name }, el("summary", {}, "Numbers"),
+  const both = row.bars.shape !== null;
+  return el("details", { "data-name": row.name }, el("summary", {}, both ? "Bins of equal weight, and numbers" : "Numbers"),
+    both ? equalBins(row.bars, `Distribution of ${row.name} in bins of equal weight`) : null,
     table(`Shares of ${row.name}`, [["bin", null], ["reference", "figure"], ["window", "figure"]], rows));
 }
 
 function card(row) {
   return el("article", { class: "panel" },
     el("h3", {}, `${row.name} `, badge(times(row.ratio), `level${level(row.ratio)}`)),
+    meter(row.ratio, row.name, true),
     el("p", { class: "meta" }, `${row.role} · ${testName(row.test)} ${figure(row.value)}, threshold ${figure(row.threshold)}`),
     row.change ? el("p", {}, arrows(row.change)) : null,
     el("figure", {}, histogram(row.bars, `Distribution of ${row.name}`), numbers(row)));
@@ -132,7 +136,7 @@ function signals(detail) {
   $("signals-title").textContent = printable(`Signals of ${named(detail.model, detail.version)}`);
   const untested = detail.untested.length ? [el("details", { "data-name": "untested" }, el("summary", {}, `Not tested: ${detail.untested.length}`), el("ul", {}, detail.untested.map((words) => el("li", {}, words))))] : [];
   if (!detail.signals.length) return [el("p", { class: "lead" }, "No full window yet."), ...untested];
-  const heads = [["signal", null], ["drift", "drift"], ["test", null], ["value", "figure wide"], ["threshold", "figure wide"], ["missing", "figure wide"]];
+  const heads = [["signal", null], [["drift ", ratioScale], "drift"], ["test", null], ["value", "figure wide"], ["threshold", "figure wide"], ["missing", "figure wide"]];
   const rows = detail.signals.map((row) => ({ cells: [row.name, drift(row.ratio, row.name), testName(row.test), figure(row.value), figure(row.threshold), row.missing || row.missingBefore ? `${percent(row.missingBefore)} → ${percent(row.missing)}` : "–"] }));
   const key = el("p", { class: "key" }, [["ref", "reference"], ["win", "window"]].map(([kind, text]) => el("span", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
   return [
@@ -148,7 +152,7 @@ function signals(detail) {
 }
 
 function segments(rows) {
-  const heads = [["segment", null], ["drift", "drift"], ["signal", null], ["test", "wide"], ["events", "figure wide"]];
+  const heads = [["segment", null], [["drift ", ratioScale], "drift"], ["signal", null], ["test", "wide"], ["events", "figure wide"]];
   return [table("Segments in their last full window: the worst test of each", heads,
     rows.map((row) => ({ cells: [row.segment, drift(row.ratio, row.segment), row.signal, testName(row.test), figure(row.events)] })))];
 }
