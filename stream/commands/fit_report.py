@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from stream.commands.fit_delay import delay_words
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
+from stream.commands.untested_lines import late_signals, warning, with_delays
 from stream.counted import counted
 
 if TYPE_CHECKING:
     from detectors import Binning, Reference, ReferenceFitter, Seasons
     from stream.data import DataTable
-    from stream.plans.plan import Plan
 
 __all__ = ["report"]
 
@@ -64,12 +64,14 @@ def report(
             f"the times are {'dates without a time of day' if dates else 'one a day'}: a pane of "
             "one day (1d) is proposed below"
         )
-    for warning in reference.warnings:
-        say(f"warning: {warning}")
-    for each in untested_by_plan(proposed_plan(reference)):
-        say(each.said)
+    for words in reference.warnings:
+        say(f"warning: {words}")
+    plan = proposed_plan(reference)
+    untested = with_delays(untested_by_plan(plan), plan)
+    for each in untested:
+        say(warning(each))
     tell_seasons(reference, fitter, seasons)
-    for words in delay_words(_proposed(reference)):
+    for words in delay_words(plan, {s.name for s in plan.monitored} - late_signals(untested)):
         say(words)
     say_lines("for the config:\n" + model_toml(reference))
 
@@ -82,15 +84,3 @@ def _bins(binning: Binning) -> str:
         return str(binning.edges.size - 1)
     own = len(binning.categories)
     return str(own) if binning.tail == 1 else f"{own} + {binning.tail}"
-
-
-def _proposed(reference: Reference) -> Plan:
-    """What a config that says no more would make of the reference."""
-    from stream.plans.plan import Plan
-    from stream.proposal import propose
-
-    pane_ms, max_age_ms = propose(reference)
-    return Plan(
-        model=reference.model, reference=reference, segments=reference.segments, pane_ms=pane_ms,
-        window_max_age_ms=max_age_ms, cycle_ms=reference.cycle_ms,
-    )  # fmt: skip

@@ -27,6 +27,7 @@ from stream.commands.shared import (
     say,
     when,
 )
+from stream.commands.untested_lines import warning, with_delays
 from stream.counted import counted
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _write_report(
         sum(stats.late.values()),
         alphas[0] if alphas else (), each_pane(watches[0], panes) if watches else (),
         _alarm_time(replay),
-        replay.untested(),
+        replay.untested(with_delays),
     )  # fmt: skip
     path.write_text(report_text(report, form_of(path), recorder.rows()), encoding="utf-8")
     say(f"wrote {path}")
@@ -260,21 +261,23 @@ def _in_alarm(replay: Any) -> str:
 
 
 def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems) -> None:
+    from stream.report.replay_words import gaps_of
+
     stats = replay.summariser.stats
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())
-    tested, untested = replay.untested()
+    at_end = replay.untested(with_delays)
     episodes = counted(opened, "episode") if opened else "no episode"
-    if not opened and not tested:
+    if not opened and not at_end.tested:
         episodes = "nothing was tested"
-    elif not opened and any(each.is_gap for each in untested):
+    elif not opened and gaps_of(at_end):
         episodes = "no episode in what was tested"
     left = f", {firing} still firing" if firing else ""
     pane = f"pane {plan.pane_ms / 1000:g} s"
     events = counted(_events_of(stats, refused), "event")
     say(f"{events}, {episodes}{left}; {pane}{_in_alarm(replay)}")
-    for each in untested:
-        say(each.said)
+    for each in at_end.untested:
+        say(warning(each))
     refused.tell()
     if late := sum(stats.late.values()):
         came = f"{counted(late, 'event')} came too late to be counted"

@@ -198,7 +198,7 @@ def _tests(report: Report) -> Iterator[Markdown]:
             ),
         )  # fmt: skip
     if report.untested:
-        yield heading(3, "What was not tested")
+        yield heading(3, "What was not tested, or is told late")
         yield bullets(report.untested)
 
 

@@ -11,7 +11,12 @@ from stream.plans.plan import Plan
 from stream.report.model import Episode
 from stream.report.phrases import from_start
 
-__all__ = ["lead_of_replay", "warnings_of_replay", "window_words"]
+__all__ = ["gaps_of", "lead_of_replay", "warnings_of_replay", "window_words"]
+
+
+def gaps_of(untested: AtEnd) -> int:
+    """Where a change would go unseen: not what is told late, which is tested."""
+    return sum(each.is_gap and each.reason != "slow" for each in untested.untested)
 
 
 def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested: AtEnd) -> str:
@@ -19,7 +24,7 @@ def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested:
     if not episodes and not untested.tested:
         return "Nothing was tested."
     if not episodes:
-        limited = " in what was tested" if any(u.is_gap for u in untested.untested) else ""
+        limited = " in what was tested" if gaps_of(untested) else ""
         return f"No drift: no episode opened{limited}."
     names = ", ".join(drifted[:5]) + (f" and {len(drifted) - 5} more" if len(drifted) > 5 else "")
     opened = "1 episode" if episodes == 1 else f"{episodes} episodes"
@@ -29,7 +34,7 @@ def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested:
 
 def warnings_of_replay(plan: Plan, untested: AtEnd, episodes: Sequence[Episode]) -> tuple[str, ...]:
     """What limits the report's worth: the reference's own, and where silence says nothing."""
-    gaps = sum(each.is_gap for each in untested.untested)
+    gaps = gaps_of(untested)
     said = [*other_notes(plan), *filter(None, map(from_start, episodes))]
     if gaps:
         said.append(

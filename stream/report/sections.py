@@ -188,8 +188,8 @@ def tests_section(report: Report) -> Markup:
     made = table("Tests", ("test", "scope", "made", "alpha", "findings"), rows,
                  figures=frozenset({2, 3, 4})) if rows else None  # fmt: skip
     left = tag("ul", (tag("li", words) for words in report.untested)) if report.untested else None
-    return section("tests", "What was tested", report.budget, made,
-                    tag("h3", "What was not tested") if left else None, left)  # fmt: skip
+    head = tag("h3", "What was not tested, or is told late") if left else None
+    return section("tests", "What was tested", report.budget, made, head, left)
 
 
 def fetch_section(report: Report) -> Markup | None:

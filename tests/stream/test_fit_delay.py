@@ -41,16 +41,25 @@ def test_the_delay_is_said_in_events_and_time(tmp_path: Path, step_s: int, unit:
     assert int(half[1].replace(",", "")) > events
 
 
-def test_signals_whose_rows_say_less_are_named(tmp_path: Path) -> None:
+def test_signals_whose_rows_say_so_little_that_it_takes_weeks_are_late(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     slow = np.repeat(rng.normal(size=80), 50)
     names = rng.choice(["a", "b", "c"], 4_000)
     columns = {"name": names, "x": rng.normal(size=4_000), "slow": slow, "other": names[::-1]}
     output = said(tmp_path, columns, 600)
     assert SENTENCE.search(output)
+    assert re.search(r"told late: slow: a shift of 1 standard deviation .* 41 d", output)
+
+
+def test_signals_that_are_slower_and_not_late_are_named_beside_the_others(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    slow = np.repeat(rng.normal(size=80), 50)
+    output = said(tmp_path, {"x": rng.normal(size=4_000), "slow": slow}, 60)
+    assert SENTENCE.search(output)
     assert re.search(
         r"told later, as rows say less, of slow \((about|not within) [\d,]+ events", output
     )
+    assert "told late:" not in output
 
 
 def test_it_is_said_that_nothing_is_foretold_with_slots(tmp_path: Path) -> None:
