@@ -117,21 +117,26 @@ def test_a_page_fetches_nothing_from_elsewhere(site: Path, pages: dict[Path, Htm
 
 
 def test_dead_links_dead_anchors_and_forgotten_pages_end_the_build(tmp_path: Path) -> None:
-    root = tmp_path / "copy"
-    for name in ("docs", "benchmarks", "deploy"):
-        shutil.copytree(ROOT / name, root / name)
-    for name in ("mkdocs.yml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        shutil.copy(ROOT / name, root)
-    (root / "docs" / "forgotten.md").write_text("# Forgotten\n")
-    with (root / "docs" / "fit.md").open("a") as page:
-        page.write("\n[one](nowhere.md) [two](learn.md#nowhere) [three](../nowhere.md)\n")
-        page.write("[four](../benchmarks/QUALITY.md#nowhere)\n")
-    done = build(root, tmp_path / "site")
+    """Of a small repository, by the settings and hooks of ours."""
+    shutil.copytree(ROOT / "docs" / "site", tmp_path / "docs" / "site")
+    settings = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[0]
+    (tmp_path / "mkdocs.yml").write_text(settings + "\nnav: [README.md]\n")
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy.md"):
+        (tmp_path / name).write_text("# There\n")
+    page = tmp_path / "docs" / "README.md"
+    page.write_text("# Here\n\n[itself](#here) [out](../deploy.md#there) [up](../README.md)\n")
+    done = build(tmp_path, tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+
+    with page.open("a") as more:
+        more.write("[one](nowhere.md) [two](#nowhere) [three](../nowhere.md)\n")
+        more.write("[four](../deploy.md#nowhere)\n")
+    (tmp_path / "docs" / "forgotten.md").write_text("# Forgotten\n")
+    done = build(tmp_path, tmp_path / "site")
     assert done.returncode != 0
-    said = done.stdout + done.stderr
-    for words in ("forgotten.md", "nowhere.md", "learn.md#nowhere", "../nowhere.md",
-                  "repository/benchmarks/QUALITY.md#nowhere"):  # fmt: skip
-        assert words in said, words
+    for words in ("- forgotten.md", "'nowhere.md'", "'#nowhere'", "'../nowhere.md'",
+                  "'repository/deploy.md#nowhere'"):  # fmt: skip
+        assert words in done.stderr, f"{words}: {done.stderr}"
 
 
 def markdown_of(site: Path) -> dict[Path, Path]:
