@@ -14,6 +14,7 @@ import msgspec
 from stream.http_server import PLAIN, Page, Render, Request
 from stream.page.assets import asset
 from stream.page.runbooks import runbook_html, runbook_paths
+from stream.page.signal import signal_state
 from stream.page.state import PageView, state_of
 from stream.printable import printable_json
 
@@ -24,7 +25,16 @@ _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
 }
-_FILES: Final = ("style.css", "page.css", "page.js", "draw.js", "histograms.js")
+_FILES: Final = (
+    "style.css",
+    "page.css",
+    "page.js",
+    "parts.js",
+    "signal.js",
+    "draw.js",
+    "histograms.js",
+)
+_SIGNAL: Final = ("model", "version", "signal")
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -45,8 +55,10 @@ def live_pages(view: PageView, clock: Callable[[], float] = time.time) -> Mappin
     """Path -> page, for a worker's metrics address."""
     return {
         "/": lambda _: _file("index.html"),
+        "/signal": lambda _: _file("signal.html"),
         **{f"/static/{name}": partial(_static, name) for name in _FILES},
-        "/api/v1/state": _StatePage(view, clock),
+        "/api/v1/state": _StatePage(("model", "version"), partial(state_of, view), clock),
+        "/api/v1/signal": _StatePage(_SIGNAL, partial(signal_state, view), clock),
         "/runbooks": lambda _: _moved("runbooks/"),
         **{path: partial(_runbook, name) for path, name in runbook_paths().items()},
     }
@@ -71,36 +83,42 @@ def _moved(where: str) -> Page:
 
 
 class _StatePage:
-    """The state as JSON, one reading at a time: a crowd of readers costs what one does."""
+    """The state as JSON, one reading at a time: a crowd of readers costs what one does.
 
-    def __init__(self, view: PageView, clock: Callable[[], float]) -> None:
-        self._view = view
+    `read` is called with the values of the query's `names`, and the time in milliseconds.
+    """
+
+    def __init__(
+        self, names: tuple[str, ...], read: Callable[..., object], clock: Callable[[], float]
+    ) -> None:
+        self._names = names
+        self._state = read
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str], tuple[float, bytes]] = {}
+        self._kept: dict[tuple[str, ...], tuple[float, bytes]] = {}
 
     def __call__(self, request: Request) -> Page:
         """Answer `?model=fraud&version=3`."""
-        key = (request.query.get("model", ""), request.query.get("version", ""))
+        key = tuple(request.query.get(name, "") for name in self._names)
         if max(map(len, key)) > _LONGEST_NAME:
-            words = b"model and version must be shorter.\n"
+            words = f"{', '.join(self._names)} must be shorter.\n".encode()
             return Page(HTTPStatus.BAD_REQUEST, PLAIN, words, _HEADERS)
         with self._lock:
             now = self._clock()
             made, body = self._kept.get(key, (0.0, b""))
             if not 0 <= now - made < _FRESH_S:
-                body = self._read(*key, round(now * 1000))
+                body = self._read(key, round(now * 1000))
                 self._kept.pop(key, None)
                 self._kept[key] = (now, body)
                 if len(self._kept) > _MOST_KEPT:
                     del self._kept[next(iter(self._kept))]
         return Page(HTTPStatus.OK, "application/json", body, _HEADERS)
 
-    def _read(self, model: str, version: str, now_ms: int) -> bytes:
+    def _read(self, key: tuple[str, ...], now_ms: int) -> bytes:
         attempts = _ATTEMPTS
         while True:
             try:
-                state = msgspec.json.encode(state_of(self._view, model, version, now_ms))
+                state = msgspec.json.encode(self._state(*key, now_ms))
                 return printable_json(state).encode()
             except RuntimeError:  # a dict grew while it was read: the worker goes on beside us
                 attempts -= 1

@@ -18,6 +18,7 @@ __all__ = ["EpisodeRow", "RecentEpisodes"]
 _MOST: Final = 200
 _MOST_STEPS: Final = 40
 _NAMED: Final = 5
+_MOST_NAMES: Final = 100
 _RANK: Final = {"info": 0, "warning": 1, "critical": 2}
 
 
@@ -26,7 +27,8 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
 
     `from_start` names signals that differed as soon as the reference was compared to; `course` is
     (since, severity), a pair for each change of it; `runbook` an address, of the page's own where
-    none is configured.
+    none is configured. `names` are the signals of all its revisions, without segments; `related`
+    episodes of the model that were open beside it.
     """
 
     id: str
@@ -44,6 +46,8 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     from_start: list[str]
     course: list[tuple[int, str]]
     runbook: str
+    names: list[str]
+    related: list[str]
 
 
 class RecentEpisodes:
@@ -60,8 +64,10 @@ class RecentEpisodes:
             return
         starts = parse_time(data.starts_at)
         course: list[tuple[int, str]] = [(starts, data.severity)]
+        names, related = [s.name for s in data.signals], [r.episode for r in data.related]
         if held is not None:
             course = list(held.course)
+            names, related = held.names + names, held.related + related
         if course[-1][1] != data.severity:
             course.append((parse_time(alert.time), data.severity))
         resolved = data.status == "resolved"
@@ -83,6 +89,8 @@ class RecentEpisodes:
             from_start=[s.name for s in data.signals if s.from_start][:_NAMED],
             course=course[:1] + course[1:][-_MOST_STEPS:],
             runbook=runbook_address(data.labels.kind, data.annotations.runbook_url),
+            names=list(dict.fromkeys(names))[:_MOST_NAMES],
+            related=list(dict.fromkeys(related))[:_MOST_NAMES],
         )
         self._rows.move_to_end(data.episode)
         while len(self._rows) > _MOST:

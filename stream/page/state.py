@@ -17,6 +17,7 @@ from stream.monitoring.subject import SubjectMonitor
 from stream.page.detail import Detail, detail_of, ratios_of
 from stream.page.recent import EpisodeRow, RecentEpisodes
 from stream.plans.plan import LearningPlan
+from stream.summaries.stats import Stage1Stats
 
 __all__ = ["PageView", "State", "held_of", "state_of"]
 
@@ -42,6 +43,9 @@ class PageView(Protocol):
     def monitors(self) -> Iterable[PartitionMonitor]:
         """The monitors it runs now."""
 
+    def stage1_stats(self) -> Iterable[Stage1Stats]:
+        """Counters of the partitions whose events it counts."""
+
     def ready(self) -> tuple[bool, str]:
         """Whether it has its partitions and its state, and in words."""
 
@@ -66,7 +70,11 @@ class ModelRow(msgspec.Struct, rename="camel"):
 
 
 class State(msgspec.Struct, rename="camel"):
-    """All that the page shows."""
+    """All that the page shows.
+
+    `counted` are the events that were taken in since the worker started, of which the page makes a
+    rate, and `newest` is the largest event time of them; both 0 where this worker counts none.
+    """
 
     driftstream: str
     time: int
@@ -75,6 +83,8 @@ class State(msgspec.Struct, rename="camel"):
     words: str
     lag: int
     partitions: int
+    counted: int
+    newest: int
     models: list[ModelRow]
     more_models: int
     episodes: list[EpisodeRow]
@@ -98,6 +108,7 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
     chosen = chosen or [each for _, each in rows]
     ready, words = view.ready()
     lag = view.lag()
+    stats = list(view.stage1_stats())
     return State(
         driftstream=stream.__version__,
         time=now_ms,
@@ -106,6 +117,8 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
         words=words,
         lag=sum(lag.values()),
         partitions=len(lag),
+        counted=sum(sum(list(each.events.values())) for each in stats),
+        newest=max(0, *(each.max_time_ms for each in stats), 0),
         models=[row for row, _ in rows[:MOST_MODELS]],
         more_models=max(0, len(rows) - MOST_MODELS),
         episodes=view.recent.rows()[:MOST_EPISODES],

@@ -47,7 +47,8 @@ def ratio_scale() -> Markup:
     """The marks of the scale that meters are drawn on, for the head of their column."""
     said = " ".join(f"{mark}×" for mark in _MARKS)
     return chart("Scale", said, 13, [
-        label(place_of(mark), 11, f"{mark}×", anchor="middle", kind="axis") for mark in _MARKS
+        label(place_of(mark), 11, f"{mark}×", anchor="middle", kind=f"axis m{mark}")
+        for mark in _MARKS
     ], kind="scale")  # fmt: skip
 
 
@@ -148,7 +149,8 @@ def _time_axis(start_ms: int, end_ms: int, y: float) -> Markup:
     for i in range(4):
         anchor = "start" if i == 0 else "end" if i == 3 else "middle"
         time_ms = start_ms + whole * i // 3
-        marks.append(label(i / 3, y, day(time_ms, whole), anchor=anchor, kind="axis"))
+        kind = "axis mid" if i % 3 else "axis"
+        marks.append(label(i / 3, y, day(time_ms, whole), anchor=anchor, kind=kind))
     return join(marks)
 
 

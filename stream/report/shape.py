@@ -185,19 +185,10 @@ def _grid(axis: Axis, events: int) -> tuple[Floats, float]:
 
 def _dealt(axis: Axis, shares: Floats, grid: Floats) -> Floats:
     """Shares of the bins dealt to the bars, evenly over what a bin covers of the axis."""
-    dealt = np.zeros(grid.size - 1)
-    last = grid.size - 2
-    for share, low, high in zip(shares[axis.first : axis.last], axis.places, axis.places[1:]):
-        if not share:
-            continue
-        first, to = np.clip(np.searchsorted(grid, (low, high), side="right") - 1, 0, last)
-        width = high - low
-        if first == to or width <= 0.0:
-            dealt[first] += share
-            continue
-        cuts = np.array([low, *grid[first + 1 : to + 1], high])
-        dealt[first : to + 1] += share * np.diff(cuts) / width
-    return dealt
+    upto = np.append(0.0, np.cumsum(shares[axis.first : axis.last]))
+    at = np.interp(grid, axis.places, upto)
+    at[0], at[-1] = 0.0, upto[-1]
+    return np.diff(at)
 
 
 def _names(axis: Axis, grid: Floats, step: float) -> list[str]:

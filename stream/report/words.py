@@ -112,6 +112,8 @@ def day(time_ms: int, within_ms: int) -> str:
     """A mark on an axis that spans so much: a time, a day or a month."""
     if within_ms < 2 * 86_400_000:
         return _utc(time_ms).strftime("%H:%M")
+    if within_ms < 5 * 86_400_000:
+        return _utc(time_ms).strftime("%-d %b %H:%M")
     if within_ms < 300 * 86_400_000:
         return _utc(time_ms).strftime("%-d %b")
     return _utc(time_ms).strftime("%b %Y")

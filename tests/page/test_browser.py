@@ -129,7 +129,7 @@ def test_an_episode_leads_to_its_runbook(
     worker.feed(3_000)
     with browser(worker.url, width=width, dark=dark) as tab:
         tab.wait_for(DRAWN)
-        address = tab.evaluate("document.querySelector('#episodes a').href")
+        address = tab.evaluate("document.querySelector('#episodes a[href*=runbooks]').href")
     with browser(address, width=width, dark=dark) as tab:
         tab.wait_for("document.querySelector('main.runbook h1') !== null")
         name = f"runbook-{width}-{'dark' if dark else 'light'}.png"
@@ -139,6 +139,51 @@ def test_an_episode_leads_to_its_runbook(
         told = tab.accessible()
         assert {role for role, _ in told} >= {"main", "banner", "navigation", "heading", "list"}
         assert all(name for role, name in told if role in ("table", "region", "link"))
+        assert tab.errors == []
+        assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+
+
+@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+def test_a_signal_has_a_page(
+    browser: Open, worker: Worker, pictures: Path, width: int, dark: bool
+) -> None:
+    worker.feed(3_000)
+    with browser(worker.url, width=width, dark=dark) as tab:
+        tab.wait_for(DRAWN)
+        links = tab.evaluate(
+            "[...document.querySelectorAll('#signals a')].filter((a) => a.textContent === 'x')"
+            ".map((a) => a.href)"
+        )
+        folded = tab.evaluate("document.querySelector('#episodes details a').href")
+        assert "&signal=" in folded
+        summary = tab.evaluate("document.querySelector('#episodes summary').textContent")
+        assert "fraud v1" in summary
+        assert tab.evaluate("!document.querySelector('#episodes details').open")
+        if width < 600:
+            top = tab.evaluate("document.querySelector('#models').getBoundingClientRect().top")
+            assert top < 2 * 844, "models begin within two screens of a phone"
+    assert len(set(links)) == 1
+    with browser(links[0], width=width, dark=dark) as tab:
+        tab.wait_for(DRAWN)
+        name = f"signal-{width}-{'dark' if dark else 'light'}.png"
+        check_shape(tab, width, tab.screenshot(pictures / name))
+        assert (luminance(tab) < 60) == dark
+        assert tab.evaluate("document.querySelector('h1').textContent").startswith("x ")
+        told = tab.accessible()
+        names = [name for role, name in told if role == "image"]
+        assert any(name.startswith("Mean rank of x. ") for name in names)
+        assert any(name.startswith("Distribution of x. ") for name in names)
+        assert all(name for role, name in told if role in ("table", "image", "link", "button"))
+        areas = tab.evaluate(
+            "[...document.querySelectorAll('#now svg.density rect.win')]"
+            ".map((r) => parseFloat(r.getAttribute('width')) * r.getAttribute('height'))"
+        )
+        shares = tab.evaluate(
+            "fetch('api/v1/signal' + location.search).then((a) => a.json())"
+            ".then((state) => state.signal.bars.shape.boxes.map((box) => box.window))"
+        )
+        assert [area / sum(areas) for area in areas] == pytest.approx(shares, abs=1e-3)
+        assert tab.evaluate("document.querySelectorAll('#episodes li').length") >= 1
         assert tab.errors == []
         assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
 

@@ -32,7 +32,7 @@ from stream.plans.plan import PlanBook
 from stream.printable import printable
 from stream.replay import FileRecord, Replay
 from stream.runbooks import runbooks
-from tests.stream.harness import make_events, make_plan
+from tests.stream.harness import START_S, make_events, make_plan
 from tests.stream.test_metrics import FileState
 
 STATIC = Path(__file__).parents[2] / "stream" / "page" / "static"
@@ -94,6 +94,8 @@ def test_the_state_is_what_the_monitors_say(state: FileState, server: PageServer
     assert len(episodes) == state.opened
     assert said["ready"] is True
     assert said["lag"] == 7
+    assert said["counted"] == 3_000
+    assert said["newest"] == (START_S + 2_999) * 1000
 
 
 def test_a_model_is_chosen_by_name(state: FileState) -> None:
@@ -105,7 +107,8 @@ def test_a_model_is_chosen_by_name(state: FileState) -> None:
 
 def test_files_and_headers(server: PageServer) -> None:
     for path in STATIC.iterdir():
-        address = "/" if path.name == "index.html" else f"/static/{path.name}"
+        pages = {"index.html": "/", "signal.html": "/signal"}
+        address = pages.get(path.name, f"/static/{path.name}")
         status, headers, body = get(server, address)
         assert (status, body) == (200, path.read_bytes())
         assert "default-src 'none'" in headers["Content-Security-Policy"]

@@ -47,6 +47,7 @@ export const level = (value) => [0.7, 1, 2, 4].filter((step) => value >= step).l
 
 export function day(ms, whole) {
   if (whole < 2 * 864e5) return minute(ms).slice(11);
+  if (whole < 5 * 864e5) return `${new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" })} ${minute(ms).slice(11)}`;
   const parts = whole < 300 * 864e5 ? { day: "numeric", month: "short" } : { month: "short", year: "numeric" };
   return new Date(ms).toLocaleDateString("en-GB", { ...parts, timeZone: "UTC" });
 }
@@ -70,7 +71,7 @@ const placeOf = (value) => value <= 0.5 ? 0 : Math.min(1, Math.log(value / 0.5) 
 
 export function ratioScale() {
   return drawing("scale", "Scale", MARKS.map((mark) => `${mark}×`).join(" "), 13,
-    MARKS.map((mark) => label(placeOf(mark), 11, `${mark}×`, "middle", "axis")));
+    MARKS.map((mark) => label(placeOf(mark), 11, `${mark}×`, "middle", `axis m${mark}`)));
 }
 
 export function meter(value, name, labelled) {

@@ -1,0 +1,94 @@
+"""What the page of one signal shows: its course, then and now, segments, and its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import numpy as np
+
+import stream
+from stream.monitoring.subject import SubjectMonitor
+from stream.page.detail import SegmentRow, SignalRow, ratios_of, segments_of, signal_row
+from stream.page.recent import EpisodeRow
+from stream.page.state import PageView, held_of
+from stream.page.trend import Trend, trend_of
+
+__all__ = ["SignalState", "signal_state"]
+
+#: So many other signals of the model are offered.
+_MOST_OTHERS: Final = 60
+
+
+class SignalState(msgspec.Struct, rename="camel"):
+    """All that the page of a signal shows; `found` says whether the model has such a signal here.
+
+    `signal` and the window's times are None and 0 before the first full window. `episodes` name
+    the signal, `related` were open beside one of them or are of the same model.
+    """
+
+    driftstream: str
+    time: int
+    model: str
+    version: str
+    name: str
+    found: bool
+    idle: bool = False
+    private: bool = False
+    by_hour: bool = False
+    starts: int = 0
+    ends: int = 0
+    events: int = 0
+    signal: SignalRow | None = None
+    trend: Trend | None = None
+    segments: list[SegmentRow] = []
+    episodes: list[EpisodeRow] = []
+    related: list[EpisodeRow] = []
+    others: list[str] = []
+
+
+def signal_state(view: PageView, model: str, version: str, name: str, now_ms: int) -> SignalState:
+    """What to show of one signal now."""
+    state = SignalState(stream.__version__, now_ms, model, version, name, False)
+    rows = [row for row in view.recent.rows() if (row.model, row.version) == (model, version)]
+    state.episodes = [row for row in rows if name in row.names]
+    state.related = _related(state.episodes, rows)
+    held = next((held for held in held_of(view) if tuple(held.subject) == (model, version)), None)
+    if held is not None:
+        _fill(state, held)
+    return state
+
+
+def _related(own: Iterable[EpisodeRow], rows: Iterable[EpisodeRow]) -> list[EpisodeRow]:
+    """Other episodes of the model that were open at a time with one of its own."""
+    ids = {row.id for row in own}
+    spans = [(row.starts, row.ends or 2**62) for row in own]
+    return [
+        row
+        for row in rows
+        if row.id not in ids
+        and any(row.starts <= ends and starts <= (row.ends or 2**62) for starts, ends in spans)
+    ]
+
+
+def _fill(state: SignalState, held: SubjectMonitor) -> None:
+    watch = held.watch
+    if watch is None:
+        return
+    names = [signal.name for signal in watch.plan.monitored]
+    state.others = [name for name in names if name != state.name][:_MOST_OTHERS]
+    if state.name not in names:
+        return
+    index = names.index(state.name)
+    state.found, state.idle, state.private = True, held.is_idle, watch.plan.private
+    state.by_hour = watch.calendar is not None
+    hidden = state.private or state.by_hour
+    state.trend = trend_of(watch.changes.history, watch.plan.monitored, index, hidden=hidden)
+    state.segments = segments_of(watch, index)
+    window, result = watch.windows.last.get(""), watch.results.get("")
+    if window is None or result is None or not (result.signal == index).any():
+        return
+    row = int(np.argmax(np.where(result.signal == index, ratios_of(result), -1.0)))
+    state.signal = signal_row(watch, window, result, row, drawn=True)
+    state.starts, state.ends, state.events = window.start_ms, window.end_ms, window.events

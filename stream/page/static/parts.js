@@ -1,0 +1,128 @@
+// What the page of the worker and that of a signal are made of.
+
+import { el, figure, level, meter, minute, named, percent, printable, times } from "./draw.js";
+import { binName, equalBins } from "./histograms.js";
+
+export const EVERY_MS = 5000;
+const $ = (id) => document.getElementById(id);
+const drawn = new Map();
+
+export const words = (name) => name.replaceAll("_", " ");
+export const counted = (n, one) => `${figure(n)} ${one}${n === 1 ? "" : "s"}`;
+export const arrows = (text) => text.replaceAll("->", "→");
+export const badge = (text, kind) => el("span", { class: `badge ${kind}` }, text);
+
+const TESTS = { psi: "PSI", name_share: "a name’s share", adwin: "ADWIN", edetector: "e-detector", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", ks: "KS", chi2: "chi²", g: "G" };
+export const testName = (test) => TESTS[test] || words(test);
+
+export function duration(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+    if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
+  }
+  return `${seconds} s`;
+}
+
+export function table(caption, heads, rows) {
+  const head = heads.map(([text, kind]) => el("th", { scope: "col", class: kind }, Array.isArray(text) ? text.map((part) => typeof part === "function" ? part() : part) : text));
+  const body = rows.map(({ cells, current }) => el("tr", { "aria-current": current ? "true" : null },
+    cells.map((cell, i) => el(i ? "td" : "th", { class: heads[i][1], scope: i ? null : "row" }, cell))));
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
+}
+
+// Redraws a section only if what it shows has changed, so that focus and open details stay.
+export function section(id, data, make) {
+  const place = $(id);
+  place.hidden = !data;
+  const text = JSON.stringify(data);
+  if (!data || drawn.get(id) === text) return;
+  drawn.set(id, text);
+  const fill = place.querySelector(".fill");
+  const open = new Set([...fill.querySelectorAll("details[open]")].map((d) => d.dataset.name));
+  const focused = document.activeElement && fill.contains(document.activeElement) ? document.activeElement.id : "";
+  fill.replaceChildren(...[make(data)].flat());
+  for (const details of fill.querySelectorAll("details")) details.open = open.has(details.dataset.name);
+  if (focused && $(focused)) $(focused).focus();
+}
+
+export function drift(value, name) {
+  return [el("span", {}, times(value)), meter(value, name)];
+}
+
+export const key = () => el("p", { class: "key" }, [["ref", "reference"], ["win", "window"]].map(([kind, text]) => el("span", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
+
+export const signalAddress = (model, version, signal) => `signal?${new URLSearchParams({ model, version, signal })}`;
+
+export function numbers(row) {
+  const rows = row.bars.window.map((now, b) => ({ cells: [binName(row.bars, b), percent(row.bars.reference[b]), percent(now)] }));
+  const both = row.bars.shape !== null;
+  return el("details", { "data-name": row.name }, el("summary", {}, both ? "Bins of equal weight, and numbers" : "Numbers"),
+    both ? equalBins(row.bars, `Distribution of ${row.name} in bins of equal weight`) : null,
+    table(`Shares of ${row.name}`, [["bin", null], ["reference", "figure"], ["window", "figure"]], rows));
+}
+
+// One line an episode: what it says; all else is folded.
+export function episode(row, current) {
+  const links = row.names.slice(0, 12).map((name) => name === current ? el("span", {}, name) : el("a", { href: signalAddress(row.model, row.version, name), id: `of-${row.id}-${name}` }, name));
+  const state = row.ends ? badge("resolved", "resolved") : badge(row.severity, `sev-${row.severity}`);
+  return el("li", {}, el("details", { "data-name": row.id },
+    el("summary", { id: `episode-${row.id}` }, state, " ", el("span", { class: "line" }, arrows(row.summary))),
+    el("p", { class: "full" }, arrows(row.summary)),
+    el("p", { class: "meta" }, `${named(row.model, row.version)}: ${words(row.kind)} · `, row.ends ? `${minute(row.starts)} to ${minute(row.ends)}` : `since ${minute(row.starts)}, firing`, ` · revision ${row.revision} · episode ${row.id.slice(0, 12)}`),
+    row.fromStart.length ? el("p", {}, `Different from the reference from the start: ${row.fromStart.join(", ")}. Is it the right reference?`) : null,
+    row.evidence ? el("p", { class: "meta" }, row.evidence) : null,
+    links.length ? el("p", { class: "links" }, "Signals: ", links.flatMap((link, i) => i ? [", ", link] : [link]), row.names.length > 12 ? ` and ${row.names.length - 12} more` : null) : null,
+    row.related.length ? el("p", { class: "meta" }, `Open with it: ${row.related.map((id) => id.slice(0, 12)).join(", ")}`) : null,
+    el("p", {}, el("a", { href: row.runbook, id: `runbook-${row.id}`, rel: "noreferrer" }, `Runbook: ${words(row.kind)}`))));
+}
+
+export const episodes = (rows, current) => el("ol", { class: "episodes" }, rows.map((row) => episode(row, current)));
+
+// Asks for the state now and every few seconds, and calls `show` with it.
+export function follow(address, show) {
+  let paused = false;
+  let failures = 0;
+
+  async function look() {
+    if (paused || document.hidden) return;
+    try {
+      const answer = await fetch(address, { signal: AbortSignal.timeout(EVERY_MS * 2) });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      const state = await answer.json();
+      show(state);
+      failures = 0;
+      say(`Updated ${new Date(state.time).toISOString().slice(11, 19)} UTC, every ${EVERY_MS / 1000} s`, false);
+      const times = Number(document.body.dataset.shown || 0) + 1;
+      document.body.dataset.shown = String(times);
+      // What a link points to was not there when the page came.
+      if (times === 1 && location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    } catch (error) {
+      failures += 1;
+      if (failures === 2) say(`The worker does not answer since ${new Date().toISOString().slice(11, 19)} UTC. What is shown may be old.`, true);
+    }
+  }
+
+  $("pause").addEventListener("click", () => {
+    paused = !paused;
+    $("pause").setAttribute("aria-pressed", String(paused));
+    $("pause").textContent = paused ? "Updates are paused" : "Pause updates";
+    if (!paused) look();
+  });
+  document.addEventListener("visibilitychange", look);
+  setInterval(look, EVERY_MS);
+  look();
+}
+
+// A screen reader is told of what changes in kind, not of every update.
+function say(text, stale) {
+  const status = $("status");
+  status.setAttribute("aria-live", stale || status.classList.contains("stale") ? "polite" : "off");
+  status.classList.toggle("stale", stale);
+  status.textContent = printable(text);
+}
+
+
+export function facts(rows) {
+  $("facts").replaceChildren(...rows.filter(Boolean).map(([name, value, note]) => el("div", {}, el("dt", {}, name), el("dd", { class: "value" }, value), note ? el("dd", { class: "note" }, note) : null)));
+}

@@ -1,0 +1,208 @@
+"""What the page of a signal is told: its course as a plain count gives it, and its episodes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import numpy as np
+import pytest
+
+from detectors import fit_reference
+from detectors.changes.history import History
+from stream.http_server import PageServer
+from stream.metrics import MetricsCollector, serve
+from stream.monitoring.watch import Watch
+from stream.page import live_pages
+from stream.page.signal import SignalState, signal_state
+from stream.page.trend import trend_of
+from tests.page.test_page import get, state_after
+from tests.stream.harness import make_events, make_plan
+from tests.stream.test_metrics import FileState
+
+EVENTS = make_events(3, 3_000, drift_at=2_400)
+
+
+@pytest.fixture(scope="module")
+def state() -> FileState:
+    return state_after(EVENTS)
+
+
+@pytest.fixture(scope="module")
+def server(state: FileState) -> Iterator[PageServer]:
+    server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
+    yield server
+    server.close()
+
+
+def watch_of(state: FileState) -> Watch:
+    (held,) = state.replay.monitor.subjects.values()
+    assert held.watch is not None
+    return held.watch
+
+
+def of(state: FileState, name: str) -> SignalState:
+    return signal_state(state, "fraud", "1", name, 0)
+
+
+def test_the_course_is_what_a_plain_count_gives(state: FileState) -> None:
+    signals = {signal.name: signal for signal in watch_of(state).plan.monitored}
+    events = [json.loads(event) for event in EVENTS]
+    x, z = of(state, "x").trend, of(state, "z").trend
+    assert x is not None
+    assert z is not None
+    assert len(x.starts) > 5
+    assert x.ends[:-1] == x.starts[1:]
+    binning = signals["x"].binning
+    scores = binning.scores(signals["x"].counts) / 65_535  # type: ignore[union-attr]
+    (rank, *_), courses = x.courses, {course.name: course for course in z.courses}
+    assert [course.name for course in x.courses][:2] == ["Mean rank", "Rank spread"]
+    beyond = x.courses[2]
+    assert beyond.name == "Where the reference has none"
+    for i, (start, end) in enumerate(zip(x.starts, x.ends, strict=True)):
+        within = [e["features"] for e in events if start <= e["timestamp"] * 1000 < end]
+        assert x.events[i] == len(within) >= 100
+        bins = binning.bin(np.array([each["x"] for each in within]))
+        assert rank.values[i] == pytest.approx(scores[bins].mean())
+        counts = signals["x"].counts
+        assert beyond.values[i] == pytest.approx((counts[bins] == 0).mean())
+        missing = np.mean([each["z"] is None for each in within])
+        assert courses["Missing"].values[i] == pytest.approx(missing)
+    assert rank.usual == 0.5
+    first, last = rank.values[0], rank.values[-1]
+    assert first is not None
+    assert last is not None
+    assert abs(first - 0.5) < 0.05
+    assert last > 0.65
+    ticks = dict(rank.ticks)
+    median = signals["x"].quantiles["p50"]
+    assert float(ticks[0.5].split("(")[1].rstrip(")")) == pytest.approx(median, abs=0.06)
+    assert rank.low <= min(ticks) < max(ticks) <= rank.high
+
+
+def test_a_look_changes_nothing(state: FileState) -> None:
+    watch = watch_of(state)
+    before = watch.dump()
+    estimate = watch.changes.estimate(0, "psi")
+    watch.changes.history.release()
+    for name in ("x", "z", "c", "score"):
+        of(state, name)
+    assert watch.dump() == before
+    watch.changes.history.add(np.zeros_like(watch.windows.last[""].counts), 0, 1)
+    assert len(watch.changes.history.of(0)) == len(watch.changes.history), "nothing old is kept"
+    watch.load(before)
+    assert watch.changes.estimate(0, "psi") == estimate
+
+
+def test_a_look_while_the_worker_goes_on_is_of_one_moment() -> None:
+    plan = make_plan()
+    history = History(plan.monitored, plan.layout)
+    start = int(plan.layout.start[0])
+    counts = np.zeros(plan.layout.width, np.int64)
+    counts[[0, start + 3]] = 1
+    over = threading.Event()
+
+    def work() -> None:
+        for at in range(3_000):
+            history.add(counts, at, at + 1)
+        over.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    seen = 0
+    while not over.is_set():
+        try:
+            trend = trend_of(history, plan.monitored, 0, hidden=False)
+        except RuntimeError:  # as a page it is asked again
+            continue
+        if trend is not None:
+            seen += 1
+            assert trend.events == [b - a for a, b in zip(trend.starts, trend.ends, strict=True)]
+    worker.join()
+    assert seen
+
+
+def test_segments_and_episodes_are_its_own(state: FileState) -> None:
+    x, quiet = of(state, "x"), of(state, "c")
+    assert x.found
+    assert x.signal is not None
+    assert x.signal.bars is not None
+    assert x.signal.bars.shape is not None
+    assert {row.segment for row in x.segments} == {"region=eu", "region=us"}
+    assert {row.signal for row in x.segments} == {"x"}
+    named = {row.id for row in state.recent.rows() if "x" in row.names}
+    assert {row.id for row in x.episodes} == named
+    assert x.episodes
+    assert x.episodes[0].signals
+    assert not {row.id for row in x.related} & named
+    assert quiet.signal is not None
+    assert quiet.signal.ratio < x.signal.ratio
+    assert x.others == ["z", "c", "score"]
+
+
+def test_related_episodes_were_open_at_that_time(state: FileState) -> None:
+    first = state.first
+    assert first is not None
+    hour = 3_600_000
+
+    def note(number: int, name: str, starts: int, ends: int) -> None:
+        data = first.data
+        signal = msgspec.structs.replace(data.signals[0], name=name, segment="")
+        time = "2026-01-01T{:02d}:00:00.000Z".format
+        made = msgspec.structs.replace(
+            data, episode=f"{number:032x}", signals=[signal], starts_at=time(starts),
+            ends_at=time(ends) if ends else data.ends_at,
+            status="resolved" if ends else "firing",
+        )  # fmt: skip
+        other.recent.note(msgspec.structs.replace(first, data=made))
+
+    other = state_after([])
+    note(1, "x", 3, 5)
+    note(2, "z", 1, 2)
+    note(3, "z", 4, 6)
+    note(4, "z", 2, 0)
+    note(5, "z", 6, 7)
+    said = signal_state(other, "fraud", "1", "x", hour)
+    assert [row.id[-1] for row in said.episodes] == ["1"]
+    assert sorted(row.id[-1] for row in said.related) == ["3", "4"]
+    assert not said.found, "the worker has no such model now, and its episodes are shown"
+
+
+def test_what_is_not_there_is_said(state: FileState, server: PageServer) -> None:
+    assert not of(state, "nothing").found
+    assert of(state, "nothing").others
+    assert not signal_state(state, "nobody", "", "x", 0).found
+    query = urlencode({"model": "fraud", "version": "1", "signal": "x"})
+    said = json.loads(get(server, f"/api/v1/signal?{query}")[2])
+    assert (said["name"], said["found"]) == ("x", True)
+    assert get(server, "/signal")[0] == 200
+    assert get(server, f"/api/v1/signal?signal={'x' * 600}")[0] == 400
+    assert json.loads(get(server, "/api/v1/signal")[2])["found"] is False
+
+
+def test_a_private_model_shows_no_values() -> None:
+    rng = np.random.default_rng(0)
+    data: dict[str, Any] = {
+        "x": rng.normal(777, 1, 3000), "c": rng.choice(["SECRET", "b"], 3000).tolist(),
+    }  # fmt: skip
+    reference = fit_reference(data, model="fraud", version="", times_ms=None, segments=())
+    events = [
+        msgspec.json.encode({
+            "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
+            "features": {"x": float(rng.normal(779, 1)), "c": "b"},
+            "segments": {"region": "HIDDEN"},
+        })
+        for i in range(1_000)
+    ]  # fmt: skip
+    private = state_after(events, reference=reference, signals={}, private=True)
+    open_ = state_after(events, reference=reference, signals={})
+    for name in ("x", "c"):
+        text = msgspec.json.encode(of(private, name)).decode()
+        for hidden in ("SECRET", "HIDDEN", "777", "779"):
+            assert hidden not in text
+        assert of(private, name).trend is not None
+    assert "777" in msgspec.json.encode(of(open_, "x")).decode()
