@@ -85,7 +85,7 @@ def _with_links_of_ours(tokens: list[Token]) -> list[Token]:
     elsewhere = ""
     for token in tokens:
         if token.type == "link_open":
-            target = str(token.attrs["href"])
+            target = str(token.attrs["href"]).partition("#")[0]
             name = target.removesuffix(".md")
             if name in runbooks():
                 token.attrs["href"] = name

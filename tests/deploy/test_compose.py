@@ -82,6 +82,60 @@ def test_what_prometheus_scrapes_is_served() -> None:
     assert notify[notify.index("--metrics-address") + 1] == "0.0.0.0:9465"
 
 
+def test_prometheus_tells_the_alertmanager_beside_it_but_not_of_what_the_bridge_tells() -> None:
+    alerting = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["alerting"]
+    for found in (each for one in alerting["alertmanagers"] for each in one["dns_sd_configs"]):
+        assert found["names"] == ["alertmanager"]
+        assert any(port.endswith(f":{found['port']}") for port in SERVICES["alertmanager"]["ports"])
+    (dropped,) = alerting["alert_relabel_configs"]
+    assert (dropped["action"], dropped["source_labels"]) == ("drop", ["alertname"])
+    rules = (ROOT / "deploy/prometheus/driftstream.rules.yml").read_text()
+    names = re.findall(r"- alert: (\w+)", rules)
+    assert [name for name in names if re.fullmatch(dropped["regex"], name)] == [
+        "DriftstreamEpisode"
+    ]
+
+
+@pytest.mark.parametrize("name", ["kafka", "prometheus", "alertmanager", "grafana"])
+def test_what_is_kept_is_in_a_volume_and_starts_again(name: str) -> None:
+    service = SERVICES[name]
+    named = [mount.split(":") for mount in service["volumes"] if not mount.startswith(".")]
+    assert [volume for volume, _ in named] == [f"{name}-data"]
+    assert service["restart"] == "unless-stopped"
+
+
+def test_replicas_of_the_worker_have_a_port_each() -> None:
+    (published,) = SERVICES["worker"]["ports"]
+    first, last = map(int, published.split(":")[1].split("-"))
+    taken = {
+        int(port.split(":")[1])
+        for name, each in SERVICES.items() if name != "worker"
+        for port in each.get("ports", [])
+    }  # fmt: skip
+    assert last - first + 1 >= SERVICES["worker"]["deploy"]["replicas"]
+    assert not taken & set(range(first, last + 1))
+
+
+def test_kafka_is_the_version_that_tests_run_on() -> None:
+    from stream.kafka.runtime import kafka_version
+
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
+
+
+def test_nothing_that_the_image_copies_is_ignored_and_nothing_else_is_sent() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = [line[1:] for line in lines if line.startswith("!")]
+    assert lines[1] == "*"
+    assert lines[-1] == "**/__pycache__", "kernels compiled for this machine"
+    copied = re.findall(
+        r"^COPY ((?!--from)[^\n]+) \S+$", (ROOT / "deploy/Dockerfile").read_text(), re.M
+    )
+    for source in " ".join(copied).split():
+        assert any(source == path or source.startswith(f"{path}/") for path in kept), source
+    for path in kept:
+        assert any(path == s or f"{s}/".startswith(f"{path}/") for s in " ".join(copied).split())
+
+
 def test_the_image_builds_what_the_wheel_holds() -> None:
     text = (ROOT / "deploy/Dockerfile").read_text()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
