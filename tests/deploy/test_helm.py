@@ -105,7 +105,9 @@ def check_arguments(arguments: list[str]) -> None:
     """What a container runs is a command of the wheel, with options that it has."""
     command = cli.get_command(click.Context(cli), arguments[0])
     assert command is not None
-    command.make_parser(click.Context(command)).parse_args(list(arguments[1:]))
+    # click keeps a command's help option as its first context has it: the one of the product.
+    context = click.Context(command, help_option_names=cli.context_settings["help_option_names"])
+    command.make_parser(context).parse_args(list(arguments[1:]))
 
 
 @needs_helm
