@@ -28,7 +28,7 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     `from_start` names signals that differed as soon as the reference was compared to; `course` is
     (since, severity), a pair for each change of it; `runbook` an address, of the page's own where
     none is configured. `names` are the signals of all its revisions, without segments; `related`
-    episodes of the model that were open beside it.
+    (id, kind) of episodes of the model that were open beside it.
     """
 
     id: str
@@ -47,7 +47,7 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     course: list[tuple[int, str]]
     runbook: str
     names: list[str]
-    related: list[str]
+    related: list[tuple[str, str]]
 
 
 class RecentEpisodes:
@@ -64,7 +64,10 @@ class RecentEpisodes:
             return
         starts = parse_time(data.starts_at)
         course: list[tuple[int, str]] = [(starts, data.severity)]
-        names, related = [s.name for s in data.signals], [r.episode for r in data.related]
+        names, related = (
+            [s.name for s in data.signals],
+            [(r.episode, str(r.kind)) for r in data.related],
+        )
         if held is not None:
             course = list(held.course)
             names, related = held.names + names, held.related + related

@@ -22,6 +22,7 @@ import pytest
 
 from detectors import fit_reference
 from detectors.figures import figure, percent
+from stream.alerts.event import RelatedEpisode
 from stream.http_server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
@@ -309,6 +310,23 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
     )  # fmt: skip
     recent.note(msgspec.structs.replace(first, data=over))
     assert recent.rows()[-1].id == rows[0].id
+
+
+def test_an_episode_keeps_what_its_revisions_named(state: FileState) -> None:
+    first = state.first
+    assert first is not None
+    recent = RecentEpisodes()
+    for revision, name, other in ((1, "x", 7), (2, "z", 8), (3, "x", 7)):
+        data = msgspec.structs.replace(
+            first.data, revision=revision,
+            signals=[msgspec.structs.replace(first.data.signals[0], name=name, segment="a=b")],
+            related=[RelatedEpisode(f"{other:032x}", "data_quality")],
+        )  # fmt: skip
+        recent.note(msgspec.structs.replace(first, data=data))
+    (row,) = recent.rows()
+    assert row.names == ["x", "z"]
+    assert row.signals == ["x (a=b)"], "of the last revision"
+    assert row.related == [(f"{7:032x}", "data_quality"), (f"{8:032x}", "data_quality")]
 
 
 def test_models_that_are_not_tested_say_why() -> None:
