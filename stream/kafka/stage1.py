@@ -12,42 +12,25 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.decode.columns import offset_after
 from stream.kafka.dead_letter import dead_letter
+from stream.kafka.reach import Positions, Reach
 from stream.kafka.sender import Outgoing, Sender, partition_of
 from stream.plans.plan import PlanBook
 from stream.summaries.message import Idle, Source, encode_message
 from stream.summaries.stats import Stage1Stats
 from stream.summaries.summarise import Decoder, Flush, Summariser
 
-__all__ = ["Positions", "SourcePartition", "Stage1"]
+__all__ = ["SourcePartition", "Stage1"]
 
 log = logging.getLogger(__name__)
 #: One flush under way and one waiting: more would only hold memory while the broker is slow.
 _FLUSHES: Final = 2
-
-
-class Positions(Protocol):
-    """What stage 1 needs of the transport's consumer."""
-
-    safe: dict[TP, int]
-    expected: dict[TP, int]
-    stopped: Mapping[TP, object]
-    polls: int
-
-    async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
-        """Log ends as the brokers report them now."""
-
-    async def still_member(self, tp: TP) -> bool:
-        """Whether the group still takes a commit from us."""
-
-    async def position(self, tp: TP) -> int | None:
-        """The offset that is fetched next."""
 
 
 @dataclass(slots=True)
@@ -58,9 +41,9 @@ class SourcePartition:
     summariser: Summariser
     next_offset: int
     last_word: float  # monotonic: when data came, or idleness was last looked at
+    reach: Reach
     alive: bool = True
     idle: bool = False
-    passed: tuple[int, int] = (-1, 0)  # a log's end that the position was at, and the poll then
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FLUSHES))
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -126,7 +109,7 @@ class Stage1:
             topic_id, n_partitions = self._sources[tp.topic]
             source = Source(topic_id, tp.topic, tp.partition, n_partitions)
             summariser = Summariser(source, self._plans, self._decoder)
-            self.parts[tp] = SourcePartition(tp, summariser, offset, self._clock())
+            self.parts[tp] = SourcePartition(tp, summariser, offset, self._clock(), Reach(tp))
             assert self.consumer is not None
             self.consumer.safe[tp] = offset
             log.info("%s[%d]: first chunk at %d", *tp, offset)
@@ -237,20 +220,18 @@ class Stage1:
         consumer = self.consumer
         if consumer is None or not part.alive:
             return False
-        if consumer.expected.get(part.tp) != part.next_offset:
+        before = part.next_offset
+        read = await part.reach.is_read(consumer, end, before)
+        if read is None:
+            part.last_word -= self._idle_after_s  # look again soon
+        if not read:
             return False
-        # The log may end with markers of transactions, which the position passes without data. It
-        # also passes records that wait to be handed over while we are busy: silence is not theirs.
-        if part.next_offset < end:
-            if (await consumer.position(part.tp) or 0) < end:
-                return False
-            if part.passed[0] != end:
-                part.passed = (end, consumer.polls)
-            if consumer.polls == part.passed[1]:
-                part.last_word -= self._idle_after_s  # look again soon
-                return False
-            if consumer.expected.get(part.tp) != part.next_offset:
-                return False
+        # Where retention cut what was not read, no chunk can begin before that any more.
+        part.next_offset = consumer.expected.get(part.tp, before)
+        if consumer.safe.get(part.tp) == before:
+            consumer.safe[part.tp] = part.next_offset
+        if part.reach.is_waiting(consumer, end, self._clock()):
+            return False
         return await consumer.still_member(part.tp)
 
     async def _say_idle(self, part: SourcePartition, end: int) -> None:

@@ -18,7 +18,7 @@ from faust.types import TP
 from stream.decode.columns import Unread
 from stream.skips import SkipBook
 
-__all__ = ["Stop", "passed", "shorter_stop", "told_holes", "unread_stop"]
+__all__ = ["Stop", "passed", "shorter_stop", "tell_cut", "told_holes", "unread_stop"]
 
 log = logging.getLogger(__name__)
 #: What a broker takes from a sender and is not read: passed over in topics of events.
@@ -47,6 +47,17 @@ def passed(tp: TP, unread: Unread, skips: SkipBook, *, events: bool) -> Unread |
         # another way from another place, and chunks are functions of the log.
         return replace(unread, last=skip.last, timestamp=-1, reason="batch_skipped", error=words)
     return unread if events and unread.reason in _SENT else None
+
+
+def tell_cut(tp: TP, first: int, last: int) -> None:
+    """Say which offsets are gone from a log's beginning.
+
+    An open chunk is read again from its start, so some of them may have been counted already.
+    """
+    log.error(
+        "%s[%d]: offsets %d to %d were deleted before their chunk was read to its end: what of "
+        "them was not counted before is a loss", *tp, first, last,
+    )  # fmt: skip
 
 
 def told_holes(tp: TP, records: object) -> int:

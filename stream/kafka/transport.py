@@ -26,7 +26,7 @@ from stream.kafka.consumer_thread import ConsumerThread, with_place
 from stream.kafka.faust_check import check_faust
 from stream.kafka.held import Held
 from stream.kafka.owner import Owner
-from stream.kafka.stopped import Stop, passed, shorter_stop, told_holes, unread_stop
+from stream.kafka.stopped import Stop, passed, shorter_stop, tell_cut, told_holes, unread_stop
 
 __all__ = ["BatchConsumer", "BatchTransport"]
 
@@ -110,7 +110,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 self._sought_again[tp] = expected
                 await self._seek(tp, expected)
                 return []
-            await self._note_gap(tp, expected, first)
+            await self.pass_cut(tp, expected)
             return batch
         end = (await patiently(lambda: self.fresh_ends([tp])))[tp]
         if end < expected:
@@ -145,12 +145,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 await self.move(tp, stop.offset)
                 self.resume_partitions([tp])
 
-    async def _note_gap(self, tp: TP, expected: int, first: int) -> None:
-        """Count what retention has cut; markers and aborted transactions lie within the log."""
-        if (await patiently(lambda: self.earliest_offsets(tp)))[tp] > expected:
-            self.gaps[tp.topic] += 1
-            words = "%s[%d]: offsets %d to %d were deleted before they were read: that is a loss"
-            log.error(words, *tp, expected, first - 1)
+    async def pass_cut(self, tp: TP, expected: int) -> bool:
+        """Go on where the log begins, if retention has cut what is expected: that is counted."""
+        begin = (await patiently(lambda: self.earliest_offsets(tp)))[tp]
+        if begin <= expected or self.expected.get(tp) != expected:
+            return False
+        self.gaps[tp.topic] += 1
+        self.expected[tp] = begin
+        tell_cut(tp, expected, begin - 1)
+        return True
 
     # ---- positions
 
@@ -173,8 +176,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.ends.update(ends)
         positions: dict[TP, int] = {}
         for tp in partitions:
-            known = committed.get(tp)
-            position = begins.get(tp, 0) if known is None else known
+            position = begins.get(tp, 0) if (known := committed.get(tp)) is None else known
             if ends[tp] < position:
                 self.stop_partition(tp, position, ends[tp])
                 continue
@@ -227,8 +229,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def still_member(self, tp: TP) -> bool:
         """Whether the group takes a commit from us: a worker that was away does not know it yet."""
-        offset = self.safe.get(tp)
-        if offset is None or self.app.rebalancing or tp not in self.assignment():
+        if (
+            (offset := self.safe.get(tp)) is None
+            or self.app.rebalancing
+            or tp not in self.assignment()
+        ):
             return False
         return bool(await self._commit({tp: offset})) and tp in self.safe
 
@@ -277,15 +282,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 class BatchTransport(driver.Transport):  # type: ignore[misc]
     """Faust's Kafka transport with `BatchConsumer`.
 
-    Parameters
-    ----------
-    urls : list of yarl.URL
-        The brokers, as Faust writes them.
-    app : faust.App
-    connection : mapping
-        Arguments of every aiokafka client: servers, security.
-    owner : Owner
-        Told of partitions that come and go.
+    `urls` and `app` are as Faust gives them, `connection` the arguments of every aiokafka client;
+    `owner` is told of partitions that come and go.
     """
 
     Consumer = BatchConsumer

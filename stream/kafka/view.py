@@ -78,7 +78,7 @@ class WorkerView:
     def _next_offsets(self) -> Iterator[tuple[Any, int]]:
         if self.stage1 is not None:
             for tp, source in list(self.stage1.parts.items()):
-                yield tp, source.next_offset
+                yield tp, max(source.next_offset, source.reach.through)
         if self.stage2 is not None:
             for tp, part in list(self.stage2.parts.items()):
                 yield tp, part.monitor.fence

@@ -13,6 +13,7 @@ from stream.decode.columns import Reject
 from stream.decode.native import NativeDecoder
 from stream.kafka.connection import RepeatFilter, connection_arguments
 from stream.kafka.dead_letter import dead_letter
+from stream.kafka.reach import OPEN_S
 from stream.kafka.sender import Outgoing, partition_of
 from stream.kafka.settings import WorkerSettings
 from stream.kafka.stage1 import Stage1
@@ -54,6 +55,16 @@ class Log:
         self.stopped: dict[TP, object] = {}
         self.polls = 0
         self.ahead = 0
+        self.begin = 0  # of the log
+        self.open = 0  # records of an open transaction, behind what may be read
+
+    def end(self, tp: TP) -> int | None:
+        return self.log_end + self.open
+
+    async def pass_cut(self, tp: TP, expected: int) -> bool:
+        cut = self.begin > expected
+        self.expected[tp] = max(self.begin, expected)
+        return cut
 
     async def fresh_ends(self, partitions: Iterable[TP]) -> dict[TP, int]:
         return dict.fromkeys(partitions, self.log_end)
@@ -94,6 +105,13 @@ class Bench:
 
     async def crash(self, error: BaseException) -> None:
         self.crashes.append(error)
+
+    async def look(self) -> None:
+        looking = asyncio.ensure_future(self.stage.look_for_idle())
+        await settle()
+        while self.gate.acks:
+            await self.gate.acknowledge()
+        await looking
 
     def kinds(self) -> list[set[type]]:
         return [{type(decode_message(r.value)) for r in sent} for sent in self.gate.sent]
@@ -214,11 +232,7 @@ def test_records_that_wait_to_be_handed_over_are_no_silence(markers: bool) -> No
 
         async def look(now: float) -> None:
             bench.now = now
-            looking = asyncio.ensure_future(bench.stage.look_for_idle())
-            await settle()
-            while bench.gate.acks:
-                await bench.gate.acknowledge()
-            await looking
+            await bench.look()
 
         await bench.stage.consume(TOPIC, records(1_000))
         await look(0.0)
@@ -235,6 +249,54 @@ def test_records_that_wait_to_be_handed_over_are_no_silence(markers: bool) -> No
             said = bench.kinds().count({Idle})
             await look(80.0)
             assert bench.kinds().count({Idle}) == said
+
+    asyncio.run(run())
+
+
+def test_an_open_transaction_is_no_silence_unless_it_hangs() -> None:
+    async def run() -> None:
+        bench = Bench(1_000)
+        log = bench.log
+        log.expected[TOPIC], log.open = 1_000, 500
+        await bench.stage.consume(TOPIC, records(1_000))
+        await bench.look()
+        for now, idle in ((11.0, 0), (300.0, 0), (11.0 + OPEN_S, 1), (1_000.0, 2)):
+            bench.now = now
+            await bench.look()
+            assert bench.kinds().count({Idle}) == idle
+        log.log_end, log.expected[TOPIC] = 1_500, 1_500  # it ends, and another one begins
+        await bench.stage.consume(TOPIC, records(500, 1_000))
+        bench.now = 1_100.0
+        await bench.look()
+        assert bench.kinds().count({Idle}) == 2
+
+    asyncio.run(run())
+
+
+def test_what_brings_no_records_is_read_when_the_partition_is_called_silent() -> None:
+    """Markers, aborted transactions, and what retention took before it was read."""
+
+    async def run() -> None:
+        bench = Bench(5_000)
+        log = bench.log
+        log.expected[TOPIC], log.ahead = 0, 5_000
+        part = bench.stage.parts[TOPIC]
+        bench.now = 11.0
+        await bench.look()
+        log.polls += 1
+        bench.now = 12.0
+        await bench.look()
+        assert (part.next_offset, part.reach.through) == (0, 5_000)
+        log.log_end, log.ahead, log.begin = 9_000, 9_000, 8_000
+        bench.now = 23.0
+        await bench.look()
+        log.polls += 1
+        bench.now = 24.0
+        await bench.look()
+        assert (part.next_offset, part.reach.through) == (8_000, 9_000)
+        assert log.safe[TOPIC] == 8_000, "no chunk begins before that any more"
+        await bench.stage.consume(TOPIC, records(100, 9_000))
+        assert part.next_offset == 9_100
 
     asyncio.run(run())
 

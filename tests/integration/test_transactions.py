@@ -1,0 +1,69 @@
+"""Transactions of producers: one that is open is waited for, an aborted one is no lag."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from stream.client import publish
+from stream.kafka.broker import free_port
+from tests.integration.tools import page
+from tests.integration.worker_kit import Install, installer, make_events
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Install]:
+    with installer(kafka, topic_prefix, tmp_path, {"snapshot_interval": "500ms"}) as make:
+        yield make
+
+
+def begin(producer: Producer, topic: str, values: list[bytes]) -> None:
+    """Open a transaction, and write into partition 0."""
+    producer.begin_transaction()
+    for value in values:
+        producer.produce(topic, value, partition=0)
+    assert producer.flush(60) == 0
+
+
+def test_a_transaction_is_waited_for_and_an_aborted_one_is_no_lag(install: Install) -> None:
+    port = free_port()
+    site = install(idle_after="5s", metrics_address=f"127.0.0.1:{port}")
+    topic = site.plan.topic
+    worker = site.start()
+    site.wait_ready(worker)
+    events = make_events(6_000, 3_000)
+
+    def says(words: str) -> bool:
+        return words in page(port, "/metrics")[1]
+
+    def lag(records: int) -> bool:
+        return says(f'consumer_lag_records{{partition="0",topic="{topic}"}} {records}.0')
+
+    first, second = events[:2_000], events[2_000:]
+    settings = {"bootstrap.servers": site.kafka["bootstrap_servers"], "transactional.id": topic}
+    producer = Producer({**settings, "log_level": 0})
+    producer.init_transactions(60)
+    site.produce(first, close=False)
+    begin(producer, topic, make_events(500, 0, seed=2))
+    producer.abort_transaction(60)
+    site.wait_for(lambda: len(site.through()) == 4 and lag(0))
+
+    publish(site.kafka, topic, [(None, second[0], ())], partition=0)
+    begin(producer, topic, second[4::4])
+    for p in (1, 2, 3):
+        publish(site.kafka, topic, ((None, e, ()) for e in second[p::4]), partition=p)
+    site.wait_for(lambda: lag(999))
+    time.sleep(8)  # longer than a silence
+    assert lag(999)
+    producer.commit_transaction(60)
+    site.produce([], close=True)
+    expected = site.expected_alerts(events)
+    site.wait_for(lambda: len(site.alerts()) >= len(expected))
+    assert expected
+    assert site.alerts() == expected
