@@ -21,6 +21,7 @@ __all__ = ["cli", "main"]
 
 #: name -> (module, one line of help)
 COMMANDS: Final = {
+    "init": ("init", "Begin with a data file: a reference and a config, in one step."),
     "fit": ("fit", "Make a reference of training data: CSV, Parquet or JSON lines."),
     "replay": ("replay", "Run both stages over a file in this process: what would have alerted?"),
     "worker": ("worker", "Run a Kafka worker."),
@@ -116,9 +117,9 @@ def cli() -> None:
     """Watch models in production for drift, with a stated number of false alarms a week.
 
     \b
-    driftstream fit january.csv --model fraud -o fraud.json    a reference
-    driftstream replay february.csv --reference fraud.json     what would have alerted
-    driftstream demo                                           all of it on a real broker
+    driftstream init january.csv --model fraud           a reference and a config
+    driftstream replay february.csv -c driftstream.toml  what would have alerted
+    driftstream demo                                     all of it on a real broker
     """
 
 

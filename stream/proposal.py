@@ -10,7 +10,10 @@ from typing import Final
 from detectors import Reference
 from stream.plans.plan import Plan
 
-__all__ = ["DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "model_toml", "propose", "proposed_plan"]
+__all__ = [
+    "DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "model_toml", "propose", "proposed_lengths",
+    "proposed_plan", "toml_text",
+]  # fmt: skip
 
 _WEEK_MS: Final = 604_800_000
 _DAY_MS: Final = 86_400_000
@@ -75,21 +78,27 @@ def proposed_plan(reference: Reference) -> Plan:
     )  # fmt: skip
 
 
+def proposed_lengths(reference: Reference) -> tuple[str, str]:
+    """Pane and largest age of a window as a config writes them."""
+    pane, max_age = propose(reference)
+    return _LABELS[pane], f"{max_age // _DAY_MS}d"
+
+
 def model_toml(reference: Reference) -> str:
     """Give the `[[models]]` of a config for this reference."""
-    pane, max_age = propose(reference)
+    pane, max_age = proposed_lengths(reference)
     lines = [
         "[[models]]",
-        f"name = {_toml_text(reference.model)}",
+        f"name = {toml_text(reference.model)}",
         'reference = "..."  # this file',
     ]
-    lines.append(f'pane = "{_LABELS[pane]}"')
-    if max_age > _DAY_MS:
-        lines.append(f'window = {{ max_age = "{max_age // _DAY_MS}d" }}')
+    lines.append(f'pane = "{pane}"')
+    if max_age != "1d":
+        lines.append(f'window = {{ max_age = "{max_age}" }}')
     return "\n".join("  " + line for line in lines)
 
 
-def _toml_text(text: str) -> str:
+def toml_text(text: str) -> str:
     """A basic string of TOML, whatever is in it."""
     escaped = (
         char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text

@@ -107,13 +107,13 @@ class EventRows:
             for role in ("feature", "label", "score", "actual", "latency")
         }
         columns = mapping.columns
-        self.times = {columns.timestamp} if columns.timestamp else set()
+        self.times = set() if columns.timestamp is None else {columns.timestamp}
 
     def missing_columns(self, names: Sequence[str]) -> list[str]:
         """Columns that the mapping has and the file has not."""
         columns = self.mapping.columns
         wanted = list(self.mapping.roles)
-        wanted += [c for c in (columns.timestamp, columns.id) if c]
+        wanted += [c for c in (columns.timestamp, columns.id) if c is not None]
         return [name for name in [*wanted, *self.mapping.segments] if name not in names]
 
     def events(
@@ -129,7 +129,7 @@ class EventRows:
         nothing: list[Any] = [None] * n
         features = [(name, batch.get(name, nothing)) for name in self._names["feature"]]
         segments = [(name, batch.get(name, nothing)) for name in self.mapping.segments]
-        ids = batch.get(columns.id or "", nothing)
+        ids = nothing if columns.id is None else batch.get(columns.id, nothing)
         stamps, problems = self._stamps(batch, n, shift) if times is None else (times, {})
         label, score = self._one(batch, "label"), self._one(batch, "score")
         actual, latency = self._one(batch, "actual"), self._one(batch, "latency")
@@ -161,7 +161,7 @@ class EventRows:
     ) -> tuple[Sequence[float], dict[int, str]]:
         """Seconds of each row, and what is wrong with the time of some."""
         name = self.mapping.columns.timestamp
-        if not name:
+        if name is None:
             return [(self.rows + i) * _ROW_MS / 1000.0 for i in range(n)], {}
         values = batch.get(name, [None] * n)
         ms, small = read_times(values)

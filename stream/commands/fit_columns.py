@@ -84,8 +84,8 @@ def choose(
 def _nameless(column: ColumnInfo) -> str:
     if column.kind == "time":
         return (
-            "left out: times without a name, as an index: name them (in pandas "
-            "to_csv(index_label='ts')) and say --timestamp ts"
+            "left out: times without a name, as an index: say --timestamp '', or name them (in "
+            "pandas to_csv(index_label='ts')) and say --timestamp ts"
         )
     return "left out: it has no name, as an index (give it one to keep it)"
 

@@ -36,6 +36,8 @@ def delay_words(plan: Plan, names: Collection[str]) -> list[str]:
     """Sentences about a shift of those of these signals that are numbers and followed by panes."""
     if plan.reference.calendar is not None:
         return ["how soon a shift is told is not foretold where hours are judged by themselves"]
+    if not plan.reference.events_per_week:
+        return ["how soon a shift is told is not foretold where all rows have one time"]
     one = {name: n for name, n in told_within(plan, _ONE).items() if name in names}
     if not one:
         return []

@@ -11,23 +11,54 @@ from stream.commands.untested_lines import late_signals, warning, with_delays
 from stream.counted import counted
 
 if TYPE_CHECKING:
-    from detectors import Binning, Reference, ReferenceFitter, Seasons
-    from stream.data import DataTable
+    from detectors import Binning
+    from stream.commands.fit_file import Fitted
 
-__all__ = ["report"]
+__all__ = ["report", "tell_doubts"]
 
 _DAY_MS: Final = 86_400_000
 
 
-def report(
-    reference: Reference, table: DataTable, notes: dict[str, str], timed: bool,
-    fitter: ReferenceFitter, seasons: Seasons,
-) -> None:  # fmt: skip
-    """Print the signals, what was left out, and what is doubtful."""
-    from detectors.fitting.worth import worth
-    from stream.monitoring.untested import untested_by_plan
-    from stream.proposal import model_toml, proposed_plan
+def report(fitted: Fitted) -> None:
+    """Print the signals, what was left out, what is doubtful, and what a config says of it."""
+    from stream.proposal import model_toml
 
+    _table(fitted)
+    reference = fitted.reference
+    if fitted.timed:
+        say(f"from {when(reference.first_ms)} to {when(reference.last_ms)} UTC")
+    else:
+        say("no --timestamp: rows count as one second apart, in the order of the file")
+    tell_doubts(fitted)
+    say_lines("for the config:\n" + model_toml(reference))
+
+
+def tell_doubts(fitted: Fitted) -> None:
+    """Say what is doubtful, what is not tested, which seasons show and how soon a shift would."""
+    from stream.monitoring.untested import untested_by_plan
+    from stream.proposal import proposed_plan
+
+    reference, plan = fitted.reference, proposed_plan(fitted.reference)
+    if reference.time_step_ms == _DAY_MS:
+        dates = reference.first_ms % _DAY_MS == 0
+        say(
+            f"the times are {'dates without a time of day' if dates else 'one a day'}: a pane of "
+            "one day (1d) is proposed"
+        )
+    for words in reference.warnings:
+        say(f"warning: {words}")
+    untested = with_delays(untested_by_plan(plan), plan)
+    for each in untested:
+        say(warning(each))
+    tell_seasons(reference, fitted.fitter, fitted.seasons)
+    for words in delay_words(plan, {s.name for s in plan.monitored} - late_signals(untested)):
+        say(words)
+
+
+def _table(fitted: Fitted) -> None:
+    from detectors.fitting.worth import worth
+
+    reference, table = fitted.reference, fitted.table
     rows = []
     for signal in reference.signals:
         binning = signal.binning
@@ -45,7 +76,7 @@ def report(
                 ))),
             )
         )  # fmt: skip
-    for name, note in notes.items():
+    for name, note in fitted.notes.items():
         rows.append((name or "(no name)", "-", "-", "-", "-", "-", note))
     print_table(
         f"{reference.model} {reference.version}: {counted(reference.events, 'row')}".replace(
@@ -54,26 +85,6 @@ def report(
         ("signal", "role", "kind", "bins", "missing", "worth", "note"),
         rows,
     )
-    if timed:
-        say(f"from {when(reference.first_ms)} to {when(reference.last_ms)} UTC")
-    else:
-        say("no --timestamp: rows count as one second apart, in the order of the file")
-    if reference.time_step_ms == _DAY_MS:
-        dates = reference.first_ms % _DAY_MS == 0
-        say(
-            f"the times are {'dates without a time of day' if dates else 'one a day'}: a pane of "
-            "one day (1d) is proposed below"
-        )
-    for words in reference.warnings:
-        say(f"warning: {words}")
-    plan = proposed_plan(reference)
-    untested = with_delays(untested_by_plan(plan), plan)
-    for each in untested:
-        say(warning(each))
-    tell_seasons(reference, fitter, seasons)
-    for words in delay_words(plan, {s.name for s in plan.monitored} - late_signals(untested)):
-        say(words)
-    say_lines("for the config:\n" + model_toml(reference))
 
 
 def _bins(binning: Binning) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.commands.data_path import DataPath
 from stream.counted import counted
 from stream.printable import printable, printable_json, printable_lines
 
@@ -43,7 +44,7 @@ config_option = click.option(
     "-c", "--config", "config_path", type=click.Path(path_type=Path), required=True,
     envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file (TOML).",
 )  # fmt: skip
-data_argument = click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+data_argument = click.argument("data", type=DataPath())
 hash_key_option = click.option(
     "--hash-key-file", "hash_key_path", envvar="DRIFTSTREAM_HASH_KEY_FILE", show_envvar=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -99,7 +99,7 @@ class DataTable:
                 yield batch
 
     def _read(self, kinds: Mapping[str, str], timestamp: str | None) -> Iterator[Batch]:
-        wanted = [*kinds, *([timestamp] if timestamp else [])]
+        wanted = [*kinds, *([] if timestamp is None else [timestamp])]
         row = 0
         rows = max(1, min(_BATCH_ROWS, _BATCH_VALUES // len(wanted)))
         reading = self.reading(kinds)

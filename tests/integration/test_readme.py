@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -45,17 +46,45 @@ open("seen.jsonl", "wb").writelines(encode_alert(alert) + b"\\n" for alert in al
 
 
 def write_month(path: Path, start: str, n: int, *, changed_at: int, seed: int) -> None:
-    """One prediction a minute; from a row on amounts are larger and scores follow."""
+    """One prediction a minute; from a row on amounts are larger and scores follow.
+
+    As `df.to_csv()` writes it: with the index, gaps, whole numbers that gaps made floats, a column
+    of booleans and none, one of numbers and texts, one of nothing, and one of free text.
+    """
+    pandas = pytest.importorskip("pandas")
     rng = np.random.default_rng(seed)
-    times = np.datetime64(start) + np.arange(n) * np.timedelta64(60, "s")
     amount = rng.lognormal(3, 1, n) * np.where(np.arange(n) < changed_at, 1.0, 1.6)
     score = 1 / (1 + np.exp(4 - amount / 20 + rng.normal(size=n)))
-    country = rng.choice(["DE", "FR", "US"], n, p=[0.5, 0.3, 0.2])
-    with path.open("w") as out:
-        out.write("ts,amount,country,label,p\n")
-        for row in zip(times, amount, country, score, strict=True):
-            label = "fraud" if row[3] > 0.5 else "ok"
-            out.write(f"{row[0]}Z,{row[1]:.2f},{row[2]},{label},{row[3]:.4f}\n")
+    shop = rng.choice(np.array([101, 102, "web", "phone"], object), n)
+    frame = pandas.DataFrame({
+        "ts": pandas.date_range(start, periods=n, freq="min"),
+        "amount": amount.round(2),
+        "items": rng.integers(1, 9, n),
+        "country": rng.choice(["DE", "FR", "US"], n, p=[0.5, 0.3, 0.2]),
+        "member": rng.choice(np.array([True, False, None], object), n),
+        "shop": shop,
+        "empty": None,
+        "comment": [f"order {seed} {i}, thank you" for i in range(n)],
+        "label": np.where(score > 0.5, "fraud", "ok"),
+        "p": score.round(4),
+    })  # fmt: skip
+    for column in ("amount", "items", "country"):
+        frame[column] = frame[column].mask(rng.random(n) < 0.03)
+    frame.to_csv(path)
+
+
+SETTINGS = """
+import sys
+from pathlib import Path
+
+path, *pairs = sys.argv[1:]
+text = Path(path).read_text()
+for pair in pairs:
+    written, ours = pair.split("=>")
+    assert written in text, f"{path} no longer holds {written!r}"
+    text = text.replace(written, ours)
+Path(path).write_text(text)
+"""
 
 
 def script(bootstrap: str, prefix: str) -> str:
@@ -63,20 +92,22 @@ def script(bootstrap: str, prefix: str) -> str:
     found = STEPS.search(README.read_text())
     assert found, "the README no longer has its ten lines"
     text = found[1]
-    names = ("summaries", "plans", "alerts", "dead_letter", "state")
-    ours = f'topic = "{prefix}predictions"\n[topics]\n'
-    ours += "".join(f'{name} = "{prefix}{name}"\n' for name in names)
     address = f"127.0.0.1:{free_port()}"
-    ours += f'[worker]\ngroup = "{prefix}g"\nmetrics_address = "{address}"\n'
-    more = f"cat >> driftstream.toml <<'END'\n{ours}END\n"
+    names = ("summaries", "plans", "alerts", "dead_letter", "state")
+    topics = "".join(f'\n{name} = "{prefix}{name}"' for name in names)
+    ours = shlex.join([
+        f"127.0.0.1:9092=>{bootstrap}", f"127.0.0.1:9464=>{address}",
+        f'topic = "predictions"=>topic = "{prefix}predictions"',
+        f'[worker]=>[worker]\ngroup = "{prefix}g"', f"[topics]=>[topics]{topics}\n",
+    ])  # fmt: skip
     for written, instead in (
-        ("$(driftstream broker start)", bootstrap),
-        ("> driftstream.toml\n", f"> driftstream.toml\n{more}"),
-        ("--reference fraud.json ", "--reference fraud.json --alerts replayed.jsonl "),
+        ("replay february.csv ", "replay february.csv --alerts replayed.jsonl "),
+        ("driftstream broker start --port 9092", "true"),
         ("driftstream worker -c", "python wanted.py\ndriftstream worker -c"),
         ("driftstream alerts -c driftstream.toml --follow --all ", "python wait.py "),
         ("driftstream ack 4f6988d8", "driftstream ack $(head -c8 episode)"),
         ("127.0.0.1:9464", address),
+        ("driftstream replay", f"python settings.py driftstream.toml {ours}\ndriftstream replay"),
     ):
         assert written in text, f"the README no longer holds {written!r}"
         text = text.replace(written, instead)
@@ -87,7 +118,7 @@ WANTED = f"""
 import json
 from stream.alerts.event import parse_time
 lines = [json.loads(line) for line in open("replayed.jsonl")]
-end = parse_time(open("february.csv").readlines()[-1].split(",")[0])
+end = parse_time(open("february.csv").readlines()[-1].split(",")[1].replace(" ", "T") + "Z")
 wanted = [one for one in lines if parse_time(one["time"]) < end - {SEALED_S} * 1000]
 assert wanted, "replay found nothing"
 open("wanted.jsonl", "w").writelines(json.dumps(one) + "\\n" for one in wanted)
@@ -99,6 +130,7 @@ def test_the_ten_lines(kafka: dict[str, object], topic_prefix: str, tmp_path: Pa
     january, february = tmp_path / "january.csv", tmp_path / "february.csv"
     write_month(january, "2024-01-01T00:00:00", 31 * 1440, changed_at=10**9, seed=1)
     write_month(february, "2024-02-01T00:00:00", 9_000, changed_at=3_000, seed=2)
+    (tmp_path / "settings.py").write_text(SETTINGS)
     (tmp_path / "wait.py").write_text(WAIT)
     (tmp_path / "wanted.py").write_text(WANTED)
     (tmp_path / "steps.sh").write_text(script(str(kafka["bootstrap_servers"]), topic_prefix))

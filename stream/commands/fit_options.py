@@ -1,0 +1,73 @@
+"""The options that say what the columns of training data are: of `fit` and of `init`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from stream.commands.fit_seasons import season_options
+from stream.commands.shared import data_argument, hash_key_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["fit_options"]
+
+
+_OPTIONS: Final = (
+    data_argument,
+    click.option("--version", default="", help="Model version the data belong to."),
+    click.option(
+        "--timestamp", metavar="COLUMN", help="Event time: RFC 3339, dates or epoch numbers."
+    ),
+    click.option("--id", "identity", metavar="COLUMN", help="Identifier of each prediction."),
+    click.option(
+        "--prediction", metavar="COLUMN", help="What the model said: a class or a number."
+    ),
+    click.option("--score", metavar="COLUMN", help="The model's probability or score."),
+    click.option("--actual", metavar="COLUMN", help="What turned out to be true."),
+    click.option("--segment", "segments", metavar="COLUMN", multiple=True, help="Watch per value."),
+    click.option(
+        "--role", "roles", metavar="COLUMN=ROLE", multiple=True,
+        help="What a column is: feature, label, score, actual or latency.",
+    ),
+    click.option(
+        "--categorical", metavar="COLUMN", multiple=True, help="Its values are names, not numbers."
+    ),
+    click.option("--numeric", metavar="COLUMN", multiple=True, help="Its values are numbers."),
+    click.option(
+        "--keep", metavar="COLUMN", multiple=True,
+        help="Keep a column that would be left out as an index or identifier.",
+    ),
+    click.option(
+        "--missing", metavar="TEXT", multiple=True,
+        help="What stands for no value, beside an empty field, null and NaN; '' for nothing else.",
+    ),
+    click.option(
+        "--delimiter", default="", help="Between the fields of a CSV. Default: found out."
+    ),
+    click.option(
+        "--decimal", type=click.Choice([".", ","]),
+        help="Of the numbers of a CSV. Default: found out, by column.",
+    ),
+    click.option(
+        "--ignore", "--drop", "ignored", metavar="COLUMN", multiple=True, help="Leave a column out."
+    ),
+    click.option(
+        "--hash",
+        "hashed",
+        metavar="COLUMN",
+        multiple=True,
+        help="Keep the categories of a column under a keyed hash only; see --hash-key-file.",
+    ),
+    hash_key_option,
+    season_options,
+)  # fmt: skip
+
+
+def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command DATA and these options; `fit_file` takes them under the same names."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
