@@ -63,7 +63,8 @@ def command(
     fitted = fit_file(data, model, **options, guess=True)
     reference = fitted.reference
     text = config_text(
-        reference, config_path, reference_path, data, servers=servers, topic=topic
+        reference, config_path, reference_path, data, servers=servers, topic=topic,
+        hash_key_path=options["hash_key_path"] if options["hashed"] else None,
     )  # fmt: skip
     for path, content in ((reference_path, reference.to_json()), (config_path, text.encode())):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,9 @@ _HEAD: Final = """\
 
 
 def config_text(
-    reference: Reference, path: Path, reference_path: Path, data: Path, *, servers: str, topic: str
-) -> str:
+    reference: Reference, path: Path, reference_path: Path, data: Path, *, servers: str, topic: str,
+    hash_key_path: Path | None,
+) -> str:  # fmt: skip
     """A config file for one model, which decides as `replay --reference` does.
 
     Parameters
@@ -38,11 +39,17 @@ def config_text(
         Of Kafka.
     topic : str
         Where the model's events are.
+    hash_key_path : Path or None
+        File of the key that hashes categories, if some are hashed.
     """
     pane, max_age = proposed_lengths(reference)
     signal = toml_text(reference.signals[0].name)
     segments = ", ".join(map(toml_text, reference.segments))
-    relative = Path(os.path.relpath(reference_path, path.parent)).as_posix()
+    privacy = [] if hash_key_path is None else [
+        ("[privacy]", "of the reference's hashed categories"),
+        (f"hash_key_file = {_relative(hash_key_path, path)}", ""),
+        ("", ""),
+    ]  # fmt: skip
     name = toml_text(reference.model)
     version = toml_text(reference.version or "*")
     lines = [
@@ -62,11 +69,12 @@ def config_text(
         ("#partitions = 4", "of each that is made"),
         ("#prediction_partitions = 4", "of the topic of events, if it is made"),
         ("", ""),
+        *privacy,
         ("[[models]]", "a second model, or version, is a second [[models]]"),
         (f"name = {name}", f'as events name it: {{"model": {{"name": {name}}}, ...}}'),
         (f"version = {version}", '"*": events of every version' + _of_one(reference)),
         (
-            f"reference = {toml_text(relative)}",
+            f"reference = {_relative(reference_path, path)}",
             f"of {reference.events:,} rows of {_plain(data.name)}",
         ),
         (f"topic = {toml_text(topic)}", "where its events come"),
@@ -93,6 +101,11 @@ def config_text(
     return (
         "\n".join([_HEAD.format(file=_plain(path.name)), *(_line(*line) for line in lines)]) + "\n"
     )
+
+
+def _relative(path: Path, config_path: Path) -> str:
+    """A path as the config names it, from its own folder."""
+    return toml_text(Path(os.path.relpath(path, config_path.parent)).as_posix())
 
 
 def _of_one(reference: Reference) -> str:

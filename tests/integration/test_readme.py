@@ -19,7 +19,7 @@ from stream.alerts.event import parse_time
 from stream.kafka.broker import free_port
 
 README = Path(__file__).parents[2] / "README.md"
-STEPS = re.compile(r"## Your own model in ten lines\n\n```sh\n(.*?)```", re.S)
+STEPS = re.compile(r"## Your own model in ten lines\n.*?```sh\n(.*?)```", re.S)
 #: What is after the frontier of a partition that got no later event waits for more.
 SEALED_S = 12 * 3600
 pytestmark = [

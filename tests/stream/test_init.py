@@ -60,15 +60,18 @@ def decisions(*arguments: object) -> list[tuple[object, ...]]:
     return [(a.id, a.time, a.data.episode, a.data.annotations.summary) for a in alerts]
 
 
-@pytest.mark.parametrize("options", [(), ("--version", "3", "--segment", "city")])
+@pytest.mark.parametrize("options", [
+    (), ("--version", "3", "--segment", "city"), ("--hash", "city", "--hash-key-file", "key"),
+])  # fmt: skip
 def test_the_config_decides_as_replay_does(options: tuple[str, ...]) -> None:
     write("january.csv", {"score": list(np.arange(1_500) % 7 / 7)})
     write("later.csv", {"score": list(np.arange(1_500) % 7 / 7)}, seed=1, shift=0.8,
           start="2026-02-01T00:00:00")  # fmt: skip
+    Path("key").write_text("a key of more than sixteen letters")
     init("january.csv", "--model", "fraud", *options)
     ours = decisions("-c", "driftstream.toml")
     assert ours
-    assert ours == decisions("--reference", "fraud.json")
+    assert ours == decisions("--reference", "fraud.json", "--hash-key-file", "key")
 
 
 def test_settings_that_are_commented_out_are_the_defaults() -> None:
