@@ -14,7 +14,7 @@ from stream.commands.shared import answer, say, when
 from stream.counted import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from detectors import SignalReference
     from stream.commands.fit_file import Fitted
@@ -104,13 +104,26 @@ def _tell_found(fitted: Fitted, data: Path) -> None:
     features = [s for s in signals if s.role == "feature"]
     for kind, title in (("numeric", "numbers"), ("categorical", "names")):
         _tell(title, [s for s in features if s.kind == kind])
-    for name, note in fitted.notes.items():
-        answer(f"  {'left out':<11} {name or '(no name)'}: {note.removeprefix('left out: ')}")
-    for signal in signals:
-        if note := fitted.table.columns[signal.name].note:
-            say(f"note: {signal.name}: {note}")
+    for words in _some(
+        f"{name or '(no name)'}: {note.removeprefix('left out: ')}"
+        for name, note in fitted.notes.items()
+    ):
+        answer(f"  {'left out':<11} {words}")
+    columns = fitted.table.columns
+    for words in _some(
+        f"{s.name}: {columns[s.name].note}" for s in signals if columns[s.name].note
+    ):
+        say(f"note: {words}")
     for hint in fitted.guessed.hints:
         say(f"note: {hint}")
+
+
+def _some(each: Iterable[str]) -> Iterator[str]:
+    """The first of them, and how many more there are."""
+    found = list(each)
+    yield from found[:_NAMED]
+    if more := found[_NAMED:]:
+        yield f"{len(more)} more: `driftstream fit` lists every column"
 
 
 def _tell(title: str, signals: list[SignalReference], *, kinds: bool = False) -> None:
@@ -135,7 +148,9 @@ def _tell_next(fitted: Fitted, config_path: Path, reference_path: Path, servers:
     """What was written, and the commands from here to an alert."""
     answer(f"wrote {reference_path} (the reference: counts, no rows) and {config_path}")
     config = shlex.quote(str(config_path))
-    rate = "" if fitted.timed else " --rate 20"
+    rate, sent = "", "or send events from your service: docs/events.md"
+    if not fitted.timed:
+        rate, sent = " --rate 20", "an event has the time at which it is sent: let minutes pass"
     steps = [
         (f"driftstream replay NEW -c {config}", "NEW: later rows. What would have alerted?"),
         *_broker(servers),
@@ -145,7 +160,7 @@ def _tell_next(fitted: Fitted, config_path: Path, reference_path: Path, servers:
         (
             f"driftstream produce NEW -c {config} --model {shlex.quote(fitted.reference.model)}"
             f"{rate}",
-            "or send events from your service: docs/events.md",
+            sent,
         ),
         (f"driftstream alerts -c {config} --follow --all", ""),
     ]

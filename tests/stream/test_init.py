@@ -124,6 +124,17 @@ def test_what_it_says() -> None:
     assert not run("check", "-c", "driftstream.toml", "--offline").exit_code
 
 
+def test_a_wide_table_is_told_in_a_few_lines() -> None:
+    values = np.random.default_rng(1).normal(size=(20, 1_500)).round(3).tolist()
+    numbers = {f"number{i}": some for i, some in enumerate(values)}
+    write("d.csv", {**numbers, **{f"id{i}": list(range(1_500)) for i in range(20)}})
+    lines = init("d.csv").splitlines()
+    left_out = [line for line in lines if line.startswith("  left out ")]
+    assert len(left_out) == 13
+    assert left_out[-1].endswith("8 more: `driftstream fit` lists every column")
+    assert any(line.startswith("  numbers ") and line.endswith("and 9 more") for line in lines)
+
+
 def test_a_season_is_proposed_and_taken() -> None:
     minutes = np.arange(0, 7 * 1440, 5)
     times = np.datetime64("2026-01-01T00:00:00") + minutes * np.timedelta64(60, "s")
