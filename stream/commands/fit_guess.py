@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import numpy as np
 
 if TYPE_CHECKING:
     from stream.data import DataTable
@@ -113,6 +112,8 @@ def _timestamp(table: DataTable, free: list[str], hints: list[str]) -> tuple[str
 
 def _numbers_of_times(table: DataTable, free: list[str]) -> Iterator[str]:
     """Columns of epoch numbers: by their names, and by what their first values are."""
+    import numpy as np
+
     for name in free:
         words = {word.lower() for word in _WORD.findall(name)}
         if table.columns[name].kind != "numeric" or not words & _TIME_WORDS:
@@ -123,6 +124,8 @@ def _numbers_of_times(table: DataTable, free: list[str]) -> Iterator[str]:
 
 
 def _are_times(values: Any) -> bool:
+    import numpy as np
+
     from stream.event_time import misread, numbers_ms
 
     if not values.size or not np.isfinite(values).all() or misread(values).any():
