@@ -123,7 +123,7 @@ class Sheet:
         """A sample of ids for each row; made when an event is identified."""
         if self._ids is None:
             self._ids = IdRows()
-        self._ids.grow(len(self._changed))
+            self._ids.grow(len(self._changed))
         return self._ids
 
     def _scopes(self, columns: Columns, panes: list[int], which: _Slots) -> Iterator[_Slots]:
@@ -178,6 +178,8 @@ class Sheet:
                 self._free = list(range(size, size + more))[::-1]
                 self._counts.grow(size + more)
                 self._changed = np.concatenate([self._changed, np.zeros(more, np.bool_)])
+                if self._ids is not None:
+                    self._ids.grow(size + more)
             row = self._rows[segment, pane_ms] = self._free.pop()
         self._changed[row] = True
         return row

@@ -8,10 +8,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from detectors import fit_reference
+from detectors.counting.ids import IdSample
 from detectors.counting.sparse import decode_counts
 from stream.decode.columns import Columns
 from stream.decode.native import NativeDecoder
-from stream.plans.plan import Subject
+from stream.plans.plan import Plan, Subject
 from stream.summaries import sheet as module
 from stream.summaries.sheet import Sheet
 from stream.summaries.summarise import CHUNK_RECORDS
@@ -74,3 +76,26 @@ def test_a_sheet_holds_a_row_for_each_open_pane_in_32_bits_which_no_chunk_overfl
     counted = Sheet(Subject("fraud", ""), PLAN)
     counted.add(columns([None] * 5), np.zeros(5, np.int64), np.zeros(5, np.int64))
     assert counted._counts._counts.nbytes == 4 * PLAN.layout.width
+
+
+@pytest.mark.parametrize("with_ids_first", [True, False])
+def test_events_without_ids_between_events_with_them(with_ids_first):
+    """Rows that are made while no event has an id must have room for those of later ones."""
+    alike = fit_reference({"x": np.repeat([1.0, 2.0], 200)}, model="fraud")
+    assert alike.copies.rows == "", "events are told apart by their ids alone"
+    watched = Plan("fraud", alike, segments=("region",))
+    counted = Sheet(Subject("fraud", ""), watched)
+    sent = []
+    for batch in range(6):
+        n = 4 << batch  # so that each makes the sheet grow
+        has_ids = (batch % 2 == 0) is with_ids_first
+        ids = np.arange(1, n + 1, dtype=np.int64) + 100 * batch if has_ids else None
+        events = Columns("fraud", "", watched, np.arange(n), np.ones((n, 1)),
+                         np.empty((n, 0), np.int32), [[f"r{batch}-{i}" for i in range(n)]],
+                         ids)  # fmt: skip
+        counted.add(events, np.full(n, watched.pane_ms * batch), np.zeros(n, np.int64))
+        sent.append(n if has_ids else 0)
+    entries = counted.take(0, only_complete=False)
+    assert len(entries) == sum((4 << batch) + 1 for batch in range(6))
+    held = {e.pane_ms // watched.pane_ms: IdSample.decode(e.ids) for e in entries if not e.segment}
+    assert [held[batch].hashes.size for batch in range(6)] == sent
