@@ -23,7 +23,7 @@ help:
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
 	@echo "make fuzz       a million mutated inputs to every reader of bytes; two to ten minutes"
 	@echo "make bench      speed and memory, with the peers beside them; half an hour; resumable"
-	@echo "make quality    the statistical gates in full, some 45 minutes on one core; resumable"
+	@echo "make quality    the statistical gates in full, some 95 minutes on one core; resumable"
 	@echo "make comparison driftstream beside seven libraries, in an environment of their own; an hour; resumable"
 	@echo "make plots      draw the plots of docs/ from the stored results"
 	@echo "make dashboards write the Grafana dashboards anew"
