@@ -90,17 +90,17 @@ def test_the_same_reference_and_the_same_episodes(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "code", "words"),
     [
-        (b"ts,amount\n2026-01-01,5\n", "is no Arrow IPC file or stream"),
-        (b"ARROW1\0\0broken off", "is no Arrow IPC file or stream"),
-        (b"", "file"),
+        (b"ts,amount\n2026-01-01,5\n", 1, "is no Arrow IPC file or stream"),
+        (b"ARROW1\0\0broken off", 1, "is no Arrow IPC file or stream"),
+        (b"", 2, "the file is empty"),
     ],
 )
-def test_what_is_none_is_said(content: bytes, words: str, tmp_path: Path) -> None:
+def test_what_is_none_is_said(content: bytes, code: int, words: str, tmp_path: Path) -> None:
     path = tmp_path / "t.arrow"
     path.write_bytes(content)
     done = run("fit", path, "--model", "m", "-o", tmp_path / "o.json")
-    assert done.exit_code == 1
+    assert done.exit_code == code
     assert words in done.stderr
     assert "Traceback" not in done.output
