@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from detectors import CategoricalBinning, ColumnMapping, Reference, SignalReference
-from stream.data import Reading
+from stream.data import DataError, Reading, no_column_hint
 from stream.data.times import problem_of, read_times
 from stream.event_time import END_MS
 from stream.events import Actual, ModelId, Prediction, PredictionEvent, encode_event
@@ -109,12 +110,17 @@ class EventRows:
         columns = mapping.columns
         self.times = set() if columns.timestamp is None else {columns.timestamp}
 
-    def missing_columns(self, names: Sequence[str]) -> list[str]:
-        """Columns that the mapping has and the file has not."""
-        columns = self.mapping.columns
-        wanted = list(self.mapping.roles)
-        wanted += [c for c in (columns.timestamp, columns.id) if c is not None]
-        return [name for name in [*wanted, *self.mapping.segments] if name not in names]
+    def check_columns(self, data: Path, there: Collection[str]) -> None:
+        """Refuse a file that has not all columns of the mapping."""
+        roles, columns = self.mapping.roles, self.mapping.columns
+        wanted = (*roles, columns.timestamp, columns.id, *self.mapping.segments)
+        missing = next((n for n in wanted if n is not None and n not in there), None)
+        if missing is not None:
+            raise DataError(
+                f"{data}: the reference has the column {missing!r}, the file has not. "
+                f"{no_column_hint(data, missing, there, roles)} Rename the column, or fit without "
+                "it (--ignore)."
+            )
 
     def events(
         self, batch: Mapping[str, list[Any]], times: Sequence[float] | None = None,

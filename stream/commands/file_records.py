@@ -65,17 +65,13 @@ class FileRecords:
     def _made(
         self, rows: EventRows, refused: RowProblems, on_rows: Callable[[int], object]
     ) -> Iterator[FileRecord]:
-        from stream.data import DataError, no_column_hint, read_batches
+        from stream.data import read_batches
         from stream.replay import FileRecord
 
         offset = 0
         for batch in read_batches(self._data, rows.mapping.reading, rows.times):
-            if not offset and (missing := rows.missing_columns(list(batch))):
-                hint = no_column_hint(self._data, missing[0], batch, rows.mapping.roles)
-                raise DataError(
-                    f"{self._data}: the reference has the column {missing[0]!r}, the file has not. "
-                    f"{hint} Rename the column, or fit without it (--ignore)."
-                )
+            if not offset:
+                rows.check_columns(self._data, batch)
             for event in rows.events(batch):
                 if event.problem:
                     refused.add(offset + 1, event.problem, event.reason)

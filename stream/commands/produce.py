@@ -118,7 +118,7 @@ def _messages(data: Path, rows: EventRows, loop: bool, form: str, sent: Sent) ->
 
 def _events(data: Path, rows: EventRows, loop: bool, sent: Sent) -> Iterator[RowEvent]:
     """Events of the file, again and again if asked to, without those that have no usable time."""
-    from stream.data import DataError, no_column_hint, read_batches
+    from stream.data import read_batches
 
     stamp = rows.mapping.columns.timestamp
     shift = 0.0
@@ -126,12 +126,8 @@ def _events(data: Path, rows: EventRows, loop: bool, sent: Sent) -> Iterator[Row
     while True:
         count = number = 0
         for batch in read_batches(data, rows.mapping.reading, rows.times):
-            if not count and (missing := rows.missing_columns(list(batch))):
-                hint = no_column_hint(data, missing[0], batch, rows.mapping.roles)
-                raise DataError(
-                    f"{data}: the reference has the column {missing[0]!r}, the file has not. "
-                    f"{hint} Rename the column, or fit without it (--ignore)."
-                )
+            if not count:
+                rows.check_columns(data, batch)
             count += len(next(iter(batch.values())))
             events = _now(rows, batch) if stamp is None else rows.events(batch, shift=shift)
             for event in events:
