@@ -35,10 +35,12 @@ def report(fitted: Fitted) -> None:
 
 def tell_doubts(fitted: Fitted) -> None:
     """Say what is doubtful, what is not tested, which seasons show and how soon a shift would."""
+    from stream.monitoring.equipment import Equipment
     from stream.monitoring.untested import untested_by_plan
     from stream.proposal import proposed_plan
 
     reference, plan = fitted.reference, proposed_plan(fitted.reference)
+    _held = Equipment.of(plan)  # or each question below would make it anew
     if reference.time_step_ms == _DAY_MS:
         dates = reference.first_ms % _DAY_MS == 0
         say(
