@@ -33,6 +33,7 @@ from stream.counted import counted
 if TYPE_CHECKING:
     from detectors import WindowResult
     from stream.alerts.event import AlertEvent
+    from stream.monitoring.untested import AtEnd
     from stream.monitoring.watch import OnWindow
     from stream.monitoring.windows import Closed
     from stream.plans.plan import AnyPlan, Plan
@@ -147,9 +148,10 @@ def command(
                     recorder.alert(alert)
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
+        at_end = replay.untested(with_delays)
         if lines is not None:
-            write_untested(lines, replay)
-    _report(replay, plan, last, refused)
+            write_untested(lines, at_end.untested)
+    _report(replay, plan, last, refused, at_end)
     if never_alike:
         are = "are" if len(never_alike) > 1 else "is"
         say(
@@ -158,7 +160,7 @@ def command(
         )
     tell_learned(replay, records.mapping, learned_path)
     if recorder is not None and report_path is not None:
-        _write_report(report_path, recorder, replay, plan, data.name, refused)
+        _write_report(report_path, recorder, replay, plan, data.name, refused, at_end)
 
 
 def _events_of(stats: Any, refused: RowProblems) -> int:
@@ -184,7 +186,7 @@ def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow |
 
 def _write_report(
     path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str,
-    refused: RowProblems,
+    refused: RowProblems, at_end: AtEnd,
 ) -> None:  # fmt: skip
     from stream.plans.plan import LearningPlan
 
@@ -201,8 +203,7 @@ def _write_report(
         plan, data, _events_of(replay.summariser.stats, refused), refused.count,
         sum(stats.late.values()),
         alphas[0] if alphas else (), each_pane(watches[0], panes) if watches else (),
-        _alarm_time(replay),
-        replay.untested(with_delays),
+        _alarm_time(replay), at_end,
     )  # fmt: skip
     path.write_text(report_text(report, form_of(path), recorder.rows()), encoding="utf-8")
     say(f"wrote {path}")
@@ -260,13 +261,14 @@ def _in_alarm(replay: Any) -> str:
     return f"; in alarm for {percent(alarms / panes)} of {counted(panes, 'pane')}" if alarms else ""
 
 
-def _report(replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems) -> None:
+def _report(
+    replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems, at_end: AtEnd
+) -> None:
     from stream.report.replay_words import gaps_of
 
     stats = replay.summariser.stats
     opened = len(last)
     firing = sum(alert.data.status == "firing" for alert in last.values())
-    at_end = replay.untested(with_delays)
     episodes = counted(opened, "episode") if opened else "no episode"
     if not opened and not at_end.tested:
         episodes = "nothing was tested"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from stream.commands.untested_lines import with_delays
-
 if TYPE_CHECKING:
-    from stream.replay import Replay
+    from collections.abc import Sequence
+
+    from stream.monitoring.untested import Untested
 
 __all__ = ["write_untested"]
 
 
-def write_untested(out: BinaryIO, replay: Replay) -> None:
+def write_untested(out: BinaryIO, untested: Sequence[Untested]) -> None:
     """Write what was not tested, a line each as of a test, with the reason in place of a value."""
     from msgspec.json import encode
 
-    for each in replay.untested(with_delays).untested:
+    for each in untested:
         for signal, test in each.pairs():
             line = {"signal": signal, "test": test, "untested": each.reason, "words": each.words}
             nothing = {"time": None, "segment": "", "value": None, "threshold": None, "n": 0}
