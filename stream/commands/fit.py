@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stream.commands.fit_options import fit_options
-from stream.commands.shared import say
+from stream.commands.shared import OUT_FILE, say
 
 __all__ = ["command"]
 
@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.option("--model", required=True, help="Name of the model.")
 @fit_options
 @click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    "-o", "--output", required=True, type=OUT_FILE,
     help="Where the reference is written (JSON).",
 )  # fmt: skip
 def command(data: Path, model: str, output: Path, **options: Any) -> None:

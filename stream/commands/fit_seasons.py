@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stream.commands.shared import say
+from stream.commands.shared import IN_FILE, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +39,7 @@ def season_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Old word: 24h or 7d is as --slots auto. Other lengths: windows of whole cycles.",
         ),
         click.option(
-            "--holidays", "holidays_path", metavar="FILE",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            "--holidays", "holidays_path", metavar="FILE", type=IN_FILE,
             help="Dates that are as Sundays, one a line, such as 2026-12-25. With --slots.",
         ),
         click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stream.commands.fit_options import fit_options
-from stream.commands.shared import answer, say, when
+from stream.commands.shared import OUT_FILE, answer, say, when
 from stream.counted import counted
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ _PAGE: Final = "http://127.0.0.1:9464/"
 @fit_options
 @click.option(
     "-c", "--config", "config_path", default="driftstream.toml", show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path), help="Where the config is written.",
+    type=OUT_FILE, help="Where the config is written.",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+    "-o", "--output", type=OUT_FILE,
     help="Where the reference is written. Default: MODEL.json beside the config.",
 )  # fmt: skip
 @click.option(

@@ -17,6 +17,8 @@ from stream.commands.replay_tests import each_pane
 from stream.commands.replay_untested import write_untested
 from stream.commands.report_file import form_of, report_text
 from stream.commands.shared import (
+    IN_FILE,
+    OUT_FILE,
     RowProblems,
     alert_line,
     data_argument,
@@ -49,7 +51,7 @@ _DAY_S = 86_400
 @click.command("replay")
 @data_argument
 @click.option(
-    "--reference", "reference_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--reference", "reference_path", type=IN_FILE,
     help="A reference made by `driftstream fit`; pane and window then follow its rate.",
 )  # fmt: skip
 @click.option(
@@ -61,19 +63,19 @@ _DAY_S = 86_400
 )
 @click.option("--model", help="Which model of the config; needed if it has several.")
 @click.option(
-    "--alerts", "alerts_path", type=click.Path(dir_okay=False, path_type=Path),
+    "--alerts", "alerts_path", type=OUT_FILE,
     help="Write the alert events there, one JSON object a line.",
 )  # fmt: skip
 @click.option(
-    "--metrics", "metrics_path", type=click.Path(dir_okay=False, path_type=Path),
+    "--metrics", "metrics_path", type=OUT_FILE,
     help="Write every test of every window there, one JSON object a line.",
 )  # fmt: skip
 @click.option(
-    "--report", "report_path", type=click.Path(dir_okay=False, path_type=Path),
+    "--report", "report_path", type=OUT_FILE,
     help="Write one file about it all: HTML, or Markdown if its name ends in .md.",
 )  # fmt: skip
 @click.option(
-    "--save-reference", "learned_path", type=click.Path(dir_okay=False, path_type=Path),
+    "--save-reference", "learned_path", type=OUT_FILE,
     help="Write the reference that was learned or calibrated there.",
 )  # fmt: skip
 @column_options

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.commands.report_file import FORMS, form_of, report_text
-from stream.commands.shared import open_config, say
+from stream.commands.shared import IN_FILE, open_config, say
 from stream.counted import counted
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _LEAST_ID = 4
     envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file: read its alerts topic.",
 )  # fmt: skip
 @click.option(
-    "--alerts", "alerts_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--alerts", "alerts_path", type=IN_FILE,
     help="Read a file of alert events instead, one JSON object a line.",
 )  # fmt: skip
 @click.option(

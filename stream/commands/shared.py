@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stream.plans.privacy import CategoryHash
 
 __all__ = [
+    "IN_FILE",
+    "OUT_FILE",
     "RowProblems",
     "alert_line",
     "config_option",
@@ -40,6 +42,10 @@ __all__ = [
     "when",
 ]
 
+#: Files that are read, and those that are written.
+IN_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUT_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+
 config_option = click.option(
     "-c", "--config", "config_path", type=click.Path(path_type=Path), required=True,
     envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file (TOML).",
@@ -47,8 +53,7 @@ config_option = click.option(
 data_argument = click.argument("data", type=DataPath())
 hash_key_option = click.option(
     "--hash-key-file", "hash_key_path", envvar="DRIFTSTREAM_HASH_KEY_FILE", show_envvar=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with the key of hashed categories.",
+    type=IN_FILE, help="File with the key of hashed categories.",
 )  # fmt: skip
 
 _COLOUR = {"critical": "red", "warning": "yellow", "info": "cyan"}
