@@ -1,8 +1,10 @@
-"""How many of what, in words: "1 model", "2,000 models"."""
+"""How many of what, in words: "1 model", "2,000 models"; "a, b and 3 more"."""
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+from collections.abc import Sequence
+
+__all__ = ["counted", "some_of"]
 
 
 def counted(number: float, one: str, several: str = "") -> str:
@@ -14,3 +16,15 @@ def counted(number: float, one: str, several: str = "") -> str:
     ('1 model', '2,000 copies', '0 rows')
     """
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """The first of some names, and how many more there are.
+
+    Examples
+    --------
+    >>> some_of(["a", "b", "c", "d", "e"], 2), some_of(["a", "b"], 2)
+    ('a, b and 3 more', 'a, b')
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

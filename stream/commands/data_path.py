@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import click
 
+from stream.counted import some_of
+
 __all__ = ["DataPath"]
 
-_SUFFIXES: Final = (
-    ".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".arrow", ".feather",
-    ".arrows", ".ipc",
-)  # fmt: skip
 _MOST: Final = 5
+#: So many kinds of files are named.
+_KINDS: Final = 6
 
 
 class DataPath(click.ParamType):
@@ -50,11 +50,8 @@ class DataPath(click.ParamType):
 def _found_in(folder: Path) -> str:
     files = _files(folder)
     if not files:
-        return f"Name a file; none in it ends in {', '.join(_SUFFIXES[:6])}."
-    more = f" and {len(files) - _MOST} more" if len(files) > _MOST else ""
-    return (
-        f"Name one of its files: {', '.join(str(folder / name) for name in files[:_MOST])}{more}."
-    )
+        return f"Name a file; none in it ends in {_kinds()}."
+    return f"Name one of its files: {some_of([str(folder / name) for name in files], _MOST)}."
 
 
 def _instead_of(path: Path) -> str:
@@ -66,16 +63,18 @@ def _instead_of(path: Path) -> str:
         return f"Did you mean {folder / near[0]}?"
     where = folder.resolve()
     if not files:
-        return f"No file in {where} ends in {', '.join(_SUFFIXES[:6])}."
-    more = f" and {len(files) - _MOST} more" if len(files) > _MOST else ""
-    return f"In {where} there are {', '.join(files[:_MOST])}{more}."
+        return f"No file in {where} ends in {_kinds()}."
+    return f"In {where} there are {some_of(files, _MOST)}."
+
+
+def _kinds() -> str:
+    from stream.data.files import SUFFIXES
+
+    return ", ".join([*SUFFIXES][:_KINDS])
 
 
 def _files(folder: Path) -> list[str]:
     """Names of the files that may be data."""
-    packed = (".gz", ".bz2", ".zst")
-    return sorted(
-        each.name for each in folder.iterdir()
-        if each.is_file()
-        and next((s for s in reversed(each.suffixes) if s not in packed), "").lower() in _SUFFIXES
-    )  # fmt: skip
+    from stream.data.files import may_be_data
+
+    return sorted(each.name for each in folder.iterdir() if each.is_file() and may_be_data(each))

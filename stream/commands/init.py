@@ -11,7 +11,7 @@ import click
 
 from stream.commands.fit_options import fit_options
 from stream.commands.shared import OUT_FILE, answer, say, when
-from stream.counted import counted
+from stream.counted import counted, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,11 +127,9 @@ def _some(each: Iterable[str]) -> Iterator[str]:
 
 
 def _tell(title: str, signals: list[SignalReference], *, kinds: bool = False) -> None:
-    if not signals:
-        return
-    named = [_described(signal, kinds) for signal in signals[:_NAMED]]
-    more = f" and {len(signals) - _NAMED} more" if len(signals) > _NAMED else ""
-    answer(f"  {title:<11} {', '.join(named)}{more}")
+    if signals:
+        described = [_described(signal, kinds) for signal in signals]
+        answer(f"  {title:<11} {some_of(described, _NAMED)}")
 
 
 def _described(signal: SignalReference, kinds: bool) -> str:

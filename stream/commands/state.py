@@ -19,7 +19,7 @@ from stream.commands.shared import (
     when,
 )
 from stream.commands.spelling import SpellingGroup
-from stream.counted import counted
+from stream.counted import counted, some_of
 
 if TYPE_CHECKING:
     from stream.config.load import Config
@@ -49,7 +49,7 @@ def list_rounds(config_path: Path) -> None:
             rows.append((at, "-", "-", "-", str(len(held.values)), _size(held.bytes_held), "none"))
             continue
         names = _subjects(stored)
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        shown = some_of(names, 3)
         age = time.time() - held.times_ms[stored.key] / 1000
         rows.append(
             (

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from stream.counted import some_of
 from stream.data.dialect import uneven_lines
 from stream.data.files import is_typed
 
@@ -26,5 +27,4 @@ def no_column_hint(
         return f"Did you mean {near[0]}?"
     if len(there) == 1 and not is_typed(path) and (uneven := uneven_lines(path)):
         return f"All of a line was read as one field. {uneven}"
-    more = f" and {len(there) - _MOST} more" if len(there) > _MOST else ""
-    return f"It has: {', '.join(map(repr, list(there)[:_MOST]))}{more}."
+    return f"It has: {some_of([*map(repr, there)], _MOST)}."

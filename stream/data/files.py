@@ -19,9 +19,9 @@ from stream.data.content import NOT_UTF8, mistaken_for_text
 from stream.data.dialect import find_dialect
 from stream.decode.arrow_values import is_text
 
-__all__ = ["DataError", "arrays", "is_typed", "row_count"]
+__all__ = ["SUFFIXES", "DataError", "arrays", "is_typed", "may_be_data", "row_count"]
 
-_SUFFIXES: Final = {
+SUFFIXES: Final = {
     ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     **dict.fromkeys(arrow_ipc.SUFFIXES, "arrow"),
@@ -99,9 +99,19 @@ def is_typed(path: Path) -> bool:
     return _format_of(path) != "csv"
 
 
-def _format_of(path: Path) -> str:
+def may_be_data(path: Path) -> bool:
+    """Whether the name is that of a file that can be read."""
+    return _suffix(path) in SUFFIXES
+
+
+def _suffix(path: Path) -> str:
+    """That of the format, without those of a compression."""
     suffixes = [s for s in path.suffixes if s not in (".gz", ".bz2", ".zst")]
-    found = _SUFFIXES.get(suffixes[-1].lower()) if suffixes else None
+    return suffixes[-1].lower() if suffixes else ""
+
+
+def _format_of(path: Path) -> str:
+    found = SUFFIXES.get(_suffix(path))
     if found is None:
         raise DataError(
             f"{path}: unknown kind of file. Use .csv, .tsv, .parquet, .arrow or .jsonl."

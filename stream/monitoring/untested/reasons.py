@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from stream.counted import some_of
+
 __all__ = [
     "DAY_MS", "HOUR_MS", "WEEK_MS", "Reason", "Untested", "days", "duration", "listed",
     "tests_named",
@@ -49,11 +51,6 @@ class Untested(NamedTuple):
     amount: int = 1
     is_gap: bool = True
 
-    @property
-    def said(self) -> str:
-        """The words as a warning, or as a note where nothing goes unseen."""
-        return f"{'warning' if self.is_gap else 'note'}: not tested: {self.words}"
-
     def pairs(self) -> Iterator[tuple[str, str]]:
         """(signal, test) of all of them, "" for all."""
         return product(self.signals or ("",), self.tests or ("",))
@@ -61,8 +58,7 @@ class Untested(NamedTuple):
 
 def listed(names: Sequence[str]) -> str:
     """The first few names, and how many more."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return some_of(names, _NAMED)
 
 
 def tests_named(tests: Sequence[str]) -> str:
