@@ -167,9 +167,12 @@ class Sources:
         if not held.is_news(message):
             return False
         topic = self.topics[message.source.topic_id]
-        topic.wake()
+        may_move = held.silent or held.max_time_ms <= topic.frontier_ms
+        if held.silent:
+            topic.wake()
         held.accept(message)
-        topic.advance()
+        if may_move:  # else the frontier waits for another one, as before: none is looked at
+            topic.advance()
         return True
 
     def idle(self, message: Idle, record_time_ms: int) -> bool:

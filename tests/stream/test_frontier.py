@@ -150,6 +150,22 @@ def test_the_first_to_speak_goes_on_alone_when_the_others_are_idle_still():
     assert sources.frontier_ms("id") == 11_000  # asked once, not with every word
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 20)), max_size=60))
+@few
+def test_a_word_that_looks_at_no_other_partition_leaves_the_frontier_where_it_is(words):
+    """Beside it the frontier is moved anew after every word, which must change nothing."""
+    sources, read = Sources(), dict.fromkeys(range(4), 0)
+    for now, (is_idle, partition, time_ms) in enumerate(words):
+        if is_idle:
+            sources.idle(Idle(source(partition, 4), read[partition]), now)
+        else:
+            sources.progress(progress(partition, read[partition], read[partition], time_ms, n=4))
+            read[partition] += 1
+        before = sources.dump()
+        sources.topics["id"].advance()
+        assert sources.dump() == before
+
+
 def test_an_old_word_ends_no_silence():
     sources = silent_since(Sources(all_idle_seals_ms=300), 5_000)
     sources.progress(progress(0, 0, 9, 5_000, n=3))
