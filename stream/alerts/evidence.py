@@ -14,6 +14,7 @@ from stream.alerts.event import format_time
 from stream.alerts.finding import Finding
 from stream.alerts.sentences import TEST_TEXT
 from stream.monitoring.chances import Chances
+from stream.plans.slots import DAY
 
 __all__ = ["evidence"]
 
@@ -35,7 +36,7 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
         said = _by_edetector(finding, chances)
     elif finding.test == "adwin":
         said = _by_adwin(finding, chances)
-    elif finding.test == "day":
+    elif finding.test == DAY:
         said = _by_day(finding)
     else:
         said = _by_window(finding, chances)

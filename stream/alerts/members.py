@@ -20,8 +20,9 @@ from stream.alerts.event import (
 from stream.alerts.finding import LEVELS, Finding
 from stream.alerts.lasting import Size, Way
 from stream.alerts.sentences import described, gradually
-from stream.alerts.single_days import DAY, DayRun
+from stream.alerts.single_days import DayRun
 from stream.alerts.sizes import doubling
+from stream.plans.slots import DAY
 from stream.printable import MAX_NAME, printable
 
 __all__ = [

@@ -19,10 +19,8 @@ from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after
 if TYPE_CHECKING:
     from stream.alerts.members import Member
 
-__all__ = ["DAY", "DayRun", "words_by_day"]
+__all__ = ["DayRun", "words_by_day"]
 
-#: The test of single days.
-DAY: Final = "day"
 _DAY_MS: Final = 86_400_000
 
 

@@ -16,6 +16,7 @@ from stream.alerts.finding import Finding
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.findings import Hit, Span, explained, severity_of_shift
 from stream.plans.plan import Plan
+from stream.plans.slots import DAY
 
 __all__ = ["DayLooks"]
 
@@ -91,7 +92,7 @@ class DayLooks:
             effect = float(abs(means[row, axis] - self._tests.centre[row, axis]))
             way = ("low", "high")[int(apart[0] > 0.0)] if axis == 0 else "spread"
             hit = Hit(
-                "day", float(np.abs(apart).max()), self._tests.limit(row, self._alpha),
+                DAY, float(np.abs(apart).max()), self._tests.limit(row, self._alpha),
                 severity_of_shift(effect), effect, float(result.p[row]),
                 note=f"unusually {way} on {date}",
                 change_point=when, direction=1 if apart[axis] > 0.0 else -1, moves=_MOVES[axis],

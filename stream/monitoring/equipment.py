@@ -32,6 +32,7 @@ from detectors import (
 from detectors.windowed.power import Powerless
 from stream.monitoring.powerless import powerless_tests
 from stream.plans.plan import Plan
+from stream.plans.slots import DAY
 
 __all__ = ["Equipment"]
 
@@ -98,7 +99,7 @@ class Equipment:
         self.adwin_phi = np.concatenate([self.scores.phi.ravel(), self.shares.adwin_phi])
         self.adwin_delta = self.shares.adwin_deltas(self.budget.adwin_delta, layout.numeric)
         self.adwin_on, self.edetector_on = _on(plan, "adwin"), _on(plan, "edetector")
-        self.day_on = _on(plan, "day")
+        self.day_on = _on(plan, DAY)
 
     def edetector(self) -> EvidenceBank:
         """Fresh e-detectors of one subject."""
