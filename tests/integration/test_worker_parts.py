@@ -106,7 +106,8 @@ class Bench:
     async def crash(self, error: BaseException) -> None:
         self.crashes.append(error)
 
-    async def look(self) -> None:
+    async def look(self, now: float = 0.0) -> None:
+        self.now = now
         looking = asyncio.ensure_future(self.stage.look_for_idle())
         await settle()
         while self.gate.acks:
@@ -207,12 +208,7 @@ def test_idle_is_said_by_a_member_that_is_caught_up_or_stopped(
         while bench.gate.acks:
             await bench.gate.acknowledge()
         before = len(bench.gate.sent)
-        bench.now = 11.0
-        looking = asyncio.ensure_future(bench.stage.look_for_idle())
-        await settle()
-        while bench.gate.acks:
-            await bench.gate.acknowledge()
-        await looking
+        await bench.look(11.0)
         kinds = bench.kinds()[before:]
         assert kinds == ([{SummaryBatch}, {Progress}, {Idle}] if says_idle else [])
         if says_idle:
@@ -230,24 +226,20 @@ def test_records_that_wait_to_be_handed_over_are_no_silence(markers: bool) -> No
         log = bench.log
         log.expected[TOPIC], log.ahead = 1_000, 10
 
-        async def look(now: float) -> None:
-            bench.now = now
-            await bench.look()
-
         await bench.stage.consume(TOPIC, records(1_000))
-        await look(0.0)
+        await bench.look(0.0)
         for now in (11.0, 12.0, 60.0):
-            await look(now)
+            await bench.look(now)
             assert {Idle} not in bench.kinds(), "that poll may still bring them"
         log.polls += 1
         if not markers:
             log.expected[TOPIC], log.ahead = 1_010, 0
-        await look(61.0)
+        await bench.look(61.0)
         assert ({Idle} in bench.kinds()) == markers
         if markers:  # more comes, and waits in its turn
             log.log_end, log.ahead = 1_020, 20
             said = bench.kinds().count({Idle})
-            await look(80.0)
+            await bench.look(80.0)
             assert bench.kinds().count({Idle}) == said
 
     asyncio.run(run())
@@ -261,13 +253,11 @@ def test_an_open_transaction_is_no_silence_unless_it_hangs() -> None:
         await bench.stage.consume(TOPIC, records(1_000))
         await bench.look()
         for now, idle in ((11.0, 0), (300.0, 0), (11.0 + OPEN_S, 1), (1_000.0, 2)):
-            bench.now = now
-            await bench.look()
+            await bench.look(now)
             assert bench.kinds().count({Idle}) == idle
         log.log_end, log.expected[TOPIC] = 1_500, 1_500  # it ends, and another one begins
         await bench.stage.consume(TOPIC, records(500, 1_000))
-        bench.now = 1_100.0
-        await bench.look()
+        await bench.look(1_100.0)
         assert bench.kinds().count({Idle}) == 2
 
     asyncio.run(run())
@@ -281,18 +271,14 @@ def test_what_brings_no_records_is_read_when_the_partition_is_called_silent() ->
         log = bench.log
         log.expected[TOPIC], log.ahead = 0, 5_000
         part = bench.stage.parts[TOPIC]
-        bench.now = 11.0
-        await bench.look()
+        await bench.look(11.0)
         log.polls += 1
-        bench.now = 12.0
-        await bench.look()
+        await bench.look(12.0)
         assert (part.next_offset, part.reach.through) == (0, 5_000)
         log.log_end, log.ahead, log.begin = 9_000, 9_000, 8_000
-        bench.now = 23.0
-        await bench.look()
+        await bench.look(23.0)
         log.polls += 1
-        bench.now = 24.0
-        await bench.look()
+        await bench.look(24.0)
         assert (part.next_offset, part.reach.through) == (8_000, 9_000)
         assert log.safe[TOPIC] == 8_000, "no chunk begins before that any more"
         await bench.stage.consume(TOPIC, records(100, 9_000))
