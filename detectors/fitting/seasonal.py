@@ -29,7 +29,7 @@ _NO_CELL: Final = np.zeros(0, np.int32)
 
 @dataclass(frozen=True)
 class Seasons:
-    """What is wanted.
+    """What a fit is asked to do about seasons, by whose clock, and which days are as Sundays.
 
     Attributes
     ----------
