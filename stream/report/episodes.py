@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from stream.counted import counted
 from stream.report.charts import timeline
 from stream.report.html import Child, Markup, join, tag
 from stream.report.model import Episode, Report
@@ -15,6 +16,7 @@ from stream.report.phrases import (
     from_start,
     newest_first,
     of_episode,
+    runbook_command,
     stages,
 )
 from stream.report.words import arrows, minute, words
@@ -37,7 +39,7 @@ def episodes_section(report: Report) -> Markup | None:
         "in UTC.",
         tag("div", chart, class_="panel"),
         tag("ol", (_episode(episode) for episode in newest[:_SHOWN]), class_="episodes"),
-        tag("details", tag("summary", f"{len(newest) - _SHOWN} earlier episodes"),
+        tag("details", tag("summary", counted(len(newest) - _SHOWN, "earlier episode")),
             tag("ol", (_episode(episode) for episode in newest[_SHOWN:]), class_="episodes"))
         if len(newest) > _SHOWN else None,
     )  # fmt: skip
@@ -72,7 +74,7 @@ def _told(episode: Episode) -> Markup:
 def _runbook(episode: Episode) -> Markup:
     if episode.runbook_url.startswith(("https://", "http://")):
         return tag("p", tag("a", "Runbook", href=episode.runbook_url, rel="noreferrer"))
-    return tag("p", "Runbook: ", tag("code", f"driftstream runbook {episode.kind}"), class_="meta")
+    return tag("p", "Runbook: ", tag("code", runbook_command(episode)), class_="meta")
 
 
 def _revisions(episode: Episode) -> Markup:

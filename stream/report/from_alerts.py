@@ -265,7 +265,7 @@ def _left_out(events: Sequence[AlertEvent]) -> tuple[str, ...]:
     missing = max(numbers) - len(numbers)
     if not missing:
         return ()
-    gone = "1 revision is" if missing == 1 else f"{missing} revisions are"
+    gone = counted(missing, "revision is", "revisions are")
     return (
         f"{gone} not on the topic any more, because its retention took them: what is told first "
         "here need not be how it began.",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from stream.counted import counted
 from stream.report.markdown_text import (
     Markdown,
     Part,
@@ -30,6 +31,7 @@ from stream.report.phrases import (
     newest_first,
     of_episode,
     of_signal,
+    runbook_command,
     stages,
     state,
     tested,
@@ -78,7 +80,7 @@ def _episodes(report: Report) -> Iterator[Markdown]:
     newest = newest_first(report.episodes)
     for episode in newest[:_EPISODES]:
         yield from _episode(episode, report.lead)
-    yield _left_out(len(newest) - _EPISODES, "earlier episodes")
+    yield _left_out(len(newest) - _EPISODES, "earlier episode")
 
 
 def _episode(episode: Episode, lead: str) -> Iterator[Markdown]:
@@ -99,7 +101,7 @@ def _episode(episode: Episode, lead: str) -> Iterator[Markdown]:
     lines.append(
         join("Runbook: ", Markdown(f"<{runbook}>"))
         if linked
-        else join("Runbook: ", code(f"driftstream runbook {episode.kind}"))
+        else join("Runbook: ", code(runbook_command(episode)))
     )
     yield bullets(lines)
 
@@ -125,10 +127,6 @@ def _signals(report: Report) -> Iterator[Markdown]:
     lead = report.signals[0]
     if lead.bars is not None:
         yield from _bars(lead, lead.bars)
-
-
-def _since(signal: Signal) -> str:
-    return "".join(changed_when(signal) or ())
 
 
 def _bars(signal: Signal, bars: Bars) -> Iterator[Markdown]:
@@ -161,7 +159,7 @@ def _segments(report: Report) -> Iterator[Markdown]:
             for row in report.segments[:_ROWS]
         ),
     )  # fmt: skip
-    yield _left_out(len(report.segments) - _ROWS, "segments, which moved less")
+    yield _left_out(len(report.segments) - _ROWS, "segment", "moved less")
 
 
 def _quality(report: Report) -> Iterator[Markdown]:
@@ -179,7 +177,7 @@ def _quality(report: Report) -> Iterator[Markdown]:
             for row in report.quality[:_ROWS]
         ),
     )  # fmt: skip
-    yield _left_out(len(report.quality) - _ROWS, "signals, whose shares moved less")
+    yield _left_out(len(report.quality) - _ROWS, "signal", "changed less")
 
 
 def _tests(report: Report) -> Iterator[Markdown]:
@@ -215,5 +213,6 @@ def _provenance(report: Report) -> Iterator[Markdown]:
     yield table(("what", "value"), ((name, code(value)) for name, value in report.provenance))
 
 
-def _left_out(n: int, what: str) -> Markdown:
-    return join(f"And {n} {what}.") if n > 0 else Markdown()
+def _left_out(n: int, one: str, why: str = "") -> Markdown:
+    which = f", which {why}" if why else ""
+    return join(f"And {counted(n, one)}{which}.") if n > 0 else Markdown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from stream.counted import counted
 from stream.report.model import Episode, Report, Revision, Signal
 from stream.report.words import figure, minute, span, test_name
 
@@ -21,6 +22,7 @@ __all__ = [
     "newest_first",
     "of_episode",
     "of_signal",
+    "runbook_command",
     "stages",
     "state",
     "tested",
@@ -39,6 +41,8 @@ FETCH: Final = (
     "the topic too. What retention took is gone. Of a replayed file the offsets are its rows. With "
     "TLS or SASL give kcat its settings by -F."
 )
+#: As in the evidence of alerts: tails below this were not measured.
+_LEAST_P: Final = 1e-9
 REPLAYED_ALIKE: Final = "The same events under the same plan give the same report."
 
 
@@ -63,9 +67,13 @@ def times(episode: Episode) -> str:
 
 def of_episode(episode: Episode) -> str:
     """Whose it is, when it was, how often it was told."""
-    n = len(episode.revisions)
-    revisions = "1 revision" if n == 1 else f"{n} revisions"
+    revisions = counted(len(episode.revisions), "revision")
     return f"{episode.subject} · {times(episode)} UTC · {revisions}"
+
+
+def runbook_command(episode: Episode) -> str:
+    """What prints its runbook, for where no address of it is known."""
+    return f"driftstream runbook {episode.kind}"
 
 
 def from_start(episode: Episode) -> str:
@@ -109,7 +117,8 @@ def tested(signal: Signal) -> str:
         f"{test_name(signal.test)} {figure(signal.value)}, threshold {figure(signal.threshold)}"
     ]
     if signal.p_value is not None:
-        parts.append(f"p {figure(signal.p_value)}")
+        least = "under " if signal.p_value < _LEAST_P else ""
+        parts.append(f"p {least}{figure(max(signal.p_value, _LEAST_P))}")
     if signal.importance is not None:
         parts.append(f"importance {figure(signal.importance)}")
     return " · ".join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stream.alerts.sentences import duration
+from stream.counted import counted
 from stream.monitoring.untested import AtEnd
 from stream.plans.notes import other_notes
 from stream.plans.plan import Plan
@@ -27,9 +28,8 @@ def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested:
         limited = " in what was tested" if gaps_of(untested) else ""
         return f"No drift: no episode opened{limited}."
     names = ", ".join(drifted[:5]) + (f" and {len(drifted) - 5} more" if len(drifted) > 5 else "")
-    opened = "1 episode" if episodes == 1 else f"{episodes} episodes"
     state = f"{firing} still firing" if firing else "all resolved"
-    return f"{opened} opened, {state}. Drift in {names}."
+    return f"{counted(episodes, 'episode')} opened, {state}. Drift in {names}."
 
 
 def warnings_of_replay(plan: Plan, untested: AtEnd, episodes: Sequence[Episode]) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def warnings_of_replay(plan: Plan, untested: AtEnd, episodes: Sequence[Episode])
     said = [*other_notes(plan), *filter(None, map(from_start, episodes))]
     if gaps:
         said.append(
-            f"Not all was tested ({'1 gap' if gaps == 1 else f'{gaps} gaps'}, named below under "
+            f"Not all was tested ({counted(gaps, 'gap')}, named below under "
             "what was tested): there, silence says nothing."
         )
     return tuple(said)

@@ -62,14 +62,10 @@ def _sided(value: float, side: int | None) -> str:
 
 
 def ratio(value: float) -> str:
-    """How many times its threshold: `2.4×`."""
-    return (
-        f"{figure(round(value))}×"
-        if value >= 10
-        else f"{value:.1f}×"
-        if value >= 1
-        else f"{value:.2f}×"
-    )
+    """How many times its threshold: `2.4×`; `1.0×` only if it is reached."""
+    if value >= 10:
+        return f"{figure(round(value))}×"
+    return f"{value:.1f}×" if value >= 1 else f"{min(value, 0.99):.2f}×"
 
 
 def quantile(q: float) -> str:

@@ -21,10 +21,12 @@ from stream.cli import cli
 from stream.page import asset
 from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
-from stream.report import ReplayRecorder, render, report_of_episode
+from stream.report import ReplayRecorder, phrases, render, report_of_episode
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of
 from stream.report.html import tag
+from stream.report.model import Signal
+from stream.report.words import ratio
 from tests.stream.harness import make_events, make_plan
 
 CSS = asset("style.css").decode()
@@ -84,8 +86,6 @@ def hostile_plan(**changes: Any) -> Plan:
 
 
 def hostile_events(n: int) -> list[bytes]:
-    import msgspec
-
     rng = np.random.default_rng(1)
     return [
         msgspec.json.encode({
@@ -121,6 +121,35 @@ def test_time_in_alarm_and_a_reference_that_never_fitted_are_told() -> None:
     assert said in " ".join(text.split())
     (drift,) = (e for e in episodes_of(alerts_of(recorder)) if e.kind == "data_drift")
     assert drift.from_start == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.5, "0.50×"),
+        (0.996, "0.99×"),
+        (1.0, "1.0×"),
+        (9.4, "9.4×"),
+        (12.3, "12×"),
+        (2e4, "20,000×"),
+    ],
+)
+def test_a_threshold_is_reached_in_words_only_if_it_is(value: float, said: str) -> None:
+    assert ratio(value) == said
+
+
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [
+        (0.0, "p under 1×10^-9"),
+        (5.15e-58, "p under 1×10^-9"),
+        (1e-9, "p 1×10^-9"),
+        (0.01, "p 0.01"),
+    ],
+)
+def test_no_smaller_chance_is_told_than_was_measured(p: float, said: str) -> None:
+    signal = Signal("x", "feature", "psi", 1.0, 0.5, 0, p_value=p)
+    assert phrases.tested(signal) == f"PSI 1, threshold 0.5 · {said}"
 
 
 def alerts_of(recorder: ReplayRecorder) -> list[AlertEvent]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,19 @@ def test_an_episode_that_fires_tells_how_it_is_now(ended: list[AlertEvent]) -> N
 def test_an_episode_that_was_never_worse_says_so_once(ended: list[AlertEvent]) -> None:
     text = render_markdown(report_of_episode([ended[0], ended[-1]]))
     assert re.findall(r"^- \*\*(.*?)\*\*", text, re.M) == ["First and worst", "Last"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(0, ""), (1, "1 earlier episode"), (2, "2 earlier episodes")]
+)
+def test_episodes_beyond_the_first_are_counted(
+    ended: list[AlertEvent], more: int, said: str
+) -> None:
+    report = report_of_episode(ended)
+    for most, markdown in ((4, False), (10, True)):
+        longer = replace(report, episodes=report.episodes * (most + more))
+        text = render_markdown(longer) if markdown else render(longer, CSS)
+        assert re.findall(r"\d+ earlier episodes?", text) == ([said] if said else [])
 
 
 def test_warnings_stand_before_all_else() -> None:
