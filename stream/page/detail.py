@@ -12,17 +12,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import SignalReference, WindowResult, describe
+from detectors import WindowResult, describe
 from stream.monitoring.subject import SubjectMonitor
 from stream.monitoring.untested import untested_now
 from stream.monitoring.watch import Watch
 from stream.monitoring.windows import Closed
-from stream.report.model import Bars as ReportBars
-from stream.report.shape import Shape, shape_of_counts
+from stream.report.from_replay import bars_of_counts
+from stream.report.shape import Shape
 
 __all__ = [
     "MOST_HISTOGRAMS", "MOST_SIGNALS", "Bars", "Detail", "SegmentRow", "SignalRow", "detail_of",
-    "ratios_of", "segments_of", "signal_row",
+    "segments_of", "signal_row", "worst_test",
 ]  # fmt: skip
 
 MOST_SIGNALS: Final = 60
@@ -79,18 +79,29 @@ class Detail(msgspec.Struct, rename="camel"):
     signals: list[SignalRow]
     more_signals: int
     segments: list[SegmentRow]
+    more_segments: int
     private: bool
     idle: bool
     untested: list[str]
 
 
-def ratios_of(result: WindowResult) -> npt.NDArray[np.float64]:
+def _ratios(result: WindowResult) -> npt.NDArray[np.float64]:
     """Each test's value in units of its threshold."""
     threshold = result.threshold
     ratios: npt.NDArray[np.float64] = np.where(
         threshold > 0, result.value / np.maximum(threshold, 1e-300), 0.0
     )
     return np.nan_to_num(ratios, posinf=1e6)
+
+
+def worst_test(result: WindowResult, index: int | None = None) -> tuple[int, float] | None:
+    """Row and ratio of the loudest test, of one signal or any; None if none was made."""
+    ratios = _ratios(result)
+    rows = np.arange(ratios.size) if index is None else np.flatnonzero(result.signal == index)
+    if not rows.size:
+        return None
+    row = int(rows[np.argmax(ratios[rows])])
+    return row, float(ratios[row])
 
 
 def detail_of(held: SubjectMonitor) -> Detail | None:
@@ -102,6 +113,7 @@ def detail_of(held: SubjectMonitor) -> Detail | None:
     window = watch.windows.last.get("")
     result = watch.results.get("")
     signals = list(_signals(watch, window, result)) if window and result is not None else []
+    segments, more_segments = segments_of(watch)
     return Detail(
         model=held.subject.model,
         version=held.subject.version,
@@ -112,7 +124,8 @@ def detail_of(held: SubjectMonitor) -> Detail | None:
         plan=plan.hash,
         signals=signals,
         more_signals=max(0, len(plan.monitored) - len(signals)) if window else 0,
-        segments=segments_of(watch),
+        segments=segments,
+        more_segments=more_segments,
         private=plan.private,
         idle=held.is_idle,
         untested=[each.words for each in untested_now(held.course)] if held.course else [],
@@ -121,18 +134,19 @@ def detail_of(held: SubjectMonitor) -> Detail | None:
 
 def _signals(watch: Watch, window: Closed, result: WindowResult) -> Iterator[SignalRow]:
     """The loudest signals, the first few with their histogram."""
-    ratios = ratios_of(result)
+    ratios = _ratios(result)
     worst: dict[int, int] = {}
     for row in np.argsort(-ratios, kind="stable").tolist():
         worst.setdefault(int(result.signal[row]), row)
         if len(worst) >= MOST_SIGNALS:
             break
     for at, row in enumerate(worst.values()):
-        yield signal_row(watch, window, result, row, drawn=at < MOST_HISTOGRAMS)
+        ratio = float(ratios[row])
+        yield signal_row(watch, window, result, row, ratio, drawn=at < MOST_HISTOGRAMS)
 
 
 def signal_row(
-    watch: Watch, window: Closed, result: WindowResult, row: int, *, drawn: bool
+    watch: Watch, window: Closed, result: WindowResult, row: int, ratio: float, *, drawn: bool
 ) -> SignalRow:
     """What one test found of its signal, with the histogram if it is to be drawn."""
     plan, index = watch.plan, int(result.signal[row])
@@ -142,7 +156,7 @@ def signal_row(
     made = SignalRow(
         name=signal.name,
         role=signal.role,
-        ratio=float(ratios_of(result)[row]),
+        ratio=ratio,
         test=result.test(row),
         value=float(np.nan_to_num(result.value[row])),
         threshold=float(np.nan_to_num(result.threshold[row])),
@@ -150,38 +164,34 @@ def signal_row(
         missing_before=int(signal.counts[missing]) / max(1, signal.events),
     )
     if drawn:
-        _draw(made, signal, counts, int(result.look[row]), hidden=plan.private)
+        change = describe(signal, counts, public=not plan.private, look=int(result.look[row]))
+        made.change = "" if plan.private else change.text
+        bars = bars_of_counts(signal, counts, change, hidden=plan.private)
+        made.bars = Bars(
+            reference=bars.reference,
+            window=bars.window,
+            edges=bars.edges,
+            labels=tuple(map(bars.label, range(len(bars.labels)))),
+            special=bars.special,
+            shape=bars.shape,
+        )
     return made
 
 
-def _draw(
-    made: SignalRow, signal: SignalReference, counts: npt.NDArray[np.int64], look: int, *,
-    hidden: bool,
-) -> None:  # fmt: skip
-    change = describe(signal, counts, public=not hidden, look=look)
-    made.change = "" if hidden else change.text
-    edges, labels = ((), ()) if hidden else (change.edges, change.labels)
-    bars = ReportBars(change.reference, change.window, edges, labels)
-    made.bars = Bars(
-        bars.reference, bars.window, edges,
-        tuple(bars.label(b) for b in range(len(labels))), bars.special,
-        None if hidden else shape_of_counts(signal, counts),
-    )  # fmt: skip
+def segments_of(watch: Watch, index: int | None = None) -> tuple[list[SegmentRow], int]:
+    """The loudest segments, by one signal or any, and how many are left out.
 
-
-def segments_of(watch: Watch, index: int | None = None) -> list[SegmentRow]:
-    """The loudest segments, by one signal or any; none of a private model: values are hidden."""
+    None of a private model: values are hidden.
+    """
     if watch.plan.private:
-        return []
+        return [], 0
     rows = []
     for segment, result in list(watch.results.items()):
         window = watch.windows.last.get(segment)
-        if not segment or window is None or not result.value.size:
+        if not segment or window is None or (worst := worst_test(result, index)) is None:
             continue
-        ratios = ratios_of(result)
-        if index is not None:
-            ratios = np.where(result.signal == index, ratios, -1.0)
-        row = int(np.argmax(ratios))
+        row, ratio = worst
         name = watch.plan.monitored[int(result.signal[row])].name
-        rows.append(SegmentRow(segment, name, result.test(row), float(ratios[row]), window.events))
-    return sorted(rows, key=lambda row: (-row.ratio, row.segment))[:MOST_SEGMENTS]
+        rows.append(SegmentRow(segment, name, result.test(row), ratio, window.events))
+    rows.sort(key=lambda row: (-row.ratio, row.segment))
+    return rows[:MOST_SEGMENTS], max(0, len(rows) - MOST_SEGMENTS)

@@ -12,6 +12,7 @@ import msgspec
 
 from stream.alerts.event import AlertEvent, parse_time
 from stream.page.runbooks import runbook_address
+from stream.report.phrases import SEVERITIES
 
 __all__ = ["EpisodeRow", "RecentEpisodes"]
 
@@ -19,7 +20,6 @@ _MOST: Final = 200
 _MOST_STEPS: Final = 40
 _NAMED: Final = 5
 _MOST_NAMES: Final = 100
-_RANK: Final = {"info": 0, "warning": 1, "critical": 2}
 
 
 class EpisodeRow(msgspec.Struct, rename="camel"):
@@ -64,10 +64,8 @@ class RecentEpisodes:
             return
         starts = parse_time(data.starts_at)
         course: list[tuple[int, str]] = [(starts, data.severity)]
-        names, related = (
-            [s.name for s in data.signals],
-            [(r.episode, str(r.kind)) for r in data.related],
-        )
+        names = [s.name for s in data.signals]
+        related = [(r.episode, str(r.kind)) for r in data.related]
         if held is not None:
             course = list(held.course)
             names, related = held.names + names, held.related + related
@@ -103,6 +101,6 @@ class RecentEpisodes:
         """What fires, the worst first, then what ended, the newest first."""
         return sorted(
             self._rows.values(),
-            key=lambda row: (row.ends, 0) if row.ends else (2**62, _RANK[row.severity]),
+            key=lambda row: (row.ends, 0) if row.ends else (2**62, SEVERITIES.index(row.severity)),
             reverse=True,
         )

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-import numpy as np
 
 import stream
 from stream.monitoring.subject import SubjectMonitor
-from stream.page.detail import SegmentRow, SignalRow, ratios_of, segments_of, signal_row
+from stream.page.detail import SegmentRow, SignalRow, segments_of, signal_row, worst_test
 from stream.page.recent import EpisodeRow
 from stream.page.state import PageView, held_of
 from stream.page.trend import Trend, trend_of
@@ -25,7 +24,7 @@ class SignalState(msgspec.Struct, rename="camel"):
     """All that the page of a signal shows; `found` says whether the model has such a signal here.
 
     `signal` and the window's times are None and 0 before the first full window. `episodes` name
-    the signal, `related` were open beside one of them or are of the same model.
+    the signal, `related` are others of the model that were open beside one of them.
     """
 
     driftstream: str
@@ -43,9 +42,11 @@ class SignalState(msgspec.Struct, rename="camel"):
     signal: SignalRow | None = None
     trend: Trend | None = None
     segments: list[SegmentRow] = []
+    more_segments: int = 0
     episodes: list[EpisodeRow] = []
     related: list[EpisodeRow] = []
     others: list[str] = []
+    more_others: int = 0
 
 
 def signal_state(view: PageView, model: str, version: str, name: str, now_ms: int) -> SignalState:
@@ -77,7 +78,8 @@ def _fill(state: SignalState, held: SubjectMonitor) -> None:
     if watch is None:
         return
     names = [signal.name for signal in watch.plan.monitored]
-    state.others = [name for name in names if name != state.name][:_MOST_OTHERS]
+    others = [name for name in names if name != state.name]
+    state.others, state.more_others = others[:_MOST_OTHERS], max(0, len(others) - _MOST_OTHERS)
     if state.name not in names:
         return
     index = names.index(state.name)
@@ -85,10 +87,9 @@ def _fill(state: SignalState, held: SubjectMonitor) -> None:
     state.by_hour = watch.calendar is not None
     hidden = state.private or state.by_hour
     state.trend = trend_of(watch.changes.history, watch.plan.monitored, index, hidden=hidden)
-    state.segments = segments_of(watch, index)
+    state.segments, state.more_segments = segments_of(watch, index)
     window, result = watch.windows.last.get(""), watch.results.get("")
-    if window is None or result is None or not (result.signal == index).any():
+    if window is None or result is None or (worst := worst_test(result, index)) is None:
         return
-    row = int(np.argmax(np.where(result.signal == index, ratios_of(result), -1.0)))
-    state.signal = signal_row(watch, window, result, row, drawn=True)
+    state.signal = signal_row(watch, window, result, *worst, drawn=True)
     state.starts, state.ends, state.events = window.start_ms, window.end_ms, window.events

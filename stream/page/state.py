@@ -9,21 +9,21 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
-import numpy as np
 
 import stream
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.subject import SubjectMonitor
-from stream.page.detail import Detail, detail_of, ratios_of
+from stream.page.detail import Detail, detail_of, worst_test
 from stream.page.recent import EpisodeRow, RecentEpisodes
 from stream.plans.plan import LearningPlan
+from stream.report.from_alerts import worst_severity
+from stream.report.phrases import SEVERITIES
 from stream.summaries.stats import Stage1Stats
 
 __all__ = ["PageView", "State", "held_of", "state_of"]
 
 MOST_MODELS: Final = 100
 MOST_EPISODES: Final = 60
-_SEVERITIES: Final = ("", "info", "warning", "critical")
 
 
 class PageView(Protocol):
@@ -88,6 +88,7 @@ class State(msgspec.Struct, rename="camel"):
     models: list[ModelRow]
     more_models: int
     episodes: list[EpisodeRow]
+    more_episodes: int
     detail: Detail | None
 
 
@@ -101,13 +102,14 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
     held = held_of(view)
     rows = sorted(
         ((_model_row(each), each) for each in held),
-        key=lambda pair: (-_SEVERITIES.index(pair[0].severity), -pair[0].worst, pair[1].subject),
+        key=lambda pair: (-SEVERITIES.index(pair[0].severity), -pair[0].worst, pair[1].subject),
     )
     chosen = [each for row, each in rows if (row.model, row.version) == (model, version)]
     chosen = chosen or [each for row, each in rows if row.model == model]
     chosen = chosen or [each for _, each in rows]
     ready, words = view.ready()
     lag = view.lag()
+    episodes = view.recent.rows()
     stats = list(view.stage1_stats())
     return State(
         driftstream=stream.__version__,
@@ -121,7 +123,8 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
         newest=max(0, *(each.max_time_ms for each in stats), 0),
         models=[row for row, _ in rows[:MOST_MODELS]],
         more_models=max(0, len(rows) - MOST_MODELS),
-        episodes=view.recent.rows()[:MOST_EPISODES],
+        episodes=episodes[:MOST_EPISODES],
+        more_episodes=max(0, len(episodes) - MOST_EPISODES),
         detail=detail_of(chosen[0]) if chosen else None,
     )
 
@@ -135,7 +138,7 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
         version=version,
         state=_stage_of(held),
         collected=held.course.study.events if held.course and held.course.study else 0,
-        severity=max(active.values(), key=_SEVERITIES.index, default=""),
+        severity=worst_severity(active.values()),
         firing=sorted(active),
         worst=0.0,
         signal="",
@@ -153,11 +156,9 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
     row.window = 0 if watch.plan.cycle_ms else watch.budget.window_events
     row.allowed = watch.plan.false_alarms_per_week
     result = watch.results.get("")
-    if result is not None and result.value.size:
-        ratios = ratios_of(result)
-        worst = int(np.argmax(ratios))
-        row.worst = float(ratios[worst])
-        row.signal = watch.plan.monitored[int(result.signal[worst])].name
+    if result is not None and (worst := worst_test(result)) is not None:
+        at, row.worst = worst
+        row.signal = watch.plan.monitored[int(result.signal[at])].name
     return row
 
 

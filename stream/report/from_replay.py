@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import stream
-from detectors import NumericBinning, WindowResult, describe
+from detectors import NumericBinning, SignalReference, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.alerts.event import AlertEvent
@@ -29,7 +29,7 @@ from stream.report.replay_words import lead_of_replay, warnings_of_replay, windo
 from stream.report.shape import shape_of_counts
 from stream.report.words import figure, quantiles, subject
 
-__all__ = ["ReplayRecorder"]
+__all__ = ["ReplayRecorder", "bars_of_counts"]
 
 _HEAT_ROWS: Final = 20
 _CARDS: Final = 12
@@ -244,13 +244,19 @@ def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: i
         segment=segment,
         importance=plan.importance(reference.name),
         change="" if hidden else change.text,
-        bars=Bars(
-            change.reference, change.window,
-            () if hidden else change.edges, () if hidden else change.labels,
-            None if hidden else shape_of_counts(reference, counts),
-        ),
+        bars=bars_of_counts(reference, counts, change, hidden=hidden),
         moments=() if hidden else _moments(change),
     )  # fmt: skip
+
+
+def bars_of_counts(
+    reference: SignalReference, counts: npt.NDArray[np.integer], change: Change, *, hidden: bool
+) -> Bars:
+    """The bins of what changed; `hidden` leaves out what could tell values."""
+    if hidden:
+        return Bars(change.reference, change.window)
+    shape = shape_of_counts(reference, counts)
+    return Bars(change.reference, change.window, change.edges, change.labels, shape)
 
 
 def _moments(change: Change) -> tuple[tuple[str, str, str], ...]:

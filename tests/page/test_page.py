@@ -23,15 +23,20 @@ import pytest
 from detectors import fit_reference
 from detectors.figures import figure, percent
 from stream.alerts.event import RelatedEpisode
+from stream.alerts.sentences import TEST_TEXT
+from stream.counted import counted
 from stream.http_server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
 from stream.page.detail import MOST_HISTOGRAMS, MOST_SIGNALS
 from stream.page.runbooks import runbook_html
-from stream.page.state import state_of
+from stream.page.signal import signal_state
+from stream.page.state import MOST_EPISODES, state_of
 from stream.plans.plan import PlanBook
 from stream.printable import printable
 from stream.replay import FileRecord, Replay
+from stream.report.words import ratio
+from stream.report.words import test_name as name_of_test
 from stream.runbooks import runbooks
 from tests.stream.harness import START_S, make_events, make_plan
 from tests.stream.test_metrics import FileState
@@ -46,6 +51,25 @@ def state_after(events: list[bytes], **plan: Any) -> FileState:
     for alert in state.replay.run(FileRecord(i, 0, value) for i, value in enumerate(events)):
         state.count(alert)
     return state
+
+
+SECRETS = ("SECRET", "HIDDEN", "777", "779")
+
+
+def state_with_secrets(*, private: bool) -> FileState:
+    """After drift of a model whose values, names and segments are `SECRETS`."""
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(777, 1, 3000), "c": rng.choice(["SECRET", "b"], 3000).tolist()}
+    reference = fit_reference(data, model="fraud", version="", times_ms=None, segments=())
+    events = [
+        msgspec.json.encode({
+            "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
+            "features": {"x": float(rng.normal(779, 1)), "c": "b"},
+            "segments": {"region": "HIDDEN"},
+        })
+        for i in range(1_500)
+    ]  # fmt: skip
+    return state_after(events, reference=reference, signals={}, private=private)
 
 
 @pytest.fixture(scope="module")
@@ -216,25 +240,21 @@ def test_the_work_is_bounded() -> None:
     assert detail is not None
     assert len(detail.signals) == MOST_SIGNALS
     assert detail.more_signals == 200 - MOST_SIGNALS
+    of = signal_state(state, detail.model, detail.version, "f0", 0)
+    assert of.found
+    assert len(of.others) + of.more_others == 199
+    assert of.more_others > 0
     assert sum(signal.bars is not None for signal in detail.signals) == MOST_HISTOGRAMS
 
 
 def test_private_models_show_shapes_only() -> None:
-    rng = np.random.default_rng(0)
-    data = {"x": rng.normal(777, 1, 3000), "c": rng.choice(["SECRET", "b"], 3000).tolist()}
-    reference = fit_reference(data, model="fraud", version="", times_ms=None, segments=())
-    events = [
-        msgspec.json.encode({
-            "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
-            "features": {"x": float(rng.normal(779, 1)), "c": "b"},
-            "segments": {"region": "HIDDEN"},
-        })
-        for i in range(1_500)
-    ]  # fmt: skip
-    state = state_after(events, reference=reference, signals={}, private=True)
+    state = state_with_secrets(private=True)
     text = msgspec.json.encode(state_of(state, "", "", 0)).decode()
-    for hidden in ("SECRET", "HIDDEN", "777", "779"):
+    for hidden in SECRETS:
         assert hidden not in text
+    shown = msgspec.json.encode(state_of(state_with_secrets(private=False), "", "", 0)).decode()
+    for told in SECRETS:
+        assert told in shown
     detail = state_of(state, "", "", 0).detail
     assert detail is not None
     assert detail.signals[0].bars is not None
@@ -293,7 +313,8 @@ def test_before_the_first_event() -> None:
 def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
     first = state.first
     assert first is not None
-    recent = RecentEpisodes()
+    view = state_after([])
+    recent = view.recent
     for i in range(500):
         data = msgspec.structs.replace(
             first.data, episode=f"{i:032x}", severity=("info", "critical")[i % 2],
@@ -303,6 +324,9 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
         recent.note(msgspec.structs.replace(first, data=data))
     rows = recent.rows()
     assert len(rows) == 200
+    said = state_of(view, "", "", 0)
+    assert said.episodes == rows[:MOST_EPISODES]
+    assert said.more_episodes == 200 - MOST_EPISODES
     assert [row.severity for row in rows] == ["critical"] * 100 + ["info"] * 100
     over = msgspec.structs.replace(
         first.data, episode=rows[0].id, status="resolved", revision=9,
@@ -367,12 +391,23 @@ def test_the_page_writes_names_and_numbers_as_python_does(tmp_path: Path) -> Non
         1.234e-9,
         -12_345.6,
     ]
-    (tmp_path / "draw.mjs").write_bytes((STATIC / "draw.js").read_bytes())
-    script = tmp_path / "run.mjs"
+    shares, ratios, counts = (
+        [0, 1, 0.99996, 0.123, 0.0004],
+        [0.2, 0.996, 1, 9.4, 12.3, 2e4],
+        [0, 1, 2_000],
+    )
+    tests = [*TEST_TEXT, "an_other"]
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    for name in ("draw.js", "histograms.js", "parts.js"):
+        shutil.copy(STATIC / name, tmp_path)
+    script = tmp_path / "run.js"
     script.write_text(
-        'import { figure, percent, printable } from "./draw.mjs";\n'
+        'import { counted, figure, percent, printable, times } from "./draw.js";\n'
+        'import { testName } from "./parts.js";\n'
         f"console.log(JSON.stringify([{json.dumps(names)}.map(printable), "
-        f"{json.dumps(numbers)}.map(figure), [0, 1, 0.99996, 0.123, 0.0004].map(percent)]));\n"
+        f"{json.dumps(numbers)}.map(figure), {json.dumps(shares)}.map(percent), "
+        f"{json.dumps(ratios)}.map(times), {json.dumps(tests)}.map(testName), "
+        f"{json.dumps(counts)}.map((n) => counted(n, 'copy', 'copies'))]));\n"
     )
     done = subprocess.run(
         ["node", str(script)], capture_output=True, text=True, check=True, timeout=60
@@ -380,5 +415,8 @@ def test_the_page_writes_names_and_numbers_as_python_does(tmp_path: Path) -> Non
     assert json.loads(done.stdout) == [
         [printable(name) for name in names],
         [figure(number) for number in numbers],
-        [percent(share) for share in (0, 1, 0.99996, 0.123, 0.0004)],
+        [percent(share) for share in shares],
+        [ratio(value) for value in ratios],
+        [name_of_test(test) for test in tests],
+        [counted(n, "copy", "copies") for n in counts],
     ]

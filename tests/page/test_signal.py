@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import numpy as np
 import pytest
 
-from detectors import fit_reference
 from detectors.changes.history import History
 from stream.http_server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.monitoring.watch import Watch
 from stream.page import live_pages
+from stream.page.detail import segments_of
 from stream.page.signal import SignalState, signal_state
 from stream.page.trend import trend_of
-from tests.page.test_page import get, state_after
+from tests.page.test_page import SECRETS, get, state_after, state_with_secrets
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
 
@@ -144,6 +143,18 @@ def test_segments_and_episodes_are_its_own(state: FileState) -> None:
     assert x.others == ["z", "c", "score"]
 
 
+def test_segments_are_of_those_that_test_it_and_what_is_left_out_is_counted(
+    state: FileState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = watch_of(state)
+    assert segments_of(watch, len(watch.plan.monitored)) == ([], 0), "no other signal's ratio"
+    rows, more = segments_of(watch, 0)
+    assert (len(rows), more) == (2, 0)
+    monkeypatch.setattr("stream.page.detail.MOST_SEGMENTS", 1)
+    assert segments_of(watch, 0) == (rows[:1], 1)
+    assert of(state, "x").more_segments == 1
+
+
 def test_related_episodes_were_open_at_that_time(state: FileState) -> None:
     first = state.first
     assert first is not None
@@ -185,24 +196,10 @@ def test_what_is_not_there_is_said(state: FileState, server: PageServer) -> None
 
 
 def test_a_private_model_shows_no_values() -> None:
-    rng = np.random.default_rng(0)
-    data: dict[str, Any] = {
-        "x": rng.normal(777, 1, 3000), "c": rng.choice(["SECRET", "b"], 3000).tolist(),
-    }  # fmt: skip
-    reference = fit_reference(data, model="fraud", version="", times_ms=None, segments=())
-    events = [
-        msgspec.json.encode({
-            "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
-            "features": {"x": float(rng.normal(779, 1)), "c": "b"},
-            "segments": {"region": "HIDDEN"},
-        })
-        for i in range(1_000)
-    ]  # fmt: skip
-    private = state_after(events, reference=reference, signals={}, private=True)
-    open_ = state_after(events, reference=reference, signals={})
+    private, open_ = state_with_secrets(private=True), state_with_secrets(private=False)
     for name in ("x", "c"):
         text = msgspec.json.encode(of(private, name)).decode()
-        for hidden in ("SECRET", "HIDDEN", "777", "779"):
+        for hidden in SECRETS:
             assert hidden not in text
         assert of(private, name).trend is not None
     assert "777" in msgspec.json.encode(of(open_, "x")).decode()

@@ -41,7 +41,10 @@ export function figure(value) {
   return value.toLocaleString("en", size < 999.5 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
 }
 export const percent = (share) => share < 1 && share + 5e-4 >= 1 ? "over 99.9 %" : `${figure(100 * share)} %`;
-export const times = (value) => value >= 10 ? `${figure(Math.round(value))}×` : value >= 1 ? `${value.toFixed(1)}×` : `${value.toFixed(2)}×`;
+// As stream/report/words.py: 1.0× only if the threshold is reached.
+export const times = (value) => value >= 10 ? `${figure(Math.round(value))}×` : value >= 1 ? `${value.toFixed(1)}×` : `${Math.min(value, 0.99).toFixed(2)}×`;
+// As stream/counted.py.
+export const counted = (n, one, several) => `${figure(n)} ${n === 1 ? one : several ?? `${one}s`}`;
 export const minute = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 export const level = (value) => [0.7, 1, 2, 4].filter((step) => value >= step).length;
 
@@ -102,5 +105,5 @@ export function timeline(episodes, start, end, name) {
   });
   const axis = [0, 1, 2, 3].map((i) => label(i / 3, lanes.length * LANE + 12, day(start + whole * i / 3, whole), ["start", "middle", "middle", "end"][i], "axis"));
   const firing = episodes.filter((e) => !e.ends).length;
-  return drawing("timeline", name, `${episodes.length} episodes, ${firing} firing now.`, lanes.length * LANE + 16, drawn, axis);
+  return drawing("timeline", name, `${counted(episodes.length, "episode")}, ${firing} firing now.`, lanes.length * LANE + 16, drawn, axis);
 }

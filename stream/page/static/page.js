@@ -1,8 +1,8 @@
 // The page of a worker: what fires, its models, and the signals of one.
 
-import { el, figure, level, meter, minute, named, percent, printable, ratioScale, timeline, times } from "./draw.js";
+import { counted, el, figure, level, meter, minute, named, percent, printable, ratioScale, timeline, times } from "./draw.js";
 import { histogram } from "./histograms.js";
-import { badge, counted, drift, duration, episodes, facts, follow, key, numbers, arrows, section, signalAddress, table, testName } from "./parts.js";
+import { badge, drift, duration, episodes, facts, follow, key, leftOut, numbers, PRIVATE, arrows, section, signalAddress, table, testName } from "./parts.js";
 
 const SHOWN_EPISODES = 6;
 const HOUR_MS = 3600000;
@@ -66,14 +66,14 @@ function inAlarm(models) {
   return [percent(mean), `of four weeks’ tested time${shares.length > 1 ? `, mean of ${shares.length} models` : ""}`];
 }
 
-function episodeList({ rows, end }) {
+function episodeList({ rows, more, end }) {
   const start = Math.min(...rows.map((row) => row.starts));
   const from = Math.min(start, end - HOUR_MS);
   const firing = rows.filter((row) => !row.ends);
   const shown = rows.slice(0, Math.max(SHOWN_EPISODES, Math.min(firing.length, 2 * SHOWN_EPISODES)));
   const earlier = rows.slice(shown.length);
   return [episodes(shown),
-    ...(earlier.length ? [el("details", { "data-name": "earlier" }, el("summary", {}, counted(earlier.length, "more episode")), episodes(earlier))] : []),
+    ...(earlier.length ? [el("details", { "data-name": "earlier" }, el("summary", {}, counted(earlier.length, "more episode")), episodes(earlier), leftOut(more, "earlier episode"))] : []),
     el("details", { "data-name": "timeline", class: "over" }, el("summary", {}, "Timeline"), el("div", { class: "panel" }, timeline(rows, from, end, "Timeline of episodes")))];
 }
 
@@ -93,8 +93,7 @@ function models({ rows, more, time, model, version }) {
       row.judgedUntil ? `${duration(time - row.judgedUntil)} ago` : "–",
     ] };
   });
-  const left = more ? [el("p", { class: "meta" }, `Left out: ${counted(more, "quieter model")}.`)] : [];
-  return [table("Drift is the worst test in units of its threshold: 1× is a finding. Budget is the episodes of this week, of those allowed; in alarm the share of the panes of four weeks after which one was open.", heads, made), ...left];
+  return [table("Drift is the worst test in units of its threshold: 1× is a finding. Budget is the episodes of this week, of those allowed; in alarm the share of the panes of four weeks after which one was open.", heads, made), leftOut(more, "quieter model")];
 }
 
 function card(row, detail) {
@@ -118,26 +117,27 @@ function signals(detail) {
       el("p", { class: "meta" }, "Reference ", el("code", {}, detail.reference.slice(0, 19))),
       el("p", { class: "meta" }, "Plan ", el("code", {}, detail.plan.slice(0, 19)))),
     ...untested,
+    detail.private ? el("p", { class: "meta" }, PRIVATE) : null,
     table("Signals in the last full window: the worst test of each, in units of its threshold", heads, rows),
-    ...(detail.moreSignals ? [el("p", { class: "meta" }, `Left out: ${counted(detail.moreSignals, "quieter signal")}.`)] : []),
+    leftOut(detail.moreSignals, "quieter signal"),
     key(),
     el("div", { class: "cards" }, detail.signals.filter((row) => row.bars).map((row) => card(row, detail)))];
 }
 
-function segments(rows) {
+function segments({ rows, more }) {
   const heads = [["segment", null], [["drift ", ratioScale], "drift"], ["signal", null], ["test", "wide"], ["events", "figure wide"]];
   return [table("Segments in their last full window: the worst test of each", heads,
-    rows.map((row) => ({ cells: [row.segment, drift(row.ratio, row.segment), row.signal, testName(row.test), figure(row.events)] })))];
+    rows.map((row) => ({ cells: [row.segment, drift(row.ratio, row.segment), row.signal, testName(row.test), figure(row.events)] }))), leftOut(more, "quieter segment")];
 }
 
 function show(state) {
   head(state);
   const detail = state.detail;
   const judged = Math.max(0, ...state.models.map((row) => row.judgedUntil), ...state.episodes.map((row) => Math.max(row.starts, row.ends)));
-  section("episodes", state.episodes.length ? { rows: state.episodes, end: judged } : null, episodeList);
+  section("episodes", state.episodes.length ? { rows: state.episodes, more: state.moreEpisodes, end: judged } : null, episodeList);
   section("models", state.models.length ? { rows: state.models, more: state.moreModels, time: state.time, model: detail && detail.model, version: detail && detail.version } : null, models);
   section("signals", detail, signals);
-  section("segments", detail && detail.segments.length ? detail.segments : null, segments);
+  section("segments", detail && detail.segments.length ? { rows: detail.segments, more: detail.moreSegments } : null, segments);
 }
 
 const query = new URLSearchParams();

@@ -1,6 +1,6 @@
 // What the page of the worker and that of a signal are made of.
 
-import { el, figure, level, meter, minute, named, percent, printable, times } from "./draw.js";
+import { counted, el, level, meter, minute, named, percent, printable, times } from "./draw.js";
 import { binName, equalBins } from "./histograms.js";
 
 export const EVERY_MS = 5000;
@@ -8,11 +8,11 @@ const $ = (id) => document.getElementById(id);
 const drawn = new Map();
 
 export const words = (name) => name.replaceAll("_", " ");
-export const counted = (n, one) => `${figure(n)} ${one}${n === 1 ? "" : "s"}`;
 export const arrows = (text) => text.replaceAll("->", "→");
 export const badge = (text, kind) => el("span", { class: `badge ${kind}` }, text);
 
-const TESTS = { psi: "PSI", name_share: "a name’s share", adwin: "ADWIN", edetector: "e-detector", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", ks: "KS", chi2: "chi²", g: "G" };
+// As stream/report/words.py.
+const TESTS = { psi: "PSI", name_share: "a name's share", adwin: "ADWIN", edetector: "e-detector", day: "single day", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", hellinger: "Hellinger", wasserstein: "Wasserstein", ks: "KS", chi2: "chi²", g: "G" };
 export const testName = (test) => TESTS[test] || words(test);
 
 export function duration(ms) {
@@ -41,7 +41,7 @@ export function section(id, data, make) {
   const fill = place.querySelector(".fill");
   const open = new Set([...fill.querySelectorAll("details[open]")].map((d) => d.dataset.name));
   const focused = document.activeElement && fill.contains(document.activeElement) ? document.activeElement.id : "";
-  fill.replaceChildren(...[make(data)].flat());
+  fill.replaceChildren(...[make(data)].flat().filter((child) => child !== null));
   for (const details of fill.querySelectorAll("details")) details.open = open.has(details.dataset.name);
   if (focused && $(focused)) $(focused).focus();
 }
@@ -52,6 +52,8 @@ export function drift(value, name) {
 
 export const key = () => el("p", { class: "key" }, [["ref", "reference"], ["win", "window"]].map(([kind, text]) => el("span", {}, el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), text)));
 
+export const leftOut = (n, what) => n ? el("p", { class: "meta" }, `Left out: ${counted(n, what)}.`) : null;
+
 export const signalAddress = (model, version, signal) => `signal?${new URLSearchParams({ model, version, signal })}`;
 
 export function numbers(row) {
@@ -61,6 +63,8 @@ export function numbers(row) {
     both ? equalBins(row.bars, `Distribution of ${row.name} in bins of equal weight`) : null,
     table(`Shares of ${row.name}`, [["bin", null], ["reference", "figure"], ["window", "figure"]], rows));
 }
+
+export const PRIVATE = "The model is private: values, names of categories and segments are not shown.";
 
 // One line an episode: what it says; all else is folded.
 export function episode(row, current) {
@@ -121,7 +125,6 @@ function say(text, stale) {
   status.classList.toggle("stale", stale);
   status.textContent = printable(text);
 }
-
 
 export function facts(rows) {
   $("facts").replaceChildren(...rows.filter(Boolean).map(([name, value, note]) => el("div", {}, el("dt", {}, name), el("dd", { class: "value" }, value), note ? el("dd", { class: "note" }, note) : null)));

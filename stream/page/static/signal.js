@@ -1,8 +1,8 @@
 // The page of one signal: how it went, then and now, where it drifts, and its episodes.
 
-import { bar, day, el, figure, label, level, line, meter, minute, named, percent, printable, ratioScale, stretched, svg, times } from "./draw.js";
+import { bar, counted, day, el, figure, label, level, line, meter, minute, named, percent, printable, ratioScale, stretched, svg, times } from "./draw.js";
 import { histogram } from "./histograms.js";
-import { arrows, badge, drift, episodes, facts, follow, key, numbers, section, signalAddress, table, testName } from "./parts.js";
+import { arrows, badge, drift, episodes, facts, follow, key, leftOut, numbers, PRIVATE, section, signalAddress, table, testName } from "./parts.js";
 
 const HEIGHT = 110;
 const $ = (id) => document.getElementById(id);
@@ -18,6 +18,8 @@ const ABOUT = {
   "Missing": "Share of events without a value.",
   "Wrong type": "Share of values of a wrong type.",
 };
+
+const BY_HOUR = "What is usual goes by the hour, so no one value stands beside a rank.";
 
 function head(state) {
   const name = named(state.model, state.version);
@@ -52,7 +54,7 @@ function course({ course, starts, ends, spans }, name) {
   if (run.length) lines.push(run);
   const there = course.values.filter((value) => value !== null);
   const last = there[there.length - 1];
-  const words = there.length ? `${there.length} stretches from ${minute(from)} to ${minute(to)} UTC; ${percent(Math.min(...there))} to ${percent(Math.max(...there))}, ${percent(last)} in the last. ${percent(course.usual)} in the reference.` : "No values.";
+  const words = there.length ? `${counted(there.length, "stretch", "stretches")} from ${minute(from)} to ${minute(to)} UTC; ${percent(Math.min(...there))} to ${percent(Math.max(...there))}, ${percent(last)} in the last. ${percent(course.usual)} in the reference.` : "No values.";
   const plot = [
     spans.map(([since, until]) => bar(x(since), 0, Math.max(0.003, x(until) - x(since)), HEIGHT, "band")),
     course.ticks.map(([value]) => line(0, HEIGHT * y(value), 1, HEIGHT * y(value), "grid")),
@@ -66,11 +68,11 @@ function course({ course, starts, ends, spans }, name) {
   return el("div", { class: "chart beside trend", role: "img", "aria-label": `${course.name} of ${name}. ${words}` }, part(scale), part(plot));
 }
 
-function trend({ trend, name, spans }) {
+function trend({ trend, name, spans, hidden }) {
   const { starts, ends, events } = trend;
   const rows = starts.map((start, i) => ({ cells: [`${minute(start)} to ${minute(ends[i]).slice(11)}`, figure(events[i]), ...trend.courses.map((each) => each.values[i] === null ? "–" : percent(each.values[i]))] }));
   const heads = [["time (UTC)", null], ["events", "figure"], ...trend.courses.map((each) => [each.name.toLowerCase(), "figure"])];
-  return [el("div", { class: "cards" }, trend.courses.map((each) => el("figure", { class: "panel" },
+  return [hidden ? el("p", { class: "meta" }, hidden) : null, el("div", { class: "cards" }, trend.courses.map((each) => el("figure", { class: "panel" },
     el("figcaption", {}, el("strong", {}, each.name), ` · ${ABOUT[each.name]}`), course({ course: each, starts, ends, spans }, name)))),
     el("p", { class: "key" }, el("span", {}, el("span", { class: "dash", "aria-hidden": "true" }), "reference"), el("span", {}, el("span", { class: "swatch span", "aria-hidden": "true" }), "an episode that names it is open")),
     el("details", { "data-name": "trend" }, el("summary", {}, "Numbers"), table(`${name} over time`, heads, rows))];
@@ -82,10 +84,10 @@ function now({ row, name }) {
     el("figure", {}, histogram(row.bars, `Distribution of ${name}`), numbers(row)))];
 }
 
-function segments(rows) {
+function segments({ rows, more }) {
   const heads = [["segment", null], [["drift ", ratioScale], "drift"], ["test", null], ["events", "figure wide"]];
   return [table("Worst test of this signal in the last full window of each segment", heads,
-    rows.map((row) => ({ cells: [row.segment, drift(row.ratio, row.segment), testName(row.test), figure(row.events)] })))];
+    rows.map((row) => ({ cells: [row.segment, drift(row.ratio, row.segment), testName(row.test), figure(row.events)] }))), leftOut(more, "quieter segment")];
 }
 
 function show(state) {
@@ -94,12 +96,12 @@ function show(state) {
   const unknown = !state.found && !state.episodes.length;
   section("unknown", unknown ? { name, state: state.others.length } : null, ({ state: others }) => [el("p", {}, others ? "The model has no such signal." : "Nothing is known of this model here: it may be on another worker, learning, or idle.")]);
   const spans = course ? state.episodes.map((row) => [row.starts, row.ends || course.ends[course.ends.length - 1]]) : [];
-  section("trend", course ? { trend: course, name, spans } : null, trend);
+  section("trend", course ? { trend: course, name, spans, hidden: state.private ? PRIVATE : state.byHour ? BY_HOUR : null } : null, trend);
   section("now", state.signal ? { row: state.signal, name } : null, now);
-  section("segments", state.segments.length ? state.segments : null, segments);
+  section("segments", state.segments.length ? { rows: state.segments, more: state.moreSegments } : null, segments);
   section("episodes", state.episodes.length ? state.episodes : null, (rows) => [episodes(rows, name)]);
   section("related", state.related.length ? state.related : null, (rows) => [episodes(rows, name)]);
-  section("others", state.others.length ? state.others : null, (names) => [el("p", { class: "links" }, names.flatMap((each, i) => [i ? ", " : null, el("a", { href: signalAddress(state.model, state.version, each), id: `other-${each}` }, each)]))]);
+  section("others", state.others.length ? { names: state.others, more: state.moreOthers } : null, ({ names, more }) => [el("p", { class: "links" }, names.flatMap((each, i) => [i ? ", " : null, el("a", { href: signalAddress(state.model, state.version, each), id: `other-${each}` }, each)])), leftOut(more, "other signal")]);
 }
 
 follow(`api/v1/signal?${new URLSearchParams(asked)}`, show);
