@@ -20,6 +20,7 @@ from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
 from stream.report import ReplayRecorder, render
 from tests.page.browser import find_browser, open_browser
+from tests.page.test_page import state_with_secrets
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
 from tests.stream.test_report import HOSTILE, hostile_events, hostile_plan
@@ -27,6 +28,8 @@ from tests.stream.test_report import HOSTILE, hostile_events, hostile_plan
 Open = Callable[..., Any]
 SIZES = ((1440, False), (1440, True), (390, False), (390, True))
 SIZE_IDS = [f"{width}-{'dark' if dark else 'light'}" for width, dark in SIZES]
+each_size = pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+NAMED = ("table", "image", "link", "button", "region")
 DRAWN = "Number(document.body.dataset.shown || 0)"
 EVENTS = make_events(3, 4_000, drift_at=1_500)
 
@@ -77,16 +80,22 @@ def size_of(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-def check_shape(tab: Any, width: int, png: bytes) -> None:
-    """As wide as the window, no wider; dark and light are told apart by their ground."""
+def check_look(tab: Any, picture: Path, width: int, dark: bool) -> list[tuple[str, str]]:
+    """As wide as the window, dark or light, without complaint; gives what a reader is told."""
+    picture = picture.with_name(f"{picture.name}-{width}-{'dark' if dark else 'light'}.png")
     assert tab.evaluate("document.documentElement.scrollWidth") == width
-    assert size_of(png)[0] == width
+    assert size_of(tab.screenshot(picture))[0] == width
     small = tab.evaluate(
         "[...document.querySelectorAll('text, p, td, th, dd, li')]"
         ".filter((e) => e.checkVisibility() && parseFloat(getComputedStyle(e).fontSize) < 11)"
         ".map((e) => e.textContent)"
     )
     assert small == []
+    assert (luminance(tab) < 60) == dark
+    told: list[tuple[str, str]] = tab.accessible()
+    assert all(name for role, name in told if role in NAMED)
+    assert tab.errors == [], "the policy lets its own style through"
+    return told
 
 
 def luminance(tab: Any) -> float:
@@ -94,16 +103,20 @@ def luminance(tab: Any) -> float:
     return sum(int(part) for part in colour[4:-1].split(",")) / 3
 
 
-@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+def check_own(tab: Any, worker: Worker) -> None:
+    """It complained of nothing and asked for nothing from elsewhere."""
+    assert tab.errors == []
+    assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+
+
+@each_size
 def test_the_live_page(
     browser: Open, worker: Worker, pictures: Path, width: int, dark: bool
 ) -> None:
     worker.feed(3_000)
     with browser(worker.url, width=width, dark=dark) as tab:
         tab.wait_for(DRAWN)
-        name = f"page-{width}-{'dark' if dark else 'light'}.png"
-        check_shape(tab, width, tab.screenshot(pictures / name))
-        assert (luminance(tab) < 60) == dark
+        told = check_look(tab, pictures / "page", width, dark)
         shown = tab.evaluate("document.body.innerText")
         for words in ("fraud v1", "data drift", "critical", "Signals of fraud v1", "region=eu"):
             assert words.lower() in shown.lower(), words
@@ -113,16 +126,13 @@ def test_the_live_page(
         assert rows == 4
         assert tab.evaluate("document.querySelectorAll('#signals svg.bars rect.win').length") > 40
         assert tab.evaluate("document.querySelectorAll('#episodes svg.timeline rect').length") > 1
-        told = tab.accessible()
         roles = {role for role, _ in told}
         assert roles >= {"main", "banner", "contentinfo", "table", "heading", "status", "button"}
-        assert all(name for role, name in told if role in ("table", "image", "link", "button"))
         assert any(role == "image" and name.startswith("Distribution of x.") for role, name in told)
-        assert tab.errors == []
-        assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+        check_own(tab, worker)
 
 
-@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+@each_size
 def test_an_episode_leads_to_its_runbook(
     browser: Open, worker: Worker, pictures: Path, width: int, dark: bool
 ) -> None:
@@ -132,18 +142,13 @@ def test_an_episode_leads_to_its_runbook(
         address = tab.evaluate("document.querySelector('#episodes a[href*=runbooks]').href")
     with browser(address, width=width, dark=dark) as tab:
         tab.wait_for("document.querySelector('main.runbook h1') !== null")
-        name = f"runbook-{width}-{'dark' if dark else 'light'}.png"
-        check_shape(tab, width, tab.screenshot(pictures / name))
-        assert (luminance(tab) < 60) == dark
+        told = check_look(tab, pictures / "runbook", width, dark)
         assert tab.evaluate("document.querySelector('main h1').textContent") == "Data drift"
-        told = tab.accessible()
         assert {role for role, _ in told} >= {"main", "banner", "navigation", "heading", "list"}
-        assert all(name for role, name in told if role in ("table", "region", "link"))
-        assert tab.errors == []
-        assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+        check_own(tab, worker)
 
 
-@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+@each_size
 def test_a_signal_has_a_page(
     browser: Open, worker: Worker, pictures: Path, width: int, dark: bool
 ) -> None:
@@ -165,15 +170,11 @@ def test_a_signal_has_a_page(
     assert len(set(links)) == 1
     with browser(links[0], width=width, dark=dark) as tab:
         tab.wait_for(DRAWN)
-        name = f"signal-{width}-{'dark' if dark else 'light'}.png"
-        check_shape(tab, width, tab.screenshot(pictures / name))
-        assert (luminance(tab) < 60) == dark
+        told = check_look(tab, pictures / "signal", width, dark)
         assert tab.evaluate("document.querySelector('h1').textContent").startswith("x ")
-        told = tab.accessible()
         names = [name for role, name in told if role == "image"]
         assert any(name.startswith("Mean rank of x. ") for name in names)
         assert any(name.startswith("Distribution of x. ") for name in names)
-        assert all(name for role, name in told if role in ("table", "image", "link", "button"))
         areas = tab.evaluate(
             "[...document.querySelectorAll('#now svg.density rect.win')]"
             ".map((r) => parseFloat(r.getAttribute('width')) * r.getAttribute('height'))"
@@ -184,8 +185,23 @@ def test_a_signal_has_a_page(
         )
         assert [area / sum(areas) for area in areas] == pytest.approx(shares, abs=1e-3)
         assert tab.evaluate("document.querySelectorAll('#episodes li').length") >= 1
-        assert tab.errors == []
-        assert all(url.startswith((worker.url, "data:")) for url in tab.requests)
+        check_own(tab, worker)
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_what_a_private_model_hides_is_said(browser: Open, private: bool) -> None:
+    state = state_with_secrets(private=private)
+    server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
+    try:
+        for path, place in (("", "#signals"), ("signal?model=fraud&version=1&signal=x", "#trend")):
+            with browser(f"http://127.0.0.1:{server.port}/{path}") as tab:
+                tab.wait_for(DRAWN)
+                shown = tab.evaluate(f"document.querySelector('{place}').innerText")
+                assert ("The model is private" in shown) == private
+                assert "null" not in tab.evaluate("document.body.innerText")
+                assert tab.errors == []
+    finally:
+        server.close()
 
 
 def test_names_are_shown_and_never_run(browser: Open) -> None:
@@ -258,14 +274,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
+@each_size
 def test_a_report(browser: Open, report: Path, pictures: Path, width: int, dark: bool) -> None:
     with browser(report.as_uri(), width=width, dark=dark) as tab:
-        name = f"report-{width}-{'dark' if dark else 'light'}.png"
-        check_shape(tab, width, tab.screenshot(pictures / name))
-        assert (luminance(tab) < 60) == dark
-        told = tab.accessible()
+        told = check_look(tab, pictures / "report", width, dark)
         assert {role for role, _ in told} >= {"main", "banner", "navigation", "table", "image"}
-        assert all(name for role, name in told if role in ("table", "image", "link"))
-        assert tab.errors == [], "the policy in the file lets its own style through"
         assert tab.requests == [report.as_uri()]
