@@ -31,9 +31,7 @@ from stream.report.words import figure, quantiles, subject
 
 __all__ = ["ReplayRecorder", "bars_of_counts"]
 
-_HEAT_ROWS: Final = 20
 _CARDS: Final = 12
-_SEGMENTS: Final = 40
 _WEEK_MS: Final = 604_800_000
 _ALL_TESTED: Final = AtEnd(True, [])
 
@@ -119,11 +117,11 @@ class ReplayRecorder:
         )
 
     def rows(self) -> list[tuple[str, list[float]]]:
-        """The course of the loudest signals, for `stream.report.render`."""
+        """The course of each signal, the loudest first, for `stream.report.render`."""
         if self._plan is None or not self._course:
             return []
         course = np.array(self._course)
-        loudest = np.argsort(-course.max(axis=0), kind="stable")[:_HEAT_ROWS].tolist()
+        loudest = np.argsort(-course.max(axis=0), kind="stable").tolist()
         return [(self._plan.monitored[i].name, course[:, i].tolist()) for i in loudest]
 
     def report(
@@ -175,7 +173,7 @@ class ReplayRecorder:
             ),
             episodes=episodes,
             signals=self._signals(),
-            segments=tuple(sorted(self._segments.values(), key=lambda r: -r.ratio)[:_SEGMENTS]),
+            segments=tuple(sorted(self._segments.values(), key=lambda r: -r.ratio)),
             quality=_quality(plan, self._counts),
             tests=(*self._test_rows(alphas), *sequential),
             budget=f"{figure(plan.false_alarms_per_week)} false alarms a week are allowed for this "

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from stream.counted import counted
 from stream.report.markdown_text import (
     Markdown,
     Part,
@@ -28,6 +27,7 @@ from stream.report.phrases import (
     changed_when,
     evidence_of,
     from_start,
+    left_out,
     newest_first,
     of_episode,
     of_signal,
@@ -80,7 +80,7 @@ def _episodes(report: Report) -> Iterator[Markdown]:
     newest = newest_first(report.episodes)
     for episode in newest[:_EPISODES]:
         yield from _episode(episode, report.lead)
-    yield _left_out(len(newest) - _EPISODES, "earlier episode")
+    yield join(left_out(len(newest) - _EPISODES, "episode", "began earlier"))
 
 
 def _episode(episode: Episode, lead: str) -> Iterator[Markdown]:
@@ -159,7 +159,7 @@ def _segments(report: Report) -> Iterator[Markdown]:
             for row in report.segments[:_ROWS]
         ),
     )  # fmt: skip
-    yield _left_out(len(report.segments) - _ROWS, "segment", "moved less")
+    yield join(left_out(len(report.segments) - _ROWS, "segment", "moved less"))
 
 
 def _quality(report: Report) -> Iterator[Markdown]:
@@ -177,7 +177,7 @@ def _quality(report: Report) -> Iterator[Markdown]:
             for row in report.quality[:_ROWS]
         ),
     )  # fmt: skip
-    yield _left_out(len(report.quality) - _ROWS, "signal", "changed less")
+    yield join(left_out(len(report.quality) - _ROWS, "signal", "changed less"))
 
 
 def _tests(report: Report) -> Iterator[Markdown]:
@@ -211,8 +211,3 @@ def _provenance(report: Report) -> Iterator[Markdown]:
     yield heading(2, "Provenance")
     yield join(REPLAYED_ALIKE)
     yield table(("what", "value"), ((name, code(value)) for name, value in report.provenance))
-
-
-def _left_out(n: int, one: str, why: str = "") -> Markdown:
-    which = f", which {why}" if why else ""
-    return join(f"And {counted(n, one)}{which}.") if n > 0 else Markdown()

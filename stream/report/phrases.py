@@ -19,6 +19,7 @@ __all__ = [
     "changed_when",
     "evidence_of",
     "from_start",
+    "left_out",
     "newest_first",
     "of_episode",
     "of_signal",
@@ -74,6 +75,11 @@ def of_episode(episode: Episode) -> str:
 def runbook_command(episode: Episode) -> str:
     """What prints its runbook, for where no address of it is known."""
     return f"driftstream runbook {episode.kind}"
+
+
+def left_out(n: int, one: str, why: str) -> str:
+    """How many more there are than are shown; nothing if all are."""
+    return f"And {counted(n, one)}, which {why}." if n > 0 else ""
 
 
 def from_start(episode: Episode) -> str:

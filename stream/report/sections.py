@@ -11,7 +11,15 @@ from stream.report.histograms import equal_bins, histogram
 from stream.report.html import Child, Markup, join, tag
 from stream.report.model import Bars, Report, Signal
 from stream.report.parts import badge, section, table
-from stream.report.phrases import FETCH, QUALITY, REPLAYED_ALIKE, changed_when, of_signal, tested
+from stream.report.phrases import (
+    FETCH,
+    QUALITY,
+    REPLAYED_ALIKE,
+    changed_when,
+    left_out,
+    of_signal,
+    tested,
+)
 from stream.report.words import arrows, figure, percent, ratio, test_name
 
 __all__ = [
@@ -25,6 +33,9 @@ __all__ = [
     "warnings_panel",
 ]
 
+#: Rows that are shown; what there is more is counted.
+_HEAT_ROWS: Final = 20
+_SEGMENTS: Final = 40
 _WORST_SHARES: Final = 20
 #: Warnings that are shown at once.
 _WARNINGS: Final = 6
@@ -54,12 +65,18 @@ def overview_section(report: Report, rows: Sequence[tuple[str, Sequence[float]]]
         tag("span", tag("span", class_=f"swatch level{n}", aria_hidden="true"), said)
         for n, said in enumerate(("quiet", "from 0.7×", "finding", "from 2×", "from 4×"))
     ), class_="key")  # fmt: skip
-    chart = heat(rows, report.start_ms, report.end_ms, "Signals over time")
+    chart = heat(rows[:_HEAT_ROWS], report.start_ms, report.end_ms, "Signals over time")
     return section(
         "overview", "Signals over time",
         "Worst windowed test of each signal in units of its threshold.",
         tag("div", chart, key, class_="panel"),
+        _more(len(rows) - _HEAT_ROWS, "signal", "moved less"),
     )  # fmt: skip
+
+
+def _more(n: int, one: str, why: str) -> Markup | None:
+    said = left_out(n, one, why)
+    return tag("p", said, class_="meta") if said else None
 
 
 def signals_section(report: Report) -> Markup | None:
@@ -142,13 +159,13 @@ def segments_section(report: Report) -> Markup | None:
             f"{row.windows:,}" if row.windows else "–",
             f"{row.findings:,}",
         )
-        for row in report.segments
+        for row in report.segments[:_SEGMENTS]
     ]
     heads = ("segment", join("worst, of its threshold ", ratio_scale()), "signal", "windows",
              "findings")  # fmt: skip
     return section("segments", "Segments", "Where the drift is.",
-                    table("Worst test of each segment", heads, rows,
-                          figures=frozenset({3, 4})))  # fmt: skip
+                    table("Worst test of each segment", heads, rows, figures=frozenset({3, 4})),
+                    _more(len(report.segments) - _SEGMENTS, "segment", "moved less"))  # fmt: skip
 
 
 def quality_section(report: Report) -> Markup | None:
@@ -166,6 +183,7 @@ def quality_section(report: Report) -> Markup | None:
         QUALITY,
         table("Data quality by signal", heads, rows,
               figures=frozenset(range(1, len(heads)))),
+        _more(len(report.quality) - _WORST_SHARES, "signal", "changed less"),
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from stream.printable import printable
 from stream.report import render, render_markdown, report_of_episode
 from stream.report.fetch import fetch_commands
 from stream.report.markdown_text import Markdown, code, join, table
+from stream.report.model import QualityRow, SegmentRow
 from stream.report.words import arrows
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_report import (
@@ -104,17 +105,31 @@ def test_an_episode_that_was_never_worse_says_so_once(ended: list[AlertEvent]) -
     assert re.findall(r"^- \*\*(.*?)\*\*", text, re.M) == ["First and worst", "Last"]
 
 
-@pytest.mark.parametrize(
-    ("more", "said"), [(0, ""), (1, "1 earlier episode"), (2, "2 earlier episodes")]
-)
-def test_episodes_beyond_the_first_are_counted(
-    ended: list[AlertEvent], more: int, said: str
-) -> None:
+@pytest.mark.parametrize("more", [0, 1, 2])
+def test_what_is_beyond_the_first_is_counted(ended: list[AlertEvent], more: int) -> None:
     report = report_of_episode(ended)
-    for most, markdown in ((4, False), (10, True)):
-        longer = replace(report, episodes=report.episodes * (most + more))
-        text = render_markdown(longer) if markdown else render(longer, CSS)
-        assert re.findall(r"\d+ earlier episodes?", text) == ([said] if said else [])
+    segment, quality = SegmentRow("a=b", "x", "psi", 2.0, 1, 1), QualityRow("x", ())
+    ticket = replace(
+        report, episodes=report.episodes * (10 + more), segments=(segment,) * (12 + more),
+        quality=(quality,) * (12 + more),
+    )  # fmt: skip
+    page = replace(
+        report, episodes=report.episodes * (4 + more), segments=(segment,) * (40 + more),
+        quality=(quality,) * (20 + more),
+    )  # fmt: skip
+    s = "" if more == 1 else "s"
+    found = re.findall(r"And (\d+ [a-z]+), which", words_of(render_markdown(ticket)))
+    assert found == (
+        [f"{more} episode{s}", f"{more} segment{s}", f"{more} signal{s}"] if more else []
+    )
+    shown = Page(render(page, CSS, [("x", [1.0])] * (20 + more))).text
+    assert re.findall(r"\d+ earlier episodes?", shown) == (
+        [f"{more} earlier episode{s}"] if more else []
+    )
+    found = re.findall(r"And (\d+ [a-z]+), which", shown)
+    assert found == (
+        [f"{more} signal{s}", f"{more} segment{s}", f"{more} signal{s}"] if more else []
+    )
 
 
 def test_warnings_stand_before_all_else() -> None:

@@ -93,7 +93,7 @@ export function timeline(episodes, start, end, name) {
   const whole = Math.max(1, end - start);
   const where = (ms) => Math.min(1, Math.max(0, (ms - start) / whole));
   const laneOf = (e) => `${named(e.model, e.version)}: ${e.kind.replaceAll("_", " ")}`;
-  const lanes = [...new Set(episodes.map(laneOf))].sort().slice(0, 12);
+  const lanes = [...new Set(episodes.map(laneOf))].sort();
   const drawn = lanes.map((lane, row) => {
     const y = row * LANE;
     const blocks = episodes.filter((e) => laneOf(e) === lane).map((e) => e.course.map(([since, severity], i) => {
