@@ -92,7 +92,7 @@ class _StatePage:
         self, names: tuple[str, ...], read: Callable[..., object], clock: Callable[[], float]
     ) -> None:
         self._names = names
-        self._state = read
+        self._read = read
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, ...], tuple[float, bytes]] = {}
@@ -107,18 +107,18 @@ class _StatePage:
             now = self._clock()
             made, body = self._kept.get(key, (0.0, b""))
             if not 0 <= now - made < _FRESH_S:
-                body = self._read(key, round(now * 1000))
+                body = self._encoded(key, round(now * 1000))
                 self._kept.pop(key, None)
                 self._kept[key] = (now, body)
                 if len(self._kept) > _MOST_KEPT:
                     del self._kept[next(iter(self._kept))]
         return Page(HTTPStatus.OK, "application/json", body, _HEADERS)
 
-    def _read(self, key: tuple[str, ...], now_ms: int) -> bytes:
+    def _encoded(self, key: tuple[str, ...], now_ms: int) -> bytes:
         attempts = _ATTEMPTS
         while True:
             try:
-                state = msgspec.json.encode(self._state(*key, now_ms))
+                state = msgspec.json.encode(self._read(*key, now_ms))
                 return printable_json(state).encode()
             except RuntimeError:  # a dict grew while it was read: the worker goes on beside us
                 attempts -= 1

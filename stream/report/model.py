@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from stream.report.shape import Shape
+from stream.report.words import bin_name
 
 __all__ = [
-    "SPECIAL",
     "Bars",
     "Episode",
     "QualityRow",
@@ -21,10 +20,6 @@ __all__ = [
     "Signal",
     "TestRow",
 ]
-
-
-#: Bins of no known value, as people read them.
-SPECIAL: Final = {"unseen": "new names", "invalid": "wrong type"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Bars:
         """Name of a bin; its number where names are hidden."""
         if b >= len(self.labels):
             return f"bin {b + 1}"
-        return self.labels[b] if b < self.special else SPECIAL.get(self.labels[b], self.labels[b])
+        return self.labels[b] if b < self.special else bin_name(self.labels[b])
 
     @property
     def special(self) -> int:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from detectors import NumericBinning, SignalReference
 from detectors.figures import figure, figures
 from stream.report.axis import Axis, choose_axis, marks_of
+from stream.report.words import bin_name
 
 __all__ = ["Box", "Mark", "Shape", "shape_of", "shape_of_coarse", "shape_of_counts"]
 
@@ -100,10 +101,7 @@ def shape_of_coarse(
         return None
     before, now = np.array(reference[:n]), np.array(window[:n])
     inner = np.array(edges)
-    names = {"invalid": "wrong type"}
-    beside = [
-        (names.get(labels[b], labels[b]), reference[b], window[b]) for b in range(n, len(window))
-    ]
+    beside = [(bin_name(labels[b]), reference[b], window[b]) for b in range(n, len(window))]
     if labels[0] == "all values":
         return None
     if labels[0].startswith("<"):

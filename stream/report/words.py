@@ -11,6 +11,7 @@ from detectors.figures import figure, percent
 
 __all__ = [
     "arrows",
+    "bin_name",
     "day",
     "figure",
     "minute",
@@ -24,6 +25,8 @@ __all__ = [
     "words",
 ]
 
+#: Bins of no known value.
+_SPECIAL: Final = {"unseen": "new names", "invalid": "wrong type"}
 _TESTS: Final = {
     "psi": "PSI",
     "name_share": "a name's share",
@@ -88,6 +91,11 @@ def subject(model: str, version: str) -> str:
 def words(name: str) -> str:
     """`data_drift` -> `data drift`."""
     return name.replace("_", " ")
+
+
+def bin_name(label: str) -> str:
+    """A bin of no known value as people write it."""
+    return _SPECIAL.get(label, label)
 
 
 def test_name(test: str) -> str:

@@ -3,7 +3,7 @@
 import { counted, el, level, meter, minute, named, percent, printable, times } from "./draw.js";
 import { binName, equalBins } from "./histograms.js";
 
-export const EVERY_MS = 5000;
+const EVERY_MS = 5000;
 const $ = (id) => document.getElementById(id);
 const drawn = new Map();
 
