@@ -6,18 +6,22 @@ import contextlib
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from detectors import Reference
+from stream.alerts.event import decode_alert
 from stream.client import latest_alerts
 from stream.config.load import load_config
 from stream.kafka.broker import Broker, find_broker, free_port
@@ -63,6 +67,42 @@ def test_the_sample_fits_what_is_around_it() -> None:
     uid = re.search(r"/d/([\w-]+)", text)
     assert uid is not None
     assert json.loads((ROOT / "deploy/grafana/dashboards/model.json").read_text())["uid"] == uid[1]
+
+
+def test_the_sample_is_as_generated(tmp_path: Path) -> None:
+    runpy.run_path(str(SAMPLE / "generate.py"))["main"](tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert [made.name for made in files] == ["changed.csv", "demo.csv", "fraud.json"]
+    for made in files:
+        assert (SAMPLE / made.name).read_bytes() == made.read_bytes(), (
+            f"{made.name} is not as generated: run python deploy/sample/generate.py"
+        )
+
+
+@pytest.mark.parametrize(
+    ("data", "told"), [("demo.csv", set()), ("changed.csv", {"amount", "score", "label"})]
+)
+def test_round_after_round_only_what_was_changed_is_told(
+    tmp_path: Path, data: str, told: set[str]
+) -> None:
+    """Twenty minutes of it, in which its rows come 120 times."""
+    head, *rows = (SAMPLE / data).read_text().splitlines()
+    with (tmp_path / "sent.csv").open("w") as out:
+        out.write(f"at,{head}\n")
+        out.writelines(f"{1_772_000_000 + i / 100:.2f},{rows[i % len(rows)]}\n"
+                       for i in range(120_000))  # fmt: skip
+    reference = Reference.from_json((SAMPLE / "fraud.json").read_bytes())
+    timed = replace(reference, columns=replace(reference.columns, timestamp="at"))
+    (tmp_path / "fraud.json").write_bytes(timed.to_json())
+    shutil.copy(SAMPLE / "driftstream.toml", tmp_path)
+    done = subprocess.run(
+        driftstream("replay", "sent.csv", "-c", "driftstream.toml", "--alerts", "alerts.jsonl"),
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert "120,000 events" in done.stderr, done.stderr
+    alerts = map(decode_alert, (tmp_path / "alerts.jsonl").read_bytes().splitlines())
+    assert {signal.name for alert in alerts for signal in alert.data.signals} == told
 
 
 @pytest.fixture
