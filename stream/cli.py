@@ -22,14 +22,14 @@ __all__ = ["cli", "main"]
 #: name -> (module, one line of help)
 COMMANDS: Final = {
     "init": ("init", "Begin with a data file: a reference and a config, in one step."),
-    "fit": ("fit", "Make a reference of training data: CSV, Parquet or JSON lines."),
+    "fit": ("fit", "Make a reference of training data: CSV, Parquet, Arrow or JSON lines."),
     "replay": ("replay", "Run both stages over a file in this process: what would have alerted?"),
     "worker": ("worker", "Run a Kafka worker."),
     "produce": ("produce", "Publish a file's rows as prediction events."),
     "alerts": ("alerts", "Read the alerts topic."),
     "ack": ("ack", "Acknowledge an episode: no notifications of it for a while."),
     "runbook": ("runbook", "Print what to do about an alert."),
-    "report": ("report", "Write an HTML file about one episode."),
+    "report": ("report", "Write a file about one episode: HTML or Markdown."),
     "notify": ("notify", "Deliver alerts to Alertmanager, webhooks and Slack."),
     "topics": ("topics", "Show, check and create the topics."),
     "skip": ("skip", "Pass over a batch that cannot be read."),
