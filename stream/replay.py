@@ -6,18 +6,18 @@ partition. What a cluster would seal only later is sealed at the end of the file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final
 
 from stream.alerts.event import AlertEvent
 from stream.decode.columns import LOG_APPEND_TIME, Record, Reject
 from stream.decode.native import NativeDecoder
 from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.untested import AtEnd, Untested, untested_at_end
+from stream.monitoring.untested import AtEnd, untested_at_end
 from stream.monitoring.watch import OnWindow
-from stream.plans.plan import Plan, PlanBook
+from stream.plans.plan import PlanBook
 from stream.plans.privacy import CategoryHash
 from stream.replay_blocks import PaneBlocks
 from stream.summaries.message import Source
@@ -27,9 +27,6 @@ __all__ = ["FileRecord", "Replay"]
 
 #: Records per call of the decoder, a part of a chunk; the result does not depend on it.
 BATCH_RECORDS: Final = CHUNK_RECORDS // 4
-
-#: What is untested, as somebody says it of a plan.
-Saying: TypeAlias = Callable[[Sequence[Untested], Plan], list[Untested]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +92,12 @@ class Replay:
                 yield from self._apply(last)
             yield from self.monitor.seal_all()
 
-    def untested(self, said: Saying | None = None) -> AtEnd:
-        """What was not tested of the records so far, and whether anything was.
-
-        `said` may put what is untested of a subject in other words, by its plan.
-        """
+    def untested(self) -> AtEnd:
+        """What was not tested of the records so far, and whether anything was."""
         subjects = self.monitor.subjects
         if not subjects:
             return untested_at_end(None)
         ends = {subject: untested_at_end(held.course) for subject, held in subjects.items()}
-        for subject, held in subjects.items():
-            if said is not None and held.watch is not None:
-                of = ends[subject]
-                ends[subject] = of._replace(untested=said(of.untested, held.watch.plan))
         tested = any(end.tested for end in ends.values())
         return AtEnd(
             tested,

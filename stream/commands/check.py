@@ -11,7 +11,6 @@ import click
 
 import stream
 from stream.commands.shared import answer, config_option, open_config, plan_name, say
-from stream.commands.untested_lines import line, with_delays
 from stream.counted import counted
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                 tell(False, f"{plan_name(plan)}: {words}")
             for note in other_notes(plan):
                 answer(f"note: {note}", "      ")
-            for untested in with_delays(untested_by_plan(plan), plan):
-                words = line(untested)
+            for untested in untested_by_plan(plan):
+                words = untested.line
                 if strict and untested.is_gap:
                     tell(False, f"{plan_name(plan)}: {words}")
                 else:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stream.commands.fit_delay import delay_words
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
-from stream.commands.untested_lines import late_signals, warning, with_delays
 from stream.counted import counted
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ def report(fitted: Fitted) -> None:
 
 def tell_doubts(fitted: Fitted) -> None:
     """Say what is doubtful, what is not tested, which seasons show and how soon a shift would."""
+    from stream.monitoring.delay import delay_words
     from stream.monitoring.equipment import Equipment
     from stream.monitoring.untested import untested_by_plan
     from stream.proposal import proposed_plan
@@ -49,11 +48,12 @@ def tell_doubts(fitted: Fitted) -> None:
         )
     for words in reference.warnings:
         say(f"warning: {words}")
-    untested = with_delays(untested_by_plan(plan), plan)
+    untested = untested_by_plan(plan)
     for each in untested:
-        say(warning(each))
+        say(each.warning)
     tell_seasons(reference, fitted.fitter, fitted.seasons)
-    for words in delay_words(plan, {s.name for s in plan.monitored} - late_signals(untested)):
+    late = {name for each in untested if each.reason == "slow" for name in each.signals}
+    for words in delay_words(plan, {s.name for s in plan.monitored} - late):
         say(words)
 
 

@@ -29,7 +29,6 @@ from stream.commands.shared import (
     say,
     when,
 )
-from stream.commands.untested_lines import warning, with_delays
 from stream.counted import counted
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ def command(
                     recorder.alert(alert)
                 if out is not None:
                     out.write(encode_alert(alert) + b"\n")
-        at_end = replay.untested(with_delays)
+        at_end = replay.untested()
         if lines is not None:
             write_untested(lines, at_end.untested)
     _report(replay, plan, last, refused, at_end)
@@ -281,7 +280,7 @@ def _report(
     events = counted(_events_of(stats, refused), "event")
     say(f"{events}, {episodes}{left}; {pane}{_in_alarm(replay)}")
     for each in at_end.untested:
-        say(warning(each))
+        say(each.warning)
     refused.tell()
     if late := sum(stats.late.values()):
         came = f"{counted(late, 'event')} came too late to be counted"

@@ -165,7 +165,7 @@ class Course:
         for words in plan.reference.warnings:
             log.warning("%s: %s", self._name, words)
         for untested in untested_by_plan(plan):
-            log.warning("%s: not tested: %s", self._name, untested.words)
+            log.warning("%s: %s", self._name, untested.line)
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""

@@ -48,11 +48,11 @@ def plan_mismatches(plan: AnyPlan) -> list[str]:
 
 
 def plan_notes(plan: AnyPlan) -> list[str]:
-    """Sentences about what is noteworthy, and about what will not be tested.
+    """Sentences about what is noteworthy, and about what will not be tested or is told late.
 
     Those about windows go by the rate of the reference; without a rate nothing can be said.
     """
-    return [*other_notes(plan), *(f"not tested: {each.words}" for each in untested_by_plan(plan))]
+    return [*other_notes(plan), *(each.line for each in untested_by_plan(plan))]
 
 
 def other_notes(plan: AnyPlan) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -55,9 +56,13 @@ def test_a_window_that_ages_before_it_is_full_says_which_age_would_do(reference)
 
 
 def test_a_window_that_takes_weeks_to_fill_is_said(reference):
-    note, also = notes(reference, 7, window_max_age_ms=2_000 * DAY_MS)
+    note, of_numbers, of_names = notes(reference, 7, window_max_age_ms=2_000 * DAY_MS)
     assert "a window of 1,000 events fills in about 1,000 days" in note
-    assert "until sequential tests find even that half of all values moved" in also
+    assert re.match(
+        r"told late: .*: a shift of 1 standard deviation is told within about", of_numbers
+    )
+    assert "until even that half of all values moved is told" in of_names
+    assert all(words.startswith("told late: ") for words in (note, of_names))
     assert notes(reference, 7 * 75, window_max_age_ms=2_000 * DAY_MS) == []
 
 

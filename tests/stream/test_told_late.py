@@ -1,4 +1,4 @@
-"""Slow streams: what fit, check and replay say is one truth, of what is late as of what is not."""
+"""Slow streams: what all commands say is one truth, of what is late as of what is not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from click.testing import CliRunner
 
 from detectors import Reference, fit_reference
 from stream.cli import cli
-from stream.commands.fit_delay import foretold, told_within
-from stream.commands.untested_lines import late_signals, line, with_delays
+from stream.config.load import load_config
+from stream.monitoring.delay import foretold, told_within
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.powerless import fill_of
-from stream.monitoring.untested import untested_by_plan
+from stream.monitoring.untested import Untested, untested_by_plan
+from stream.plans.notes import plan_notes
 from stream.plans.plan import Plan
 from stream.proposal import proposed_plan
 from tests.detectors.tools import counts_of, window_of
@@ -58,21 +59,23 @@ def run(*arguments: object) -> str:
         (21_600, 400, 0, 3, True), (21_600, 400, 2, 2, True),
     ],
 )  # fmt: skip
-def test_fit_check_and_replay_say_the_same_of_what_is_late(
+def test_fit_check_replay_and_worker_say_the_same_of_what_is_late(
     tmp_path: Path, step_s: int, n: int, numbers: int, names: int, late: bool
 ) -> None:
     rows = written(tmp_path / "rows.csv", columns(n, numbers, names), step_s)
     fit = run("fit", rows, "--model", "m", "--timestamp", "time", "-o", tmp_path / "m.json")
     proposed = "".join(re.findall(r"^  ((?:pane|window) = .+\n)", fit, re.MULTILINE))
-    config = '[kafka]\nbootstrap_servers = "127.0.0.1:1"\n[[models]]\nname = "m"\n'
-    (tmp_path / "c.toml").write_text(f'{config}reference = "m.json"\n{proposed}')
+    head = '[kafka]\nbootstrap_servers = "127.0.0.1:1"\n[[models]]\nname = "m"\n'
+    (tmp_path / "c.toml").write_text(f'{head}reference = "m.json"\n{proposed}')
     check = run("check", "--offline", "-c", tmp_path / "c.toml")
     replay = run("replay", rows, "--reference", tmp_path / "m.json")
     said = re.findall(r"told late: .+", fit)
     assert bool(said) is late
     unseen = "not tested:" in replay
     assert ("no episode in what was tested" in replay) is unseen
-    for output in (check, replay):
+    config = load_config(tmp_path / "c.toml")
+    worker = "\n".join(plan_notes(config.plan(config.models[0])))
+    for output in (check, replay, worker):
         assert re.findall(r"told late: .+", output) == said
     promised = [words for words in fit.splitlines() if words.startswith("a shift of")]
     for words in said:
@@ -80,7 +83,7 @@ def test_fit_check_and_replay_say_the_same_of_what_is_late(
         if named is None:
             assert "a window of 1,000 events fills in about" in words
             continue
-        for output in (fit, check, replay):
+        for output in (fit, check, replay, worker):
             assert not re.search(rf"not tested: .*\b{named[1]}\b.*sequential tests", output)
         assert not any(re.search(rf"\b{named[1]}\b", other) for other in promised)
         if named[1].startswith("x"):  # and it is late as it says
@@ -88,14 +91,17 @@ def test_fit_check_and_replay_say_the_same_of_what_is_late(
             assert max(int(x) for x, unit in SPAN.findall(words) if unit == "d") >= 14
 
 
+def late_signals(found: list[Untested]) -> set[str]:
+    return {name for each in found if each.reason == "slow" for name in each.signals}
+
+
 def test_signals_that_are_late_have_no_other_promise_and_all_others_have_one() -> None:
     plan = proposed_plan(reference_of(400, 6, 2, 21_600))
-    found = with_delays(untested_by_plan(plan), plan)
-    late = late_signals(found)
-    assert late == {s.name for s in plan.monitored}
-    assert all(line(each).startswith("told late: ") for each in found)
+    found = untested_by_plan(plan)
+    assert late_signals(found) == {s.name for s in plan.monitored}
+    assert all(each.line.startswith("told late: ") for each in found)
     fast = proposed_plan(reference_of(4_000, 2, 2, 60))
-    assert late_signals(with_delays(untested_by_plan(fast), fast)) == set()
+    assert late_signals(untested_by_plan(fast)) == set()
     assert set(told_within(fast, 1.0)) == {"x0", "x1"}
 
 

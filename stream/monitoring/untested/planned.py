@@ -14,6 +14,7 @@ from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.windowed.levels import MOST_BY_BIN
 from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows
+from stream.monitoring.delay import delay_words, told_within
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.powerless import MONDAY_MS, Fill, fill_of
 from stream.monitoring.untested.reasons import (
@@ -32,8 +33,9 @@ from stream.plans.plan import AnyPlan, LearningPlan, Plan
 
 __all__ = ["followed_after", "untested_by_plan"]
 
-#: What is found this late is as good as not tested: it is said.
+#: What is told this late is as good as not tested: it is said.
 _LATE_MS: Final = 14 * DAY_MS
+_SOONER: Final = "More events, fewer signals or a larger false_alarms_per_week make it sooner"
 #: What sees the same change where a test cannot be made.
 _INSTEAD: Final[Mapping[Reason, tuple[str, ...]]] = {
     "constant": ("unseen_rate", "range_rate"), "few_groups": ("name_share", "edetector", "adwin"),
@@ -207,7 +209,6 @@ def _of_windows(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
     )
     after = {} if plan.cycle_ms else followed_after(plan, equipment)
     late = {n: e * WEEK_MS / weekly for n, e in after.items() if np.isfinite(e)}
-    slow = [name for name, ms in late.items() if ms > _LATE_MS]
     if fill.events < fill.least:
         tests = windowed if late else ()
         yield Untested("few_events", _too_few(plan, fill, weekly, list(late)), (), tests)
@@ -215,17 +216,29 @@ def _of_windows(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
         yield Untested(
             "slow",
             f"a window of {fill.events:,.0f} events fills in {days(fill.ms)} at the "
-            "reference's rate: what only windows find, such as changes of categories, is found "
-            "that late. Lower window.events to find it sooner, and larger changes only",
+            "reference's rate: what windows alone find, such as a change of shape, is told that "
+            "late. Lower window.events to find it sooner, and larger changes only",
             (), windowed,
         )  # fmt: skip
-    if slow:
-        most = max(late[name] for name in slow)
+    yield from _late(plan, {name: ms for name, ms in late.items() if ms > _LATE_MS})
+
+
+def _late(plan: Plan, slow: Mapping[str, float]) -> Iterator[Untested]:
+    """Signals of which panes find even a large change only after so many ms: when it is told."""
+    tests = ("adwin", "edetector")
+    weekly = plan.reference.events_per_week
+    foretold = told_within(plan, 1.0) if slow and plan.reference.calendar is None else {}
+    late = [name for name in slow if foretold.get(name, 0.0) * WEEK_MS > _LATE_MS * weekly]
+    if late:
+        words = "; ".join(delay_words(plan, late))
+        yield Untested("slow", f"{listed(late)}: {words}. {_SOONER}", tuple(late), tests)
+    if rest := [name for name in slow if name not in foretold]:
+        most = days(max(slow[name] for name in rest))
         yield Untested(
             "slow",
-            f"{listed(slow)}: at the reference's rate of events it takes {days(most)} until "
-            "sequential tests find even that half of all values moved",
-            tuple(slow), ("adwin", "edetector"),
+            f"{listed(rest)}: it may take up to {most} at the reference's rate until even that "
+            f"half of all values moved is told. {_SOONER}",
+            tuple(rest), tests,
         )  # fmt: skip
 
 

@@ -51,6 +51,16 @@ class Untested(NamedTuple):
     amount: int = 1
     is_gap: bool = True
 
+    @property
+    def line(self) -> str:
+        """The words, behind what they are about: what is told late is tested all the same."""
+        return f"{'told late' if self.reason == 'slow' else 'not tested'}: {self.words}"
+
+    @property
+    def warning(self) -> str:
+        """The line as a warning, or as a note where nothing goes unseen."""
+        return f"{'warning' if self.is_gap else 'note'}: {self.line}"
+
     def pairs(self) -> Iterator[tuple[str, str]]:
         """(signal, test) of all of them, "" for all."""
         return product(self.signals or ("",), self.tests or ("",))

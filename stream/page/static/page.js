@@ -107,7 +107,7 @@ function card(row, detail) {
 
 function signals(detail) {
   $("signals-title").textContent = printable(`Signals of ${named(detail.model, detail.version)}`);
-  const untested = detail.untested.length ? [el("details", { "data-name": "untested" }, el("summary", {}, `Not tested: ${detail.untested.length}`), el("ul", {}, detail.untested.map((words) => el("li", {}, words))))] : [];
+  const untested = detail.untested.length ? [el("details", { "data-name": "untested" }, el("summary", {}, `Not tested, or told late: ${detail.untested.length}`), el("ul", {}, detail.untested.map((words) => el("li", {}, words))))] : [];
   if (!detail.signals.length) return [el("p", { class: "lead" }, "No full window yet."), ...untested];
   const heads = [["signal", null], [["drift ", ratioScale], "drift"], ["test", null], ["value", "figure wide"], ["threshold", "figure wide"], ["missing", "figure wide"]];
   const rows = detail.signals.map((row) => ({ cells: [el("a", { href: signalAddress(detail.model, detail.version, row.name), id: `signal-${row.name}` }, row.name), drift(row.ratio, row.name), testName(row.test), figure(row.value), figure(row.threshold), row.missing || row.missingBefore ? `${percent(row.missingBefore)} → ${percent(row.missing)}` : "–"] }));

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from statistics import NormalDist
+from typing import Final
+from weakref import WeakKeyDictionary
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+import numpy as np
+import numpy.typing as npt
 
-    from stream.plans.plan import Plan
+from detectors.sequential.delay import events_until_found
+from stream.alerts.sentences import duration
+from stream.counted import some_of
+from stream.monitoring.equipment import Equipment
+from stream.monitoring.powerless import fill_of
+from stream.plans.plan import Plan
 
 __all__ = ["delay_words", "foretold", "lasting", "told_within"]
 
@@ -30,6 +36,8 @@ _CLEARLY: Final = 0.8
 #: Signals so many times slower than the fastest are told apart.
 _SLOWER: Final = 4.0
 _NAMED: Final = 3
+#: By standard deviations.
+_TOLD: WeakKeyDictionary[Equipment, dict[float, dict[str, float]]] = WeakKeyDictionary()
 
 
 def delay_words(plan: Plan, names: Collection[str]) -> list[str]:
@@ -72,11 +80,15 @@ def delay_words(plan: Plan, names: Collection[str]) -> list[str]:
 
 def told_within(plan: Plan, sd: float) -> dict[str, float]:
     """Events within which a shift of each number is told, by panes or by windows."""
-    from stream.monitoring.equipment import Equipment
-    from stream.monitoring.powerless import fill_of
-
     if plan.cycle_ms or not plan.reference.events_per_week:
         return {}  # a cycle is one window, and no test follows panes
+    known = _TOLD.setdefault(Equipment.of(plan), {})
+    if sd not in known:
+        known[sd] = _told_within(plan, sd)
+    return known[sd]
+
+
+def _told_within(plan: Plan, sd: float) -> dict[str, float]:
     after = foretold(plan, sd)
     fill = fill_of(plan, Equipment.of(plan).budget)
     most = _UNTIL_WHOLE * fill.events
@@ -88,9 +100,6 @@ def told_within(plan: Plan, sd: float) -> dict[str, float]:
 
 def foretold(plan: Plan, sd: float) -> dict[str, float]:
     """Events within which tests of panes tell a shift of each number, nine times in ten."""
-    from detectors.sequential.delay import events_until_found
-    from stream.monitoring.equipment import Equipment
-
     equipment = Equipment.of(plan)
     budget = equipment.budget
     followed = [index for index in plan.layout.numeric.tolist() if equipment.edetector_on[index]]
@@ -106,10 +115,6 @@ def foretold(plan: Plan, sd: float) -> dict[str, float]:
 
 def _found_by_windows(plan: Plan, sd: float, events: int) -> set[str]:
     """Numbers of which windows that are full of such a shift find it, up or down."""
-    import numpy as np
-
-    from stream.monitoring.equipment import Equipment
-
     equipment = Equipment.of(plan)
     bank, alpha = equipment.bank, equipment.budget.window_alpha
     found = set(plan.layout.numeric.tolist())
@@ -125,10 +130,6 @@ def _found_by_windows(plan: Plan, sd: float, events: int) -> set[str]:
 
 def _moved(plan: Plan, index: int, sd: float, events: int) -> npt.NDArray[np.int64]:
     """Counts that are expected of a signal, of numbers with all values moved by so much."""
-    from statistics import NormalDist
-
-    import numpy as np
-
     signal = plan.monitored[index]
     expected = signal.counts * (events / max(1, plan.reference.events))
     size = signal.binning.missing
@@ -145,10 +146,6 @@ def _moved(plan: Plan, index: int, sd: float, events: int) -> npt.NDArray[np.int
 
 def _by_panes_alone(plan: Plan, names: Collection[str]) -> str:
     """Of which of these numbers windows find no change of values."""
-    from stream.monitoring.equipment import Equipment
-    from stream.monitoring.powerless import fill_of
-    from stream.monitoring.untested.reasons import listed
-
     equipment = Equipment.of(plan)
     fill = fill_of(plan, equipment.budget)
     able = set(equipment.bank.chosen) if fill.events >= fill.least else set()
@@ -157,15 +154,12 @@ def _by_panes_alone(plan: Plan, names: Collection[str]) -> str:
     alone = [signal.name for signal in plan.monitored if signal.name in set(names) - seen]
     if not alone:
         return ""
-    who = "" if len(alone) == len(names) else f"{listed(alone)} "
+    who = "" if len(alone) == len(names) else f"{some_of(alone, _NAMED)} "
     return f" ({who}by what follows every pane alone: adwin, edetector)"
 
 
 def lasting(plan: Plan, events: float) -> str:
     """So many events, and how long they take: two digits are all that is known."""
-    from stream.alerts.sentences import duration
-    from stream.monitoring.equipment import Equipment
-
     weekly = plan.reference.events_per_week
     events = max(events, weekly / Equipment.of(plan).budget.panes_per_week)
     digit = 10.0 ** max(0, math.floor(math.log10(events)) - 1)
