@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,6 +19,7 @@ from benchmarks.gates.seasonal_streams import (
     DAY_MS,
     HOLIDAYS,
     HOUR_MS,
+    START_DAY,
     WEEK_MS,
     Column,
     Draw,
@@ -47,7 +48,7 @@ from detectors import Seasons
 
 __all__ = ["CHANGES", "NULLS", "change", "null", "run"]
 
-START_MS = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp() * 1000)  # a Monday
+START_MS = (START_DAY - date(1970, 1, 1)).days * DAY_MS
 #: Three weeks before the clocks of Berlin change, so that four weeks of reference hold one of it.
 SPRING_MS = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
 
