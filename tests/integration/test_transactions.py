@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,12 +53,14 @@ def test_a_transaction_is_waited_for_and_an_aborted_one_is_no_lag(install: Insta
     producer.abort_transaction(60)
     site.wait_for(lambda: len(site.through()) == 4 and lag(0))
 
+    waits = worker.said().count("a transaction is open at")
     publish(site.kafka, topic, [(None, second[0], ())], partition=0)
     begin(producer, topic, second[4::4])
     for p in (1, 2, 3):
         publish(site.kafka, topic, ((None, e, ()) for e in second[p::4]), partition=p)
     site.wait_for(lambda: lag(999))
-    time.sleep(8)  # longer than a silence
+    # When it would be called silent.
+    site.wait_for(lambda: worker.said().count("a transaction is open at") > waits)
     assert lag(999)
     producer.commit_transaction(60)
     site.produce([], close=True)
