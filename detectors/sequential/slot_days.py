@@ -25,13 +25,14 @@ from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
 from detectors.sequential.slot_scores import SlotScores
 
-__all__ = ["DayTests", "Days"]
+__all__ = ["LEAST_VALUES", "DayTests", "Days"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 #: A day with a smaller share of a usual day's values says nothing of days, nor do fewer values.
-_WHOLE_DAY, _LEAST_VALUES = 0.25, 20
+_WHOLE_DAY: Final = 0.25
+LEAST_VALUES: Final = 20
 #: Standard deviations of levels that y is tabulated for.
 _GRID: Final = np.arange(0.0, 12.01, 0.05)
 #: Tails of one score for both: x has two, y one.
@@ -64,11 +65,13 @@ class DayTests:
     ----------
     centre : float64[Sn, 2]
         Means of x and y of the reference.
+    values : float64[Sn]
+        Of a usual day.
     """
 
     def __init__(self, signals: Sequence[SignalReference], scores: SlotScores) -> None:
         count = len(signals)
-        self._values = np.zeros(count)  # of a usual day
+        self.values = np.zeros(count)
         self._free = np.ones(count)
         self._level, self._short, self._known = (np.zeros((count, 2)) for _ in range(3))
         rows = np.where(scores.size > 0, scores.rows, 0.0)  # [K, Sn]
@@ -84,7 +87,7 @@ class DayTests:
             margin = margin_of_few(signal.calibration.batches)
             days = max(2, signal.calibration.batches)
             self._free[i] = days - 1
-            self._values[i] = rows[:, i].sum() / days
+            self.values[i] = rows[:, i].sum() / days
             self._level[i] = np.square((slots.level_x, slots.level_y)) / margin
             self._level[i] *= 1.0 + 1.0 / days
             self._short[i] = (
@@ -102,7 +105,7 @@ class DayTests:
 
     def _spread_by_level(self, i: int) -> Floats:
         """What y is more by, for levels of so many standard deviations."""
-        n, variance = max(1.0, self._values[i]), max(1e-12, self._variance[i, 0])
+        n, variance = max(1.0, self.values[i]), max(1e-12, self._variance[i, 0])
         own = variance / n
         part = min(0.999, max(0.0, (self._of_days(i, n)[0] - own) / variance))
         # Latent values are N(level, 1 - part), and ranked among N(0, 1).
@@ -119,7 +122,7 @@ class DayTests:
     def test(self, n: Floats, means: Floats) -> Days:
         """Test a day of n values each, float64[Sn], with these means of x and y, float64[Sn, 2]."""
         apart, p = np.zeros(means.shape), np.ones(n.size)
-        tested = n >= np.maximum(_LEAST_VALUES, _WHOLE_DAY * self._values)
+        tested = n >= np.maximum(LEAST_VALUES, _WHOLE_DAY * self.values)
         for i in np.flatnonzero(tested).tolist():
             of_x, noise = np.sqrt(self._of_days(i, float(n[i])))
             x, y = means[i] - self.centre[i]

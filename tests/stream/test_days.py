@@ -12,7 +12,9 @@ from stream.alerts.episodes import Episodes
 from stream.alerts.event import AlertContext, AlertEvent
 from stream.alerts.evidence import evidence
 from stream.alerts.finding import Finding
+from stream.monitoring.equipment import Equipment
 from stream.monitoring.panes import Sealed
+from stream.monitoring.untested import untested_by_plan
 from stream.monitoring.watch import Step, Watch
 from stream.plans.plan import (
     DeclaredSignal,
@@ -177,6 +179,26 @@ def test_a_restart_within_the_day_changes_nothing(reference: Reference) -> None:
     second.load(first.dump())
     after, _ = told(second, iter(stream[cut:]))
     assert [(s.at_ms, s.findings) for s in before + after] == [(s.at_ms, s.findings) for s in whole]
+
+
+@pytest.mark.parametrize(
+    ("a_day", "tests", "said"), [(12, (), True), (12, ("psi",), False), (24, (), False)]
+)
+def test_of_days_with_too_few_values_it_is_said_that_they_are_not_tested(
+    a_day: int, tests: tuple[str, ...], said: bool
+) -> None:
+    times = MONDAY_MS + np.arange(56 * a_day) * (DAY_MS // a_day)
+    x = 3 * np.sin(2 * np.pi * times / DAY_MS) + np.random.default_rng(2).normal(size=times.size)
+    few = fit_reference({"x": x}, model="m", times_ms=times, seasons=Seasons("auto"))
+    plan = Plan(model="m", reference=few, pane_ms=HOUR_MS,
+                signals={"x": SignalOptions(tests=tests)} if tests else {})  # fmt: skip
+    found = [each for each in untested_by_plan(plan) if each.tests == ("day",)]
+    assert [each.signals for each in found] == [("x",)] * said
+    assert all("fewer than 20 values" in each.words for each in found)
+    # And so it is: a day that is as far off as can be is tested only where nothing is said.
+    days = Equipment.of(plan).days
+    assert days is not None
+    assert days.test(np.array([float(a_day)]), np.array([[0.99, 0.98]])).tested[0] == (a_day >= 20)
 
 
 def test_by_default_days_have_a_tenth_of_the_budget(reference: Reference) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from detectors import WINDOWED_TESTS
 from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
+from detectors.sequential.slot_days import LEAST_VALUES
 from detectors.windowed.levels import MOST_BY_BIN
 from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows
 from stream.monitoring.delay import delay_words, told_within
@@ -30,6 +31,7 @@ from stream.monitoring.untested.reasons import (
 )
 from stream.monitoring.windows import MOST_CYCLES
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
+from stream.plans.slots import DAY
 
 __all__ = ["followed_after", "untested_by_plan"]
 
@@ -68,7 +70,8 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
     equipment = Equipment.of(plan)
     if equipment not in _KNOWN:
         _KNOWN[equipment] = [
-            *_of_windows(plan, equipment), *_of_slots(plan), *_of_tests(plan, equipment)
+            *_of_windows(plan, equipment), *_of_slots(plan), *_of_days(plan, equipment),
+            *_of_tests(plan, equipment),
         ]  # fmt: skip
     return found + _KNOWN[equipment]
 
@@ -148,6 +151,22 @@ def _of_slots(plan: Plan) -> Iterator[Untested]:
             "weeks",
             tuple(names),
         )
+
+
+def _of_days(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
+    """Signals of which a usual day holds too few values to be tested by itself."""
+    if equipment.days is None:
+        return
+    of_days = zip(plan.layout.numeric.tolist(), equipment.days.values.tolist(), strict=True)
+    few = [i for i, values in of_days if values < LEAST_VALUES and equipment.day_on[i]]
+    if few:
+        names = tuple(plan.monitored[i].name for i in few)
+        yield Untested(
+            "few_values",
+            f"{listed(names)}: a usual day holds fewer than {LEAST_VALUES} values, too few to be "
+            "tested by itself: a single odd day is not told, what lasts is found by other tests",
+            names, (DAY,), is_gap=False,
+        )  # fmt: skip
 
 
 def _sequential(equipment: Equipment, index: int) -> tuple[str, ...]:
