@@ -18,6 +18,7 @@ __all__ = [
     "binomial_upper",
     "chi2_quantile",
     "chi2_tail",
+    "f_quantile",
     "f_tail",
     "normal_quantile",
     "normal_tail",
@@ -145,6 +146,11 @@ def f_tail(x: float, df1: float, df2: float) -> float:
 def chi2_quantile(tail: float, df: float) -> float:
     """The x with P(chi2 > x) = tail."""
     return _solve(lambda x: chi2_tail(x, df), tail, df)
+
+
+def f_quantile(tail: float, df1: float, df2: float) -> float:
+    """The x with P(F(df1, df2) > x) = tail."""
+    return _solve(lambda x: f_tail(x, df1, df2), tail, 1.0)
 
 
 def binomial_upper(k: float, n: float, tail: float) -> float:

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.laws.special import f_tail
+from detectors.laws.special import f_quantile, f_tail
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
 from detectors.sequential.slot_scores import SlotScores
@@ -135,11 +135,4 @@ class DayTests:
 
     def limit(self, i: int, alpha: float) -> float:
         """Standard deviations from which a signal's day has a p of at most alpha."""
-        low, high = 0.0, 1e6
-        for _ in range(80):
-            middle = (low + high) / 2.0
-            if _BOTH * f_tail(middle * middle, 1.0, float(self._free[i])) > alpha:
-                low = middle
-            else:
-                high = middle
-        return high
+        return math.sqrt(f_quantile(alpha / _BOTH, 1.0, float(self._free[i])))

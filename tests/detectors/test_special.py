@@ -21,6 +21,7 @@ def test_chi2_and_f(df: int, tail: float) -> None:
         x = float(stats.f.isf(tail, df, other))
         exact = float(stats.f.sf(x, df, other))
         assert special.f_tail(x, float(df), float(other)) == pytest.approx(exact, rel=RELATIVE)
+        assert special.f_quantile(tail, df, other) == pytest.approx(x, rel=RELATIVE)
 
 
 @pytest.mark.parametrize("mean", [0.01, 1.0, 30.0, 2e4])
