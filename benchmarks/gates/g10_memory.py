@@ -116,6 +116,8 @@ class Null:
     most_in_alarm: float = 0.10
     #: Need not be within the bounds where `fit` warns of it.
     warned: bool = False
+    #: Times as many references as of the others: where they differ so much that few say little.
+    more: int = 1
 
 
 NULLS: dict[str, Null] = {
@@ -134,7 +136,7 @@ NULLS: dict[str, Null] = {
     "independent, 500 rows": Null(autoregressive(0.0), rows=500, most_in_alarm=0.05),
     "AR .5, 500 rows": Null(autoregressive(0.5), rows=500, most_in_alarm=0.05),
     "AR .9, 1,000 rows": Null(autoregressive(0.9), rows=1_000, most_in_alarm=0.05),
-    "AR .99, 3,000 rows": Null(autoregressive(0.99), rows=3_000),
+    "AR .99, 3,000 rows": Null(autoregressive(0.99), rows=3_000, more=3),
     "regimes of 200 events": Null(regimes, warned=True),
     "GARCH": Null(garch, warned=True),
     "fractional d = .1": Null(fractional(0.1), warned=True),
@@ -167,6 +169,7 @@ CHANGES: dict[str, Shift] = {
 def null(name: str, *, subjects: int = 20, weeks: int = 8, seed: int = 110) -> list[Measured]:
     """Episodes a week and share of panes in alarm where nothing changes."""
     of = NULLS[name]
+    subjects *= of.more
     n = of.rows + weeks * WEEK_MS // MINUTE_MS
     opened, share, causes, warned = np.zeros(subjects, np.int64), np.zeros(subjects), Counter(), 0
     for k in range(subjects):

@@ -28,7 +28,7 @@ from detectors import (
     SignalReference,
 )
 from detectors.counting.name_bins import TAIL_BINS
-from detectors.references.calibration import batches_of_rows, calibrate
+from detectors.references.calibration import batches_of_rows, calibrate, pieces_of_batch
 
 __all__ = ["DELAYS", "NULLS", "delay", "null", "run"]
 
@@ -189,14 +189,17 @@ class Bank:
     ) -> None:  # fmt: skip
         self._law, binning = column.law, column.binning
         length, batches = batches_of_rows(rows)
+        pieces = pieces_of_batch(length, batches)
         draws = Draws(references, column.repeat, rng)
-        tables = np.stack([draws.counts(length, self._law) for _ in range(batches)], axis=1)
+        rest = [length * (k + 1) // pieces - length * k // pieces for k in range(pieces)] * batches
+        tables = np.stack([draws.counts(n, self._law) for n in rest], axis=1)
         self._draws = Draws(references, column.repeat, rng)
         signals = []
         for i, table in enumerate(tables):
             counts = table.sum(axis=0)
             news = np.zeros(batches, np.int64)
-            calibration = calibrate(binning, counts, 0, table if ordered else None, news)
+            in_order = table if ordered else None
+            calibration = calibrate(binning, counts, 0, in_order, news, pieces=pieces)
             signals.append(SignalReference(f"s{i}", "feature", binning, counts, calibration))
         few = tuple(replace(signals[0], name=f"s{i}") for i in range(_SIGNALS))
         reference = Reference("m", "", few, rows, events_per_week=int(per_second * _WEEK_S))

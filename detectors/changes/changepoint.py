@@ -58,7 +58,8 @@ _RATES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _AXES: Final = ("x", "y")
 #: Intervals are as wide as if a design effect above 1.5 were larger by this: where the past weighs
-#: most, its estimate from 10,000 rows is too low as often as not.
+#: most, its estimate from 10,000 rows is too low as often as not. Ramps of names are told with the
+#: same caution, since nobody knows how much the names' ranks vary once their shares have moved.
 _CLEAR, _CAUTION = 1.5, 1.5
 
 Floats = npt.NDArray[np.float64]
@@ -150,8 +151,10 @@ class ChangePoints:
         near_by = NEAR * (_CAUTION if held.phi > _CLEAR else 1.0)
         near = np.flatnonzero(best >= best.max() - near_by * held.phi / known)
         step = self._point(at, int(near[0]), int(near[-1]), "step")
-        means = self._means(sums, name, held, self._signals[index].kind, within, at)
-        rose = ramp(means, step.estimate_ms, near_by)
+        kind = self._signals[index].kind
+        if kind == "categorical" and name in _AXES:
+            held = held._replace(phi=held.phi * near_by / NEAR)
+        rose = ramp(self._means(sums, name, held, kind, within, at), step.estimate_ms, near_by)
         return step if rose is None else self._point(*rose, "ramp")
 
     def _point(self, likeliest: int, first: int, last: int, shape: str) -> ChangePoint:

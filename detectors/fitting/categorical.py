@@ -23,7 +23,8 @@ _HASH_FACTOR = 6_364_136_223_846_793_005
 
 @kernel
 def _count(
-    known: npt.NDArray[np.int64], batch: npt.NDArray[np.int32], bins: npt.NDArray[np.int64],
+    known: npt.NDArray[np.int64], piece: npt.NDArray[np.int32], pieces: int,
+    bins: npt.NDArray[np.int64],
     table: npt.NDArray[np.int64], first: npt.NDArray[np.int64], last: npt.NDArray[np.int64],
     times: npt.NDArray[np.int64], trace: npt.NDArray[np.int64],
     cell: npt.NDArray[np.int32], by_cell: npt.NDArray[np.int32],
@@ -31,8 +32,8 @@ def _count(
     """Counts of bins by batch, and of known names with the batches between which they occur."""
     h = trace[0]
     for i in range(known.size):
-        name, b = known[i], np.int64(batch[i])
-        table[b, bins[name]] += 1
+        name, b = known[i], np.int64(piece[i] // pieces)
+        table[piece[i], bins[name]] += 1
         if cell.size and cell[i] >= 0:
             by_cell[cell[i], bins[name]] += 1
         first[name] = min(first[name], b)
@@ -68,7 +69,8 @@ class CategoricalFit:
         specials = (*binning.new.tolist(), binning.invalid, binning.missing)
         self._bins = np.array([*binning.code.values(), *specials], np.int64)
         self._batches = batches
-        self.table = np.zeros((max(1, batches.count), binning.n_bins), np.int64)
+        rows = max(1, batches.count * batches.pieces)
+        self.table = np.zeros((rows, binning.n_bins), np.int64)
         self.by_cell = np.zeros((0, binning.n_bins), np.int32)
         self._first = np.full(self._bins.size, batches.count + 1)
         self._last = np.full(self._bins.size, -1)
@@ -76,9 +78,9 @@ class CategoricalFit:
         self.trace = np.zeros(1, np.int64)
 
     def count(
-        self, column: Column, batch: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
+        self, column: Column, piece: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.int64]:
-        """Second pass over some rows, each of a batch and of a cell, -1 for none; their codes."""
+        """Second pass over some rows, each of a piece of a batch and of a cell, -1 for none."""
         codes, names = coded_names(column)
         number, place = self._number, self.binning.place
         known = [number[name] if name in number else self._unseen + place(name) for name in names]
@@ -86,8 +88,8 @@ class CategoricalFit:
         last = self._bins.size - 1
         rows = np.array([*known, last - 1, last], np.int64)[codes]
         _count(
-            rows, batch, self._bins, self.table, self._first, self._last, self._times, self.trace,
-            cell, self.by_cell,
+            rows, piece, self._batches.pieces, self._bins, self.table, self._first, self._last,
+            self._times, self.trace, cell, self.by_cell,
         )  # fmt: skip
         return rows
 
@@ -119,6 +121,7 @@ class CategoricalFit:
             )
         calibration = calibrate(
             binning, counts, int(news.sum()), table if self._batches.count else None, news,
-            consecutive=not self._batches.cycle_ms, pairs=int((times == 2).sum()),
+            consecutive=not self._batches.cycle_ms, pieces=self._batches.pieces,
+            pairs=int((times == 2).sum()),
         )  # fmt: skip
         return SignalReference(name, role, binning, counts, calibration, importance=importance)

@@ -14,7 +14,7 @@ from detectors.counting.once import counted_once
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Column, numbers
-from detectors.references.calibration import calibrate
+from detectors.references.calibration import calibrate, joined
 from detectors.references.reference import SignalReference
 
 __all__ = ["NumericFit"]
@@ -31,7 +31,7 @@ _HASH_FACTOR: Final = 6_364_136_223_846_793_005
 
 @kernel
 def _count(
-    values: npt.NDArray[np.float64], batch: npt.NDArray[np.int32],
+    values: npt.NDArray[np.float64], piece: npt.NDArray[np.int32], pieces: int,
     inner: npt.NDArray[np.float64], n_edges: int, low: float, high: float,
     origin: float, factor: float, table: npt.NDArray[np.int64],
     highest: npt.NDArray[np.float64], lowest: npt.NDArray[np.float64],
@@ -47,7 +47,7 @@ def _count(
             for step in (32, 16, 8, 4, 2, 1):
                 at += step * (inner[at + step - 1] <= v)  # no branch to be guessed wrong
             b = 0 if v < low else n_edges if v >= high else at + 1
-            k = batch[i]
+            k = piece[i] // pieces
             highest[k] = max(highest[k], v)
             lowest[k] = min(lowest[k], v)
             d = v * factor - origin
@@ -55,7 +55,7 @@ def _count(
             s2 += d * d
         else:
             b = n_edges + 2 if v < 0 else n_edges + 1
-        table[batch[i], b] += 1
+        table[piece[i], b] += 1
         if cell.size and cell[i] >= 0:
             by_cell[cell[i], b] += 1
         h = h * _HASH_FACTOR + b
@@ -112,7 +112,7 @@ class NumericFit:
         self._origin = math.ldexp(nearest, self._exponent)
         self._batches = batches
         rows = max(1, batches.count)
-        self.table = np.zeros((rows, self.binning.n_bins), np.int64)
+        self.table = np.zeros((rows * batches.pieces, self.binning.n_bins), np.int64)
         self.by_cell = np.zeros((0, self.binning.n_bins), np.int32)
         self._highest, self._lowest = np.full(rows, -np.inf), np.full(rows, np.inf)
         self._beyond = {1: np.zeros(0), -1: np.zeros(0)}
@@ -120,13 +120,13 @@ class NumericFit:
         self.trace = np.zeros(1, np.int64)
 
     def count(
-        self, column: Column, batch: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
+        self, column: Column, piece: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
-        """Second pass over some rows, each of a batch and of a cell, -1 for none; their values."""
+        """Second pass over some rows, each of a piece of a batch and of a cell, -1 for none."""
         values = numbers(column)
         edges = self.binning.edges
         _count(
-            values, batch, self._inner, edges.size, edges[0], edges[-1],
+            values, piece, self._batches.pieces, self._inner, edges.size, edges[0], edges[-1],
             self._origin, 2.0**self._exponent, self.table, self._highest, self._lowest,
             self._sums, self.trace, cell, self.by_cell,
         )  # fmt: skip
@@ -153,7 +153,7 @@ class NumericFit:
             table[:, binning.missing] = 0
             self.by_cell[:, binning.missing] = 0
         counts = table.sum(axis=0)
-        present = table[:, : binning.missing]
+        present = joined(table, self._batches.pieces)[:, : binning.missing]
         if (counts[1 : binning.above] == 0).any():  # atoms: what falls between them is new
             if self._batches.count:
                 news = np.where((present > 0).sum(axis=0) == 1, present, 0).sum(axis=1)
@@ -168,7 +168,7 @@ class NumericFit:
             warnings.append(f"{name}: {counts[binning.invalid]} values are not numbers")
         calibration = calibrate(
             binning, counts, int(news.sum()), table if self._batches.count else None, news,
-            consecutive=not self._batches.cycle_ms,
+            consecutive=not self._batches.cycle_ms, pieces=self._batches.pieces,
         )  # fmt: skip
         mean, std = self._moments(n)
         return SignalReference(

@@ -10,7 +10,12 @@ import numpy.typing as npt
 
 from detectors.fitting.pace import Pace, pace_of
 from detectors.fitting.sampling import RowSample
-from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES, batches_of_rows
+from detectors.references.calibration import (
+    GOOD_BATCHES,
+    LEAST_BATCHES,
+    batches_of_rows,
+    pieces_of_batch,
+)
 from detectors.references.reference import ReferenceError
 
 __all__ = ["Batches", "TimeSurvey"]
@@ -24,7 +29,7 @@ _EMPTY: Final = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """The batch of each row.
+    """The batch of each row, and its piece of it.
 
     Attributes
     ----------
@@ -38,6 +43,8 @@ class Batches:
         Times between batches, where they are too many for that.
     cells : int64[count]
         Sevenths of the cycle that have rows.
+    pieces : int
+        Of each batch, where rows are so few that batches leave much to chance.
     """
 
     count: int = 0
@@ -46,16 +53,19 @@ class Batches:
     edges: npt.NDArray[np.int64] = field(default_factory=lambda: _EMPTY)
     cells: npt.NDArray[np.int64] = field(default_factory=lambda: _EMPTY)
     cycle_ms: int = 0
+    pieces: int = 1
 
     def of(
         self, start: int, n: int, times_ms: npt.NDArray[np.int64] | None
     ) -> npt.NDArray[np.int32]:
-        """Batches of rows start to start + n."""
+        """Pieces of rows start to start + n: batch times `pieces`, and which piece of it."""
         if not self.count:
             return np.zeros(n, np.int32)
         if self.length:
-            rows = np.arange(start, start + n) // self.length
-            return np.minimum(rows, self.count - 1).astype(np.int32)
+            row = np.arange(start, start + n)
+            piece = row // self.length * self.pieces
+            piece += row % self.length * self.pieces // self.length
+            return np.minimum(piece, self.count * self.pieces - 1).astype(np.int32)
         if self.of_row is not None:
             return self.of_row[start : start + n]
         assert times_ms is not None
@@ -175,14 +185,16 @@ class TimeSurvey:
     def _by_rows(self, n: int) -> Batches:
         """Batches of equally many rows, or nearly so."""
         length, count = batches_of_rows(n)
+        pieces = pieces_of_batch(length, count)
         if self._in_order:
-            return Batches(count, length)
+            return Batches(count, length, pieces=pieces)
         times = self.sampled
         assert times is not None
         if n <= self._sample.size:
             of_row = np.empty(n, np.int32)
-            of_row[np.argsort(times, kind="stable")] = Batches(count, length).of(0, n, None)
-            return Batches(count, of_row=of_row)
+            in_order = Batches(count, length, pieces=pieces)
+            of_row[np.argsort(times, kind="stable")] = in_order.of(0, n, None)
+            return Batches(count, of_row=of_row, pieces=pieces)
         edges = np.unique(np.sort(times)[np.arange(1, count) * times.size // count])
         edges = edges[edges > self.first_ms]
         return Batches(edges.size + 1, edges=edges)
