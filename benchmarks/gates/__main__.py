@@ -1,13 +1,12 @@
 """`python -m benchmarks.gates`: every gate in full, with intervals; a table at the end.
 
 Each gate's result is written when it is there, so a broken run goes on where it was: what was
-measured from the same sources is kept. `--only G3 G4` for some, `--again` for anew.
+measured from the same code is kept. `--only G3 G4` for some, `--again` for anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -37,6 +36,7 @@ from benchmarks.gates import (
     real,
 )
 from benchmarks.gates.measured import Measured, table
+from benchmarks.gates.code_of import code_of
 from benchmarks.gates.promise import write_into
 from benchmarks.plots.__main__ import draw_all
 
@@ -69,17 +69,8 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
 
 
 def sources(gate: str) -> str:
-    """Hash of what a gate's result is a function of."""
-    folders = ["detectors", "benchmarks/gates"]
-    of_budget = gate in ("G9", "G10", "G12", "G16", "G17", "real")
-    if of_budget:
-        folders += ["stream/plans", "stream/summaries", "stream/monitoring", "stream/alerts"]
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if of_budget or path.name != "budget.py":  # the other gates have settings of their own
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    """Hash of the code that a gate's result is a function of."""
+    return code_of(GATES[gate].__module__, ROOT)
 
 
 def stored() -> dict[str, dict[str, Any]]:

@@ -1,0 +1,52 @@
+"""What makes a measured gate stale: other code, wherever it is imported, and not other words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.gates.__main__ import GATES, ROOT
+from benchmarks.gates.code_of import code_of, modules_of
+
+FILES = {
+    "made/__init__.py": "",
+    "made/gate.py": '"""A gate."""\nfrom made.rule import level\n\n\ndef run():\n    return level()\n',
+    "made/rule.py": 'def level():\n    """Its level."""\n    from made import late\n    return late.X\n',
+    "made/late.py": "X = 1\n",
+    "made/other.py": "Y = 1\n",
+}
+
+
+def write(root: Path, **changed: str) -> Path:
+    root.joinpath("made").mkdir(parents=True)
+    for name, text in FILES.items():
+        root.joinpath(name).write_text(changed.get(Path(name).stem, text))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({"late": "X = 2\n"}, False),  # imported within a function
+        ({"rule": FILES["made/rule.py"].replace("return late.X", "return late.X + 1")}, False),
+        ({"__init__": "Z = 1\n"}, False),  # runs whenever one of its modules is imported
+        ({"other": "Y = 2\n"}, True),
+        ({"rule": FILES["made/rule.py"].replace("Its level.", "The level.")}, True),
+        ({"gate": "# a word\n" + FILES["made/gate.py"]}, True),
+    ],
+)
+def test_other_code_makes_it_stale_and_other_words_do_not(
+    tmp_path: Path, changed: dict[str, str], same: bool
+) -> None:
+    before = code_of("made.gate", write(tmp_path / "before"))
+    after = code_of("made.gate", write(tmp_path / "after", **changed))
+    assert (before == after) is same
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_a_gate_depends_on_what_it_measures(gate: str) -> None:
+    held = {path.relative_to(ROOT).as_posix() for path in modules_of(GATES[gate].__module__, ROOT)}
+    assert "detectors/references/calibration.py" in held
+    of_monitor = gate in {"G9", "G10", "G12", "G15", "G16", "G17", "real"}
+    assert ("stream/monitoring/watch.py" in held) is of_monitor
