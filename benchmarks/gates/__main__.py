@@ -35,8 +35,8 @@ from benchmarks.gates import (
     g17_change_points,
     real,
 )
-from benchmarks.gates.measured import Measured, table
 from benchmarks.gates.code_of import code_of
+from benchmarks.gates.measured import Measured, table
 from benchmarks.gates.promise import write_into
 from benchmarks.plots.__main__ import draw_all
 
