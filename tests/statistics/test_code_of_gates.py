@@ -9,10 +9,12 @@ import pytest
 from benchmarks.gates.__main__ import GATES, ROOT
 from benchmarks.gates.code_of import code_of, modules_of
 
+GATE = '"""A gate."""\nfrom made.rule import level\nheld = level()\n'
+RULE = 'def level():\n    """Its level."""\n    from made import late\n    return late.X\n'
 FILES = {
     "made/__init__.py": "",
-    "made/gate.py": '"""A gate."""\nfrom made.rule import level\n\n\ndef run():\n    return level()\n',
-    "made/rule.py": 'def level():\n    """Its level."""\n    from made import late\n    return late.X\n',
+    "made/gate.py": GATE,
+    "made/rule.py": RULE,
     "made/late.py": "X = 1\n",
     "made/other.py": "Y = 1\n",
 }
@@ -29,11 +31,11 @@ def write(root: Path, **changed: str) -> Path:
     ("changed", "same"),
     [
         ({"late": "X = 2\n"}, False),  # imported within a function
-        ({"rule": FILES["made/rule.py"].replace("return late.X", "return late.X + 1")}, False),
+        ({"rule": RULE.replace("return late.X", "return late.X + 1")}, False),
         ({"__init__": "Z = 1\n"}, False),  # runs whenever one of its modules is imported
         ({"other": "Y = 2\n"}, True),
-        ({"rule": FILES["made/rule.py"].replace("Its level.", "The level.")}, True),
-        ({"gate": "# a word\n" + FILES["made/gate.py"]}, True),
+        ({"rule": RULE.replace("Its level.", "The level.")}, True),
+        ({"gate": "# a word\n" + GATE}, True),
     ],
 )
 def test_other_code_makes_it_stale_and_other_words_do_not(
