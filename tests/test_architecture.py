@@ -12,7 +12,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("detectors", "stream")
-MAX_LINES = 300
 STDLIB = set(sys.stdlib_module_names)
 
 #: The pure part of `stream`: no Kafka, no clock, no Prometheus, no files.
@@ -126,12 +125,6 @@ def test_module(name: str, path: Path) -> None:
             assert not any(within(m, (module,)) for m in imports(path, run_time=True)), (
                 f"{name} must not import {module}"
             )
-
-
-@pytest.mark.parametrize(("name", "path"), ALL, ids=IDS)
-def test_size(name: str, path: Path) -> None:
-    lines = len(path.read_text().splitlines())
-    assert lines <= MAX_LINES, f"{name} has {lines} lines: split it along an idea"
 
 
 def test_every_package_says_what_it_offers() -> None:
