@@ -55,6 +55,12 @@ ca_file = "pager-ca.pem"
 type = "slack"
 url_file = "secrets/slack-url"
 
+[[notify]]
+type = "slack"
+name = "slack-bot"
+channel = "#models"
+token_file = "secrets/token"
+
 [[silences]]
 start = "2026-03-01T22:00:00Z"
 end = "2026-03-02T04:00:00Z"
@@ -182,6 +188,7 @@ WORDS = {
     "notify.token_file": "The same from a file.",
     "notify.models": "Only alerts of these; default: all.",
     "notify.min_severity": "Only episodes that were ever so severe.",
+    "notify.channel": "Of Slack, where a bot with that token writes: episodes of one model at one time are a thread.",
     "notify.revisions": "Of each episode what is told: that it opened, became worse and ended, or all.",
     "notify.timeout": "Of one whole exchange, from the look-up of the name to the answer.",
     "notify.template_file": "Body of a webhook's requests.",

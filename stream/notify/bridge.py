@@ -23,6 +23,7 @@ from stream.notify.course import NEW, Course
 from stream.notify.open_episodes import Change, OpenEpisodes
 from stream.notify.quiet import Quiet, Silence
 from stream.notify.sinks import QueueSink, Sink
+from stream.notify.slack_threads import SlackThreads
 from stream.notify.tally import TargetState
 from stream.notify.targets import Target
 
@@ -33,6 +34,10 @@ log = logging.getLogger(__name__)
 _COMMIT_AGAIN_S: Final = 3_600.0
 #: At the end, for all answers that are still waited for; then they are hung up on.
 _LAST_ANSWERS_S: Final = 3.0
+#: Before the name of a target and a slash: what it keeps, after which its own key follows.
+_KEPT: Final = "kept:"
+#: Of a commit's metadata: brokers refuse more than 4,096, their default.
+_MOST_METADATA: Final = 3_500
 _HANG_UP_S: Final = 1.0
 
 
@@ -77,12 +82,14 @@ class Bridge:
         self._committed_s = clock()
         self._early: list[tuple[Course, int, int, Change | None]] = []  # until `start`
         self._started = False
+        self._forgetful = False
         self._courses = []
         for target in targets:
             had = _stored(target.name, committed, ends)
             began = _stored(NEW + target.name, committed, ends) if had is None else had
             begins = dict(ends) if began is None else began
             sink = _make_sink(target, clock, self._quiet)
+            sink.recall(_kept(target.name, committed))
             self._courses.append(Course(sink, begins, is_new=had is None))
 
     def feed(
@@ -173,15 +180,34 @@ class Bridge:
                 raise course.failure
             course.advance()
         now = self._clock()
+        keeper = min(self._ends, default=0)  # the partition whose commits hold what is kept
         if now - self._committed_s >= _COMMIT_AGAIN_S:
             self._last.clear()
         found = {}
         for partition in self._ends:
             at = dict(course.stored(partition) for course in self._courses)
-            commit = Commit(min(at.values()), msgspec.json.encode(at).decode())
+            kept = self._all_kept(len(msgspec.json.encode(at))) if partition == keeper else {}
+            commit = Commit(min(at.values()), msgspec.json.encode(at | kept).decode())
             if self._last.get(partition) != commit:
                 self._last[partition] = found[partition] = commit
                 self._committed_s = now
+        return found
+
+    def _all_kept(self, used: int) -> dict[str, int]:
+        """What the sinks keep, as far as there is room: the newest of each."""
+        room = (_MOST_METADATA - used) // max(1, len(self._courses))
+        found: dict[str, int] = {}
+        for course in self._courses:
+            left = room
+            for key, value in reversed(course.sink.kept.items()):
+                name = f"{_KEPT}{course.sink.target.name}/{key}"
+                left -= len(msgspec.json.encode({name: value}))
+                if left < 0:
+                    if not self._forgetful:
+                        log.warning("notify: more threads are open than a restart can remember")
+                    self._forgetful = True
+                    break
+                found[name] = value
         return found
 
     def retract(self, commits: Mapping[int, Commit]) -> None:
@@ -205,7 +231,29 @@ class Bridge:
 
 def _make_sink(target: Target, clock: Callable[[], float], quiet: Quiet) -> Sink:
     kind = AlertmanagerSink if target.kind == "alertmanager" else QueueSink
+    if target.channel:
+        kind = SlackThreads
     return kind(target, clock, quiet=quiet)
+
+
+def _kept(name: str, committed: Mapping[int, Commit]) -> dict[str, int]:
+    """What an earlier run kept for a target, the oldest first."""
+    prefix = f"{_KEPT}{name}/"
+    found = {
+        key.removeprefix(prefix): value
+        for commit in committed.values()
+        for key, value in _stored_at(commit).items()
+        if key.startswith(prefix)
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _stored_at(commit: Commit) -> dict[str, int]:
+    """The metadata of a commit; empty for what is not ours."""
+    try:
+        return msgspec.json.decode(commit.metadata, type=dict[str, int])
+    except msgspec.MsgspecError:
+        return {}
 
 
 def _stored(
@@ -218,10 +266,7 @@ def _stored(
             log.warning("alerts[%d] was made again: everything on it is new", partition)
             found[partition] = 0
             continue
-        try:
-            at = msgspec.json.decode(commit.metadata, type=dict[str, int])
-        except msgspec.MsgspecError:
-            at = {}
+        at = _stored_at(commit)
         if name in at:
             found[partition] = at[name]
     return found or None

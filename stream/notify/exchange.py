@@ -116,9 +116,11 @@ class Exchange:
         class EncryptedPool(HTTPSConnectionPool):
             ConnectionCls = Encrypted
 
-        context = ssl.create_default_context(cafile=ca_file or None)
-        settings: dict[str, Any] = {"ssl_context": context}
         proxy = _proxy_for(url)
+        encrypted = "https" in (urlsplit(url).scheme, urlsplit(proxy).scheme)
+        # Reading the authorities takes far longer than a request that needs none.
+        context = ssl.create_default_context(cafile=ca_file or None) if encrypted else None
+        settings: dict[str, Any] = {"ssl_context": context}
         manager = (
             ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), proxy_ssl_context=context,
                          **settings)

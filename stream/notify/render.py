@@ -109,8 +109,11 @@ def signed_headers(message_id: str, body: bytes, secret: str, now_s: int) -> dic
     return headers
 
 
-def slack_message(event: AlertEvent) -> bytes:
-    """A message for Slack's incoming webhooks, and for those who take the same."""
+def slack_message(event: AlertEvent, **place: str | bool) -> bytes:
+    """A message for Slack's incoming webhooks, and for those who take the same.
+
+    `place` is what chat.postMessage wants besides: channel, thread.
+    """
     data = event.data
     firing = data.status == "firing"
     mark = _MARK.get(data.severity, ":large_blue_circle:") if firing else ":white_check_mark:"
@@ -137,7 +140,7 @@ def slack_message(event: AlertEvent) -> bytes:
         links.append(f"`driftstream ack {data.episode[:8]}`")
     if links:
         lines.append(" · ".join(links))
-    return msgspec.json.encode({"text": "\n".join(lines)[:_SLACK_CHARS]})
+    return msgspec.json.encode({"text": "\n".join(lines)[:_SLACK_CHARS], **place})
 
 
 def slack_text(text: str) -> str:

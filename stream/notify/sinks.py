@@ -10,7 +10,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from stream.alerts.event import AlertEvent
@@ -82,6 +82,14 @@ class Sink(ABC):
 
     def renew(self) -> None:  # noqa: B027 - those that look by themselves need not know
         """Look anew at what is quiet: somebody acknowledged an episode."""
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """What it must know after a restart, the newest last; it is committed with positions."""
+        return {}
+
+    def recall(self, kept: Mapping[str, int]) -> None:  # noqa: B027 - most keep nothing
+        """Take what an earlier run kept."""
 
     @abstractmethod
     def step(self) -> float:
@@ -202,7 +210,7 @@ class QueueSink(Sink):
         if now < self._not_before:
             return self._not_before - now
         _, event, since = first
-        answer = self._post(*self._request(event))
+        answer = self._deliver(event)
         if answer.delivered or answer.final or self._clock() - since > GIVE_UP_S:
             if not answer.delivered:
                 log.error("notify %s: event %s was never delivered", self.target.name, event.id)
@@ -212,9 +220,11 @@ class QueueSink(Sink):
                 self._queue.popleft()
         return 0.0
 
-    def _request(self, event: AlertEvent) -> tuple[str, bytes, dict[str, str]]:
+    def _deliver(self, event: AlertEvent) -> Answer:
         target = self.target
         if target.kind == "slack":
-            return target.url, slack_message(event), {"Content-Type": "application/json"}
+            return self._post(
+                target.url, slack_message(event), {"Content-Type": "application/json"}
+            )
         body, headers = webhook_request(event, target.secret, int(self._clock()), target.template)
-        return target.url, body, headers
+        return self._post(target.url, body, headers)

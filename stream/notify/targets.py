@@ -19,8 +19,9 @@ TYPES: Final = ("alertmanager", "webhook", "slack")
 SEVERITY_ORDER: Final = ("info", "warning", "critical")
 _KEYS: Final = (
     "type", "name", "url", "url_file", "secret", "secret_file", "token", "token_file", "models",
-    "min_severity", "revisions", "timeout", "template_file", "ca_file",
+    "min_severity", "revisions", "timeout", "template_file", "ca_file", "channel",
 )  # fmt: skip
+_SLACK: Final = "https://slack.com/api"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Target:
         Of a whole exchange, from the name's look-up to the last byte.
     ca_file : str
         The only authorities whose certificates are trusted; "" for those of the system.
+    channel : str
+        Of Slack, written to by a bot's token: episodes of one story are a thread. "" for a hook.
     revisions : str
         "steps" of an episode, which are that it opened, became worse and ended, or "all".
     """
@@ -61,6 +64,7 @@ class Target:
     timeout_s: float = 10.0
     template: str = field(default="", repr=False)
     ca_file: str = ""
+    channel: str = ""
     revisions: str = "steps"
 
 
@@ -88,11 +92,13 @@ def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
             raise table.error("secret", 'begins with "whsec_", and what follows is not base64.')
         if not (token.isascii() and token.isprintable()):
             raise table.error("token", "holds what no HTTP header can. Check for a line break.")
+        channel = _channel(table, kind, token)
+        url = _url(table, _secret(table, "url", folder), kind, channel)
         targets.append(
             Target(
                 kind=kind,
                 name=name,
-                url=_url(table, _secret(table, "url", folder)),
+                url=url,
                 secret=secret,
                 token=token,
                 models=table.texts("models"),
@@ -100,7 +106,8 @@ def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
                 revisions=_revisions(table, kind),
                 timeout_s=timeout_ms / 1000,
                 template=_template(table, kind, folder),
-                ca_file=_ca_file(table, _secret(table, "url", folder), folder),
+                ca_file=_ca_file(table, url, folder),
+                channel=channel,
             )
         )
     return tuple(targets)
@@ -166,7 +173,23 @@ def _secret(table: Table, key: str, folder: Path) -> str:
     return read_secret(path, f"{table.path}.{file_key}", table.file)
 
 
-def _url(table: Table, url: str) -> str:
+def _channel(table: Table, kind: str, token: str) -> str:
+    if "channel" not in table.values:
+        return ""
+    if kind != "slack":
+        raise table.error("channel", "is for Slack only. Leave it out.")
+    if not token:
+        raise table.error(
+            "channel",
+            "needs token_file or token, of a Slack app's bot with the scope chat:write. "
+            "An incoming webhook (url) has its own channel.",
+        )
+    return str(table.text("channel", least=1))
+
+
+def _url(table: Table, url: str, kind: str, channel: str) -> str:
+    if channel and not url:
+        return _SLACK
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -174,5 +197,10 @@ def _url(table: Table, url: str) -> str:
     except ValueError:
         good = False
     if not good:  # the address itself may be a secret
-        raise table.error("url", 'must be an address such as "http://localhost:9093".')
+        instead = " Or give channel and token_file, for a bot." if kind == "slack" else ""
+        raise table.error("url", f'must be an address such as "http://localhost:9093".{instead}')
+    if channel and "/services/" in url:
+        raise table.error(
+            "url", "is of an incoming webhook, which has its own channel. Leave out url or channel."
+        )
     return url.rstrip("/")

@@ -15,7 +15,7 @@ from stream.client import publish
 from stream.kafka.topics import WantedTopic, create_topics
 from stream.notify.source import run_notify
 from stream.notify.targets import Target
-from tests.stream.notify_tools import alert, hook
+from tests.stream.notify_tools import alert, hook, slack
 
 pytestmark = pytest.mark.broker
 
@@ -81,3 +81,21 @@ def test_what_comes_while_the_bridge_is_away_reaches_all_others(
         with bridge(kafka, topic, targets):
             wait_for(lambda: len(absent.taken) >= len(told))
         assert absent.taken == good.taken == told
+
+
+def test_a_thread_goes_on_after_a_restart(kafka: dict[str, object], topic_prefix: str) -> None:
+    """With as many open as a commit has room for, and more: the broker takes it."""
+    topic = f"{topic_prefix}alerts"
+    create_topics(kafka, [WantedTopic(topic, 1, {"cleanup.policy": "delete"})])
+    models = [f"model-{number}" for number in range(100)]
+    with slack() as here:
+        targets = [Target("slack", "slack", here.url, token="xoxb-1", channel="#models")]
+        with bridge(kafka, topic, targets):
+            publish(kafka, topic, [(b"", encode_alert(alert(model)), ()) for model in models])
+            wait_for(lambda: len(here.posted) == 100)
+        with bridge(kafka, topic, targets):
+            ends = [alert(m, revision=2, status="resolved") for m in models[-50:]]
+            publish(kafka, topic, [(b"", encode_alert(event), ()) for event in ends])
+            wait_for(lambda: len(here.posted) == 150)
+        lengths = [len(thread) for thread in here.threads()]
+    assert lengths == [1] * 50 + [2] * 50

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,8 @@ from stream.alerts.event import (
     NOT_ENDED,
     AlertEvent,
     AlertLabels,
+    Kind,
+    RelatedEpisode,
     decode_alert,
     episode_id,
     event_id,
@@ -24,6 +27,7 @@ from stream.alerts.event import (
     format_time,
     parse_time,
 )
+from stream.alerts.sentences import alert_name
 
 EXAMPLE = decode_alert(
     re.search(  # type: ignore[union-attr]
@@ -34,16 +38,20 @@ EXAMPLE = decode_alert(
 
 def alert(
     model: str = "fraud", opened: int = 0, revision: int = 1, *, status: str = "firing",
-    severity: str = "warning",
+    severity: str = "warning", kind: Kind = "data_drift", beside: Iterable[AlertEvent] = (),
 ) -> AlertEvent:  # fmt: skip
-    """Revision of the episode of a model's data drift that opened so many hours after the first."""
+    """Revision of a model's episode that opened so many hours after the first.
+
+    `beside` are others that are open.
+    """
     start_ms = parse_time(EXAMPLE.data.starts_at) + opened * 3_600_000
-    identity = fingerprint(model, "3", "data_drift")
+    identity = fingerprint(model, "3", kind)
     episode = episode_id(identity, start_ms)
     data = msgspec.structs.replace(
         EXAMPLE.data,
         status=status, severity=severity, revision=revision, fingerprint=identity, episode=episode,
-        labels=AlertLabels("DataDrift", model, "3", "data_drift"),
+        labels=AlertLabels(alert_name(kind), model, "3", kind),
+        related=[RelatedEpisode(o.data.episode, o.data.labels.kind) for o in beside],
         starts_at=format_time(start_ms),
         ends_at=NOT_ENDED if status == "firing" else format_time(start_ms + revision * 60_000),
     )  # fmt: skip
@@ -68,7 +76,7 @@ class Hook:
 def serving(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[str]:
     """A real HTTP server on loopback; its address."""
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))  # soon over
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -98,4 +106,63 @@ def hook(port: int = 0) -> Iterator[Hook]:
     here = Hook("")
     with serving(Handler, port) as url:
         here.url = f"{url}/hook"
+        yield here
+
+
+@dataclass
+class Slack:
+    """A workspace with one channel, as chat.postMessage shows it to a bot with a token."""
+
+    url: str
+    posted: list[dict[str, Any]] = field(default_factory=list)  # with the `ts` that each was given
+    tokens: set[str] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)  # answered in turn, before it takes messages
+    answers: list[tuple[int, bytes]] = field(default_factory=list)  # whole answers, before those
+    closed: set[str] = field(default_factory=set)  # threads that take no replies any more
+
+    def threads(self) -> list[list[dict[str, Any]]]:
+        """The messages by thread; the first of each stands in the channel."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for message in self.posted:
+            found.setdefault(message.get("thread_ts", message["ts"]), []).append(message)
+        return list(found.values())
+
+
+@contextmanager
+def slack() -> Iterator[Slack]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/api/chat.postMessage"
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            here.tokens.add(self.headers["Authorization"])
+            status, answer = here.answers.pop(0) if here.answers else (200, b"")
+            if not answer:
+                answer = json.dumps(self.say(body)).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def say(self, body: dict[str, Any]) -> dict[str, Any]:
+            if here.errors:
+                return {"ok": False, "error": here.errors.pop(0)}
+            if body["channel"] != "#models":
+                return {"ok": False, "error": "channel_not_found"}
+            thread = body.get("thread_ts")
+            if thread is not None and not any(
+                thread == m["ts"] and "thread_ts" not in m for m in here.posted
+            ):
+                return {"ok": False, "error": "thread_not_found"}
+            if thread in here.closed:
+                return {"ok": False, "error": "restricted_action_thread_locked"}
+            ts = f"{1_700_000_000 + len(here.posted)}.{len(here.posted):06d}"
+            here.posted.append({**body, "ts": ts})
+            return {"ok": True, "channel": "C012AB3CD", "ts": ts, "message": {"text": "..."}}
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    here = Slack("")
+    with serving(Handler) as url:
+        here.url = f"{url}/api"
         yield here
