@@ -1,7 +1,8 @@
 """A real broker for the tests: one for the session, or one of a test's own that may die.
 
 Where it comes from is the ladder of `stream.kafka.broker.find_broker`, Docker included; the
-terminal says which rung was used. Without any, tests that need a broker are skipped and say why.
+terminal says which rung was used. Where nothing to run one from is found, tests that need a broker
+are skipped and say why; where one is found and does not start, they fail.
 """
 
 from __future__ import annotations
@@ -50,7 +51,11 @@ def found(request: pytest.FixtureRequest) -> Iterator[Found]:
 def broker(found: Found) -> Broker:
     """The broker that all tests share: use names from `topic_prefix`, change no settings."""
     if found.broker is None:
-        pytest.skip(f"no Kafka broker: {found.sentence}")
+        try:
+            find_runtime()
+        except BrokerUnavailableError:
+            pytest.skip(f"no Kafka broker: {found.sentence}")
+        pytest.fail(f"all that a broker needs is here, but none runs: {found.sentence}")
     return found.broker
 
 
