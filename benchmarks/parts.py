@@ -392,7 +392,7 @@ def _adwin_items() -> Iterator[Figure]:
     plain = values.tolist()
 
     def over_array() -> None:
-        Adwin(0.002).update_many(values)
+        Adwin(0.002, reset="oldest").update_many(values)
 
     def one_by_one(make: Callable[..., Any]) -> None:
         detector = make(delta=0.002)

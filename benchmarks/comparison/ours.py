@@ -98,7 +98,9 @@ class AdwinItems(_Single):
         assert setting is not None
         signal = prepared.signals[0]
         x = signal.binning.scores(signal.counts)[signal.binning.bin(values)] / SCORE_SCALE
-        found = [Adwin(setting).update_many(score) for score in (x, np.abs(2 * x - 1))]
+        found = [
+            Adwin(setting, reset="oldest").update_many(score) for score in (x, np.abs(2 * x - 1))
+        ]
         return Run(np.union1d(*found), len(values))
 
 

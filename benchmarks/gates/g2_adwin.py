@@ -60,7 +60,7 @@ def run(
     first = every = total = 0
     for values in streams(n, seed).values():
         expected = peer_alarms(values, 0.002, 32)
-        own = Adwin(0.002).update_many(values)[:1].tolist()
+        own = Adwin(0.002, reset="oldest").update_many(values)[:1].tolist()
         first += own == expected[:1]
         every += Adwin(0.002, reset="full").update_many(values).tolist() == expected
         total += len(expected)
@@ -83,7 +83,7 @@ def run(
     for p, delta in cells:
         expected_mean = PAPER[p, delta]
         counts = np.array([
-            len(Adwin(delta, clock=1).update_many((rng.random(bits) < p).astype(float)))
+            len(Adwin(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(bits) < p)))
             for _ in range(runs)
         ]) * (100_000 / bits)  # fmt: skip
         error = float(counts.std(ddof=1) / np.sqrt(runs))

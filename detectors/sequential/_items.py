@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Self
@@ -28,6 +29,11 @@ class ItemDetector(ABC):
         self._ticks = np.zeros(ticks, np.int64)
         self._item = np.empty(1)
         self._found = np.empty(1, np.int64)
+
+    def __repr__(self) -> str:
+        names = inspect.signature(type(self).__init__).parameters
+        held = (f"{name}={getattr(self, name)!r}" for name in names if name != "self")
+        return f"{type(self).__name__}({', '.join(held)})"
 
     @property
     def missing(self) -> int:

@@ -33,8 +33,9 @@ class Adwin(ItemDetector):
         Chance of a false alarm at each check, by the paper's bound; far less in truth.
     clock : int
         Items from one check to the next.
-    reset : "oldest" or "full"
-        What an alarm drops: buckets until no cut is left, or the whole window as river does.
+    reset : "full" or "oldest"
+        What an alarm drops: the whole window as river does, so that a change is told once, or the
+        oldest buckets until no cut is left, as in the paper: what is left tells it again.
 
     Examples
     --------
@@ -44,7 +45,7 @@ class Adwin(ItemDetector):
     1023
     """
 
-    def __init__(self, delta: float = 0.002, *, clock: int = 32, reset: str = "oldest") -> None:
+    def __init__(self, delta: float = 0.002, *, clock: int = 32, reset: str = "full") -> None:
         if not 0.0 < delta < 1.0:
             raise ValueError(f"delta must be between 0 and 1; got {delta}.")
         if clock < 1:

@@ -49,6 +49,7 @@ class Revision(NamedTuple):
     notes: list[str]
     news: list[News]
     related: list[tuple[Kind, int]]  # the other open episodes: kind, and when they opened
+    was: str = ""  # of one that is over: the headline of its worst revision
 
 
 def compose(revision: Revision, context: AlertContext) -> AlertEvent:
@@ -67,6 +68,7 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
     summary = sentence(
         model, version, kind, signals, len({member.finding.signal for member in ranked}),
         notes=revision.notes,
+        was=revision.was,
         since_ms=None if resolved else _since_ms(revision),
         action=None if resolved else action,
     )  # fmt: skip

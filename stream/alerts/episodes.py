@@ -53,6 +53,7 @@ class _Episode(msgspec.Struct, array_like=True):
     members: Members
     left: list[Member] = []  # not yet told
     looks: int = FEWEST_LOOKS  # without a finding, until a signal leaves
+    worst: tuple[int, float, str] = (0, 0.0, "")  # level, weight and headline that led then
 
 
 class Episodes:
@@ -198,6 +199,9 @@ class Episodes:
         episode.leader = key_of(ranked[0].finding)
         episode.published_ms = now_ms
         episode.left = []
+        lead = ranked[0]
+        told_now = (lead.severity, lead.finding.weight, lead.finding.headline)
+        episode.worst = max(episode.worst, told_now)
         for member in ranked:
             member.tell(episode.revision, news=bool(news))
         codes = [code for code, _ in news]
@@ -231,5 +235,6 @@ class Episodes:
             episode.opened_ms, now_ms, ranked, joined, left, notes, news,
             [(other.kind, other.opened_ms) for _, other in sorted(self._open.items())
              if other.kind not in (episode.kind, "system")],
+            episode.worst[-1] if "resolved" in news and not context.private else "",
         )  # fmt: skip
         return compose(revision, context)

@@ -98,8 +98,8 @@ def _by_edetector(finding: Finding, chances: Chances) -> str:
 
 def _by_adwin(finding: Finding, chances: Chances) -> str:
     much = "more than"
-    if finding.threshold > 0.0:
-        much = f"{figure(round(finding.value / finding.threshold, 1))} times as much as"
+    if finding.threshold > 0.0 and (times := round(finding.value / finding.threshold, 1)) > 1.0:
+        much = f"{figure(times)} times as much as"
     return (
         f"The averages before and after differ {much} chance is allowed to make them. By measured "
         "rates chance goes beyond what it is allowed once in "

@@ -87,17 +87,19 @@ def sentence(
     *,
     since_ms: int | None = None,
     notes: Sequence[str] = (),
+    was: str = "",
     action: Action | None = None,
 ) -> str:
     """The summary of an alert.
 
     `signals` are the leading findings, strongest first, of `total` signals. `since_ms` is when the
-    change began, `notes` say what is new ("resolved after 2 h", "'amount' joined"); `action` is
-    left out when nothing is to be done.
+    change began, `notes` say what is new ("resolved after 2 h", "'amount' joined"). What an episode
+    that is over `was` is told in place of what its tests saw last; `action` is left out when
+    nothing is to be done.
     """
     kind_text = KIND_TEXT[kind]
     text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]}"
-    text += _listed(signals, total, _CHARS - len(text))
+    text += f": {printable(was)}" if was else _listed(signals, total, _CHARS - len(text))
     if since_ms is not None:
         point = signals[0].change_point
         how = "gradually since about" if point and point.shape == "ramp" else "since"

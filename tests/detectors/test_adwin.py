@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 from river.drift import ADWIN
 from scipy import stats
 
-from detectors import Adwin, AdwinBank
+from detectors import Adwin, AdwinBank, Cusum, PageHinkley
+from detectors.sequential._items import ItemDetector
 from tests.oracles.adwin import BucketAdwin, NaiveAdwin, NaivePaneAdwin
 
 
@@ -27,19 +28,24 @@ def stream(kind: int, seed: int, n: int = 12_000) -> np.ndarray:
     return rng.beta(2, 5, n) + (at // 4000 % 2) * 0.1
 
 
-@pytest.mark.parametrize("kind", range(4))
-@pytest.mark.parametrize("seed", range(3))
-def test_alarms_are_rivers(kind: int, seed: int) -> None:
-    values = stream(kind, seed)
+def peer_alarms(values: np.ndarray) -> list[int]:
     peer = ADWIN(delta=0.002)
     expected = []
     for i, x in enumerate(values.tolist()):
         peer.update(x)
         if peer.drift_detected:
             expected.append(i)
+    return expected
+
+
+@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("seed", range(3))
+def test_alarms_are_rivers(kind: int, seed: int) -> None:
+    values = stream(kind, seed)
+    expected = peer_alarms(values)
     assert expected
-    assert Adwin(0.002).update_many(values)[0] == expected[0]
-    assert Adwin(0.002, reset="full").update_many(values).tolist() == expected
+    assert Adwin(0.002, reset="oldest").update_many(values)[0] == expected[0]
+    assert Adwin(0.002).update_many(values).tolist() == expected
 
 
 @pytest.mark.parametrize("kind", range(4))
@@ -48,7 +54,7 @@ def test_item_form_equals_its_twin(kind: int, clock: int) -> None:
     values = stream(kind, 5, 700)
     values[350:] = np.clip(values[350:] + 0.3, 0, 1.5)
     values[[3, 400]] = math.nan
-    detector, twin = Adwin(0.05, clock=clock), NaiveAdwin(0.05, clock)
+    detector, twin = Adwin(0.05, clock=clock, reset="oldest"), NaiveAdwin(0.05, clock)
     got = []
     for x in values.tolist():
         detector.update(x)
@@ -105,6 +111,31 @@ def test_single_items_wait_for_the_next_check(clock: int, monkeypatch: pytest.Mo
     assert found
     assert (detector.width, detector.mean, detector.missing) == (twin.width, twin.mean, 3)
     assert detector.dump() == twin.dump()
+
+
+def test_a_change_is_told_once_as_river_does() -> None:
+    values = np.r_[np.full(1_024, 0.2), np.full(1_024, 0.8)]
+    assert Adwin().update_many(values).tolist() == peer_alarms(values)
+    assert len(Adwin().update_many(values)) == 1
+    assert len(Adwin(reset="oldest").update_many(values)) > 1  # what is left tells it again
+
+
+@pytest.mark.parametrize(
+    ("detector", "said"),
+    [
+        (Adwin(), "Adwin(delta=0.002, clock=32, reset='full')"),
+        (
+            Cusum(1_000.0, shift=0.5),
+            "Cusum(run_length=1000.0, mean=0.0, sd=1.0, shift=0.5)",
+        ),
+        (
+            PageHinkley(threshold=20.0),
+            "PageHinkley(delta=0.005, threshold=20.0, alpha=0.9999, least_items=30)",
+        ),
+    ],
+)
+def test_a_detector_says_its_parameters(detector: ItemDetector, said: str) -> None:
+    assert repr(detector) == said
 
 
 def test_items_that_wait_are_seen_dumped_and_forgotten_by_load() -> None:
@@ -177,8 +208,8 @@ def test_false_alarms_are_those_of_the_paper() -> None:
     for mean, delta, expected in ((0.1, 0.3, 18.8), (0.5, 0.3, 42.0)):
         rng = np.random.default_rng(7)
         found = sum(
-            len(Adwin(delta, clock=1).update_many((rng.random(100_000) < mean).astype(float)))
-            for _ in range(8)
+            len(Adwin(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(n) < mean)))
+            for n in [100_000] * 8
         )
         low, high = stats.poisson.ppf([0.0005, 0.9995], 8 * expected)
         # Alarms come in runs, so their number varies by more than Poisson: twice the width.

@@ -48,7 +48,7 @@ def names(form: str) -> list[str]:
 # ---- items: name -> (detector, twin), settings under which short streams alarm
 
 ITEMS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
-    "Adwin": (lambda: Adwin(0.3, clock=1), lambda: NaiveAdwin(0.3, 1)),
+    "Adwin": (lambda: Adwin(0.3, clock=1, reset="oldest"), lambda: NaiveAdwin(0.3, 1)),
     "Cusum": (
         lambda: Cusum(20, mean=0.4, sd=0.3),
         lambda: NaiveCusum(0.5, Cusum(20).threshold, 0.4, 0.3),

@@ -63,6 +63,28 @@ def said(alerts):
     return [(a.data.status, a.data.severity, a.data.revision) for a in alerts]
 
 
+def test_what_is_over_is_told_as_it_was_when_it_was_worst():
+    mild = finding(effect=0.1, severity="warning", headline="mean of 'a' 4.1 -> 3.9")
+    worst = finding("b", effect=0.9, headline="6 % of 'b' is missing (usually 0 %)")
+    fading = finding(effect=0.1, headline="4 to 5 is 6.3 % of 'a' (usually 4.7 %)")
+    private = AlertContext(private=True)
+    for context in (CONTEXT, private):
+        line = Line(context)
+        assert "mean of 'a'" in line.window(mild)[0].data.annotations.summary or context is private
+        line.window(mild, worst)
+        assert line.window(fading) == []
+        line.episodes = Episodes.load(Subject("fraud", "3"), line.episodes.dump())
+        ends = [alert for _ in range(9) for alert in line.window()]
+        summary = ends[-1].data.annotations.summary
+        assert ends[-1].data.status == "resolved"
+        assert "4 to 5" not in summary
+        if context is private:
+            assert "missing" not in summary
+            continue
+        assert summary.startswith("fraud v3: Data drift: 6 % of 'b' is missing (usually 0 %); ")
+        assert "; resolved after " in summary
+
+
 def test_opens_once_and_resolves_after_two_clean_windows():
     line = Line()
     (opened,) = line.window(finding())

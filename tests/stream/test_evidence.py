@@ -84,6 +84,11 @@ def test_adwin_speaks_of_its_measured_rate():
     )
 
 
+def test_what_is_hardly_beyond_chance_is_not_once_as_much():
+    found = finding(test="adwin", value=0.102, threshold=0.1, p_value=None)
+    assert "before and after differ more than chance is allowed" in evidence(found, None, CHANCES)
+
+
 def test_the_pipelines_own_troubles_are_counted():
     found = finding("late_share", test="late_share", kind="system", role="system", p_value=None)
     assert evidence(found, None, CHANCES).startswith("This was counted, not estimated")
