@@ -110,17 +110,22 @@ class EventRows:
         columns = mapping.columns
         self.times = set() if columns.timestamp is None else {columns.timestamp}
 
+    @property
+    def wanted(self) -> list[str]:
+        """All columns of the mapping."""
+        columns = self.mapping.columns
+        named = (*self.mapping.roles, columns.timestamp, columns.id, *self.mapping.segments)
+        return [name for name in named if name is not None]
+
     def check_columns(self, data: Path, there: Collection[str]) -> None:
         """Refuse a file that has not all columns of the mapping."""
-        roles, columns = self.mapping.roles, self.mapping.columns
-        wanted = (*roles, columns.timestamp, columns.id, *self.mapping.segments)
-        missing = next((n for n in wanted if n is not None and n not in there), None)
-        if missing is not None:
-            raise DataError(
-                f"{data}: the reference has the column {missing!r}, the file has not. "
-                f"{no_column_hint(data, missing, there, roles)} Rename the column, or fit without "
-                "it (--ignore)."
-            )
+        for name in self.wanted:
+            if name not in there:
+                hint = no_column_hint(data, name, there, self.mapping.roles)
+                raise DataError(
+                    f"{data}: the reference has the column {name!r}, the file has not. {hint} "
+                    "Rename the column, or fit without it (--ignore)."
+                )
 
     def events(
         self, batch: Mapping[str, list[Any]], times: Sequence[float] | None = None,

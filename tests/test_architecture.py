@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("detectors", "stream")
+PACKAGES = ("detectors", "stream", "driftstream")
 STDLIB = set(sys.stdlib_module_names)
 
 #: The pure part of `stream`: no Kafka, no clock, no Prometheus, no files.
 PURE = {
     "alerts", "counted", "decode", "event_time", "events", "monitoring", "plans", "printable",
-    "replay", "replay_blocks", "report", "summaries",
+    "replay", "replay_blocks", "report", "row_problems", "summaries",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {
@@ -32,6 +32,7 @@ ONLY_IN = {
         "stream.decode.arrow_guard",
         "stream.decode.arrow_times",
         "stream.decode.arrow_values",
+        "driftstream.frames",
     ),
     "kafka": (
         "stream.client",
@@ -55,10 +56,11 @@ ONLY_IN = {
 READ_BY = {
     "stream.cli": ("stream.cli",),
     "stream.commands": ("stream.cli", "stream.commands"),
-    "stream.config.load": ("stream.cli", "stream.commands", "stream.demo"),
+    "stream.config.load": ("stream.cli", "stream.commands", "stream.demo", "driftstream"),
     "stream.config.types": ("stream.config",),
     "stream.kafka.app": ("stream.cli", "stream.commands"),
     "stream.demo": ("stream.commands", "stream.demo"),
+    "driftstream": ("driftstream",),
 }
 
 

@@ -30,7 +30,7 @@ Written from the code by `make reference`, and held to it by tests.
 | [commands](cli.md) | every command of `driftstream`, with its options |
 | [metrics](metrics.md) | every metric of a worker and of the bridge that sends notifications |
 | [schemas](schemas.md) | every field of events in and of alerts out |
-| [Python](python.md) | every public name of `detectors`, `stream.events` and `stream.client` |
+| [Python](python.md) | every public name of `driftstream`, and those below it |
 """
 
 

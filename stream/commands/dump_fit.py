@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stream.commands.shared import RowProblems, say
+from stream.commands.shared import say
 from stream.counted import counted
+from stream.row_problems import RowProblems
 
 if TYPE_CHECKING:
     from stream.data.event_table import EventTable
@@ -64,4 +65,5 @@ def _tell(table: EventTable, data: Path) -> None:
     refused = RowProblems("was left out", "were left out")
     for number, reject in table.rejects:
         refused.add(number, reject.error, reject.reason)
-    refused.tell()
+    for words in refused.warnings():
+        say(words)

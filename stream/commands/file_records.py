@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream.commands.mapping import event_rows
-from stream.commands.shared import RowProblems
 
 if TYPE_CHECKING:
     from stream.plans.plan import AnyPlan
     from stream.replay import FileRecord
+    from stream.row_problems import RowProblems
     from stream.rows import EventRows, RowMapping
 
 __all__ = ["FileRecords"]
@@ -50,32 +50,20 @@ class FileRecords:
 
     def read(self, refused: RowProblems, on_rows: Callable[[int], object]) -> Iterator[FileRecord]:
         """The records; rows without a usable time go to `refused`."""
-        if self._rows is None:
-            return self._dumped(on_rows)
-        return self._made(self._rows, refused, on_rows)
-
-    def _dumped(self, on_rows: Callable[[int], object]) -> Iterator[FileRecord]:
-        from stream.data.dumps import dump_records
-        from stream.replay import FileRecord
-
-        for one in dump_records(self._data, self._plan.model):
-            yield FileRecord(one.number, 0, one.value, headers=one.headers)
-            on_rows(1)
-
-    def _made(
-        self, rows: EventRows, refused: RowProblems, on_rows: Callable[[int], object]
-    ) -> Iterator[FileRecord]:
         from stream.data import read_batches
-        from stream.replay import FileRecord
+        from stream.file_records import records_of_dump, records_of_rows
 
-        offset = 0
-        for batch in read_batches(self._data, rows.mapping.reading, rows.times):
-            if not offset:
+        rows = self._rows
+        if rows is None:
+            return records_of_dump(self._data, self._plan.model, on_rows)
+        batches = read_batches(self._data, rows.mapping.reading, rows.times)
+        return records_of_rows(self._checked(rows, batches), rows, refused, on_rows)
+
+    def _checked(
+        self, rows: EventRows, batches: Iterator[dict[str, list[Any]]]
+    ) -> Iterator[dict[str, list[Any]]]:
+        """The batches, once the first has shown that no column is missing."""
+        for number, batch in enumerate(batches):
+            if not number:
                 rows.check_columns(self._data, batch)
-            for event in rows.events(batch):
-                if event.problem:
-                    refused.add(offset + 1, event.problem, event.reason)
-                else:
-                    yield FileRecord(offset, 0, event.value)
-                offset += 1
-            on_rows(len(next(iter(batch.values()))))
+            yield batch

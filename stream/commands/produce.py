@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream.commands.mapping import column_options, event_rows
-from stream.commands.shared import (
-    RowProblems,
-    config_option,
-    data_argument,
-    open_config,
-    progress,
-    say,
-)
+from stream.commands.shared import config_option, data_argument, open_config, progress, say
+from stream.row_problems import RowProblems
 
 if TYPE_CHECKING:
     from stream.client import Message
@@ -73,7 +67,8 @@ def command(
             publish(config.kafka, chosen.topic, _paced(messages, sent, rate), on_sent=show)
         except KeyboardInterrupt:
             say("interrupted")
-    sent.unsent.tell()
+    for words in sent.unsent.warnings():
+        say(words)
     what = "messages" if is_dump(data) else "events"
     say(f"{sent.events:,} {what} to {chosen.topic} in {time.monotonic() - began:.1f} s")
 

@@ -19,7 +19,6 @@ from stream.commands.report_file import form_of, report_text
 from stream.commands.shared import (
     IN_FILE,
     OUT_FILE,
-    RowProblems,
     alert_line,
     data_argument,
     hash_key_option,
@@ -27,9 +26,9 @@ from stream.commands.shared import (
     progress,
     read_hash_key,
     say,
-    when,
 )
 from stream.counted import counted
+from stream.row_problems import RowProblems
 
 if TYPE_CHECKING:
     from detectors import WindowResult
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from stream.report import ReplayRecorder
 
 __all__ = ["command"]
-
-_DAY_S = 86_400
 
 
 @click.command("replay")
@@ -109,6 +106,7 @@ def command(
     from stream.plans.plan import PlanBook
     from stream.replay import Replay
     from stream.report import ReplayRecorder
+    from stream.report.replay_words import early_signals
 
     for note in other_notes(plan):
         say(f"warning: {note}")
@@ -119,7 +117,7 @@ def command(
     book.add(plan)
     refused = RowProblems("was refused", "were refused")
     last: dict[str, AlertEvent] = {}
-    never_alike: list[str] = []
+    early: list[str] = []
     recorder = None if report_path is None else ReplayRecorder()
     with ExitStack() as files:
         out = files.enter_context(alerts_path.open("wb")) if alerts_path is not None else None
@@ -139,10 +137,7 @@ def command(
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
                 bar.console.print(end="")  # the bar is redrawn below the line
                 if alert.data.news == ["from_start"]:  # the end of all says that
-                    told = [] if before is None else before.data.signals
-                    known = {s.name for s in told if s.from_start}
-                    early = (s.name for s in alert.data.signals if s.from_start)
-                    never_alike += [name for name in early if name not in known]
+                    early += early_signals(alert, before)
                 elif not is_reminder(alert, before):
                     click.echo(alert_line(alert))
                 if recorder is not None:
@@ -152,13 +147,7 @@ def command(
         at_end = replay.untested()
         if lines is not None:
             write_untested(lines, at_end.untested)
-    _report(replay, plan, last, refused, at_end)
-    if never_alike:
-        are = "are" if len(never_alike) > 1 else "is"
-        say(
-            f"warning: {', '.join(never_alike)} {are} different from the reference from the start: "
-            "is it the right reference?"
-        )
+    _report(replay, plan, last, refused, at_end, early)
     tell_learned(replay, records.mapping, learned_path)
     if recorder is not None and report_path is not None:
         _write_report(report_path, recorder, replay, plan, data.name, refused, at_end)
@@ -263,9 +252,10 @@ def _in_alarm(replay: Any) -> str:
 
 
 def _report(
-    replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems, at_end: AtEnd
-) -> None:
-    from stream.report.replay_words import gaps_of
+    replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems, at_end: AtEnd,
+    early: list[str],
+) -> None:  # fmt: skip
+    from stream.report.replay_words import gaps_of, limits_of_replay
 
     stats = replay.summariser.stats
     opened = len(last)
@@ -279,14 +269,5 @@ def _report(
     pane = f"pane {plan.pane_ms / 1000:g} s"
     events = counted(_events_of(stats, refused), "event")
     say(f"{events}, {episodes}{left}; {pane}{_in_alarm(replay)}")
-    for each in at_end.untested:
-        say(each.warning)
-    refused.tell()
-    if late := sum(stats.late.values()):
-        came = f"{counted(late, 'event')} came too late to be counted"
-        say(f"warning: {came}. Sort the file by its time.")
-    if stats.max_time_ms > (time.time() + _DAY_S) * 1000:
-        say(
-            f"warning: an event is of {when(stats.max_time_ms)} UTC, which is yet to come. A "
-            "worker would refuse it; here it is judged last and alone. Correct its time."
-        )
+    for words in limits_of_replay(stats, at_end, refused, early, time.time()):
+        say(words)

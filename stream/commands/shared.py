@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stream.commands.data_path import DataPath
-from stream.counted import counted
 from stream.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "IN_FILE",
     "OUT_FILE",
-    "RowProblems",
     "alert_line",
     "config_option",
     "console",
@@ -158,30 +156,6 @@ def progress(*, transient: bool = True) -> Progress:
     return Progress(
         *columns, console=console(err=True), transient=transient, disable=not sys.stderr.isatty()
     )
-
-
-class RowProblems:
-    """Rows of a file that were left out: how many, by reason, and the first of each."""
-
-    def __init__(self, one: str, several: str) -> None:
-        self._one, self._several = one, several
-        self._found: dict[str, tuple[int, str]] = {}
-
-    def add(self, row: int, problem: str, reason: str) -> None:
-        """Count a row, by its number."""
-        count, first = self._found.get(reason, (0, f"row {row}: {problem}"))
-        self._found[reason] = count + 1, first
-
-    @property
-    def count(self) -> int:
-        """How many rows."""
-        return sum(count for count, _ in self._found.values())
-
-    def tell(self) -> None:
-        """Warn of them, if there are any."""
-        for reason, (count, first) in sorted(self._found.items(), key=lambda item: -item[1][0]):
-            rows = counted(count, f"row {self._one}", f"rows {self._several}")
-            say(f"warning: {rows}: {reason}; {'first ' if count > 1 else ''}{first}")
 
 
 def when(time_ms: int) -> str:

@@ -6,7 +6,7 @@ counts it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from stream.data.times import moments
 from stream.decode.arrow_times import is_time
 from stream.decode.arrow_values import plain as plain_values
 
-__all__ = ["read_batches"]
+__all__ = ["plain_rows", "read_batches"]
 
 _BATCH_ROWS: Final = 16_384
 _AS_WRITTEN: Final = Reading(missing=())
@@ -53,15 +53,25 @@ def read_batches(
                       if has_commas(batch[name], name in reading.commas)}  # fmt: skip
             reading = replace(reading, commas=frozenset(commas))
         first = False
-        plain = {
-            name: _moments(array) if name in times
-            else _typed(without(array, reading.missing or ())) if typed
-            else _of_csv(array, name, reading)
-            for name, array in batch.items()
-        }  # fmt: skip
+        if typed:
+            gone = reading.missing or ()
+            there = {n: a if n in times else without(a, gone) for n, a in batch.items()}
+            plain = plain_rows(there, times)
+        else:
+            plain = {
+                name: _moments(array) if name in times else _of_csv(array, name, reading)
+                for name, array in batch.items()
+            }
         n = len(next(iter(plain.values())))
         for start in range(0, n, _BATCH_ROWS):
             yield {name: values[start : start + _BATCH_ROWS] for name, values in plain.items()}
+
+
+def plain_rows(columns: Mapping[str, Any], times: Container[str] = ()) -> dict[str, list[Any]]:
+    """Columns with types as plain values: those of times as datetimes, texts elsewhere."""
+    return {
+        name: _moments(array) if name in times else _typed(array) for name, array in columns.items()
+    }
 
 
 def _of_csv(array: Any, name: str, reading: Reading) -> list[Any]:

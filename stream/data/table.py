@@ -19,7 +19,7 @@ from stream.data.reading import Reading, texts_as_names, texts_as_values, withou
 from stream.data.times import parse_times
 from stream.decode.arrow_values import column_names, column_numbers, is_text
 
-__all__ = ["Batch", "ColumnInfo", "DataTable"]
+__all__ = ["Batch", "ColumnInfo", "DataTable", "typed_column"]
 
 #: Rows from which kinds are inferred: what comes later cannot change them.
 _PREVIEW_ROWS: Final = 262_144
@@ -130,12 +130,19 @@ class DataTable:
                 comma = name in reading.commas
                 return texts_as_values(array, reading.missing, comma=comma)
             array = texts_as_names(array, reading.no_value)
-        if kind == "numeric":
-            return column_numbers(array)
-        at, names = column_names(array)
-        if names is None:  # a wrong type, each of them
-            return [{} if there else None for there in array.is_valid().to_pylist()]
-        return Coded(np.where(at < len(names), at, -1).astype(np.int32), names)
+        return typed_column(array, kind)
+
+
+def typed_column(array: Any, kind: str) -> npt.NDArray[np.float64] | list[Any] | Coded:
+    """A column of values with types as numbers or names."""
+    if isinstance(array, list):
+        return array
+    if kind == "numeric":
+        return column_numbers(array)
+    at, names = column_names(array)
+    if names is None:  # a wrong type, each of them
+        return [{} if there else None for there in array.is_valid().to_pylist()]
+    return Coded(np.where(at < len(names), at, -1).astype(np.int32), names)
 
 
 def _decoded(array: Any) -> Any:

@@ -1,18 +1,32 @@
-"""What a replay's report says in sentences: its lead, its warnings, its windows."""
+"""What a replay and its report say in sentences: lead, warnings, windows, and what was not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+from stream.alerts.event import AlertEvent
 from stream.alerts.sentences import duration
 from stream.counted import counted
+from stream.event_time import time_text
 from stream.monitoring.untested import AtEnd
 from stream.plans.notes import other_notes
 from stream.plans.plan import Plan
 from stream.report.model import Episode
 from stream.report.phrases import from_start
+from stream.row_problems import RowProblems
+from stream.summaries.stats import Stage1Stats
 
-__all__ = ["gaps_of", "lead_of_replay", "warnings_of_replay", "window_words"]
+__all__ = [
+    "early_signals",
+    "gaps_of",
+    "lead_of_replay",
+    "limits_of_replay",
+    "warnings_of_replay",
+    "window_words",
+]
+
+_DAY_S: Final = 86_400
 
 
 def gaps_of(untested: AtEnd) -> int:
@@ -49,3 +63,33 @@ def window_words(plan: Plan) -> str:
     if plan.cycle_ms:
         return f"one for each {duration(plan.cycle_ms)}"
     return f"of {plan.window_events:,} events or {duration(plan.window_max_age_ms)}"
+
+
+def early_signals(alert: AlertEvent, before: AlertEvent | None) -> list[str]:
+    """Signals of which an alert says, as the revision before did not, that they never fitted."""
+    told = [] if before is None else before.data.signals
+    known = {signal.name for signal in told if signal.from_start}
+    early = (signal.name for signal in alert.data.signals if signal.from_start)
+    return [name for name in early if name not in known]
+
+
+def limits_of_replay(
+    stats: Stage1Stats, untested: AtEnd, refused: RowProblems, early: Sequence[str], now_s: float
+) -> Iterator[str]:
+    """A line for all that was not tested, not counted or may be wrong; `early` never fitted."""
+    yield from (each.warning for each in untested.untested)
+    yield from refused.warnings()
+    if late := sum(stats.late.values()):
+        came = f"{counted(late, 'event')} came too late to be counted"
+        yield f"warning: {came}. Sort the rows by their time."
+    if stats.max_time_ms > (now_s + _DAY_S) * 1000:
+        yield (
+            f"warning: an event is of {time_text(stats.max_time_ms)} UTC, which is yet to come. A "
+            "worker would refuse it; here it is judged last and alone. Correct its time."
+        )
+    if early:
+        are = "are" if len(early) > 1 else "is"
+        yield (
+            f"warning: {', '.join(early)} {are} different from the reference from the start: is it "
+            "the right reference?"
+        )

@@ -98,14 +98,6 @@ def test_python_compiles(where: str, text: str) -> None:
     compile(text, where, "exec")
 
 
-ALONE = [(w, text) for w, text in blocks("python") if "from detectors import" in text]
-
-
-@pytest.mark.parametrize(("where", "text"), ALONE, ids=[where for where, _ in ALONE])
-def test_python_that_needs_nothing_runs(where: str, text: str) -> None:
-    exec(compile(text, where, "exec"), {"__name__": "example"})
-
-
 def commands(text: str) -> Iterator[list[str]]:
     """The words of every `driftstream ...` in a shell block; no comments, no here-documents."""
     text = re.sub(r"<<'(\w+)'.*?^\1$", "", text, flags=re.S | re.M)

@@ -28,6 +28,7 @@ from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
 from stream.plan_topic import publish_plan, read_plans
 from stream.plans.parts import PART_BYTES, plan_parts
 from stream.plans.plan import MINUS_INFINITY, Plan
+from tests.driftstream.test_library_page import KAFKA
 
 pytestmark = pytest.mark.broker
 
@@ -235,3 +236,24 @@ def test_alerts_are_read_once_each(kafka: dict[str, object], topic: str) -> None
         first.data.episode: 2,
         other.data.episode: 1,
     }
+
+
+def test_the_example_of_the_library_page_runs(
+    kafka: dict[str, object], topic_prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"predictions": f"{topic_prefix}predictions", "driftstream.alerts": f"{topic_prefix}a"}
+    create_topics(
+        kafka, [WantedTopic(name, 1, {"cleanup.policy": "delete"}) for name in names.values()]
+    )
+    alert = _alert("f" * 32, 1_000_000, 1)
+    publish(kafka, names["driftstream.alerts"], [(b"f", alerts.encode_alert(alert), ())])
+    (block,) = KAFKA
+    block = block.replace("localhost:9092", str(kafka["bootstrap_servers"]))
+    block = block.replace('"predictions"', repr(names["predictions"]))
+    block = block.replace(
+        "read_alerts(kafka)", f"read_alerts(kafka, {names['driftstream.alerts']!r})"
+    )
+    exec(compile(block, "docs/library.md", "exec"), {"__name__": "example"})
+    assert alert.data.annotations.summary in capsys.readouterr().out
+    (event,) = read_topic(kafka, names["predictions"])
+    assert b'"amount":12.5' in (event.value or b"")

@@ -194,7 +194,7 @@ def test_replay_says_what_went_wrong_with_rows(folder: Path, tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     assert "4,000 events" in result.stderr
     assert "1 row was refused: bad_timestamp; row 5: ts is not a time" in result.stderr
-    assert "1 event came too late to be counted. Sort the file by its time." in result.stderr
+    assert "1 event came too late to be counted. Sort the rows by their time." in result.stderr
 
 
 def test_replay_mistakes(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""driftstream's public names: what a notebook, a service or a job may lean on.
+
+>>> from driftstream import ADWIN
+>>> detector = ADWIN()
+>>> detector.update(0.3).drift_detected
+False
+
+Each name is imported when it is first used, so `import driftstream` costs next to nothing.
+docs/library.md has examples.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from detectors import Adwin as ADWIN  # noqa: N814
+    from detectors import Cusum as CUSUM  # noqa: N814
+    from detectors import PageHinkley, Reference, ReferenceError, Seasons
+    from detectors.laws.divergences import (
+        chi2,
+        g,
+        hellinger,
+        js,
+        kl,
+        ks,
+        psi,
+        total_variation,
+        wasserstein,
+    )
+    from driftstream.comparing import compare
+    from driftstream.comparison import ColumnResult, ColumnTest, Comparison
+    from driftstream.fitting import fit_reference
+    from driftstream.replaying import Episode, ReplayResult, replay
+    from stream import __version__
+    from stream.alerts.event import AlertEvent, decode_alert
+    from stream.client import DeliveryError, latest_alerts, producer, publish, read_alerts
+    from stream.events import (
+        ARROW_CONTENT_TYPE,
+        BATCH_CONTENT_TYPE,
+        EVENT_CONTENT_TYPE,
+        Actual,
+        BatchColumns,
+        ModelId,
+        Prediction,
+        PredictionBatch,
+        PredictionEvent,
+        encode_batch,
+        encode_event,
+    )
+
+__all__ = [
+    "ADWIN",
+    "ARROW_CONTENT_TYPE",
+    "BATCH_CONTENT_TYPE",
+    "CUSUM",
+    "EVENT_CONTENT_TYPE",
+    "Actual",
+    "AlertEvent",
+    "BatchColumns",
+    "ColumnResult",
+    "ColumnTest",
+    "Comparison",
+    "DeliveryError",
+    "Episode",
+    "ModelId",
+    "PageHinkley",
+    "Prediction",
+    "PredictionBatch",
+    "PredictionEvent",
+    "Reference",
+    "ReferenceError",
+    "ReplayResult",
+    "Seasons",
+    "__version__",
+    "chi2",
+    "compare",
+    "decode_alert",
+    "encode_batch",
+    "encode_event",
+    "fit_reference",
+    "g",
+    "hellinger",
+    "js",
+    "kl",
+    "ks",
+    "latest_alerts",
+    "producer",
+    "psi",
+    "publish",
+    "read_alerts",
+    "replay",
+    "total_variation",
+    "wasserstein",
+]
+
+_DISTANCES: Final = (
+    "chi2", "g", "hellinger", "js", "kl", "ks", "psi", "total_variation", "wasserstein",
+)  # fmt: skip
+_EVENTS: Final = (
+    "ARROW_CONTENT_TYPE", "Actual", "BATCH_CONTENT_TYPE", "BatchColumns", "EVENT_CONTENT_TYPE",
+    "ModelId", "Prediction", "PredictionBatch", "PredictionEvent", "encode_batch", "encode_event",
+)  # fmt: skip
+#: Public name -> (module, name there).
+_HOME: Final = {
+    "ADWIN": ("detectors", "Adwin"),
+    "CUSUM": ("detectors", "Cusum"),
+    "PageHinkley": ("detectors", "PageHinkley"),
+    **{name: ("detectors.laws.divergences", name) for name in _DISTANCES},
+    **{name: ("detectors", name) for name in ("Reference", "ReferenceError", "Seasons")},
+    "compare": ("driftstream.comparing", "compare"),
+    "fit_reference": ("driftstream.fitting", "fit_reference"),
+    **{
+        name: ("driftstream.comparison", name)
+        for name in ("ColumnResult", "ColumnTest", "Comparison")
+    },
+    **{name: ("driftstream.replaying", name) for name in ("Episode", "ReplayResult", "replay")},
+    **{name: ("stream.events", name) for name in _EVENTS},
+    **{
+        name: ("stream.client", name)
+        for name in ("DeliveryError", "latest_alerts", "producer", "publish", "read_alerts")
+    },
+    **{name: ("stream.alerts.event", name) for name in ("AlertEvent", "decode_alert")},
+    "__version__": ("stream", "__version__"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOME[name]
+    value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

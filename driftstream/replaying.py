@@ -1,0 +1,264 @@
+"""A replay as a function: what would have alerted on a frame or a file, as episodes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from detectors import Reference
+from driftstream.fitting import as_reference
+from driftstream.frames import Frame, columns_of, missing_column
+from stream.alerts.event import NOT_ENDED, AlertEvent, Severity
+from stream.config.load import load_config
+from stream.counted import counted
+from stream.data import read_batches
+from stream.data.dumps import is_dump
+from stream.data.rows import plain_rows
+from stream.file_records import records_of_dump, records_of_rows
+from stream.plans.notes import other_notes
+from stream.plans.plan import LearningPlan, Plan, PlanBook, readable
+from stream.plans.privacy import CategoryHash
+from stream.proposal import proposed_plan
+from stream.replay import FileRecord, Replay
+from stream.report.replay_words import early_signals, limits_of_replay
+from stream.row_problems import RowProblems
+from stream.rows import EventRows, RowMapping
+
+__all__ = ["Episode", "ReplayResult", "replay"]
+
+_BATCH_ROWS: Final = 16_384
+_SEVERITIES: Final = ("info", "warning", "critical")
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One cause: opened, revised where something changed, and mostly resolved.
+
+    Attributes
+    ----------
+    id, kind : str
+        Kinds are data_drift, prediction_drift, concept_drift, data_quality, performance, system.
+    status : str
+        "firing" if it was open at the end of the data, else "resolved".
+    severity : str
+        The highest that it had: info, warning or critical.
+    opened : datetime
+        In event time.
+    ended : datetime or None
+        None if it was open at the end.
+    signals : tuple of str
+        All that were ever in it, those of segments as `name (segment)`.
+    summary : str
+        Its last sentence that had news.
+    alerts : tuple of AlertEvent
+        Its revisions, as a worker would have published them.
+    """
+
+    id: str
+    kind: str
+    status: str
+    severity: Severity
+    opened: datetime
+    ended: datetime | None
+    signals: tuple[str, ...]
+    summary: str
+    alerts: tuple[AlertEvent, ...]
+
+    def __repr__(self) -> str:
+        until = "still open" if self.ended is None else f"to {self.ended:%Y-%m-%d %H:%M}"
+        return (
+            f"<{self.kind} {self.severity}, {self.opened:%Y-%m-%d %H:%M} {until}: {self.summary}>"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class ReplayResult:
+    """Episodes of a replay, in the order in which they opened; printed, a line for each.
+
+    Attributes
+    ----------
+    episodes : tuple of Episode
+    events : int
+        Rows that were counted.
+    refused : int
+        Rows that a worker would have refused; `notes` say why.
+    tested : bool
+        Whether anything was: without, that there is no episode says nothing.
+    pane_seconds : float
+    notes : tuple of str
+        What was not tested, not counted, or may be wrong.
+    """
+
+    episodes: tuple[Episode, ...]
+    events: int
+    refused: int
+    tested: bool
+    pane_seconds: float
+    notes: tuple[str, ...]
+
+    @property
+    def alerts(self) -> list[AlertEvent]:
+        """All alert events in their order."""
+        found = [alert for episode in self.episodes for alert in episode.alerts]
+        return sorted(found, key=lambda alert: alert.time)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return iter(self.episodes)
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def __getitem__(self, at: int) -> Episode:
+        return self.episodes[at]
+
+    def __repr__(self) -> str:
+        found = counted(len(self), "episode") if self.tested or self.episodes else "nothing tested"
+        head = f"{found} in {counted(self.events, 'event')}; pane {self.pane_seconds:g} s"
+        return "\n".join([head, *(f"  {episode!r}" for episode in self.episodes), *self.notes])
+
+
+def replay(
+    data: Frame | str | os.PathLike[str],
+    reference: Reference | str | os.PathLike[str] | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    false_alarms_per_week: float | None = None,
+) -> ReplayResult:
+    """Run both stages over rows in this process: what would have alerted?
+
+    It decides what `driftstream replay` and workers do, with the same ids. Columns mean what they
+    meant when the reference was fitted.
+
+    Parameters
+    ----------
+    data : data frame, or path of a CSV, Parquet, Arrow or JSON lines file, or of a dump of events
+        Rows, best in the order of their times.
+    reference : Reference or path of one
+        With the settings that a config has where it says nothing. Or give `config`:
+    config : path
+        A config whose model has a reference.
+    model : str, optional
+        Which model of the config, if it has several.
+    false_alarms_per_week : float, optional
+        Instead of 1, or of what the config says.
+
+    Raises
+    ------
+    ValueError
+        If the data lack a column, neither or both of reference and config are given, or the model
+        is one that is learned from the stream.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from driftstream import fit_reference
+    >>> rng = np.random.default_rng(0)
+    >>> def day(shift):
+    ...     return {"ts": 60 * np.arange(1440) + 1.7e9, "x": rng.normal(shift, 1, 1440)}
+    >>> reference = fit_reference(day(0.0), timestamp="ts")
+    >>> [(episode.kind, episode.signals) for episode in replay(day(1.0), reference)]
+    [('data_drift', ('x',))]
+    """
+    plan, hashing = _plan(reference, config, model)
+    if false_alarms_per_week is not None:
+        plan = replace(plan, false_alarms_per_week=false_alarms_per_week)
+    book, refused = PlanBook(), RowProblems("was refused", "were refused")
+    book.add(plan)
+    running = Replay(
+        book, plan.topic, lambda record, why: refused.add(record.offset + 1, why.error, why.reason),
+        None, hashing,
+    )  # fmt: skip
+    revisions: dict[str, list[AlertEvent]] = {}
+    early: list[str] = []
+    for alert in running.run(_records(data, plan, refused)):
+        known = revisions.setdefault(alert.data.episode, [])
+        if alert.data.news == ["from_start"]:
+            early += early_signals(alert, known[-1] if known else None)
+        known.append(alert)
+    at_end, stats = running.untested(), running.summariser.stats
+    notes = [f"warning: {words}" for words in other_notes(plan)]
+    notes += limits_of_replay(stats, at_end, refused, early, time.time())
+    return ReplayResult(
+        tuple(map(_episode, revisions.values())), sum(stats.events.values()), refused.count,
+        at_end.tested, plan.pane_ms / 1000, tuple(notes),
+    )  # fmt: skip
+
+
+def _plan(
+    reference: Reference | str | os.PathLike[str] | None, config: str | os.PathLike[str] | None,
+    model: str | None,
+) -> tuple[Plan, CategoryHash | None]:  # fmt: skip
+    if (reference is None) == (config is None):
+        raise ValueError("give either a reference or config=.")
+    if reference is not None:
+        if model is not None:
+            raise ValueError("model= chooses one of a config's; a reference is of one.")
+        return readable(proposed_plan(as_reference(reference))), None
+    assert config is not None
+    read = load_config(Path(config))
+    if model is None and len(read.models) > 1:
+        names = ", ".join(each.name for each in read.models)
+        raise ValueError(f"{config} has several models: {names}. Choose one: model=.")
+    plan = read.plan(read.models[0] if model is None else read.model(model))
+    if isinstance(plan, LearningPlan):
+        raise ValueError(
+            f"{plan.model} is learned from the stream and has no reference that says which column "
+            "is what. Fit one, or use the command: driftstream replay."
+        )
+    return plan, read.hashing
+
+
+def _records(
+    data: Frame | str | os.PathLike[str], plan: Plan, refused: RowProblems
+) -> Iterator[FileRecord]:
+    version = None if plan.version == "*" else plan.version
+    # The events are the plan's: a reference of another model is said in the notes.
+    mapping = replace(RowMapping.of(plan.reference, version), model=plan.model)
+    rows = EventRows(mapping)
+    if not isinstance(data, str | os.PathLike):
+        return records_of_rows(_batches(data, rows), rows, refused)
+    path = Path(data)
+    if is_dump(path):
+        return records_of_dump(path, plan.model)
+    return records_of_rows(_file_batches(path, rows), rows, refused)
+
+
+def _batches(frame: Frame, rows: EventRows) -> Iterator[dict[str, list[object]]]:
+    columns = columns_of(frame, "data")
+    for name in rows.wanted:
+        if name not in columns:
+            raise ValueError(f"{missing_column(name, columns, 'data')} The reference has it.")
+    n = len(next(iter(columns.values()), ()))
+    for start in range(0, n, _BATCH_ROWS):
+        part = {name: column[start : start + _BATCH_ROWS] for name, column in columns.items()}
+        yield plain_rows(part, rows.times)
+
+
+def _file_batches(path: Path, rows: EventRows) -> Iterator[dict[str, list[object]]]:
+    for number, batch in enumerate(read_batches(path, rows.mapping.reading, rows.times)):
+        if not number:
+            rows.check_columns(path, batch)
+        yield batch
+
+
+def _episode(alerts: list[AlertEvent]) -> Episode:
+    first, last = alerts[0].data, alerts[-1].data
+    fired = [alert.data for alert in alerts if alert.data.status == "firing"] or [last]
+    told = [data for data in fired if data.news] or fired  # the others are reminders
+    signals = dict.fromkeys(
+        f"{signal.name} ({signal.segment})" if signal.segment else signal.name
+        for data in fired for signal in data.signals
+    )  # fmt: skip
+    ended = None if last.ends_at == NOT_ENDED else datetime.fromisoformat(last.ends_at)
+    return Episode(
+        first.episode, first.labels.kind, last.status,
+        max((data.severity for data in fired), key=_SEVERITIES.index),
+        datetime.fromisoformat(first.starts_at), ended, tuple(signals),
+        told[-1].annotations.summary, tuple(alerts),
+    )  # fmt: skip
