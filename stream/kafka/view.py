@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream.alerts.event import parse_time
 from stream.counted import counted
+from stream.kafka.sources import absent_words
 from stream.metrics.delays import Delays
 from stream.metrics.state import PartitionClock
 from stream.page import RecentEpisodes
@@ -42,7 +43,7 @@ class WorkerView:
     failed: str = ""
     preparing: str = ""  # what is done before the group is joined
     plans_unread: str = ""  # what cannot be read of the plans topic, in words
-    absent: list[str] = field(default_factory=list)  # source topics that are not there, in words
+    absent: dict[str, list[str]] = field(default_factory=dict)  # topics not there -> their models
     broker_away_since: float = 0.0  # by `clock`; 0 while a broker answers
     alerts: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     last_episodes: dict[tuple[str, str, str, str], tuple[str, float]] = field(default_factory=dict)
@@ -165,4 +166,4 @@ class WorkerView:
         if behind > self.max_ready_lag:
             return False, f"{counted(behind, 'record')} behind, more than {self.max_ready_lag:,}"
         words = f"{counted(len(lag), 'partition')}, {counted(behind, 'record')} behind"
-        return True, "; ".join([words, *self.absent])
+        return True, "; ".join([words, *map(absent_words, self.absent, self.absent.values())])

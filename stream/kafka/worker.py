@@ -156,12 +156,13 @@ class Worker:
         self._sources = await source_topics(settings.kafka, [*events, *ours], may_lack=events)
         if settings.stage != "monitor":
             self._awaited = [topic for topic in events if topic not in self._sources]
-            absent = [absent_words(t, events[t]) for t in self._awaited if events[t]]
+            absent = {topic: events[topic] for topic in self._awaited if events[topic]}
+            words = [absent_words(topic, models) for topic, models in absent.items()]
             if len(self._awaited) == len(events):
-                raise LookupError(f"{'; '.join(absent)}. Create it: driftstream topics --create.")
+                raise LookupError(f"{'; '.join(words)}. Create it: driftstream topics --create.")
             self.view.absent = absent
-            for words in absent:
-                log.warning("%s: nothing of it is watched", words)
+            for said in words:
+                log.warning("%s: nothing of it is watched", said)
             await self._must_have(dict.fromkeys(events, ("READ",)))
         n_summaries = self._sources[topics.summaries][1]
         if self._sources[topics.state][1] != n_summaries:

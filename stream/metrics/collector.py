@@ -180,7 +180,13 @@ class MetricsCollector(Collector):
         )  # fmt: skip
         for (topic, partition), (reason, offset) in sorted(state.stopped().items()):
             stopped.add_metric([topic, str(partition), reason], offset)
-        return [lag, watermark, age, *clocks(state.clocks()), snapshot, stopped]
+        absent = gauge(
+            "topic_absent", "1: a plan reads a topic that is not there.", ["topic", "model"]
+        )
+        for topic, models in sorted(state.absent.items()):
+            for model in models:
+                absent.add_metric([topic, model], 1)
+        return [lag, watermark, age, *clocks(state.clocks()), snapshot, stopped, absent]
 
     def _signals(self, subjects: list[SubjectMonitor]) -> list[Metric]:
         gauges, dropped = bounded(signal_gauges(subjects), self._max_series)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from stream.metrics.delays import Delays
@@ -60,6 +60,10 @@ class WorkerState(Protocol):
     @property
     def gaps(self) -> int:
         """How often events had been deleted before they were read."""
+
+    @property
+    def absent(self) -> Mapping[str, Sequence[str]]:
+        """Topic of events that is not there -> the models whose plan reads it."""
 
     def stopped(self) -> Mapping[tuple[str, int], tuple[str, int]]:
         """(topic, partition) -> why it is not read any more, and from which offset on."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
 from stream.kafka import plans_feed, sources
 from stream.kafka.connection import connection_arguments
@@ -16,6 +17,7 @@ from stream.kafka.settings import TopicNames, WorkerSettings
 from stream.kafka.sources import SourceChangedError, event_topics, source_topics
 from stream.kafka.topics import WantedTopic, create_topics, delete_topics
 from stream.kafka.worker import Worker
+from stream.metrics import MetricsCollector
 from stream.plan_topic import publish_plan
 from stream.plans.plan import PlanBook
 from stream.skips import SkipBook
@@ -106,6 +108,8 @@ def test_a_model_whose_topic_is_gone_takes_no_other_along(
         words = worker.view.ready()
         assert words[0]
         assert words[1].endswith(f"; no topic {gone}, which the plan of retired reads")
+        metrics = generate_latest(MetricsCollector(worker.view)).decode()
+        assert f'driftstream_topic_absent{{model="retired",topic="{gone}"}} 1.0' in metrics
         checked = run("check", "-c", site.config())
         assert f"no topic {gone}, which the plan of retired reads: nothing" in checked.stdout
         assert "and not in this config" in checked.stdout

@@ -50,6 +50,7 @@ class FileState:
     opened: int = 0
     stage: str = "all"
     gaps: int = 0
+    absent: dict[str, list[str]] = field(default_factory=lambda: {"old": ["churn", "loans"]})
     recent: RecentEpisodes = field(default_factory=RecentEpisodes)
     first: AlertEvent | None = None
 
@@ -184,6 +185,7 @@ CONTRACT = {
     "consumer_lag_records": "topic partition",
     "watermark_timestamp_seconds": "topic partition",
     "partition_stopped_offset": "topic partition reason",
+    "topic_absent": "model topic",
     "snapshot_timestamp_seconds": "topic partition",
     "detection_delay_seconds_bucket": "le",
     "detection_delay_seconds_sum": "",
@@ -289,6 +291,7 @@ def test_partitions(samples: dict[str, dict[tuple[str, ...], float]]) -> None:
     assert samples["event_age_seconds"] == {("predictions",): pytest.approx(1e4 - 549.9)}
     assert samples["snapshot_timestamp_seconds"] == {("driftstream.summaries", "0"): 1000.5}
     assert samples["partition_stopped_offset"] == {("predictions", "1", "corrupt"): 0}
+    assert samples["topic_absent"] == {("churn", "old"): 1, ("loans", "old"): 1}
 
 
 def test_signals(state: FileState, samples: dict[str, dict[tuple[str, ...], float]]) -> None:
