@@ -12,7 +12,11 @@ docs/library.md has examples.
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any, Final
+
+from driftstream._neighbours import what_is_in_the_way
 
 if TYPE_CHECKING:
     from detectors import Adwin as ADWIN  # noqa: N814
@@ -124,6 +128,12 @@ _HOME: Final = {
     **{name: ("stream.alerts.event", name) for name in ("AlertEvent", "decode_alert")},
     "__version__": ("stream", "__version__"),
 }
+
+
+if _words := what_is_in_the_way():
+    if os.path.basename((sys.argv or [""])[0]).partition(".")[0] == "driftstream":  # the command
+        sys.exit(f"driftstream: {_words}")
+    raise ImportError(_words)
 
 
 def __getattr__(name: str) -> Any:

@@ -54,7 +54,7 @@ ONLY_IN = {
 }
 #: module of ours -> who may import it
 READ_BY = {
-    "stream.cli": ("stream.cli",),
+    "stream.cli": ("driftstream.__main__",),
     "stream.commands": ("stream.cli", "stream.commands"),
     "stream.config.load": ("stream.cli", "stream.commands", "stream.demo", "driftstream"),
     "stream.config.types": ("stream.config",),
