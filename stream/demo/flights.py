@@ -151,7 +151,8 @@ def load_flights(seed: int = 0) -> Flights:
     inputs = table[[*MONITORED, *WEATHER]].copy()
     for name in CATEGORICAL:
         january = sorted(table.loc[table["month"] == 1, name].unique())
-        inputs[name] = pd.Categorical(table[name], categories=january)
+        known = table[name].where(table[name].isin(january))
+        inputs[name] = pd.Categorical(known, categories=january)
     model = HistGradientBoostingRegressor(
         categorical_features=list(CATEGORICAL), max_iter=60, max_bins=127, random_state=seed
     )

@@ -26,7 +26,8 @@ _SIGNAL_FAMILIES: Final = {
     "drift_score": ("Value of a test in the last full window.", "test"),
     "drift_threshold": ("Value from which the test is a finding.", "test"),
     "untested": (
-        "1 for what is not tested, 0 if another test looks for the same; of segments, how many.",
+        "1 for what is not tested or, with reason slow, told later than in two weeks; 0 if another "
+        "test looks for the same; of segments, how many.",
         "reason",
     ),
     "signal_missing_ratio": ("Share of events without this signal in the last full window.", ""),
