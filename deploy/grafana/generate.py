@@ -24,6 +24,7 @@ from panels import (
     board,
     heat,
     lines,
+    narrowed,
     number,
     rows,
     side_by_side,
@@ -38,7 +39,8 @@ BY_MODEL = "by (model, model_version)"
 RATIO = (
     'driftstream_drift_score{{{0}segment=""}} / (driftstream_drift_threshold{{{0}segment=""}} > 0)'
 )
-MINE = 'model="$model", model_version="$version"'
+MINE = 'model="$model", model_version=~"$version"'
+RUNBOOK = "${page}/runbooks/${__data.fields.kind}"
 IN_ALARM = ((None, "green"), (0.1, "yellow"), (0.5, "red"))
 BUDGET = ((None, "green"), (1.0, "yellow"), (3.0, "red"))
 
@@ -60,6 +62,10 @@ def fleet() -> Any:
         number("Workers", "Workers that answer.", ('sum(up{job="driftstream"})', "")),
         number("Alerts in 24 h", "Alert events published, revisions included.",
                ("sum(increase(driftstream_alerts_total[24h]))", "")),
+        rows("What fires, in words", "The newest alert of each open episode. A kind leads to its runbook, a model to its signals.",
+             [("max by (model, model_version, kind, severity, episode, summary) (driftstream_alert_info)", "")],
+             width=24, links={"kind": RUNBOOK, "model": to_model},
+             order=("severity", "model", "model_version", "kind", "summary", "episode"), nothing="Nothing fires."),
         rows("Models", "Worst signal in units of its threshold (1 is a finding), open episodes, "
              "budget of this week used, share of four weeks in alarm, and how far behind the clock all is judged.",
              [(f"max {BY_MODEL} ({ratio})", "worst signal"),
@@ -68,10 +74,10 @@ def fleet() -> Any:
               (f"max {BY_MODEL} (driftstream_budget_spent_ratio)", "budget used"),
               (f"max {BY_MODEL} (driftstream_alarm_time_ratio)", "in alarm"),
               (f"time() - max {BY_MODEL} (driftstream_frontier_timestamp_seconds)", "judged until, s ago")],
-             width=14, link=to_model),
+             width=14, links={"model": to_model}),
         rows("Worst signal of each model", "The test that is farthest beyond its threshold.",
              [(f"topk {BY_MODEL} (1, max by (model, model_version, signal, test) ({ratio}))",
-               "of its threshold")], width=10, link=to_model),
+               "of its threshold")], width=10, links={"model": to_model}),
         states("Episodes", "When which episode fired.",
                ("max by (model, model_version, kind, severity) (driftstream_alert_active)",
                 "{{model}} {{model_version}} {{kind}} {{severity}}"), width=24),
@@ -92,9 +98,15 @@ def one_model() -> Any:
     mine = RATIO.format(MINE + ", ")
     one = f'{MINE}, segment="", signal="$signal"'
     apart = f'driftstream_drift_score{{{MINE}, segment!="", signal="$signal"}} / (driftstream_drift_threshold{{{MINE}, segment!="", signal="$signal"}} > 0)'
+    to_page = "${page}/?model=${model}&version=${__data.fields.model_version}"
+    to_signal = "${page}/signal?model=${model}&version=${__data.fields.model_version}&signal=${__data.fields.signal}"
     panels = [
+        rows("What fires, in words", "The newest alert of each open episode. A kind leads to its runbook, a version to a worker's page.",
+             [(f"max by (model_version, kind, severity, episode, summary) (driftstream_alert_info{{{MINE}}})", "")],
+             width=24, links={"kind": RUNBOOK, "model_version": to_page},
+             order=("severity", "model_version", "kind", "summary", "episode"), nothing="Nothing fires."),
         number("Episodes", "What fires now.",
-               (f"max by (kind, severity) (driftstream_alert_active{{{MINE}}})", "{{kind}} {{severity}}"),
+               (f"max by (kind, severity, model_version) (driftstream_alert_active{{{MINE}}})", "{{model_version}} {{kind}} {{severity}}"),
                width=4, colours=((None, "green"), (1, "red")), nothing="none"),
         number("Budget used", "Episodes opened this week over those allowed.",
                (f"max(driftstream_budget_spent_ratio{{{MINE}}})", ""), unit="percentunit", colours=BUDGET),
@@ -107,43 +119,58 @@ def one_model() -> Any:
         number("Judged until", "How far behind the clock all is judged.",
                (f"time() - max(driftstream_frontier_timestamp_seconds{{{MINE}}})", ""), unit="s"),
         heat("Signals", "Each signal's worst test in units of its threshold: from 1 on it is a finding.",
-             (f"max by (signal) ({mine})", "{{signal}}")),
+             (f"max by (signal, model_version) ({mine})", "{{signal}} {{model_version}}")),
+        rows("Versions compared", "The chosen versions beside each other: $signal in the last full window, and the version's worst signal. Shares and tests are of the whole stream.",
+             [(f"max by (model_version) (driftstream_signal_mean{{{one}}})", "mean of $signal"),
+              (f"max by (model_version) (driftstream_signal_quantile{{{one}, q=\"0.5\"}})", "median"),
+              (f"max by (model_version) (driftstream_signal_missing_ratio{{{one}}})", "missing"),
+              (f"max by (model_version) (driftstream_drift_score{{{one}}} / (driftstream_drift_threshold{{{one}}} > 0))", "of its threshold"),
+              (f"max by (model_version) ({mine})", "worst signal of all"),
+              (f"count by (model_version) (max by (model_version, kind) (driftstream_alert_active{{{MINE}}}))", "episodes"),
+              (f"max by (model_version) (driftstream_alarm_time_ratio{{{MINE}}})", "in alarm"),
+              (f'max by (model_version) (driftstream_window_events{{{MINE}, segment="", window="full"}})', "events in the window")],
+             width=24, links={"model_version": to_page}),
         lines("$signal: tests", "In units of the threshold of each test.",
-              (f'max by (test) (driftstream_drift_score{{{one}}} / (driftstream_drift_threshold{{{one}}} > 0))',
-               "{{test}}"), colours=DRIFT),
-        side_by_side("$signal: reference against window",
-                     "Shares of the reference's bins, then and in the last full window. For the five signals of the model with most drift.",
+              (f'max by (test, model_version) (driftstream_drift_score{{{one}}} / (driftstream_drift_threshold{{{one}}} > 0))',
+               "{{test}} {{model_version}}"), colours=DRIFT),
+        side_by_side("$signal, version $version: reference against window",
+                     "Shares of the reference's bins, then and in the last full window, a panel for each version. For the five signals of the model with most drift.",
                      "bin",
                      [(f"max by (bin) (driftstream_signal_bin_reference_share{{{one}}})", "reference"),
-                      (f"max by (bin) (driftstream_signal_bin_share{{{one}}})", "window")]),
+                      (f"max by (bin) (driftstream_signal_bin_share{{{one}}})", "window")],
+                     repeat="version"),
         lines("$signal: mean and quantiles", "Mean and quantiles of the last full window; numeric signals only.",
-              (f"max by (q) (driftstream_signal_quantile{{{one}}})", "q {{q}}"),
-              (f"max by (signal) (driftstream_signal_mean{{{one}}})", "mean of {{signal}}")),
+              (f"max by (q, model_version) (driftstream_signal_quantile{{{one}}})", "q {{q}} {{model_version}}"),
+              (f"max by (signal, model_version) (driftstream_signal_mean{{{one}}})", "mean of {{signal}} {{model_version}}")),
         bars("$signal: segments", "Worst test of the signal in each segment.",
-             (f"max by (segment) ({apart})", "{{segment}}")),
+             (f"max by (segment, model_version) ({apart})", "{{segment}} {{model_version}}")),
         lines("Missing values", "Share of events without the signal in the last full window.",
-              (f'max by (signal) (driftstream_signal_missing_ratio{{{MINE}, segment=""}})', "{{signal}}"),
+              (f'max by (signal, model_version) (driftstream_signal_missing_ratio{{{MINE}, segment=""}})', "{{signal}} {{model_version}}"),
               unit="percentunit"),
         lines("Events", "Events a second of the model, all versions.",
               (f'sum by (outcome) (rate(driftstream_events_total{{model="$model"}}{RATE}))', "{{outcome}}"),
               unit="cps"),
         lines("Windows", "Events in the window that fills, by segment; the whole stream has no name.",
-              (f'max by (segment) (driftstream_window_events{{{MINE}, window="filling"}})', "{{segment}}"), width=24),
+              (f'max by (segment, model_version) (driftstream_window_events{{{MINE}, window="filling"}})', "{{model_version}} {{segment}}"), width=24),
         rows("Tests of the last full window", "Value and threshold of every test, whole stream.",
-             [(f'max by (signal, test) (driftstream_drift_score{{{MINE}, segment=""}})', "value"),
-              (f'max by (signal, test) (driftstream_drift_threshold{{{MINE}, segment=""}})', "threshold"),
-              (f"max by (signal, test) ({mine})", "of its threshold")], width=24),
+             [(f'max by (signal, test, model_version) (driftstream_drift_score{{{MINE}, segment=""}})', "value"),
+              (f'max by (signal, test, model_version) (driftstream_drift_threshold{{{MINE}, segment=""}})', "threshold"),
+              (f"max by (signal, test, model_version) ({mine})", "of its threshold")],
+             width=24, links={"signal": to_signal}),
     ]  # fmt: skip
     variables = [
-        variable("model", "Model", "label_values(driftstream_budget_false_alarms_per_week, model)"),
-        variable("version", "Version",
-                 'label_values(driftstream_budget_false_alarms_per_week{model="$model"}, model_version)'),
+        variable("model", "Model",
+                 f"label_values({narrowed('driftstream_budget_false_alarms_per_week')}, model)"),
+        variable("version", "Versions",
+                 'label_values(driftstream_budget_false_alarms_per_week{model="$model"}, model_version)',
+                 several=True),
         variable("signal", "Signal",
                  f'label_values(driftstream_drift_score{{{MINE}, segment=""}}, signal)'),
     ]  # fmt: skip
     episodes = (
         dashboard.AnnotationQuery().name("Episodes").datasource(SOURCE).enable(True)
-        .icon_color("red").expr(f"max by (kind, severity) (driftstream_alert_active{{{MINE}}})")
+        .icon_color("red")
+        .expr(narrowed(f"max by (kind, severity, summary) (driftstream_alert_info{{{MINE}}})"))
     )  # fmt: skip
     return board("driftstream-model", "driftstream: Model", "One model's signals, and what moved.",
                  panels, variables, [episodes])  # fmt: skip
@@ -215,7 +242,11 @@ def dashboards() -> dict[str, str]:
             panel["id"] = number_
         for note in (plain.get("annotations") or {}).get("list") or []:
             # What the Prometheus data source reads beside the SDK's own members.
-            note |= {"step": "30s", "titleFormat": "{{kind}}", "textFormat": "{{severity}}"}
+            note |= {
+                "step": "30s",
+                "titleFormat": "{{severity}} {{kind}}",
+                "textFormat": "{{summary}}",
+            }
         texts[f"{name}.json"] = json.dumps(plain, indent=2, sort_keys=True) + "\n"
     return texts
 

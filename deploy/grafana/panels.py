@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grafana_foundation_sdk.builders import (
@@ -24,6 +25,18 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 #: (expression, legend)
 Query = tuple[str, str]
+#: A metric of ours with its selector, if it has one.
+_METRIC = re.compile(r"\b(driftstream_[a-z0-9_]+|process_[a-z_]+|up)\b(\{([^}]*)\})?")
+
+
+def narrowed(expression: str) -> str:
+    """An expression about the processes that were chosen only: those of an environment."""
+
+    def of(found: re.Match[str]) -> str:
+        chosen = ", ".join(filter(None, (found[3], 'instance=~"$instance"')))
+        return f"{found[1]}{{{chosen}}}"
+
+    return _METRIC.sub(of, expression)
 
 
 def steps(*colours: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
@@ -47,13 +60,27 @@ def _filled(
         .unit(unit).thresholds(steps(*colours))
     )  # fmt: skip
     for ref, (expression, legend) in zip("ABCDEFGH", queries):
-        query = prometheus.Dataquery().ref_id(ref).expr(expression).legend_format(legend)
+        query = prometheus.Dataquery().ref_id(ref).expr(narrowed(expression)).legend_format(legend)
         query = query.datasource(SOURCE)
         query = query.instant() if instant else query.range()
         if as_table:
             query = query.format(PromQueryFormat.TABLE)
         panel = panel.with_target(query)
     return panel
+
+
+def _legend() -> Any:
+    return (
+        common.VizLegendOptions()
+        .display_mode(common_model.LegendDisplayMode.LIST)
+        .placement(common_model.LegendPlacement.BOTTOM)
+        .show_legend(True)
+    )
+
+
+def palette() -> Any:
+    """A colour of its own for each series."""
+    return dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC)
 
 
 def number(
@@ -71,13 +98,7 @@ def lines(
     colours: Sequence[tuple[float | None, str]] = PLAIN, height: int = 8,
 ) -> Any:  # fmt: skip
     """Show series over time."""
-    legend = (
-        common.VizLegendOptions()
-        .display_mode(common_model.LegendDisplayMode.LIST)
-        .placement(common_model.LegendPlacement.BOTTOM)
-        .show_legend(True)
-    )
-    panel = timeseries.Panel().fill_opacity(8).legend(legend)
+    panel = timeseries.Panel().fill_opacity(8).legend(_legend())
     if colours is not PLAIN:
         style = common.GraphThresholdsStyleConfig().mode(
             common_model.GraphThresholdsStyleMode.DASHED
@@ -114,13 +135,20 @@ def bars(
 
 
 def side_by_side(
-    title: str, words: str, category: str, columns: Sequence[tuple[str, str]], *, width: int = 12
-) -> Any:
-    """Show a group of bars for each value of the label `category`, with a bar for each column."""
+    title: str, words: str, category: str, columns: Sequence[tuple[str, str]], *, width: int = 12,
+    repeat: str = "",
+) -> Any:  # fmt: skip
+    """Show a group of bars for each value of the label `category`, with a bar for each column.
+
+    There is a panel for each choice of the variable `repeat`.
+    """
     panel = (
         barchart.Panel().x_field(category).orientation(common_model.VizOrientation.VERTICAL)
         .show_value(common_model.VisibilityMode.NEVER).x_tick_label_rotation(-45).group_width(0.8)
+        .legend(_legend()).color_scheme(palette())
     )  # fmt: skip
+    if repeat:
+        panel = panel.repeat(repeat).repeat_direction("h")
     queries = [(expression, "") for expression, _ in columns]
     panel = _filled(panel, title, words, queries, width=width, height=8, unit="percentunit",
                     colours=PLAIN, instant=True, as_table=True)  # fmt: skip
@@ -133,10 +161,16 @@ def side_by_side(
 
 
 def rows(
-    title: str, words: str, columns: Sequence[tuple[str, str]], *, width: int = 12, link: str = ""
-) -> Any:
-    """Show a table: (expression, head) for each column, joined by their common labels."""
+    title: str, words: str, columns: Sequence[tuple[str, str]], *, width: int = 12,
+    links: Mapping[str, str] = {}, order: Sequence[str] = (), nothing: str = "",
+) -> Any:  # fmt: skip
+    """Show a table: (expression, head) for each column, joined by their common labels.
+
+    `links` are addresses by column. A column whose head is "" is left out.
+    """
     panel = table.Panel()
+    if nothing:
+        panel = panel.no_value(nothing)
     queries = [(expression, "") for expression, _ in columns]
     panel = _filled(panel, title, words, queries, width=width, height=9, unit="short",
                     colours=PLAIN, instant=True, as_table=True)  # fmt: skip
@@ -145,13 +179,23 @@ def rows(
         panel = panel.with_transformation(model.DataTransformerConfig(id_val="merge", options={}))
     heads = {f"Value #{ref}" if several else "Value": head
              for ref, (_, head) in zip("ABCDEFGH", columns)}  # fmt: skip
-    organise = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": heads}
+    organise = {
+        "excludeByName": {"Time": True} | {name: True for name, head in heads.items() if not head},
+        "indexByName": {name: at for at, name in enumerate(order)},
+        "renameByName": {name: head for name, head in heads.items() if head},
+    }
     panel = panel.with_transformation(
         model.DataTransformerConfig(id_val="organize", options=organise)
     )
-    if link:
-        to = model.DynamicConfigValue(id_val="links", value=[{"title": "Open", "url": link}])
-        panel = panel.override_by_name("model", [to])
+    for column, url in links.items():
+        to = model.DynamicConfigValue(id_val="links", value=[{"title": "Open", "url": url}])
+        panel = panel.override_by_name(column, [to])
+    if "summary" in order:
+        cell = model.DynamicConfigValue(
+            id_val="custom.cellOptions", value={"type": "auto", "wrapText": True}
+        )
+        width_ = model.DynamicConfigValue(id_val="custom.width", value=900)
+        panel = panel.override_by_name("summary", [cell, width_])
     return panel
 
 
@@ -160,13 +204,42 @@ def source_variable() -> Any:
     return dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
 
 
-def variable(name: str, label: str, query: str) -> Any:
-    """A choice of a label's values."""
+def page_variable() -> Any:
+    """Where a browser finds a worker's page, which has the runbooks too."""
     return (
+        dashboard.TextBoxVariable("page").label("A worker's page")
+        .default_value("http://127.0.0.1:9464")
+    )  # fmt: skip
+
+
+def variable(name: str, label: str, query: str, *, several: bool = False) -> Any:
+    """A choice of a label's values, or of several, all at first."""
+    chosen = (
         dashboard.QueryVariable(name).label(label).datasource(SOURCE)
         .query({"query": query, "refId": name})
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_ASC)
+    )  # fmt: skip
+    if not several:
+        return chosen
+    everything = model.VariableOption(text="All", value="$__all", selected=True)
+    return chosen.multi(True).include_all(True).current(everything)
+
+
+def process_variables() -> list[Any]:
+    """Which environment, and which of its processes: all panels are about those."""
+    info = "driftstream_build_info"
+    return [
+        variable("environment", "Environment", f"label_values({info}, environment)", several=True),
+        variable("instance", "Process",
+                 f'label_values({info}{{environment=~"$environment"}}, instance)', several=True),
+    ]  # fmt: skip
+
+
+def _away(title: str, url: str) -> Any:
+    return (
+        dashboard.DashboardLink(title).type(model.DashboardLinkType.LINK).url(url)
+        .icon("external link").target_blank(True)
     )  # fmt: skip
 
 
@@ -178,8 +251,10 @@ def board(uid: str, title: str, words: str, panels: Sequence[Any], variables: Se
         .time("now-6h", "now").refresh("30s").timezone("browser").readonly()
         .link(dashboard.DashboardLink("driftstream").type(model.DashboardLinkType.DASHBOARDS)
               .tags(["driftstream"]).include_vars(False).keep_time(True))
+        .link(_away("Worker's page", "${page}/"))
+        .link(_away("Runbooks", "${page}/runbooks/"))
     )  # fmt: skip
-    for each in (source_variable(), *variables):
+    for each in (source_variable(), *process_variables(), *variables, page_variable()):
         made = made.with_variable(each)
     for each in annotations:
         made = made.annotation(each)

@@ -54,7 +54,10 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
         where = ""
         if metrics_address:
             server = serve(
-                metrics_address, NotifyCollector(view), view, setting="--metrics-address"
+                metrics_address,
+                NotifyCollector(view, environment=str(config.worker.environment)),
+                view,
+                setting="--metrics-address",
             )
             stack.callback(server.close)
             where = f"; metrics at {server.url}metrics"

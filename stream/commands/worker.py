@@ -92,6 +92,7 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         max_ready_lag=worker.max_ready_lag,
         max_ahead_ms=worker.max_ahead_ms,
         max_series=worker.max_series,
+        environment=str(worker.environment),
         hashing=config.hashing,
         dead_letter_values=worker.dead_letter_values,
     )  # fmt: skip

@@ -78,7 +78,9 @@ def _serving(settings: WorkerSettings, view: WorkerView) -> Iterator[None]:
     if not settings.metrics_address:
         yield
         return
-    collector = MetricsCollector(view, max_series=settings.max_series)
+    collector = MetricsCollector(
+        view, max_series=settings.max_series, environment=settings.environment
+    )
     pages = live_pages(view)
     server = serve(settings.metrics_address, collector, view, pages, settings.metrics_tls)
     where = f"page {server.url}, metrics at {server.url}metrics"

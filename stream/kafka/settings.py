@@ -56,6 +56,8 @@ class WorkerSettings:
         An event this much later than its own record is refused.
     max_series : int
         Series on /metrics at most.
+    environment : str
+        Told on /metrics.
     """
 
     kafka: Mapping[str, object] = field(repr=False)  # a password may be in it
@@ -75,6 +77,7 @@ class WorkerSettings:
     max_ready_lag: int = 1_000_000
     max_ahead_ms: int = 60_000
     max_series: int = 10_000
+    environment: str = ""
 
     def __post_init__(self) -> None:
         if self.stage not in STAGES:

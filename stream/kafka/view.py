@@ -62,6 +62,10 @@ class WorkerView:
         self.last_episodes[key] = (data.episode, self.clock())
         self.recent.note(alert)
 
+    def telling(self) -> dict[tuple[str, str, str], tuple[str, str]]:
+        """(model, version, kind) of what fires -> its episode, and its newest summary."""
+        return self.recent.telling()
+
     @property
     def gaps(self) -> int:
         """How often events had been deleted before they were read.

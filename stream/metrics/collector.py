@@ -36,6 +36,8 @@ class MetricsCollector(Collector):
     state : WorkerState
     max_series : int
         Most series of signals; the rest are folded into `signal="__other__"`.
+    environment : str
+        Of the config: workers of several may be asked by one Prometheus.
     clock : callable
         Seconds since the epoch.
     """
@@ -45,10 +47,12 @@ class MetricsCollector(Collector):
         state: WorkerState,
         *,
         max_series: int = 10_000,
+        environment: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._state = state
         self._max_series = max_series
+        self._environment = environment
         self._clock = clock
         self._dropped = 0
 
@@ -74,14 +78,14 @@ class MetricsCollector(Collector):
             *self._stage1(),
             *self._partitions(),
             *refusals(monitors, self._state.gaps),
-            *of_subjects(subjects),
+            *of_subjects(subjects, self._state.telling()),
             *self._signals(subjects),
         ]
 
     def _worker(self) -> list[Metric]:
         state = self._state
-        build = gauge("build_info", "Version of driftstream.", ["version", "python"])
-        build.add_metric([stream.__version__, platform.python_version()], 1)
+        build = gauge("build_info", "What runs.", ["version", "python", "environment"])
+        build.add_metric([stream.__version__, platform.python_version(), self._environment], 1)
         batches = SummaryMetricFamily(
             "driftstream_batch_duration_seconds", "Time spent on a batch of records.",
             count_value=state.batches, sum_value=state.batch_seconds,

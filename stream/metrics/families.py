@@ -17,6 +17,8 @@ from stream.summaries.clock import BY_PRODUCER
 
 __all__ = ["clocks", "counter", "gauge", "of_signals", "of_subjects", "refusals"]
 
+#: Of an episode that was told before this worker began, until it is told again.
+_UNKNOWN: Final = "told before this worker began: `driftstream alerts` has the words"
 _SUBJECT: Final = ["model", "model_version"]
 _OF_WINDOWS: Final = frozenset(  # families without a signal
     {"window_events", "window_end_timestamp_seconds"}
@@ -82,8 +84,10 @@ def clocks(of: Mapping[tuple[str, int], PartitionClock]) -> list[Metric]:
     return [newest, spread, kinds]
 
 
-def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
-    """Budget, episodes and frontier of each model."""
+def of_subjects(
+    subjects: list[SubjectMonitor], telling: Mapping[tuple[str, str, str], tuple[str, str]]
+) -> list[Metric]:
+    """Budget, episodes and frontier of each model; `telling` is what alerts say of what fires."""
     budget = gauge("budget_false_alarms_per_week", "False alarms a week allowed.", _SUBJECT)
     spent = gauge("budget_spent_ratio", "Episodes opened this week per one allowed.", _SUBJECT)
     alarm = gauge(
@@ -93,6 +97,11 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         _SUBJECT,
     )
     active = gauge("alert_active", "1 while an episode fires.", [*_SUBJECT, "kind", "severity"])
+    info = gauge(
+        "alert_info",
+        "1 for each episode that fires, with the words of its newest alert.",
+        [*_SUBJECT, "kind", "severity", "episode", "summary"],
+    )
     frontier = gauge("frontier_timestamp_seconds", "Event time that is judged.", _SUBJECT)
     scopes = gauge("scopes", "Segments with a window of their own, at most 2,000.", _SUBJECT)
     learning = gauge("learning_events", "Collected before anything is tested.", _SUBJECT)
@@ -109,6 +118,8 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         judged.add_metric([model, version, "late"], held.late_total)
         for kind, severity in held.episodes.active.items():
             active.add_metric([model, version, kind, severity], 1)
+            episode, summary = telling.get((model, version, kind), ("", _UNKNOWN))
+            info.add_metric([model, version, kind, severity, episode[:8], summary], 1)
         if held.frontier_ms > 0:
             frontier.add_metric([model, version], held.frontier_ms / 1000)
         if (ratio := held.alarms.ratio) is not None:
@@ -125,7 +136,7 @@ def of_subjects(subjects: list[SubjectMonitor]) -> list[Metric]:
         allowed = watch.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], held.opened_this_week / allowed)
-    return [budget, spent, alarm, active, frontier, scopes, learning, learned, judged]
+    return [budget, spent, alarm, active, info, frontier, scopes, learning, learned, judged]
 
 
 def of_signals(gauges: Iterable[Gauge]) -> list[Metric]:

@@ -30,8 +30,9 @@ class NotifyState(Protocol):
 class NotifyCollector(Collector):
     """Makes the families of the bridge's metrics page."""
 
-    def __init__(self, state: NotifyState) -> None:
+    def __init__(self, state: NotifyState, *, environment: str = "") -> None:
         self._state = state
+        self._environment = environment
 
     def describe(self) -> Iterable[Metric]:
         """No families before the first scrape."""
@@ -39,8 +40,8 @@ class NotifyCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All families as of now."""
-        build = gauge("build_info", "Version of driftstream.", ["version", "python"])
-        build.add_metric([stream.__version__, platform.python_version()], 1)
+        build = gauge("build_info", "What runs.", ["version", "python", "environment"])
+        build.add_metric([stream.__version__, platform.python_version(), self._environment], 1)
         firing = gauge("notify_open_episodes", "Episodes that fire, by the alerts topic.", [])
         firing.add_metric([], self._state.open_episodes)
         label = ["target"]

@@ -45,6 +45,9 @@ class WorkerState(Protocol):
     def last_episodes(self) -> Mapping[tuple[str, str, str, str], tuple[str, float]]:
         """The same key -> episode of the last of those events, and when it was published."""
 
+    def telling(self) -> Mapping[tuple[str, str, str], tuple[str, str]]:
+        """(model, version, kind) of what fires -> its episode, and its newest summary."""
+
     @property
     def batches(self) -> int:
         """Batches of records that were handled."""

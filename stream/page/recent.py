@@ -97,6 +97,14 @@ class RecentEpisodes:
         while len(self._rows) > _MOST:
             self._rows.popitem(last=False)
 
+    def telling(self) -> dict[tuple[str, str, str], tuple[str, str]]:
+        """(model, version, kind) of what fires -> its episode, and its newest summary."""
+        return {
+            (row.model, row.version, row.kind): (row.id, row.summary)
+            for row in list(self._rows.values())
+            if not row.ends
+        }
+
     def rows(self) -> list[EpisodeRow]:
         """What fires, the worst first, then what ended, the newest first."""
         return sorted(

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import runpy
 import shutil
-import subprocess
-import threading
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from detectors import fit_reference
-from stream.kafka.broker import free_port
-from stream.metrics import MetricsCollector, NotifyCollector, serve
-from stream.notify.bridge import Bridge
-from stream.notify.targets import Target
-from stream.notify.view import NotifyView
-from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord, Replay
-from tests.stream.test_metrics import START_MS, FileState, columns, records
+from tests.deploy.scraped import Server, scraping, wait_for
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "deploy" / "grafana"
 BOARDS = {path.stem: json.loads(path.read_text()) for path in GRAFANA.glob("dashboards/*.json")}
 #: What stands for the choices of a viewer.
-CHOSEN = {"model": "fraud", "version": "3", "signal": "amount"}
+CHOSEN = {
+    "model": "fraud", "version": "(3|4)", "signal": "amount", "environment": "(tests)",
+    "instance": "127.0.0.1:.+",
+}  # fmt: skip
 _BUILT_IN = {"__rate_interval": "30s", "datasource": "prometheus"}
 #: Labels whose value may be the empty one, which Prometheus does not keep.
 _MAY_BE_EMPTY = {"segment"}
@@ -75,110 +60,10 @@ def filled(text: str) -> str:
     return text
 
 
-@dataclass
-class Server:
-    """A Prometheus."""
-
-    url: str
-
-    def ask(self, path: str, **arguments: str) -> Any:
-        query = urllib.parse.urlencode(arguments)
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=10) as answer:
-                return json.loads(answer.read())["data"]
-        except urllib.error.HTTPError as error:
-            with error:
-                raise AssertionError(f"{arguments}: {error.read().decode()}") from None
-
-    def labels(self, expression: str) -> list[dict[str, str]]:
-        return [series["metric"] for series in self.ask("query", query=expression)["result"]]
-
-
-def endless() -> Iterator[FileRecord]:
-    """Events with a drift, one that is no event, and then late ones for as long as it takes."""
-    last = FileRecord(0, 0, None)
-    for last in records(4_000, 1, 0.5):
-        yield last
-    for offset in count(last.offset + 1):
-        yield dataclasses.replace(last, offset=offset)
-
-
-def wait_for(what: Any, words: Any, timeout_s: float = 30.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not what():
-        assert time.monotonic() < end, words()
-        time.sleep(0.1)
-
-
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Prometheus with the rules of deploy/, which has scraped a page through a drift."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    times = START_MS - 10_000_000 + np.arange(20_000, dtype=np.int64) * 100
-    reference = fit_reference(columns(20_000, 0, 0.0), model="fraud", times_ms=times)
-    book = PlanBook()
-    book.add(Plan(model="fraud", reference=reference, segments=("region",), window_events=1000))
-    state = FileState(Replay(book))
-    page = serve("127.0.0.1:0", MetricsCollector(state), state)
-    bridge = NotifyView()
-    bridge.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
-    notify_page = serve("127.0.0.1:0", NotifyCollector(bridge), bridge)
-    port = free_port()
-    shutil.copy(ROOT / "deploy" / "prometheus" / "driftstream.rules.yml", folder)
-    (folder / "prometheus.yml").write_text(
-        "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n"
-        "rule_files: [driftstream.rules.yml]\n"
-        "scrape_configs:\n  - job_name: driftstream\n    static_configs:\n"
-        f"      - targets: ['127.0.0.1:{page.port}']\n"
-        "  - job_name: driftstream-notify\n    static_configs:\n"
-        f"      - targets: ['127.0.0.1:{notify_page.port}']\n"
-    )
-    command = [
-        "prometheus", f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}",
-    ]  # fmt: skip
-    log = folder / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out)
-    server = Server(f"http://127.0.0.1:{port}")
-    stop = threading.Event()
-    stream = endless()
-
-    def feed() -> None:
-        """A worker's life in small: events come in, an alert now and then."""
-        while not stop.wait(0.2):
-            for alert in state.replay.run(list(islice(stream, 150)), at_end=False):
-                state.count(alert)
-            state.batches += 1
-            state.batch_seconds += 0.01
-            state.replay.monitor.refused["undecodable"] = 1
-
-    def up() -> bool:
-        try:
-            return bool(urllib.request.urlopen(f"{server.url}/-/ready", timeout=2).status == 200)
-        except OSError:
-            return False
-
-    def seen() -> bool:
-        return bool(server.labels("driftstream_late_events_total > 0")) and bool(
-            server.labels("increase(driftstream_detection_delay_seconds_count[30s]) > 0")
-        )
-
-    thread = threading.Thread(target=feed)
-    try:
-        wait_for(up, log.read_text)
-        wait_for(lambda: len(server.labels("up == 1")) == 2, log.read_text)
-        thread.start()  # now, so that counters are seen to rise
-        wait_for(seen, lambda: str(server.ask("targets")), 60.0)
+    with scraping(tmp_path_factory.mktemp("prometheus")) as server:
         yield server
-    finally:
-        stop.set()
-        if thread.ident is not None:
-            thread.join()
-        process.terminate()
-        process.wait(20)
-        page.close()
-        notify_page.close()
 
 
 @needs_prometheus
@@ -210,7 +95,44 @@ def test_a_variable_offers_what_there_is(prometheus: Server, where: str, query: 
     assert parts is not None, query
     values = prometheus.ask(f"label/{parts[2]}/values", **{"match[]": parts[1]})
     name = where.rpartition("$")[2]
-    assert CHOSEN[name] in values
+    assert any(re.fullmatch(CHOSEN[name], value) for value in values)
+
+
+def test_of_one_environment_nothing_is_shown_of_another(prometheus: Server) -> None:
+    """Every panel goes by the processes that are chosen, which go by the environment."""
+    (query,) = {query for where, query in variables() if where.endswith("$instance")}
+    for environment, there in (("tests", True), ("production", False)):
+        text = query.replace("$environment", environment)
+        parts = re.fullmatch(r"label_values\((.+), (\w+)\)", text)
+        assert parts is not None
+        found = prometheus.ask(f"label/{parts[2]}/values", **{"match[]": parts[1]})
+        assert bool(found) is there
+    for where, target in targets():
+        nowhere = target["expr"].replace("$instance", "nowhere")
+        counted = target["expr"].startswith(("sum(", "count(")) or "vector(0)" in nowhere
+        for series in prometheus.ask("query", query=filled(nowhere))["result"]:
+            assert counted, where
+            assert series["value"][1] == "0", where
+
+
+def test_versions_stand_beside_each_other(prometheus: Server) -> None:
+    (panel,) = [p for p in BOARDS["model"]["panels"] if p["title"] == "Versions compared"]
+    (means, *_) = [t for t in panel["targets"] if "signal_mean" in t["expr"]]
+    found = prometheus.ask("query", query=filled(means["expr"]))["result"]
+    mean_of = {one["metric"]["model_version"]: float(one["value"][1]) for one in found}
+    assert mean_of["3"] > mean_of["4"] + 0.3
+    (bins,) = [p for p in BOARDS["model"]["panels"] if "reference against" in p["title"]]
+    assert bins["repeat"] == "version"
+    assert bins["options"]["legend"]["showLegend"]
+
+
+def test_what_fires_is_shown_in_its_own_words(prometheus: Server) -> None:
+    for board in ("fleet", "model"):
+        (panel,) = [p for p in BOARDS[board]["panels"] if p["title"] == "What fires, in words"]
+        (found,) = prometheus.labels(filled(panel["targets"][0]["expr"]))
+        assert found["summary"].startswith("fraud v3: Data drift: ")
+        links = re.findall(r'"url": "([^"]+)"', json.dumps(panel))
+        assert "${page}/runbooks/${__data.fields.kind}" in links
 
 
 @needs_prometheus
@@ -218,6 +140,7 @@ def test_annotations_are_the_episodes(prometheus: Server) -> None:
     (note,) = BOARDS["model"]["annotations"]["list"]
     found = prometheus.labels(filled(note["expr"]))
     assert [series["kind"] for series in found] == ["data_drift"]
+    assert found[0]["summary"].startswith("fraud v3: Data drift: ")
     assert set(re.findall(r"\w+", note["titleFormat"] + note["textFormat"])) <= set(found[0])
 
 

@@ -31,8 +31,8 @@ from stream.summaries.clock import BY_PRODUCER, NO_TIME
 
 #: The parser sorts labels by name; here they are in the order of the contract.
 ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "bin",
-         "window", "kind", "severity", "status", "outcome", "reason", "type", "version", "python",
-         "le")  # fmt: skip
+         "window", "environment", "episode", "summary", "kind", "severity", "status", "outcome",
+         "reason", "type", "version", "python", "le")  # fmt: skip
 START_MS = 1_772_323_200_000
 
 
@@ -63,6 +63,9 @@ class FileState:
         self.opened += data.revision == 1
         self.recent.note(alert)
         self.first = self.first or alert
+
+    def telling(self) -> dict[tuple[str, str, str], tuple[str, str]]:
+        return self.recent.telling()
 
     def lag(self) -> dict[tuple[str, int], int]:
         return {("predictions", 0): 7}
@@ -208,7 +211,8 @@ CONTRACT = {
     "alert_active": "model model_version kind severity",
     "alerts_total": "model kind severity status",
     "series_dropped_total": "",
-    "build_info": "version python",
+    "build_info": "version python environment",
+    "alert_info": "model model_version kind severity episode summary",
 }
 
 
@@ -251,6 +255,26 @@ def test_detection_delay_and_budget(
     assert samples["detection_delay_seconds_sum"] == {(): 7.5 * n}
     assert state.opened
     assert samples["budget_spent_ratio"] == {("fraud", "3"): state.opened / 1.0}
+
+
+def test_what_fires_is_told_in_the_words_of_its_newest_alert(
+    state: FileState, samples: dict[str, dict[tuple[str, ...], float]]
+) -> None:
+    (row,) = [row for row in state.recent.rows() if not row.ends]
+    assert "'amount'" in row.summary
+    key = ("fraud", "3", row.id[:8], row.summary, "data_drift", row.severity)
+    assert samples["alert_info"] == {key: 1}
+
+
+def test_an_episode_from_before_the_worker_began_is_there_without_words(state: FileState) -> None:
+    recent, state.recent = state.recent, RecentEpisodes()
+    try:
+        (info,) = [f for f in MetricsCollector(state).collect() if "alert_info" in f.name]
+    finally:
+        state.recent = recent
+    (sample,) = info.samples
+    assert sample.labels["kind"] == "data_drift"
+    assert "`driftstream alerts` has the words" in sample.labels["summary"]
 
 
 def test_the_budget_is_of_the_week_and_survives_a_snapshot(state: FileState) -> None:
