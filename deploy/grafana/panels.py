@@ -162,7 +162,7 @@ def side_by_side(
 
 def rows(
     title: str, words: str, columns: Sequence[tuple[str, str]], *, width: int = 12,
-    links: Mapping[str, str] = {}, order: Sequence[str] = (), nothing: str = "",
+    height: int = 9, links: Mapping[str, str] = {}, order: Sequence[str] = (), nothing: str = "",
 ) -> Any:  # fmt: skip
     """Show a table: (expression, head) for each column, joined by their common labels.
 
@@ -172,7 +172,7 @@ def rows(
     if nothing:
         panel = panel.no_value(nothing)
     queries = [(expression, "") for expression, _ in columns]
-    panel = _filled(panel, title, words, queries, width=width, height=9, unit="short",
+    panel = _filled(panel, title, words, queries, width=width, height=height, unit="short",
                     colours=PLAIN, instant=True, as_table=True)  # fmt: skip
     several = len(columns) > 1
     if several:

@@ -40,6 +40,7 @@ class Server:
     """A Prometheus."""
 
     url: str
+    began: float = 0.0  # when the first event came
 
     def ask(self, path: str, **arguments: str) -> Any:
         query = urllib.parse.urlencode(arguments)
@@ -133,6 +134,7 @@ def scraping(folder: Path) -> Iterator[Server]:
     try:
         wait_for(up, log.read_text)
         wait_for(lambda: len(server.labels("up == 1")) == 2, log.read_text)
+        server.began = time.time()
         thread.start()  # now, so that counters are seen to rise
         wait_for(seen, lambda: str(server.ask("targets")), 60.0)
         yield server

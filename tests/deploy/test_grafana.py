@@ -80,7 +80,7 @@ def test_a_panel_shows_data_with_its_labels(
 
     wait_for(data, lambda: f"{where} shows nothing: {expression}", 15.0)
     wanted = set(re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")))
-    if grouped := re.match(r"\w+ by \(([^)]*)\)", expression):
+    if grouped := re.match(r"(?:round\()?\w+ by \(([^)]*)\)", expression):
         wanted |= {label.strip() for label in grouped[1].split(",")}
     for label in wanted:
         having = [series for series in found if label in series]
@@ -109,20 +109,23 @@ def test_of_one_environment_nothing_is_shown_of_another(prometheus: Server) -> N
         assert bool(found) is there
     for where, target in targets():
         nowhere = target["expr"].replace("$instance", "nowhere")
-        counted = target["expr"].startswith(("sum(", "count(")) or "vector(0)" in nowhere
+        counted = (
+            target["expr"].startswith(("sum(", "count(", "round(sum(")) or "vector(0)" in nowhere
+        )
         for series in prometheus.ask("query", query=filled(nowhere))["result"]:
             assert counted, where
             assert series["value"][1] == "0", where
 
 
 def test_versions_stand_beside_each_other(prometheus: Server) -> None:
-    (panel,) = [p for p in BOARDS["model"]["panels"] if p["title"] == "Versions compared"]
+    (panel,) = [p for p in BOARDS["model"]["panels"] if p["title"] == "$signal: versions compared"]
     (means, *_) = [t for t in panel["targets"] if "signal_mean" in t["expr"]]
     found = prometheus.ask("query", query=filled(means["expr"]))["result"]
     mean_of = {one["metric"]["model_version"]: float(one["value"][1]) for one in found}
     assert mean_of["3"] > mean_of["4"] + 0.3
     (bins,) = [p for p in BOARDS["model"]["panels"] if "reference against" in p["title"]]
     assert bins["repeat"] == "version"
+    assert bins["gridPos"]["w"] == 24, "copies stand side by side from the left on"
     assert bins["options"]["legend"]["showLegend"]
 
 

@@ -25,7 +25,7 @@ from stream.metrics.gauges import OTHER, Gauge, bounded
 from stream.metrics.state import PartitionClock
 from stream.monitoring.subject import SubjectMonitor
 from stream.page import RecentEpisodes
-from stream.plans.plan import Plan, PlanBook
+from stream.plans.plan import MINUS_INFINITY, Plan, PlanBook
 from stream.replay import FileRecord, Replay
 from stream.summaries.clock import BY_PRODUCER, NO_TIME
 
@@ -71,7 +71,8 @@ class FileState:
         return {("predictions", 0): 7}
 
     def watermarks_ms(self) -> dict[tuple[str, int], int]:
-        return {("predictions", 0): self.replay.summariser.stats.watermark_ms}
+        reached = self.replay.summariser.stats.watermark_ms
+        return {("predictions", 0): reached} if reached > MINUS_INFINITY else {}
 
     def clocks(self) -> dict[tuple[str, int], PartitionClock]:
         stats = self.replay.summariser.stats
