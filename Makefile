@@ -6,19 +6,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS := .venv-docs
+AXE := tests/page/axe
 PEERS := .venv-peers
 STREAM_PEERS := .venv-stream-peers
 PEERS_STAMP := $(PEERS)/.installed
 PEERS_LISTS := $(addprefix benchmarks/comparison/,peers.txt peers-alone.txt peers-imports.txt)
 PEERS_PIP := $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference docs dist lock clean
+.PHONY: help install axe demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference docs dist lock clean
 
 help:
 	@echo "make install    everything into $(VENV), hash-checked"
 	@echo "make demo       337,000 real flights through a real Kafka: drift found, explained, resolved"
 	@echo "make demo-live  a synthetic model at 5,000 events/s that changes after 30 s"
 	@echo "make test       every test; integration tests on a real broker where one can be had"
+	@echo "make axe        what judges the pages' accessibility in the tests; by npm, hash-checked"
 	@echo "make check      ruff and mypy --strict"
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
 	@echo "make fuzz       a million mutated inputs to every reader of bytes; two to ten minutes"
@@ -31,7 +33,7 @@ help:
 	@echo "make docs       the documentation as a site, with search, into build/docs"
 	@echo "make dist       wheel and source distribution, into dist"
 	@echo "make lock       rewrite requirements.lock from pyproject.toml"
-	@echo "make clean      remove $(VENV), $(PEERS), $(DOCS) and caches"
+	@echo "make clean      remove $(VENV), $(PEERS), $(DOCS), $(AXE)/node_modules and caches"
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; ok = sys.version_info >= (3, 11); \
@@ -55,6 +57,12 @@ demo-live: $(STAMP)
 # REQUIRE_JIT: a test that an optimisation fires fails, instead of passing on the slow path.
 test: $(STAMP)
 	DRIFTSTREAM_REQUIRE_JIT=1 $(BIN)/python -m $(if $(PYTEST_ARGS),pytest $(PYTEST_ARGS),tests)
+
+$(AXE)/node_modules/.package-lock.json: $(AXE)/package-lock.json
+	npm ci --prefix $(AXE) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+axe: $(AXE)/node_modules/.package-lock.json
 
 # All three speak, also after one has failed.
 check: $(STAMP)
@@ -121,4 +129,4 @@ lock: $(STAMP)
 	$(BIN)/python .ci/lock.py
 
 clean:
-	rm -rf $(VENV) $(DOCS) $(PEERS) $(STREAM_PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(DOCS) $(PEERS) $(STREAM_PEERS) $(AXE)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -24,7 +24,7 @@ def steps(job: str) -> list[str]:
 
 def test_the_workflow_runs_what_ci_runs_on_every_python_that_is_supported() -> None:
     made = [run for run in steps("test") if run.startswith("make ")]
-    assert made == ["make install", "make check", "make test"]
+    assert made == ["make install", "make axe", "make check", "make test"]
     ci_run = (ROOT / ".ci" / "run").read_text()
     assert all(run in ci_run for run in made)
     supported = re.findall(r"Python :: (3\.\d+)$", "\n".join(PROJECT["classifiers"]), re.M)
@@ -33,11 +33,11 @@ def test_the_workflow_runs_what_ci_runs_on_every_python_that_is_supported() -> N
 
 
 def test_the_workflow_installs_the_packages_that_ci_installs() -> None:
-    """But for a browser and venv, which its machines have."""
+    """But for a browser, npm and venv, which its machines have."""
     wanted = re.findall(r"^need \S+ (\S+)$", (ROOT / ".ci" / "run").read_text(), re.M)
     (line,) = [run for run in steps("test") if "apt-get install" in run]
     installed = line.partition("--no-install-recommends ")[2].split()
-    assert sorted(installed) == sorted({*wanted} - {"make", "chromium-headless-shell"})
+    assert sorted(installed) == sorted({*wanted} - {"make", "chromium-headless-shell", "npm"})
 
 
 def test_the_workflow_may_write_nothing_and_needs_no_services() -> None:

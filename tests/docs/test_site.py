@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from markdown_it import MarkdownIt
-
-from tests.page.browser import find_browser, open_browser
 
 ROOT = Path(__file__).parents[2]
 MKDOCS = ROOT / ".venv-docs" / "bin" / "mkdocs"
@@ -171,20 +169,10 @@ def test_the_site_reads_as_the_markdown_does(site: Path, pages: dict[Path, Html]
     assert compared > 5_000
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Callable[..., Any]]:
-    executable = find_browser()
-    if executable is None:
-        pytest.skip("no browser: install Debian's chromium-headless-shell or chromium")
-    with open_browser(executable) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_is_searched_and_read_from_a_disk(
-    site: Path, browser: Callable[..., Any], tmp_path: Path, width: int
+    site: Path, browser: Callable[..., Any], pictures: Path, width: int
 ) -> None:
-    pictures = Path(os.environ.get("DRIFTSTREAM_SCREENSHOTS", tmp_path))
     address = site.joinpath("index.html").as_uri()
     with browser(address, width=width) as tab:
         tab.screenshot(pictures / f"site-{width}.png")

@@ -5,74 +5,24 @@ Pictures are written to the folder that DRIFTSTREAM_SCREENSHOTS names, else to p
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stream.metrics import MetricsCollector, serve
-from stream.page import asset, live_pages
+from stream.page import live_pages
 from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
-from stream.report import ReplayRecorder, render
-from tests.page.browser import find_browser, open_browser
+from tests.page.live import DRAWN, Worker, each_size, write_report
 from tests.page.test_page import state_with_secrets
-from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
 from tests.stream.test_report import HOSTILE, hostile_events, hostile_plan
 
 Open = Callable[..., Any]
-SIZES = ((1440, False), (1440, True), (390, False), (390, True))
-SIZE_IDS = [f"{width}-{'dark' if dark else 'light'}" for width, dark in SIZES]
-each_size = pytest.mark.parametrize(("width", "dark"), SIZES, ids=SIZE_IDS)
 NAMED = ("table", "image", "link", "button", "region")
-DRAWN = "Number(document.body.dataset.shown || 0)"
-EVENTS = make_events(3, 4_000, drift_at=1_500)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Open]:
-    executable = find_browser()
-    if executable is None:
-        pytest.skip("no browser: install Debian's chromium-headless-shell or chromium")
-    with open_browser(executable) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    named = os.environ.get("DRIFTSTREAM_SCREENSHOTS")
-    folder = Path(named) if named else tmp_path_factory.mktemp("pictures")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-class Worker:
-    """A worker in small: `feed` takes more events in."""
-
-    def __init__(self) -> None:
-        book = PlanBook()
-        book.add(make_plan())
-        self.state = FileState(Replay(book))
-        self._events = iter([FileRecord(i, 0, value) for i, value in enumerate(EVENTS)])
-        state = self.state
-        self.server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
-        self.url = f"http://127.0.0.1:{self.server.port}/"
-
-    def feed(self, n: int) -> None:
-        for alert in self.state.replay.run(list(islice(self._events, n)), at_end=False):
-            self.state.count(alert)
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    worker = Worker()
-    yield worker
-    worker.server.close()
 
 
 def size_of(png: bytes) -> tuple[int, int]:
@@ -96,6 +46,13 @@ def check_look(tab: Any, picture: Path, width: int, dark: bool) -> list[tuple[st
     assert all(name for role, name in told if role in NAMED)
     assert tab.errors == [], "the policy lets its own style through"
     return told
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.server.close()
 
 
 def luminance(tab: Any) -> float:
@@ -261,17 +218,7 @@ def test_it_stops_when_asked_and_says_when_the_worker_is_gone(
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    plan = make_plan()
-    book = PlanBook()
-    book.add(plan)
-    recorder = ReplayRecorder()
-    replay = Replay(book, on_window=recorder.window)
-    for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(EVENTS)):
-        recorder.alert(alert)
-    made = recorder.report(plan, "rows.csv", len(EVENTS), 0, 0, (1e-4, 1e-5))
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(made, asset("style.css").decode(), recorder.rows()))
-    return path
+    return write_report(tmp_path_factory.mktemp("report") / "report.html")
 
 
 @each_size
