@@ -129,6 +129,8 @@ def command(
             _both(lines, recorder),
             hashing,
         )
+        if recorder is not None:
+            recorder.follow(replay.monitor)
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
             records = FileRecords(data, plan, columns)

@@ -14,6 +14,7 @@ from stream.counted import counted
 
 if TYPE_CHECKING:
     from stream.alerts.event import AlertEvent
+    from stream.config.load import Config
 
 __all__ = ["command"]
 
@@ -53,7 +54,7 @@ def command(
     from stream.report import report_of_episode
     from stream.report.fetch import UNKNOWN_BROKER
 
-    brokers = UNKNOWN_BROKER
+    brokers, config = UNKNOWN_BROKER, None
     if alerts_path is not None:
         where, events = str(alerts_path), _from_file(alerts_path)
     else:
@@ -65,13 +66,30 @@ def command(
         events = read_alerts(config.kafka, where)
     found = [event for event in events if event.data.episode.startswith(episode.lower())]
     _check_one(episode, found, where)
-    text = report_text(report_of_episode(found, brokers), form or form_of(output))
+    notes = [] if config is None else _notes(config, found)
+    text = report_text(report_of_episode(found, brokers, notes), form or form_of(output))
     if str(output) == "-":
         click.echo(text, nl=False)
         return
     output.write_text(text, encoding="utf-8")
     revisions = counted(len(found), "revision")
     say(f"wrote {output}: {revisions}, {len(text) / 1000:,.0f} kB")
+
+
+def _notes(config: Config, found: Iterable[AlertEvent]) -> list[str]:
+    """What limits the plan of the newest revision, as the plans topic has it."""
+    from stream.plan_topic import read_plans
+    from stream.plans.notes import other_notes
+
+    last = max(found, key=lambda event: event.data.revision)
+    try:
+        plans = read_plans(config.kafka, config.topics.plans)
+    except (LookupError, OSError, RuntimeError, ValueError) as error:
+        return [f"what limits its reference is not known: {error}"]
+    held = [plan for plan, _ in plans if plan.hash == last.data.config]
+    if not held:
+        return [f"what limits its reference is not known: {config.topics.plans} has not its plan"]
+    return other_notes(held[-1])
 
 
 def _check_one(episode: str, found: Iterable[AlertEvent], where: str) -> None:

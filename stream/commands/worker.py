@@ -95,6 +95,7 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         environment=str(worker.environment),
         hashing=config.hashing,
         dead_letter_values=worker.dead_letter_values,
+        silences=config.silences,
     )  # fmt: skip
 
 

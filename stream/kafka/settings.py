@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from stream.notify.quiet import Silence
 from stream.plans.privacy import CategoryHash
 
 __all__ = ["STAGES", "TopicNames", "WorkerSettings"]
@@ -58,6 +59,8 @@ class WorkerSettings:
         Series on /metrics at most.
     environment : str
         Told on /metrics.
+    silences : sequence of Silence
+        Shown on the page; it is `notify` that keeps them.
     """
 
     kafka: Mapping[str, object] = field(repr=False)  # a password may be in it
@@ -78,6 +81,7 @@ class WorkerSettings:
     max_ahead_ms: int = 60_000
     max_series: int = 10_000
     environment: str = ""
+    silences: Sequence[Silence] = ()
 
     def __post_init__(self) -> None:
         if self.stage not in STAGES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from stream.alerts.event import AlertEvent
+    from stream.kafka.alerts_feed import AlertsFeed
     from stream.kafka.stage1 import Stage1
     from stream.kafka.stage2 import Stage2
     from stream.monitoring.monitor import PartitionMonitor
+    from stream.notify.quiet import Silence
     from stream.summaries.stats import Stage1Stats
 
 __all__ = ["WorkerView"]
@@ -51,6 +53,8 @@ class WorkerView:
     batch_seconds: float = 0.0
     delays: Delays = field(default_factory=Delays)
     recent: RecentEpisodes = field(default_factory=RecentEpisodes)
+    silences: Sequence[Silence] = ()
+    alerts_feed: AlertsFeed | None = None
     clock: Callable[[], float] = time.time
 
     def count_alert(self, alert: AlertEvent) -> None:
@@ -65,6 +69,11 @@ class WorkerView:
     def telling(self) -> dict[tuple[str, str, str], tuple[str, str]]:
         """(model, version, kind) of what fires -> its episode, and its newest summary."""
         return self.recent.telling()
+
+    @property
+    def alerts_unread(self) -> str:
+        """Why the page has nothing of the alerts topic, in words; empty if it has."""
+        return self.alerts_feed.unread if self.alerts_feed is not None else ""
 
     @property
     def gaps(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from stream.decode.native import NativeDecoder
+from stream.kafka.alerts_feed import AlertsFeed
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
 from stream.kafka.limit_log import LimitLog
@@ -51,7 +52,10 @@ class Worker:
         self.settings = settings
         self._on_leaving = on_leaving
         self.plans = PlanBook()
-        self.view = WorkerView(settings.stage, settings.max_ready_lag, settings.topics.summaries)
+        self.view = WorkerView(
+            settings.stage, settings.max_ready_lag, settings.topics.summaries,
+            silences=settings.silences,
+        )  # fmt: skip
         self._connection = connection_arguments(settings.kafka)
         self._stopping = asyncio.Event()
         self._sources: dict[str, tuple[str, int]] = {}
@@ -232,9 +236,18 @@ class Worker:
             jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
         if stages.stage2 is not None:
             jobs.append(every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
+        if stages.stage2 is not None and settings.metrics_address:
+            jobs.append(self._feed_page().follow())
         if on_ready is not None:
             jobs.append(self._say_ready(on_ready))
         return [asyncio.create_task(self._guard(job)) for job in jobs]
+
+    def _feed_page(self) -> AlertsFeed:
+        settings, view = self.settings, self.view
+        view.alerts_feed = AlertsFeed(
+            settings.kafka, self._connection, settings.topics.alerts, view.recent.hear
+        )
+        return view.alerts_feed
 
     async def _look_at_skips(self, feed: PlansFeed) -> None:
         self.view.plans_unread = feed.unread

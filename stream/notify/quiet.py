@@ -62,13 +62,20 @@ class Silence:
 
     def until(self, alert: AlertEvent, now_ms: int) -> int | None:
         """When this silence over an alert ends; None if there is none now."""
-        labels, severity = alert.data.labels, alert.data.severity
-        if self.models and labels.model not in self.models:
-            return None
-        if self.kinds and labels.kind not in self.kinds:
-            return None
-        if SEVERITY_ORDER.index(severity) > SEVERITY_ORDER.index(self.max_severity):
-            return None
+        labels = alert.data.labels
+        covered = self.covers(labels.model, labels.kind, alert.data.severity)
+        return self.ends_ms(now_ms) if covered else None
+
+    def covers(self, model: str, kind: str, severity: str) -> bool:
+        """Whether it is of such alerts."""
+        return (
+            (not self.models or model in self.models)
+            and (not self.kinds or kind in self.kinds)
+            and SEVERITY_ORDER.index(severity) <= SEVERITY_ORDER.index(self.max_severity)
+        )
+
+    def ends_ms(self, now_ms: int) -> int | None:
+        """When it ends; None if it does not hold now."""
         if self.weekly is None:
             return self.end_ms if self.start_ms <= now_ms < self.end_ms else None
         here = datetime.fromtimestamp(now_ms / 1000, self.zone)

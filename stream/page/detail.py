@@ -5,24 +5,24 @@ The work for one look is bounded: so many signals and histograms, the loudest fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from detectors import WindowResult, describe
 from stream.monitoring.subject import SubjectMonitor
 from stream.monitoring.untested import untested_now
 from stream.monitoring.watch import Watch
-from stream.monitoring.windows import Closed
 from stream.report.from_replay import bars_of_counts
+from stream.report.loudness import Heard, Loud, loudest, worst_row
 from stream.report.shape import Shape
 
 __all__ = [
     "MOST_HISTOGRAMS", "MOST_SIGNALS", "Bars", "Detail", "SegmentRow", "SignalRow", "detail_of",
-    "segments_of", "signal_row", "worst_test",
+    "segments_of", "signal_row",
 ]  # fmt: skip
 
 MOST_SIGNALS: Final = 60
@@ -42,7 +42,10 @@ class Bars(msgspec.Struct):
 
 
 class SignalRow(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A signal in the last full window; `ratio` is its worst test over that test's threshold."""
+    """A signal; `ratio` is its worst test over that test's threshold.
+
+    Shares and bars are of the last full window; None before there is one.
+    """
 
     name: str
     role: str
@@ -50,7 +53,7 @@ class SignalRow(msgspec.Struct, rename="camel", omit_defaults=True):
     test: str
     value: float
     threshold: float
-    missing: float
+    missing: float | None
     missing_before: float
     change: str = ""
     bars: Bars | None = None
@@ -85,34 +88,15 @@ class Detail(msgspec.Struct, rename="camel"):
     untested: list[str]
 
 
-def _ratios(result: WindowResult) -> npt.NDArray[np.float64]:
-    """Each test's value in units of its threshold."""
-    threshold = result.threshold
-    ratios: npt.NDArray[np.float64] = np.where(
-        threshold > 0, result.value / np.maximum(threshold, 1e-300), 0.0
-    )
-    return np.nan_to_num(ratios, posinf=1e6)
-
-
-def worst_test(result: WindowResult, index: int | None = None) -> tuple[int, float] | None:
-    """Row and ratio of the loudest test, of one signal or any; None if none was made."""
-    ratios = _ratios(result)
-    rows = np.arange(ratios.size) if index is None else np.flatnonzero(result.signal == index)
-    if not rows.size:
-        return None
-    row = int(rows[np.argmax(ratios[rows])])
-    return row, float(ratios[row])
-
-
-def detail_of(held: SubjectMonitor) -> Detail | None:
-    """What its last full window shows; None while nothing is tested."""
+def detail_of(held: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | None:
+    """What its last full window shows, and tests without one; None while nothing is tested."""
     watch = held.watch
     if watch is None:
         return None
     plan = watch.plan
     window = watch.windows.last.get("")
-    result = watch.results.get("")
-    signals = list(_signals(watch, window, result)) if window and result is not None else []
+    loud = loudest(watch, heard)
+    signals = list(_signals(watch, loud))
     segments, more_segments = segments_of(watch)
     return Detail(
         model=held.subject.model,
@@ -123,7 +107,7 @@ def detail_of(held: SubjectMonitor) -> Detail | None:
         reference=plan.reference.hash,
         plan=plan.hash,
         signals=signals,
-        more_signals=max(0, len(plan.monitored) - len(signals)) if window else 0,
+        more_signals=max(0, len(plan.monitored) - len(signals)) if signals else 0,
         segments=segments,
         more_segments=more_segments,
         private=plan.private,
@@ -132,39 +116,34 @@ def detail_of(held: SubjectMonitor) -> Detail | None:
     )
 
 
-def _signals(watch: Watch, window: Closed, result: WindowResult) -> Iterator[SignalRow]:
+def _signals(watch: Watch, loud: Mapping[int, Loud]) -> Iterator[SignalRow]:
     """The loudest signals, the first few with their histogram."""
-    ratios = _ratios(result)
-    worst: dict[int, int] = {}
-    for row in np.argsort(-ratios, kind="stable").tolist():
-        worst.setdefault(int(result.signal[row]), row)
-        if len(worst) >= MOST_SIGNALS:
-            break
-    for at, row in enumerate(worst.values()):
-        ratio = float(ratios[row])
-        yield signal_row(watch, window, result, row, ratio, drawn=at < MOST_HISTOGRAMS)
+    for at, (index, worst) in enumerate(islice(loud.items(), MOST_SIGNALS)):
+        yield signal_row(watch, index, worst, drawn=at < MOST_HISTOGRAMS)
 
 
-def signal_row(
-    watch: Watch, window: Closed, result: WindowResult, row: int, ratio: float, *, drawn: bool
-) -> SignalRow:
-    """What one test found of its signal, with the histogram if it is to be drawn."""
-    plan, index = watch.plan, int(result.signal[row])
-    signal = plan.expected(index, window.counts)
-    counts = window.counts[watch.layout.slice(index)].astype(np.int64)
+def signal_row(watch: Watch, index: int, worst: Loud, *, drawn: bool) -> SignalRow:
+    """What the worst test of a signal found, with the histogram if it is to be drawn."""
+    plan, window, result = watch.plan, watch.windows.last.get(""), watch.results.get("")
+    signal = plan.monitored[index] if window is None else plan.expected(index, window.counts)
     missing = signal.binning.missing
     made = SignalRow(
         name=signal.name,
         role=signal.role,
-        ratio=ratio,
-        test=result.test(row),
-        value=float(np.nan_to_num(result.value[row])),
-        threshold=float(np.nan_to_num(result.threshold[row])),
-        missing=int(counts[missing]) / max(1, int(counts.sum())),
+        ratio=worst.ratio,
+        test=worst.test,
+        value=worst.value,
+        threshold=worst.threshold,
+        missing=None,
         missing_before=int(signal.counts[missing]) / max(1, signal.events),
     )
+    if window is None:
+        return made
+    counts = window.counts[watch.layout.slice(index)].astype(np.int64)
+    made.missing = int(counts[missing]) / max(1, int(counts.sum()))
     if drawn:
-        change = describe(signal, counts, public=not plan.private, look=int(result.look[row]))
+        look = _look(result, worst)
+        change = describe(signal, counts, public=not plan.private, look=look)
         made.change = "" if plan.private else change.text
         bars = bars_of_counts(signal, counts, change, hidden=plan.private)
         made.bars = Bars(
@@ -178,6 +157,11 @@ def signal_row(
     return made
 
 
+def _look(result: WindowResult | None, worst: Loud) -> int:
+    """The share that a test of names found, as `describe` takes it."""
+    return -1 if result is None or worst.row < 0 else int(result.look[worst.row])
+
+
 def segments_of(watch: Watch, index: int | None = None) -> tuple[list[SegmentRow], int]:
     """The loudest segments, by one signal or any, and how many are left out.
 
@@ -188,7 +172,7 @@ def segments_of(watch: Watch, index: int | None = None) -> tuple[list[SegmentRow
     rows = []
     for segment, result in list(watch.results.items()):
         window = watch.windows.last.get(segment)
-        if not segment or window is None or (worst := worst_test(result, index)) is None:
+        if not segment or window is None or (worst := worst_row(result, index)) is None:
             continue
         row, ratio = worst
         name = watch.plan.monitored[int(result.signal[row])].name

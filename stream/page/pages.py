@@ -31,6 +31,7 @@ _FILES: Final = (
     "page.js",
     "parts.js",
     "signal.js",
+    "versions.js",
     "draw.js",
     "histograms.js",
 )

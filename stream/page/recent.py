@@ -1,6 +1,6 @@
-"""The episodes a worker has lately told of, for its page. What it keeps is bounded.
+"""The episodes that are lately told of, for a worker's page. What it keeps is bounded.
 
-A worker that was restarted knows of episodes that were opened before only what it hears next.
+Told by the worker itself, or heard from the alerts topic, which also has the acknowledgements.
 """
 
 from __future__ import annotations
@@ -10,16 +10,36 @@ from typing import Final
 
 import msgspec
 
+from stream.alerts.acks import Ack
 from stream.alerts.event import AlertEvent, parse_time
 from stream.page.runbooks import runbook_address
+from stream.report.loudness import FOLLOWING, Heard
 from stream.report.phrases import SEVERITIES
 
-__all__ = ["EpisodeRow", "RecentEpisodes"]
+__all__ = ["AckRow", "EpisodeRow", "QuietRow", "RecentEpisodes"]
 
-_MOST: Final = 200
+_MOST: Final = 400
 _MOST_STEPS: Final = 40
 _NAMED: Final = 5
 _MOST_NAMES: Final = 100
+#: Where an alert's summary goes on from what happened to what is to be done.
+_ADVICE: Final = " Recommended action:"
+
+
+class AckRow(msgspec.Struct):
+    """Who acknowledged an episode, when, until when nobody is told of it, and the note."""
+
+    by: str
+    at: int
+    until: int
+    note: str
+
+
+class QuietRow(msgspec.Struct):
+    """Until when a silence of the config is over an episode, and why."""
+
+    until: int
+    reason: str
 
 
 class EpisodeRow(msgspec.Struct, rename="camel"):
@@ -28,7 +48,8 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     `from_start` names signals that differed as soon as the reference was compared to; `course` is
     (since, severity), a pair for each change of it; `runbook` an address, of the page's own where
     none is configured. `names` are the signals of all its revisions, without segments; `related`
-    (id, kind) of episodes of the model that were open beside it.
+    (id, kind) of episodes of the model that were open beside it. `summary` is what is read in one
+    breath, `advice` what follows. `heard` is what tests without a window found of the whole stream.
     """
 
     id: str
@@ -41,6 +62,7 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     starts: int
     ends: int
     summary: str
+    advice: str
     evidence: str
     signals: list[str]
     from_start: list[str]
@@ -48,6 +70,10 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     runbook: str
     names: list[str]
     related: list[tuple[str, str]]
+    heard: list[Heard]
+    told: bool  # by this worker
+    ack: AckRow | None = None
+    silence: QuietRow | None = None
 
 
 class RecentEpisodes:
@@ -55,12 +81,30 @@ class RecentEpisodes:
 
     def __init__(self) -> None:
         self._rows: OrderedDict[str, EpisodeRow] = OrderedDict()
+        self._acks: OrderedDict[str, AckRow] = OrderedDict()
 
-    def note(self, alert: AlertEvent) -> None:
-        """Take in what was published."""
+    def hear(self, said: AlertEvent | Ack) -> None:
+        """Take in what the alerts topic has, of whichever worker."""
+        if isinstance(said, AlertEvent):
+            self.note(said, told=False)
+            return
+        data = said.data
+        held = self._acks.get(data.episode)
+        made = AckRow(data.by, parse_time(said.time), said.until_ms, data.note)
+        if held is not None and held.at > made.at:
+            return
+        self._acks[data.episode] = made
+        self._acks.move_to_end(data.episode)
+        while len(self._acks) > _MOST:
+            self._acks.popitem(last=False)
+
+    def note(self, alert: AlertEvent, *, told: bool = True) -> None:
+        """Take in what was published, `told` by this worker."""
         data = alert.data
         held = self._rows.get(data.episode)
+        told = told or (held is not None and held.told)
         if held is not None and held.revision >= data.revision:
+            held.told = told
             return
         starts = parse_time(data.starts_at)
         course: list[tuple[int, str]] = [(starts, data.severity)]
@@ -72,6 +116,9 @@ class RecentEpisodes:
         if course[-1][1] != data.severity:
             course.append((parse_time(alert.time), data.severity))
         resolved = data.status == "resolved"
+        summary, begin, advice = data.annotations.summary.rpartition(_ADVICE)
+        if not begin:
+            summary, advice = advice, ""
         self._rows[data.episode] = EpisodeRow(
             id=data.episode,
             model=data.labels.model,
@@ -82,7 +129,8 @@ class RecentEpisodes:
             revision=data.revision,
             starts=starts,
             ends=parse_time(data.ends_at) if resolved else 0,
-            summary=data.annotations.summary,
+            summary=summary.rstrip(),
+            advice=f"{begin}{advice}".strip(),
             evidence=data.annotations.evidence,
             signals=[
                 f"{s.name} ({s.segment})" if s.segment else s.name for s in data.signals[:_NAMED]
@@ -92,10 +140,17 @@ class RecentEpisodes:
             runbook=runbook_address(data.labels.kind, data.annotations.runbook_url),
             names=list(dict.fromkeys(names))[:_MOST_NAMES],
             related=list(dict.fromkeys(related))[:_MOST_NAMES],
-        )
+            heard=[] if resolved else [
+                Heard(s.name, s.test, s.value, s.threshold)
+                for s in data.signals
+                if s.test in FOLLOWING and not s.segment
+            ],
+            told=told,
+        )  # fmt: skip
         self._rows.move_to_end(data.episode)
-        while len(self._rows) > _MOST:
-            self._rows.popitem(last=False)
+        while len(self._rows) > _MOST:  # what ended goes first
+            ended = (id_ for id_, row in self._rows.items() if row.ends)
+            del self._rows[next(ended, next(iter(self._rows)))]
 
     def telling(self) -> dict[tuple[str, str, str], tuple[str, str]]:
         """(model, version, kind) of what fires -> its episode, and its newest summary."""
@@ -106,9 +161,13 @@ class RecentEpisodes:
         }
 
     def rows(self) -> list[EpisodeRow]:
-        """What fires, the worst first, then what ended, the newest first."""
+        """What fires, the worst first, then what ended, the newest first; with its last ack."""
+        acks = self._acks
         return sorted(
-            self._rows.values(),
+            (
+                msgspec.structs.replace(row, ack=ack) if (ack := acks.get(row.id)) else row
+                for row in list(self._rows.values())
+            ),
             key=lambda row: (row.ends, 0) if row.ends else (2**62, SEVERITIES.index(row.severity)),
             reverse=True,
         )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import msgspec
 
 import stream
 from stream.monitoring.subject import SubjectMonitor
-from stream.page.detail import SegmentRow, SignalRow, segments_of, signal_row, worst_test
+from stream.page.detail import SegmentRow, SignalRow, segments_of, signal_row
+from stream.page.episodes import heard_of, rows_of
 from stream.page.recent import EpisodeRow
 from stream.page.state import PageView, held_of
 from stream.page.trend import Trend, trend_of
+from stream.report.loudness import Heard, loudest
 
 __all__ = ["SignalState", "signal_state"]
 
@@ -23,8 +25,8 @@ _MOST_OTHERS: Final = 60
 class SignalState(msgspec.Struct, rename="camel"):
     """All that the page of a signal shows; `found` says whether the model has such a signal here.
 
-    `signal` and the window's times are None and 0 before the first full window. `episodes` name
-    the signal, `related` are others of the model that were open beside one of them.
+    `signal` is None before anything is tested, the window's times 0 before the first full one.
+    `episodes` name the signal, `related` are others of the model that were open beside one of them.
     """
 
     driftstream: str
@@ -52,12 +54,14 @@ class SignalState(msgspec.Struct, rename="camel"):
 def signal_state(view: PageView, model: str, version: str, name: str, now_ms: int) -> SignalState:
     """What to show of one signal now."""
     state = SignalState(stream.__version__, now_ms, model, version, name, False)
-    rows = [row for row in view.recent.rows() if (row.model, row.version) == (model, version)]
-    state.episodes = [row for row in rows if name in row.names]
-    state.related = _related(state.episodes, rows)
-    held = next((held for held in held_of(view) if tuple(held.subject) == (model, version)), None)
-    if held is not None:
-        _fill(state, held)
+    held: dict[tuple[str, str], SubjectMonitor]
+    held = {each.subject: each for each in held_of(view)}
+    rows = rows_of(view, held, now_ms)
+    own = [row for row in rows if (row.model, row.version) == (model, version)]
+    state.episodes = [row for row in own if name in row.names]
+    state.related = _related(state.episodes, own)
+    if (found := held.get((model, version))) is not None:
+        _fill(state, found, heard_of(own).get((model, version), ()))
     return state
 
 
@@ -73,7 +77,7 @@ def _related(own: Iterable[EpisodeRow], rows: Iterable[EpisodeRow]) -> list[Epis
     ]
 
 
-def _fill(state: SignalState, held: SubjectMonitor) -> None:
+def _fill(state: SignalState, held: SubjectMonitor, heard: Collection[Heard]) -> None:
     watch = held.watch
     if watch is None:
         return
@@ -88,8 +92,8 @@ def _fill(state: SignalState, held: SubjectMonitor) -> None:
     hidden = state.private or state.by_hour
     state.trend = trend_of(watch.changes.history, watch.plan.monitored, index, hidden=hidden)
     state.segments, state.more_segments = segments_of(watch, index)
-    window, result = watch.windows.last.get(""), watch.results.get("")
-    if window is None or result is None or (worst := worst_test(result, index)) is None:
+    if (worst := loudest(watch, heard).get(index)) is not None:
+        state.signal = signal_row(watch, index, worst, drawn=True)
+    if (window := watch.windows.last.get("")) is None:
         return
-    state.signal = signal_row(watch, window, result, *worst, drawn=True)
     state.starts, state.ends, state.events = window.start_ms, window.end_ms, window.events

@@ -5,7 +5,7 @@ The work for one look is bounded: so many models, signals and histograms, the lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -13,10 +13,13 @@ import msgspec
 import stream
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.subject import SubjectMonitor
-from stream.page.detail import Detail, detail_of, worst_test
-from stream.page.recent import EpisodeRow, RecentEpisodes
+from stream.page.detail import Detail, detail_of
+from stream.page.episodes import EpisodeView, SilenceRow, heard_of, rows_of, silences_now
+from stream.page.recent import EpisodeRow
+from stream.page.versions import Versions, versions_of
 from stream.plans.plan import LearningPlan
 from stream.report.from_alerts import worst_severity
+from stream.report.loudness import Heard, loudest_of_all
 from stream.report.phrases import SEVERITIES
 from stream.summaries.stats import Stage1Stats
 
@@ -26,7 +29,7 @@ MOST_MODELS: Final = 100
 MOST_EPISODES: Final = 60
 
 
-class PageView(Protocol):
+class PageView(EpisodeView, Protocol):
     """What is read of a worker."""
 
     @property
@@ -34,8 +37,8 @@ class PageView(Protocol):
         """Which stage it runs."""
 
     @property
-    def recent(self) -> RecentEpisodes:
-        """Episodes it told of."""
+    def alerts_unread(self) -> str:
+        """Why the alerts topic is not read, in words; empty if it is."""
 
     def lag(self) -> dict[tuple[str, int], int]:
         """(topic, partition) -> records not yet handled."""
@@ -89,7 +92,10 @@ class State(msgspec.Struct, rename="camel"):
     more_models: int
     episodes: list[EpisodeRow]
     more_episodes: int
+    silences: list[SilenceRow]
+    alerts_unread: str
     detail: Detail | None
+    versions: Versions | None
 
 
 def held_of(view: PageView) -> list[SubjectMonitor]:
@@ -100,8 +106,10 @@ def held_of(view: PageView) -> list[SubjectMonitor]:
 def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
     """What to show now; details of the model asked for, or of the loudest."""
     held = held_of(view)
+    episodes = rows_of(view, {each.subject: each for each in held}, now_ms)
+    heard = heard_of(episodes)
     rows = sorted(
-        ((_model_row(each), each) for each in held),
+        ((_model_row(each, heard.get(each.subject, ())), each) for each in held),
         key=lambda pair: (-SEVERITIES.index(pair[0].severity), -pair[0].worst, pair[1].subject),
     )
     chosen = [each for row, each in rows if (row.model, row.version) == (model, version)]
@@ -109,7 +117,6 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
     chosen = chosen or [each for _, each in rows]
     ready, words = view.ready()
     lag = view.lag()
-    episodes = view.recent.rows()
     stats = list(view.stage1_stats())
     return State(
         driftstream=stream.__version__,
@@ -125,11 +132,14 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
         more_models=max(0, len(rows) - MOST_MODELS),
         episodes=episodes[:MOST_EPISODES],
         more_episodes=max(0, len(episodes) - MOST_EPISODES),
-        detail=detail_of(chosen[0]) if chosen else None,
+        silences=silences_now(view.silences, now_ms),
+        alerts_unread=view.alerts_unread,
+        detail=detail_of(chosen[0], heard.get(chosen[0].subject, ())) if chosen else None,
+        versions=versions_of(chosen[0], held, heard) if chosen else None,
     )
 
 
-def _model_row(held: SubjectMonitor) -> ModelRow:
+def _model_row(held: SubjectMonitor, heard: Collection[Heard]) -> ModelRow:
     model, version = held.subject
     active = held.episodes.active
     watch = held.watch
@@ -155,10 +165,8 @@ def _model_row(held: SubjectMonitor) -> ModelRow:
     row.filling = filling.events if filling is not None else 0
     row.window = 0 if watch.plan.cycle_ms else watch.budget.window_events
     row.allowed = watch.plan.false_alarms_per_week
-    result = watch.results.get("")
-    if result is not None and (worst := worst_test(result)) is not None:
-        at, row.worst = worst
-        row.signal = watch.plan.monitored[int(result.signal[at])].name
+    if (worst := loudest_of_all(watch, heard)) is not None:
+        row.signal, row.worst = worst
     return row
 
 

@@ -57,6 +57,7 @@ def _episode(episode: Episode) -> Markup:
         _told(episode),
         tag("p", asked) if asked else None,
         _runbook(episode),
+        _evidence(episode),
         tag("details", tag("summary", "Revisions"), _revisions(episode)),
     )  # fmt: skip
 
@@ -67,8 +68,12 @@ def _told(episode: Episode) -> Markup:
     for name, revision in stages(episode):
         when = None if episode.firing else tag("strong", f"{name}, {minute(revision.time_ms)}: ")
         told.append(tag("p", when, arrows(revision.summary)))
-    evidence = evidence_of(episode)
-    return join(*told, tag("p", evidence, class_="meta") if evidence else None)
+    return join(*told)
+
+
+def _evidence(episode: Episode) -> Markup | None:
+    said = evidence_of(episode)
+    return tag("details", tag("summary", "Evidence"), tag("p", said)) if said else None
 
 
 def _runbook(episode: Episode) -> Markup:

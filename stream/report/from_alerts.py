@@ -21,7 +21,7 @@ from stream.report.model import (
 )
 from stream.report.phrases import SEVERITIES, from_start
 from stream.report.shape import shape_of_coarse
-from stream.report.words import figure, minute, quantiles, subject, words
+from stream.report.words import chance, figure, minute, quantiles, subject, words
 
 __all__ = ["bars_of", "episodes_of", "leading_signals", "report_of_episode", "worst_severity"]
 
@@ -144,8 +144,12 @@ def _ratio(signal: AlertSignal) -> float:
     return signal.value / signal.threshold if signal.threshold > 0 else 0.0
 
 
-def report_of_episode(events: Sequence[AlertEvent], brokers: str = UNKNOWN_BROKER) -> Report:
-    """Everything the revisions of one episode say; `brokers` have the events behind it.
+def report_of_episode(
+    events: Sequence[AlertEvent], brokers: str = UNKNOWN_BROKER, notes: Sequence[str] = ()
+) -> Report:
+    """Everything the revisions of one episode say.
+
+    `brokers` have the events behind it, `notes` are what limits the plan that it was found under.
 
     Raises
     ------
@@ -186,10 +190,10 @@ def report_of_episode(events: Sequence[AlertEvent], brokers: str = UNKNOWN_BROKE
         quality=_quality(whole),
         tests=_tests(events),
         budget=f"The plan allows {figure(data.budget.false_alarms_per_week)} false alarms a week "
-        f"for this model. That leaves a chance of {figure(data.budget.alpha)} for each signal and "
-        "window to be wrong, which is shared by its tests.",
+        "for this model. So alpha, how often each signal and window may be wrong, is "
+        f"{chance(data.budget.alpha)}; its tests share it.",
         provenance=_provenance(last),
-        warnings=(*_left_out(events), *filter(None, [from_start(episode)])),
+        warnings=(*notes, *_left_out(events), *filter(None, [from_start(episode)])),
         fetch=fetch_commands(events, brokers),
     )
 

@@ -6,7 +6,7 @@ course of each signal has at most so many columns, and neighbours are merged whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,17 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 import stream
-from detectors import NumericBinning, SignalReference, WindowResult, describe
+from detectors import SignalReference, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.alerts.event import AlertEvent
 from stream.counted import counted
+from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.untested import AtEnd
+from stream.monitoring.watch import Watch
 from stream.monitoring.windows import Closed
 from stream.plans.plan import Plan
-from stream.report.charts import HEAT_COLUMNS
+from stream.report.course import Course
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
-from stream.report.model import Bars, QualityRow, Report, SegmentRow, Signal, TestRow
+from stream.report.loudness import FOLLOWING, NEAR, evidence_ratios
+from stream.report.model import Bars, Report, SegmentRow, Signal, TestRow
+from stream.report.quality import quality_rows
 from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
 from stream.report.shape import shape_of_counts
 from stream.report.words import figure, quantiles, subject
@@ -41,8 +45,8 @@ class ReplayRecorder:
 
     def __init__(self) -> None:
         self._plan: Plan | None = None
-        self._times: list[int] = []  # end of each column of the course
-        self._course: list[npt.NDArray[np.float64]] = []  # worst ratio of each signal
+        self._monitor: PartitionMonitor | None = None
+        self._course = Course(())
         self._worst: dict[int, Signal] = {}
         self._segments: dict[str, SegmentRow] = {}
         self._counts: npt.NDArray[np.int64] = np.zeros(0, np.int64)
@@ -52,14 +56,21 @@ class ReplayRecorder:
         self._end_ms = 0
         self._alerts: list[AlertEvent] = []
 
+    def follow(self, monitor: PartitionMonitor) -> None:
+        """Look at the monitor's e-detectors too, whenever a window is tested."""
+        self._monitor = monitor
+
     def alert(self, event: AlertEvent) -> None:
         """Note an alert event."""
         self._alerts.append(event)
+        self._course.tell(event)
 
     def window(self, plan: Plan, window: Closed, result: WindowResult) -> None:
         """Note a tested window; `OnWindow` of a replay."""
         if self._plan is None or self._plan.layout.names != plan.layout.names:
-            self._times, self._course, self._worst = [], [], {}
+            self._course, self._worst = Course(plan.layout.names), {}
+            for alert in self._alerts:
+                self._course.tell(alert)
             self._counts = np.zeros(plan.layout.width, np.int64)
         self._plan = plan
         self._start_ms = min(self._start_ms, window.start_ms)
@@ -75,7 +86,8 @@ class ReplayRecorder:
         else:
             self._windows += 1
             self._counts += window.counts[: self._counts.size]
-            self._note_course(window.end_ms, worst)
+            evidence = self._evidence(result)
+            self._course.window(window.end_ms, np.maximum(worst, evidence))
         for row in np.flatnonzero(ratios > 0).tolist():
             index = int(result.signal[row])
             held = self._worst.get(index)
@@ -89,14 +101,17 @@ class ReplayRecorder:
             made[0] += 1
             made[1] += bool(result.found[row])
 
-    def _note_course(self, end_ms: int, worst: npt.NDArray[np.float64]) -> None:
-        self._times.append(end_ms)
-        self._course.append(worst)
-        if len(self._times) >= 2 * HEAT_COLUMNS:
-            self._times = self._times[1::2]
-            self._course = [
-                np.maximum(a, b) for a, b in zip(self._course[::2], self._course[1::2], strict=True)
-            ]
+    def _evidence(self, result: WindowResult) -> npt.NDArray[np.float64] | float:
+        """How loud the e-detectors of what was tested are now."""
+        for watch in self._watches():
+            if watch.results.get("") is result:
+                evidence = evidence_ratios(watch)
+                return np.where(evidence >= NEAR, evidence, 0.0)
+        return 0.0
+
+    def _watches(self) -> Iterable[Watch]:
+        held = [] if self._monitor is None else self._monitor.subjects.values()
+        return (each.watch for each in held if each.watch is not None)
 
     def _note_segment(
         self, plan: Plan, window: Closed, result: WindowResult, ratios: npt.NDArray[np.float64]
@@ -118,15 +133,11 @@ class ReplayRecorder:
 
     def rows(self) -> list[tuple[str, list[float]]]:
         """The course of each signal, the loudest first, for `stream.report.render`."""
-        if self._plan is None or not self._course:
-            return []
-        course = np.array(self._course)
-        loudest = np.argsort(-course.max(axis=0), kind="stable").tolist()
-        return [(self._plan.monitored[i].name, course[:, i].tolist()) for i in loudest]
+        return self._course.loudest_first()
 
     def report(
         self, plan: Plan, data: str, events: int, rejected: int, late: int,
-        alphas: Sequence[float], sequential: Sequence[TestRow] = (),
+        alphas: Sequence[float] = (), sequential: Sequence[TestRow] = (),
         in_alarm: tuple[int, int] = (0, 0),
         untested: AtEnd = _ALL_TESTED,
     ) -> Report:  # fmt: skip
@@ -174,7 +185,7 @@ class ReplayRecorder:
             episodes=episodes,
             signals=self._signals(),
             segments=tuple(sorted(self._segments.values(), key=lambda r: -r.ratio)),
-            quality=_quality(plan, self._counts),
+            quality=quality_rows(plan, self._counts),
             tests=(*self._test_rows(alphas), *sequential),
             budget=f"{figure(plan.false_alarms_per_week)} false alarms a week are allowed for this "
             "model. Alpha is the chance of each signal and window to be wrong, and is shared by "
@@ -198,20 +209,26 @@ class ReplayRecorder:
         """The loudest signals, those of episodes first."""
         told = {(s.segment, s.name): s for s in leading_signals(self._alerts)}
         named = {name for _, name in told}
-        loud = sorted(
-            self._worst.items(), key=lambda held: (held[1].name not in named, -held[1].ratio)
-        )
-        loud = [held for held in loud if held[1].name in named or held[1].ratio >= 1] or loud[:2]
-        return tuple(self._with_course(i, signal, told) for i, signal in loud[:_CARDS])
+        found = {signal.name: self._by_any_test(signal, told) for signal in self._worst.values()}
+        found |= {name: s for (where, name), s in told.items() if not where and name not in found}
+        loud = sorted(found.values(), key=lambda one: (one.name not in named, -one.ratio))
+        loud = [one for one in loud if one.name in named or one.ratio >= 1] or loud[:2]
+        return tuple(self._with_course(signal, told) for signal in loud[:_CARDS])
 
-    def _with_course(
-        self, index: int, signal: Signal, told: dict[tuple[str, str], Signal]
-    ) -> Signal:
+    @staticmethod
+    def _by_any_test(signal: Signal, told: Mapping[tuple[str, str], Signal]) -> Signal:
+        """By what a test without a window found, where that is louder than every window's."""
+        alert = told.get(("", signal.name))
+        if alert is None or alert.test not in FOLLOWING or alert.ratio <= signal.ratio:
+            return signal
+        return replace(alert, bars=alert.bars or signal.bars, moments=alert.moments, since="")
+
+    def _with_course(self, signal: Signal, told: Mapping[tuple[str, str], Signal]) -> Signal:
         """A signal with how it went, and since when by the alerts."""
         alert = told.get((signal.segment, signal.name)) or told.get(("", signal.name))
         return replace(
             signal,
-            history=tuple(zip(self._times, (float(column[index]) for column in self._course))),
+            history=self._course.of(signal.name),
             history_of="The whole stream over time" if signal.segment else "Over time",
             change_point=alert.change_point if alert is not None else None,
             gradual=alert is not None and alert.gradual,
@@ -268,24 +285,3 @@ def _moments(change: Change) -> tuple[tuple[str, str, str], ...]:
         return found
     before, after = figures(change.mean_before, change.mean_after)
     return (("mean", before, after), *found)
-
-
-def _quality(plan: Plan, counts: npt.NDArray[np.int64]) -> tuple[QualityRow, ...]:
-    """Shares over all tested windows, signals that changed most first."""
-    rows: list[tuple[float, QualityRow]] = []
-    for index, signal in enumerate(plan.monitored):
-        binning = signal.binning
-        seen = counts[plan.layout.slice(index)] if counts.size else np.zeros(binning.n_bins, int)
-        bins = {"missing": [binning.missing], "invalid": [binning.invalid]}
-        if isinstance(binning, NumericBinning):
-            bins |= {"unseen": [], "out of range": [binning.below, binning.above]}
-        else:
-            bins |= {"unseen": binning.new.tolist(), "out of range": []}
-        before, now = max(1, signal.events), max(1, int(seen.sum()))
-        shares = tuple(
-            (name, float(signal.counts[b].sum()) / before, float(seen[b].sum()) / now)
-            for name, b in bins.items()
-        )
-        moved = max(abs(share[2] - share[1]) for share in shares)
-        rows.append((moved, QualityRow(signal.name, shares)))
-    return tuple(row for _, row in sorted(rows, key=lambda pair: -pair[0]))

@@ -36,7 +36,7 @@ from stream.report.phrases import (
     state,
     tested,
 )
-from stream.report.words import figure, minute, percent, ratio, span, test_name, words
+from stream.report.words import chance, minute, percent, ratio, span, test_name, words
 
 __all__ = ["render_markdown"]
 
@@ -189,7 +189,7 @@ def _tests(report: Report) -> Iterator[Markdown]:
             (
                 (
                     test_name(row.test), row.scope, f"{row.made:,}" if row.made else "",
-                    "" if row.alpha is None else figure(row.alpha),
+                    "" if row.alpha is None else chance(row.alpha),
                     "" if row.findings is None else f"{row.findings:,}",
                 )
                 for row in report.tests

@@ -7,7 +7,7 @@ from typing import Final
 
 from stream.counted import counted
 from stream.report.model import Episode, Report, Revision, Signal
-from stream.report.words import figure, minute, span, test_name
+from stream.report.words import chance, figure, minute, span, test_name
 
 __all__ = [
     "FETCH",
@@ -42,8 +42,6 @@ FETCH: Final = (
     "the topic too. What retention took is gone. Of a replayed file the offsets are its rows. With "
     "TLS or SASL give kcat its settings by -F."
 )
-#: As in the evidence of alerts: tails below this were not measured.
-_LEAST_P: Final = 1e-9
 REPLAYED_ALIKE: Final = "The same events under the same plan give the same report."
 
 
@@ -123,8 +121,7 @@ def tested(signal: Signal) -> str:
         f"{test_name(signal.test)} {figure(signal.value)}, threshold {figure(signal.threshold)}"
     ]
     if signal.p_value is not None:
-        least = "under " if signal.p_value < _LEAST_P else ""
-        parts.append(f"p {least}{figure(max(signal.p_value, _LEAST_P))}")
+        parts.append(f"by chance {chance(signal.p_value)}")
     if signal.importance is not None:
         parts.append(f"importance {figure(signal.importance)}")
     return " · ".join(parts)

@@ -20,7 +20,7 @@ from stream.report.phrases import (
     of_signal,
     tested,
 )
-from stream.report.words import arrows, figure, percent, ratio, test_name
+from stream.report.words import arrows, chance, percent, ratio, test_name
 
 __all__ = [
     "fetch_section",
@@ -68,7 +68,7 @@ def overview_section(report: Report, rows: Sequence[tuple[str, Sequence[float]]]
     chart = heat(rows[:_HEAT_ROWS], report.start_ms, report.end_ms, "Signals over time")
     return section(
         "overview", "Signals over time",
-        "Worst windowed test of each signal in units of its threshold.",
+        "The worst test of each signal, in units of its threshold.",
         tag("div", chart, key, class_="panel"),
         _more(len(rows) - _HEAT_ROWS, "signal", "moved less"),
     )  # fmt: skip
@@ -198,7 +198,7 @@ def tests_section(report: Report) -> Markup:
             test_name(row.test),
             row.scope,
             f"{row.made:,}" if row.made else "–",
-            figure(row.alpha) if row.alpha is not None else "–",
+            chance(row.alpha) if row.alpha is not None else "–",
             f"{row.findings:,}" if row.findings is not None else "–",
         )
         for row in report.tests

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Final
 
-from detectors.figures import figure, percent
+from detectors.figures import figure, percent, round_figure
 
 __all__ = [
     "arrows",
     "bin_name",
+    "chance",
     "day",
     "figure",
     "minute",
@@ -25,6 +26,8 @@ __all__ = [
     "words",
 ]
 
+#: As in the evidence of alerts: tails below this were not measured.
+_LEAST_P: Final = 1e-9
 #: Bins of no known value.
 _SPECIAL: Final = {"unseen": "new names", "invalid": "wrong type"}
 _TESTS: Final = {
@@ -62,6 +65,13 @@ def quantiles(
 
 def _sided(value: float, side: int | None) -> str:
     return f"{'over ' if side > 0 else 'under '}{figure(value)}" if side else figure(value)
+
+
+def chance(p: float) -> str:
+    """How often chance alone would: `once in 3,400`. Tails below one in a billion are not known."""
+    if p < _LEAST_P:
+        return "less than once in a billion"
+    return "always" if p >= 1.0 else f"once in {round_figure(float(f'{1.0 / p:.2g}'))}"
 
 
 def ratio(value: float) -> str:
@@ -114,7 +124,7 @@ def minute(time_ms: int) -> str:
 
 def day(time_ms: int, within_ms: int) -> str:
     """A mark on an axis that spans so much: a time, a day or a month."""
-    if within_ms < 2 * 86_400_000:
+    if within_ms < 86_400_000:
         return _utc(time_ms).strftime("%H:%M")
     if within_ms < 5 * 86_400_000:
         return _utc(time_ms).strftime("%-d %b %H:%M")

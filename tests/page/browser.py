@@ -75,8 +75,11 @@ class Tab:
         return value
 
     def screenshot(self, path: Path) -> bytes:
-        """A picture of the whole page."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+        """A picture of the whole page, in the format of the path's suffix: png or webp."""
+        more = {"quality": 80} if path.suffix == ".webp" else {}
+        shot = self.call(
+            "Page.captureScreenshot", captureBeyondViewport=True, format=path.suffix[1:], **more
+        )
         path.write_bytes(base64.b64decode(shot["data"]))
         return path.read_bytes()
 

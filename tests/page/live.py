@@ -15,7 +15,7 @@ from stream.report import ReplayRecorder, render
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
 
-__all__ = ["DRAWN", "Worker", "each_size", "write_report"]
+__all__ = ["DRAWN", "SIZES", "Worker", "each_size", "write_report"]
 
 SIZES = ((1440, False), (1440, True), (390, False), (390, True))
 each_size = pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def write_report(path: Path) -> Path:
     book.add(plan)
     recorder = ReplayRecorder()
     replay = Replay(book, on_window=recorder.window)
+    recorder.follow(replay.monitor)
     for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(EVENTS)):
         recorder.alert(alert)
     made = recorder.report(plan, "rows.csv", len(EVENTS), 0, 0, (1e-4, 1e-5))

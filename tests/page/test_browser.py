@@ -6,18 +6,23 @@ Pictures are written to the folder that DRIFTSTREAM_SCREENSHOTS names, else to p
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from stream.alerts.acks import make_ack
 from stream.metrics import MetricsCollector, serve
+from stream.notify.quiet import Silence
 from stream.page import live_pages
 from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
 from tests.page.live import DRAWN, Worker, each_size, write_report
 from tests.page.test_page import state_with_secrets
+from tests.page.test_versions import two_versions
 from tests.stream.test_metrics import FileState
 from tests.stream.test_report import HOSTILE, hostile_events, hostile_plan
 
@@ -143,6 +148,103 @@ def test_a_signal_has_a_page(
         assert [area / sum(areas) for area in areas] == pytest.approx(shares, abs=1e-3)
         assert tab.evaluate("document.querySelectorAll('#episodes li').length") >= 1
         check_own(tab, worker)
+
+
+def with_many_episodes(worker: Worker, n: int) -> str:
+    """So many fire, each told in a long sentence; that sentence."""
+    first = worker.state.first
+    assert first is not None
+    said = f"{'fraud v1: Data drift: mean of a_rather_long_name_of_a_feature 1 -> 2, ' * 3}at once."
+    for i in range(n):
+        notes = msgspec.structs.replace(
+            first.data.annotations, summary=f"{said} Recommended action: look at it."
+        )
+        data = msgspec.structs.replace(first.data, episode=f"{i:032x}", annotations=notes)
+        worker.state.recent.note(msgspec.structs.replace(first, data=data))
+    return said.replace("->", "→")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_sentences_are_whole_and_models_begin_within_two_screens(
+    browser: Open, worker: Worker, width: int
+) -> None:
+    worker.feed(3_000)
+    said = with_many_episodes(worker, 12)
+    with browser(worker.url, width=width) as tab:
+        tab.wait_for(DRAWN)
+        shown = tab.evaluate(
+            "[...document.querySelectorAll('#episodes > .fill > ol .line')].map((e) => e.innerText)"
+        )
+        assert said in shown
+        assert len(shown) < 12, "the others are folded"
+        cut = tab.evaluate(
+            "[...document.querySelectorAll('#episodes summary')].filter((e) => e.checkVisibility()"
+            " && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)).length"
+        )
+        assert cut == 0
+        assert "Recommended action" not in tab.evaluate("document.body.innerText")
+        tab.evaluate("document.querySelector('#episodes details').open = true")
+        assert "Recommended action" in tab.evaluate("document.body.innerText")
+        tab.evaluate("document.querySelector('#episodes details').open = false")
+        top = tab.evaluate("document.querySelector('#models').getBoundingClientRect().top")
+        assert top < 2 * 844
+        assert tab.errors == []
+
+
+def test_acks_and_silences_are_shown(browser: Open, worker: Worker) -> None:
+    worker.feed(3_000)
+    now_ms = round(time.time() * 1000)
+    state = worker.state
+    alert = state.first
+    assert alert is not None
+    (row,) = [row for row in state.recent.rows() if not row.ends]
+    data = msgspec.structs.replace(alert.data, episode=row.id)
+    firing = msgspec.structs.replace(alert, data=data)
+    hour = 3_600_000
+    state.recent.hear(make_ack(firing, now_ms - hour, now_ms + hour, "anna", "<b>known</b>"))
+    state.silences = (
+        Silence(models=("other",), start_ms=0, end_ms=now_ms + hour, reason="moving house"),
+    )
+    with browser(worker.url) as tab:
+        tab.wait_for(DRAWN)
+        assert tab.evaluate("document.querySelector('#quiet').innerText").startswith("1 acknow")
+        assert "acknowledged" in tab.evaluate("document.querySelector('#episodes ol li').innerText")
+        silences = tab.evaluate("document.querySelector('.silences').innerText")
+        assert "other, all kinds: until" in silences
+        assert "moving house" in silences
+        tab.evaluate("document.querySelector('#episodes details').open = true")
+        told = tab.evaluate("document.querySelector('#episodes details').innerText")
+        assert "Acknowledged by anna" in told
+        assert "“<b>known</b>”" in told
+        state.recent.hear(make_ack(firing, now_ms, now_ms, "ben"))
+        tab.wait_for("document.querySelector('#quiet').innerText === ''")
+        tab.evaluate("document.querySelector('#episodes details').open = true")
+        told = tab.evaluate("document.querySelector('#episodes details').innerText")
+        assert "taken back by ben" in told
+        state.alerts_unread = "user 'x' lacks READ"
+        tab.wait_for("document.body.innerText.includes('not shown: user')")
+        assert tab.errors == []
+
+
+def test_versions_stand_side_by_side(browser: Open) -> None:
+    state = two_versions("1", "2")
+    server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
+    try:
+        for width in (1440, 390):
+            with browser(f"http://127.0.0.1:{server.port}/", width=width) as tab:
+                tab.wait_for(DRAWN)
+                assert tab.evaluate("document.documentElement.scrollWidth") == width
+                heads = tab.evaluate(
+                    "[...document.querySelectorAll('#versions thead th')].map((e) => e.innerText)"
+                )
+                assert sorted(heads) == ["fraud v1", "fraud v2", "signal"]
+                rows = tab.evaluate("document.querySelectorAll('#versions tbody tr').length")
+                assert rows == 4
+                tab.evaluate("document.querySelector('#to-versions').click()")
+                assert tab.evaluate("location.hash") == "#versions"
+                assert tab.errors == []
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize("private", [True, False])

@@ -323,11 +323,11 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
         recent.note(msgspec.structs.replace(first, data=data))
         recent.note(msgspec.structs.replace(first, data=data))
     rows = recent.rows()
-    assert len(rows) == 200
+    assert len(rows) == 400
     said = state_of(view, "", "", 0)
     assert said.episodes == rows[:MOST_EPISODES]
-    assert said.more_episodes == 200 - MOST_EPISODES
-    assert [row.severity for row in rows] == ["critical"] * 100 + ["info"] * 100
+    assert said.more_episodes == 400 - MOST_EPISODES
+    assert [row.severity for row in rows] == ["critical"] * 200 + ["info"] * 200
     over = msgspec.structs.replace(
         first.data, episode=rows[0].id, status="resolved", revision=9,
         ends_at="2026-01-02T00:00:00.000Z",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from stream.metrics.delays import BOUNDS_S, Delays
 from stream.metrics.gauges import OTHER, Gauge, bounded
 from stream.metrics.state import PartitionClock
 from stream.monitoring.subject import SubjectMonitor
+from stream.notify.quiet import Silence
 from stream.page import RecentEpisodes
 from stream.plans.plan import MINUS_INFINITY, Plan, PlanBook
 from stream.replay import FileRecord, Replay
@@ -52,6 +53,8 @@ class FileState:
     gaps: int = 0
     absent: dict[str, list[str]] = field(default_factory=lambda: {"old": ["churn", "loans"]})
     recent: RecentEpisodes = field(default_factory=RecentEpisodes)
+    silences: Sequence[Silence] = ()
+    alerts_unread: str = ""
     first: AlertEvent | None = None
 
     def count(self, alert: AlertEvent) -> None:

@@ -25,6 +25,7 @@ from stream.report import ReplayRecorder, phrases, render, report_of_episode
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of
 from stream.report.html import tag
+from stream.report.loudness import FOLLOWING
 from stream.report.model import Signal
 from stream.report.words import ratio
 from tests.stream.harness import make_events, make_plan
@@ -73,6 +74,7 @@ def replayed(plan: Plan, events: list[bytes]) -> tuple[ReplayRecorder, Replay]:
     book.add(plan)
     recorder = ReplayRecorder()
     replay = Replay(book, on_window=recorder.window)
+    recorder.follow(replay.monitor)
     for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(events)):
         recorder.alert(alert)
     return recorder, replay
@@ -141,10 +143,12 @@ def test_a_threshold_is_reached_in_words_only_if_it_is(value: float, said: str) 
 @pytest.mark.parametrize(
     ("p", "said"),
     [
-        (0.0, "p under 1×10^-9"),
-        (5.15e-58, "p under 1×10^-9"),
-        (1e-9, "p 1×10^-9"),
-        (0.01, "p 0.01"),
+        (0.0, "by chance less than once in a billion"),
+        (5.15e-58, "by chance less than once in a billion"),
+        (1e-9, "by chance once in 1 billion"),
+        (3e-6, "by chance once in 330,000"),
+        (0.01, "by chance once in 100"),
+        (1.0, "by chance always"),
     ],
 )
 def test_no_smaller_chance_is_told_than_was_measured(p: float, said: str) -> None:
@@ -179,7 +183,7 @@ def test_a_replay_is_told(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
     assert headings == ["episodes", "overview", "signals", "segments", "quality", "tests",
                         "provenance"]  # fmt: skip
     for words in ("Data drift", "reference", "window", "region=eu", "PSI", plan.hash,
-                  plan.reference.hash, "0.0001", "0.00001", "3,000"):  # fmt: skip
+                  plan.reference.hash, "once in 10,000", "once in 100,000", "3,000"):  # fmt: skip
         assert words in page.text, words
     cards = [c for c in page.all("svg") if (c.get("aria-label") or "").startswith("Distribution")]
     assert "Distribution of x" in (cards[0]["aria-label"] or "")
@@ -251,6 +255,8 @@ def test_revisions_that_retention_took_are_said(run: tuple[ReplayRecorder, Repla
     (warning,) = report.warnings
     assert warning.startswith("1 revision is not on the topic any more, because its retention took")
     assert warning in Page(render(report, CSS)).text
+    known = report_of_episode(several[1:], notes=["few rows"])
+    assert known.warnings == ("few rows", warning)
     with pytest.raises(ValueError, match="at least one revision"):
         report_of_episode([])
 
@@ -301,6 +307,30 @@ def test_a_course_is_bounded(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
     assert recorder._windows > 2 * HEAT_COLUMNS
     for _, course in recorder.rows():
         assert HEAT_COLUMNS <= len(course) < 2 * HEAT_COLUMNS
+
+
+def test_what_only_tests_of_panes_found_is_drawn() -> None:
+    """Windows that never fill, and windows that fill long before a small change is found."""
+    plan = make_plan(window_events=100_000, window_min_events=50_000)
+    recorder, _ = replayed(plan, make_events(3, 3_000, drift_at=2_000))
+    report = recorder.report(plan, "a.csv", 3_000, 0, 0)
+    assert [signal.name for signal in report.signals] == ["x"]
+    assert report.signals[0].test in FOLLOWING
+    assert report.signals[0].ratio > 1
+    assert recorder.rows() == []
+
+    plan = make_plan(window_events=1_000, window_min_events=500)
+    recorder, _ = replayed(plan, make_events(3, 3_000, drift_at=2_000))
+    heard = [
+        s.value / s.threshold
+        for alert in alerts_of(recorder)
+        for s in alert.data.signals
+        if s.test in FOLLOWING and (s.name, s.segment) == ("x", "")
+    ]
+    assert heard
+    (course,) = [course for name, course in recorder.rows() if name == "x"]
+    assert max(course) >= max(heard)
+    assert course[0] < 1
 
 
 def test_a_quiet_replay_says_so() -> None:

@@ -49,7 +49,7 @@ export const minute = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T
 export const level = (value) => [0.7, 1, 2, 4].filter((step) => value >= step).length;
 
 export function day(ms, whole) {
-  if (whole < 2 * 864e5) return minute(ms).slice(11);
+  if (whole < 864e5) return minute(ms).slice(11);
   if (whole < 5 * 864e5) return `${new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" })} ${minute(ms).slice(11)}`;
   const parts = whole < 300 * 864e5 ? { day: "numeric", month: "short" } : { month: "short", year: "numeric" };
   return new Date(ms).toLocaleDateString("en-GB", { ...parts, timeZone: "UTC" });

@@ -2,9 +2,11 @@
 
 import { counted, el, figure, level, meter, minute, named, percent, printable, ratioScale, timeline, times } from "./draw.js";
 import { histogram } from "./histograms.js";
-import { badge, drift, duration, episodes, facts, follow, key, leftOut, numbers, PRIVATE, arrows, section, signalAddress, table, testName } from "./parts.js";
+import { arrows, badge, drift, duration, episodes, facts, follow, key, leftOut, numbers, PRIVATE, quietOf, section, signalAddress, table, tested, testName, words } from "./parts.js";
+import { versions } from "./versions.js";
 
-const SHOWN_EPISODES = 6;
+// On a phone the models begin within two screens.
+const SHOWN_EPISODES = matchMedia("(max-width: 620px)").matches ? 4 : 6;
 const HOUR_MS = 3600000;
 const $ = (id) => document.getElementById(id);
 const wanted = new URLSearchParams(location.search);
@@ -16,6 +18,9 @@ function head(state) {
   const kinds = `${counted(firing, "episode")} ${firing === 1 ? "is" : "are"} firing`;
   const nothing = state.stage === "summarise" ? "This worker only counts; others judge" : "No model has sent events yet";
   const headline = !state.models.length && !state.moreModels ? nothing : firing ? kinds : "All quiet";
+  const quiet = state.episodes.map((row) => quietOf(row, state.time)).filter(Boolean);
+  const told = ["acknowledged", "silenced"].map((kind) => [quiet.filter((each) => each === kind).length, kind]).filter(([n]) => n).map(([n, kind]) => `${figure(n)} ${kind}`);
+  $("quiet").textContent = told.length ? `${told.join(", ")}: nobody is told of ${quiet.length === 1 ? "it" : "these"}` : "";
   const made = [headline, ...(worst ? [" ", badge(worst, `sev-${worst}`)] : [])];
   if ($("headline").textContent !== made.map((part) => part.textContent || part).join("")) $("headline").replaceChildren(...made);
   document.title = firing ? `(${firing}) driftstream` : "driftstream";
@@ -66,14 +71,26 @@ function inAlarm(models) {
   return [percent(mean), `of four weeks’ tested time${shares.length > 1 ? `, mean of ${shares.length} models` : ""}`];
 }
 
-function episodeList({ rows, more, end }) {
+function silenceWords({ models, kinds, maxSeverity, until, reason, weekly }) {
+  const whom = models.length ? models.join(", ") : "all models";
+  const what = `${kinds.length ? kinds.map(words).join(", ") : "all kinds"}${maxSeverity === "critical" ? "" : ` up to ${maxSeverity}`}`;
+  return `${whom}, ${what}: until ${minute(until)} UTC${weekly ? ", every week" : ""}${reason ? `. ${reason}` : ""}`;
+}
+
+function episodeList({ rows, more, end, time, silences, unread }) {
+  const made = [
+    silences.length ? el("div", { class: "panel silences" }, el("h3", {}, counted(silences.length, "silence holds", "silences hold")), el("ul", {}, silences.map((each) => el("li", {}, silenceWords(each)))), el("p", { class: "meta" }, "By this worker’s config. What is silenced goes on and is shown here; notify tells nobody of it.")) : null,
+    unread ? el("p", { class: "meta" }, `Acknowledgements, and episodes of before this worker began, are not shown: ${unread}`) : null,
+    rows.length ? null : el("p", { class: "lead" }, "None yet.")];
+  if (!rows.length) return made;
   const start = Math.min(...rows.map((row) => row.starts));
   const from = Math.min(start, end - HOUR_MS);
-  const firing = rows.filter((row) => !row.ends);
-  const shown = rows.slice(0, Math.max(SHOWN_EPISODES, Math.min(firing.length, 2 * SHOWN_EPISODES)));
-  const earlier = rows.slice(shown.length);
-  return [episodes(shown),
-    ...(earlier.length ? [el("details", { "data-name": "earlier" }, el("summary", {}, counted(earlier.length, "more episode")), episodes(earlier), leftOut(more, "earlier episode"))] : []),
+  const shown = rows.slice(0, SHOWN_EPISODES);
+  const rest = rows.slice(shown.length);
+  const firing = rest.filter((row) => !row.ends).length;
+  const left = `${counted(rest.length, "more episode")}${firing ? `, ${figure(firing)} of them firing` : ""}`;
+  return [...made, episodes(shown, time),
+    ...(rest.length ? [el("details", { "data-name": "earlier" }, el("summary", {}, left), episodes(rest, time), leftOut(more, "earlier episode"))] : []),
     el("details", { "data-name": "timeline", class: "over" }, el("summary", {}, "Timeline"), el("div", { class: "panel" }, timeline(rows, from, end, "Timeline of episodes")))];
 }
 
@@ -100,25 +117,26 @@ function card(row, detail) {
   return el("article", { class: "panel" },
     el("h3", {}, el("a", { href: signalAddress(detail.model, detail.version, row.name), id: `card-${row.name}` }, row.name), " ", badge(times(row.ratio), `level${level(row.ratio)}`)),
     meter(row.ratio, row.name, true),
-    el("p", { class: "meta" }, `${row.role} · ${testName(row.test)} ${figure(row.value)}, threshold ${figure(row.threshold)}`),
+    el("p", { class: "meta" }, `${row.role} · ${tested(row)}`),
     row.change ? el("p", {}, arrows(row.change)) : null,
     el("figure", {}, histogram(row.bars, `Distribution of ${row.name}`), numbers(row)));
 }
 
-function signals(detail) {
+function signals({ beside, ...detail }) {
   $("signals-title").textContent = printable(`Signals of ${named(detail.model, detail.version)}`);
   const untested = detail.untested.length ? [el("details", { "data-name": "untested" }, el("summary", {}, `Not tested, or told late: ${detail.untested.length}`), el("ul", {}, detail.untested.map((words) => el("li", {}, words))))] : [];
   if (!detail.signals.length) return [el("p", { class: "lead" }, "No full window yet."), ...untested];
   const heads = [["signal", null], [["drift ", ratioScale], "drift"], ["test", null], ["value", "figure wide"], ["threshold", "figure wide"], ["missing", "figure wide"]];
-  const rows = detail.signals.map((row) => ({ cells: [el("a", { href: signalAddress(detail.model, detail.version, row.name), id: `signal-${row.name}` }, row.name), drift(row.ratio, row.name), testName(row.test), figure(row.value), figure(row.threshold), row.missing || row.missingBefore ? `${percent(row.missingBefore)} → ${percent(row.missing)}` : "–"] }));
+  const rows = detail.signals.map((row) => ({ cells: [el("a", { href: signalAddress(detail.model, detail.version, row.name), id: `signal-${row.name}` }, row.name), drift(row.ratio, row.name), testName(row.test), figure(row.value), figure(row.threshold), row.missing === null ? "–" : row.missing || row.missingBefore ? `${percent(row.missingBefore)} → ${percent(row.missing)}` : "–"] }));
   return [
     el("div", { class: "headings" },
-      el("p", { class: "meta" }, `Window of ${counted(detail.events, "event")}, ${minute(detail.starts)} to ${minute(detail.ends)} UTC${detail.idle ? ", the last full one: no events for a while" : ""}`),
+      el("p", { class: "meta" }, !detail.events ? "No full window yet: what the tests of every pane say" : `Window of ${counted(detail.events, "event")}, ${minute(detail.starts)} to ${minute(detail.ends)} UTC${detail.idle ? ", the last full one: no events for a while" : ""}`),
       el("p", { class: "meta" }, "Reference ", el("code", {}, detail.reference.slice(0, 19))),
-      el("p", { class: "meta" }, "Plan ", el("code", {}, detail.plan.slice(0, 19)))),
+      el("p", { class: "meta" }, "Plan ", el("code", {}, detail.plan.slice(0, 19))),
+      beside ? el("p", { class: "meta" }, el("a", { href: "#versions", id: "to-versions" }, `Beside ${beside}`)) : null),
     ...untested,
     detail.private ? el("p", { class: "meta" }, PRIVATE) : null,
-    table("Signals in the last full window: the worst test of each, in units of its threshold", heads, rows),
+    table("The worst test of each signal, in units of its threshold: of the last full window, or of those that follow every pane", heads, rows),
     leftOut(detail.moreSignals, "quieter signal"),
     key(),
     el("div", { class: "cards" }, detail.signals.filter((row) => row.bars).map((row) => card(row, detail)))];
@@ -134,9 +152,14 @@ function show(state) {
   head(state);
   const detail = state.detail;
   const judged = Math.max(0, ...state.models.map((row) => row.judgedUntil), ...state.episodes.map((row) => Math.max(row.starts, row.ends)));
-  section("episodes", state.episodes.length ? { rows: state.episodes, more: state.moreEpisodes, end: judged } : null, episodeList);
+  // What is quiet ends with the clock, which the section need not be drawn again for before.
+  const quiet = state.episodes.map((row) => quietOf(row, state.time));
+  const { episodes: rows, silences, alertsUnread: unread } = state;
+  section("episodes", rows.length || silences.length || unread ? { rows, more: state.moreEpisodes, end: judged, silences, unread, quiet } : null, (data) => episodeList({ ...data, time: state.time }));
   section("models", state.models.length ? { rows: state.models, more: state.moreModels, time: state.time, model: detail && detail.model, version: detail && detail.version } : null, models);
-  section("signals", detail, signals);
+  const others = state.versions ? state.versions.versions.slice(1).map((version) => named(state.versions.model, version)).join(", ") : "";
+  section("signals", detail && { ...detail, beside: others }, signals);
+  section("versions", state.versions, versions);
   section("segments", detail && detail.segments.length ? { rows: detail.segments, more: detail.moreSegments } : null, segments);
 }
 

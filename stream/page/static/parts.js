@@ -1,6 +1,6 @@
 // What the page of the worker and that of a signal are made of.
 
-import { counted, el, level, meter, minute, named, percent, printable, times } from "./draw.js";
+import { counted, el, figure, level, meter, minute, named, percent, printable, times } from "./draw.js";
 import { binName, equalBins } from "./histograms.js";
 
 const EVERY_MS = 5000;
@@ -8,15 +8,19 @@ const $ = (id) => document.getElementById(id);
 const drawn = new Map();
 
 export const words = (name) => name.replaceAll("_", " ");
-export const arrows = (text) => text.replaceAll("->", "→");
+// A number stays with its "%" when lines are broken.
+export const arrows = (text) => text.replaceAll("->", "→").replace(/(\d) %/g, "$1\u00a0%");
 export const badge = (text, kind) => el("span", { class: `badge ${kind}` }, text);
 
 // As stream/report/words.py.
 const TESTS = { psi: "PSI", name_share: "a name's share", adwin: "ADWIN", edetector: "e-detector", day: "single day", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", hellinger: "Hellinger", wasserstein: "Wasserstein", ks: "KS", chi2: "chi²", g: "G" };
 export const testName = (test) => TESTS[test] || words(test);
 
+export const tested = (row) => `${testName(row.test)} ${figure(row.value)}, threshold ${figure(row.threshold)}`;
+
 export function duration(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds >= 730 * 86400) return `${Math.floor(seconds / 31556952)} years`;
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
     if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
   }
@@ -66,13 +70,29 @@ export function numbers(row) {
 
 export const PRIVATE = "The model is private: values, names of categories and segments are not shown.";
 
-// One line an episode: what it says; all else is folded.
-export function episode(row, current) {
+// Whom `notify` tells of an episode now: nobody, where it is acknowledged or silenced.
+export const quietOf = (row, time) => row.ends ? null : row.ack && row.ack.until > time ? "acknowledged" : row.silence ? "silenced" : null;
+
+function ackWords({ by, at, until, note }, time) {
+  const who = `${by ? ` by ${by}` : ""}, ${minute(at)} UTC`;
+  const told = until <= at ? `Acknowledgement taken back${who}` : `Acknowledged${who}: nobody ${until > time ? "is" : "was"} told until ${minute(until)}`;
+  return note ? `${told}. “${note}”` : `${told}.`;
+}
+
+function quietParts(row, time) {
+  return [row.ack ? el("p", { class: "quietly" }, ackWords(row.ack, time)) : null,
+    row.silence ? el("p", { class: "quietly" }, `Silenced until ${minute(row.silence.until)} UTC${row.silence.reason ? `: ${row.silence.reason}` : ""}. It fires all the same.`) : null];
+}
+
+// What an episode says in one breath; all else is folded.
+export function episode(row, time, current) {
   const links = row.names.slice(0, 12).map((name) => name === current ? el("span", {}, name) : el("a", { href: signalAddress(row.model, row.version, name), id: `of-${row.id}-${name}` }, name));
   const state = row.ends ? badge("resolved", "resolved") : badge(row.severity, `sev-${row.severity}`);
+  const quiet = quietOf(row, time);
   return el("li", {}, el("details", { "data-name": row.id },
-    el("summary", { id: `episode-${row.id}` }, state, " ", el("span", { class: "line" }, arrows(row.summary))),
-    el("p", { class: "full" }, arrows(row.summary)),
+    el("summary", { id: `episode-${row.id}` }, state, quiet ? [" ", badge(quiet, "quiet-badge")] : null, " ", el("span", { class: "line" }, arrows(row.summary))),
+    row.advice ? el("p", {}, arrows(row.advice)) : null,
+    quietParts(row, time),
     el("p", { class: "meta" }, `${named(row.model, row.version)}: ${words(row.kind)} · `, row.ends ? `${minute(row.starts)} to ${minute(row.ends)}` : `since ${minute(row.starts)}, firing`, ` · revision ${row.revision} · episode ${row.id.slice(0, 12)}`),
     row.fromStart.length ? el("p", {}, `Different from the reference from the start: ${row.fromStart.join(", ")}. Is it the right reference?`) : null,
     row.evidence ? el("p", { class: "meta" }, row.evidence) : null,
@@ -81,7 +101,7 @@ export function episode(row, current) {
     el("p", {}, el("a", { href: row.runbook, id: `runbook-${row.id}`, rel: "noreferrer" }, `Runbook: ${words(row.kind)}`))));
 }
 
-export const episodes = (rows, current) => el("ol", { class: "episodes" }, rows.map((row) => episode(row, current)));
+export const episodes = (rows, time, current) => el("ol", { class: "episodes" }, rows.map((row) => episode(row, time, current)));
 
 // Asks for the state now and every few seconds, and calls `show` with it.
 export function follow(address, show) {
@@ -90,21 +110,23 @@ export function follow(address, show) {
 
   async function look() {
     if (paused || document.hidden) return;
+    let state;
     try {
       const answer = await fetch(address, { signal: AbortSignal.timeout(EVERY_MS * 2) });
       if (!answer.ok) throw new Error(`${answer.status}`);
-      const state = await answer.json();
-      show(state);
-      failures = 0;
-      say(`Updated ${new Date(state.time).toISOString().slice(11, 19)} UTC, every ${EVERY_MS / 1000} s`, false);
-      const times = Number(document.body.dataset.shown || 0) + 1;
-      document.body.dataset.shown = String(times);
-      // What a link points to was not there when the page came.
-      if (times === 1 && location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
-    } catch (error) {
+      state = await answer.json();
+    } catch {
       failures += 1;
       if (failures === 2) say(`The worker does not answer since ${new Date().toISOString().slice(11, 19)} UTC. What is shown may be old.`, true);
+      return;
     }
+    failures = 0;
+    show(state);
+    say(`Updated ${new Date(state.time).toISOString().slice(11, 19)} UTC, every ${EVERY_MS / 1000} s`, false);
+    const times = Number(document.body.dataset.shown || 0) + 1;
+    document.body.dataset.shown = String(times);
+    // What a link points to was not there when the page came.
+    if (times === 1 && location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   }
 
   $("pause").addEventListener("click", () => {

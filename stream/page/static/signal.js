@@ -2,7 +2,7 @@
 
 import { bar, counted, day, el, figure, label, level, line, meter, minute, named, percent, printable, ratioScale, stretched, svg, times } from "./draw.js";
 import { histogram } from "./histograms.js";
-import { arrows, badge, drift, episodes, facts, follow, key, leftOut, numbers, PRIVATE, section, signalAddress, table, testName } from "./parts.js";
+import { arrows, badge, drift, episodes, facts, follow, key, leftOut, numbers, PRIVATE, section, signalAddress, table, tested, testName } from "./parts.js";
 
 const HEIGHT = 110;
 const $ = (id) => document.getElementById(id);
@@ -32,8 +32,8 @@ function head(state) {
   $("version").textContent = state.driftstream;
   const open = state.episodes.filter((each) => !each.ends).length;
   facts([
-    ["Worst test", row ? times(row.ratio) : "–", row ? `${testName(row.test)} ${figure(row.value)}, threshold ${figure(row.threshold)}` : "no full window yet"],
-    ["Missing", row ? percent(row.missing) : "–", row ? `usually ${percent(row.missingBefore)}` : null],
+    ["Worst test", row ? times(row.ratio) : "–", row ? tested(row) : "nothing was tested yet"],
+    ["Missing", row && row.missing !== null ? percent(row.missing) : "–", row ? `usually ${percent(row.missingBefore)}` : null],
     ["Episodes", figure(open), "firing that name it"],
     ["Window", state.events ? figure(state.events) : "–", state.events ? `events to ${minute(state.ends)} UTC${state.idle ? "; none for a while" : ""}` : "none is full yet"],
   ]);
@@ -81,7 +81,7 @@ function trend({ trend, name, spans, hidden }) {
 function now({ row, name }) {
   return [key(), el("div", { class: "panel" }, meter(row.ratio, name, true),
     row.change ? el("p", {}, arrows(row.change)) : null,
-    el("figure", {}, histogram(row.bars, `Distribution of ${name}`), numbers(row)))];
+    row.bars ? el("figure", {}, histogram(row.bars, `Distribution of ${name}`), numbers(row)) : el("p", { class: "meta" }, "No full window yet to draw."))];
 }
 
 function segments({ rows, more }) {
@@ -99,8 +99,8 @@ function show(state) {
   section("trend", course ? { trend: course, name, spans, hidden: state.private ? PRIVATE : state.byHour ? BY_HOUR : null } : null, trend);
   section("now", state.signal ? { row: state.signal, name } : null, now);
   section("segments", state.segments.length ? { rows: state.segments, more: state.moreSegments } : null, segments);
-  section("episodes", state.episodes.length ? state.episodes : null, (rows) => [episodes(rows, name)]);
-  section("related", state.related.length ? state.related : null, (rows) => [episodes(rows, name)]);
+  section("episodes", state.episodes.length ? state.episodes : null, (rows) => [episodes(rows, state.time, name)]);
+  section("related", state.related.length ? state.related : null, (rows) => [episodes(rows, state.time, name)]);
   section("others", state.others.length ? { names: state.others, more: state.moreOthers } : null, ({ names, more }) => [el("p", { class: "links" }, names.flatMap((each, i) => [i ? ", " : null, el("a", { href: signalAddress(state.model, state.version, each), id: `other-${each}` }, each)])), leftOut(more, "other signal")]);
 }
 

@@ -1,0 +1,131 @@
+"""The versions of one model side by side, so that one sees whether the new one is like the old.
+
+Each is compared with its own reference, as everywhere; what its values are now stands beside that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from detectors import NumericBinning
+from detectors.changes.estimates import bin_quantiles
+from detectors.figures import figure, percent
+from stream.monitoring.subject import SubjectMonitor
+from stream.monitoring.watch import Watch
+from stream.report.loudness import Heard, Loud, loudest
+from stream.report.words import minute
+from stream.summaries.versions import OTHER_VERSION
+
+__all__ = ["MOST_VERSIONS", "Versions", "versions_of"]
+
+MOST_VERSIONS: Final = 4
+_MOST_SIGNALS: Final = 60
+
+
+class Cell(msgspec.Struct):
+    """A signal in one version. `typical` is what its values are now, in words; "" if hidden."""
+
+    ratio: float
+    test: str
+    missing: float | None
+    typical: str
+
+
+class VersionRow(msgspec.Struct):
+    """A signal in each version; None where a version has no such signal, or no test of it."""
+
+    signal: str
+    cells: list[Cell | None]
+
+
+class Versions(msgspec.Struct, rename="camel"):
+    """The live versions that are tested, those heard last first, and their signals."""
+
+    model: str
+    versions: list[str]
+    windows: list[str]  # what each one's last full window is of, in words
+    references: list[str]
+    rows: list[VersionRow]
+    more_versions: int
+    more_signals: int
+
+
+def versions_of(
+    chosen: SubjectMonitor,
+    held: Sequence[SubjectMonitor],
+    heard: Mapping[tuple[str, str], Collection[Heard]],
+) -> Versions | None:
+    """The chosen version beside the others of its model; None if no other one is tested."""
+    model = chosen.subject.model
+    found = [
+        (each, watch)
+        for each in held
+        if each.subject.model == model
+        and each.subject.version != OTHER_VERSION
+        and (watch := each.watch) is not None
+    ]
+    found.sort(key=lambda pair: (pair[0] is not chosen, -pair[0].frontier_ms, pair[0].subject))
+    shown = found[:MOST_VERSIONS]
+    if len(shown) < 2 or chosen is not shown[0][0]:
+        return None
+    columns = [_column(watch, loudest(watch, heard.get(each.subject, ()))) for each, watch in shown]
+    names = {
+        name: max(column[name].ratio for column in columns if name in column)
+        for column in columns
+        for name in column
+    }
+    loud = sorted(names, key=lambda name: (-names[name], name))
+    return Versions(
+        model=model,
+        versions=[each.subject.version for each, _ in shown],
+        windows=[_window(watch) for _, watch in shown],
+        references=[watch.plan.reference.hash for _, watch in shown],
+        rows=[
+            VersionRow(name, [column.get(name) for column in columns])
+            for name in loud[:_MOST_SIGNALS]
+        ],
+        more_versions=len(found) - len(shown),
+        more_signals=max(0, len(loud) - _MOST_SIGNALS),
+    )
+
+
+def _window(watch: Watch) -> str:
+    window = watch.windows.last.get("")
+    if window is None:
+        return "no full window yet"
+    return f"{window.events:,} events to {minute(window.end_ms)} UTC"
+
+
+def _column(watch: Watch, loud: Mapping[int, Loud]) -> dict[str, Cell]:
+    return {
+        watch.plan.monitored[index].name: _cell(watch, index, worst)
+        for index, worst in loud.items()
+    }
+
+
+def _cell(watch: Watch, index: int, worst: Loud) -> Cell:
+    window, plan = watch.windows.last.get(""), watch.plan
+    if window is None:
+        return Cell(worst.ratio, worst.test, None, "")
+    signal = plan.monitored[index]
+    counts = window.counts[watch.layout.slice(index)].astype(np.int64)
+    missing = int(counts[signal.binning.missing]) / max(1, int(counts.sum()))
+    if plan.private:
+        return Cell(worst.ratio, worst.test, missing, "")
+    if isinstance(signal.binning, NumericBinning):
+        middle = bin_quantiles(signal, counts, (0.5,))
+        if not middle:
+            return Cell(worst.ratio, worst.test, missing, "no values")
+        side = {1: "over ", -1: "under "}.get(middle[0].side, "")
+        return Cell(worst.ratio, worst.test, missing, f"median {side}{figure(middle[0].value)}")
+    named = counts[: len(signal.binning.categories)]
+    if not named.any():
+        return Cell(worst.ratio, worst.test, missing, "")
+    most = int(np.argmax(named))
+    share = int(named[most]) / max(1, int(counts.sum()))
+    name = signal.binning.categories[most]
+    return Cell(worst.ratio, worst.test, missing, f"{name!r} {percent(share)}")

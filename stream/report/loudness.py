@@ -1,0 +1,141 @@
+"""How loud a signal is: its worst test in units of that test's threshold, of whichever sort.
+
+Windowed tests are those of the last full window. Of the tests that follow every pane, e-detectors
+say how much evidence there is now; what each of them found counts for as long as the episode that
+tells of it is open, because a detector that found something starts anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import WindowResult
+from stream.monitoring.equipment import Equipment
+from stream.monitoring.watch import Watch
+
+__all__ = [
+    "FOLLOWING",
+    "NEAR",
+    "Heard",
+    "Loud",
+    "evidence_ratios",
+    "loudest",
+    "loudest_of_all",
+    "ratios_of",
+    "worst_row",
+]
+
+#: Tests that are made without a window; `day` of a whole day of its own.
+FOLLOWING: Final = ("adwin", "edetector", "day")
+_LN10: Final = math.log(10.0)
+#: Processes of small bets never die, so that a quiet signal has some evidence at all times, up to
+#: 0.4 of what it takes (measured): less than this says nothing beside a windowed test.
+NEAR: Final = 0.7
+
+
+class Heard(NamedTuple):
+    """What an open episode tells of a signal of the whole stream by a test without a window."""
+
+    signal: str
+    test: str
+    value: float
+    threshold: float
+
+
+class Loud(NamedTuple):
+    """The worst test of a signal; `row` of the window's result, -1 for one without a window."""
+
+    test: str
+    value: float
+    threshold: float
+    ratio: float
+    row: int = -1
+
+
+def ratios_of(result: WindowResult) -> npt.NDArray[np.float64]:
+    """Each test's value in units of its threshold."""
+    threshold = result.threshold
+    ratios: npt.NDArray[np.float64] = np.where(
+        threshold > 0, result.value / np.maximum(threshold, 1e-300), 0.0
+    )
+    return np.nan_to_num(ratios, posinf=1e6)
+
+
+def worst_row(result: WindowResult, index: int | None = None) -> tuple[int, float] | None:
+    """Row and ratio of the loudest windowed test, of one signal or any; None if none was made."""
+    ratios = ratios_of(result)
+    rows = np.arange(ratios.size) if index is None else np.flatnonzero(result.signal == index)
+    if not rows.size:
+        return None
+    row = int(rows[np.argmax(ratios[rows])])
+    return row, float(ratios[row])
+
+
+def evidence_ratios(watch: Watch) -> npt.NDArray[np.float64]:
+    """The evidence of each signal's e-detector now, over what it needs, as logarithms; or 0."""
+    bank = watch.sequential.edetector
+    evidence = np.where(Equipment.of(watch.plan).edetector_on, bank.evidence, 0.0)
+    return np.clip(np.nan_to_num(evidence / math.log(bank.threshold), posinf=1e6), 0.0, None)
+
+
+def loudest(watch: Watch, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
+    """The worst test of each signal of which a test says anything, the loudest first."""
+    found: dict[int, Loud] = {}
+
+    def take(index: int, loud: Loud) -> None:
+        if index not in found or loud.ratio > found[index].ratio:
+            found[index] = loud
+
+    result = watch.results.get("")
+    if result is not None:
+        ratios = ratios_of(result)
+        for row in np.argsort(-ratios, kind="stable").tolist():
+            index = int(result.signal[row])
+            if index not in found:
+                value, threshold = np.nan_to_num([result.value[row], result.threshold[row]])
+                found[index] = Loud(
+                    result.test(row), float(value), float(threshold), float(ratios[row]), row
+                )
+    needed = math.log(watch.sequential.edetector.threshold)
+    evidence = evidence_ratios(watch)
+    for index in np.flatnonzero(evidence).tolist():
+        ratio = float(evidence[index])
+        if ratio < NEAR and index in found:
+            continue
+        take(index, Loud("edetector", ratio * needed / _LN10, needed / _LN10, ratio))
+    at = {signal.name: index for index, signal in enumerate(watch.plan.monitored)}
+    for each in heard:
+        if each.signal in at and each.threshold > 0:
+            ratio = min(1e6, each.value / each.threshold)
+            take(at[each.signal], Loud(each.test, each.value, each.threshold, ratio))
+    return dict(sorted(found.items(), key=lambda item: -item[1].ratio))
+
+
+def loudest_of_all(watch: Watch, heard: Iterable[Heard] = ()) -> tuple[str, float] | None:
+    """The loudest signal and its ratio, as `loudest` has them first; None if no test was made."""
+    found: list[tuple[float, str]] = []
+    monitored, result = watch.plan.monitored, watch.results.get("")
+    if result is not None and (worst := worst_row(result)) is not None:
+        row, ratio = worst
+        found.append((ratio, monitored[int(result.signal[row])].name))
+    evidence = evidence_ratios(watch)
+    if evidence.size:
+        index = int(np.argmax(evidence))
+        ratio = float(evidence[index])
+        if ratio >= NEAR or (ratio > 0 and not found):
+            found.append((ratio, monitored[index].name))
+    names = {signal.name for signal in monitored}
+    found += [
+        (min(1e6, each.value / each.threshold), each.signal)
+        for each in heard
+        if each.threshold > 0 and each.signal in names
+    ]
+    if not found:
+        return None
+    ratio, name = max(found, key=lambda pair: pair[0])
+    return name, ratio

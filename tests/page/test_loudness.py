@@ -1,0 +1,124 @@
+"""What is loudest counts tests without a window too: e-detectors, ADWIN, single days."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from stream.monitoring.equipment import Equipment
+from stream.monitoring.watch import Watch
+from stream.page.signal import signal_state
+from stream.page.state import state_of
+from stream.report.course import Course
+from stream.report.loudness import NEAR, Heard, evidence_ratios, loudest, loudest_of_all
+from tests.page.test_page import state_after
+from tests.stream.harness import make_events
+from tests.stream.test_metrics import FileState
+
+
+def watch_of(state: FileState) -> Watch:
+    (held,) = state.replay.monitor.subjects.values()
+    assert held.watch is not None
+    return held.watch
+
+
+@pytest.fixture(scope="module")
+def slow() -> FileState:
+    """Its windows take more events than come, so that only tests of every pane see the drift."""
+    return state_after(
+        make_events(3, 3_000, drift_at=2_000), window_events=100_000, window_min_events=50_000
+    )
+
+
+@pytest.fixture(scope="module")
+def quiet() -> FileState:
+    return state_after(make_events(5, 3_000))
+
+
+def test_drift_that_no_window_has_seen_is_shown(slow: FileState) -> None:
+    watch = watch_of(slow)
+    assert not watch.windows.last, "no window is full"
+    said = state_of(slow, "", "", 0)
+    detail, (model,) = said.detail, said.models
+    assert detail is not None
+    first = detail.signals[0]
+    assert (first.name, first.bars, first.missing) == ("x", None, None)
+    assert first.test in ("adwin", "edetector")
+    assert first.ratio > 1
+    assert first.ratio == pytest.approx(first.value / first.threshold)
+    assert (model.signal, model.worst) == ("x", first.ratio)
+    page = signal_state(slow, "fraud", "1", "x", 0)
+    assert page.signal == first
+    assert page.events == 0
+
+
+def test_evidence_is_the_detectors_own(slow: FileState) -> None:
+    watch = watch_of(slow)
+    bank = watch.sequential.edetector
+    state = bank.ranks.state[0]
+    assert Equipment.of(watch.plan).edetector_on.all()
+    ratios = evidence_ratios(watch)
+    assert (ratios >= 0).all()
+    for index, ratio in enumerate(ratios.tolist()):
+        evidence = float(bank.evidence[index])
+        assert ratio == pytest.approx(max(0.0, evidence / math.log(bank.threshold)))
+    assert np.isfinite(state).all()
+
+
+def test_what_is_quiet_is_told_by_its_windows(quiet: FileState) -> None:
+    watch = watch_of(quiet)
+    assert (evidence_ratios(watch) < NEAR).all()
+    found = loudest(watch)
+    assert len(found) == 4
+    assert all(loud.row >= 0 for loud in found.values())
+    assert all(loud.ratio < 1 for loud in found.values())
+
+
+def test_what_an_open_episode_tells_counts_until_it_ends(quiet: FileState) -> None:
+    watch = watch_of(quiet)
+    heard = [Heard("z", "adwin", 0.3, 0.1), Heard("gone", "adwin", 9.0, 0.1)]
+    assert "z" not in (watch.plan.monitored[next(iter(loudest(watch)))].name, "gone")
+    index, loud = next(iter(loudest(watch, heard).items()))
+    assert watch.plan.monitored[index].name == "z"
+    assert (loud.test, loud.row) == ("adwin", -1)
+    assert loud.ratio == pytest.approx(3.0)
+    assert loudest_of_all(watch, heard) == ("z", loud.ratio)
+
+
+@pytest.mark.parametrize("which", ["slow", "quiet"])
+def test_the_loudest_of_all_is_the_first(which: str, request: pytest.FixtureRequest) -> None:
+    watch = watch_of(request.getfixturevalue(which))
+    index, loud = next(iter(loudest(watch).items()))
+    assert loudest_of_all(watch) == (watch.plan.monitored[index].name, pytest.approx(loud.ratio))
+
+
+def test_a_course_has_what_an_episode_tells_while_it_is_open(slow: FileState) -> None:
+    first = slow.first
+    assert first is not None
+    signal = msgspec.structs.replace(
+        first.data.signals[0], name="x", segment="", test="adwin", value=0.4, threshold=0.1
+    )
+
+    def at(hour: int, status: str, *, segment: str = "", name: str = "x") -> msgspec.Struct:
+        said = msgspec.structs.replace(signal, segment=segment, name=name)
+        data = msgspec.structs.replace(first.data, status=status, signals=[said])
+        return msgspec.structs.replace(first, data=data, time=f"1970-01-01T{hour:02d}:00:00.000Z")
+
+    hour = 3_600_000
+    course = Course(("x", "z"))
+    quiet = np.array([0.2, 0.3])
+    course.window(1 * hour, quiet)
+    course.tell(at(2, "firing", segment="region=eu"))  # type: ignore[arg-type]
+    course.window(2 * hour, quiet)
+    course.tell(at(2, "firing"))  # type: ignore[arg-type]
+    course.window(3 * hour, quiet)
+    course.tell(at(4, "resolved"))  # type: ignore[arg-type]
+    course.window(4 * hour, quiet)
+    course.window(5 * hour, quiet)
+    assert [value for _, value in course.of("x")] == pytest.approx([0.2, 4.0, 4.0, 4.0, 0.2])
+    assert [value for _, value in course.of("z")] == [0.3] * 5
+    assert course.of("y") == ()
+    assert course.loudest_first()[0][0] == "x"
