@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import shlex
 import shutil
@@ -63,6 +64,11 @@ name = "fraud"
 topic = "{topic_prefix}predictions"
 reference = "fraud.json"
 pane = "1m"
+[[silences]]
+kinds = ["prediction_drift"]
+start = "2026-01-01T00:00:00Z"
+end = "2100-01-01T00:00:00Z"
+reason = "a new cut-off"
 """
     )
     return path
@@ -137,6 +143,16 @@ def test_walk_through(config: Path, tmp_path: Path) -> None:
         shown = json.loads(page(config, "api/v1/state?model=fraud"))
         assert {row["kind"] for row in shown["episodes"]} == {"data_drift", "prediction_drift"}
         assert shown["detail"]["signals"][0]["bars"]["window"]
+        assert [each["reason"] for each in shown["silences"]] == ["a new cut-off"]
+        quiet = {row["kind"]: row["silence"] for row in shown["episodes"]}
+        assert quiet["data_drift"] is None
+        assert quiet["prediction_drift"]["reason"] == "a new cut-off"
+        (drift,) = (row["id"] for row in shown["episodes"] if row["kind"] == "data_drift")
+        must("ack", drift[:12], "-c", config, "--by", "anna", "--note", "known")
+        wait_for("ack", lambda: '"by":"anna"' in page(config, "api/v1/state"))
+        acks = {r["id"]: r["ack"] for r in json.loads(page(config, "api/v1/state"))["episodes"]}
+        assert [id_ for id_, ack in acks.items() if ack is not None] == [drift]
+        assert acks[drift]["note"] == "known"
         process.send_signal(signal.SIGTERM)
         assert process.wait(LIMIT_S) == 0
     assert 'driftstream_drift_score{model="fraud",model_version="3",segment="",signal="amount"' in (
@@ -157,7 +173,11 @@ def test_walk_through(config: Path, tmp_path: Path) -> None:
     assert "no alerts" in must("alerts", "-c", config, "--model", "other").stderr
     episode = decode_alert(lines[0].encode()).data.episode
     must("report", "--episode", episode[:12], "-c", config, "-o", tmp_path / "report.html")
-    assert episode in (tmp_path / "report.html").read_text()
+    report = (tmp_path / "report.html").read_text()
+    assert episode in report
+    warnings = json.loads((tmp_path / "fraud.json").read_bytes())["warnings"]
+    assert ("Before you rely on it" in report) == bool(warnings)
+    assert all(html.escape(words) in report for words in warnings)
     check_kcat(
         must("report", "--episode", episode, "-c", config, "--format", "md", "-o", "-").stdout
     )

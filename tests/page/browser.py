@@ -74,9 +74,13 @@ class Tab:
             time.sleep(0.05)
         return value
 
-    def screenshot(self, path: Path) -> bytes:
-        """A picture of the whole page, in the format of the path's suffix: png or webp."""
-        more = {"quality": 80} if path.suffix == ".webp" else {}
+    def screenshot(self, path: Path, height: int | None = None) -> bytes:
+        """A picture of the page, whole or its first so many pixels; a png or webp by its name."""
+        more: dict[str, Any] = {"quality": 70} if path.suffix == ".webp" else {}
+        if height is not None:
+            size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+            height = min(height, size["height"])
+            more["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1}
         shot = self.call(
             "Page.captureScreenshot", captureBeyondViewport=True, format=path.suffix[1:], **more
         )

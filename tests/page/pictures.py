@@ -1,7 +1,7 @@
 """`python -m tests.page.pictures [FOLDER]`: the pictures of docs/images, drawn anew.
 
 The live page, a signal's and a report, each 1440 and 390 pixels wide, in light and dark. Look at
-each before it is committed. With FOLDER they are written there, as PNG.
+each before it is committed. With FOLDER they are written there whole, as PNG.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tests.page.browser import find_browser, open_browser
 from tests.page.live import DRAWN, SIZES
 from tests.page.scene import END_S, report_of, scene
 
+#: How much of a page documents show.
+HEIGHT = {1440: 2_300, 390: 2_800}
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 
@@ -49,7 +51,7 @@ def draw(folder: Path, form: str) -> None:
                 with browser(address, width=width, dark=dark) as tab:
                     if name != "report":
                         tab.wait_for(DRAWN)
-                    tab.screenshot(path)
+                    tab.screenshot(path, HEIGHT[width] if form == "webp" else None)
                 print(path, f"{path.stat().st_size / 1000:.0f} kB")
     server.close()
 
