@@ -17,8 +17,9 @@ from stream.alerts.event import NOT_ENDED, AlertEvent, Severity
 from stream.config.load import load_config
 from stream.counted import counted
 from stream.data import read_batches
-from stream.data.dumps import is_dump
+from stream.data.dumps import source_of
 from stream.data.rows import plain_rows
+from stream.decode import SourceOptions
 from stream.file_records import records_of_dump, records_of_rows
 from stream.plans.notes import other_notes
 from stream.plans.plan import LearningPlan, Plan, PlanBook, readable
@@ -165,18 +166,19 @@ def replay(
     >>> [(episode.kind, episode.signals) for episode in replay(day(1.0), reference)]
     [('data_drift', ('x',))]
     """
-    plan, hashing = _plan(reference, config, model)
+    plan, hashing, said = _plan(reference, config, model)
+    source = None if not isinstance(data, str | os.PathLike) else source_of(Path(data), said)
     if false_alarms_per_week is not None:
         plan = replace(plan, false_alarms_per_week=false_alarms_per_week)
     book, refused = PlanBook(), RowProblems("was refused", "were refused")
     book.add(plan)
     running = Replay(
         book, plan.topic, lambda record, why: refused.add(record.offset + 1, why.error, why.reason),
-        None, hashing,
+        None, hashing, source,
     )  # fmt: skip
     revisions: dict[str, list[AlertEvent]] = {}
     early: list[str] = []
-    for alert in running.run(_records(data, plan, refused)):
+    for alert in running.run(_records(data, plan, refused, dumped=source is not None)):
         known = revisions.setdefault(alert.data.episode, [])
         if alert.data.news == ["from_start"]:
             early += early_signals(alert, known[-1] if known else None)
@@ -193,13 +195,13 @@ def replay(
 def _plan(
     reference: Reference | str | os.PathLike[str] | None, config: str | os.PathLike[str] | None,
     model: str | None,
-) -> tuple[Plan, CategoryHash | None]:  # fmt: skip
+) -> tuple[Plan, CategoryHash | None, SourceOptions | None]:  # fmt: skip
     if (reference is None) == (config is None):
         raise ValueError("give either a reference or config=.")
     if reference is not None:
         if model is not None:
             raise ValueError("model= chooses one of a config's; a reference is of one.")
-        return readable(proposed_plan(as_reference(reference))), None
+        return readable(proposed_plan(as_reference(reference))), None, None
     assert config is not None
     read = load_config(Path(config))
     if model is None and len(read.models) > 1:
@@ -211,11 +213,11 @@ def _plan(
             f"{plan.model} is learned from the stream and has no reference that says which column "
             "is what. Fit one, or use the command: driftstream replay."
         )
-    return plan, read.hashing
+    return plan, read.hashing, read.sources.get(plan.topic)
 
 
 def _records(
-    data: Frame | str | os.PathLike[str], plan: Plan, refused: RowProblems
+    data: Frame | str | os.PathLike[str], plan: Plan, refused: RowProblems, *, dumped: bool
 ) -> Iterator[FileRecord]:
     version = None if plan.version == "*" else plan.version
     # The events are the plan's: a reference of another model is said in the notes.
@@ -224,7 +226,7 @@ def _records(
     if not isinstance(data, str | os.PathLike):
         return records_of_rows(_batches(data, rows), rows, refused)
     path = Path(data)
-    if is_dump(path):
+    if dumped:
         return records_of_dump(path, plan.model)
     return records_of_rows(_file_batches(path, rows), rows, refused)
 

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Final
 
 from stream.alerts.event import AlertEvent
+from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.columns import LOG_APPEND_TIME, Record, Reject
-from stream.decode.native import NativeDecoder
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.untested import AtEnd, untested_at_end
 from stream.monitoring.watch import OnWindow
@@ -60,6 +60,8 @@ class Replay:
         Called with (plan, window, result) for every window that is tested.
     hashing : CategoryHash, optional
         The key of hashed categories.
+    source : SourceOptions, optional
+        The format of the records; native by default.
     """
 
     def __init__(
@@ -69,12 +71,14 @@ class Replay:
         on_reject: Callable[[Record, Reject], None] | None = None,
         on_window: OnWindow | None = None,
         hashing: CategoryHash | None = None,
+        source: SourceOptions | None = None,
     ) -> None:
-        source = Source("file", topic, 0, 1)
+        partition = Source("file", topic, 0, 1)
         # A file is read long after its events, and a record has no time of its own: none is ahead.
-        decoder = NativeDecoder(plans, max_ahead_ms=2**62, hashing=hashing)
+        native = NativeDecoder(plans, max_ahead_ms=2**62, hashing=hashing)
+        decoder = FormatDecoder(native, source)
         self._blocks = PaneBlocks(decoder, plans, topic)
-        self.summariser = Summariser(source, plans, self._blocks)
+        self.summariser = Summariser(partition, plans, self._blocks)
         self.monitor = PartitionMonitor(plans, on_window=on_window)
         self._on_reject = on_reject
         self._offset = 0

@@ -43,6 +43,24 @@ name = "new-model"
 warm_up = 10000
 signals = "auto"                           # no reference: learned from the stream
 
+[[sources]]
+topic = "predictions"
+
+[sources.mapping]
+model = "model.name"
+version = "model.release"
+id = "request_id"
+timestamp = "at"
+prediction = "response.label"
+score = "response.p"
+actual = "truth"
+latency = "took_ms"
+features = "request.*"
+
+[sources.outputs]
+label = "predict"
+score = "proba"
+
 [[notify]]
 type = "webhook"
 url = "https://pager.example/hook"
@@ -106,6 +124,15 @@ TABLES = {
     ),
     "models.window": ("[models.window]", "How much is tested together."),
     "models.signals.NAME": ("[models.signals.NAME]", "Settings of one signal."),
+    "sources": (
+        "[[sources]]",
+        "In which format the records of a topic are, where it is not the native one and their headers do not say it: [how-to](../how-to/README.md#what-you-have). The same in all workers.",
+    ),
+    "sources.outputs": ("[sources.outputs]", "Which outputs of a model server are what."),
+    "sources.mapping": (
+        "[sources.mapping]",
+        "Where in a record things are, as paths: [mapping](../how-to/mapping.md). `features` may be a table of names and paths, and so is `segments`.",
+    ),
     "notify": ("[[notify]]", "Where `driftstream notify` delivers: [notify](../notify.md)."),
     "silences": ("[[silences]]", "When notifications are held back: [notify](../notify.md)."),
 }
@@ -157,7 +184,7 @@ WORDS = {
     "models.warm_up": "Events that a reference is learned from, where there is none.",
     "models.version": "Version that this is for; `*` for each that has no entry of its own.",
     "models.topic": "Where its events are.",
-    "models.format": "How they are written.",
+    "models.format": "Always `native`: how the records of a topic are written is in `[[sources]]`.",
     "models.segments": "Segments of events to watch apart; default: the reference's.",
     "models.false_alarms_per_week": "The one knob: false alarms a week over all its signals and segments.",
     "models.pane": "Interval of event time that is counted together. Default: what suits the rate of the reference, as `fit` shows it; 10s without one.",
@@ -178,6 +205,24 @@ WORDS = {
     "models.signals.NAME.privacy": "`drop` its values, or `hash` its categories with `[privacy]`, before anything is counted.",
     "models.signals.NAME.kind": "Only without a reference: what to take it for.",
     "models.signals.NAME.role": "Only without a reference: what it is to the model.",
+    "sources.topic": "Whose records: the topic of a model.",
+    "sources.format": "How they are written. With a mapping it is `mapping`, unless it is an envelope.",
+    "sources.model": "Model of all of them, whatever they say.",
+    "sources.version": "Its version.",
+    "sources.columns": "Names of the features, where they come as arrays.",
+    "sources.outputs.label": "Name of the output that is the label.",
+    "sources.outputs.score": "Name of the output that is the score.",
+    "sources.mapping.model": "The model's name.",
+    "sources.mapping.version": "Its version.",
+    "sources.mapping.id": "`prediction_id`.",
+    "sources.mapping.timestamp": "Event time; without it that of the CloudEvent or of the record.",
+    "sources.mapping.prediction": "The label, or a bare prediction.",
+    "sources.mapping.score": "The score.",
+    "sources.mapping.actual": "What turned out to be true.",
+    "sources.mapping.latency": "How long it took.",
+    "sources.mapping.latency_unit": "Its unit.",
+    "sources.mapping.features": "An object with `.*` behind it, whose members are the features; or a table of them.",
+    "sources.mapping.ignore": "Members of that object that are no features.",
     "notify.type": "What is at the other end.",
     "notify.name": "Its progress is stored under this name; default: the type.",
     "notify.url": "Of the Alertmanager without `/api/v2`, or of the hook.",

@@ -13,23 +13,31 @@ from stream.row_problems import RowProblems
 
 if TYPE_CHECKING:
     from stream.data.event_table import EventTable
+    from stream.decode import SourceOptions
 
 __all__ = ["open_dump", "version_of"]
 
 
 def open_dump(
-    data: Path, model: str, version: str, segments: tuple[str, ...], named: dict[str, str | None]
+    data: Path,
+    model: str,
+    version: str,
+    segments: tuple[str, ...],
+    named: dict[str, str | None],
+    config_path: Path | None = None,
 ) -> EventTable | None:
     """The events of a dump as a table, until the command ends; None if DATA has columns.
 
     `named` has the options that name columns: events say themselves what is what.
     """
-    from stream.data.dumps import is_dump
+    from stream.data.dumps import source_of
     from stream.data.event_table import flattened
 
-    if not is_dump(data):
+    source = source_of(data, None if config_path is None else _said(config_path, model))
+    if source is None:
         return None
-    table = click.get_current_context().with_resource(flattened(data, model, version, segments))
+    opened = flattened(data, model, version, segments, source)
+    table = click.get_current_context().with_resource(opened)
     ours = {"timestamp": "timestamp", "prediction": table.columns.get("label")}
     ours |= {role: table.columns.get(role) for role in ("score", "actual")}
     for option, column in named.items():
@@ -37,8 +45,15 @@ def open_dump(
             raise click.UsageError(
                 f"{data} holds events, which say themselves what is what. Leave --{option} out."
             )
-    _tell(table, data)
+    _tell(table, data, source)
     return table
+
+
+def _said(config_path: Path, model: str) -> SourceOptions | None:
+    from stream.commands.shared import open_config
+
+    config = open_config(config_path)
+    return config.sources.get(config.model(model).topic)
 
 
 def version_of(table: EventTable, version: str) -> str:
@@ -48,8 +63,9 @@ def version_of(table: EventTable, version: str) -> str:
     return next(iter(table.versions))
 
 
-def _tell(table: EventTable, data: Path) -> None:
-    say(f"{data}: {counted(table.rows, 'event')}, read as a worker reads them")
+def _tell(table: EventTable, data: Path, source: SourceOptions) -> None:
+    form = "" if source.format == "native" else f" of the format {source.format}"
+    say(f"{data}: {counted(table.rows, 'event')}{form}, read as a worker reads them")
     if len(table.versions) > 1:
         each = ", ".join(f"{name or 'none'} ({n:,})" for name, n in table.versions.most_common(10))
         say(f"note: they are of several versions: {each}. Choose one: --version")

@@ -11,6 +11,7 @@ import click
 from stream.commands.mapping import event_rows
 
 if TYPE_CHECKING:
+    from stream.decode import SourceOptions
     from stream.plans.plan import AnyPlan
     from stream.replay import FileRecord
     from stream.row_problems import RowProblems
@@ -26,18 +27,23 @@ class FileRecords:
     ----------
     mapping : RowMapping
         Which column is what; of a dump, which has no columns, none.
+    source : SourceOptions, optional
+        The format of the records; native if there is none.
     """
 
-    def __init__(self, data: Path, plan: AnyPlan, columns: dict[str, Any]) -> None:
+    def __init__(
+        self, data: Path, plan: AnyPlan, columns: dict[str, Any], said: SourceOptions | None = None
+    ) -> None:
         from detectors import ColumnMapping
         from stream.data import Reading
-        from stream.data.dumps import is_dump
+        from stream.data.dumps import source_of
         from stream.rows import RowMapping
 
         self._data, self._plan = data, plan
         self._rows: EventRows | None = None
         self.mapping: RowMapping
-        if is_dump(data):
+        self.source = source_of(data, said)
+        if self.source is not None:
             if named := [name for name, value in columns.items() if value]:
                 option = named[0].replace("column_", "--").replace("--ignored", "--ignore")
                 raise click.UsageError(

@@ -15,6 +15,10 @@ __all__ = ["command"]
 
 @click.command("fit")
 @click.option("--model", required=True, help="Name of the model.")
+@click.option(
+    "-c", "--config", "config_path", type=click.Path(path_type=Path),
+    help="A config whose [[sources]] say in which format the topic's dump is.",
+)  # fmt: skip
 @fit_options
 @click.option(
     "-o", "--output", required=True, type=OUT_FILE,

@@ -56,6 +56,7 @@ def fit_file(
     keep: tuple[str, ...], missing: tuple[str, ...], delimiter: str, decimal: str | None,
     ignored: tuple[str, ...], hashed: tuple[str, ...], hash_key_path: Path | None, cycle: str,
     slots: str | None, time_zone: str, holidays_path: Path | None, guess: bool = False,
+    config_path: Path | None = None,
 ) -> Fitted:  # fmt: skip
     """Fit a reference, with the options of `fit_options`.
 
@@ -70,7 +71,8 @@ def fit_file(
     cycle_ms, slots = wanted_cycle(cycle, slots)
     columns = {"timestamp": timestamp, "id": identity, "prediction": prediction, "score": score,
                "actual": actual}  # fmt: skip
-    if (events := open_dump(data, model, version, segments, columns)) is not None:
+    events = open_dump(data, model, version, segments, columns, config_path)
+    if events is not None:
         data, timestamp, version = events.path, "timestamp", version_of(events, version)
         prediction, score, actual = map(events.columns.get, ("label", "score", "actual"))
     reading = Reading(_delimiter(delimiter), tuple(t for t in missing if t) if missing else None)

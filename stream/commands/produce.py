@@ -16,6 +16,7 @@ from stream.row_problems import RowProblems
 
 if TYPE_CHECKING:
     from stream.client import Message
+    from stream.decode import SourceOptions
     from stream.rows import EventRows, RowEvent
 
 __all__ = ["command"]
@@ -43,14 +44,16 @@ def command(
     time at which they are sent. A dump of events is sent as it is.
     """
     from stream.client import publish
-    from stream.data.dumps import is_dump
+    from stream.data.dumps import source_of
 
     config = open_config(config_path)
     chosen = config.model_for(model, version)
     sent = Sent()
-    if is_dump(data):
+    said = config.sources.get(chosen.topic)
+    source = source_of(data, said)
+    if source is not None:
         _refuse_options(data, version, loop, form, columns)
-        messages = _dumped(data, model, sent)
+        messages = _dumped(data, model, sent, _header(source, said))
     else:
         rows = event_rows(data, config.plan(chosen), columns, version)
         messages = _messages(data, rows, loop, form or "native", sent)
@@ -69,7 +72,7 @@ def command(
             say("interrupted")
     for words in sent.unsent.warnings():
         say(words)
-    what = "messages" if is_dump(data) else "events"
+    what = "messages" if source is not None else "events"
     say(f"{sent.events:,} {what} to {chosen.topic} in {time.monotonic() - began:.1f} s")
 
 
@@ -93,12 +96,26 @@ def _refuse_options(
             )
 
 
-def _dumped(data: Path, model: str, sent: Sent) -> Iterator[Message]:
+def _header(source: SourceOptions, said: SourceOptions | None) -> tuple[tuple[str, bytes], ...]:
+    """What says in which format lines are, where the topic's config does not."""
+    from stream.decode.formats.registry import BY_NAME
+    from stream.events import EVENT_CONTENT_TYPE
+
+    if source is said:
+        return ()
+    if source.format == "native":
+        return () if said is None else (("content-type", EVENT_CONTENT_TYPE.encode()),)
+    return (("content-type", BY_NAME[source.format].content_types[0]),)
+
+
+def _dumped(
+    data: Path, model: str, sent: Sent, header: tuple[tuple[str, bytes], ...]
+) -> Iterator[Message]:
     from stream.data.dumps import dump_records
 
     for one in dump_records(data, model):
         sent.events += 1
-        yield None, one.value, one.headers
+        yield None, one.value, one.headers or header
 
 
 def _messages(data: Path, rows: EventRows, loop: bool, form: str, sent: Sent) -> Iterator[Message]:

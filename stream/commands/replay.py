@@ -33,6 +33,7 @@ from stream.row_problems import RowProblems
 if TYPE_CHECKING:
     from detectors import WindowResult
     from stream.alerts.event import AlertEvent
+    from stream.decode import SourceOptions
     from stream.monitoring.untested import AtEnd
     from stream.monitoring.watch import OnWindow
     from stream.monitoring.windows import Closed
@@ -93,11 +94,12 @@ def command(
     tell_of_compiling(say)
     hashing = read_hash_key(hash_key_path)
     plan: AnyPlan
+    said = None
     if reference_path is not None:
         plan = _plan_of(reference_path)
     else:
         assert config_path is not None
-        plan, key = _plan_from(config_path, model)
+        plan, key, said = _plan_from(config_path, model)
         hashing = hashing or key
 
     from stream.alerts.event import encode_alert, is_reminder
@@ -122,18 +124,19 @@ def command(
     with ExitStack() as files:
         out = files.enter_context(alerts_path.open("wb")) if alerts_path is not None else None
         lines = files.enter_context(metrics_path.open("wb")) if metrics_path is not None else None
+        records = FileRecords(data, plan, columns, said)
         replay = Replay(
             book,
             plan.topic,
             lambda record, reject: refused.add(record.offset + 1, reject.error, reject.reason),
             _both(lines, recorder),
             hashing,
+            records.source,
         )
         if recorder is not None:
             recorder.follow(replay.monitor)
         with progress() as bar:
             task = bar.add_task("replay", total=None, note="events")
-            records = FileRecords(data, plan, columns)
             seen = records.read(refused, lambda n: bar.update(task, advance=n))
             for alert in replay.run(seen):
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
@@ -229,14 +232,17 @@ def _plan_of(path: Path) -> Plan:
     return readable(proposed_plan(Reference.from_json(path.read_bytes(), str(path))))
 
 
-def _plan_from(path: Path, name: str | None) -> tuple[AnyPlan, CategoryHash | None]:
+def _plan_from(
+    path: Path, name: str | None
+) -> tuple[AnyPlan, CategoryHash | None, SourceOptions | None]:
     config = open_config(path)
     if name is None:
         if len(config.models) > 1:
             names = ", ".join(m.name for m in config.models)
             raise click.UsageError(f"{config.file} has several models: {names}. Choose: --model.")
-        return config.plan(config.models[0]), config.hashing
-    return config.plan(config.model(name)), config.hashing
+        name = config.models[0].name
+    model = config.model(name)
+    return config.plan(model), config.hashing, config.sources.get(model.topic)
 
 
 def _alarm_time(replay: Any) -> tuple[int, int]:

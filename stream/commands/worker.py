@@ -94,6 +94,7 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         max_series=worker.max_series,
         environment=str(worker.environment),
         hashing=config.hashing,
+        formats=config.sources,
         dead_letter_values=worker.dead_letter_values,
         silences=config.silences,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from detectors import WINDOWED_TESTS
 from detectors.references.reference import ROLES
+from stream.config.sources import read_sources
 from stream.config.toml_table import ConfigError, Table, read_secret, substitute
 from stream.config.types import (
     Config,
@@ -42,7 +43,6 @@ __all__ = [
     "load_config",
 ]
 
-FORMATS: Final = ("native",)
 #: Names of tests that a signal's `tests` may list.
 TESTS: Final = ("adwin", "edetector", "day", *WINDOWED_TESTS)
 _MODEL_KEYS: Final = (
@@ -74,7 +74,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         substitute(document, "", file, env),
         "",
         file,
-        ("kafka", "worker", "topics", "models", "notify", "silences", "privacy"),
+        ("kafka", "worker", "topics", "models", "sources", "notify", "silences", "privacy"),
     )
     models = tuple(
         _model(table, path.parent)
@@ -100,6 +100,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         read_targets(top, path.parent),
         read_silences(top),
         _hashing(top, path.parent),
+        read_sources(top, [model.topic for model in models]),
     )
 
 
@@ -210,7 +211,7 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         warm_up=_warm_up(table, reference),
         version=table.text("version", "*"),
         topic=table.text("topic", "predictions", least=1),
-        format=table.choice("format", "native", FORMATS),
+        format=_format(table),
         segments=table.texts("segments") if "segments" in table.values else None,
         false_alarms_per_week=1.0 if false_alarms is None else false_alarms,
         pane_ms=_given(table, "pane"),
@@ -225,6 +226,14 @@ def _model(table: Table, folder: Path) -> ModelConfig:
         signals=_signals(table, name, reference),
         path=table.path,
     )
+
+
+def _format(table: Table) -> str:
+    """Of a plan, which is native: the formats of topics are in `[[sources]]`."""
+    if (found := table.text("format", "native")) != "native":
+        raise table.error("format", f"must be native; got {found!r}. The format of a topic is that "
+                          "of [[sources]].")  # fmt: skip
+    return found
 
 
 def _given(table: Table, key: str) -> int | None:

@@ -14,6 +14,7 @@ from stream.notify.targets import Target
 
 if TYPE_CHECKING:
     from detectors import Reference
+    from stream.decode.formats.contract import SourceOptions
     from stream.plans.plan import AnyPlan, Learn
     from stream.plans.privacy import CategoryHash
 
@@ -141,6 +142,7 @@ class Config:
     notify: tuple[Target, ...] = ()
     silences: tuple[Silence, ...] = ()
     hashing: CategoryHash | None = None
+    sources: Mapping[str, SourceOptions] = field(default_factory=dict)
 
     def model(self, name: str) -> ModelConfig:
         """Return the model of this name.

@@ -1,4 +1,4 @@
-"""Dumps of a topic: prediction events and batches as JSON lines or Arrow IPC."""
+"""Dumps of a topic: what producers sent, as JSON lines or Arrow IPC."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pyarrow as pa
 
 from stream.data import arrow_ipc
 from stream.data.files import DataError
+from stream.decode.formats.contract import SourceOptions
+from stream.decode.formats.registry import recognise
 from stream.events import ARROW_CONTENT_TYPE
 
-__all__ = ["Dumped", "dump_records", "is_dump"]
+__all__ = ["Dumped", "dump_records", "source_of"]
 
 _JSON: Final = (".jsonl", ".ndjson", ".json")
 _PACKED: Final = (".gz", ".bz2", ".zst")
@@ -31,29 +33,42 @@ class Dumped(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-def is_dump(path: Path) -> bool:
-    """Whether a file holds prediction events rather than rows of columns.
+def source_of(path: Path, said: SourceOptions | None = None) -> SourceOptions | None:
+    """The format of the events in a file; None if it holds rows of columns instead.
 
-    JSON lines do if the first that is not blank has `model` with a name, and `timestamp` or
-    `columns`. Arrow files do if their schema names a model, or they have `timestamp` and columns
-    such as `features.amount`.
+    JSON lines are native events if the first that is not blank has `model` with a name, and
+    `timestamp` or `columns`; else they are what the config has `said` of their topic, or what that
+    line looks like. Arrow files hold events if their schema names a model, or they have `timestamp`
+    and columns such as `features.amount`.
     """
     form = _form(path)
     if form == "json":
-        first = next(filter(bytes.strip, _lines(path)), b"")
-        try:
-            found = json.loads(first)
-        except ValueError:
-            return False
-        model = found.get("model") if isinstance(found, dict) else None
+        return _source_of_lines(path, said)
+    return SourceOptions() if form == "arrow" and _has_events(path) else None
+
+
+def _source_of_lines(path: Path, said: SourceOptions | None) -> SourceOptions | None:
+    first = next(filter(bytes.strip, _lines(path)), b"")
+    try:
+        found = json.loads(first)
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict):
+        model = found.get("model")
         named = isinstance(model, dict) and "name" in model
-        return named and ("timestamp" in found or "columns" in found)
-    if form == "arrow":
-        schema = _schema(path)
-        named = b"model.name" in (schema.metadata or {})
-        members = any(name.startswith(_MEMBERS) for name in schema.names)
-        return named or ("timestamp" in schema.names and members)
-    return False
+        if named and ("timestamp" in found or "columns" in found):
+            return SourceOptions()
+    if said is not None and said.format != "native":
+        return said
+    row = recognise(found) if isinstance(found, dict) else None
+    return None if row is None else SourceOptions(row.name)
+
+
+def _has_events(path: Path) -> bool:
+    schema = _schema(path)
+    named = b"model.name" in (schema.metadata or {})
+    members = any(name.startswith(_MEMBERS) for name in schema.names)
+    return named or ("timestamp" in schema.names and members)
 
 
 def dump_records(path: Path, model: str = "") -> Iterator[Dumped]:

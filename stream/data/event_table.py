@@ -18,9 +18,9 @@ import msgspec
 
 from stream.data.dumps import Dumped, dump_records
 from stream.data.files import DataError
+from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.columns import Columns, Reject
 from stream.decode.head import decode_head
-from stream.decode.native import NativeDecoder
 from stream.decode.open_values import NOT_SENT, OpenValues
 from stream.plans.plan import Learn, LearningPlan, PlanBook
 from stream.replay import FileRecord
@@ -73,7 +73,11 @@ class EventTable:
 
 @contextmanager
 def flattened(
-    path: Path, model: str, version: str = "", segments: Sequence[str] = ()
+    path: Path,
+    model: str,
+    version: str = "",
+    segments: Sequence[str] = (),
+    source: SourceOptions | None = None,
 ) -> Iterator[EventTable]:
     """The events of a model as a table, while the context lasts.
 
@@ -87,6 +91,8 @@ def flattened(
         Only events of this version; all if empty.
     segments : sequence of str
         Segments of the events that become columns.
+    source : SourceOptions, optional
+        The format of the dump; native by default.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def flattened(
     with TemporaryDirectory(prefix="driftstream-") as folder:
         table = EventTable(Path(folder) / f"{path.name.split('.')[0]}.jsonl")
         with table.path.open("wb") as out:
-            _write(out, table, path, model, version, tuple(segments))
+            _write(out, table, path, model, version, tuple(segments), source)
         if not table.rows:
             others = ", ".join(f"{name} ({n:,})" for name, n in table.others.most_common(5))
             of = f" of version {version}" if version else ""
@@ -110,11 +116,11 @@ def flattened(
 
 def _write(
     out: BinaryIO, table: EventTable, path: Path, model: str, version: str,
-    segments: tuple[str, ...],
+    segments: tuple[str, ...], source: SourceOptions | None,
 ) -> None:  # fmt: skip
     book = PlanBook()
     book.add(LearningPlan(model, learn=Learn(), segments=segments))
-    decoder = NativeDecoder(book, max_ahead_ms=_FOREVER_MS)
+    decoder = FormatDecoder(NativeDecoder(book, max_ahead_ms=_FOREVER_MS), source)
     records = dump_records(path, model)
     while some := list(islice(records, _POLL)):
         decoded = decoder.decode([_record(one) for one in some])

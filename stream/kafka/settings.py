@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from stream.decode.formats.contract import SourceOptions
 from stream.notify.quiet import Silence
 from stream.plans.privacy import CategoryHash
 
@@ -43,6 +44,8 @@ class WorkerSettings:
         Files of a certificate and its key: the page is served with TLS.
     hashing : CategoryHash, optional
         The key of hashed categories.
+    formats : mapping of topic to SourceOptions
+        Of topics whose records are not native.
     dead_letter_values : bool
         Whether dead letters hold the original bytes.
     idle_after_s : float
@@ -71,6 +74,7 @@ class WorkerSettings:
     metrics_address: str = ""
     metrics_tls: tuple[str, str] | None = None
     hashing: CategoryHash | None = None
+    formats: Mapping[str, SourceOptions] = field(default_factory=dict)
     dead_letter_values: bool = True
     idle_after_s: float = 30.0
     snapshot_interval_s: float = 10.0

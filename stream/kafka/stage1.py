@@ -72,6 +72,8 @@ class Stage1:
         Shared and refreshed by the worker.
     summaries, dead_letters : str
         Topics.
+    formats : mapping of topic to decoder, optional
+        Of topics that `decoder` is not for.
     dead_letter_values : bool
         Whether dead letters hold the original bytes.
     crash : callable
@@ -88,6 +90,7 @@ class Stage1:
         summaries: str,
         n_summaries: int,
         dead_letters: str,
+        formats: Mapping[str, Decoder] | None = None,
         dead_letter_values: bool = True,
         idle_after_s: float,
         crash: Callable[[BaseException], Awaitable[None]],
@@ -100,6 +103,7 @@ class Stage1:
         self._summaries, self._n_summaries = summaries, n_summaries
         self._dead_letters, self._dead_letter_values = dead_letters, dead_letter_values
         self._idle_after_s = idle_after_s
+        self._formats = formats or {}
         self._crash = crash
         self._clock = clock
 
@@ -108,7 +112,8 @@ class Stage1:
         for tp, offset in positions.items():
             topic_id, n_partitions = self._sources[tp.topic]
             source = Source(topic_id, tp.topic, tp.partition, n_partitions)
-            summariser = Summariser(source, self._plans, self._decoder)
+            decoder = self._formats.get(tp.topic, self._decoder)
+            summariser = Summariser(source, self._plans, decoder)
             self.parts[tp] = SourcePartition(tp, summariser, offset, self._clock(), Reach(tp))
             assert self.consumer is not None
             self.consumer.safe[tp] = offset

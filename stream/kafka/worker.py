@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from stream.decode.native import NativeDecoder
+from stream.decode import FormatDecoder, NativeDecoder
 from stream.kafka.alerts_feed import AlertsFeed
 from stream.kafka.connection import connection_arguments
 from stream.kafka.faust_app import Stages, build_app
@@ -175,15 +175,17 @@ class Worker:
                 f"{n_summaries}; got {self._sources[topics.state][1]}. Make it again."
             )
         if settings.stage in ("all", "summarise"):
+            native = NativeDecoder(
+                self.plans, max_ahead_ms=settings.max_ahead_ms, hashing=settings.hashing
+            )
             self.view.stage1 = Stage1(
                 self.plans,
-                NativeDecoder(
-                    self.plans, max_ahead_ms=settings.max_ahead_ms, hashing=settings.hashing
-                ),
+                FormatDecoder(native),
                 sender,
                 self._sources,
                 summaries=topics.summaries,
                 n_summaries=n_summaries,
+                formats={t: FormatDecoder(native, o) for t, o in settings.formats.items()},
                 dead_letters=topics.dead_letter,
                 dead_letter_values=settings.dead_letter_values,
                 idle_after_s=settings.idle_after_s,

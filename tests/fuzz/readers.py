@@ -16,7 +16,7 @@ from detectors import Reference, ReferenceError
 from stream.alerts.acks import decode_alert_or_ack, encode_ack, make_ack
 from stream.alerts.event import AlertError, encode_alert
 from stream.config.load import ConfigError, load_config
-from stream.decode.native import NativeDecoder
+from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.events import ARROW_CONTENT_TYPE
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.snapshot import (
@@ -42,6 +42,7 @@ from stream.summaries.message import (
 from stream.summaries.sketch import Sketch
 from stream.summaries.summarise import Summariser
 from tests.fuzz.batches import batch_seeds, read_batch
+from tests.fuzz.formats import FOREIGN
 from tests.stream.harness import START_S, make_events, make_plan, run_stages
 
 __all__ = ["Reader", "make_readers"]
@@ -74,8 +75,9 @@ def make_readers(folder: Path) -> list[Reader]:
     messages = _messages(book, events)
     return [
         Reader("record batch", 0.03, batch_seeds(), read_batch),
-        Reader("event", 0.17, _events(events), _stage1(book), form="json"),
+        Reader("event", 0.12, _events(events), _stage1(book), form="json"),
         Reader("batch", 0.10, _batches(), _stage1(book), form="json"),
+        *format_readers(book, events),
         Reader("arrow", 0.09, _arrows(), _stage1(book, ARROW_HEADERS)),
         Reader("summary", 0.13, messages, _decode_summary, (SummaryError,), "msgpack"),
         Reader("monitor", 0.06, messages, _stage2(book), form="msgpack"),
@@ -115,9 +117,22 @@ def _sketch(data: bytes) -> bool:
 # ---- stage 1
 
 
-def _stage1(book: PlanBook, headers: tuple[tuple[str, bytes], ...] = ()) -> Callable[[bytes], bool]:
+def format_readers(book: PlanBook, events: list[bytes]) -> list[Reader]:
+    """Stage 1 of topics that are in another format; 0.05 of all inputs together."""
+    share = 0.05 / len(FOREIGN)
+    return [
+        Reader(one.name, share, one.seeds(_events(events)),
+               _stage1(book, one.headers, one.source), form=one.form)
+        for one in FOREIGN
+    ]  # fmt: skip
+
+
+def _stage1(
+    book: PlanBook, headers: tuple[tuple[str, bytes], ...] = (), source: SourceOptions | None = None
+) -> Callable[[bytes], bool]:
     """Decode and count, in one process that lives on: what is refused is a dead letter."""
-    reader = Summariser(Source("id", "predictions", 0, 1), book, NativeDecoder(book))
+    decoder = FormatDecoder(NativeDecoder(book), source)
+    reader = Summariser(Source("id", "predictions", 0, 1), book, decoder)
     offset = 0
 
     def read(data: bytes) -> bool:

@@ -179,7 +179,7 @@ monitor = false
         (
             'name = "fraud"',
             'name = "fraud"\nformat = "avro"',
-            "models[0].format must be one of native; got 'avro'.",
+            "models[0].format must be native; got 'avro'.",
         ),
         (
             'name = "fraud"',

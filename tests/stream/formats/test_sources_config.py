@@ -1,0 +1,68 @@
+"""`[[sources]]` of the config: what it says, and what each mistake is answered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream.config.load import ConfigError, load_config
+from stream.decode.formats.contract import Mapped, SourceOptions
+
+BASE = """\
+[kafka]
+bootstrap_servers = "localhost:9092"
+[[models]]
+name = "fraud"
+topic = "scores"
+signals = "auto"
+"""
+MAPPING = """\
+[[sources]]
+topic = "scores"
+[sources.mapping]
+model = "m.name"
+features = "in.*"
+latency = "took"
+latency_unit = "ms"
+"""
+
+
+def load(tmp_path: Path, text: str) -> dict[str, SourceOptions]:
+    path = tmp_path / "config.toml"
+    path.write_text(BASE + text)
+    return dict(load_config(path).sources)
+
+
+def test_a_mapping_and_a_format(tmp_path: Path) -> None:
+    assert load(tmp_path, "") == {}
+    mapped = Mapped(model=("m", "name"), star=("in",), latency=("took",), latency_unit="ms")
+    assert load(tmp_path, MAPPING) == {"scores": SourceOptions("mapping", mapping=mapped)}
+    text = '[[sources]]\ntopic = "scores"\nformat = "cloudevents"\nmodel = "fraud"\n'
+    assert load(tmp_path, text) == {"scores": SourceOptions("cloudevents", "fraud")}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (MAPPING.replace("scores", "score"), "sources[0].topic must be the topic of a model"),
+        (MAPPING + MAPPING, "sources[1].topic is there twice"),
+        (MAPPING.replace('"in.*"', '"in"'), "sources[0].mapping.features must be the path of an"),
+        (MAPPING.replace('"took"', '"a..b"'), "sources[0].mapping.latency is no path: it cannot"),
+        (MAPPING.replace("model =", "modle ="), "sources[0].mapping.modle is not a known key. Did"),
+        (MAPPING.replace("model =", "# "), "sources[0].mapping.model is missing."),
+        ('[[sources]]\ntopic = "scores"\nformat = "mapping"\n', "sources[0].mapping is missing."),
+        ('[[sources]]\ntopic = "scores"\nformat = "xml"\n', "sources[0].format must be one of"),
+        (MAPPING.replace('"scores"', '"scores"\nformat = "native"'), 'is for format = "mapping"'),
+        (MAPPING.replace('"ms"', '"h"'), "sources[0].mapping.latency_unit must be one of s, ms"),
+    ],
+)  # fmt: skip
+def test_mistakes(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, text)
+    assert words in str(error.value)
+
+
+def test_the_format_of_a_plan_is_native(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"models\[0\]\.format must be native.*\[\[sources\]\]"):
+        load(tmp_path, 'format = "kserve"\n')
