@@ -39,6 +39,7 @@ from stream.decode.values import CodeTable
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.panes import PaneStore
 from stream.plans.plan import Plan, PlanBook
+from stream.publishing import Monitor
 from stream.summaries.message import Progress, Source, SummaryBatch, SummaryEntry, encode_message
 from stream.summaries.summarise import CHUNK_RECORDS, Summariser
 
@@ -101,11 +102,38 @@ def run() -> list[Figure]:
         sealed_pane,
         adwin,
         fit,
+        log_call,
     ):
         for figure in part(bench):
             print(f"  {figure.what:<58} {figure.value:>9.3g} {figure.unit}", flush=True)
             figures.append(figure)
     return figures
+
+
+def log_call(bench: Bench) -> list[Figure]:
+    """One `Monitor.log` of 20 features, beside writing the same features as JSON.
+
+    The goal of 20 us is of an idle machine; the ratio holds on any. Nothing is sent meanwhile.
+    """
+    values = bench.numeric[0].tolist()
+    features: dict[str, Any] = {f"feature_{i:02d}": values[i % len(values)] for i in range(16)}
+    features |= {f"category_{i}": "DE" for i in range(4)}
+    scalars = {name: np.float64(v) if type(v) is float else v for name, v in features.items()}
+    monitor = Monitor("m", bootstrap_servers="127.0.0.1:1", max_events=1_000, exit_timeout=0)
+    monitor._delivery.start = lambda: None  # type: ignore[method-assign]
+    said: dict[str, Any] = {"prediction": "ok", "score": 0.93, "prediction_id": "3f0c"}
+    times = _in_turn({
+        "log": lambda: [monitor.log(features, **said) for _ in range(1_000)],
+        "scalars": lambda: [monitor.log(scalars, **said) for _ in range(1_000)],
+        "json.dumps": lambda: [json.dumps(features) for _ in range(1_000)],
+    })  # fmt: skip
+    monitor.close(timeout=0)
+    us = {name: [second * 1e3 for second in rounds] for name, rounds in times.items()}
+    peer = {"json.dumps": median(us["json.dumps"])}
+    return [
+        Figure("client.log", "Monitor.log, 20 features", "us", us["log"], goal=20, peers=peer),
+        Figure("client.log.numpy", "the same, scalars of numpy", "us", us["scalars"], peers=peer),
+    ]
 
 
 def _seconds(job: Callable[[], object], at_least_s: float = 0.15) -> list[float]:

@@ -53,6 +53,13 @@ if TYPE_CHECKING:
         encode_batch,
         encode_event,
     )
+    from stream.publishing import (
+        DroppedEventError,
+        InvalidEventError,
+        Monitor,
+        MonitorMiddleware,
+        MonitorStats,
+    )
 
 __all__ = [
     "ADWIN",
@@ -67,8 +74,13 @@ __all__ = [
     "ColumnTest",
     "Comparison",
     "DeliveryError",
+    "DroppedEventError",
     "Episode",
+    "InvalidEventError",
     "ModelId",
+    "Monitor",
+    "MonitorMiddleware",
+    "MonitorStats",
     "PageHinkley",
     "Prediction",
     "PredictionBatch",
@@ -106,6 +118,9 @@ _EVENTS: Final = (
     "ARROW_CONTENT_TYPE", "Actual", "BATCH_CONTENT_TYPE", "BatchColumns", "EVENT_CONTENT_TYPE",
     "ModelId", "Prediction", "PredictionBatch", "PredictionEvent", "encode_batch", "encode_event",
 )  # fmt: skip
+_PUBLISHING: Final = (
+    "DroppedEventError", "InvalidEventError", "Monitor", "MonitorMiddleware", "MonitorStats",
+)  # fmt: skip
 #: Public name -> (module, name there).
 _HOME: Final = {
     "ADWIN": ("detectors", "Adwin"),
@@ -125,6 +140,7 @@ _HOME: Final = {
         name: ("stream.client", name)
         for name in ("DeliveryError", "latest_alerts", "producer", "publish", "read_alerts")
     },
+    **{name: ("stream.publishing", name) for name in _PUBLISHING},
     **{name: ("stream.alerts.event", name) for name in ("AlertEvent", "decode_alert")},
     "__version__": ("stream", "__version__"),
 }

@@ -6,17 +6,16 @@ is in docs/events.md; `stream.decode.arrow_times` does the same for whole Arrow 
 
 from __future__ import annotations
 
-import math
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from stream.time_forms import ACCEPTED, Time, as_time
 
 __all__ = [
     "ACCEPTED",
@@ -33,13 +32,6 @@ __all__ = [
 ]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-#: A time that was read: a number still to be told by its size, or a moment (naive is UTC).
-Time: TypeAlias = float | datetime
-
-ACCEPTED: Final = (
-    "Use RFC 3339 (2026-03-01T12:00:00Z), a date (2026-03-01 or 20260301), or a number since the "
-    "epoch (seconds to nanoseconds)."
-)
 #: 2200-01-01: what is later is a placeholder or a mistake of units, never the time of an event.
 END_MS: Final = 7_258_118_400_000
 #: Sizes from which a number is of milliseconds, microseconds, nanoseconds; below them of seconds.
@@ -54,60 +46,7 @@ _FIRST_DATE, _LAST_DATE = 19_700_101, 21_991_231
 LEAST_NUMBER_MS: Final = 631_152_000_000
 #: Whole numbers such as 2026010112 in this range may be dates with an hour.
 _FIRST_HOUR, _LAST_HOUR = _FIRST_DATE * 100, _LAST_DATE * 100 + 23
-#: One way to match each text, so that a long one costs no more than its length.
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_FORM: Final = re.compile(
-    r"(?P<year>[0-9]{4})(-?)(?P<month>[0-9]{2})\2(?P<day>[0-9]{2})(?:[Tt ](?P<hour>[0-9]{2})"
-    r"(?:(:?)(?P<minute>[0-9]{2})(?:\6(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]+))?)?)?"
-    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-5][0-9]))?)?)?"
-)
-_PARTS: Final = ("year", "month", "day", "hour", "minute", "second", "hours", "minutes")
 _zone_of: Final = attrgetter("tzinfo")
-
-
-def as_time(value: object) -> Time | None:
-    """A value of an event or a file as a time, None if it is none.
-
-    >>> as_time("2026-03-01T12:00:00+01")
-    datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.timezone(datetime.timedelta(seconds=3600)))
-    """
-    if isinstance(value, str):
-        return _text_time(value)
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _text_time(text: str) -> Time | None:
-    try:
-        return msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        pass
-    text = text.strip(" \t\r\n")
-    if _NUMBER.fullmatch(text):
-        return as_time(float(text))
-    found = _FORM.fullmatch(text)
-    if found is None:
-        return None
-    part = {name: int(found[name] or 0) for name in _PARTS}
-    ahead = timedelta(hours=part.pop("hours"), minutes=part.pop("minutes"))
-    try:
-        zone = timezone(-ahead if found["sign"] == "-" else ahead)
-        moment = datetime(**part, tzinfo=zone)
-        return moment + timedelta(microseconds=_microseconds(found["fraction"] or ""))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _microseconds(digits: str) -> int:
-    """Of a fraction of a second, the seventh digit rounded."""
-    return int(digits[:6].ljust(6, "0")) + (digits[6:7] >= "5")
 
 
 def times_ms(times: Sequence[Time]) -> Floats:

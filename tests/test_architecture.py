@@ -18,6 +18,7 @@ STDLIB = set(sys.stdlib_module_names)
 PURE = {
     "alerts", "counted", "decode", "event_time", "events", "monitoring", "plans", "printable",
     "replay", "replay_blocks", "report", "row_problems", "summaries",
+    "time_forms",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {
@@ -32,6 +33,7 @@ ONLY_IN = {
         "stream.decode.arrow_guard",
         "stream.decode.arrow_times",
         "stream.decode.arrow_values",
+        "stream.publishing.arrow",
         "driftstream.frames",
     ),
     "kafka": (
@@ -42,6 +44,7 @@ ONLY_IN = {
         "stream.kafka.look",
         "stream.kafka.topics",
         "stream.notify.source",
+        "stream.publishing.delivery",
     ),
     "click": ("stream.cli", "stream.commands"),
     "markdown_it": ("stream.page",),

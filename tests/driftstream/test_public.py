@@ -27,9 +27,14 @@ NAMES = [
     "ColumnTest",
     "Comparison",
     "DeliveryError",
+    "DroppedEventError",
     "EVENT_CONTENT_TYPE",
     "Episode",
+    "InvalidEventError",
     "ModelId",
+    "Monitor",
+    "MonitorMiddleware",
+    "MonitorStats",
     "PageHinkley",
     "Prediction",
     "PredictionBatch",
@@ -129,6 +134,9 @@ def test_a_name_loads_what_it_needs_and_no_more() -> None:
     events = loaded_by("from driftstream import PredictionEvent, encode_event")
     assert "msgspec" in events
     assert not events & {"numpy", "numba", "pyarrow", "kafka", "aiokafka", "faust", "detectors"}
+    monitor = loaded_by("from driftstream import Monitor")
+    assert {"msgspec", "kafka"} <= monitor
+    assert not monitor & {"numpy", "numba", "pyarrow", "aiokafka", "faust", "detectors"}
     detector = loaded_by("from driftstream import ADWIN")
     assert "numba" in detector
     assert not detector & {"pyarrow", "kafka", "aiokafka", "faust", "msgspec"}

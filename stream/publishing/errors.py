@@ -1,0 +1,17 @@
+"""What a strict monitor raises."""
+
+from __future__ import annotations
+
+__all__ = ["DroppedEventError", "InvalidEventError"]
+
+
+class InvalidEventError(ValueError):
+    """An event that no worker could count; the message says what is wrong and what to do."""
+
+
+class DroppedEventError(RuntimeError):
+    """Events that will not be sent, because there was no room or no time for them."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,211 @@
+"""Rows of a frame as native batches: columns of JSON, or of Arrow where Arrow was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from time import time
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from stream.events import BATCH_CONTENT_TYPE, BatchColumns, ModelId, PredictionBatch
+from stream.publishing.errors import InvalidEventError
+from stream.publishing.events import encode
+from stream.publishing.values import Values
+
+__all__ = ["Batch", "Refuse", "Roles", "batches", "cut", "is_arrow", "rows_of"]
+
+#: Value, headers and number of events of a message.
+Batch: TypeAlias = tuple[bytes, list[tuple[str, bytes]], int]
+#: Told a reason of `DROPPED`, how many rows, and words.
+Refuse: TypeAlias = Callable[[str, int, str], None]
+
+_MOST_ROWS: Final = 1_000
+_HEADERS: Final = [("content-type", BATCH_CONTENT_TYPE.encode())]
+
+
+class Roles(NamedTuple):
+    """What the columns are: each the name of one, or an array, or None."""
+
+    prediction: Any = None
+    score: Any = None
+    actual: Any = None
+    prediction_id: Any = None
+    timestamp: Any = None
+    latency_seconds: Any = None
+    segments: Any = ()
+    features: Any = None
+
+    def split(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Columns by their names in a batch, those of features as `features.NAME`.
+
+        Raises
+        ------
+        InvalidEventError
+            If a name is of no column.
+        """
+        found: dict[str, Any] = {}
+        used: set[str] = set()
+        for name, role in _ONE.items():
+            given = getattr(self, role)
+            if isinstance(given, str):
+                used.add(given)
+                given = _column(columns, given, role)
+            if given is not None:
+                found[name] = given
+        segments = self.segments or ()
+        if not isinstance(segments, Mapping):
+            names = [segments] if isinstance(segments, str) else segments
+            segments = {name: _column(columns, name, "segments") for name in names}
+        found |= {f"segments.{name}": column for name, column in segments.items()}
+        names = [n for n in columns if n not in used] if self.features is None else self.features
+        found |= {f"features.{name}": _column(columns, name, "features") for name in names}
+        return found
+
+
+#: Column of a batch -> role.
+_ONE: Final = {
+    "timestamp": "timestamp",
+    "prediction_id": "prediction_id",
+    "prediction.label": "prediction",
+    "prediction.score": "score",
+    "actual.label": "actual",
+    "latency_seconds": "latency_seconds",
+}
+
+
+def batches(
+    frame: Any, roles: Roles, model: ModelId, values: Values, most_bytes: int, refuse: Refuse
+) -> Iterator[Batch]:
+    """Messages of up to 1,000 rows and `most_bytes`; rows that cannot be sent are refused.
+
+    Raises
+    ------
+    InvalidEventError
+        If it is no frame, columns are of different lengths, or named and not there.
+    """
+    if is_arrow(frame):
+        from stream.publishing.arrow import arrow_batches
+
+        yield from arrow_batches(frame, roles, model, most_bytes, refuse)
+        return
+    raw = roles.split(dict(_columns(frame)))
+    columns = {name: _converted(name, column, values) for name, column in raw.items()}
+    n = _common_length(columns)
+    columns.setdefault("timestamp", [time()] * n)
+    if bad := [i for i, at in enumerate(columns["timestamp"]) if isinstance(at, InvalidEventError)]:
+        refuse(
+            "invalid", len(bad), f"{len(bad):,} rows were dropped: {columns['timestamp'][bad[0]]}"
+        )
+        kept = sorted({*range(n)} - {*bad})
+        columns = {name: [column[i] for i in kept] for name, column in columns.items()}
+        n = len(kept)
+
+    def make(start: int, end: int) -> bytes:
+        part = {name: column[start:end] for name, column in columns.items()}
+        return encode(PredictionBatch(model, _as_members(part)))
+
+    for value, rows in cut(n, _MOST_ROWS, most_bytes, make, refuse):
+        yield value, _HEADERS, rows
+
+
+def cut(
+    n: int, most_rows: int, most_bytes: int, make: Callable[[int, int], bytes], refuse: Refuse
+) -> Iterator[tuple[bytes, int]]:
+    """Values of messages, halved until they are small enough; a row that is not is refused."""
+    parts = [(s, min(s + most_rows, n)) for s in range(0, n, most_rows)][::-1]
+    while parts:
+        start, end = parts.pop()
+        value = make(start, end)
+        if len(value) <= most_bytes:
+            yield value, end - start
+        elif end - start > 1:
+            middle = (start + end) // 2
+            parts += [(middle, end), (start, middle)]
+        else:
+            refuse("too_large", 1, f"rows of more than {most_bytes:,} bytes are dropped.")
+
+
+def is_arrow(frame: Any) -> bool:
+    """Whether it is a table of pyarrow."""
+    return type(frame).__module__.partition(".")[0] == "pyarrow" and hasattr(frame, "schema")
+
+
+def rows_of(frame: Any) -> int:
+    """How many rows a frame has; 1 of what is none."""
+    try:
+        if isinstance(frame, Mapping):
+            return len(next(iter(frame.values())))
+        return len(frame)
+    except (TypeError, StopIteration):
+        return 1
+
+
+def _columns(frame: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(frame, Mapping):
+        return [(str(name), column) for name, column in frame.items()]
+    names = getattr(frame, "columns", None)
+    if names is not None and hasattr(frame, "iloc"):
+        return [(str(name), frame.iloc[:, i]) for i, name in enumerate(names)]
+    if names is not None and hasattr(frame, "get_column"):
+        return [(name, frame.get_column(name)) for name in names]
+    named = getattr(getattr(frame, "dtype", None), "names", None)
+    if named:
+        return [(name, frame[name]) for name in named]
+    raise InvalidEventError(
+        "log_batch takes a frame of pandas, polars or pyarrow, or a mapping of names to arrays; "
+        f"got {type(frame).__name__}. Name the columns of an array: dict(zip(names, array.T))."
+    )
+
+
+def _column(columns: Mapping[str, Any], name: Any, role: str) -> Any:
+    try:
+        return columns[str(name)]
+    except KeyError:
+        raise InvalidEventError(
+            f"{role}={name!r} names no column. There are: {', '.join(list(columns)[:20])}."
+        ) from None
+
+
+def _converted(name: str, column: Any, values: Values) -> list[Any]:
+    if name == "timestamp":
+        return [_time_or_error(value, values) for value in _listed(column)]
+    if name == "prediction_id":
+        return [None if value is None else values.identity(value) for value in _listed(column)]
+    if name == "latency_seconds":
+        return [values.number(value, name) for value in _listed(column)]
+    return values.column(column)
+
+
+def _listed(column: Any) -> Sequence[Any]:
+    return column if isinstance(column, list | tuple) else list(column)
+
+
+def _time_or_error(value: Any, values: Values) -> Any:
+    try:
+        return values.time(value)
+    except InvalidEventError as error:
+        return error
+
+
+def _common_length(columns: Mapping[str, list[Any]]) -> int:
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        (first, n), *others = lengths.items()
+        other, m = next(pair for pair in others if pair[1] != n)
+        raise InvalidEventError(
+            f"columns must be of one length; got {n:,} of {first} and {m:,} of {other}."
+        )
+    if not any(name.startswith(("features.", "prediction.", "actual.")) for name in columns):
+        raise InvalidEventError("a frame needs features, predictions, scores or actuals.")
+    return next(iter(lengths.values()))
+
+
+def _as_members(columns: Mapping[str, list[Any]]) -> BatchColumns:
+    groups: dict[str, dict[str, list[Any]]] = {}
+    alone: dict[str, list[Any]] = {}
+    for name, column in columns.items():
+        group, _, member = name.partition(".")
+        if member:
+            groups.setdefault(group, {})[member] = column
+        else:
+            alone[name] = column
+    return BatchColumns(**alone, **groups)  # type: ignore[arg-type]

@@ -1,0 +1,418 @@
+"""`Monitor`: a service tells what its model was given and what it said, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final
+
+from stream.counted import counted
+from stream.events import ModelId
+from stream.publishing.delivery import Delivery
+from stream.publishing.errors import DroppedEventError, InvalidEventError
+from stream.publishing.events import HEADERS, EventMaker
+from stream.publishing.frames import Roles, batches, rows_of
+from stream.publishing.notices import Notices
+from stream.publishing.outbox import POLICIES, Message, Outbox, WhenFull
+from stream.publishing.stats import MonitorStats
+from stream.publishing.values import Values
+from stream.publishing.wrapped import WrappedModel
+
+__all__ = ["Monitor"]
+
+#: Kafka's own default limit is 1 MiB with everything around it.
+_MOST_BYTES: Final = 1_000_000
+_WORDS: Final = {
+    "too_large": "an event of more than {limit:,} bytes was dropped. Send fewer features, or raise "
+    "max_message_bytes here, and the topic's and the workers' limits.",
+    "queue_full": "no room for more than {events:,} events or {bytes:,} bytes that wait: an event "
+    "was dropped. Kafka is away or slow; raise max_events, or see stats().",
+    "made_room": "no room for more than {events:,} events or {bytes:,} bytes that wait: the oldest "
+    "are dropped. Kafka is away or slow; raise max_events, or see stats().",
+    "closed": "an event was dropped: the monitor was closed before.",
+}
+
+
+class Monitor:
+    """Publishes prediction events from a service, in the background.
+
+    A call of `log` encodes the event, puts it into a bounded queue and returns; a thread sends.
+    It does not wait for Kafka and does not raise, unless asked to. Safe in threads, in forked
+    processes and in event loops. docs/how-to/publish.md says what happens when.
+
+    Parameters
+    ----------
+    model, version : str
+    bootstrap_servers : str, optional
+        Or `kafka`: all connection settings, as in `[kafka]` of a config.
+    topic : str
+        That of the model's config.
+    actuals_topic : str, optional
+        Where `log_actual` sends; by default `topic`.
+    max_events, max_bytes : int
+        Of the queue, with what is on its way.
+    when_full : {"drop_oldest", "drop_newest", "block"}
+        What gives way where there is no room; "block" makes `log` wait.
+    strict : bool
+        Raise for events that are invalid or dropped, and from `close` if events are left.
+    exit_timeout : float
+        Seconds that the end of the process waits for what is queued.
+    max_message_bytes : int
+        Larger events are dropped.
+    producer : mapping
+        Settings of kafka-python's producer, over ours: `{"compression_type": "zstd"}`.
+
+    Examples
+    --------
+    >>> with Monitor(model="fraud", version="3", bootstrap_servers="localhost:9092") as monitor:
+    ...     monitor.log({"amount": 12.5, "country": "DE"}, "ok", score=0.93, prediction_id="3f0c")
+    ...     monitor.log_actual("3f0c", "fraud")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str,
+        version: str = "",
+        *,
+        bootstrap_servers: str | None = None,
+        kafka: Mapping[str, object] | None = None,
+        topic: str = "predictions",
+        actuals_topic: str | None = None,
+        max_events: int = 10_000,
+        max_bytes: int = 32 * 1024 * 1024,
+        when_full: WhenFull = "drop_oldest",
+        strict: bool = False,
+        exit_timeout: float = 5.0,
+        max_message_bytes: int = _MOST_BYTES,
+        producer: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(model, str) or not model:
+            raise ValueError(f"model must be the model's name; got {model!r}.")
+        if when_full not in POLICIES:
+            raise ValueError(f"when_full must be one of {', '.join(POLICIES)}; got {when_full!r}.")
+        if max_events < 1 or max_bytes < 1 or max_message_bytes < 1:
+            raise ValueError("max_events, max_bytes and max_message_bytes must be at least 1.")
+        if (kafka is None) == (bootstrap_servers is None):
+            raise ValueError("give either bootstrap_servers or kafka={...}.")
+        self.model = ModelId(model, str(version))
+        self.topic, self.actuals_topic = topic, actuals_topic or topic
+        self._kafka = dict(kafka or {"bootstrap_servers": bootstrap_servers})
+        self._producer = {"max_request_size": max_message_bytes + 48_576, **(producer or {})}
+        self._limits = (max_events, max_bytes, when_full)
+        self._strict, self._exit_timeout = strict, exit_timeout
+        self._most_bytes = max_message_bytes
+        self._begin()
+        _live.add(self)
+        _follow_forks()
+
+    def _begin(self) -> None:
+        """Make all that a process has of its own; also after a fork."""
+        self._notices = Notices(f"monitor of {self.model.name}")
+        self._values = Values(self._notices)
+        self._maker = EventMaker(self.model, self._values)
+        self._outbox = Outbox(*self._limits)
+        topics = tuple(dict.fromkeys((self.topic, self.actuals_topic)))
+        self._delivery = Delivery(self._kafka, topics, self._outbox, self._notices, self._producer)
+        self._started = False
+        self._start_lock = threading.Lock()
+
+    # ---- events
+
+    def log(
+        self,
+        features: Any = None,
+        prediction: Any = None,
+        *,
+        score: Any = None,
+        actual: Any = None,
+        prediction_id: Any = None,
+        timestamp: Any = None,
+        latency_seconds: Any = None,
+        segments: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Queue one prediction; whether it was queued.
+
+        Parameters
+        ----------
+        features : mapping of name to value
+            Or a row of a pandas frame, or a named tuple.
+        prediction, score
+            The class or number that was predicted, and its probability.
+        actual
+            The truth, if it is known already; else `log_actual` later, by `prediction_id`.
+        prediction_id : str, optional
+            What the event is known by if it comes twice, and to its late actual.
+        timestamp : optional
+            When it was predicted; by default now. Any form of docs/events.md#times.
+        latency_seconds : float or timedelta, optional
+            How long it took.
+        segments : mapping, optional
+            Values of the segments that the model's config names.
+        tags : mapping, optional
+            Carried and not read.
+
+        Raises
+        ------
+        InvalidEventError, DroppedEventError
+            If the monitor is strict.
+        """
+        message = self._message(
+            self.topic, features, prediction, score, actual, prediction_id, timestamp,
+            latency_seconds, segments, tags, None,
+        )  # fmt: skip
+        return message is not None and self._put(message)
+
+    def log_actual(
+        self, prediction_id: Any, actual: Any, *, score: Any = None, timestamp: Any = None,
+        segments: Mapping[str, Any] | None = None,
+    ) -> bool:  # fmt: skip
+        """Queue the truth about an earlier prediction, known at `timestamp` (by default now)."""
+        message = self._message(
+            self.actuals_topic, None, None, score, actual, prediction_id, timestamp, None, segments,
+            None, timestamp,
+        )  # fmt: skip
+        return message is not None and self._put(message)
+
+    async def alog(self, features: Any = None, prediction: Any = None, **members: Any) -> bool:
+        """As `log`; where `log` would wait for room, the event loop goes on meanwhile."""
+        message = self._message(
+            self.topic, features, prediction, *(members.pop(name, None) for name in _MEMBERS), None
+        )
+        if members:
+            raise TypeError(f"alog() got unexpected arguments: {', '.join(members)}")
+        if message is None:
+            return False
+        outcome = self._outbox.put(message, may_block=False)
+        if outcome == "full":
+            return await asyncio.to_thread(self._put, message)
+        return self._after(outcome)
+
+    def log_batch(
+        self, frame: Any, *, prediction: Any = None, score: Any = None, actual: Any = None,
+        prediction_id: Any = None, timestamp: Any = None, latency_seconds: Any = None,
+        segments: Any = (), features: Any = None,
+    ) -> int:  # fmt: skip
+        """Queue all rows of a frame as batches of up to 1,000; how many events were queued.
+
+        Parameters
+        ----------
+        frame : data frame
+            Of pandas, polars or pyarrow, or a mapping of names to arrays.
+        prediction, score, actual, prediction_id, timestamp, latency_seconds
+            Each the name of a column, which then is no feature, or an array of its own.
+        segments : sequence or mapping
+            Names of columns, or arrays by name.
+        features : sequence of str, optional
+            By default all that are nothing else.
+
+        Raises
+        ------
+        InvalidEventError, DroppedEventError
+            If the monitor is strict.
+        """
+        roles = Roles(
+            prediction, score, actual, prediction_id, timestamp, latency_seconds, segments, features
+        )
+        queued = 0
+        try:
+            for value, headers, rows in batches(
+                frame, roles, self.model, self._values, self._most_bytes, self._refuse
+            ):
+                queued += rows * self._put(Message(self.topic, None, value, headers, rows))
+        except DroppedEventError:
+            raise  # of a strict monitor
+        except Exception as error:
+            self._invalid(error, max(1, rows_of(frame)))
+        return queued
+
+    def wrap(self, model: Any, **options: Any) -> Any:
+        """A model whose `predict` and `predict_proba` are logged; else as the model itself.
+
+        Options are those of `WrappedModel`: `methods`, `feature_names`, `segments`.
+        """
+        return WrappedModel(self, model, **options)
+
+    # ---- the end, and how it goes
+
+    def stats(self) -> MonitorStats:
+        """What became of the events so far."""
+        logged, sent, queued, dropped = self._outbox.counts()
+        unserialisable = dict(self._values.unserialisable)
+        return MonitorStats(logged, sent, queued, dropped, unserialisable, self._notices.last_error)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until the broker has all that was logged; whether it has."""
+        return self._outbox.wait_empty(timeout)
+
+    def close(self, timeout: float = 10.0) -> int:
+        """Send what is queued, for so many seconds, and stop; how many events were not sent.
+
+        Raises
+        ------
+        DroppedEventError
+            If the monitor is strict and some were not.
+        """
+        self._outbox.close()
+        self._outbox.wait_empty(timeout)
+        left = self._outbox.abandon()
+        self._delivery.end()
+        atexit.unregister(self._at_exit)
+        if left:
+            why = self._notices.last_error or "see the log."
+            words = f"closed with {counted(left, 'event')} unsent after {timeout:g} s: {why}"
+            self._notices.warn("unsent", words)
+            if self._strict:
+                raise DroppedEventError("unsent_at_close", words)
+        return left
+
+    async def aclose(self, timeout: float = 10.0) -> int:
+        """As `close`; the event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.close, timeout)
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    async def __aenter__(self) -> Monitor:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        version = f" {self.model.version}" if self.model.version else ""
+        return f"<Monitor of {self.model.name}{version} to {self.topic}>"
+
+    # ---- inside
+
+    def _message(self, topic: str, features: Any, prediction: Any, *members: Any) -> Message | None:
+        """An event as a message; None, and counted, if it is none."""
+        score, actual, prediction_id, *others = members
+        try:
+            identity = None if prediction_id is None else self._values.identity(prediction_id)
+            value = self._maker.event(features, prediction, score, actual, identity, *others)
+        except Exception as error:
+            self._invalid(error)
+            return None
+        if len(value) > self._most_bytes:
+            self._outbox.refuse("too_large")
+            self._after("too_large")
+            return None
+        return Message(topic, None if identity is None else identity.encode(), value, HEADERS)
+
+    def _log_call(self, rows: Any, said: Any, took: float, roles: Any, model: WrappedModel) -> None:
+        """Log what a wrapped model was asked and said; its caller has the answer in any case."""
+        try:
+            if model.both_are_called():
+                self._notices.warn(
+                    "both methods",
+                    "predict and predict_proba of a wrapped model are both called, and each call "
+                    "is logged. If it is for the same rows, name one: wrap(model, methods=[...]).",
+                )
+            frame = model.frame(rows)
+            n = rows_of(frame)
+            self.log_batch(frame, latency_seconds=[took] * n, **roles())
+        except (InvalidEventError, DroppedEventError):
+            raise  # of a strict monitor
+        except Exception as error:
+            self._invalid(error, max(1, rows_of(rows)))
+
+    def _put(self, message: Message) -> bool:
+        return self._after(self._outbox.put(message))
+
+    def _after(self, outcome: str) -> bool:
+        """Whether an event was queued; start the sender, or say why it was not."""
+        if not self._started:
+            self._start()
+        if not outcome:
+            return True
+        kind = "queue_full" if outcome == "made_room" else outcome
+        words = _WORDS[outcome].format(
+            limit=self._most_bytes, events=self._limits[0], bytes=self._limits[1]
+        )
+        self._notices.warn(kind, words)
+        if self._strict:
+            raise DroppedEventError(kind, words)
+        return outcome == "made_room"
+
+    def _invalid(self, error: Exception, rows: int = 1) -> None:
+        """Count an event that is none; only a strict monitor raises."""
+        if not isinstance(error, InvalidEventError):
+            error = InvalidEventError(f"{type(error).__name__}: {error}")
+        self._refuse("invalid", rows, f"an event was dropped: {error}", error)
+
+    def _refuse(
+        self, reason: str, rows: int, words: str, error: InvalidEventError | None = None
+    ) -> None:
+        """Count events that cannot be sent; their first words tell their kind."""
+        self._outbox.refuse(reason, rows)
+        said = words if error is None else str(error)
+        self._notices.warn(f"{reason} {said.split(maxsplit=1)[0]}", words)
+        if self._strict:
+            raise error or DroppedEventError(reason, words)
+
+    def _start(self) -> None:
+        with self._start_lock:
+            if self._started:
+                return
+            try:
+                self._delivery.start()
+            except RuntimeError as error:  # no threads any more: the interpreter ends
+                self._notices.warn("no thread", f"the sender cannot be started: {error}.")
+                return
+            self._started = True
+            _at_the_end(self._at_exit)
+
+    def _at_exit(self) -> None:
+        strict, self._strict = self._strict, False
+        self.close(self._exit_timeout)
+        self._strict = strict
+
+
+_MEMBERS: Final = (
+    "score", "actual", "prediction_id", "timestamp", "latency_seconds", "segments", "tags",
+)  # fmt: skip
+
+# ---- the process
+
+_live: weakref.WeakSet[Monitor] = weakref.WeakSet()
+#: What a child of a fork got of its parent, and must neither use nor close: kept for ever.
+_inherited: list[object] = []
+_follows_forks: list[bool] = []
+
+
+def _follow_forks() -> None:
+    if not _follows_forks and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+        _follows_forks.append(True)
+
+
+def _after_fork() -> None:
+    """Give every monitor a queue and a sender of this process; the parent sends what is its own."""
+    for monitor in list(_live):
+        monitor._delivery.disown()
+        _inherited.append(monitor._delivery)
+        atexit.unregister(monitor._at_exit)
+        monitor._begin()
+
+
+def _at_the_end(function: Any) -> None:
+    """Call a function when this process ends; children of `multiprocessing` know no atexit."""
+    atexit.register(function)
+    parallel = sys.modules.get("multiprocessing.process")
+    if parallel is not None and parallel.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        Finalize(None, function, exitpriority=10)
