@@ -93,7 +93,7 @@ quality: $(STAMP)
 # The peers want other versions of things than driftstream does, so they get their own environment.
 $(PEERS_STAMP): $(PEERS_LISTS) pyproject.toml
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS_PIP) -e . -r benchmarks/comparison/peers.txt
+	$(PEERS_PIP) -e '.[worker]' -r benchmarks/comparison/peers.txt
 	$(PEERS_PIP) --no-deps -r benchmarks/comparison/peers-alone.txt
 	$(PEERS_PIP) -r benchmarks/comparison/peers-imports.txt
 	@touch $@

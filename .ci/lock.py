@@ -19,6 +19,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -51,11 +52,23 @@ def wanted() -> list[str]:
 def parts() -> dict[Path, list[str]]:
     """File -> the requirements that it is of."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    deploy = ROOT / "deploy"
+    deploy, project = ROOT / "deploy", document["project"]
     return {
-        deploy / "requirements.lock": document["project"]["dependencies"],
+        deploy / "requirements.lock": [*project["dependencies"], *of_extra(project, "worker")],
         deploy / "build.lock": document["build-system"]["requires"],
     }
+
+
+def of_extra(project: dict[str, Any], extra: str) -> list[str]:
+    """The requirements of an extra, and of the extras that it names."""
+    found: list[str] = []
+    for line in project["optional-dependencies"][extra]:
+        wanted = Requirement(line)
+        if wanted.name == project["name"]:
+            found += [each for name in sorted(wanted.extras) for each in of_extra(project, name)]
+        else:
+            found.append(line)
+    return found
 
 
 def closure(requirements: Iterable[str]) -> set[str]:

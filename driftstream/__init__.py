@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from driftstream.fitting import fit_reference
     from driftstream.replaying import Episode, ReplayResult, replay
     from stream import __version__
+    from stream.alert_log import latest_alerts, read_alerts
     from stream.alerts.event import AlertEvent, decode_alert
-    from stream.client import DeliveryError, latest_alerts, producer, publish, read_alerts
+    from stream.client import DeliveryError, producer, publish
     from stream.events import (
         ARROW_CONTENT_TYPE,
         BATCH_CONTENT_TYPE,
@@ -136,10 +137,8 @@ _HOME: Final = {
     },
     **{name: ("driftstream.replaying", name) for name in ("Episode", "ReplayResult", "replay")},
     **{name: ("stream.events", name) for name in _EVENTS},
-    **{
-        name: ("stream.client", name)
-        for name in ("DeliveryError", "latest_alerts", "producer", "publish", "read_alerts")
-    },
+    **{name: ("stream.client", name) for name in ("DeliveryError", "producer", "publish")},
+    **{name: ("stream.alert_log", name) for name in ("latest_alerts", "read_alerts")},
     **{name: ("stream.publishing", name) for name in _PUBLISHING},
     **{name: ("stream.alerts.event", name) for name in ("AlertEvent", "decode_alert")},
     "__version__": ("stream", "__version__"),
@@ -156,7 +155,14 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _HOME[name]
-    value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    try:
+        value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        from stream.extras import missing_words
+
+        if words := missing_words(error, f"{__name__}.{name}"):
+            raise ImportError(words, name=error.name) from error
+        raise
     return value
 
 

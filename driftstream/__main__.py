@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line."""
-    from stream.cli import main as run
+    try:
+        from stream.cli import main as run
+    except ModuleNotFoundError as error:  # click
+        from stream.extras import missing_words
 
+        if words := missing_words(error, "the command line"):
+            sys.exit(f"driftstream: {words}")
+        raise
     run()
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from stream.commands.spelling import SpellingGroup, name_nearest
+from stream.extras import missing_words
 from stream.patient_stderr import make_stderr_patient
 from stream.printable import printable
 
@@ -94,6 +95,8 @@ def _is_for_user(error: Exception) -> bool:
         return False  # click's own, which it shows itself
     if isinstance(error, BrokenPipeError):
         return False  # the reader went away: `main` ends without a word
+    if isinstance(error, ModuleNotFoundError):
+        return bool(missing_words(error, "this"))
     if isinstance(error, OSError):
         return True
     module = type(error).__module__
@@ -105,6 +108,8 @@ def _is_for_user(error: Exception) -> bool:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return printable(missing_words(error, "this command"), 2_000)
     text = " ".join(str(error).split()) or type(error).__name__
     return printable(text, 2_000)
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream.client import Message, publish, read_topic
-from stream.decode.columns import Unread
 from stream.kafka.look import UnreadableError
 from stream.plans.parts import PlanAssembler, plan_parts
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook
 from stream.skips import SkipBook, unread_plans
+from stream.unread import Unread
 
 __all__ = ["Published", "publish_plan", "publish_plans", "read_plans"]
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from stream.decode.columns import Unread
+from stream.unread import Unread
 
 __all__ = ["Skip", "SkipBook", "skip_record", "unread_plans"]
 

@@ -17,8 +17,7 @@ STDLIB = set(sys.stdlib_module_names)
 #: The pure part of `stream`: no Kafka, no clock, no Prometheus, no files.
 PURE = {
     "alerts", "counted", "decode", "event_time", "events", "monitoring", "plans", "printable",
-    "replay", "replay_blocks", "report", "row_problems", "summaries",
-    "time_forms",
+    "replay", "replay_blocks", "report", "row_problems", "summaries", "time_forms", "unread",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {

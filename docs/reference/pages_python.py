@@ -18,6 +18,7 @@ _PACKAGES = {
     "detectors": "The statistics: numpy and numba only.",
     "stream.events": "What producers send: structs with an encoder.",
     "stream.client": "What other programs do with the topics, by kafka-python.",
+    "stream.alert_log": "The alerts topic as programs read it.",
 }
 #: Parts of `detectors` by the subpackage that a name is from.
 _PARTS = {

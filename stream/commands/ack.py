@@ -28,8 +28,9 @@ def command(config_path: Path, episode: str, until: str, by: str | None, note: s
     The first letters of its id do, as `driftstream alerts` shows them. The alerts themselves go on
     as before.
     """
+    from stream.alert_log import latest_alerts
     from stream.alerts.acks import encode_ack, make_ack
-    from stream.client import latest_alerts, publish
+    from stream.client import publish
     from stream.commands.moments import moment_ms
 
     now_s = time.time()

@@ -59,8 +59,8 @@ def command(
     What fires comes first, the most severe before the others, then what ended; of each the newest
     first.
     """
+    from stream.alert_log import read_alert_log
     from stream.alerts.event import encode_alert, parse_time
-    from stream.client import read_alert_log
     from stream.commands.moments import moment_ms
 
     config = open_config(config_path)

@@ -27,11 +27,11 @@ def command(which: str, seed: int) -> None:
 
 
 def _check_packages() -> None:
-    """Java may come from elsewhere than from the wheel that the demo's extra brings."""
+    """What the demo alone needs: Java may come from elsewhere than from a wheel."""
     from stream.extras import extra_packages, install_command, missing_of
 
-    java = extra_packages("broker")
-    missing = missing_of(each for each in extra_packages("demo") if each not in java)
+    others = {*extra_packages("broker"), *extra_packages("worker")}
+    missing = missing_of(each for each in extra_packages("demo") if each not in others)
     if missing:
         raise click.ClickException(
             f"the demo of flights needs packages that are not installed: {', '.join(missing)}. "

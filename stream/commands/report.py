@@ -59,7 +59,7 @@ def command(
         where, events = str(alerts_path), _from_file(alerts_path)
     else:
         assert config_path is not None
-        from stream.client import read_alerts
+        from stream.alert_log import read_alerts
 
         config = open_config(config_path)
         where, brokers = config.topics.alerts, str(config.kafka["bootstrap_servers"])

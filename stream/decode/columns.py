@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from stream.unread import Unread
+
 if TYPE_CHECKING:
     from stream.plans.plan import AnyPlan
 
@@ -104,40 +106,6 @@ class Ahead(NamedTuple):
     plan: AnyPlan
     events: int
     lead_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Stands in a run of records for those of a batch that cannot be read; always the last of it.
-
-    `offset` is the first of them and `last` the last; `timestamp` is that of the batch, -1 if
-    it is not known. `reason` is
-    one of `batch_too_large`, `batch_undecodable`, `corrupt` and `unknown_codec`.
-    """
-
-    offset: int
-    last: int
-    timestamp: int
-    reason: str
-    error: str
-    timestamp_type: int = 0
-
-    @property
-    def key(self) -> None:
-        """Not known."""
-
-    @property
-    def value(self) -> None:
-        """Not known."""
-
-    @property
-    def headers(self) -> tuple[()]:
-        """Not known."""
-        return ()
-
-    def __str__(self) -> str:
-        many = f"offsets {self.offset} to {self.last}"
-        return many if self.last > self.offset else f"offset {self.offset}"
 
 
 def offset_after(record: Record) -> int:

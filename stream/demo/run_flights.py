@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from detectors import Reference, fit_reference
+from stream.alert_log import read_alerts
 from stream.alerts.event import AlertEvent
-from stream.client import publish, read_alerts
+from stream.client import publish
 from stream.counted import counted
 from stream.demo import flights
 from stream.demo.show import Teller, heading, summary

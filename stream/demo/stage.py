@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detectors import Reference, tell_of_compiling, warm_up
+from stream.alert_log import read_alerts
 from stream.alerts.event import AlertEvent
-from stream.client import read_alerts
 from stream.config.load import Config, load_config
 from stream.kafka.broker import free_port
 from stream.kafka.topics import create_topics, wanted_topics

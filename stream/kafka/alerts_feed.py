@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.alerts.acks import Ack, decode_alert_or_ack
 from stream.alerts.event import AlertError, AlertEvent
-from stream.decode.columns import Unread
 from stream.kafka import bulk
 from stream.kafka.rights import check_rights
+from stream.unread import Unread
 
 __all__ = ["AlertsFeed"]
 

@@ -28,8 +28,8 @@ from aiokafka.consumer import fetcher as internals
 from aiokafka.errors import UnsupportedCodecError
 from aiokafka.record import default_records, legacy_records
 
-from stream.decode.columns import Unread
 from stream.kafka import stalls, unpack
+from stream.unread import Unread
 
 __all__ = ["Packed", "check_aiokafka", "fetched_records", "use_bounded_codecs"]
 

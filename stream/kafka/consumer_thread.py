@@ -16,8 +16,8 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream.decode.columns import Unread
 from stream.kafka import bulk
+from stream.unread import Unread
 
 __all__ = ["ConsumerThread", "with_place"]
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.decode.columns import Unread
 from stream.kafka import bulk
 from stream.kafka.connection import patiently
 from stream.kafka.sources import PATIENCE_S
 from stream.plans.parts import PlanAssembler
 from stream.plans.plan import PlanBook
 from stream.skips import SkipBook, unread_plans
+from stream.unread import Unread
 
 __all__ = ["PlansFeed", "plan_taker"]
 

@@ -18,13 +18,13 @@ from typing import Any, Final, Protocol
 from faust.types import TP
 
 from stream.alerts.event import AlertEvent, encode_alert
-from stream.decode.columns import Unread
 from stream.kafka.connection import patiently
 from stream.kafka.sender import Outgoing, Sender
 from stream.kafka.state import Snapshots
 from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
 from stream.monitoring.snapshot import SnapshotError, SnapshotWriter
 from stream.plans.plan import PlanBook
+from stream.unread import Unread
 
 __all__ = ["MonitorPartition", "Reader", "Stage2"]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.decode.columns import Unread
 from stream.kafka import bulk
 from stream.kafka.sender import Outgoing, Sender
 from stream.monitoring.snapshot import Manifest, Round, SnapshotWriter, stored_rounds
+from stream.unread import Unread
 
 __all__ = ["Snapshots", "read_partition"]
 

@@ -15,8 +15,8 @@ from typing import Final
 
 from faust.types import TP
 
-from stream.decode.columns import Unread
 from stream.skips import SkipBook
+from stream.unread import Unread
 
 __all__ = ["Stop", "passed", "shorter_stop", "tell_cut", "told_holes", "unread_stop"]
 

@@ -21,8 +21,8 @@ import pytest
 import yaml
 
 from detectors import Reference
+from stream.alert_log import latest_alerts
 from stream.alerts.event import decode_alert
-from stream.client import latest_alerts
 from stream.config.load import load_config
 from stream.kafka.broker import Broker, find_broker, free_port
 

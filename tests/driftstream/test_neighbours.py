@@ -5,15 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from driftstream._neighbours import OURS, what_is_in_the_way
-
-ROOT = Path(__file__).parents[2]
-Install = Callable[..., None]
+from tests.driftstream.conftest import ROOT, install, make_environment
 
 
 def test_our_packages_begin_as_they_are_looked_for() -> None:
@@ -22,29 +19,9 @@ def test_our_packages_begin_as_they_are_looked_for() -> None:
     assert what_is_in_the_way() == ""
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (found,) = folder.glob("*.whl")
-    return found
-
-
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
-    """An environment of nothing but Python."""
-    folder = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    return folder
-
-
-def install(environment: Path, wheel: Path) -> None:
-    command = [
-        sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "install",
-        "--quiet", "--no-deps", "--no-index", wheel,
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
+    return make_environment(tmp_path / "environment")
 
 
 def other_wheel(folder: Path, package: str) -> Path:
@@ -112,16 +89,15 @@ def test_one_that_was_there_before_does_no_harm(
     assert run(environment, "python", "-c", "import driftstream") == (0, "")
 
 
-def test_a_file_of_the_users_own_is_named(environment: Path, wheel: Path, tmp_path: Path) -> None:
-    install(environment, wheel)
+def test_a_file_of_the_users_own_is_named(bare: Path, tmp_path: Path) -> None:
     (tmp_path / "stream.py").write_text("print('mine')\n")
-    code, words = run(environment, "python", "-c", "import driftstream", folder=tmp_path)
+    code, words = run(bare, "python", "-c", "import driftstream", folder=tmp_path)
     assert code == 1
     assert (
         f"'stream' is {tmp_path / 'stream.py'}, which is not driftstream's; no installed" in words
     )
     assert "rename it, or start Python where it is not" in words
-    assert run(environment, "python", "-P", "-c", "import driftstream", folder=tmp_path)[0] == 0
+    assert run(bare, "python", "-P", "-c", "import driftstream", folder=tmp_path)[0] == 0
 
 
 def test_a_module_made_by_hand_is_no_package_of_ours() -> None:

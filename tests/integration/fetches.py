@@ -10,8 +10,8 @@ from aiokafka.record import MemoryRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
-from stream.decode.columns import Unread
 from stream.kafka import bulk
+from stream.unread import Unread
 
 __all__ = ["Position", "batch", "read_all", "result_of", "seal"]
 

@@ -14,8 +14,8 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.decode.columns import Unread
 from stream.kafka import bulk, unpack
+from stream.unread import Unread
 from tests.integration.fetches import batch, read_all, result_of, seal
 
 

@@ -13,14 +13,9 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
+from stream.alert_log import latest_alerts, read_alerts
 from stream.alerts import event as alerts
-from stream.client import (
-    DeliveryError,
-    latest_alerts,
-    publish,
-    read_alerts,
-    read_topic,
-)
+from stream.client import DeliveryError, publish, read_topic
 from stream.kafka.broker import Broker
 from stream.kafka.connection import connection_arguments
 from stream.kafka.state import read_partition

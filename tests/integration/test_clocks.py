@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Producer
 
 from detectors import Reference
+from stream.alert_log import read_alerts
 from stream.cli import cli
-from stream.client import read_alerts
 from stream.decode.columns import LOG_APPEND_TIME
 from stream.decode.native import NativeDecoder
 from stream.kafka.broker import free_port

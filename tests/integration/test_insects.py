@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stream.alert_log import read_alerts
 from stream.alerts.event import AlertEvent, parse_time
-from stream.client import publish, read_alerts
+from stream.client import publish
 from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
 from tests import insects

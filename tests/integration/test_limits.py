@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from faust.types import TP
 
+from stream.alert_log import read_alerts
 from stream.alerts.event import AlertEvent
-from stream.client import publish, read_alerts, read_topic
+from stream.client import publish, read_topic
 from stream.decode.native import NativeDecoder
 from stream.kafka.limit_log import LimitLog
 from stream.monitoring.monitor import PartitionMonitor

@@ -30,7 +30,7 @@ pytestmark = [
 WAIT = """
 import json, sys, time
 from stream.alerts.event import encode_alert
-from stream.client import read_alerts
+from stream.alert_log import read_alerts
 from stream.config.load import load_config
 
 config = load_config("driftstream.toml")

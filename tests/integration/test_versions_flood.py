@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.client import publish, read_alerts
+from stream.alert_log import read_alerts
+from stream.client import publish
 from stream.plan_topic import publish_plan
 from stream.plans.plan import Subject
 from stream.summaries.versions import OTHER_VERSION

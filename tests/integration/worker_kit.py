@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from detectors import accumulate, fit_reference
-from stream.client import publish, read_alerts, read_topic
+from stream.alert_log import read_alerts
+from stream.client import publish, read_topic
 from stream.decode.columns import Record
 from stream.decode.native import NativeDecoder
 from stream.kafka.topics import create_topics, wanted_topics

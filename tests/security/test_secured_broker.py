@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.client import publish, read_alerts, read_topic
+from stream.alert_log import read_alerts
+from stream.client import publish, read_topic
 from stream.kafka.access import AccessError
 from stream.kafka.broker import free_port
 from stream.kafka.rights import check_rights

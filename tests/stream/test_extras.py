@@ -29,7 +29,7 @@ def test_extras_are_those_of_the_project() -> None:
     assert set(extra_packages("broker")) == set(EXTRAS["broker"])
     own = {each for each in EXTRAS["demo"] if not each.startswith("driftstream[")}
     assert own < set(EXTRAS["demo"])
-    assert names(extra_packages("demo")) == names([*own, *EXTRAS["broker"]])
+    assert names([*own, *EXTRAS["broker"]]) <= names(extra_packages("demo"))
     assert extra_packages("no-such") == []
 
 
