@@ -26,7 +26,7 @@ _PARTITIONS: Final = 4
 _CALM: Final = "calm."
 #: What librdkafka calls the time that a producer gave; Kafka calls it 0.
 _CREATE_TIME: Final = 1
-_DRAIN_S: Final = 600.0
+_DRAIN_S: Final = 1_800.0
 
 
 class Tormentor(Protocol):
