@@ -27,7 +27,7 @@ _SHARE_OF_ALL: Final = 0.8
 _VALUES_OF_SEGMENT: Final = 10
 #: No more than one false alarm in so many windows is bought: each lasts for more than one of them,
 #: and one a week would leave a slow stream in alarm for most of the time.
-_WINDOWS_OF_ALARM: Final = 4
+_WINDOWS_OF_ALARM: Final = 5
 #: Windows a week below which, one in half a year, the tests without windows are all there is: they
 #: may bring a false alarm a month, or a daily stream would hear of nothing within months.
 _RAREST: Final = 1 / 26

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
 __all__ = ["code_of", "modules_of"]
 
 
-def code_of(module: str, root: Path) -> str:
+def code_of(module: str, root: Path, without: Collection[Path] = ()) -> str:
     """Hash of a module and of what it imports below `root`; words alone do not change it."""
     digest = hashlib.sha256()
     for path in modules_of(module, root):
+        if path in without:
+            continue
         digest.update(f"{path.relative_to(root)}\n{_code(path)[0]}\n".encode())
     return digest.hexdigest()[:16]
 

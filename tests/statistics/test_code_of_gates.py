@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.gates.__main__ import GATES, ROOT
+from benchmarks.gates.__main__ import GATES, ROOT, sources
 from benchmarks.gates.code_of import code_of, modules_of
 
 GATE = '"""A gate."""\nfrom made.rule import level\nheld = level()\n'
@@ -50,5 +51,7 @@ def test_other_code_makes_it_stale_and_other_words_do_not(
 def test_a_gate_depends_on_what_it_measures(gate: str) -> None:
     held = {path.relative_to(ROOT).as_posix() for path in modules_of(GATES[gate].__module__, ROOT)}
     assert "detectors/references/calibration.py" in held
+    uses = "Budget" in Path(sys.modules[GATES[gate].__module__].__file__ or "").read_text()
+    assert not uses or code_of(GATES[gate].__module__, ROOT) == sources(gate)
     of_monitor = gate in {"G9", "G10", "G12", "G15", "G16", "G17", "real"}
     assert ("stream/monitoring/watch.py" in held) is of_monitor

@@ -442,7 +442,7 @@ def test_the_metrics_page_says_how_far_it_is(drifting):
 
     def page(events: list[bytes]) -> dict[str, dict[str, float]]:
         _, monitor = run_stages(book_of(make_plan()), events, partitions=1, seed=0)
-        families = of_subjects([monitor.subjects[OURS]])
+        families = of_subjects([monitor.subjects[OURS]], {})
         return {
             family.name: {s.labels["model_version"]: s.value for s in family.samples}
             for family in families
