@@ -91,11 +91,12 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
                 f"{file}: {model.path} and {other} both are {model.name}, version "
                 f"{model.version!r}. Give them different versions, or remove one."
             )
+    topics = _topics(top)
     return Config(
         file,
         _kafka(top, path.parent),
-        _worker(top, path.parent),
-        _topics(top),
+        _worker(top, path.parent, topics.prefix),
+        topics,
         models,
         read_targets(top, path.parent),
         read_silences(top),
@@ -140,7 +141,7 @@ def _hashing(top: Table, folder: Path) -> CategoryHash | None:
         raise table.error("hash_key", f"cannot be used: {error}") from None
 
 
-def _worker(top: Table, folder: Path) -> WorkerConfig:
+def _worker(top: Table, folder: Path, prefix: str) -> WorkerConfig:
     names = {n.removesuffix("_ms") for n in WorkerConfig.__dataclass_fields__}
     table, default = top.table("worker", sorted(names)), WorkerConfig()
     data_dir = table.text("data_dir", default.data_dir)
@@ -160,7 +161,7 @@ def _worker(top: Table, folder: Path) -> WorkerConfig:
         metrics_tls_cert=str(folder / certificate) if certificate else "",
         metrics_tls_key=str(folder / key) if key else "",
         dead_letter_values=table.flag("dead_letter_values", default.dead_letter_values),
-        group=table.text("group", default.group, least=1),
+        group=table.text("group", prefix + default.group, least=1),
         environment=table.text("environment", default.environment, least=1),
         data_dir=str(folder / data_dir) if data_dir else "",
         idle_after_ms=table.duration("idle_after", "30s", least_ms=100),
@@ -178,14 +179,20 @@ def _worker(top: Table, folder: Path) -> WorkerConfig:
 def _topics(top: Table) -> TopicsConfig:
     default = TopicsConfig()
     table = top.table("topics", list(TopicsConfig.__dataclass_fields__))
+    prefix = table.text("prefix", default.prefix)
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,200}", prefix):
+        raise table.error(
+            "prefix", f'may have letters, digits, ".", "_" and "-" as topics do; got {prefix!r}.'
+        )
     names = {
-        key: table.text(key, getattr(default, key), least=1)
+        key: table.text(key, prefix + getattr(default, key), least=1)
         for key in ("summaries", "plans", "alerts", "dead_letter", "state")
     }
     if len(set(names.values())) < len(names):
         raise table.error("", f"gives two topics one name: {', '.join(names.values())}.")
     replication = table.integer("replication", default.replication, least=-1)
     return TopicsConfig(
+        prefix=prefix,
         **names,
         partitions=table.integer("partitions", default.partitions, least=1),
         prediction_partitions=table.integer(

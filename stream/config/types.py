@@ -67,8 +67,12 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class TopicsConfig:
-    """`[topics]`: names of driftstream's own topics, and partitions where they are created."""
+    """`[topics]`: names of driftstream's own topics, and partitions where they are created.
 
+    `prefix` stands before each name, and the group's, that the config does not give.
+    """
+
+    prefix: str = ""
     summaries: str = "driftstream.summaries"
     plans: str = "driftstream.plans"
     alerts: str = "driftstream.alerts"

@@ -93,12 +93,10 @@ def script(bootstrap: str, prefix: str) -> str:
     assert found, "the README no longer has its ten lines"
     text = found[1]
     address = f"127.0.0.1:{free_port()}"
-    names = ("summaries", "plans", "alerts", "dead_letter", "state")
-    topics = "".join(f'\n{name} = "{prefix}{name}"' for name in names)
     ours = shlex.join([
         f"127.0.0.1:9092=>{bootstrap}", f"127.0.0.1:9464=>{address}",
         f'topic = "predictions"=>topic = "{prefix}predictions"',
-        f'[worker]=>[worker]\ngroup = "{prefix}g"', f"[topics]=>[topics]{topics}\n",
+        f'#prefix = ""=>prefix = "{prefix}"',
     ])  # fmt: skip
     for written, instead in (
         ("replay february.csv ", "replay february.csv --alerts replayed.jsonl "),

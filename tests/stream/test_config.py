@@ -40,6 +40,21 @@ def test_defaults_and_relative_paths(tmp_path: Path) -> None:
     assert config.model("fraud") is model
 
 
+def test_a_prefix_stands_before_what_is_not_named(tmp_path: Path) -> None:
+    topics = '[topics]\nprefix = "team-a."\nalerts = "alerts"\n'
+    config = load_config(write(tmp_path, GOOD + topics), {})
+    assert config.topics.summaries == "team-a.driftstream.summaries"
+    assert config.topics.dead_letter == "team-a.driftstream.dead-letter"
+    assert config.topics.alerts == "alerts"
+    assert config.worker.group == "team-a.driftstream"
+    assert config.models[0].topic == "predictions"
+    named = GOOD.replace("[worker]", '[worker]\ngroup = "mine"') + topics
+    assert load_config(write(tmp_path, named), {}).worker.group == "mine"
+    wrong = GOOD + '[topics]\nprefix = "team a/"\n'
+    with pytest.raises(ConfigError, match=r"topics\.prefix may have letters, .* got 'team a/'"):
+        load_config(write(tmp_path, wrong), {})
+
+
 def test_every_key_is_read(tmp_path: Path) -> None:
     config = load_config(
         write(
