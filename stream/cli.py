@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "init": ("init", "Begin with a data file: a reference and a config, in one step."),
     "fit": ("fit", "Make a reference of training data: CSV, Parquet, Arrow or JSON lines."),
     "replay": ("replay", "Run both stages over a file in this process: what would have alerted?"),
+    "map": ("map", "Show what is understood of a record in another format, and write its config."),
     "worker": ("worker", "Run a Kafka worker."),
     "produce": ("produce", "Publish a file's rows as prediction events."),
     "alerts": ("alerts", "Read the alerts topic."),

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from stream.data import arrow_ipc
 from stream.data.files import DataError
+from stream.decode.formats import cloudevents
+from stream.decode.formats.cloudevents import STRUCTURED_TYPE
 from stream.decode.formats.contract import SourceOptions
 from stream.decode.formats.registry import recognise
 from stream.events import ARROW_CONTENT_TYPE
@@ -48,20 +50,26 @@ def source_of(path: Path, said: SourceOptions | None = None) -> SourceOptions | 
 
 
 def _source_of_lines(path: Path, said: SourceOptions | None) -> SourceOptions | None:
-    first = next(filter(bytes.strip, _lines(path)), b"")
-    try:
-        found = json.loads(first)
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict):
+    found = _first(path)
+    if found is not None:
         model = found.get("model")
         named = isinstance(model, dict) and "name" in model
         if named and ("timestamp" in found or "columns" in found):
             return SourceOptions()
     if said is not None and said.format != "native":
         return said
-    row = recognise(found) if isinstance(found, dict) else None
+    row = recognise(found) if found is not None else None
     return None if row is None else SourceOptions(row.name)
+
+
+def _first(path: Path) -> dict[str, Any] | None:
+    """The object in the first line that is not blank, if it is one."""
+    first = next(filter(bytes.strip, _lines(path)), b"")
+    try:
+        found = json.loads(first)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _has_events(path: Path) -> bool:
@@ -89,9 +97,12 @@ def dump_records(path: Path, model: str = "") -> Iterator[Dumped]:
     if _form(path) == "arrow":
         yield from _arrow(path, model)
         return
+    # An envelope is one whatever the topic's format is, which a header says of records.
+    row = recognise(_first(path) or {})
+    headers = (("content-type", STRUCTURED_TYPE),) if row is cloudevents.FORMAT else ()
     for number, line in enumerate(_lines(path)):
         if line.strip():
-            yield Dumped(number, line)
+            yield Dumped(number, line, headers)
 
 
 def _form(path: Path) -> str:

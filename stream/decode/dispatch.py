@@ -19,10 +19,10 @@ import numpy as np
 from stream.decode.columns import Decoded, Record, Reject
 from stream.decode.formats import cloudevents
 from stream.decode.formats.contract import Envelope, Message, SourceOptions, Translate
-from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME, recognise
+from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME
 from stream.decode.head import ARROW, ForeignError, kind_of
 from stream.decode.native import NativeDecoder
-from stream.decode.values import RefusedError, parse_object
+from stream.decode.values import RefusedError
 
 __all__ = ["FormatDecoder"]
 
@@ -88,6 +88,15 @@ class FormatDecoder:
         """As the native decoder does."""
         return self._native.release_idle()
 
+    def native_messages(self, record: Record) -> list[bytes]:
+        """The values of the native events and batches that a record becomes; itself if it is one.
+
+        Raises
+        ------
+        RefusedError
+        """
+        return [event.value or b"" for event in self._events(record)]
+
     def _translated(self, records: Sequence[Record]) -> Decoded:
         found: list[Any] = []
         index_of: list[int] = []
@@ -121,17 +130,17 @@ class FormatDecoder:
         return decoded
 
     def _events(self, record: Record) -> list[Any]:
-        """The record itself if it is native, else the events that it becomes."""
+        """The native events that a record becomes; without headers but that of a native form."""
         value, headers = record.value, record.headers or ()
         if not value:
-            return [record]  # refused there
+            raise RefusedError("empty", "Expected an event, got a record without a value")
         if len(value) > self._max_bytes:
             error = f"Expected at most {self._max_bytes} bytes, got {len(value)}"
             raise RefusedError("too_large", error)
         envelope = cloudevents.from_headers(headers, record.timestamp)
         kind = kind_of(headers)
         if not envelope.type and self._is_native(kind):
-            return [record]
+            return self._placed(record, ((value, kind),))
         return self._placed(record, self._messages(value, kind, envelope))
 
     def _placed(self, record: Record, messages: Sequence[Message]) -> list[Any]:
@@ -141,7 +150,7 @@ class FormatDecoder:
         stamp, by = record.timestamp, record.timestamp_type
         return [
             _Event(record.offset, stamp, by, record.key, value,
-                   (("content-type", kind),) if kind else ())
+                   (("content-type", kind),) if kind.startswith(_NATIVE) else ())
             for value, kind in messages
         ]  # fmt: skip
 
@@ -204,12 +213,3 @@ def _by_record(rejects: list[Reject], index_of: list[int]) -> Iterator[Reject]:
         if events[index] > 1:
             error = f"{n} of {events[index]} events, the first: {error}"[:200]
         yield Reject(index, reject.reason, error, who)
-
-
-def hint_of(value: bytes) -> str:
-    """What format a refused record looks like it is in; empty if none."""
-    try:
-        row = recognise(parse_object(value))
-    except RefusedError:
-        return ""
-    return "" if row is None else row.name

@@ -51,6 +51,19 @@ _ROWS = Mapped(
     features={"x": parse_path("rows[].features.x"), "c": parse_path("rows[].features.c")},
     segments={"region": parse_path("region")},
 )  # fmt: skip
+_LOGGED = {
+    "specversion": b"1.0", "type": b"org.kubeflow.serving.inference.response", "id": b"a",
+    "inferenceservicename": b"fraud", "time": b"1970-01-12T13:46:40Z",
+}  # fmt: skip
+
+
+def _tensors(event: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "a", "inputs": [
+        {"name": "x", "shape": [2, 1], "datatype": "FP64", "data": [event["features"]["x"], 1.5]},
+        {"name": "c", "shape": [2], "datatype": "BYTES", "data": [["a"], ["b"]]},
+    ]}  # fmt: skip
+
+
 FOREIGN = [
     Foreign("cloudevent", _each(_envelope), (("content-type", b"application/cloudevents+json"),)),
     Foreign(
@@ -60,6 +73,14 @@ FOREIGN = [
     Foreign(
         "mapping", _each(lambda e: {"e": e, "id": "a", "ms": 12}),
         source=SourceOptions("mapping", mapping=_MAPPED),
+    ),
+    Foreign(
+        "inference request", _each(_tensors), source=SourceOptions("inference", "fraud"),
+    ),
+    Foreign(
+        "inference response",
+        _each(lambda e: {"predictions": [{"label": "ok", "score": 0.5}] * 3}),
+        tuple((f"ce_{name}", value) for name, value in _LOGGED.items()),
     ),
     Foreign(
         "mapping of rows",

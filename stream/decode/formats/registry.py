@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.decode.formats import cloudevents, mapping
+from stream.decode.formats import cloudevents, inference, mapping
 from stream.decode.formats.contract import Document, Format
 
 __all__ = ["BY_CONTENT_TYPE", "BY_EVENT_TYPE", "BY_NAME", "FORMATS", "recognise"]
@@ -17,6 +17,8 @@ FORMATS: Final[tuple[Format, ...]] = (
     cloudevents.FORMAT,
     cloudevents.BATCH_FORMAT,
     mapping.FORMAT,
+    inference.FORMAT,
+    inference.LOGGER_FORMAT,
 )
 BY_NAME: Final = {row.name: row for row in FORMATS}
 BY_CONTENT_TYPE: Final = {kind: row for row in FORMATS for kind in row.content_types}

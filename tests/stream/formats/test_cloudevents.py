@@ -83,7 +83,7 @@ def test_batch_mode_is_an_event_each() -> None:
     kind = ("content-type", b"application/cloudevents-batch+json")
     _, rejects, events = by_worker([rec([envelope(one) for one in NATIVE], kind)])
     assert (rejects, events) == ([], len(NATIVE))
-    bad = [envelope(one) for one in NATIVE]
+    bad = [envelope(dict(one)) for one in NATIVE]
     bad[2]["data"]["timestamp"] = "soon"
     bad[4]["data"]["timestamp"] = "later"
     _, rejects, events = by_worker([rec(bad, kind), rec(NATIVE[0])])
@@ -104,6 +104,23 @@ def test_a_mapping_of_what_is_in_the_envelope_takes_its_time_and_id() -> None:
     expected = by_worker([rec(one) for one in native])
     assert by_worker([rec(one, *headers()) for one in bare], source) == expected
     assert by_worker([rec(envelope(one), STRUCTURED) for one in bare], source) == expected
+
+
+def test_what_only_half_says_that_it_is_an_envelope() -> None:
+    good = rec(NATIVE[0])
+    for value in (b"", None):
+        empty = rec(b"", STRUCTURED)
+        empty.value = value
+        _, rejects, events = by_worker([good, empty, good])
+        assert [(offset, reason) for offset, reason, _ in rejects] == [(1, "empty")]
+        assert events == 2
+    untyped = [rec(one, ("ce_specversion", b"1.0")) for one in NATIVE]
+    assert by_worker(untyped) == EXPECTED
+    # An envelope in an envelope is not opened: what is in the first is no native event.
+    nested = rec(envelope(NATIVE[0]), *headers("application/cloudevents+json"))
+    _, rejects, events = by_worker([nested, good])
+    assert [(offset, reason) for offset, reason, _ in rejects] == [(0, "missing_field")]
+    assert events == 1
 
 
 @pytest.mark.parametrize(

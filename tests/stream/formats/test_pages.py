@@ -15,7 +15,7 @@ from tests.stream.formats.tools import by_worker, rec
 PAGES = Path(__file__).parents[3] / "docs" / "how-to"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.S | re.M)
 #: Page -> how many events its record is.
-EVENTS = {"mapping": 1, "cloudevents": 1}
+EVENTS = {"mapping": 1, "cloudevents": 1, "model-servers": 1}
 
 
 @pytest.mark.parametrize("name", EVENTS)
