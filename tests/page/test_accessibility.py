@@ -9,9 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from stream.alerts.acks import make_ack
+from stream.metrics import MetricsCollector, serve
+from stream.notify.quiet import Silence
+from stream.page import live_pages
 from tests.page.live import DRAWN, Worker, each_size, write_report
+from tests.page.test_versions import two_versions
 
 Open = Callable[..., Any]
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
@@ -36,8 +42,18 @@ def axe() -> str:
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
+    """After drift, with an episode that is acknowledged and silenced."""
     worker = Worker()
     worker.feed(3_000)
+    state, until_ms = worker.state, 4_000_000_000_000
+    first = state.first
+    assert first is not None
+    for row in state.recent.rows():
+        data = msgspec.structs.replace(first.data, episode=row.id)
+        of_row = msgspec.structs.replace(first, data=data)
+        state.recent.hear(make_ack(of_row, 0, until_ms, "anna", "known"))
+    state.silences = (Silence(start_ms=0, end_ms=until_ms, reason="moving house"),)
+    state.alerts_unread = "user 'x' lacks READ"
     yield worker
     worker.server.close()
 
@@ -78,6 +94,18 @@ def test_a_report(browser: Open, report: str, axe: str, width: int, dark: bool) 
         found = judged(tab, axe)
         assert found["violations"] == []
         assert {"color-contrast", "region", "svg-img-alt"} <= {*found["passes"]}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_versions_side_by_side(browser: Open, axe: str, width: int) -> None:
+    state = two_versions("1", "2")
+    server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
+    try:
+        with browser(f"http://127.0.0.1:{server.port}/", width=width) as tab:
+            tab.wait_for(DRAWN)
+            assert judged(tab, axe)["violations"] == []
+    finally:
+        server.close()
 
 
 def test_what_is_wrong_is_found(browser: Open, worker: Worker, axe: str) -> None:
