@@ -1,6 +1,6 @@
 """Packages that not every installation has, and the command that installs what is missing of them.
 
-driftstream alone brings what publishes events and reads topics; the extras `fit` and `worker` bring
+driftstream alone brings what publishes events and reads alerts; the extras `fit` and `worker` bring
 the rest (docs/adr/0068).
 """
 

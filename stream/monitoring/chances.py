@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from detectors import Budget
+if TYPE_CHECKING:
+    from detectors import Budget
 
 __all__ = ["Chances"]
 

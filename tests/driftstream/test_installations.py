@@ -5,6 +5,7 @@ The environments are real: a wheel beside nothing but links to the packages that
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -16,12 +17,18 @@ from packaging.utils import canonicalize_name
 
 import driftstream
 from stream.extras import missing_words
-from tests.driftstream.conftest import environment_of, needed
+from tests.driftstream.conftest import ROOT, environment_of, needed
 
 PUBLISHER = """
 from driftstream import ModelId, Monitor, PredictionEvent, encode_event, producer, publish
 event = PredictionEvent(ModelId("m"), 1772366400.5, features={"x": 1.5})
 print(encode_event(event).decode())
+"""
+READER = """
+import sys
+from driftstream import AlertEvent, decode_alert, latest_alerts, read_alerts
+for line in sys.stdin:
+    print(decode_alert(line.encode()).data.severity)
 """
 
 
@@ -50,6 +57,13 @@ def test_driftstream_alone_brings_no_statistics(wheel: Path) -> None:
 def test_a_publisher_needs_no_extra(bare: Path) -> None:
     done = run(bare, "python", "-c", PUBLISHER)
     assert '"features":{"x":1.5}' in done.stdout, done.stderr
+
+
+def test_a_reader_of_alerts_needs_no_extra(bare: Path) -> None:
+    page = (ROOT / "docs" / "alerts.md").read_text()
+    example = json.loads(re.findall(r"^```json\n(.*?)^```", page, re.S | re.M)[0])
+    done = run(bare, "python", "-c", READER, given=json.dumps(example))
+    assert done.stdout == f"{example['data']['severity']}\n", done.stderr
 
 
 def packages_of(line: str, environment: Path) -> set[str]:
