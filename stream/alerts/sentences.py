@@ -59,10 +59,8 @@ TEST_TEXT: Final[Mapping[str, str]] = {
 }
 #: A sentence names so many signals; the alert's list has more.
 _NAMED: Final = 3
-#: What happened is to be read in one breath: so many characters to the first full stop, of which
-#: the last are for when it began and what is new.
+#: What happened is to be read in one breath: so many characters to the first full stop.
 _CHARS: Final = 200
-_ROOM_AFTER: Final = 50
 _NAME_CHARS: Final = 40
 #: The whole stream is told of rather than a segment whose effect is not much larger.
 _WHOLE: Final = 0.5
@@ -99,15 +97,28 @@ def sentence(
     """
     kind_text = KIND_TEXT[kind]
     text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]}"
-    text += f": {printable(was)}" if was else _listed(signals, total, _CHARS - len(text))
+    since = ""
     if since_ms is not None:
         point = signals[0].change_point
         how = "gradually since about" if point and point.shape == "ramp" else "since"
-        text += f" {how} {_minute(since_ms)} UTC"
-    for note in notes:  # the first, a question, and what else there is room for: `news` has all
-        said = f"; {printable(note)}"
-        if note == notes[0] or note.endswith("?") or len(text) + len(said) < _CHARS:
-            text += said
+        since = f" {how} {_minute(since_ms)} UTC"
+    said = {note: f"; {printable(note)}" for note in notes}
+    names = [note for note in notes if note.endswith((" joined", " left"))]
+    vital = since + "".join(text for note, text in said.items() if note not in names)
+    room = _CHARS - len(text) - len(vital) - 1
+    if was:
+        text += f": {printable(was)}"
+    else:  # who joined or left is told before more of the signals is, if it can be told at all
+        after = len(said[names[0]]) if names else 0
+        listed = _listed(signals, total, room - after)
+        text += listed if len(listed) <= room - after else _listed(signals, total, room)
+    text += since
+    left = _CHARS - len(text) - len(vital) + len(since) - 1
+    for note in notes:  # who joined or left only as far as there is room: `news` has all
+        if note in names and len(said[note]) > left:
+            continue
+        left -= len(said[note]) if note in names else 0
+        text += said[note]
     text += "" if text.endswith("?") else "."
     if action is not None:
         text += f" Recommended action: {ACTION_TEXT[action]}."
@@ -123,14 +134,20 @@ def _listed(signals: Sequence[AlertSignal], total: int, room: int) -> str:
     for signal in signals:
         by_name.setdefault(signal.name, []).append(signal)
     groups = list(by_name.values())[:_NAMED]
-    said: list[str] = []
-    for group in groups:
-        told = _told_of(group)
-        text = _signal_text(told) + ("" if not told.segment else _segments_text(group))
-        if said and sum(map(len, said)) + len(text) > room - _ROOM_AFTER:
-            text = f"'{printable(group[0].name, _NAME_CHARS)}'"
-        said.append(text)
-    rest = total - len(groups)
+    for named in range(len(groups), 0, -1):
+        for told in range(named, 0, -1):
+            listed = _joined(groups[:named], told, total - named)
+            if len(listed) <= room:
+                return listed
+    return listed
+
+
+def _joined(groups: Sequence[Sequence[AlertSignal]], told: int, rest: int) -> str:
+    """What the first so many of these signals did, the names of the others, and how many more."""
+    said = [f"'{printable(group[0].name, _NAME_CHARS)}'" for group in groups]
+    for at, group in enumerate(groups[:told]):
+        signal = _told_of(group)
+        said[at] = _signal_text(signal) + ("" if not signal.segment else _segments_text(group))
     if rest:
         said.append(f"{rest} more signal{'s' if rest > 1 else ''}")
     listed = " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)

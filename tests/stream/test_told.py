@@ -10,6 +10,7 @@ import os
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ from stream.replay import FileRecord, Replay
 from tests import insects
 from tests.stream.notify_tools import slack
 
+#: To the full stop after which the advice begins.
+LONGEST, USUAL = 200, 150
 #: Rows of the made stream between which 6 % of a number are missing.
 MISSING = range(4_000, 9_000)
 
@@ -112,6 +115,15 @@ def steps(alerts: list[AlertEvent]) -> dict[str, list[AlertEvent]]:
         if change.step:
             told.setdefault(alert.data.episode, []).append(alert)
     return told
+
+
+@pytest.mark.parametrize("alerts", SOURCES, indirect=True)
+def test_what_is_read_first_is_one_breath(alerts: list[AlertEvent]) -> None:
+    """The median is of what is told, the longest of all that is published."""
+    firsts = {a.id: a.data.annotations.summary.split(" Recommended action:")[0] for a in alerts}
+    assert max(map(len, firsts.values())) <= LONGEST
+    told = [firsts[alert.id] for some in steps(alerts).values() for alert in some]
+    assert median(map(len, told)) <= USUAL
 
 
 @pytest.mark.parametrize("alerts", SOURCES, indirect=True)
