@@ -126,6 +126,13 @@ class BoundedServer(socketserver.ThreadingTCPServer):
         """See `socketserver`."""
         super().serve_forever(min(poll_interval, self.deadline_s / 4))
 
+    def drain(self, timeout_s: float) -> None:
+        """Accept nobody more, and wait until those who are connected are gone."""
+        self.shutdown()
+        self.server_close()
+        with self._lock:
+            self._lock.wait_for(lambda: not self._open, timeout_s)
+
     def end(self) -> None:
         """Stop, and hang up on everybody."""
         self._closing = True

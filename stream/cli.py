@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "map": ("map", "Show what is understood of a record in another format, and write its config."),
     "worker": ("worker", "Run a Kafka worker."),
     "produce": ("produce", "Publish a file's rows as prediction events."),
+    "ingest": ("ingest", "Take events over HTTP, for those without a Kafka client."),
     "alerts": ("alerts", "Read the alerts topic."),
     "ack": ("ack", "Acknowledge an episode: no notifications of it for a while."),
     "runbook": ("runbook", "Print what to do about an alert."),

@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from io import BufferedIOBase
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from stream.bounded_server import BoundedServer, most_connections
 
-__all__ = ["PLAIN", "Page", "PageServer", "Render", "Request"]
+__all__ = ["PLAIN", "Page", "PageServer", "Post", "PostRequest", "Render", "Request"]
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +57,31 @@ class Page(NamedTuple):
 Render = Callable[[Request], Page]
 
 
+class PostRequest(NamedTuple):
+    """A request with a body; names of headers are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Post(Protocol):
+    """What takes requests with a body."""
+
+    def admit(self, headers: Mapping[str, str]) -> Page | None:
+        """An answer before the body is read; None to read it."""
+
+    def __call__(self, request: PostRequest) -> Page:
+        """The answer to a request that was read."""
+
+
 class PageServer:
     """Serves pages at host:port until `close`. Port 0 takes a free one, see `port`.
 
     A connection is for one request, which must be asked and answered within `deadline_s`.
     `tls` are the files of a certificate (with its chain) and of its key; without it: plain HTTP.
     `most` bounds the connections at a time; by default what the limit of open files allows.
-    `setting` is what errors call the address.
+    `setting` is what errors call the address. `posts` take requests with a body, of `max_body`
+    bytes at most, by their path.
 
     Raises
     ------
@@ -79,6 +97,8 @@ class PageServer:
         deadline_s: float = DEADLINE_S,
         most: int | None = None,
         setting: str = "worker.metrics_address",
+        posts: Mapping[str, Post] | None = None,
+        max_body: int = 0,
     ) -> None:
         context = _tls_context(*tls) if tls else None
         host, _, port = address.rpartition(":")
@@ -88,6 +108,8 @@ class PageServer:
         class Handler(_Handler):
             routes = shared
             timeout = deadline_s
+            post_routes = posts or {}
+            most_body = max_body
 
         try:
             self._server = BoundedServer(
@@ -113,6 +135,10 @@ class PageServer:
     def port(self) -> int:
         """The port it listens on."""
         return int(self._server.server_address[1])
+
+    def drain(self, timeout_s: float) -> None:
+        """Accept nobody more, and wait until those who are here have their answers."""
+        self._server.drain(timeout_s)
 
     def close(self) -> None:
         """Stop serving."""
@@ -146,6 +172,8 @@ class _Shared:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     routes: Mapping[str, Render]
+    post_routes: Mapping[str, Post]
+    most_body: int
     server: BoundedServer
     server_version = "driftstream"
     sys_version = ""
@@ -153,7 +181,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def handle(self) -> None:
         """Answer one request; what is not one in its first line and headers gets a status."""
         self.command = self.requestline = ""
-        reader = _Bounded(self.rfile)
+        stream = self.rfile
+        reader = _Bounded(stream)
         self.rfile = reader  # type: ignore[assignment]
         try:
             self.raw_requestline = reader.readline()
@@ -162,12 +191,49 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except http.client.LineTooLong:
             self.send_error(HTTPStatus.REQUEST_URI_TOO_LONG)
             return
+        taker = self.post_routes.get(self.path.partition("?")[0])
+        if self.command == "POST" and taker is not None:
+            self._post(taker, stream)
+            return
         if self.command not in ("GET", "HEAD"):
             self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
             return
         with self._working():
             page = self._page()
         self._answer(page)
+
+    def _post(self, taker: Post, stream: BufferedIOBase) -> None:
+        """Answer a request with a body; its length is asked for first, and bounds what is read."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        given = headers.get("content-length", "")
+        if "transfer-encoding" in headers or not (given.isascii() and given.isdigit()):
+            self._refuse(Page(HTTPStatus.LENGTH_REQUIRED, PLAIN, b"send a Content-Length\n"))
+            return
+        if (length := int(given[:19])) > self.most_body:
+            words = f"at most {self.most_body} bytes a request; got {length}. Send less at a time\n"
+            self._refuse(Page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, PLAIN, words.encode()))
+            return
+        with self._working():
+            early = taker.admit(headers)
+        if early is not None:
+            self._refuse(early)
+            return
+        body = stream.read(length)
+        if len(body) < length:
+            return  # the client hung up
+        with self._working():
+            try:
+                page = taker(PostRequest(headers, body))
+            except Exception:
+                log.exception("a request to %s failed", self.path)
+                words = "this request failed: a bug, and the log says where\n"
+                page = Page(HTTPStatus.INTERNAL_SERVER_ERROR, PLAIN, words.encode())
+        self._answer(page)
+
+    def _refuse(self, page: Page) -> None:
+        """Answer before the body was read."""
+        self._answer(page)
+        self._linger()
 
     def _page(self) -> Page:
         path, _, query = self.path.partition("?")

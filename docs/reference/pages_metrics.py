@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from stream.kafka.view import WorkerView
-from stream.metrics import MetricsCollector, NotifyCollector
+from stream.metrics import IngestCollector, MetricsCollector, NotifyCollector
 from stream.notify.view import NotifyView
 
 _HEAD = """# Metrics
@@ -24,6 +24,16 @@ there are the process's own (`process_resident_memory_bytes`, `process_cpu_secon
 """
 
 
+class _Idle:
+    """An endpoint that nobody has asked."""
+
+    def counts(self) -> tuple[dict[str, int], dict[str, int], int, int]:
+        return {}, {}, 0, 0
+
+    def ready(self) -> tuple[bool, str]:
+        return True, ""
+
+
 def metrics_page() -> str:
     """The page."""
     return "\n".join([
@@ -33,6 +43,9 @@ def metrics_page() -> str:
         "",
         "## Of `driftstream notify`\n",
         *_rows(NotifyCollector(NotifyView())),
+        "",
+        "## Of `driftstream ingest`\n",
+        *_rows(IngestCollector(_Idle())),
         "",
     ])  # fmt: skip
 

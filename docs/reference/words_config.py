@@ -134,6 +134,7 @@ TABLES = {
         "Where in a record things are, as paths: [mapping](../how-to/mapping.md). `features` may be a table of names and paths, and so is `segments`.",
     ),
     "notify": ("[[notify]]", "Where `driftstream notify` delivers: [notify](../notify.md)."),
+    "ingest": ("[ingest]", "Events over HTTP: [ingest](../how-to/ingest.md)."),
     "silences": ("[[silences]]", "When notifications are held back: [notify](../notify.md)."),
 }
 
@@ -224,6 +225,10 @@ WORDS = {
     "sources.mapping.latency_unit": "Its unit.",
     "sources.mapping.features": "An object with `.*` behind it, whose members are the features; or a table of them.",
     "sources.mapping.ignore": "Members of that object that are no features.",
+    "ingest.address": "Where `driftstream ingest` listens, `host:port`.",
+    "ingest.tokens_file": "Who may send: a token of at least 16 characters a line. Without it: everybody.",
+    "ingest.max_body_bytes": "A larger request is answered with 413.",
+    "ingest.max_queued_bytes": "Of all requests that wait for the broker; beyond it 429.",
     "notify.type": "What is at the other end.",
     "notify.name": "Its progress is stored under this name; default: the type.",
     "notify.url": "Of the Alertmanager without `/api/v2`, or of the hook.",

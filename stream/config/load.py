@@ -19,6 +19,7 @@ from stream.config.toml_table import ConfigError, Table, read_secret, substitute
 from stream.config.types import (
     Config,
     Connection,
+    IngestConfig,
     ModelConfig,
     SignalConfig,
     TopicsConfig,
@@ -35,6 +36,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Connection",
+    "IngestConfig",
     "ModelConfig",
     "SignalConfig",
     "TopicsConfig",
@@ -74,7 +76,17 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         substitute(document, "", file, env),
         "",
         file,
-        ("kafka", "worker", "topics", "models", "sources", "notify", "silences", "privacy"),
+        (
+            "kafka",
+            "worker",
+            "topics",
+            "models",
+            "sources",
+            "notify",
+            "silences",
+            "privacy",
+            "ingest",
+        ),
     )
     models = tuple(
         _model(table, path.parent)
@@ -98,10 +110,11 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         _worker(top, path.parent, topics.prefix),
         topics,
         models,
-        read_targets(top, path.parent),
-        read_silences(top),
-        _hashing(top, path.parent),
-        read_sources(top, [model.topic for model in models]),
+        notify=read_targets(top, path.parent),
+        silences=read_silences(top),
+        hashing=_hashing(top, path.parent),
+        sources=read_sources(top, [model.topic for model in models]),
+        ingest=_ingest(top, path.parent),
     )
 
 
@@ -145,12 +158,7 @@ def _worker(top: Table, folder: Path, prefix: str) -> WorkerConfig:
     names = {n.removesuffix("_ms") for n in WorkerConfig.__dataclass_fields__}
     table, default = top.table("worker", sorted(names)), WorkerConfig()
     data_dir = table.text("data_dir", default.data_dir)
-    address = table.text("metrics_address", default.metrics_address)
-    host, _, port = address.rpartition(":")
-    if address and not (host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 65_536):
-        raise table.error(
-            "metrics_address", f'must be "host:port", or "" for none; got {address!r}.'
-        )
+    address = _address(table, "metrics_address", default.metrics_address)
     certificate, key = (table.text(f"metrics_tls_{part}", "") for part in ("cert", "key"))
     if bool(certificate) != bool(key):
         raise table.error(
@@ -174,6 +182,28 @@ def _worker(top: Table, folder: Path, prefix: str) -> WorkerConfig:
         dashboard_url=table.text("dashboard_url", ""),
         runbook_base_url=table.text("runbook_base_url", ""),
     )
+
+
+def _ingest(top: Table, folder: Path) -> IngestConfig:
+    default = IngestConfig()
+    table = top.table("ingest", list(IngestConfig.__dataclass_fields__))
+    tokens = table.text("tokens_file", "")
+    return IngestConfig(
+        address=_address(table, "address", default.address),
+        tokens_file=str(folder / tokens) if tokens else "",
+        max_body_bytes=table.integer("max_body_bytes", default.max_body_bytes, least=1_024),
+        max_queued_bytes=table.integer(
+            "max_queued_bytes", default.max_queued_bytes, least=1_048_576
+        ),
+    )
+
+
+def _address(table: Table, key: str, default: str) -> str:
+    address = table.text(key, default)
+    host, _, port = address.rpartition(":")
+    if address and not (host and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 65_536):
+        raise table.error(key, f'must be "host:port", or "" for none; got {address!r}.')
+    return address
 
 
 def _topics(top: Table) -> TopicsConfig:

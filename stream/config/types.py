@@ -135,6 +135,16 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class IngestConfig:
+    """`[ingest]`; without `tokens_file` everybody may send."""
+
+    address: str = "127.0.0.1:9466"
+    tokens_file: str = ""
+    max_body_bytes: int = 1_048_576
+    max_queued_bytes: int = 64 * 1_048_576
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole config file. `file` is its name for messages."""
 
@@ -144,6 +154,7 @@ class Config:
     topics: TopicsConfig
     models: tuple[ModelConfig, ...]
     notify: tuple[Target, ...] = ()
+    ingest: IngestConfig = field(default_factory=IngestConfig)
     silences: tuple[Silence, ...] = ()
     hashing: CategoryHash | None = None
     sources: Mapping[str, SourceOptions] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -29,11 +29,12 @@ def serve(
     more: Mapping[str, Render] | None = None,
     tls: tuple[str, str] | None = None,
     setting: str = "worker.metrics_address",
+    **options: Any,
 ) -> PageServer:
     """Serve a collector and the process's own figures at host:port until `close`.
 
     `more` are further pages, by their path; `tls` the files of a certificate and its key;
-    `setting` is what errors call the address.
+    `setting` is what errors call the address; further options are those of `PageServer`.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
@@ -53,6 +54,7 @@ def serve(
         },
         tls,
         setting=setting,
+        **options,
     )
 
 

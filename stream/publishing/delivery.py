@@ -85,21 +85,25 @@ class Delivery:
         self._broken: BaseException | None = None
         self._stop = threading.Event()
         self._moving_at = self._confirmed_at = self._warned_at = 0.0
+        self._eager = False
 
-    def start(self) -> None:
-        """Start the thread, if it was not."""
+    def start(self, *, eager: bool = False) -> None:
+        """Start the thread, if it was not; `eager`: connect before there is anything to send."""
         if self._thread is not None:
             return
+        self._eager = eager
         with self._start_lock:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="driftstream-monitor", daemon=True)
                 thread.start()
                 self._thread = thread
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether there is a producer, and it is not known to fail."""
-        return self._producer is not None and self._broken is None
+    def flows(self, within_s: float) -> bool:
+        """Whether there is a producer, and what is on its way was confirmed lately."""
+        if self._producer is None or self._broken is not None:
+            return False
+        moved_at = max(self._moving_at, self._confirmed_at)
+        return not self._outbox.on_way or time.monotonic() - moved_at < within_s
 
     def end(self) -> None:
         """Stop sending, whatever is left."""
@@ -123,7 +127,10 @@ class Delivery:
         pause_s = _FIRST_PAUSE_S
         while not self._stop.is_set() and not self._outbox.is_over:
             try:
-                self._outbox.wait_for_work(1.0 if self._outbox.on_way else None, self._most_on_way)
+                if not (self._eager and self._producer is None):
+                    self._outbox.wait_for_work(
+                        1.0 if self._outbox.on_way else None, self._most_on_way
+                    )
                 if self._outbox.is_over:
                     break
                 if self._broken is not None:

@@ -109,6 +109,18 @@ class Outbox:
             finally:
                 self._callers_wait -= 1
 
+    def withdraw(self, messages: list[Message]) -> int:
+        """Take back those of the messages that still wait; how many. They were never logged."""
+        with self._changed:
+            wanted = {id(message) for message in messages}
+            found = [message for message in self._waiting if id(message) in wanted]
+            if found:
+                self._waiting = deque(m for m in self._waiting if id(m) not in wanted)
+            for message in found:
+                self._release(message)
+                self._logged -= message.events
+            return len(found)
+
     def close(self) -> None:
         """Take no more messages; what is here is still sent."""
         with self._changed:

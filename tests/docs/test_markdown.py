@@ -89,7 +89,17 @@ def test_json_parses(where: str, text: str) -> None:
 
 @pytest.mark.parametrize(("where", "text"), blocks("toml"), ids=[w for w, _ in blocks("toml")])
 def test_toml_parses_and_has_known_tables(where: str, text: str) -> None:
-    known = {"kafka", "worker", "topics", "models", "sources", "notify", "silences", "privacy"}
+    known = {
+        "kafka",
+        "worker",
+        "topics",
+        "models",
+        "sources",
+        "notify",
+        "silences",
+        "privacy",
+        "ingest",
+    }
     assert set(tomllib.loads(text)) <= known
 
 
