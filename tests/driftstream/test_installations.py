@@ -24,6 +24,20 @@ from driftstream import ModelId, Monitor, PredictionEvent, encode_event, produce
 event = PredictionEvent(ModelId("m"), 1772366400.5, features={"x": 1.5})
 print(encode_event(event).decode())
 """
+SECURED = """
+import logging, time
+from driftstream import Monitor
+logging.basicConfig(level=logging.WARNING)
+kafka = {"bootstrap_servers": "127.0.0.1:1", "security_protocol": "SASL_PLAINTEXT",
+         "sasl_mechanism": "PLAIN", "sasl_username": "u", "sasl_password": "p"}
+monitor = Monitor(model="m", topic="t", kafka=kafka)
+monitor.log({"x": 1.5})
+end = time.monotonic() + 60
+while not monitor.stats().last_error and time.monotonic() < end:
+    time.sleep(0.1)
+print(monitor.stats().last_error)
+monitor.close(0.1)
+"""
 READER = """
 import sys
 from driftstream import AlertEvent, decode_alert, latest_alerts, read_alerts
@@ -57,6 +71,12 @@ def test_driftstream_alone_brings_no_statistics(wheel: Path) -> None:
 def test_a_publisher_needs_no_extra(bare: Path) -> None:
     done = run(bare, "python", "-c", PUBLISHER)
     assert '"features":{"x":1.5}' in done.stdout, done.stderr
+
+
+def test_a_publisher_needs_no_extra_for_a_secured_cluster(bare: Path) -> None:
+    done = run(bare, "python", "-c", SECURED)
+    assert "Kafka at 127.0.0.1:1" in done.stdout, done.stderr
+    assert "ModuleNotFoundError" not in done.stdout + done.stderr
 
 
 def test_a_reader_of_alerts_needs_no_extra(bare: Path) -> None:
