@@ -113,7 +113,6 @@ def test_away_at_start_without_a_topic_lost_and_back(
     assert len([line for line in ours if "does not answer" in line]) == 2
     assert len([line for line in ours if "there is no topic" in line]) == 1
     assert any("answers again" in line for line in ours)
-    assert any("confirms events again" in line for line in ours)
     assert len(ours) < 10
     assert len(lines_of_kafka_python(caplog)) < 60  # several a second, else
 
@@ -238,7 +237,7 @@ EXITS = """
 import multiprocessing, sys
 from stream.publishing import Monitor
 
-monitor = Monitor("m", bootstrap_servers=sys.argv[1], topic=sys.argv[2])
+monitor = Monitor("m", bootstrap_servers=sys.argv[1], topic=sys.argv[2], exit_timeout=60)
 
 def work(name):
     monitor.log({"x": 1}, prediction_id=name)
