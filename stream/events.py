@@ -107,7 +107,13 @@ EVENT_FIELDS: Final = frozenset(("schema", *PredictionEvent.__struct_fields__))
 
 
 def encode_event(event: PredictionEvent) -> bytes:
-    """An event as the value of a Kafka message (send it with `EVENT_CONTENT_TYPE`)."""
+    """An event as the value of a Kafka message (send it with `EVENT_CONTENT_TYPE`).
+
+    Raises
+    ------
+    TypeError
+        If it holds an object of a type that JSON has nothing for.
+    """
     return _ENCODER.encode(event)
 
 
@@ -120,7 +126,7 @@ def _plain(value: object) -> object:
     """Arrays and array scalars as plain lists and numbers, whichever library made them."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise NotImplementedError(f"Objects of type {type(value).__name__} cannot be in an event.")
+    raise TypeError(f"Objects of type {type(value).__name__} cannot be in an event.")
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_plain)
