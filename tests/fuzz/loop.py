@@ -53,8 +53,10 @@ def fuzz(
     Crash
         At the first input that raises something else than a refusal, or takes too long.
     """
-    tallies = []
+    tallies: list[Tally] = []
+    shares = 0.0
     for reader in make_readers(folder):
+        shares += reader.share
         rng = random.Random(f"{seed}/{reader.name}")
         for data in reader.seeds:
             give(reader, data, Tally(reader.name))
@@ -63,7 +65,8 @@ def fuzz(
             give(reader, _input(reader, rng), warm)
         before = _peak_mb()
         tally = Tally(reader.name)
-        for _ in range(round(inputs * reader.share)):
+        given = sum(tally.inputs for tally in tallies)
+        for _ in range(round(inputs * shares) - given):  # rounded so that all of them are given
             give(reader, _input(reader, rng), tally)
         tally.peak_mb = _peak_mb() - before
         tallies.append(tally)

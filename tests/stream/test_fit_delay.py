@@ -48,9 +48,7 @@ def test_signals_whose_rows_say_so_little_that_it_takes_weeks_are_late(tmp_path:
     columns = {"name": names, "x": rng.normal(size=4_000), "slow": slow, "other": names[::-1]}
     output = said(tmp_path, columns, 600)
     assert SENTENCE.search(output)
-    assert re.search(r"told late: slow: a shift of 1 standard deviation .* \d\d d", output), output[
-        -1500:
-    ]
+    assert re.search(r"told late: slow: a shift of 1 standard deviation .* 42 d", output)
 
 
 def test_signals_that_are_slower_and_not_late_are_named_beside_the_others(tmp_path: Path) -> None:
