@@ -84,7 +84,9 @@ class Delivery:
         self._producer: Any = None
         self._broken: BaseException | None = None
         self._stop = threading.Event()
-        self._moving_at = self._confirmed_at = self._warned_at = 0.0
+        self._moving_at = self._confirmed_at = self._hindered_at = 0.0
+        #: What was told since the broker confirmed something last.
+        self._hindrances: set[str] = set()
         self._eager = False
 
     def start(self, *, eager: bool = False) -> None:
@@ -133,8 +135,10 @@ class Delivery:
                     )
                 if self._outbox.is_over:
                     break
-                if self._broken is not None:
+                if (error := self._broken) is not None:
                     self._give_up_producer()
+                    if not isinstance(error, _TOO_LARGE):
+                        raise self._failure(error)
                 if self._producer is None:
                     self._producer = self._connected()
                 if not self._outbox.on_way:
@@ -146,12 +150,13 @@ class Delivery:
                     pause_s = _FIRST_PAUSE_S
                 continue
             except _NotNowError as trouble:
-                self._notices.warn(trouble.kind, f"{trouble} {self._waiting()}")
+                self._hindered(trouble.kind, f"{trouble} {self._waiting()}")
             except Exception as error:
                 self._broken = error
-                self._notices.warn(f"bug {type(error).__name__}", f"sending failed: {error!r}.")
+                self._hindered(f"bug {type(error).__name__}", f"sending failed: {error!r}.")
             self._stop.wait(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        self._say_if_over()
         self._give_up_producer()
 
     def _connected(self) -> Any:
@@ -167,7 +172,7 @@ class Delivery:
         except (KafkaError, OSError) as error:
             raise _NotNowError("away", self._away(error)) from error
         _forget_at_exit(producer)  # it would throw away in a second what we may still send
-        self._notices.over("away", f"Kafka at {self._servers} answers again.")
+        self._notices.over(f"Kafka at {self._servers} answers again.", "away")
         return producer
 
     def _look(self) -> None:
@@ -190,7 +195,7 @@ class Delivery:
             raise _NotNowError(
                 "no topic", f"there is no topic {topic!r} at {self._servers}. {hint}"
             )
-        self._notices.over("no topic", f"all topics are there now: {', '.join(self._topics)}.")
+        self._notices.over(f"all topics are there now: {', '.join(self._topics)}.", "no topic")
 
     def _send(self, number: int, message: Any) -> None:
         if self._broken is not None:
@@ -224,32 +229,43 @@ class Delivery:
 
     def _look_for_progress(self) -> None:
         """Say why nothing is confirmed, if nothing was for long; and that it is over."""
-        if self._confirmed_at >= self._warned_at:
-            for kind in ("away", "stalled"):
-                self._notices.over(kind, f"Kafka at {self._servers} confirms events again.")
+        self._say_if_over()
         if not self._outbox.is_crowded:
-            self._notices.over("queue_full", "there is room in the queue again.")
+            self._notices.over("there is room in the queue again.", "queue_full")
         now = time.monotonic()
         if self._outbox.on_way and now - max(self._moving_at, self._confirmed_at) > _STALLED_S:
-            self._moving_at = self._warned_at = now
+            self._moving_at = now
             self._look()
-            self._notices.warn(
+            self._hindered(
                 "stalled",
                 f"Kafka at {self._servers} has confirmed nothing for {_STALLED_S:.0f} s. "
                 + self._waiting(),
             )
 
+    def _hindered(self, kind: str, words: str) -> None:
+        """Tell of trouble that the next confirmation ends."""
+        self._hindered_at = time.monotonic()
+        self._hindrances.add(kind)
+        self._notices.warn(kind, words)
+
+    def _say_if_over(self) -> None:
+        """Say that the broker confirms again, to who was told of trouble that it had ended."""
+        if self._hindrances and self._confirmed_at >= self._hindered_at:
+            words = f"Kafka at {self._servers} confirms events again."
+            self._notices.over(words, *self._hindrances)
+            self._hindrances.clear()
+
     def _give_up_producer(self) -> None:
         """Throw the producer away; what it did not confirm waits again."""
-        producer, self._producer = self._producer, None
-        error, self._broken = self._broken, None
+        producer, self._producer, self._broken = self._producer, None, None
         if producer is not None:
             _discard(producer)
         self._outbox.put_back()
-        if error is not None and not isinstance(error, _TOO_LARGE):
-            known = explain(error, self._kafka)
-            words = str(known) if known else f"sending failed, and begins anew: {error!r}."
-            raise _NotNowError(f"failed {type(error).__name__}", words)
+
+    def _failure(self, error: BaseException) -> _NotNowError:
+        known = explain(error, self._kafka)
+        words = str(known) if known else f"sending failed, and begins anew: {error!r}."
+        return _NotNowError(f"failed {type(error).__name__}", words)
 
     def _away(self, error: BaseException) -> str:
         return f"Kafka at {self._servers} does not answer: {str(error).rstrip('.')}."

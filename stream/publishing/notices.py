@@ -34,10 +34,10 @@ class Notices:
             self._told.add(kind)
         log.warning("%s: %s", self._who, words)
 
-    def over(self, kind: str, words: str) -> None:
-        """Say that trouble ended, if it was told; the next of its kind is told again."""
+    def over(self, words: str, *kinds: str) -> None:
+        """Say once that trouble ended, if any of it was told; the next of a kind is told again."""
         with self._lock:
-            if kind not in self._told:
+            if self._told.isdisjoint(kinds):
                 return
-            self._told.discard(kind)
+            self._told.difference_update(kinds)
         log.warning("%s: %s", self._who, words)

@@ -246,8 +246,8 @@ def test_kinds_are_told_again_after_they_were_over(caplog: pytest.LogCaptureFixt
     notices = Notices("monitor of m")
     for _ in range(3):
         notices.warn("away", "nobody there")
-    notices.over("other", "what was never told is never over")
-    notices.over("away", "back")
+    notices.over("what was never told is never over", "other")
+    notices.over("back", "away", "other")
     notices.warn("away", "gone again")
     assert [r.getMessage() for r in caplog.records] == [
         f"monitor of m: {words}" for words in ("nobody there", "back", "gone again")
