@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stream.plans.privacy import CategoryHash
 
 __all__ = [
+    "TABLES",
     "Config",
     "ConfigError",
     "Connection",
@@ -47,6 +48,10 @@ __all__ = [
 
 #: Names of tests that a signal's `tests` may list.
 TESTS: Final = ("adwin", "edetector", "day", *WINDOWED_TESTS)
+#: Tables of a config file.
+TABLES: Final = (
+    "kafka", "worker", "topics", "models", "sources", "notify", "silences", "privacy", "ingest",
+)  # fmt: skip
 _MODEL_KEYS: Final = (
     "name", "version", "topic", "format", "reference", "segments", "false_alarms_per_week",
     "pane", "lateness", "cycle", "calibrate", "private", "warm_up", "no_data_after", "stale_after",
@@ -76,17 +81,7 @@ def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config
         substitute(document, "", file, env),
         "",
         file,
-        (
-            "kafka",
-            "worker",
-            "topics",
-            "models",
-            "sources",
-            "notify",
-            "silences",
-            "privacy",
-            "ingest",
-        ),
+        TABLES,
     )
     models = tuple(
         _model(table, path.parent)

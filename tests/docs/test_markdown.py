@@ -18,6 +18,7 @@ import click
 import pytest
 
 from stream.cli import COMMANDS, cli
+from stream.config.load import TABLES
 
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -89,18 +90,7 @@ def test_json_parses(where: str, text: str) -> None:
 
 @pytest.mark.parametrize(("where", "text"), blocks("toml"), ids=[w for w, _ in blocks("toml")])
 def test_toml_parses_and_has_known_tables(where: str, text: str) -> None:
-    known = {
-        "kafka",
-        "worker",
-        "topics",
-        "models",
-        "sources",
-        "notify",
-        "silences",
-        "privacy",
-        "ingest",
-    }
-    assert set(tomllib.loads(text)) <= known
+    assert set(tomllib.loads(text)) <= set(TABLES)
 
 
 @pytest.mark.parametrize(("where", "text"), blocks("python"), ids=[w for w, _ in blocks("python")])
