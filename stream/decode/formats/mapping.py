@@ -8,6 +8,7 @@ say. A document of another shape (a number where an object should be, NaN) is wa
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ __all__ = ["FORMAT", "TAKEN"]
 #: What a mapping may name, beside features and segments.
 TAKEN: Final = ("model", "version", "id", "timestamp", "prediction", "score", "actual", "latency")
 _PER_SECOND: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -250,6 +251,8 @@ def _without(whole: bytes, names: frozenset[str], place: str) -> bytes:
         members = _MEMBERS.decode(whole)
     except ValueError:
         raise RefusedError("wrong_type", f"Expected object - at $.{place}.*") from None
+    if members is None:  # as good as not there
+        return whole
     for name in names:
         members.pop(name, None)
     return _encode(members)
@@ -257,9 +260,10 @@ def _without(whole: bytes, names: frozenset[str], place: str) -> bytes:
 
 def _seconds(value: bytes, per_second: float) -> bytes:
     try:
-        return repr(float(value) / per_second).encode()
-    except ValueError:  # not a number: the native decoder says so
-        return value
+        seconds = float(value) / per_second
+    except ValueError:
+        return value  # not a number: the native decoder says so
+    return repr(seconds).encode() if math.isfinite(seconds) else value
 
 
 def _place(name: str) -> int:

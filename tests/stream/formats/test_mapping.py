@@ -138,6 +138,16 @@ def test_what_cannot_be_counted_says_where(change: dict[str, Any], reason: str, 
     assert words in error
 
 
+@pytest.mark.parametrize("change", ['"in": null', '"took": "x"', '"took": true', '"took": 1e400'])
+def test_what_holds_no_value_is_left_to_the_native_decoder(change: str) -> None:
+    """An event whose features are null, or whose latency is no number that there is, counts."""
+    source = SourceOptions("mapping", mapping=WAYS["star"][0])
+    document = foreign(NATIVE[1], "star")
+    del document[change[1:].partition('"')[0]]
+    text = json.dumps(document)[:-1] + f", {change}}}"
+    assert by_worker([rec(text.encode())], source)[1:] == ([], 1)
+
+
 def test_a_record_that_would_grow_beyond_bounds_is_refused() -> None:
     source = SourceOptions("mapping", model="fraud", mapping=mapped(
         timestamp="t", features={"amount": "rows[]", "country": "c"}))  # fmt: skip
