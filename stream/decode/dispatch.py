@@ -18,7 +18,13 @@ import numpy as np
 
 from stream.decode.columns import Decoded, Record, Reject
 from stream.decode.formats import cloudevents
-from stream.decode.formats.contract import Envelope, Message, SourceOptions, Translate
+from stream.decode.formats.contract import (
+    Envelope,
+    Message,
+    OptionsError,
+    SourceOptions,
+    Translate,
+)
 from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME
 from stream.decode.head import ARROW, ForeignError, kind_of
 from stream.decode.native import NativeDecoder
@@ -160,8 +166,6 @@ class FormatDecoder:
     def _messages(self, value: bytes, kind: bytes, envelope: Envelope) -> Sequence[Message]:
         row = BY_CONTENT_TYPE.get(kind)
         name = row.name if row is not None else self._options.format
-        if kind.startswith(_NATIVE):
-            return ((value, kind),)
         if name == cloudevents.FORMAT.name and not envelope.type:
             return self._inner(*cloudevents.open_structured(value, envelope))
         if name == cloudevents.BATCH_FORMAT.name and not envelope.type:
@@ -177,7 +181,12 @@ class FormatDecoder:
         name = self._default if row is None or row.name in _ENVELOPES else row.name
         if kind.startswith(_NATIVE) or name in ("native", *_ENVELOPES):
             return ((value, kind),)
-        return self._translation(name)(value, envelope)
+        try:
+            translate = self._translation(name)
+        except OptionsError as error:  # the record names a format that its topic is not set for
+            words = f"Cannot be read as {name}, which it names: sources.{error}"
+            raise RefusedError("wrong_type", words) from None
+        return translate(value, envelope)
 
     def _translation(self, name: str) -> Translate:
         made = self._made.get(name)
