@@ -24,9 +24,10 @@ from stream.decode.formats.contract import (
     OptionsError,
     SourceOptions,
     Translate,
+    parse_any,
 )
-from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME
-from stream.decode.head import ARROW, ForeignError, kind_of
+from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME, recognise
+from stream.decode.head import ARROW, ForeignError, form_of, kind_of
 from stream.decode.native import NativeDecoder
 from stream.decode.values import RefusedError
 
@@ -83,12 +84,15 @@ class FormatDecoder:
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Columns of every record that can be counted, and a reject for every other."""
-        if not self._always:
-            try:
-                return self._native.decode(records)
-            except ForeignError:
-                pass
-        return self._translated(records)
+        if self._always:
+            return self._translated(records)
+        try:
+            decoded = self._native.decode(records)
+        except ForeignError:
+            decoded = self._translated(records)
+        if decoded.rejects:
+            decoded.rejects = [_advised(each, records[each.index]) for each in decoded.rejects]
+        return decoded
 
     def release_idle(self) -> int:
         """As the native decoder does."""
@@ -197,6 +201,21 @@ class FormatDecoder:
 
 #: Content types of the native forms begin so; Arrow's is native too.
 _NATIVE: Final = (b"application/vnd.driftstream.prediction.", ARROW)
+
+
+def _advised(reject: Reject, record: Record) -> Reject:
+    """A refusal that says which format the record looks like, where nothing names any."""
+    if reject.reason not in ("missing_field", "wrong_type"):
+        return reject
+    try:
+        form_of(record)
+        row = recognise(parse_any(record.value or b""))
+    except (ForeignError, RefusedError):  # read as it says already, or no JSON object
+        return reject
+    if row is None:
+        return reject
+    advice = f"; it looks like {row.name}: name its format in [[sources]]"
+    return replace(reject, error=reject.error[: 200 - len(advice)] + advice)
 
 
 def _by_record(rejects: list[Reject], index_of: list[int]) -> Iterator[Reject]:

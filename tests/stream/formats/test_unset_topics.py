@@ -1,11 +1,16 @@
-"""A topic that the config says nothing of: what its records name."""
+"""A topic that the config says nothing of: what its records name, and what they only look like."""
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from stream.decode import SourceOptions
-from tests.stream.decode_tools import event
-from tests.stream.formats.test_cloudevents import headers
-from tests.stream.formats.test_inference import V1_NAMED
+from tests.stream.decode_tools import NOW, event
+from tests.stream.formats.test_cloudevents import envelope, headers
+from tests.stream.formats.test_inference import V1_NAMED, V2_REQUEST, V2_RESPONSE
+from tests.stream.formats.test_mapping import mapped
 from tests.stream.formats.tools import by_worker, rec
 
 GOOD = event()
@@ -23,3 +28,34 @@ def test_a_header_that_names_a_format_without_its_settings_refuses_one_record() 
     assert (offset, events) == (1, 1)
     assert "sources.columns names a column with an empty text" in error
     assert by_worker([rec(V1_NAMED, *logged)])[1:] == ([], 3)
+
+
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [(envelope(GOOD), "cloudevents"), (V2_REQUEST, "inference"), (V2_RESPONSE, "inference")],
+)
+def test_what_looks_like_a_format_is_told_how_to_be_read(document: object, name: str) -> None:
+    plain = rec(document, ("content-type", b"application/json"), ("traceparent", b"00-1-2-01"))
+    foreign = rec(envelope(GOOD), ("content-type", b"application/cloudevents+json"))
+    for beside in (rec(GOOD), foreign):  # as it is alone, and where others name their formats
+        _, ((offset, reason, error),), events = by_worker([beside, plain])
+        assert (offset, reason, events) == (1, "missing_field", 1)
+        assert error.endswith(f"; it looks like {name}: name its format in [[sources]]")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"{}", b"[]", b"{", b"5", b"", json.dumps({"timestamp": NOW, "features": {"a": 1}}).encode()],
+)
+def test_what_looks_like_none_gets_no_such_advice(value: bytes) -> None:
+    _, ((_, _, error),), _ = by_worker([rec(value)])
+    assert "looks like" not in error
+
+
+def test_what_is_read_as_a_format_already_gets_no_such_advice() -> None:
+    nested = rec(envelope(envelope(GOOD)), ("content-type", b"application/cloudevents+json"))
+    source = SourceOptions("mapping", mapping=mapped(model="m", star="f"))
+    for found in (by_worker([nested]), by_worker([rec(envelope(GOOD))], source)):
+        _, ((_, reason, error),), events = found
+        assert (reason, events) == ("missing_field", 0)
+        assert "looks like" not in error
