@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,16 @@ from stream.publishing.quiet_kafka import OneAMinute
 from tests.stream.decode_tools import NOW, NOW_MS, Rec, decode
 
 NOBODY = "127.0.0.1:1"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone() -> Iterator[None]:
+    """Threads that are still connecting end here: they would draw at random beside other tests."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "driftstream-monitor":
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 @pytest.fixture
