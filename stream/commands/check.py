@@ -27,6 +27,7 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
     """Check the config, its references and the connection; exit 1 if something is wrong."""
     from detectors import tell_of_compiling
     from stream.config.load import ConfigError
+    from stream.config.sources import source_notes
     from stream.monitoring.untested import untested_by_plan
     from stream.plans.notes import other_notes, plan_mismatches, plan_summary
 
@@ -62,6 +63,11 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                     tell(False, f"{plan_name(plan)}: {words}")
                 else:
                     answer(f"note: {words}", "      ")
+    for topic, source in config.sources.items():
+        said = "the same [[sources]] must be in the config of every worker"
+        tell(True, f"{topic}: format {source.format}; {said}")
+        for words in source_notes(source):
+            answer(f"note: {words}", "      ")
     from stream.kafka.codecs import unread_codecs
 
     for words in (unread := list(unread_codecs())):

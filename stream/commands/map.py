@@ -40,6 +40,7 @@ def command(sample: Path, config_path: Path | None, topic: str, model: str) -> N
     Without a config the format is recognised, or a mapping is guessed by what members are called:
     look at it. The lines go to stdout, everything else to stderr.
     """
+    from stream.config.sources import source_notes
     from stream.decode import SourceOptions
     from stream.decode.formats.guessing import guess_mapping
     from stream.decode.formats.registry import recognise
@@ -47,6 +48,8 @@ def command(sample: Path, config_path: Path | None, topic: str, model: str) -> N
     value, document = _read(sample)
     if config_path is not None:
         source = _of_config(config_path, topic)
+        for words in source_notes(source):
+            say(f"warning: {words}")
         _try(value, document, source)
         return
     if _is_native(document):

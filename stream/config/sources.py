@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from stream.config.toml_table import Table
@@ -10,7 +10,7 @@ from stream.decode.formats.contract import Mapped, OptionsError, SourceOptions
 from stream.decode.formats.paths import Path, parse_path
 from stream.decode.formats.registry import BY_NAME
 
-__all__ = ["KEYS", "read_sources"]
+__all__ = ["KEYS", "read_sources", "source_notes"]
 
 #: Of one entry; `mapping` and `outputs` are tables in it.
 KEYS: Final = ("topic", "format", "model", "version", "columns")
@@ -39,6 +39,15 @@ def read_sources(top: Table, topics: Iterable[str]) -> dict[str, SourceOptions]:
             raise table.error("topic", f"is there twice: {topic!r}. Put both into one [[sources]].")
         found[topic] = _checked(table, _source(table))
     return found
+
+
+def source_notes(options: SourceOptions) -> Iterator[str]:
+    """What the settings of a source mean, though nothing is wrong with them."""
+    if options.mapping is not None and options.mapping.timestamp is None:
+        yield (
+            "the mapping has no timestamp: that of the CloudEvent, else of the record, is taken "
+            "for the time of an event"
+        )
 
 
 def _source(table: Table) -> SourceOptions:

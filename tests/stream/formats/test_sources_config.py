@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from stream.cli import cli
 from stream.config.load import ConfigError, load_config
 from stream.decode.formats.contract import Mapped, SourceOptions
 
@@ -40,6 +42,27 @@ def test_a_mapping_and_a_format(tmp_path: Path) -> None:
     assert load(tmp_path, MAPPING) == {"scores": SourceOptions("mapping", mapping=mapped)}
     text = '[[sources]]\ntopic = "scores"\nformat = "cloudevents"\nmodel = "fraud"\n'
     assert load(tmp_path, text) == {"scores": SourceOptions("cloudevents", "fraud")}
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_check_and_map_say_what_is_set(timed: bool, tmp_path: Path) -> None:
+    path, sample = tmp_path / "config.toml", tmp_path / "sample.json"
+    path.write_text(BASE + MAPPING + 'timestamp = "at"\n' * timed)
+    sample.write_text('{"m": {"name": "fraud"}, "in": {"a": 1}, "at": 1772366400}')
+    checked = CliRunner().invoke(cli, ["check", "-c", str(path), "--offline"])
+    assert checked.exit_code == 0, checked.output
+    assert "scores: format mapping; the same [[sources]] must be in the config" in checked.stdout
+    mapped = CliRunner().invoke(cli, ["map", "-c", str(path), "--try", str(sample)])
+    assert mapped.exit_code == 0, mapped.output
+    for told in (checked.stdout, mapped.stderr):
+        assert ("the mapping has no timestamp" in " ".join(told.split())) is not timed
+
+
+def test_check_says_nothing_of_native_topics(tmp_path: Path) -> None:
+    load(tmp_path, "")
+    checked = CliRunner().invoke(cli, ["check", "-c", str(tmp_path / "config.toml"), "--offline"])
+    assert checked.exit_code == 0, checked.output
+    assert "[[sources]]" not in checked.stdout
 
 
 @pytest.mark.parametrize(
