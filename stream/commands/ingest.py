@@ -47,8 +47,9 @@ def command(config_path: Path, address: str | None, verbose: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    collector = IngestCollector(service, environment=str(config.worker.environment))
     server = serve(
-        address or said.address, IngestCollector(service), service,
+        address or said.address, collector, service,
         setting="--address" if address else "ingest.address",
         posts={"/v1/events": service}, max_body=said.max_body_bytes, deadline_s=30.0,
     )  # fmt: skip

@@ -7,7 +7,6 @@ with it.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -16,8 +15,15 @@ from prometheus_client.core import HistogramMetricFamily, Metric, SummaryMetricF
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 
-import stream
-from stream.metrics.families import clocks, counter, gauge, of_signals, of_subjects, refusals
+from stream.metrics.families import (
+    build_info,
+    clocks,
+    counter,
+    gauge,
+    of_signals,
+    of_subjects,
+    refusals,
+)
 from stream.metrics.gauges import bounded, signal_gauges
 from stream.metrics.state import WorkerState
 from stream.monitoring.subject import SubjectMonitor
@@ -84,8 +90,6 @@ class MetricsCollector(Collector):
 
     def _worker(self) -> list[Metric]:
         state = self._state
-        build = gauge("build_info", "What runs.", ["version", "python", "environment"])
-        build.add_metric([stream.__version__, platform.python_version(), self._environment], 1)
         batches = SummaryMetricFamily(
             "driftstream_batch_duration_seconds", "Time spent on a batch of records.",
             count_value=state.batches, sum_value=state.batch_seconds,
@@ -101,7 +105,7 @@ class MetricsCollector(Collector):
             "driftstream_detection_delay_seconds", "From an alert's event time to its publication.",
             buckets=buckets, sum_value=total,
         )  # fmt: skip
-        return [build, batches, alerts, delays]
+        return [build_info(self._environment), batches, alerts, delays]
 
     def _stage1(self) -> list[Metric]:
         events = counter("events", f"Events read{_AGAIN}", ["model", "outcome"])

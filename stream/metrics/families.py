@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+import stream
 from stream.metrics.gauges import Gauge
 from stream.metrics.state import PartitionClock
 from stream.monitoring.alarms import SPAN_DAYS
@@ -15,7 +17,15 @@ from stream.monitoring.subject import SubjectMonitor
 from stream.printable import printable
 from stream.summaries.clock import BY_PRODUCER
 
-__all__ = ["clocks", "counter", "gauge", "of_signals", "of_subjects", "refusals"]
+__all__ = [
+    "build_info",
+    "clocks",
+    "counter",
+    "gauge",
+    "of_signals",
+    "of_subjects",
+    "refusals",
+]
 
 #: Of an episode that was told before this worker began, until it is told again.
 _UNKNOWN: Final = "told before this worker began: `driftstream alerts` has the words"
@@ -46,6 +56,13 @@ _SIGNAL_FAMILIES: Final = {
         "q",
     ),
 }
+
+
+def build_info(environment: str) -> Metric:
+    """What runs, and in which environment of the config: Prometheus may ask several."""
+    build = gauge("build_info", "What runs.", ["version", "python", "environment"])
+    build.add_metric([stream.__version__, platform.python_version(), environment], 1)
+    return build
 
 
 def refusals(monitors: list[PartitionMonitor], gaps: int) -> list[Metric]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-import stream
-from stream.metrics.families import counter, gauge
+from stream.metrics.families import build_info, counter, gauge
 
 __all__ = ["IngestCollector", "IngestState"]
 
@@ -28,8 +26,9 @@ class IngestState(Protocol):
 class IngestCollector(Collector):
     """Makes the families of the endpoint's metrics page."""
 
-    def __init__(self, state: IngestState) -> None:
+    def __init__(self, state: IngestState, *, environment: str = "") -> None:
         self._state = state
+        self._environment = environment
 
     def describe(self) -> Iterable[Metric]:
         """No families before the first scrape."""
@@ -38,8 +37,6 @@ class IngestCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """All families as of now."""
         answers, reasons, sent, queued = self._state.counts()
-        build = gauge("build_info", "Version of driftstream.", ["version", "python"])
-        build.add_metric([stream.__version__, platform.python_version()], 1)
         requests = counter("ingest_requests", "Requests with events, by their answer.", ["status"])
         for status, count in sorted(answers.items()):
             requests.add_metric([status], count)
@@ -52,4 +49,4 @@ class IngestCollector(Collector):
         waiting.add_metric([], queued)
         ready = gauge("ingest_ready", "1 while events are taken.", [])
         ready.add_metric([], int(self._state.ready()[0]))
-        return [build, requests, refused, events, waiting, ready]
+        return [build_info(self._environment), requests, refused, events, waiting, ready]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-import stream
-from stream.metrics.families import counter, gauge
+from stream.metrics.families import build_info, counter, gauge
 from stream.notify.tally import TargetState
 
 __all__ = ["NotifyCollector", "NotifyState"]
@@ -40,8 +38,6 @@ class NotifyCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All families as of now."""
-        build = gauge("build_info", "What runs.", ["version", "python", "environment"])
-        build.add_metric([stream.__version__, platform.python_version(), self._environment], 1)
         firing = gauge("notify_open_episodes", "Episodes that fire, by the alerts topic.", [])
         firing.add_metric([], self._state.open_episodes)
         label = ["target"]
@@ -57,4 +53,4 @@ class NotifyCollector(Collector):
             lag.add_metric([name], behind)
             if tally.last_s:
                 last.add_metric([name], tally.last_s)
-        return [build, firing, delivered, failed, given_up, lag, last]
+        return [build_info(self._environment), firing, delivered, failed, given_up, lag, last]

@@ -200,7 +200,7 @@ def server(tmp_path: Path) -> Iterator[PageServer]:
         kafka, ("predictions",), Rules([plan()], 60_000), Tokens(tmp_path / "tokens")
     )
     served = serve(
-        "127.0.0.1:0", IngestCollector(service), service,
+        "127.0.0.1:0", IngestCollector(service, environment="tests"), service,
         posts={"/v1/events": service}, max_body=10_000,
     )  # fmt: skip
     yield served
@@ -236,6 +236,7 @@ def test_what_is_answered_without_a_broker(server: PageServer) -> None:
     assert ask(server, "GET", "/healthz")[0] == 200
     assert ask(server, "GET", "/readyz")[0] == 503
     page = ask(server, "GET", "/metrics")[2]
+    assert 'environment="tests"' in page, "the dashboards choose processes by it"
     assert 'driftstream_ingest_requests_total{status="401"} 1.0' in page
     assert 'driftstream_ingest_requests_total{status="429"} 1.0' in page
     assert "driftstream_ingest_ready 0.0" in page
