@@ -71,6 +71,13 @@ class WindowResult:
         """Tail of each row's value."""
         return self._p_value()
 
+    @cached_property
+    def ratio(self) -> Floats:
+        """Each value in units of its threshold: from 1 on a finding. Finite; 0 without one."""
+        threshold = self.threshold
+        ratio = np.where(threshold > 0, self.value / np.maximum(threshold, 1e-300), 0.0)
+        return np.nan_to_num(ratio, posinf=1e6)
+
     def test(self, row: int) -> str:
         """Name of the test of a row."""
         return _NAMES[int(self.test_index[row])]

@@ -30,10 +30,8 @@ Ints = npt.NDArray[np.int64]
 
 def leading_signals(result: WindowResult) -> list[int]:
     """Index of the signals whose worst test is farthest beyond its threshold, worst first."""
-    threshold = result.threshold
-    ratios = np.where(threshold > 0, result.value / np.maximum(threshold, 1e-300), 0.0)
     leading: dict[int, None] = {}
-    for row in np.argsort(-ratios, kind="stable").tolist():
+    for row in np.argsort(-result.ratio, kind="stable").tolist():
         leading[int(result.signal[row])] = None
         if len(leading) == LEADING:
             break

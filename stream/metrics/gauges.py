@@ -94,8 +94,7 @@ def _of_window(held: SubjectMonitor, watch: Watch, segment: str, window: Closed)
         for row in range(len(result.tests)):
             signal = watch.plan.monitored[int(result.signal[row])].name
             value, threshold = float(result.value[row]), float(result.threshold[row])
-            weight = value / threshold if threshold > 0 else 0.0
-            test = result.tests[row]
+            weight, test = float(result.ratio[row]), result.tests[row]
             yield Gauge("drift_score", model, version, segment, signal, test, value, weight)
             yield Gauge("drift_threshold", model, version, segment, signal, test, threshold, weight)
     for index, signal_reference in enumerate(watch.plan.monitored):

@@ -13,7 +13,7 @@ import msgspec
 from stream.alerts.acks import Ack
 from stream.alerts.event import AlertEvent, parse_time
 from stream.page.runbooks import runbook_address
-from stream.report.loudness import FOLLOWING, Heard
+from stream.report.loudness import Heard, heard_in
 from stream.report.phrases import SEVERITIES
 
 __all__ = ["AckRow", "EpisodeRow", "QuietRow", "RecentEpisodes"]
@@ -140,13 +140,9 @@ class RecentEpisodes:
             runbook=runbook_address(data.labels.kind, data.annotations.runbook_url),
             names=list(dict.fromkeys(names))[:_MOST_NAMES],
             related=list(dict.fromkeys(related))[:_MOST_NAMES],
-            heard=[] if resolved else [
-                Heard(s.name, s.test, s.value, s.threshold)
-                for s in data.signals
-                if s.test in FOLLOWING and not s.segment
-            ],
+            heard=heard_in(data),
             told=told,
-        )  # fmt: skip
+        )
         self._rows.move_to_end(data.episode)
         while len(self._rows) > _MOST:  # what ended goes first
             ended = (id_ for id_, row in self._rows.items() if row.ends)

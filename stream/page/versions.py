@@ -10,8 +10,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from detectors import NumericBinning
+from detectors import NumericBinning, SignalReference
 from detectors.changes.estimates import bin_quantiles
 from detectors.figures import figure, percent
 from stream.monitoring.subject import SubjectMonitor
@@ -114,18 +115,21 @@ def _cell(watch: Watch, index: int, worst: Loud) -> Cell:
     signal = plan.monitored[index]
     counts = window.counts[watch.layout.slice(index)].astype(np.int64)
     missing = int(counts[signal.binning.missing]) / max(1, int(counts.sum()))
-    if plan.private:
-        return Cell(worst.ratio, worst.test, missing, "")
+    typical = "" if plan.private else _typical(signal, counts)
+    return Cell(worst.ratio, worst.test, missing, typical)
+
+
+def _typical(signal: SignalReference, counts: npt.NDArray[np.int64]) -> str:
+    """The median of what was counted, or the most frequent name."""
     if isinstance(signal.binning, NumericBinning):
         middle = bin_quantiles(signal, counts, (0.5,))
         if not middle:
-            return Cell(worst.ratio, worst.test, missing, "no values")
+            return "no values"
         side = {1: "over ", -1: "under "}.get(middle[0].side, "")
-        return Cell(worst.ratio, worst.test, missing, f"median {side}{figure(middle[0].value)}")
+        return f"median {side}{figure(middle[0].value)}"
     named = counts[: len(signal.binning.categories)]
     if not named.any():
-        return Cell(worst.ratio, worst.test, missing, "")
+        return ""
     most = int(np.argmax(named))
     share = int(named[most]) / max(1, int(counts.sum()))
-    name = signal.binning.categories[most]
-    return Cell(worst.ratio, worst.test, missing, f"{name!r} {percent(share)}")
+    return f"{signal.binning.categories[most]!r} {percent(share)}"

@@ -8,19 +8,17 @@ it. Neighbours are merged where there are more columns than can be drawn.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from stream.alerts.event import AlertEvent, parse_time
 from stream.report.charts import HEAT_COLUMNS
-from stream.report.loudness import FOLLOWING
+from stream.report.loudness import heard_in
 
 __all__ = ["Course"]
 
 Floats = npt.NDArray[np.float64]
-_LOUDEST: Final = 1e6
 
 
 class Course:
@@ -55,14 +53,12 @@ class Course:
         data = alert.data
         found = np.zeros(len(self._index))
         self._open.pop(data.episode, None)
-        if data.status == "firing":
-            for signal in data.signals:
-                at = self._index.get(signal.name)
-                of_panes = signal.test in FOLLOWING and not signal.segment
-                if at is not None and of_panes and signal.threshold > 0:
-                    found[at] = min(_LOUDEST, signal.value / signal.threshold)
-            if found.any():
-                self._open[data.episode] = found
+        for heard in heard_in(data):
+            at = self._index.get(heard.signal)
+            if at is not None:
+                found[at] = heard.ratio
+        if found.any():
+            self._open[data.episode] = found
         if self.times and parse_time(alert.time) <= self.times[-1]:
             self.columns[-1] = np.maximum(self.columns[-1], found)
             self._since = self._heard()

@@ -75,23 +75,20 @@ class ReplayRecorder:
         self._plan = plan
         self._start_ms = min(self._start_ms, window.start_ms)
         self._end_ms = max(self._end_ms, window.end_ms)
-        ratios = np.where(
-            result.threshold > 0, result.value / np.maximum(result.threshold, 1e-300), 0
-        )
         worst = np.zeros(len(plan.monitored))
-        np.maximum.at(worst, result.signal, ratios)
+        np.maximum.at(worst, result.signal, result.ratio)
         self._count_tests(window, result)
         if window.segment:
-            self._note_segment(plan, window, result, ratios)
+            self._note_segment(plan, window, result)
         else:
             self._windows += 1
             self._counts += window.counts[: self._counts.size]
             evidence = self._evidence(result)
             self._course.window(window.end_ms, np.maximum(worst, evidence))
-        for row in np.flatnonzero(ratios > 0).tolist():
-            index = int(result.signal[row])
+        for row in np.flatnonzero(result.ratio > 0).tolist():
+            index, ratio = int(result.signal[row]), result.ratio[row]
             held = self._worst.get(index)
-            if ratios[row] >= worst[index] and (held is None or ratios[row] > held.ratio):
+            if ratio >= worst[index] and (held is None or ratio > held.ratio):
                 self._worst[index] = _signal(plan, index, window, result, row)
 
     def _count_tests(self, window: Closed, result: WindowResult) -> None:
@@ -113,16 +110,14 @@ class ReplayRecorder:
         held = [] if self._monitor is None else self._monitor.subjects.values()
         return (each.watch for each in held if each.watch is not None)
 
-    def _note_segment(
-        self, plan: Plan, window: Closed, result: WindowResult, ratios: npt.NDArray[np.float64]
-    ) -> None:
-        row = int(np.argmax(ratios)) if ratios.size else -1
+    def _note_segment(self, plan: Plan, window: Closed, result: WindowResult) -> None:
+        row = int(np.argmax(result.ratio)) if result.ratio.size else -1
         if row < 0:
             return
         name = window.segment.split("=", 1)[0] if plan.private else window.segment
         held = self._segments.get(name)
         n, found = (held.windows, held.findings) if held else (0, 0)
-        best = float(ratios[row])
+        best = float(result.ratio[row])
         if held is not None and held.ratio >= best:
             signal, test, best = held.signal, held.test, held.ratio
         else:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import WindowResult
+from stream.alerts.event import AlertData
 from stream.monitoring.equipment import Equipment
 from stream.monitoring.watch import Watch
 
@@ -24,15 +25,16 @@ __all__ = [
     "Heard",
     "Loud",
     "evidence_ratios",
+    "heard_in",
     "loudest",
     "loudest_of_all",
-    "ratios_of",
     "worst_row",
 ]
 
 #: Tests that are made without a window; `day` of a whole day of its own.
 FOLLOWING: Final = ("adwin", "edetector", "day")
 _LN10: Final = math.log(10.0)
+_LOUDEST: Final = 1e6
 #: Processes of small bets never die, so that a quiet signal has some evidence at all times, up to
 #: 0.4 of what it takes (measured): less than this says nothing beside a windowed test.
 NEAR: Final = 0.7
@@ -46,6 +48,11 @@ class Heard(NamedTuple):
     value: float
     threshold: float
 
+    @property
+    def ratio(self) -> float:
+        """Value in units of the threshold; 0 without one."""
+        return min(_LOUDEST, self.value / self.threshold) if self.threshold > 0 else 0.0
+
 
 class Loud(NamedTuple):
     """The worst test of a signal; `row` of the window's result, -1 for one without a window."""
@@ -57,18 +64,9 @@ class Loud(NamedTuple):
     row: int = -1
 
 
-def ratios_of(result: WindowResult) -> npt.NDArray[np.float64]:
-    """Each test's value in units of its threshold."""
-    threshold = result.threshold
-    ratios: npt.NDArray[np.float64] = np.where(
-        threshold > 0, result.value / np.maximum(threshold, 1e-300), 0.0
-    )
-    return np.nan_to_num(ratios, posinf=1e6)
-
-
 def worst_row(result: WindowResult, index: int | None = None) -> tuple[int, float] | None:
     """Row and ratio of the loudest windowed test, of one signal or any; None if none was made."""
-    ratios = ratios_of(result)
+    ratios = result.ratio
     rows = np.arange(ratios.size) if index is None else np.flatnonzero(result.signal == index)
     if not rows.size:
         return None
@@ -76,11 +74,22 @@ def worst_row(result: WindowResult, index: int | None = None) -> tuple[int, floa
     return row, float(ratios[row])
 
 
+def heard_in(data: AlertData) -> list[Heard]:
+    """What an alert tells of the whole stream by tests without a window; nothing once it ended."""
+    if data.status == "resolved":
+        return []
+    return [
+        Heard(each.name, each.test, each.value, each.threshold)
+        for each in data.signals
+        if each.test in FOLLOWING and not each.segment
+    ]
+
+
 def evidence_ratios(watch: Watch) -> npt.NDArray[np.float64]:
     """The evidence of each signal's e-detector now, over what it needs, as logarithms; or 0."""
     bank = watch.sequential.edetector
     evidence = np.where(Equipment.of(watch.plan).edetector_on, bank.evidence, 0.0)
-    return np.clip(np.nan_to_num(evidence / math.log(bank.threshold), posinf=1e6), 0.0, None)
+    return np.clip(np.nan_to_num(evidence / math.log(bank.threshold), posinf=_LOUDEST), 0.0, None)
 
 
 def loudest(watch: Watch, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
@@ -93,7 +102,7 @@ def loudest(watch: Watch, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
 
     result = watch.results.get("")
     if result is not None:
-        ratios = ratios_of(result)
+        ratios = result.ratio
         for row in np.argsort(-ratios, kind="stable").tolist():
             index = int(result.signal[row])
             if index not in found:
@@ -110,9 +119,8 @@ def loudest(watch: Watch, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
         take(index, Loud("edetector", ratio * needed / _LN10, needed / _LN10, ratio))
     at = {signal.name: index for index, signal in enumerate(watch.plan.monitored)}
     for each in heard:
-        if each.signal in at and each.threshold > 0:
-            ratio = min(1e6, each.value / each.threshold)
-            take(at[each.signal], Loud(each.test, each.value, each.threshold, ratio))
+        if each.signal in at and each.ratio > 0:
+            take(at[each.signal], Loud(each.test, each.value, each.threshold, each.ratio))
     return dict(sorted(found.items(), key=lambda item: -item[1].ratio))
 
 
@@ -131,9 +139,7 @@ def loudest_of_all(watch: Watch, heard: Iterable[Heard] = ()) -> tuple[str, floa
             found.append((ratio, monitored[index].name))
     names = {signal.name for signal in monitored}
     found += [
-        (min(1e6, each.value / each.threshold), each.signal)
-        for each in heard
-        if each.threshold > 0 and each.signal in names
+        (each.ratio, each.signal) for each in heard if each.ratio > 0 and each.signal in names
     ]
     if not found:
         return None

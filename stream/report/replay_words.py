@@ -7,7 +7,7 @@ from typing import Final
 
 from stream.alerts.event import AlertEvent
 from stream.alerts.sentences import duration
-from stream.counted import counted
+from stream.counted import counted, some_of
 from stream.event_time import time_text
 from stream.monitoring.untested import AtEnd
 from stream.plans.notes import other_notes
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _DAY_S: Final = 86_400
+_NAMED: Final = 5
 
 
 def gaps_of(untested: AtEnd) -> int:
@@ -41,7 +42,7 @@ def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested:
     if not episodes:
         limited = " in what was tested" if gaps_of(untested) else ""
         return f"No drift: no episode opened{limited}."
-    names = ", ".join(drifted[:5]) + (f" and {len(drifted) - 5} more" if len(drifted) > 5 else "")
+    names = some_of(drifted, _NAMED)
     state = f"{firing} still firing" if firing else "all resolved"
     return f"{counted(episodes, 'episode')} opened, {state}. Drift in {names}."
 

@@ -11,8 +11,8 @@ from stream.metrics import MetricsCollector, serve
 from stream.page import asset, live_pages
 from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
-from stream.report import ReplayRecorder, render
-from tests.stream.harness import make_events, make_plan
+from stream.report import render
+from tests.stream.harness import make_events, make_plan, replayed
 from tests.stream.test_metrics import FileState
 
 __all__ = ["DRAWN", "SIZES", "Worker", "each_size", "write_report"]
@@ -48,13 +48,7 @@ class Worker:
 def write_report(path: Path) -> Path:
     """The report of a replay that drifts."""
     plan = make_plan()
-    book = PlanBook()
-    book.add(plan)
-    recorder = ReplayRecorder()
-    replay = Replay(book, on_window=recorder.window)
-    recorder.follow(replay.monitor)
-    for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(EVENTS)):
-        recorder.alert(alert)
+    recorder, _ = replayed(plan, EVENTS)
     made = recorder.report(plan, "rows.csv", len(EVENTS), 0, 0, (1e-4, 1e-5))
     path.write_text(render(made, asset("style.css").decode(), recorder.rows()))
     return path

@@ -19,8 +19,8 @@ from stream.alerts.event import AlertEvent
 from stream.notify.quiet import Silence
 from stream.plans.plan import Plan, PlanBook
 from stream.replay import FileRecord, Replay
-from stream.report import ReplayRecorder
 from stream.report.model import Report
+from tests.stream.harness import replayed
 from tests.stream.test_metrics import FileState
 
 __all__ = ["END_S", "SECONDS", "events", "plans", "report_of", "scene"]
@@ -101,13 +101,7 @@ def _change(event: dict[str, Any], model: str, version: str, region: str, luck: 
 def report_of(model: str) -> tuple[Report, list[tuple[str, list[float]]]]:
     """The report of a replay of one model's last version, and the course of its signals."""
     plan = next(each for each in plans() if each.model == model)
-    book = PlanBook()
-    book.add(plan)
-    recorder = ReplayRecorder()
-    replay = Replay(book, on_window=recorder.window)
-    recorder.follow(replay.monitor)
-    for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(events(model))):
-        recorder.alert(alert)
+    recorder, replay = replayed(plan, events(model))
     (held,) = replay.monitor.subjects.values()
     assert held.watch is not None
     alphas = held.watch.budget.window_alpha, held.watch.budget.segment_alpha

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from stream.decode.native import NativeDecoder
 from stream.monitoring.monitor import PartitionMonitor
 from stream.monitoring.snapshot import SnapshotWriter, best_snapshot
 from stream.plans.plan import Plan, PlanBook, SignalOptions
-from stream.replay import FileRecord
+from stream.replay import FileRecord, Replay
+from stream.report import ReplayRecorder
 from stream.summaries.message import Source
 from stream.summaries.summarise import Flush, Summariser
 
@@ -144,3 +146,15 @@ def reloaded(monitor: PartitionMonitor, plans: PlanBook) -> PartitionMonitor:
     fresh = PartitionMonitor(plans)
     fresh.restore(*found)
     return fresh
+
+
+def replayed(plan: Plan, events: Iterable[bytes]) -> tuple[ReplayRecorder, Replay]:
+    """A replay of events under one plan, and what a report of it is made from."""
+    book = PlanBook()
+    book.add(plan)
+    recorder = ReplayRecorder()
+    replay = Replay(book, on_window=recorder.window)
+    recorder.follow(replay.monitor)
+    for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(events)):
+        recorder.alert(alert)
+    return recorder, replay

@@ -19,8 +19,8 @@ from detectors.figures import percent
 from stream.alerts.event import AlertEvent, decode_alert, encode_alert
 from stream.cli import cli
 from stream.page import asset
-from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord, Replay
+from stream.plans.plan import Plan
+from stream.replay import Replay
 from stream.report import ReplayRecorder, phrases, render, report_of_episode
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of
@@ -28,7 +28,7 @@ from stream.report.html import tag
 from stream.report.loudness import FOLLOWING
 from stream.report.model import Signal
 from stream.report.words import ratio
-from tests.stream.harness import make_events, make_plan
+from tests.stream.harness import make_events, make_plan, replayed
 
 CSS = asset("style.css").decode()
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
@@ -67,17 +67,6 @@ class Page(html.parser.HTMLParser):
 
     def all(self, name: str) -> list[dict[str, str | None]]:
         return [attributes for element, attributes in self.elements if element == name]
-
-
-def replayed(plan: Plan, events: list[bytes]) -> tuple[ReplayRecorder, Replay]:
-    book = PlanBook()
-    book.add(plan)
-    recorder = ReplayRecorder()
-    replay = Replay(book, on_window=recorder.window)
-    recorder.follow(replay.monitor)
-    for alert in replay.run(FileRecord(i, 0, value) for i, value in enumerate(events)):
-        recorder.alert(alert)
-    return recorder, replay
 
 
 def hostile_plan(**changes: Any) -> Plan:

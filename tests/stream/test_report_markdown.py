@@ -25,7 +25,7 @@ from stream.report.fetch import fetch_commands
 from stream.report.markdown_text import Markdown, code, join, table
 from stream.report.model import QualityRow, SegmentRow
 from stream.report.words import arrows
-from tests.stream.harness import make_events, make_plan
+from tests.stream.harness import make_events, make_plan, replayed
 from tests.stream.test_report import (
     CSS,
     HOSTILE,
@@ -34,7 +34,6 @@ from tests.stream.test_report import (
     hostile_events,
     hostile_plan,
     invoke,
-    replayed,
 )
 
 READ = MarkdownIt("commonmark").enable(["table", "strikethrough"])
