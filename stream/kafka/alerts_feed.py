@@ -45,6 +45,8 @@ class AlertsFeed:
     ----------
     unread : str
         Why it is not read, in words; empty while it is.
+    lost : int
+        Records and batches that were passed over since reading began: not readable, or no alerts.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class AlertsFeed:
         self._kafka, self._connection = kafka, dict(connection)
         self._topic, self._take = topic, take
         self.unread = "not read yet"
+        self.lost = 0
 
     async def follow(self) -> None:
         """Read for ever, whatever happens."""
@@ -87,7 +90,7 @@ class AlertsFeed:
             end = await consumer.end_offsets(parts)
             for tp in parts:
                 consumer.seek(tp, max(begin[tp], end[tp] - _MOST_BACK))
-            self.unread = ""
+            self.unread, self.lost = "", 0
             while True:
                 await self._poll(consumer._fetcher)
         finally:
@@ -99,10 +102,12 @@ class AlertsFeed:
         for tp, records in found.items():
             for record in records:
                 if type(record) is Unread:
+                    self.lost += 1
                     log.warning("%s[%d]: unread: %s: %s", *tp, record, record.error)
                 elif record.value is not None:
                     try:
                         self._take(decode_alert_or_ack(record.value))
                     except AlertError as error:
+                        self.lost += 1
                         log.warning("%s[%d]: passed over: %s", *tp, error)
         await asyncio.sleep(0)

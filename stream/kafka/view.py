@@ -76,6 +76,11 @@ class WorkerView:
         return self.alerts_feed.unread if self.alerts_feed is not None else ""
 
     @property
+    def alerts_lost(self) -> int:
+        """Records of the alerts topic that could not be read for the page."""
+        return self.alerts_feed.lost if self.alerts_feed is not None else 0
+
+    @property
     def gaps(self) -> int:
         """How often events had been deleted before they were read.
 

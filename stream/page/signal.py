@@ -47,6 +47,8 @@ class SignalState(msgspec.Struct, rename="camel"):
     more_segments: int = 0
     episodes: list[EpisodeRow] = []
     related: list[EpisodeRow] = []
+    alerts_unread: str = ""
+    alerts_lost: int = 0
     others: list[str] = []
     more_others: int = 0
 
@@ -60,6 +62,7 @@ def signal_state(view: PageView, model: str, version: str, name: str, now_ms: in
     own = [row for row in rows if (row.model, row.version) == (model, version)]
     state.episodes = [row for row in own if name in row.names]
     state.related = _related(state.episodes, own)
+    state.alerts_unread, state.alerts_lost = view.alerts_unread, view.alerts_lost
     if (found := held.get((model, version))) is not None:
         _fill(state, found, heard_of(own).get((model, version), ()))
     return state

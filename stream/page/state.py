@@ -40,6 +40,10 @@ class PageView(EpisodeView, Protocol):
     def alerts_unread(self) -> str:
         """Why the alerts topic is not read, in words; empty if it is."""
 
+    @property
+    def alerts_lost(self) -> int:
+        """Records of it that could not be read."""
+
     def lag(self) -> dict[tuple[str, int], int]:
         """(topic, partition) -> records not yet handled."""
 
@@ -94,6 +98,7 @@ class State(msgspec.Struct, rename="camel"):
     more_episodes: int
     silences: list[SilenceRow]
     alerts_unread: str
+    alerts_lost: int
     detail: Detail | None
     versions: Versions | None
 
@@ -134,6 +139,7 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
         more_episodes=max(0, len(episodes) - MOST_EPISODES),
         silences=silences_now(view.silences, now_ms),
         alerts_unread=view.alerts_unread,
+        alerts_lost=view.alerts_lost,
         detail=detail_of(chosen[0], heard.get(chosen[0].subject, ())) if chosen else None,
         versions=versions_of(chosen[0], held, heard) if chosen else None,
     )

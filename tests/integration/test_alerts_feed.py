@@ -48,7 +48,7 @@ def test_what_was_there_and_what_comes_is_heard(
             records = [(key, value, ()) for value in values]
             await asyncio.to_thread(publish, kafka, topic, records)
             await until(recent.rows)
-            assert feed.unread == ""
+            assert (feed.unread, feed.lost) == ("", 1)
             assert recent.rows()[0].ack is None
             ack = encode_ack(make_ack(alert, 5, 10**12, "anna", "known"))
             await asyncio.to_thread(publish, kafka, topic, [(key, ack, ())])

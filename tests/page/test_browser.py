@@ -221,8 +221,19 @@ def test_acks_and_silences_are_shown(browser: Open, worker: Worker) -> None:
         tab.evaluate("document.querySelector('#episodes details').open = true")
         told = tab.evaluate("document.querySelector('#episodes details').innerText")
         assert "taken back by ben" in told
+        words = tab.evaluate("document.body.innerText")
+        assert "of the alerts topic" not in words
+        assert "not shown" not in words
         state.alerts_unread = "user 'x' lacks READ"
+        state.alerts_lost = 3
         tab.wait_for("document.body.innerText.includes('not shown: user')")
+        tab.wait_for("document.body.innerText.includes('3 records of the alerts topic could not')")
+        assert tab.errors == []
+    with browser(f"{worker.url}signal?model=fraud&version=1&signal=x") as tab:
+        tab.wait_for(DRAWN)
+        words = tab.evaluate("document.body.innerText")
+        assert "not shown: user" in words
+        assert "3 records of the alerts topic could not" in words
         assert tab.errors == []
 
 

@@ -55,6 +55,7 @@ class FileState:
     recent: RecentEpisodes = field(default_factory=RecentEpisodes)
     silences: Sequence[Silence] = ()
     alerts_unread: str = ""
+    alerts_lost: int = 0
     first: AlertEvent | None = None
 
     def count(self, alert: AlertEvent) -> None:

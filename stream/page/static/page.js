@@ -2,7 +2,7 @@
 
 import { counted, el, figure, level, meter, minute, named, percent, printable, ratioScale, timeline, times } from "./draw.js";
 import { histogram } from "./histograms.js";
-import { arrows, badge, drift, duration, episodes, facts, follow, key, leftOut, numbers, PRIVATE, quietOf, section, signalAddress, table, tested, testName, words } from "./parts.js";
+import { arrows, badge, drift, duration, episodes, facts, follow, key, leftOut, missing, numbers, PRIVATE, quietOf, section, signalAddress, table, tested, testName, words } from "./parts.js";
 import { versions } from "./versions.js";
 
 // On a phone the models begin within two screens.
@@ -77,10 +77,10 @@ function silenceWords({ models, kinds, maxSeverity, until, reason, weekly }) {
   return `${whom}, ${what}: until ${minute(until)} UTC${weekly ? ", every week" : ""}${reason ? `. ${reason}` : ""}`;
 }
 
-function episodeList({ rows, more, end, time, silences, unread }) {
+function episodeList({ rows, more, end, time, silences, ...topic }) {
   const made = [
     silences.length ? el("div", { class: "panel silences" }, el("h3", {}, counted(silences.length, "silence holds", "silences hold")), el("ul", {}, silences.map((each) => el("li", {}, silenceWords(each)))), el("p", { class: "meta" }, "By this worker’s config. What is silenced goes on and is shown here; notify tells nobody of it.")) : null,
-    unread ? el("p", { class: "meta" }, `Acknowledgements, and episodes of before this worker began, are not shown: ${unread}`) : null,
+    ...missing(topic),
     rows.length ? null : el("p", { class: "lead" }, "None yet.")];
   if (!rows.length) return made;
   const start = Math.min(...rows.map((row) => row.starts));
@@ -154,8 +154,8 @@ function show(state) {
   const judged = Math.max(0, ...state.models.map((row) => row.judgedUntil), ...state.episodes.map((row) => Math.max(row.starts, row.ends)));
   // What is quiet ends with the clock, which the section need not be drawn again for before.
   const quiet = state.episodes.map((row) => quietOf(row, state.time));
-  const { episodes: rows, silences, alertsUnread: unread } = state;
-  section("episodes", rows.length || silences.length || unread ? { rows, more: state.moreEpisodes, end: judged, silences, unread, quiet } : null, (data) => episodeList({ ...data, time: state.time }));
+  const { episodes: rows, silences, alertsUnread, alertsLost } = state;
+  section("episodes", rows.length || silences.length || alertsUnread || alertsLost ? { rows, more: state.moreEpisodes, end: judged, silences, alertsUnread, alertsLost, quiet } : null, (data) => episodeList({ ...data, time: state.time }));
   section("models", state.models.length ? { rows: state.models, more: state.moreModels, time: state.time, model: detail && detail.model, version: detail && detail.version } : null, models);
   const others = state.versions ? state.versions.versions.slice(1).map((version) => named(state.versions.model, version)).join(", ") : "";
   section("signals", detail && { ...detail, beside: others }, signals);

@@ -101,6 +101,14 @@ export function episode(row, time, current) {
     el("p", {}, el("a", { href: row.runbook, id: `runbook-${row.id}`, rel: "noreferrer" }, `Runbook: ${words(row.kind)}`))));
 }
 
+// What of the alerts topic is missing here.
+export function missing({ alertsUnread, alertsLost }) {
+  return [
+    alertsUnread ? el("p", { class: "meta" }, `Acknowledgements, and episodes of before this worker began, are not shown: ${alertsUnread}`) : null,
+    alertsLost ? el("p", { class: "meta" }, `${counted(alertsLost, "record")} of the alerts topic could not be read: acknowledgements or episodes may be missing here. The worker’s log says why.`) : null,
+  ].filter(Boolean);
+}
+
 export const episodes = (rows, time, current) => el("ol", { class: "episodes" }, rows.map((row) => episode(row, time, current)));
 
 // Asks for the state now and every few seconds, and calls `show` with it.
