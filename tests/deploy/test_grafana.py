@@ -98,6 +98,7 @@ def test_a_variable_offers_what_there_is(prometheus: Server, where: str, query: 
     assert any(re.fullmatch(CHOSEN[name], value) for value in values)
 
 
+@needs_prometheus
 def test_of_one_environment_nothing_is_shown_of_another(prometheus: Server) -> None:
     """Every panel goes by the processes that are chosen, which go by the environment."""
     (query,) = {query for where, query in variables() if where.endswith("$instance")}
@@ -117,6 +118,7 @@ def test_of_one_environment_nothing_is_shown_of_another(prometheus: Server) -> N
             assert series["value"][1] == "0", where
 
 
+@needs_prometheus
 def test_versions_stand_beside_each_other(prometheus: Server) -> None:
     (panel,) = [p for p in BOARDS["model"]["panels"] if p["title"] == "$signal: versions compared"]
     (means, *_) = [t for t in panel["targets"] if "signal_mean" in t["expr"]]
@@ -129,6 +131,7 @@ def test_versions_stand_beside_each_other(prometheus: Server) -> None:
     assert bins["options"]["legend"]["showLegend"]
 
 
+@needs_prometheus
 def test_what_fires_is_shown_in_its_own_words(prometheus: Server) -> None:
     for board in ("fleet", "model"):
         (panel,) = [p for p in BOARDS[board]["panels"] if p["title"] == "What fires, in words"]
