@@ -46,7 +46,7 @@ class AlertsFeed:
     unread : str
         Why it is not read, in words; empty while it is.
     lost : int
-        Records and batches that were passed over since reading began: not readable, or no alerts.
+        Records that were passed over since reading began: not readable, or no alerts.
     """
 
     def __init__(
@@ -102,12 +102,12 @@ class AlertsFeed:
         for tp, records in found.items():
             for record in records:
                 if type(record) is Unread:
-                    self.lost += 1
+                    self.lost += record.last - record.offset + 1
                     log.warning("%s[%d]: unread: %s: %s", *tp, record, record.error)
                 elif record.value is not None:
                     try:
                         self._take(decode_alert_or_ack(record.value))
                     except AlertError as error:
                         self.lost += 1
-                        log.warning("%s[%d]: passed over: %s", *tp, error)
+                        log.warning("%s[%d]@%d: passed over: %s", *tp, record.offset, error)
         await asyncio.sleep(0)
