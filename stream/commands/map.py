@@ -43,7 +43,7 @@ def command(sample: Path, config_path: Path | None, topic: str, model: str) -> N
     from stream.config.sources import source_notes
     from stream.decode import SourceOptions
     from stream.decode.formats.guessing import guess_mapping
-    from stream.decode.formats.registry import recognise
+    from stream.decode.formats.registry import is_native, recognise
 
     value, document = _read(sample)
     if config_path is not None:
@@ -52,7 +52,7 @@ def command(sample: Path, config_path: Path | None, topic: str, model: str) -> N
             say(f"warning: {words}")
         _try(value, document, source)
         return
-    if _is_native(document):
+    if is_native(document):
         say("it is a native event: nothing is needed in the config")
         _try(value, document, SourceOptions())
         return
@@ -91,13 +91,6 @@ def _read(sample: Path) -> tuple[bytes, Any]:
         f"{sample}: neither it nor its first line is JSON of at most {_MOST_BYTES:,} bytes. "
         "Give one record, as it is on the topic."
     )
-
-
-def _is_native(document: Any) -> bool:
-    found = isinstance(document, dict) and document.get("model")
-    return isinstance(found, dict) and "name" in found and (
-        "timestamp" in document or "columns" in document
-    )  # fmt: skip
 
 
 def _of_config(path: Path, topic: str) -> SourceOptions:

@@ -7,15 +7,15 @@ from typing import Any, Final, TypeVar
 
 from stream.config.toml_table import Table
 from stream.decode.formats.contract import Mapped, OptionsError, SourceOptions
+from stream.decode.formats.mapping import TAKEN
 from stream.decode.formats.paths import Path, parse_path
 from stream.decode.formats.registry import BY_NAME
 
-__all__ = ["KEYS", "read_sources", "source_notes"]
+__all__ = ["read_sources", "source_notes"]
 
 #: Of one entry; `mapping` and `outputs` are tables in it.
-KEYS: Final = ("topic", "format", "model", "version", "columns")
-_PATHS: Final = ("model", "version", "id", "timestamp", "prediction", "score", "actual", "latency")
-_MAPPING: Final = (*_PATHS, "latency_unit", "features", "segments", "ignore")
+_KEYS: Final = ("topic", "format", "model", "version", "columns")
+_MAPPING: Final = (*TAKEN, "latency_unit", "features", "segments", "ignore")
 _UNITS: Final = ("s", "ms", "us", "ns")
 _T = TypeVar("_T")
 
@@ -30,7 +30,7 @@ def read_sources(top: Table, topics: Iterable[str]) -> dict[str, SourceOptions]:
     """
     known = set(topics)
     found: dict[str, SourceOptions] = {}
-    for table in top.tables("sources", [*KEYS, "outputs", "mapping"]):
+    for table in top.tables("sources", [*_KEYS, "outputs", "mapping"]):
         topic = table.text("topic", least=1)
         if topic not in known:
             raise table.error("topic", f"must be the topic of a model, {', '.join(sorted(known))}; "
@@ -78,7 +78,7 @@ def _checked(table: Table, options: SourceOptions) -> SourceOptions:
 
 
 def _mapped(table: Table) -> Mapped:
-    paths: dict[str, Any] = {key: _path(table, key) for key in _PATHS if key in table.values}
+    paths: dict[str, Any] = {key: _path(table, key) for key in TAKEN if key in table.values}
     star = None
     features: dict[str, Path] = {}
     if isinstance(table.values.get("features"), str):

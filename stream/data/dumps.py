@@ -14,7 +14,7 @@ from stream.data.files import DataError
 from stream.decode.formats import cloudevents
 from stream.decode.formats.cloudevents import STRUCTURED_TYPE
 from stream.decode.formats.contract import SourceOptions
-from stream.decode.formats.registry import recognise
+from stream.decode.formats.registry import is_native, recognise
 from stream.events import ARROW_CONTENT_TYPE
 
 __all__ = ["Dumped", "dump_records", "source_of"]
@@ -51,11 +51,8 @@ def source_of(path: Path, said: SourceOptions | None = None) -> SourceOptions | 
 
 def _source_of_lines(path: Path, said: SourceOptions | None) -> SourceOptions | None:
     found = _first(path)
-    if found is not None:
-        model = found.get("model")
-        named = isinstance(model, dict) and "name" in model
-        if named and ("timestamp" in found or "columns" in found):
-            return SourceOptions()
+    if is_native(found):
+        return SourceOptions()
     if said is not None and said.format != "native":
         return said
     row = recognise(found) if found is not None else None

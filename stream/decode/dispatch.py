@@ -9,6 +9,7 @@ topic's, else native.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -225,9 +226,7 @@ def _by_record(rejects: list[Reject], index_of: list[int]) -> Iterator[Reject]:
     """
     first: dict[tuple[Any, ...], Reject] = {}
     many: dict[tuple[Any, ...], int] = {}
-    events: dict[int, int] = {}
-    for index in index_of:
-        events[index] = events.get(index, 0) + 1
+    events = Counter(index_of) if rejects else Counter()
     for reject in rejects:
         index, who = index_of[reject.index], reject.ahead
         key = (index, reject.reason, None if who is None else (who.model, who.version))
