@@ -209,7 +209,7 @@ WORDS = {
     "models.signals.NAME.role": "Only without a reference: what it is to the model.",
     "sources.topic": "Whose records: the topic of a model.",
     "sources.format": "How they are written. With a mapping it is `mapping`, unless it is an envelope.",
-    "sources.model": "Model of all of them, whatever they say.",
+    "sources.model": "Model of all that are not native events, whatever they say.",
     "sources.version": "Its version.",
     "sources.columns": "Names of the features, where they come as arrays.",
     "sources.outputs.label": "Name of the output that is the label.",

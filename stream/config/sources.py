@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from stream.config.toml_table import Table
+from stream.decode.formats.cloudevents import ENVELOPES
 from stream.decode.formats.contract import Mapped, OptionsError, SourceOptions
 from stream.decode.formats.mapping import TAKEN
 from stream.decode.formats.paths import Path, parse_path
@@ -48,6 +49,10 @@ def source_notes(options: SourceOptions) -> Iterator[str]:
             "the mapping has no timestamp: that of the CloudEvent, else of the record, is taken "
             "for the time of an event"
         )
+    if options.mapping is None and options.format in ("native", *ENVELOPES):
+        for key in ("model", "version"):
+            if getattr(options, key):
+                yield f"{key} is not for native events, which say their own"
 
 
 def _source(table: Table) -> SourceOptions:
@@ -65,7 +70,7 @@ def _source(table: Table) -> SourceOptions:
 
 def _checked(table: Table, options: SourceOptions) -> SourceOptions:
     name = options.format
-    if options.mapping is not None and name not in ("mapping", "cloudevents", "cloudevents-batch"):
+    if options.mapping is not None and name not in ("mapping", *ENVELOPES):
         raise table.error("mapping", f'is for format = "mapping"; got {name!r}. Remove one.')
     try:
         if options.mapping is not None:

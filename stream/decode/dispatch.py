@@ -34,8 +34,6 @@ from stream.decode.values import RefusedError
 
 __all__ = ["FormatDecoder"]
 
-_ENVELOPES: Final = frozenset((cloudevents.FORMAT.name, cloudevents.BATCH_FORMAT.name))
-
 
 class _Event(msgspec.Struct, gc=False):
     """A native event in the place of the record that it came in."""
@@ -79,9 +77,9 @@ class FormatDecoder:
         self._default = "mapping" if self._options.mapping is not None else named
         #: What reads records without headers; made at once, so that wrong settings show.
         self._plain: Translate | None = None
-        if self._default not in ("native", *_ENVELOPES):
+        if self._default not in ("native", *cloudevents.ENVELOPES):
             made = self._translation(self._default)
-            self._plain = None if named in _ENVELOPES else made
+            self._plain = None if named in cloudevents.ENVELOPES else made
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Columns of every record that can be counted, and a reject for every other."""
@@ -183,8 +181,8 @@ class FormatDecoder:
     def _inner(self, value: bytes, kind: bytes, envelope: Envelope) -> Sequence[Message]:
         """What is in an envelope, or in none."""
         row = BY_CONTENT_TYPE.get(kind) or BY_EVENT_TYPE.get(envelope.type)
-        name = self._default if row is None or row.name in _ENVELOPES else row.name
-        if kind.startswith(_NATIVE) or name in ("native", *_ENVELOPES):
+        name = self._default if row is None or row.name in cloudevents.ENVELOPES else row.name
+        if kind.startswith(_NATIVE) or name in ("native", *cloudevents.ENVELOPES):
             return ((value, kind),)
         try:
             translate = self._translation(name)

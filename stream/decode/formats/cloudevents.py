@@ -24,8 +24,10 @@ from stream.decode.formats.contract import (
 )
 from stream.decode.values import RefusedError, as_text
 
-__all__ = ["BATCH_FORMAT", "BATCH_TYPE", "FORMAT", "STRUCTURED_TYPE", "Opened", "from_headers",
-           "open_batch", "open_structured"]  # fmt: skip
+__all__ = [
+    "BATCH_FORMAT", "BATCH_TYPE", "ENVELOPES", "FORMAT", "STRUCTURED_TYPE", "Opened",
+    "from_headers", "open_batch", "open_structured",
+]  # fmt: skip
 
 STRUCTURED_TYPE: Final = b"application/cloudevents+json"
 BATCH_TYPE: Final = b"application/cloudevents-batch+json"
@@ -138,3 +140,5 @@ def _is_cloudevent(document: Document) -> bool:
 
 FORMAT: Final = Format("cloudevents", _make, (STRUCTURED_TYPE,), looks_like=_is_cloudevent)
 BATCH_FORMAT: Final = Format("cloudevents-batch", _make, (BATCH_TYPE,))
+#: Names of the formats in which others are.
+ENVELOPES: Final = (FORMAT.name, BATCH_FORMAT.name)

@@ -74,7 +74,7 @@ class SourceOptions:
     format : str
         A name of the registry, or `native`.
     model, version : str
-        Of all events of the topic, whatever they say themselves; empty for what they say.
+        Of all that are not native events, whatever they say; empty for what they say.
     columns : tuple of str
         Names of features that come as arrays without names.
     outputs : mapping

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from stream.cli import cli
 from stream.config.load import ConfigError, load_config
+from stream.config.sources import source_notes
 from stream.decode.formats.contract import Mapped, SourceOptions
 
 BASE = """\
@@ -56,6 +57,17 @@ def test_check_and_map_say_what_is_set(timed: bool, tmp_path: Path) -> None:
     assert mapped.exit_code == 0, mapped.output
     for told in (checked.stdout, mapped.stderr):
         assert ("the mapping has no timestamp" in " ".join(told.split())) is not timed
+
+
+def test_a_model_that_native_events_would_not_take_is_noted() -> None:
+    fields = {"model": "fraud", "version": "3"}
+    for name in ("native", "cloudevents"):
+        notes = list(source_notes(SourceOptions(name, **fields)))
+        assert [note.partition(" ")[0] for note in notes] == ["model", "version"]
+        assert not list(source_notes(SourceOptions(name)))
+    assert not list(source_notes(SourceOptions("inference", **fields)))
+    mapped = Mapped(timestamp=("at",), star=("in",))
+    assert not list(source_notes(SourceOptions("cloudevents", mapping=mapped, **fields)))
 
 
 def test_check_says_nothing_of_native_topics(tmp_path: Path) -> None:
