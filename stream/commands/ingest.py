@@ -53,6 +53,12 @@ def command(config_path: Path, address: str | None, verbose: bool) -> None:
         setting="--address" if address else "ingest.address",
         posts={"/v1/events": service}, max_body=said.max_body_bytes, deadline_s=30.0,
     )  # fmt: skip
+    for topic, source in config.sources.items():
+        if source.format != "native":
+            say(
+                f"[[sources]] says {source.format} of {topic}: that is for records of others. Here "
+                "native events are taken, no other, and workers read them as such"
+            )
     who = "" if tokens else "; everybody who reaches it may send (ingest.tokens_file)"
     say(f"ready: POST {server.url}v1/events; metrics at {server.url}metrics{who}")
     stop.wait()

@@ -5,20 +5,25 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
+from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
+from stream.decode.formats.contract import Mapped
+from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
 from stream.http_server import PageServer
 from stream.ingest import IngestService, Rules, Tokens
 from stream.ingest.bodies import BodyError, Incoming, messages_of
 from stream.ingest.tokens import TokenError
 from stream.metrics import IngestCollector, serve
-from tests.stream.decode_tools import NOW, NOW_MS, Rec, decode, event, plan
+from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, decode, event, plan
 
 TOKEN = "0123456789abcdef0123"
 
@@ -240,6 +245,66 @@ def test_what_is_answered_without_a_broker(server: PageServer) -> None:
     assert 'driftstream_ingest_requests_total{status="401"} 1.0' in page
     assert 'driftstream_ingest_requests_total{status="429"} 1.0' in page
     assert "driftstream_ingest_ready 0.0" in page
+
+
+CONFIG = """
+[kafka]
+bootstrap_servers = "127.0.0.1:1"
+[ingest]
+address = "127.0.0.1:0"
+[[models]]
+name = "fraud"
+topic = "mapped"
+signals = "auto"
+[[models]]
+name = "churn"
+topic = "plain"
+signals = "auto"
+[[sources]]
+topic = "plain"
+[[sources]]
+topic = "mapped"
+model = "fraud"
+[sources.mapping]
+timestamp = "at"
+features = "inputs.*"
+"""
+
+
+def test_the_command_says_which_topics_have_another_format(tmp_path: Path) -> None:
+    config = tmp_path / "driftstream.toml"
+    config.write_text(CONFIG)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "stream.cli", "ingest", "-c", str(config)],
+        stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert running.stderr is not None
+    try:
+        lines = []
+        for line in running.stderr:
+            lines.append(line)
+            if line.startswith("ready: POST "):
+                break
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 0
+    finally:
+        running.kill()
+        running.wait()
+        running.stderr.close()
+    (told,) = [line for line in lines if "[[sources]]" in line]
+    assert told.startswith("[[sources]] says mapping of mapped")
+    assert "native events are taken, no other" in told
+
+
+def test_workers_read_what_was_sent_also_on_a_topic_of_another_format() -> None:
+    mapping = Mapped(timestamp=("at",), star=("inputs",))
+    options = SourceOptions("mapping", model="fraud", mapping=mapping)
+    (sent,) = Rules([plan()], 60_000).check([Incoming(body(event()), EVENT_CONTENT_TYPE)]).messages
+    decoder = FormatDecoder(NativeDecoder(book(), max_ahead_ms=60_000), options)
+    as_sent = decoder.decode([Rec(sent.value, headers=tuple(sent.headers))])
+    assert as_sent.time_ms.tolist() == [NOW_MS]
+    unmarked = decoder.decode([Rec(sent.value)])  # the mark is what does it
+    assert len(unmarked.rejects) == 1
 
 
 @pytest.mark.parametrize(
