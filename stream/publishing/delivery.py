@@ -89,16 +89,18 @@ class Delivery:
         self._hindrances: set[str] = set()
         self._eager = False
 
-    def start(self, *, eager: bool = False) -> None:
+    def start(self, *, eager: bool = False) -> bool:
         """Start the thread, if it was not; `eager`: connect before there is anything to send."""
         if self._thread is not None:
-            return
-        self._eager = eager
+            return False
         with self._start_lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="driftstream-monitor", daemon=True)
-                thread.start()
-                self._thread = thread
+            if self._thread is not None:
+                return False
+            self._eager = eager
+            thread = threading.Thread(target=self._run, name="driftstream-monitor", daemon=True)
+            thread.start()
+            self._thread = thread
+            return True
 
     def flows(self, within_s: float) -> bool:
         """Whether there is a producer, and what is on its way was confirmed lately."""

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
-import sys
-import threading
-import weakref
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
@@ -15,11 +10,13 @@ from typing import Any, Final
 from stream.counted import counted
 from stream.events import ModelId
 from stream.publishing.delivery import Delivery
-from stream.publishing.errors import DroppedEventError, InvalidEventError
-from stream.publishing.events import HEADERS, EventMaker
+from stream.publishing.errors import DroppedEventError
+from stream.publishing.events import EventMaker
 from stream.publishing.frames import Roles, batches, rows_of
+from stream.publishing.intake import Intake
 from stream.publishing.notices import Notices
 from stream.publishing.outbox import POLICIES, Message, Outbox, WhenFull
+from stream.publishing.process import at_end, follow_forks, not_at_end
 from stream.publishing.stats import MonitorStats
 from stream.publishing.values import Values
 from stream.publishing.wrapped import WrappedModel
@@ -28,15 +25,6 @@ __all__ = ["Monitor"]
 
 #: Kafka's own default limit is 1 MiB with everything around it.
 _MOST_BYTES: Final = 1_000_000
-_WORDS: Final = {
-    "too_large": "an event of more than {limit:,} bytes was dropped. Send fewer features, or raise "
-    "max_message_bytes here, and the topic's and the workers' limits.",
-    "queue_full": "no room for more than {events:,} events or {bytes:,} bytes that wait: an event "
-    "was dropped. Kafka is away or slow; raise max_events, or see stats().",
-    "made_room": "no room for more than {events:,} events or {bytes:,} bytes that wait: the oldest "
-    "are dropped. Kafka is away or slow; raise max_events, or see stats().",
-    "closed": "an event was dropped: the monitor was closed before.",
-}
 
 
 class Monitor:
@@ -108,19 +96,19 @@ class Monitor:
         self._strict, self._exit_timeout = strict, exit_timeout
         self._most_bytes = max_message_bytes
         self._begin()
-        _live.add(self)
-        _follow_forks()
+        follow_forks(self._begin_in_child)
 
     def _begin(self) -> None:
         """Make all that a process has of its own; also after a fork."""
         self._notices = Notices(f"monitor of {self.model.name}")
         self._values = Values(self._notices)
-        self._maker = EventMaker(self.model, self._values)
         self._outbox = Outbox(*self._limits)
+        self._intake = Intake(
+            EventMaker(self.model, self._values), self._outbox, self._notices, self._start,
+            most_bytes=self._most_bytes, strict=self._strict,
+        )  # fmt: skip
         topics = tuple(dict.fromkeys((self.topic, self.actuals_topic)))
         self._delivery = Delivery(self._kafka, topics, self._outbox, self._notices, self._producer)
-        self._started = False
-        self._start_lock = threading.Lock()
 
     # ---- events
 
@@ -163,26 +151,26 @@ class Monitor:
         InvalidEventError, DroppedEventError
             If the monitor is strict.
         """
-        message = self._message(
+        message = self._intake.message(
             self.topic, features, prediction, score, actual, prediction_id, timestamp,
             latency_seconds, segments, tags, None,
         )  # fmt: skip
-        return message is not None and self._put(message)
+        return message is not None and self._intake.put(message)
 
     def log_actual(
         self, prediction_id: Any, actual: Any, *, score: Any = None, timestamp: Any = None,
         segments: Mapping[str, Any] | None = None,
     ) -> bool:  # fmt: skip
         """Queue the truth about an earlier prediction, known at `timestamp` (by default now)."""
-        message = self._message(
+        message = self._intake.message(
             self.actuals_topic, None, None, score, actual, prediction_id, timestamp, None, segments,
             None, timestamp,
         )  # fmt: skip
-        return message is not None and self._put(message)
+        return message is not None and self._intake.put(message)
 
     async def alog(self, features: Any = None, prediction: Any = None, **members: Any) -> bool:
         """As `log`; where `log` would wait for room, the event loop goes on meanwhile."""
-        message = self._message(
+        message = self._intake.message(
             self.topic, features, prediction, *(members.pop(name, None) for name in _MEMBERS), None
         )
         if members:
@@ -191,8 +179,8 @@ class Monitor:
             return False
         outcome = self._outbox.put(message, may_block=False)
         if outcome == "full":
-            return await asyncio.to_thread(self._put, message)
-        return self._after(outcome)
+            return await asyncio.to_thread(self._intake.put, message)
+        return self._intake.after(outcome)
 
     def log_batch(
         self, frame: Any, *, prediction: Any = None, score: Any = None, actual: Any = None,
@@ -223,19 +211,19 @@ class Monitor:
         queued = 0
         try:
             for value, headers, rows in batches(
-                frame, roles, self.model, self._values, self._most_bytes, self._refuse
+                frame, roles, self.model, self._values, self._most_bytes, self._intake.refuse
             ):
-                queued += rows * self._put(Message(self.topic, None, value, headers, rows))
+                queued += rows * self._intake.put(Message(self.topic, None, value, headers, rows))
         except DroppedEventError:
             raise  # of a strict monitor
         except Exception as error:
-            self._invalid(error, max(1, rows_of(frame)))
+            self._intake.invalid(error, max(1, rows_of(frame)))
         return queued
 
     def wrap(self, model: Any, **options: Any) -> Any:
         """A model whose `predict` and `predict_proba` are logged; else as the model itself.
 
-        Options are those of `WrappedModel`: `methods`, `feature_names`, `segments`.
+        Options are those of `WrappedModel`: `methods`, `feature_names`.
         """
         return WrappedModel(self, model, **options)
 
@@ -263,7 +251,7 @@ class Monitor:
         self._outbox.wait_empty(timeout)
         left = self._outbox.abandon()
         self._delivery.end()
-        atexit.unregister(self._at_exit)
+        not_at_end(self._at_exit)
         if left:
             why = self._notices.last_error or "see the log."
             words = f"closed with {counted(left, 'event')} unsent after {timeout:g} s: {why}"
@@ -297,83 +285,20 @@ class Monitor:
 
     # ---- inside
 
-    def _message(self, topic: str, features: Any, prediction: Any, *members: Any) -> Message | None:
-        """An event as a message; None, and counted, if it is none."""
-        score, actual, prediction_id, *others = members
-        try:
-            identity = None if prediction_id is None else self._values.identity(prediction_id)
-            value = self._maker.event(features, prediction, score, actual, identity, *others)
-        except Exception as error:
-            self._invalid(error)
-            return None
-        if len(value) > self._most_bytes:
-            self._outbox.refuse("too_large")
-            self._after("too_large")
-            return None
-        return Message(topic, None if identity is None else identity.encode(), value, HEADERS)
-
-    def _log_call(self, rows: Any, said: Any, took: float, roles: Any, model: WrappedModel) -> None:
-        """Log what a wrapped model was asked and said; its caller has the answer in any case."""
-        try:
-            if model.both_are_called():
-                self._notices.warn(
-                    "both methods",
-                    "predict and predict_proba of a wrapped model are both called, and each call "
-                    "is logged. If it is for the same rows, name one: wrap(model, methods=[...]).",
-                )
-            frame = model.frame(rows)
-            n = rows_of(frame)
-            self.log_batch(frame, latency_seconds=[took] * n, **roles())
-        except (InvalidEventError, DroppedEventError):
-            raise  # of a strict monitor
-        except Exception as error:
-            self._invalid(error, max(1, rows_of(rows)))
-
-    def _put(self, message: Message) -> bool:
-        return self._after(self._outbox.put(message))
-
-    def _after(self, outcome: str) -> bool:
-        """Whether an event was queued; start the sender, or say why it was not."""
-        if not self._started:
-            self._start()
-        if not outcome:
-            return True
-        kind = "queue_full" if outcome == "made_room" else outcome
-        words = _WORDS[outcome].format(
-            limit=self._most_bytes, events=self._limits[0], bytes=self._limits[1]
-        )
-        self._notices.warn(kind, words)
-        if self._strict:
-            raise DroppedEventError(kind, words)
-        return outcome == "made_room"
-
-    def _invalid(self, error: Exception, rows: int = 1) -> None:
-        """Count an event that is none; only a strict monitor raises."""
-        if not isinstance(error, InvalidEventError):
-            error = InvalidEventError(f"{type(error).__name__}: {error}")
-        self._refuse("invalid", rows, f"an event was dropped: {error}", error)
-
-    def _refuse(
-        self, reason: str, rows: int, words: str, error: InvalidEventError | None = None
-    ) -> None:
-        """Count events that cannot be sent; their first words tell their kind."""
-        self._outbox.refuse(reason, rows)
-        said = words if error is None else str(error)
-        self._notices.warn(f"{reason} {said.split(maxsplit=1)[0]}", words)
-        if self._strict:
-            raise error or DroppedEventError(reason, words)
-
     def _start(self) -> None:
-        with self._start_lock:
-            if self._started:
-                return
-            try:
-                self._delivery.start()
-            except RuntimeError as error:  # no threads any more: the interpreter ends
-                self._notices.warn("no thread", f"the sender cannot be started: {error}.")
-                return
-            self._started = True
-            _at_the_end(self._at_exit)
+        try:
+            if self._delivery.start():
+                at_end(self._at_exit)
+        except RuntimeError as error:  # no threads any more: the interpreter ends
+            self._notices.warn("no thread", f"the sender cannot be started: {error}.")
+
+    def _begin_in_child(self) -> object:
+        """Take a queue and a sender of this process; the parent sends what is its own."""
+        inherited = self._delivery
+        inherited.disown()
+        not_at_end(self._at_exit)
+        self._begin()
+        return inherited
 
     def _at_exit(self) -> None:
         strict, self._strict = self._strict, False
@@ -384,35 +309,3 @@ class Monitor:
 _MEMBERS: Final = (
     "score", "actual", "prediction_id", "timestamp", "latency_seconds", "segments", "tags",
 )  # fmt: skip
-
-# ---- the process
-
-_live: weakref.WeakSet[Monitor] = weakref.WeakSet()
-#: What a child of a fork got of its parent, and must neither use nor close: kept for ever.
-_inherited: list[object] = []
-_follows_forks: list[bool] = []
-
-
-def _follow_forks() -> None:
-    if not _follows_forks and hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
-        _follows_forks.append(True)
-
-
-def _after_fork() -> None:
-    """Give every monitor a queue and a sender of this process; the parent sends what is its own."""
-    for monitor in list(_live):
-        monitor._delivery.disown()
-        _inherited.append(monitor._delivery)
-        atexit.unregister(monitor._at_exit)
-        monitor._begin()
-
-
-def _at_the_end(function: Any) -> None:
-    """Call a function when this process ends; children of `multiprocessing` know no atexit."""
-    atexit.register(function)
-    parallel = sys.modules.get("multiprocessing.process")
-    if parallel is not None and parallel.parent_process() is not None:
-        from multiprocessing.util import Finalize
-
-        Finalize(None, function, exitpriority=10)

@@ -45,7 +45,7 @@ class Outbox:
     """
 
     def __init__(self, max_events: int, max_bytes: int, when_full: WhenFull) -> None:
-        self._max_events, self._max_bytes, self._when_full = max_events, max_bytes, when_full
+        self.max_events, self.max_bytes, self._when_full = max_events, max_bytes, when_full
         self._changed = threading.Condition(threading.Lock())
         self._waiting: deque[Message] = deque()
         self._on_way: dict[int, Message] = {}
@@ -198,7 +198,7 @@ class Outbox:
     @property
     def is_crowded(self) -> bool:
         """More than half full."""
-        return 2 * self._events > self._max_events or 2 * self._bytes > self._max_bytes
+        return 2 * self._events > self.max_events or 2 * self._bytes > self.max_bytes
 
     @property
     def is_over(self) -> bool:
@@ -209,13 +209,13 @@ class Outbox:
 
     def _room_for(self, message: Message) -> bool:
         return (
-            self._events + message.events <= self._max_events
-            and self._bytes + len(message.value) + _OVERHEAD <= self._max_bytes
+            self._events + message.events <= self.max_events
+            and self._bytes + len(message.value) + _OVERHEAD <= self.max_bytes
         )
 
     def _could_fit(self, message: Message) -> bool:
         return (
-            message.events <= self._max_events and len(message.value) + _OVERHEAD <= self._max_bytes
+            message.events <= self.max_events and len(message.value) + _OVERHEAD <= self.max_bytes
         )
 
     def _make_room(self, message: Message) -> list[Message]:

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from stream.publishing.errors import DroppedEventError, InvalidEventError
+from stream.publishing.frames import rows_of
+
 if TYPE_CHECKING:
     from stream.publishing.monitor import Monitor
 
@@ -61,29 +64,40 @@ class WrappedModel:
             said = call(rows, *args, **named)
             took = time.perf_counter() - began
             self._called.add(name)
-            self._monitor._log_call(rows, said, took, self._roles(name, said), self)
+            self._log(name, rows, said, took)
             return said
 
         return logged
 
-    def _roles(self, name: str, said: Any) -> Callable[[], dict[str, Any]]:
-        def roles() -> dict[str, Any]:
-            if name == "predict":
-                return {"prediction": said}
-            if said.shape[1] == 2:
-                return {"score": said[:, 1]}
-            likeliest = said.argmax(axis=1)
-            classes = getattr(self._model, "classes_", None)
-            label = likeliest if classes is None else classes[likeliest]
-            return {"prediction": label, "score": said.max(axis=1)}
+    def _log(self, name: str, rows: Any, said: Any, took: float) -> None:
+        """Log what the model was asked and said; its caller has the answer in any case."""
+        monitor = self._monitor
+        try:
+            if len(self._called) > 1:
+                monitor._notices.warn(
+                    "both methods",
+                    "predict and predict_proba of a wrapped model are both called, and each call "
+                    "is logged. If it is for the same rows, name one: wrap(model, methods=[...]).",
+                )
+            frame = self._frame(rows)
+            took_each = [took] * rows_of(frame)
+            monitor.log_batch(frame, latency_seconds=took_each, **self._roles(name, said))
+        except (InvalidEventError, DroppedEventError):
+            raise  # of a strict monitor
+        except Exception as error:
+            monitor._intake.invalid(error, max(1, rows_of(rows)))
 
-        return roles
+    def _roles(self, name: str, said: Any) -> dict[str, Any]:
+        if name == "predict":
+            return {"prediction": said}
+        if said.shape[1] == 2:
+            return {"score": said[:, 1]}
+        likeliest = said.argmax(axis=1)
+        classes = getattr(self._model, "classes_", None)
+        label = likeliest if classes is None else classes[likeliest]
+        return {"prediction": label, "score": said.max(axis=1)}
 
-    def both_are_called(self) -> bool:
-        """Whether rows may be logged twice."""
-        return len(self._called) > 1
-
-    def frame(self, rows: Any) -> Any:
+    def _frame(self, rows: Any) -> Any:
         """The rows with names."""
         if hasattr(rows, "columns") or hasattr(rows, "schema") or isinstance(rows, dict):
             return rows
