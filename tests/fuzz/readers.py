@@ -374,6 +374,14 @@ window = { events = 1000, max_age = "24h", min_events = 300 }
 importance = 0.4
 tests = ["psi", "adwin"]
 privacy = "drop"
+[[sources]]
+topic = "predictions"
+model = "fraud"
+[sources.mapping]
+timestamp = "at"
+features = "in.rows[0].*"
+ignore = ["a"]
+segments = { region = "geo.region" }
 [[notify]]
 type = "webhook"
 url = "http://localhost:1/x"

@@ -1,13 +1,16 @@
-"""A topic that the config says nothing of: what its records name, and what they only look like."""
+"""Records that name what their topic is not set for, and those that only look like a format."""
 
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import pytest
 
-from stream.decode import SourceOptions
-from tests.stream.decode_tools import NOW, event
+from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
+from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME
+from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
+from tests.stream.decode_tools import NOW, book, event
 from tests.stream.formats.test_cloudevents import envelope, headers
 from tests.stream.formats.test_inference import V1_NAMED, V2_REQUEST, V2_RESPONSE
 from tests.stream.formats.test_mapping import mapped
@@ -28,6 +31,31 @@ def test_a_header_that_names_a_format_without_its_settings_refuses_one_record() 
     assert (offset, events) == (1, 1)
     assert "sources.columns names a column with an empty text" in error
     assert by_worker([rec(V1_NAMED, *logged)])[1:] == ([], 3)
+
+
+KINDS = ["", "text/plain", EVENT_CONTENT_TYPE, BATCH_CONTENT_TYPE, ARROW_CONTENT_TYPE]
+VALUES = [GOOD, envelope(GOOD), [envelope(GOOD)], V1_NAMED, V2_REQUEST, V2_RESPONSE, {"a": 1}]
+SETTINGS = [
+    *(SourceOptions(name) for name in ("native", *BY_NAME) if name != "mapping"),
+    SourceOptions("mapping", "fraud", mapping=mapped(star="")),
+    SourceOptions("cloudevents", "fraud", mapping=mapped(star="data.features")),
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.format)
+def test_whatever_headers_say_a_record_is_counted_or_refused(settings: SourceOptions) -> None:
+    plans = book()
+    decoder = FormatDecoder(NativeDecoder(plans), settings)
+    counted = 0
+    for kind, of in product([*KINDS, *map(bytes.decode, BY_CONTENT_TYPE)], [None, *BY_EVENT_TYPE]):
+        named = [("content-type", kind.encode())] if of is None else headers(kind, ce_type=of)
+        decoded = decoder.decode([rec(value, *named) for value in VALUES])
+        refused = {reject.index for reject in decoded.rejects}
+        taken = set(decoded.record.tolist())
+        assert refused | taken == set(range(len(VALUES))), (kind, of)
+        assert not refused & taken, (kind, of)
+        counted += len(taken)
+    assert counted
 
 
 @pytest.mark.parametrize(
