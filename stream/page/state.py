@@ -81,6 +81,7 @@ class State(msgspec.Struct, rename="camel"):
 
     `counted` are the events that were taken in since the worker started, of which the page makes a
     rate, and `newest` is the largest event time of them; both 0 where this worker counts none.
+    `unseen_episodes` fire by the state of the models, and no alert of them is known.
     """
 
     driftstream: str
@@ -96,6 +97,7 @@ class State(msgspec.Struct, rename="camel"):
     more_models: int
     episodes: list[EpisodeRow]
     more_episodes: int
+    unseen_episodes: int
     silences: list[SilenceRow]
     alerts_unread: str
     alerts_lost: int
@@ -137,12 +139,18 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
         more_models=max(0, len(rows) - MOST_MODELS),
         episodes=episodes[:MOST_EPISODES],
         more_episodes=max(0, len(episodes) - MOST_EPISODES),
+        unseen_episodes=_unseen(held, episodes),
         silences=silences_now(view.silences, now_ms),
         alerts_unread=view.alerts_unread,
         alerts_lost=view.alerts_lost,
         detail=detail_of(chosen[0], heard.get(chosen[0].subject, ())) if chosen else None,
         versions=versions_of(chosen[0], held, heard) if chosen else None,
     )
+
+
+def _unseen(held: Iterable[SubjectMonitor], episodes: Iterable[EpisodeRow]) -> int:
+    known = {(row.model, row.version, row.kind) for row in episodes if not row.ends}
+    return sum((*each.subject, kind) not in known for each in held for kind in each.episodes.active)
 
 
 def _model_row(held: SubjectMonitor, heard: Collection[Heard]) -> ModelRow:

@@ -17,7 +17,7 @@ import pytest
 from stream.alerts.acks import make_ack
 from stream.metrics import MetricsCollector, serve
 from stream.notify.quiet import Silence
-from stream.page import live_pages
+from stream.page import RecentEpisodes, live_pages
 from stream.plans.plan import PlanBook
 from stream.replay import FileRecord, Replay
 from tests.page.live import DRAWN, Worker, each_size, write_report
@@ -224,10 +224,14 @@ def test_acks_and_silences_are_shown(browser: Open, worker: Worker) -> None:
         words = tab.evaluate("document.body.innerText")
         assert "of the alerts topic" not in words
         assert "not shown" not in words
+        assert "no alert is known" not in words
         state.alerts_unread = "user 'x' lacks READ"
         state.alerts_lost = 3
         tab.wait_for("document.body.innerText.includes('not shown: user')")
         tab.wait_for("document.body.innerText.includes('3 records of the alerts topic could not')")
+        state.recent = RecentEpisodes()
+        tab.wait_for("document.body.innerText.includes('1 episode fires of which no alert')")
+        state.recent.hear(alert)
         assert tab.errors == []
     with browser(f"{worker.url}signal?model=fraud&version=1&signal=x") as tab:
         tab.wait_for(DRAWN)

@@ -10,7 +10,7 @@ import pytest
 from stream.alerts.acks import decode_alert_or_ack, encode_ack, make_ack
 from stream.alerts.event import AlertEvent, decode_alert, encode_alert
 from stream.notify.quiet import Silence
-from stream.page.recent import EpisodeRow
+from stream.page.recent import EpisodeRow, RecentEpisodes
 from stream.page.signal import signal_state
 from stream.page.state import state_of
 from stream.replay import FileRecord
@@ -158,3 +158,15 @@ def test_the_sentence_is_one_breath_and_the_rest_is_kept(
     assert f"{row.summary} {row.advice}" == alerts[-1].data.annotations.summary
     assert row.summary.endswith(".")
     assert row.advice.startswith("Recommended action:")
+
+
+def test_what_fires_and_no_alert_is_known_of_is_counted(
+    worker: tuple[FileState, list[AlertEvent]],
+) -> None:
+    state, alerts = worker
+    assert state_of(state, "", "", NOW).unseen_episodes == 0
+    state.recent = RecentEpisodes()
+    said = state_of(state, "", "", NOW)
+    assert (said.episodes, said.unseen_episodes) == ([], 1)
+    hear(state, *alerts)
+    assert state_of(state, "", "", NOW).unseen_episodes == 0

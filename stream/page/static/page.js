@@ -154,8 +154,9 @@ function show(state) {
   const judged = Math.max(0, ...state.models.map((row) => row.judgedUntil), ...state.episodes.map((row) => Math.max(row.starts, row.ends)));
   // What is quiet ends with the clock, which the section need not be drawn again for before.
   const quiet = state.episodes.map((row) => quietOf(row, state.time));
-  const { episodes: rows, silences, alertsUnread, alertsLost } = state;
-  section("episodes", rows.length || silences.length || alertsUnread || alertsLost ? { rows, more: state.moreEpisodes, end: judged, silences, alertsUnread, alertsLost, quiet } : null, (data) => episodeList({ ...data, time: state.time }));
+  const { episodes: rows, silences, alertsUnread, alertsLost, unseenEpisodes } = state;
+  const topic = { alertsUnread, alertsLost, unseenEpisodes };
+  section("episodes", rows.length || silences.length || missing(topic).length ? { rows, more: state.moreEpisodes, end: judged, silences, ...topic, quiet } : null, (data) => episodeList({ ...data, time: state.time }));
   section("models", state.models.length ? { rows: state.models, more: state.moreModels, time: state.time, model: detail && detail.model, version: detail && detail.version } : null, models);
   const others = state.versions ? state.versions.versions.slice(1).map((version) => named(state.versions.model, version)).join(", ") : "";
   section("signals", detail && { ...detail, beside: others }, signals);

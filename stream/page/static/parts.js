@@ -102,10 +102,11 @@ export function episode(row, time, current) {
 }
 
 // What of the alerts topic is missing here.
-export function missing({ alertsUnread, alertsLost }) {
+export function missing({ alertsUnread, alertsLost, unseenEpisodes }) {
   return [
     alertsUnread ? el("p", { class: "meta" }, `Acknowledgements, and episodes of before this worker began, are not shown: ${alertsUnread}`) : null,
     alertsLost ? el("p", { class: "meta" }, `${counted(alertsLost, "record")} of the alerts topic could not be read: acknowledgements or episodes may be missing here. The worker’s log says why.`) : null,
+    unseenEpisodes ? el("p", { class: "meta" }, `${counted(unseenEpisodes, "episode fires", "episodes fire")} of which no alert is known here: older than what was read of the alerts topic. “driftstream alerts” has the words.`) : null,
   ].filter(Boolean);
 }
 

@@ -93,13 +93,14 @@ function segments({ rows, more }) {
 function show(state) {
   head(state);
   const { name, trend: course, alertsUnread, alertsLost } = state;
+  const topic = { alertsUnread, alertsLost };
   const unknown = !state.found && !state.episodes.length;
   section("unknown", unknown ? { name, state: state.others.length } : null, ({ state: others }) => [el("p", {}, others ? "The model has no such signal." : "Nothing is known of this model here: it may be on another worker, learning, or idle.")]);
   const spans = course ? state.episodes.map((row) => [row.starts, row.ends || course.ends[course.ends.length - 1]]) : [];
   section("trend", course ? { trend: course, name, spans, hidden: state.private ? PRIVATE : state.byHour ? BY_HOUR : null } : null, trend);
   section("now", state.signal ? { row: state.signal, name } : null, now);
   section("segments", state.segments.length ? { rows: state.segments, more: state.moreSegments } : null, segments);
-  section("episodes", state.episodes.length || alertsUnread || alertsLost ? { rows: state.episodes, alertsUnread, alertsLost } : null, ({ rows, ...topic }) => [...missing(topic), rows.length ? episodes(rows, state.time, name) : el("p", { class: "lead" }, "None yet.")]);
+  section("episodes", state.episodes.length || missing(topic).length ? { rows: state.episodes, topic } : null, ({ rows }) => [...missing(topic), rows.length ? episodes(rows, state.time, name) : el("p", { class: "lead" }, "None yet.")]);
   section("related", state.related.length ? state.related : null, (rows) => [episodes(rows, state.time, name)]);
   section("others", state.others.length ? { names: state.others, more: state.moreOthers } : null, ({ names, more }) => [el("p", { class: "links" }, names.flatMap((each, i) => [i ? ", " : null, el("a", { href: signalAddress(state.model, state.version, each), id: `other-${each}` }, each)])), leftOut(more, "other signal")]);
 }
