@@ -96,7 +96,7 @@ class Monitor:
         self._strict, self._exit_timeout = strict, exit_timeout
         self._most_bytes = max_message_bytes
         self._begin()
-        follow_forks(self._begin_in_child)
+        follow_forks(self)
 
     def _begin(self) -> None:
         """Make all that a process has of its own; also after a fork."""

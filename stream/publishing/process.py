@@ -7,32 +7,35 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 __all__ = ["at_end", "follow_forks", "not_at_end"]
 
 
-_forked: Final[set[weakref.WeakMethod[Callable[[], object]]]] = set()
+class Forked(Protocol):
+    """What has to begin anew in a child."""
+
+    def _begin_in_child(self) -> object:
+        """Begin anew; what is returned is the parent's, and is neither used nor closed."""
+
+
+_forked: Final[weakref.WeakSet[Forked]] = weakref.WeakSet()
 #: What a child got of its parent: kept for ever, as its end would close it.
 _inherited: Final[list[object]] = []
 _follows: Final[list[bool]] = []
 
 
-def follow_forks(begin_anew: Callable[[], object]) -> None:
-    """Call a method in every child of a fork, as long as its object lives.
-
-    What it returns is the parent's: it is neither used nor closed.
-    """
-    _forked.add(weakref.WeakMethod(begin_anew, _forked.discard))
+def follow_forks(one: Forked) -> None:
+    """Let it begin anew in every child of a fork, as long as it lives."""
+    _forked.add(one)
     if not _follows and hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
         _follows.append(True)
 
 
 def _after_fork() -> None:
-    for reference in list(_forked):
-        if (begin_anew := reference()) is not None:
-            _inherited.append(begin_anew())
+    for one in list(_forked):
+        _inherited.append(one._begin_in_child())
 
 
 def at_end(function: Callable[[], None]) -> None:
