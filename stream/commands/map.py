@@ -57,24 +57,30 @@ def command(sample: Path, config_path: Path | None, topic: str, model: str) -> N
         _try(value, document, SourceOptions())
         return
     row = recognise(document) if isinstance(document, dict) else None
-    if row is not None:
+    if (inner := _own_data(document)) is not None:
+        say("it looks like cloudevents, with JSON of your own in it")
+    elif row is not None:
         say(f"it looks like {row.name}")
         _try(value, document, SourceOptions(row.name, model))
         name = f'\nmodel = "{model}"' if model else ""
         click.echo(f'[[sources]]\ntopic = "{topic or "predictions"}"\nformat = "{row.name}"{name}')
         return
-    guess = guess_mapping(document)
+    form = "mapping" if inner is None else "cloudevents"
+    guess = guess_mapping(document if inner is None else inner)
     if model:
         guess.paths.pop("model", None)
     if not guess.paths.get("model") and not model:
         say("warning: no member is called as a model's name is. Give it: --model NAME")
         model = "NAME"
     if "timestamp" not in guess.paths:
-        say("warning: no member looks like a time. Without one that of the record is taken")
+        say(
+            "warning: no member looks like a time. Without one that of the CloudEvent, else of the "
+            "record, is taken"
+        )
     if guess.star is None and not guess.features:
         say("warning: no object is called as features are. Name it in the config: features")
-    click.echo(_lines(guess, topic or "predictions", model))
-    said = SourceOptions("mapping", model, mapping=guess.mapped)
+    click.echo(_lines(guess, topic or "predictions", form, model))
+    said = SourceOptions(form, model, mapping=guess.mapped)
     _try(value, document, said)
 
 
@@ -91,6 +97,18 @@ def _read(sample: Path) -> tuple[bytes, Any]:
         f"{sample}: neither it nor its first line is JSON of at most {_MOST_BYTES:,} bytes. "
         "Give one record, as it is on the topic."
     )
+
+
+def _own_data(document: Any) -> dict[str, Any] | None:
+    """What is in a CloudEvent, if that is an object that no format knows."""
+    from stream.decode.formats.cloudevents import FORMAT
+    from stream.decode.formats.registry import BY_EVENT_TYPE, is_native, recognise
+
+    if not isinstance(document, dict) or recognise(document) is not FORMAT:
+        return None
+    data = document.get("data")
+    known = is_native(data) or str(document["type"]) in BY_EVENT_TYPE
+    return data if isinstance(data, dict) and not known and recognise(data) is None else None
 
 
 def _of_config(path: Path, topic: str) -> SourceOptions:
@@ -146,16 +164,20 @@ def _left(document: Any, source: SourceOptions) -> list[str]:
     from stream.decode.formats.guessing import untaken
     from stream.decode.formats.paths import path_text
 
-    if source.mapping is None or source.format != "mapping":
+    if source.mapping is None:
         return []
+    if source.format == "cloudevents":
+        document = document.get("data", {}) if isinstance(document, dict) else {}
     return [path_text(path) for path in untaken(document, source.mapping)]
 
 
-def _lines(guess: Guess, topic: str, model: str) -> str:
+def _lines(guess: Guess, topic: str, form: str, model: str) -> str:
     """The mapping as TOML."""
     from stream.decode.formats.paths import path_text
 
     lines = ["[[sources]]", f"topic = {_text(topic)}"]
+    if form != "mapping":  # which a mapping is by default
+        lines.append(f"format = {_text(form)}")
     if model:
         lines.append(f"model = {_text(model)}")
     lines += ["", "[sources.mapping]"]

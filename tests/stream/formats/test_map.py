@@ -68,6 +68,34 @@ def test_the_lines_count_the_sample_as_the_native_event(document: Any, tmp_path:
     assert "not taken: host.zone" in again.stderr
 
 
+@pytest.mark.parametrize("document", [NESTED, FLAT])
+def test_json_in_an_envelope_is_mapped_too(document: Any, tmp_path: Path) -> None:
+    wrapped = envelope(document)
+    result = tried(tmp_path, json.dumps(wrapped))
+    assert result.exit_code == 0, result.output
+    assert "it looks like cloudevents, with JSON of your own in it" in result.stderr
+    assert 'format = "cloudevents"' in result.stdout
+    assert "not taken: host.zone" in result.stderr
+    path = tmp_path / "driftstream.toml"
+    path.write_text(CONFIG + result.stdout)
+    found = by_worker([rec(wrapped)], load_config(path).sources["predictions"])
+    assert found == by_worker([rec(NATIVE)])
+    assert found[1:] == ([], 1)
+    again = tried(tmp_path, json.dumps(wrapped), "-c", path)
+    assert again.exit_code == 0
+    assert "not taken: host.zone" in again.stderr
+
+
+def test_what_an_envelope_says_of_its_data_is_not_mapped(tmp_path: Path) -> None:
+    logged = envelope({"predictions": ["ok"]}, inferenceservicename="fraud",
+                      type="org.kubeflow.serving.inference.response")  # fmt: skip
+    for document in (logged, envelope(NATIVE)):
+        result = tried(tmp_path, json.dumps(document))
+        assert result.exit_code == 0, result.output
+        assert "mapping" not in result.stdout
+        assert "1 would be counted" in result.stderr
+
+
 def test_rows_are_found(tmp_path: Path) -> None:
     document = {
         "ts": NOW, "request_id": 7, "instances": [NATIVE["features"]] * 2,
@@ -107,8 +135,10 @@ def test_what_is_not_understood_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["5", "null", "[]", '[{"ts": 1}]', '{"": {"": 1}}', '{"features": {"]": [1]}}']
-)
+    "text",
+    ["5", "null", "[]", '[{"ts": 1}]', '{"": {"": 1}}', '{"features": {"]": [1]}}',
+     '{"specversion": "1.0", "type": [], "data": {}}', '{"specversion": "1.0", "type": 1}'],
+)  # fmt: skip
 def test_any_json_is_answered(text: str, tmp_path: Path) -> None:
     result = tried(tmp_path, text, "--model", "m")
     assert result.exit_code in (0, 1)
