@@ -200,9 +200,7 @@ def _count(signal: SignalReference, column: Any) -> Ints:
 def _results(bank: WindowBank, counts: Ints, alpha: float) -> dict[str, ColumnResult]:
     """What each column's tests gave, with p-values as if all had been one."""
     result = bank.test(counts, alpha / len(bank.signals))
-    parts = np.array(
-        [_DISTANCE_PARTS if WINDOWED_TESTS[test].code >= 0 else 1 for test in result.tests]
-    )
+    parts = np.array([_parts(test) for test in result.tests])
     found = {}
     for i, signal in enumerate(bank.signals):
         rows = np.flatnonzero(result.signal == i)
@@ -217,10 +215,7 @@ def _results(bank: WindowBank, counts: Ints, alpha: float) -> dict[str, ColumnRe
         if not made:
             found[signal.name] = ColumnResult(signal.name, False, np.nan, "", "", "", ())
             continue
-        all_parts = sum(
-            _DISTANCE_PARTS if WINDOWED_TESTS[test].code >= 0 else 1
-            for j, test in bank.chosen if j == i
-        )  # fmt: skip
+        all_parts = sum(_parts(test) for j, test in bank.chosen if j == i)
         corrected = len(bank.signals) * all_parts * result.p_value[rows] / parts[rows]
         drifted = bool(result.found[rows].any())
         # The best is one that found something, where there is any.
@@ -237,9 +232,13 @@ def _results(bank: WindowBank, counts: Ints, alpha: float) -> dict[str, ColumnRe
     return found
 
 
+def _parts(test: str) -> int:
+    return _DISTANCE_PARTS if WINDOWED_TESTS[test].code >= 0 else 1
+
+
 def _why_untested(signal: SignalReference, window: Ints, events: int) -> str:
-    least = most_bins(events) * EVENTS_PER_BIN // 2
-    values, missing = int(window[: signal.binning.missing].sum()), signal.binning.missing
+    least, missing = most_bins(events) * EVENTS_PER_BIN // 2, signal.binning.missing
+    values = int(window[:missing].sum())
     if not signal.counts[:missing].any():
         return "the reference has no values of it"
     if values < least:
