@@ -1,7 +1,8 @@
-"""What is a time: the one table of accepted forms, for events, batches, Arrow and files.
+"""What is a time, for events, batches, Arrow and files: which number is which moment.
 
-A time is read to the microsecond and counted in whole milliseconds, halves rounded up. In words it
-is in docs/events.md; `stream.decode.arrow_times` does the same for whole Arrow columns.
+Texts become numbers or moments in `stream.time_forms`, without numpy, for those who only send. A
+time is read to the microsecond and counted in whole milliseconds, halves rounded up. In words it is
+in docs/events.md; `stream.decode.arrow_times` does the same for whole Arrow columns.
 """
 
 from __future__ import annotations
