@@ -160,11 +160,7 @@ class IngestService:
 
     def close(self, timeout_s: float = 10.0) -> int:
         """Send what is queued, and stop; how many events were not sent."""
-        self._outbox.close()
-        self._outbox.wait_empty(timeout_s)
-        left = self._outbox.abandon()
-        self._delivery.end()
-        return left
+        return self._delivery.close(timeout_s)
 
 
 class _Waits:

@@ -109,11 +109,15 @@ class Delivery:
         moved_at = max(self._moving_at, self._confirmed_at)
         return not self._outbox.on_way or time.monotonic() - moved_at < within_s
 
-    def end(self) -> None:
-        """Stop sending, whatever is left."""
+    def close(self, timeout_s: float) -> int:
+        """Send what is queued, for so long, and stop; how many events were not sent."""
+        self._outbox.close()
+        self._outbox.wait_empty(timeout_s)
+        left = self._outbox.abandon()
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_END_S)
+        return left
 
     def disown(self) -> None:
         """In a child of a fork: leave the parent's connection alone, now and at exit.

@@ -247,10 +247,7 @@ class Monitor:
         DroppedEventError
             If the monitor is strict and some were not.
         """
-        self._outbox.close()
-        self._outbox.wait_empty(timeout)
-        left = self._outbox.abandon()
-        self._delivery.end()
+        left = self._delivery.close(timeout)
         not_at_end(self._at_exit)
         if left:
             why = self._notices.last_error or "see the log."

@@ -79,8 +79,7 @@ def test_who_was_told_that_sending_failed_is_told_that_it_is_over(
     put(outbox)
     sender.start()
     assert outbox.wait_empty(60)
-    outbox.close()  # at once, as a service does that ends
-    sender.end()
+    assert sender.close(60) == 0  # at once, as a service does that ends
     told = lines(caplog)
     assert [SENDING_FAILED in line for line in told] == [True, False]
     assert OVER in told[1]
@@ -98,8 +97,7 @@ def test_the_next_failure_is_told_again(outbox: Outbox, caplog: pytest.LogCaptur
         time.sleep(0.01)
     put(outbox)
     assert outbox.wait_empty(60)
-    outbox.close()
-    sender.end()
+    assert sender.close(60) == 0
     told = lines(caplog)
     assert [SENDING_FAILED in line for line in told] == [True, False, True, False]
     assert OVER in told[1]
@@ -114,9 +112,7 @@ def test_nothing_is_over_while_nothing_is_confirmed(
     put(outbox)
     sender.start()
     assert again.wait(60)  # it is on its way a second time
-    outbox.close()
-    assert outbox.abandon() == 1
-    sender.end()
+    assert sender.close(0) == 1
     told = lines(caplog)
     assert len(told) == 1
     assert SENDING_FAILED in told[0]
