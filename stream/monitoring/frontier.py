@@ -26,7 +26,8 @@ class PartitionProgress(msgspec.Struct):
 
     What lies before `idle_next` is on the topic wholly, summaries of open panes too: a partition
     says all it has before it says that it is idle. `lost_chunk` is the last chunk that was refused
-    because it overlaps what is accepted.
+    because it overlaps what is accepted. `asked` is one that was idle and has not spoken since all
+    were asked anew.
     """
 
     chunk: int = -1
@@ -36,6 +37,7 @@ class PartitionProgress(msgspec.Struct):
     idle_since_ms: int = -1
     idle_next: int = 0
     lost_chunk: int = -1
+    asked: bool = False
 
     @property
     def max_time_ms(self) -> int:
@@ -49,8 +51,8 @@ class PartitionProgress(msgspec.Struct):
 
     @property
     def silent(self) -> bool:
-        """Whether it is idle, or has said nothing of data yet."""
-        return self.idle or self.through < 0
+        """Whether it is idle, or has said nothing yet, or nothing since it was asked anew."""
+        return self.idle or self.through < 0 or self.asked
 
     def base_of(self, chunk: int) -> int:
         """The watermark before this chunk: what came after its pane was over by then was late."""
@@ -77,6 +79,7 @@ class PartitionProgress(msgspec.Struct):
             self.chunk_max_ms = max(self.chunk_max_ms, progress.max_time_ms)
         self.chunk, self.through = progress.chunk, progress.through
         self.idle_since_ms = -1
+        self.asked = False
 
 
 class SourceTopic(msgspec.Struct):
@@ -93,13 +96,14 @@ class SourceTopic(msgspec.Struct):
         return self.frontier_ms + record_time_ms - self.all_idle_since_ms
 
     def wake(self) -> None:
-        """Before the first of them speaks after a silence of all partitions: all are waited for.
+        """Before one of them speaks while all are silent: all are waited for.
 
         Each must say anew that it is idle, or have data too. What was sent to all of them at once
         would otherwise be late wherever it is read a little later.
         """
         if all(p.silent for p in self.partitions.values()):
             for partition in self.partitions.values():
+                partition.asked = partition.asked or partition.idle
                 partition.idle_since_ms = -1
 
     def advance(self) -> None:
@@ -184,6 +188,7 @@ class Sources:
         if message.next_offset <= held.through:
             return False
         held.idle_next = message.next_offset
+        held.asked = False
         if not held.idle:
             held.idle_since_ms = record_time_ms
         topic = self.topics[message.source.topic_id]

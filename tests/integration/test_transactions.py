@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from stream.client import publish
 from stream.kafka.broker import free_port
 from tests.integration.tools import page
 from tests.integration.worker_kit import Install, installer, make_events
@@ -25,8 +24,13 @@ def install(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iter
 def begin(producer: Producer, topic: str, values: list[bytes]) -> None:
     """Open a transaction, and write into partition 0."""
     producer.begin_transaction()
-    for value in values:
-        producer.produce(topic, value, partition=0)
+    send(producer, topic, values, [0])
+
+
+def send(producer: Producer, topic: str, values: list[bytes], partitions: list[int]) -> None:
+    """Deal to partitions in turn, all at once: a pause between them would count as silence."""
+    for i, value in enumerate(values):
+        producer.produce(topic, value, partition=partitions[i % len(partitions)])
     assert producer.flush(60) == 0
 
 
@@ -45,8 +49,8 @@ def test_a_transaction_is_waited_for_and_an_aborted_one_is_no_lag(install: Insta
         return says(f'consumer_lag_records{{partition="0",topic="{topic}"}} {records}.0')
 
     first, second = events[:2_000], events[2_000:]
-    settings = {"bootstrap.servers": site.kafka["bootstrap_servers"], "transactional.id": topic}
-    producer = Producer({**settings, "log_level": 0})
+    settings = {"bootstrap.servers": site.kafka["bootstrap_servers"], "log_level": 0}
+    plain, producer = Producer(settings), Producer({**settings, "transactional.id": topic})
     producer.init_transactions(60)
     site.produce(first, close=False)
     begin(producer, topic, make_events(500, 0, seed=2))
@@ -54,10 +58,11 @@ def test_a_transaction_is_waited_for_and_an_aborted_one_is_no_lag(install: Insta
     site.wait_for(lambda: len(site.through()) == 4 and lag(0))
 
     waits = worker.said().count("a transaction is open at")
-    publish(site.kafka, topic, [(None, second[0], ())], partition=0)
+    send(plain, topic, second[:1], [0])
+    # The other partitions, which that woke, have not said yet that they are idle again.
+    site.wait_for(lambda: f"{topic}[0]: nothing more to read at 1002" in worker.said())
     begin(producer, topic, second[4::4])
-    for p in (1, 2, 3):
-        publish(site.kafka, topic, ((None, e, ()) for e in second[p::4]), partition=p)
+    send(plain, topic, [e for i, e in enumerate(second) if i % 4], [1, 2, 3])
     site.wait_for(lambda: lag(999))
     # When it would be called silent.
     site.wait_for(lambda: worker.said().count("a transaction is open at") > waits)

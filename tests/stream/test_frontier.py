@@ -150,6 +150,18 @@ def test_the_first_to_speak_goes_on_alone_when_the_others_are_idle_still():
     assert sources.frontier_ms("id") == 11_000  # asked once, not with every word
 
 
+def test_one_that_was_asked_and_has_not_spoken_is_silent_still():
+    """One event wakes all, and its partition is idle again before the others have said so."""
+    sources = silent_since(Sources(), 5_000)
+    sources.progress(progress(0, 10, 10, 6_000, n=3))
+    sources.idle(Idle(source(0, 3), 11), 31_000)
+    sources.progress(progress(1, 10, 500, 86_400_000, n=3))
+    sources.progress(progress(2, 10, 400, 80_000_000, n=3))
+    assert sources.frontier_ms("id") == 6_000  # partition 0 is asked again
+    sources.progress(progress(0, 11, 30, 7_000_000, n=3))
+    assert sources.frontier_ms("id") == 7_000_000
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 20)), max_size=60))
 @few
 def test_a_word_that_looks_at_no_other_partition_leaves_the_frontier_where_it_is(words):
