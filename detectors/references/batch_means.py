@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 
-__all__ = ["FEWEST_BATCHES", "BatchMeans", "batch_means", "group_counts"]
+__all__ = ["FEWEST_BATCHES", "BatchMeans", "batch_means", "group_counts", "residuals"]
 
 #: Batches are not merged to fewer than this.
 FEWEST_BATCHES: Final = 16
@@ -111,6 +111,21 @@ def group_counts(table: Ints, groups: npt.NDArray[np.uint8]) -> Ints:
     return merged
 
 
+@kernel
+def residuals(sums: Ints, sizes: Ints) -> Floats:
+    """What batches sum to, less what their sizes make of the whole; float64 of the sums' shape."""
+    whole = np.zeros(sums.shape[1], np.int64)
+    for row in range(sums.shape[0]):
+        for column in range(sums.shape[1]):
+            whole[column] += sums[row, column]
+    mean = whole / max(1, sizes.sum())
+    left = np.empty(sums.shape)
+    for row in range(sums.shape[0]):
+        for column in range(sums.shape[1]):
+            left[row, column] = sums[row, column] - sizes[row] * mean[column]
+    return left
+
+
 def _by_twos(rows: Ints) -> Ints:
     """Neighbouring batches added up; the last of an odd number joins the two before."""
     pairs = len(rows) // 2 * 2
@@ -125,19 +140,18 @@ def _correlations(
     """Of neighbouring batches: of the coarse bins together, and of each score."""
     merged = group_counts(table, groups)
     share = np.maximum(merged.sum(axis=0), 1) / max(1, int(merged.sum()))
-    residual, spread = _residuals(merged)
+    residual, spread = _scattered(merged)
     found = [_correlation(residual * (1.0 / np.sqrt(share)) / spread)]
     if scores:
-        residual, spread = _residuals(table[:, : scores[0].size])
+        residual, spread = _scattered(table[:, : scores[0].size])
         found += [_correlation(residual @ s[:, None].astype(np.float64) / spread) for s in scores]
     return found
 
 
-def _residuals(table: Ints) -> tuple[Floats, Floats]:
+def _scattered(table: Ints) -> tuple[Floats, Floats]:
     """Counts of batches less what their sizes make of the whole, and the roots of the sizes."""
     sizes = table.sum(axis=1)
-    expected = sizes[:, None] * (table.sum(axis=0) / max(1, int(sizes.sum())))
-    return table - expected, np.sqrt(np.maximum(sizes, 1))[:, None]
+    return residuals(table, sizes), np.sqrt(np.maximum(sizes, 1))[:, None]
 
 
 def _correlation(residual: Floats) -> _Correlation:

@@ -9,6 +9,7 @@ remembers for longer than a batch, `batch_means` makes them longer.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -24,6 +25,7 @@ from detectors.references.batch_means import (
     BatchMeans,
     batch_means,
     group_counts,
+    residuals,
 )
 
 __all__ = [
@@ -189,28 +191,32 @@ def calibrate(
         means = BatchMeans(table, news, (1.0,) * (1 + len(scores)), len(table))
     table, news, batches = means.table, means.news, means.worth
     margin = margin_of_few(batches)
-    covariance = _covariance_of_shares(table, groups) * means.inflation[0]
+    covariance = _covariance(group_counts(table, groups)) * means.inflation[0]
     if pieces > 1:
-        covariance *= _more_at_hand(covariance, fine, groups)
-    phi_novel = margin * _design_effect(np.stack([table.sum(axis=1) - news, news], axis=1), _SHARE)
+        covariance *= _more_at_hand(covariance, group_counts(fine, groups))
+    (phi_novel,) = _design_effects(np.stack([table.sum(axis=1) - news, news], axis=1), [_SHARE])
     phi_x = phi_y = 1.0
     if scores:
         phi_x, phi_y = (
-            margin * inflation * _design_effect(table[:, : binning.missing], score)
-            for inflation, score in zip(means.inflation[1:], scores, strict=True)
-        )
+            margin * inflation * phi
+            for inflation, phi in zip(
+                means.inflation[1:], _design_effects(table[:, : binning.missing], scores),
+                strict=True,
+            )
+        )  # fmt: skip
         if pieces > 1:
-            near = (_design_effect(fine[:, : binning.missing], score) for score in scores)
+            near = _design_effects(fine[:, : binning.missing], scores)
             least = 1.0 + _CLEAR * math.sqrt(2.0 / len(fine))
             phi_x, phi_y = (
                 max(phi, now) if now > least else phi
                 for phi, now in zip((phi_x, phi_y), near, strict=True)
             )
-    lower = covariance[_triangle(len(covariance))].tolist()
-    short = np.array([float(f"{v:.9g}") for v in lower])
+    lower = covariance[_triangle(len(covariance))]
+    short = np.fromstring("%.9g " * lower.size % tuple(lower.tolist()), sep=" ")
     return Calibration(
-        groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel, max(1.0, phi_novel)
-    )
+        groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel,
+        max(1.0, margin * phi_novel),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -219,56 +225,56 @@ def _triangle(size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return np.tril_indices(size)
 
 
-def _covariance_of_shares(
-    table: npt.NDArray[np.int64], groups: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float64]:
-    """Covariance for one event of the shares of the coarse bins."""
-    merged = group_counts(table, groups)
-    return _ratio_covariance(merged, merged.sum(axis=1))
+def _more_at_hand(covariance: npt.NDArray[np.float64], fine: npt.NDArray[np.int64]) -> float:
+    """By what a covariance of shares is less than the pieces clearly show, 1 where they do not.
 
-
-def _more_at_hand(
-    covariance: npt.NDArray[np.float64],
-    fine: npt.NDArray[np.int64],
-    groups: npt.NDArray[np.uint8],
-) -> float:
-    """By what a covariance of shares is less than the pieces clearly show, 1 where they do not."""
-    share = group_counts(fine, groups).sum(axis=0) / max(1, int(fine.sum()))
+    `fine` has the counts of the coarse bins in each piece.
+    """
+    counts = fine.sum(axis=0)
+    share = counts / max(1, int(counts.sum()))
     there = share > 0.0
     free = int(there.sum()) - 1
     if free < 1:
         return 1.0
     near, far = (
         float((matrix.diagonal()[there] / share[there]).sum()) / free
-        for matrix in (_covariance_of_shares(fine, groups), covariance)
+        for matrix in (_covariance(fine), covariance)
     )
     clear = near > 1.0 + _CLEAR * math.sqrt(2.0 / (len(fine) * free))
     return max(1.0, near / far) if clear and far > 0.0 else 1.0
+
+
+def _covariance(coarse: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Covariance for one event of the shares of coarse bins, from their counts in batches."""
+    return _ratio_covariance(coarse, coarse.sum(axis=1))
 
 
 def _ratio_covariance(
     sums: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
     """Covariance for one event of `sums / sizes`, from batches of any sizes."""
-    total = int(sizes.sum())
-    residual = sums - sizes[:, None] * (sums.sum(axis=0) / total)
-    factor = len(sizes) / (len(sizes) - 1) / total
+    residual = residuals(sums, sizes)
+    factor = len(sizes) / (len(sizes) - 1) / int(sizes.sum())
     covariance: npt.NDArray[np.float64] = residual.T @ residual * factor
     return covariance
 
 
-def _design_effect(table: npt.NDArray[np.int64], score: npt.NDArray[np.int64]) -> float:
+def _design_effects(
+    table: npt.NDArray[np.int64], scores: Sequence[npt.NDArray[np.int64]]
+) -> list[float]:
     """Variance of the batches' mean scores over what independent events would give."""
-    total = table.sum(axis=0)
+    total, sizes = table.sum(axis=0), table.sum(axis=1)
     n = int(total.sum())
-    if not n:
-        return 1.0
-    mean = float(total @ score) / n
-    variance = float(total @ np.square(score - mean)) / n
-    if variance == 0.0:
-        return 1.0
-    sums = (table @ score)[:, None]
-    return float(_ratio_covariance(sums, table.sum(axis=1))[0, 0]) / variance
+    found = []
+    for score in scores:
+        mean = float(total @ score) / max(1, n)
+        variance = float(total @ np.square(score - mean)) / max(1, n)
+        if variance == 0.0:
+            found.append(1.0)
+            continue
+        sums = (table @ score)[:, None]
+        found.append(float(_ratio_covariance(sums, sizes)[0, 0]) / variance)
+    return found
 
 
 @lru_cache(maxsize=1_024)
