@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ _DEPTHS: Final = np.arange(0.0, 0.5, 0.1)
 _ROUNDS: Final = 6
 
 Floats = npt.NDArray[np.float64]
+#: By band and parameter, and sums of logarithms by parameter.
+_Factors = tuple[Floats, Floats]
 
 
 def warnings_of_long(columns: Mapping[str, Floats], order: npt.NDArray[np.int64]) -> list[str]:
@@ -68,32 +70,66 @@ def long_memory(values: Floats) -> tuple[float, float]:
     values = values[np.isfinite(values)]
     if values.size < _LEAST_ROWS or values.min() == values.max():
         return 0.0, 0.0
-    spectrum = _spectrum(mid_ranks(values))
-    without, _ = _search(*spectrum, np.zeros(1))
-    within, d = _search(*spectrum, _DEPTHS)
+    bands = _bands(values.size)
+    power = _power(mid_ranks(values), bands)
+    # The grid to start from is the same for both, but for the depths.
+    losses = _losses(bands.ar, bands.ma, _DEPTHS, power, bands.low, bands.width)
+    without, _ = _search(losses[:, :1].copy(), _DEPTHS[:1], power, bands)
+    within, d = _search(losses, _DEPTHS, power, bands)
     return (d, without - within) if within < without else (0.0, 0.0)
 
 
-def _spectrum(x: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean frequency, mean periodogram and number of frequencies of each band."""
+class _Bands(NamedTuple):
+    """Frequencies in bands, and what there is to know of them without values; not to be written to.
+
+    Attributes
+    ----------
+    starts : int64[W]
+        First frequency of each band.
+    width : float64[W]
+        How many frequencies it has.
+    cosine, low : float64[W]
+        2 cos(w) at its mean frequency, and the logarithm of what an integration of order 1 makes
+        of the spectrum there.
+    ar, ma : _Factors
+        Of the grid a search starts from.
+    """
+
+    starts: npt.NDArray[np.int64]
+    width: Floats
+    cosine: Floats
+    low: Floats
+    ar: _Factors
+    ma: _Factors
+
+
+def _power(x: Floats, bands: _Bands) -> Floats:
+    """Mean periodogram of each band."""
     wave = np.fft.rfft(x)[1 : (x.size - 1) // 2 + 1]
-    at, starts, width = _bands(x.size)
-    return at, np.add.reduceat(np.square(wave.real) + np.square(wave.imag), starts) / width, width
+    power: Floats = np.add.reduceat(np.square(wave.real) + np.square(wave.imag), bands.starts)
+    return power / bands.width
 
 
 @lru_cache(maxsize=8)
-def _bands(rows: int) -> tuple[Floats, npt.NDArray[np.int64], Floats]:
-    """Mean frequency, start and number of frequencies of each band; not to be written to."""
+def _bands(rows: int) -> _Bands:
     size = (rows - 1) // 2
     wide = np.geomspace(_SINGLE, size, _BANDS).astype(np.int64)
     starts = np.unique(np.concatenate([np.arange(_SINGLE), wide]))[:-1]
     width = np.diff(np.append(starts, size)).astype(np.float64)
     frequency = 2.0 * np.pi * np.arange(1, size + 1) / rows
-    return np.add.reduceat(frequency, starts) / width, starts, width
+    cosine, low = _shapes(np.add.reduceat(frequency, starts) / width)
+    ar, ma = _factors(-np.tanh(_STARTS), cosine, width), _factors(np.tanh(_STARTS), cosine, width)
+    return _Bands(starts, width, cosine, low, ar, ma)
 
 
 @kernel
-def _squares(b: Floats, cosine: Floats, width: Floats) -> tuple[Floats, Floats]:
+def _shapes(at: Floats) -> tuple[Floats, Floats]:
+    """2 cos(w), and the logarithm of |1 - exp(iw)|**-2."""
+    return 2.0 * np.cos(at), -2.0 * np.log(2.0 * np.sin(at / 2.0))
+
+
+@kernel
+def _factors(b: Floats, cosine: Floats, width: Floats) -> _Factors:
     """|1 + b exp(iw)|**2 by band and b, and the sums of its logarithms; `cosine` is 2 cos(w)."""
     squares, logs = np.empty((cosine.size, b.size)), np.zeros(b.size)
     for w in range(cosine.size):
@@ -114,36 +150,52 @@ def _weighted(weight: Floats, rows: Floats) -> Floats:
 
 
 @kernel
-def _search(at: Floats, power: Floats, width: Floats, depths: Floats) -> tuple[float, float]:
-    """Least minus log likelihood, and the d of it: a grid that is made finer about its best.
+def _losses(
+    ar: _Factors, ma: _Factors, d: Floats, power: Floats, low: Floats, width: Floats
+) -> Floats:
+    """Minus log likelihood at each point of a grid, float64[ar, d, ma].
 
     The spectrum is a product of one factor for each parameter, so only sums over the bands are
     taken for each point of the grid; where the parts of the ARMA cancel out they do so exactly.
     """
-    cosine, low = 2.0 * np.cos(at), -2.0 * np.log(2.0 * np.sin(at / 2.0))
     whole, slope = width.sum(), (low * width).sum()
+    (of_ar, log_ar), (of_ma, log_ma) = ar, ma
+    weight = power * width * np.exp(-d.reshape(-1, 1) * low)
+    losses = np.empty((log_ar.size, d.size, log_ma.size))
+    for i in range(log_ar.size):
+        inverse = of_ar[:, i].copy().reshape(-1, 1) / of_ma
+        for k in range(d.size):
+            level = _weighted(weight[k], inverse)
+            for j in range(log_ma.size):
+                shape = log_ma[j] - log_ar[i] + d[k] * slope
+                losses[i, k, j] = shape + whole * np.log(level[j] / whole)
+    return losses
+
+
+@kernel
+def _search(losses: Floats, depths: Floats, power: Floats, bands: _Bands) -> tuple[float, float]:
+    """Least minus log likelihood, and the d of it: a grid that is made finer about its best.
+
+    `losses` are those of the grid to start from.
+    """
     best = np.inf
     best_u = best_v = best_d = 0.0
     # Autoregression and moving average on the scale of artanh: 1 - a and 1 - b by factors.
     u, v, d = _STARTS, _STARTS, depths
     step = 0.5
-    for _ in range(_ROUNDS):
-        ar, log_ar = _squares(-np.tanh(u), cosine, width)
-        ma, log_ma = _squares(np.tanh(v), cosine, width)
-        weight = power * width * np.exp(-d.reshape(-1, 1) * low)
-        found = (best_u, best_v, best_d)
-        for i in range(u.size):
-            inverse = ar[:, i].copy().reshape(-1, 1) / ma
-            for k in range(d.size):
-                level = _weighted(weight[k], inverse)
-                for j in range(v.size):
-                    loss = log_ma[j] - log_ar[i] + d[k] * slope + whole * np.log(level[j] / whole)
-                    if loss < best:
-                        best, found = loss, (u[i], v[j], d[k])
-        best_u, best_v, best_d = found
-        step *= 0.6
-        around = np.arange(-2.0, 3.0)
-        u, v = best_u + step * around, best_v + step * around
-        if depths.size > 1:
-            d = np.minimum(np.maximum(best_d + 0.15 * step * around, 0.0), 0.49)
+    for finer in range(_ROUNDS):
+        if finer:
+            step *= 0.6
+            around = np.arange(-2.0, 3.0)
+            u, v = best_u + step * around, best_v + step * around
+            if depths.size > 1:
+                d = np.minimum(np.maximum(best_d + 0.15 * step * around, 0.0), 0.49)
+            ar = _factors(-np.tanh(u), bands.cosine, bands.width)
+            ma = _factors(np.tanh(v), bands.cosine, bands.width)
+            losses = _losses(ar, ma, d, power, bands.low, bands.width)
+        least = losses.argmin()
+        if losses.ravel()[least] < best:
+            best = losses.ravel()[least]
+            best_u, best_v = u[least // (d.size * v.size)], v[least % v.size]
+            best_d = d[least // v.size % d.size]
     return best, best_d

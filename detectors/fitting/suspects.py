@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors._jit import kernel
 from detectors.counting.binning import MAX_BINS
 
 __all__ = ["follows_rows", "is_own_number", "is_sorted", "looks_like_codes", "spikes"]
@@ -124,12 +125,19 @@ def _is_nines(value: float) -> bool:
 
 def mid_ranks(values: Floats) -> Floats:
     """Ranks, those of equal values averaged."""
-    order = np.argsort(values)
-    ordered = values[order]
-    start = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    end = np.append(start[1:], values.size)
+    return _mid_ranks(values, np.argsort(values))
+
+
+@kernel
+def _mid_ranks(values: Floats, order: npt.NDArray[np.int64]) -> Floats:
+    """Of values and the order that sorts them."""
     ranks = np.empty(values.size)
-    ranks[order] = np.repeat((start + end) / 2, end - start)
+    start = 0
+    for end in range(1, values.size + 1):
+        if end == values.size or values[order[end]] != values[order[start]]:
+            for at in range(start, end):
+                ranks[order[at]] = (start + end) / 2
+            start = end
     return ranks
 
 
