@@ -48,6 +48,7 @@ class _Followed:
         if self.hashes.size == _MOST:
             hashes = hashes[hashes <= self.hashes[-1]]
         fresh, counts = np.unique(hashes, return_counts=True)
+        fresh, counts = fresh[:_MOST], counts[:_MOST]
         merged, which = np.unique(np.concatenate([self.hashes, fresh]), return_inverse=True)
         total = np.zeros(merged.size, np.int64)
         np.add.at(total, which, np.concatenate([self.counts, counts]))

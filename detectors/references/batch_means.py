@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 
-__all__ = ["FEWEST_BATCHES", "BatchMeans", "batch_means", "group_counts", "residuals"]
+__all__ = ["FEWEST_BATCHES", "BatchMeans", "batch_means", "group_counts", "residuals", "score_sums"]
 
 #: Batches are not merged to fewer than this.
 FEWEST_BATCHES: Final = 16
@@ -83,7 +83,7 @@ def batch_means(
         Score of each bin, such as the mid-rank, whose mean is watched; all of the same bins.
     """
     found = _correlations(table, groups, scores)
-    while len(table) >= 2 * FEWEST_BATCHES:
+    while len(table) >= 2 * FEWEST_BATCHES and any(map(_is_clear, found)):
         longer = _by_twos(table)
         of_longer = _correlations(longer, groups, scores)
         if not any(starmap(_shows_more, zip(found, of_longer, strict=True))):
@@ -109,6 +109,35 @@ def group_counts(table: Ints, groups: npt.NDArray[np.uint8]) -> Ints:
         for column in range(table.shape[1]):
             merged[row, groups[column]] += table[row, column]
     return merged
+
+
+@kernel
+def score_sums(table: Ints, scores: Ints) -> tuple[Ints, Ints]:
+    """Sums of scores by batch, and how many events have one.
+
+    Parameters
+    ----------
+    table : int64[batches, n_bins]
+        Counts of each batch.
+    scores : int64[k, first bins]
+        Of each bin that has them.
+
+    Returns
+    -------
+    tuple
+        int64[k, batches] and int64[batches].
+    """
+    sums = np.zeros((scores.shape[0], table.shape[0]), np.int64)
+    sizes = np.zeros(table.shape[0], np.int64)
+    for row in range(table.shape[0]):
+        for b in range(scores.shape[1]):
+            sizes[row] += table[row, b]
+        for k in range(scores.shape[0]):
+            total = 0
+            for b in range(scores.shape[1]):
+                total += table[row, b] * scores[k, b]
+            sums[k, row] = total
+    return sums, sizes
 
 
 @kernel
@@ -169,10 +198,14 @@ def _correlation(residual: Floats) -> _Correlation:
     return _Correlation(r + 1.0 / m, error)
 
 
+def _is_clear(found: _Correlation) -> bool:
+    return found.r > _CLEAR * found.error
+
+
 def _shows_more(now: _Correlation, longer: _Correlation) -> bool:
     """Whether twice as long batches have more in common than an autoregression explains."""
     explained = now.r * (1.0 + now.r) / 2.0
-    return now.r > _CLEAR * now.error and longer.r - explained > _MORE * longer.error
+    return _is_clear(now) and longer.r - explained > _MORE * longer.error
 
 
 def _unbiased(r: float, m: int) -> float:

@@ -9,7 +9,7 @@ remembers for longer than a batch, `batch_means` makes them longer.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -26,6 +26,7 @@ from detectors.references.batch_means import (
     batch_means,
     group_counts,
     residuals,
+    score_sums,
 )
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "share_effect",
 ]
 
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 #: Fewer batches than this say nothing about dependence.
 LEAST_BATCHES: Final = 8
 #: With fewer batches than this the design effect gets a margin for its own uncertainty.
@@ -82,7 +85,7 @@ class Calibration:
     batches: int = 0
     phi_x: float = 1.0
     phi_y: float = 1.0
-    lower: npt.NDArray[np.float64] | None = None
+    lower: Floats | None = None
     novel: int = 0
     phi_novel: float = 1.0
 
@@ -91,7 +94,7 @@ class Calibration:
         """The larger of both design effects."""
         return max(self.phi_x, self.phi_y)
 
-    def effect(self, counts: npt.NDArray[np.int64]) -> float:
+    def effect(self, counts: Ints) -> float:
         """The design effect as measured, without margin; of names the mean over their bins."""
         if self.lower is None:
             return 1.0
@@ -102,7 +105,7 @@ class Calibration:
         return max(1.0, self.phi / margin_of_few(self.batches), mean)
 
     @property
-    def covariance(self) -> npt.NDArray[np.float64] | None:
+    def covariance(self) -> Floats | None:
         """Of the shares of the coarse bins, for one event: divide by n for a window of n."""
         if self.lower is None:
             return None
@@ -135,20 +138,20 @@ def pieces_of_batch(length: int, batches: int) -> int:
     return pieces
 
 
-def joined(table: npt.NDArray[np.int64], pieces: int) -> npt.NDArray[np.int64]:
+def joined(table: Ints, pieces: int) -> Ints:
     """Counts of whole batches from those of their pieces."""
     if pieces == 1:
         return table
-    whole: npt.NDArray[np.int64] = table.reshape(-1, pieces, table.shape[1]).sum(axis=1)
+    whole: Ints = table.reshape(-1, pieces, table.shape[1]).sum(axis=1)
     return whole
 
 
 def calibrate(
     binning: Binning,
-    counts: npt.NDArray[np.int64],
+    counts: Ints,
     novel: int,
-    table: npt.NDArray[np.int64] | None = None,
-    news: npt.NDArray[np.int64] | None = None,
+    table: Ints | None = None,
+    news: Ints | None = None,
     *,
     consecutive: bool = True,
     pieces: int = 1,
@@ -194,18 +197,18 @@ def calibrate(
     covariance = _covariance(group_counts(table, groups)) * means.inflation[0]
     if pieces > 1:
         covariance *= _more_at_hand(covariance, group_counts(fine, groups))
-    (phi_novel,) = _design_effects(np.stack([table.sum(axis=1) - news, news], axis=1), [_SHARE])
+    phi_novel = margin * _effect_of_share(news, table.sum(axis=1))
     phi_x = phi_y = 1.0
     if scores:
+        held = counts[: binning.missing]
         phi_x, phi_y = (
             margin * inflation * phi
             for inflation, phi in zip(
-                means.inflation[1:], _design_effects(table[:, : binning.missing], scores),
-                strict=True,
+                means.inflation[1:], _design_effects(table, scores, held), strict=True
             )
-        )  # fmt: skip
+        )
         if pieces > 1:
-            near = _design_effects(fine[:, : binning.missing], scores)
+            near = _design_effects(fine, scores, held)
             least = 1.0 + _CLEAR * math.sqrt(2.0 / len(fine))
             phi_x, phi_y = (
                 max(phi, now) if now > least else phi
@@ -214,18 +217,17 @@ def calibrate(
     lower = covariance[_triangle(len(covariance))]
     short = np.fromstring("%.9g " * lower.size % tuple(lower.tolist()), sep=" ")
     return Calibration(
-        groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel,
-        max(1.0, margin * phi_novel),
-    )  # fmt: skip
+        groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel, max(1.0, phi_novel)
+    )
 
 
 @lru_cache(maxsize=64)
-def _triangle(size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _triangle(size: int) -> tuple[Ints, Ints]:
     """Where the lower triangle of a matrix is; not to be written to."""
     return np.tril_indices(size)
 
 
-def _more_at_hand(covariance: npt.NDArray[np.float64], fine: npt.NDArray[np.int64]) -> float:
+def _more_at_hand(covariance: Floats, fine: Ints) -> float:
     """By what a covariance of shares is less than the pieces clearly show, 1 where they do not.
 
     `fine` has the counts of the coarse bins in each piece.
@@ -244,37 +246,43 @@ def _more_at_hand(covariance: npt.NDArray[np.float64], fine: npt.NDArray[np.int6
     return max(1.0, near / far) if clear and far > 0.0 else 1.0
 
 
-def _covariance(coarse: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _covariance(coarse: Ints) -> Floats:
     """Covariance for one event of the shares of coarse bins, from their counts in batches."""
     return _ratio_covariance(coarse, coarse.sum(axis=1))
 
 
-def _ratio_covariance(
-    sums: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def _ratio_covariance(sums: Ints, sizes: Ints) -> Floats:
     """Covariance for one event of `sums / sizes`, from batches of any sizes."""
     residual = residuals(sums, sizes)
     factor = len(sizes) / (len(sizes) - 1) / int(sizes.sum())
-    covariance: npt.NDArray[np.float64] = residual.T @ residual * factor
+    covariance: Floats = residual.T @ residual * factor
     return covariance
 
 
-def _design_effects(
-    table: npt.NDArray[np.int64], scores: Sequence[npt.NDArray[np.int64]]
-) -> list[float]:
+def _design_effects(table: Ints, scores: Sequence[Ints], counts: Ints) -> Iterator[float]:
+    """Of each score, whose bins have these counts in all."""
+    sums, sizes = score_sums(table, np.stack(scores))
+    for score, of_score in zip(scores, sums, strict=True):
+        yield _design_effect(of_score, sizes, _variance(score, counts))
+
+
+def _effect_of_share(inside: Ints, sizes: Ints) -> float:
+    """Design effect of the share that is inside."""
+    n = int(inside.sum())
+    return _design_effect(inside, sizes, _variance(_SHARE, np.array([int(sizes.sum()) - n, n])))
+
+
+def _variance(score: Ints, counts: Ints) -> float:
+    """Of one event's score, where so many have each."""
+    n = max(1, int(counts.sum()))
+    return float(counts @ np.square(score - float(counts @ score) / n)) / n
+
+
+def _design_effect(sums: Ints, sizes: Ints, variance: float) -> float:
     """Variance of the batches' mean scores over what independent events would give."""
-    total, sizes = table.sum(axis=0), table.sum(axis=1)
-    n = int(total.sum())
-    found = []
-    for score in scores:
-        mean = float(total @ score) / max(1, n)
-        variance = float(total @ np.square(score - mean)) / max(1, n)
-        if variance == 0.0:
-            found.append(1.0)
-            continue
-        sums = (table @ score)[:, None]
-        found.append(float(_ratio_covariance(sums, sizes)[0, 0]) / variance)
-    return found
+    if variance == 0.0:
+        return 1.0
+    return float(_ratio_covariance(sums[:, None], sizes)[0, 0]) / variance
 
 
 @lru_cache(maxsize=1_024)
