@@ -88,7 +88,9 @@ def find_slots(
         for signal, table in zip(signals, tables, strict=True)
         for summary in summaries_of(signal, table)
     ]
-    by_hour = [_by_hour(summary, hours) for _, summary in summaries]
+    by_hour = [summary for _, summary in summaries]
+    if cells.ms < HOUR_MS:
+        by_hour = [_by_hour(summary, hours) for summary in by_hour]
     week = slots_of_week(
         by_hour, hours_of_week(np.unique(hours), holidays), int(whole.size),
         day_types=day_types,
@@ -123,8 +125,6 @@ def find_slots(
 
 
 def _by_hour(summary: Summary, hours: Ints) -> Summary:
-    if np.unique(hours).size == hours.size:
-        return summary
     first = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
     return Summary(np.add.reduceat(summary.sums, first), np.add.reduceat(summary.rows, first))
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors._jit import kernel
 from detectors.counting.coarse import merge_neighbours
 from detectors.fitting.seasons.adding import added
 from detectors.references.reference import SignalReference
@@ -58,14 +59,16 @@ class Week:
 
 def summaries_of(signal: SignalReference, table: npt.NDArray[np.int32]) -> list[Summary]:
     """Location and spread of a number's rank, shares of a few groups of names; what is missing."""
-    missing = np.zeros((table.shape[1], 1))
+    total = table.sum(axis=0, dtype=np.int64)
+    missing = np.zeros((total.size, 1))
     missing[signal.binning.missing] = 1.0
-    found = [_of_values(signal, table), _white(missing, table)]
+    found = [_of_values(signal, table, total), _white(missing, table, total)]
     return [summary for summary in found if summary is not None]
 
 
-def _of_values(signal: SignalReference, table: npt.NDArray[np.int32]) -> Summary | None:
-    total = table.sum(axis=0, dtype=np.int64)
+def _of_values(
+    signal: SignalReference, table: npt.NDArray[np.int32], total: Ints
+) -> Summary | None:
     if signal.kind == "numeric":
         table, total = table[:, : signal.binning.missing], total[: signal.binning.missing]
         x = (np.cumsum(total) - total / 2) / max(1, int(total.sum()))
@@ -75,12 +78,14 @@ def _of_values(signal: SignalReference, table: npt.NDArray[np.int32]) -> Summary
         group = np.empty(total.size, np.int64)
         group[order] = merge_neighbours(total[order], _NAME_GROUPS, 5)
         features = np.eye(int(group.max()) + 1)[group][:, :-1]
-    return _white(features, table) if features.shape[1] else None
+    return _white(features, table, total) if features.shape[1] else None
 
 
-def _white(features: Floats, table: npt.NDArray[np.int32]) -> Summary | None:
-    """Uncorrelated sums of features of each bin; None where they say nothing."""
-    total = table.sum(axis=0, dtype=np.int64)
+def _white(features: Floats, table: npt.NDArray[np.int32], total: Ints) -> Summary | None:
+    """Uncorrelated sums of features of each bin; None where they say nothing.
+
+    `total` has the rows of each bin in all cells.
+    """
     n = int(total.sum())
     if n < _LEAST_SIGNAL:
         return None
@@ -154,32 +159,44 @@ def slots_of_week(
     return Week(slot.astype(np.int64), words)
 
 
+@kernel
+def _price(
+    sums: Floats, next_sums: Floats, rows: Floats, next_rows: Floats, phi: Floats, costs: Floats
+) -> float:
+    """What a border costs that parts no two kinds of hours; negative if it should go.
+
+    Both sides are given by their sums, [signals, k], and rows, [signals]; `costs` are those of a
+    border, to which the signals' gains are compared.
+    """
+    worst, few = -math.inf, False
+    for s in range(rows.size):
+        n, m = rows[s], next_rows[s]
+        few = few or min(n, m) < LEAST_ROWS
+        apart = 0.0
+        for k in range(sums.shape[1]):
+            apart += (sums[s, k] / max(1.0, n) - next_sums[s, k] / max(1.0, m)) ** 2
+        worst = max(worst, apart * n * m / max(1.0, n + m) / phi[s] - costs[s])
+    return worst - (1e9 if few else 0.0)
+
+
 def _merged_hours(
     summaries: Sequence[Summary], effects: Sequence[float], cells: npt.NDArray[np.bool_],
     of_day: Ints, penalty: float,
 ) -> Ints:  # fmt: skip
     """Group of each hour of one type of day: the cheapest neighbours of the circle are merged."""
     more = 2.0 * math.log(len(summaries))
-    sums = [
-        (
-            list(added(s.sums[cells], of_day[cells], 24)),
-            list(added(s.rows[cells], of_day[cells], 24)),
-        )
-        for s in summaries
-    ]
+    free = np.array([summary.sums.shape[1] for summary in summaries], np.float64)
+    sums = np.zeros((24, free.size, int(free.max())))
+    rows = np.zeros((24, free.size))
+    for i, summary in enumerate(summaries):
+        sums[:, i, : summary.sums.shape[1]] = added(summary.sums[cells], of_day[cells], 24)
+        rows[:, i] = added(summary.rows[cells], of_day[cells], 24)
     groups = [[hour] for hour in range(24)]
+    phi = np.array(effects)
 
     def price(i: int) -> float:
-        """What a border costs that parts no two kinds of hours; negative if it should go."""
         j = (i + 1) % len(groups)
-        worst, few = -math.inf, False
-        for (totals, rows), phi in zip(sums, effects, strict=True):
-            n, m = rows[i], rows[j]
-            few = few or min(n, m) < LEAST_ROWS
-            apart = totals[i] / max(1.0, n) - totals[j] / max(1.0, m)
-            gain = float(apart @ apart) * n * m / max(1.0, n + m) / phi
-            worst = max(worst, gain - penalty * apart.size - more)
-        return worst - (1e9 if few else 0.0)
+        return _price(sums[i], sums[j], rows[i], rows[j], phi, penalty * free + more)
 
     prices = [price(i) for i in range(24)]
     while len(groups) > 1:
@@ -188,9 +205,9 @@ def _merged_hours(
             break
         j = (i + 1) % len(groups)
         groups[i] = groups[i] + groups[j]
-        for totals, rows in sums:
-            totals[i], rows[i] = totals[i] + totals[j], rows[i] + rows[j]
-            del totals[j], rows[j]
+        sums[i] += sums[j]
+        rows[i] += rows[j]
+        sums, rows = np.delete(sums, j, axis=0), np.delete(rows, j, axis=0)
         del groups[j], prices[j]
         if j < i:
             i -= 1

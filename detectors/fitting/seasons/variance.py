@@ -142,7 +142,7 @@ def with_slots(
     counts = added(table.astype(np.float64), b.slot, slots).astype(np.int64)
     groups = signal.calibration.groups
     coarse = group_counts(table.astype(np.int64), groups)
-    rows = table.sum(axis=1).astype(np.float64)
+    rows = coarse.sum(axis=1).astype(np.float64)
     share = group_counts(counts, groups) / np.maximum(1, counts.sum(axis=1))[:, None]
     residual = coarse - rows[:, None] * share[b.slot]
     of_short, of_day = residuals.by_short(residual), residuals.by_day(residual)
@@ -184,18 +184,22 @@ class _Effect:
 
 
 def _effects(
-    counts: Ints, table: npt.NDArray[np.int32], residuals: Residuals
+    counts: Ints, cells: npt.NDArray[np.int32], residuals: Residuals
 ) -> tuple[_Effect, _Effect]:
     """Of location and spread."""
     x = slot_scores(counts) / SCORE_SCALE
-    first, second = (_effect(counts, table, score, residuals) for score in (x, np.abs(2 * x - 1)))
+    table = cells.astype(np.float64)
+    rows = table.sum(axis=1)
+    first, second = (
+        _effect(counts, table, rows, score, residuals) for score in (x, np.abs(2 * x - 1))
+    )
     return first, second
 
 
 def _effect(
-    counts: Ints, table: npt.NDArray[np.int32], scores: Floats, residuals: Residuals
+    counts: Ints, table: Floats, n: Floats, scores: Floats, residuals: Residuals
 ) -> _Effect:
-    slot, n = residuals.batching.slot, table.sum(axis=1).astype(np.float64)
+    slot = residuals.batching.slot
     held = np.maximum(1, counts.sum(axis=1))
     mean = (counts * scores).sum(axis=1) / held
     variance = float((counts * np.square(scores - mean[:, None])).sum()) / float(counts.sum())
