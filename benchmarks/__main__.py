@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks import figures, latency, parts, scale, tables, throughput
 from benchmarks.figures import Figure
 from benchmarks.workloads import WORKLOADS
-from stream.kafka.broker import Broker, find_broker
+from stream.devbroker.broker import Broker, find_broker
 
 SECTIONS = (*WORKLOADS, "scale", "latency", "parts", "memory")
 _WITHOUT_BROKER = {"parts", "memory"}

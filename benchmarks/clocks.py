@@ -19,13 +19,12 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
-from stream.decode.columns import LOG_APPEND_TIME
+from stream.contracts.summary_message import Idle, Source, encode_message
 from stream.decode.native import NativeDecoder
-from stream.monitoring.monitor import PartitionMonitor
+from stream.decode.record import LOG_APPEND_TIME, FileRecord
 from stream.plans.plan import Plan, PlanBook, Subject
-from stream.replay import FileRecord
-from stream.summaries.message import Idle, Source, encode_message
-from stream.summaries.summarise import Flush, Summariser
+from stream.stage1.summarise import Flush, Summariser
+from stream.stage2.monitor import PartitionMonitor
 
 PANE_MS: Final = 10_000
 _PARTITIONS, _HOSTS = 4, 10

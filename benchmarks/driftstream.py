@@ -24,7 +24,7 @@ from benchmarks.worker import Measured
 from benchmarks.workloads import START, Workload
 from detectors import Reference
 from detectors.counting.sparse import decode_counts
-from stream.summaries.message import Progress, SummaryBatch, decode_message
+from stream.contracts.summary_message import Progress, SummaryBatch, decode_message
 
 CLI = [sys.executable, "-m", "stream.cli"]
 _RUN_LIMIT_S = 180.0

@@ -26,7 +26,7 @@ from benchmarks import driftstream, figures
 from benchmarks.driftstream import Setup
 from benchmarks.throughput import PARTITIONS, leaving_no_topics
 from benchmarks.workloads import WORKLOADS, Workload
-from stream.kafka.broker import Broker, find_broker
+from stream.devbroker.broker import Broker, find_broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
 
 RATE = 110_000  # half of what a worker does

@@ -20,9 +20,15 @@ import psutil
 from benchmarks.workloads import Workload, w1
 from detectors import Reference, accumulate, warm_up
 from detectors.counting.sparse import encode_counts
-from stream.monitoring.monitor import PartitionMonitor
+from stream.contracts.summary_message import (
+    Progress,
+    Source,
+    SummaryBatch,
+    SummaryEntry,
+    encode_message,
+)
 from stream.plans.plan import Plan, PlanBook
-from stream.summaries.message import Progress, Source, SummaryBatch, SummaryEntry, encode_message
+from stream.stage2.monitor import PartitionMonitor
 
 _EVENTS = 600  # of one pane
 _MAX_PANES = 400  # windows are widened for the budget where events are many

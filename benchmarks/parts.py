@@ -34,14 +34,20 @@ from detectors import (
 )
 from detectors.counting.sparse import encode_counts
 from detectors.fitting.seasonal import Seasons
+from stream.contracts.summary_message import (
+    Progress,
+    Source,
+    SummaryBatch,
+    SummaryEntry,
+    encode_message,
+)
 from stream.decode.native import NativeDecoder
 from stream.decode.values import CodeTable
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.panes import PaneStore
 from stream.plans.plan import Plan, PlanBook
 from stream.publishing import Monitor
-from stream.summaries.message import Progress, Source, SummaryBatch, SummaryEntry, encode_message
-from stream.summaries.summarise import CHUNK_RECORDS, Summariser
+from stream.stage1.summarise import CHUNK_RECORDS, Summariser
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.panes import PaneStore
 
 ROUNDS = 5
 _BATCH = 4_000  # records of one poll

@@ -17,8 +17,8 @@ from benchmarks.driftstream import Setup
 from benchmarks.figures import Figure, show, table
 from benchmarks.throughput import leaving_no_topics, make_topic, run_ours
 from benchmarks.workloads import WORKLOADS, Workload
-from stream.kafka.broker import Broker
-from stream.summaries.summarise import CHUNK_RECORDS
+from stream.devbroker.broker import Broker
+from stream.stage1.summarise import CHUNK_RECORDS
 
 __all__ = ["Case", "run", "scale_table"]
 

@@ -32,7 +32,7 @@ from benchmarks.latency import bodies
 from benchmarks.throughput import PARTITIONS, leaving_no_topics
 from benchmarks.worker import Measured
 from benchmarks.workloads import WORKLOADS, Workload
-from stream.kafka.broker import find_broker
+from stream.devbroker.broker import find_broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
 
 __all__ = ["Sample", "growth", "main"]

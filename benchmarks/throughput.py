@@ -22,9 +22,9 @@ from benchmarks.contest import PEERS, Round, peers_here, rate, run_peer
 from benchmarks.driftstream import Setup
 from benchmarks.figures import Figure
 from benchmarks.workloads import Workload, fill, make
-from stream.kafka.broker import Broker
+from stream.devbroker.broker import Broker
 from stream.kafka.topics import LOG_APPEND, WantedTopic, create_topics
-from stream.summaries.summarise import CHUNK_RECORDS
+from stream.stage1.summarise import CHUNK_RECORDS
 
 PARTITIONS = 4
 #: With peers; the others say what driftstream does with another load.

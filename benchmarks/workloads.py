@@ -95,7 +95,7 @@ class Workload:
     @property
     def headers(self) -> list[tuple[str, bytes]]:
         """Headers of every message."""
-        from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
+        from stream.contracts.prediction_event import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 
         kinds = {"event": None, "batch": BATCH_CONTENT_TYPE, "arrow": ARROW_CONTENT_TYPE}
         kind = kinds[self.form]

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from driftstream.fitting import fit_reference
     from driftstream.replaying import Episode, ReplayResult, replay
     from stream import __version__
-    from stream.alert_log import latest_alerts, read_alerts
-    from stream.alerts.event import AlertEvent, decode_alert
-    from stream.client import DeliveryError, producer, publish
-    from stream.events import (
+    from stream.client.alert_log import latest_alerts, read_alerts
+    from stream.client.records import DeliveryError, producer, publish
+    from stream.contracts.alert_event import AlertEvent, decode_alert
+    from stream.contracts.prediction_event import (
         ARROW_CONTENT_TYPE,
         BATCH_CONTENT_TYPE,
         EVENT_CONTENT_TYPE,
@@ -136,11 +136,11 @@ _HOME: Final = {
         for name in ("ColumnResult", "ColumnTest", "Comparison")
     },
     **{name: ("driftstream.replaying", name) for name in ("Episode", "ReplayResult", "replay")},
-    **{name: ("stream.events", name) for name in _EVENTS},
-    **{name: ("stream.client", name) for name in ("DeliveryError", "producer", "publish")},
-    **{name: ("stream.alert_log", name) for name in ("latest_alerts", "read_alerts")},
+    **{name: ("stream.contracts.prediction_event", name) for name in _EVENTS},
+    **{name: ("stream.client.records", name) for name in ("DeliveryError", "producer", "publish")},
+    **{name: ("stream.client.alert_log", name) for name in ("latest_alerts", "read_alerts")},
     **{name: ("stream.publishing", name) for name in _PUBLISHING},
-    **{name: ("stream.alerts.event", name) for name in ("AlertEvent", "decode_alert")},
+    **{name: ("stream.contracts.alert_event", name) for name in ("AlertEvent", "decode_alert")},
     "__version__": ("stream", "__version__"),
 }
 
@@ -158,7 +158,7 @@ def __getattr__(name: str) -> Any:
     try:
         value = globals()[name] = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
-        from stream.extras import missing_words
+        from stream.process.extras import missing_words
 
         if words := missing_words(error, f"{__name__}.{name}"):
             raise ImportError(words, name=error.name) from error

@@ -12,7 +12,7 @@ def main() -> None:
     try:
         from stream.cli import main as run
     except ModuleNotFoundError as error:  # click
-        from stream.extras import missing_words
+        from stream.process.extras import missing_words
 
         if words := missing_words(error, "the command line"):
             sys.exit(f"driftstream: {words}")

@@ -17,8 +17,9 @@ from detectors.windowed.levels import EVENTS_PER_BIN, most_bins
 from driftstream.comparison import ColumnResult, ColumnTest, Comparison
 from driftstream.fitting import as_reference, fit_reference
 from driftstream.frames import Frame, columns_of, missing_column
-from stream.counted import counted, some_of
-from stream.data.table import typed_column
+from stream.contracts.alert_event import SEVERITIES
+from stream.files.table import typed_column
+from stream.text.counted import counted, some_of
 
 __all__ = ["compare"]
 
@@ -220,7 +221,7 @@ def _results(bank: WindowBank, counts: Ints, alpha: float) -> dict[str, ColumnRe
         drifted = bool(result.found[rows].any())
         # The best is one that found something, where there is any.
         best = int(np.lexsort((corrected, ~result.found[rows]))[0])
-        worst = max((each.severity for each in made), key=("", "info", "warning", "critical").index)
+        worst = max((each.severity for each in made), key=("", *SEVERITIES).index)
         change = ""
         if drifted:
             window, look = counts[bank.layout.slice(i)], int(result.look[rows[best]])

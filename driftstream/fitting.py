@@ -15,10 +15,10 @@ from detectors import ColumnMapping, Reference, ReferenceError, ReferenceFitter,
 from detectors.counting.names import is_identifier
 from detectors.fitting import Column, suspects
 from driftstream.frames import Frame, columns_of, missing_column
-from stream.data import ColumnInfo, Reading, parse_times
-from stream.data.blocks import Blocks
-from stream.data.kinds import column_info
-from stream.data.table import typed_column
+from stream.files import ColumnInfo, Reading, parse_times
+from stream.files.blocks import Blocks
+from stream.files.kinds import column_info
+from stream.files.table import typed_column
 
 __all__ = ["as_reference", "fit_reference"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from detectors import Coded
-from stream.counted import some_of
+from stream.text.counted import some_of
 
 __all__ = ["Frame", "columns_of", "missing_column"]
 

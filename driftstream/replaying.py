@@ -13,27 +13,27 @@ from typing import Final
 from detectors import Reference
 from driftstream.fitting import as_reference
 from driftstream.frames import Frame, columns_of, missing_column
-from stream.alerts.event import NOT_ENDED, AlertEvent, Severity
 from stream.config.load import load_config
-from stream.counted import counted
-from stream.data import read_batches
-from stream.data.dumps import source_of
-from stream.data.rows import plain_rows
+from stream.contracts.alert_event import NOT_ENDED, SEVERITIES, AlertEvent, Severity
 from stream.decode import SourceOptions
-from stream.file_records import records_of_dump, records_of_rows
-from stream.plans.notes import other_notes
+from stream.decode.record import FileRecord
+from stream.files import read_batches
+from stream.files.dumps import source_of
+from stream.files.file_records import records_of_dump, records_of_rows
+from stream.files.row_events import EventRows, RowMapping
+from stream.files.rows import plain_rows
 from stream.plans.plan import LearningPlan, Plan, PlanBook, readable
 from stream.plans.privacy import CategoryHash
-from stream.proposal import proposed_plan
-from stream.replay import FileRecord, Replay
+from stream.plans.proposal import proposed_plan
+from stream.replay.replay import Replay
 from stream.report.replay_words import early_signals, limits_of_replay
-from stream.row_problems import RowProblems
-from stream.rows import EventRows, RowMapping
+from stream.stage2.plan_notes import other_notes
+from stream.text.counted import counted
+from stream.text.row_problems import RowProblems
 
 __all__ = ["Episode", "ReplayResult", "replay"]
 
 _BATCH_ROWS: Final = 16_384
-_SEVERITIES: Final = ("info", "warning", "critical")
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ def _episode(alerts: list[AlertEvent]) -> Episode:
     ended = None if last.ends_at == NOT_ENDED else datetime.fromisoformat(last.ends_at)
     return Episode(
         first.episode, first.labels.kind, last.status,
-        max((data.severity for data in fired), key=_SEVERITIES.index),
+        max((data.severity for data in fired), key=SEVERITIES.index),
         datetime.fromisoformat(first.starts_at), ended, tuple(signals),
         told[-1].annotations.summary, tuple(alerts),
     )  # fmt: skip

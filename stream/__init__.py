@@ -1,6 +1,6 @@
 """Streaming drift monitor: events in, calibrated drift alerts out.
 
-The modules that are imported by name (`stream.replay`, `stream.config.load`, ...) are its
+The modules that are imported by name (`stream.replay.replay`, `stream.config.load`, ...) are its
 interface; importing the package itself loads nothing.
 """
 

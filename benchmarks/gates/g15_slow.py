@@ -16,7 +16,7 @@ import numpy.typing as npt
 from benchmarks.gates.fitted import run_fitted
 from benchmarks.gates.g10_memory import autoregressive
 from benchmarks.gates.measured import Measured, mean_of, median_of, rate_of, share_of
-from stream.monitoring.delay import foretold
+from stream.stage2.delay import foretold
 
 __all__ = ["CHANGES", "LONG", "NULLS", "change", "long", "null", "run"]
 

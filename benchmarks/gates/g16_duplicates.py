@@ -15,10 +15,10 @@ from benchmarks.gates.measured import Measured, rate_of, share_of
 from benchmarks.gates.subject import SubjectRun
 from detectors import Reference, accumulate, fit_reference
 from detectors.counting.ids import IdSample
-from stream.monitoring.copies import DUPLICATES
-from stream.monitoring.course import Course
-from stream.monitoring.panes import Sealed
 from stream.plans.plan import Plan
+from stream.stage2.copies import DUPLICATES
+from stream.stage2.panes import Sealed
+from stream.stage2.phase import Course
 
 __all__ = ["SHARES", "change", "null", "run"]
 

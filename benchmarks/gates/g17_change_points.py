@@ -20,9 +20,9 @@ from benchmarks.gates.g10_memory import autoregressive, moving_average, nightly,
 from benchmarks.gates.measured import Measured, median_of, share_of
 from detectors import ChangePoint, accumulate, fit_reference
 from detectors.changes.changepoint import NEAR
-from stream.monitoring.panes import Sealed
-from stream.monitoring.watch import Watch
 from stream.plans.plan import Plan
+from stream.stage2.detection import Watch
+from stream.stage2.panes import Sealed
 
 __all__ = ["RAMPS", "STEPS", "oracle", "ramps", "run", "steps"]
 

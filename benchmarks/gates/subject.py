@@ -8,10 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from stream.alerts.episodes import Episodes
-from stream.alerts.event import AlertContext
-from stream.monitoring.panes import Sealed
-from stream.monitoring.watch import Step, Watch
+from stream.contracts.alert_event import AlertContext
 from stream.plans.plan import Plan, Subject
+from stream.stage2.detection import Step, Watch
+from stream.stage2.panes import Sealed
 
 __all__ = ["SubjectRun"]
 

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from stream.kafka.view import WorkerView
-from stream.metrics import IngestCollector, MetricsCollector, NotifyCollector
+from stream.ingest.metrics import IngestCollector
+from stream.metrics import MetricsCollector
+from stream.notify.metrics import NotifyCollector
 from stream.notify.view import NotifyView
+from stream.worker.worker_status import WorkerView
 
 _HEAD = """# Metrics
 

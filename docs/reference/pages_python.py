@@ -16,9 +16,9 @@ in [as a library](../library.md). Names that are not here may change without not
 _PACKAGES = {
     "driftstream": "What a notebook, a job or a service may lean on; imported when first used.",
     "detectors": "The statistics: numpy and numba only.",
-    "stream.events": "What producers send: structs with an encoder.",
-    "stream.client": "What other programs do with the topics, by kafka-python.",
-    "stream.alert_log": "The alerts topic as programs read it.",
+    "stream.contracts.prediction_event": "What producers send: structs with an encoder.",
+    "stream.client.records": "What other programs do with the topics, by kafka-python.",
+    "stream.client.alert_log": "The alerts topic as programs read it.",
 }
 #: Parts of `detectors` by the subpackage that a name is from.
 _PARTS = {

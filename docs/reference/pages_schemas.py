@@ -12,8 +12,8 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
-from stream.alerts.event import AlertEvent
-from stream.events import (
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.prediction_event import (
     Actual,
     BatchColumns,
     ModelId,

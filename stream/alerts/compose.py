@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from stream.alerts.event import (
+from stream.alerts.evidence import evidence
+from stream.alerts.members import Member
+from stream.alerts.sentences import action_for, alert_name, sentence
+from stream.contracts.alert_event import (
     ALERT_TYPE,
     MAX_SIGNALS,
     NOT_ENDED,
@@ -26,9 +29,6 @@ from stream.alerts.event import (
     fingerprint,
     format_time,
 )
-from stream.alerts.evidence import evidence
-from stream.alerts.members import Member
-from stream.alerts.sentences import action_for, alert_name, sentence
 from stream.plans.plan import Subject
 
 __all__ = ["Revision", "compose"]

@@ -23,10 +23,9 @@ from typing import Any
 import msgspec
 
 from stream.alerts.compose import Revision, compose
-from stream.alerts.event import AlertContext, AlertEvent, Kind, News, Severity
 from stream.alerts.finding import Finding
 from stream.alerts.members import (
-    SEVERITIES,
+    SEVERITY_OF_LEVEL,
     Member,
     Members,
     close_windows,
@@ -38,6 +37,7 @@ from stream.alerts.news import Told, news_of
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after
 from stream.alerts.reminders import reminder_ms
 from stream.alerts.sentences import duration
+from stream.contracts.alert_event import AlertContext, AlertEvent, Kind, News, Severity
 from stream.plans.plan import Subject
 
 __all__ = ["Episodes", "Finding"]
@@ -68,7 +68,8 @@ class Episodes:
     def active(self) -> dict[Kind, Severity]:
         """Kind -> severity of what fires now."""
         return {
-            episode.kind: SEVERITIES[episode.severity] for _, episode in sorted(self._open.items())
+            episode.kind: SEVERITY_OF_LEVEL[episode.severity]
+            for _, episode in sorted(self._open.items())
         }
 
     def step(
@@ -231,7 +232,7 @@ class Episodes:
         left: Sequence[Member], context: AlertContext, notes: list[str], news: list[News],
     ) -> AlertEvent:  # fmt: skip
         revision = Revision(
-            self._subject, episode.kind, SEVERITIES[episode.severity], episode.revision,
+            self._subject, episode.kind, SEVERITY_OF_LEVEL[episode.severity], episode.revision,
             episode.opened_ms, now_ms, ranked, joined, left, notes, news,
             [(other.kind, other.opened_ms) for _, other in sorted(self._open.items())
              if other.kind not in (episode.kind, "system")],

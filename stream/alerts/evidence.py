@@ -10,10 +10,10 @@ from typing import Final
 
 from detectors import ChangePoint
 from detectors.figures import figure, figures, round_figure
-from stream.alerts.event import format_time
 from stream.alerts.finding import Finding
 from stream.alerts.sentences import TEST_TEXT
-from stream.monitoring.chances import Chances
+from stream.contracts.alert_event import format_time
+from stream.contracts.budget_summary import Chances
 from stream.plans.slots import DAY
 
 __all__ = ["evidence"]

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from detectors import ChangePoint
-from stream.alerts.event import AlertBins, AlertQuantiles, Kind, Severity
+from stream.contracts.alert_event import AlertBins, AlertQuantiles, Kind, Severity
 
 __all__ = ["LEVELS", "Finding"]
 

@@ -8,7 +8,12 @@ from typing import Final
 import msgspec
 
 from detectors import ChangePoint
-from stream.alerts.event import (
+from stream.alerts.finding import LEVELS, Finding
+from stream.alerts.lasting import Size, Way
+from stream.alerts.sentences import described, gradually
+from stream.alerts.single_days import DayRun
+from stream.alerts.sizes import doubling
+from stream.contracts.alert_event import (
     MAX_BINS,
     MAX_SIGNALS,
     AlertBins,
@@ -17,16 +22,11 @@ from stream.alerts.event import (
     Severity,
     format_time,
 )
-from stream.alerts.finding import LEVELS, Finding
-from stream.alerts.lasting import Size, Way
-from stream.alerts.sentences import described, gradually
-from stream.alerts.single_days import DayRun
-from stream.alerts.sizes import doubling
 from stream.plans.slots import DAY
-from stream.printable import MAX_NAME, printable
+from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
-    "SEVERITIES",
+    "SEVERITY_OF_LEVEL",
     "Finding",
     "Member",
     "Members",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 #: Severities by level; level 0 is "no finding".
-SEVERITIES: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical")
+SEVERITY_OF_LEVEL: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical")
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8

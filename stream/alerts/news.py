@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from detectors.figures import figures
-from stream.alerts.event import News
-from stream.alerts.members import SEVERITIES, Member, list_names
+from stream.alerts.members import SEVERITY_OF_LEVEL, Member, list_names
 from stream.alerts.single_days import words_by_day
+from stream.contracts.alert_event import News
 
 __all__ = ["CLEAR_LEAD", "Told", "news_of"]
 
@@ -43,7 +43,7 @@ def news_of(
         news.append(("left", f"{list_names(left, private)} left"))
     severity = ranked[0].severity
     if told.revision and severity != told.severity:
-        words = f"now {SEVERITIES[severity]}, before {SEVERITIES[told.severity]}"
+        words = f"now {SEVERITY_OF_LEVEL[severity]}, before {SEVERITY_OF_LEVEL[told.severity]}"
         news.append(("severity", words))
     lead = ranked[0]
     if told.leader is not None and lead.leads_clearly(told.leader, CLEAR_LEAD):

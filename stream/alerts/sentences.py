@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from detectors.figures import figures
-from stream.alerts.event import Action, AlertSignal, Kind, format_time
 from stream.alerts.finding import Finding
-from stream.printable import MAX_NAME, printable
+from stream.contracts.alert_event import Action, AlertSignal, Kind, format_time
+from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
     "ACTION_TEXT", "KIND_TEXT", "TEST_TEXT", "action_for", "alert_name", "described", "duration",

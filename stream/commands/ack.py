@@ -28,10 +28,10 @@ def command(config_path: Path, episode: str, until: str, by: str | None, note: s
     The first letters of its id do, as `driftstream alerts` shows them. The alerts themselves go on
     as before.
     """
-    from stream.alert_log import latest_alerts
-    from stream.alerts.acks import encode_ack, make_ack
-    from stream.client import publish
+    from stream.client.alert_log import latest_alerts
+    from stream.client.records import publish
     from stream.commands.moments import moment_ms
+    from stream.contracts.acks import encode_ack, make_ack
 
     now_s = time.time()
     until_ms = moment_ms(until, now_s)

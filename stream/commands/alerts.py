@@ -19,18 +19,14 @@ from stream.commands.shared import (
     say,
     when,
 )
-from stream.printable import printable
+from stream.contracts.alert_event import KINDS, SEVERITIES
+from stream.text.printable import printable
 
 if TYPE_CHECKING:
-    from stream.alerts.acks import Ack
-    from stream.alerts.event import AlertEvent, AlertSignal
+    from stream.contracts.acks import Ack
+    from stream.contracts.alert_event import AlertEvent, AlertSignal
 
 __all__ = ["command"]
-
-_KINDS = (
-    "data_drift", "prediction_drift", "concept_drift", "performance", "data_quality", "system",
-)  # fmt: skip
-_SEVERITIES = ("info", "warning", "critical")
 
 
 @click.command("alerts")
@@ -44,8 +40,8 @@ _SEVERITIES = ("info", "warning", "critical")
 @click.option("--json", "as_json", is_flag=True, help="The events themselves, one a line.")
 @click.option("--all", "everything", is_flag=True, help="Every revision, not only the newest.")
 @click.option("--model", help="Only alerts of this model.")
-@click.option("--kind", type=click.Choice(_KINDS), help="Only alerts of this kind.")
-@click.option("--severity", type=click.Choice(_SEVERITIES), help="Only so severe or more.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only alerts of this kind.")
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Only so severe or more.")
 @click.option("--status", type=click.Choice(("firing", "resolved")), help="Only these.")
 @click.option("--since", metavar="TIME", help='Only since "2026-03-01T00:00:00Z", or "2d" ago.')
 @click.option("--episode", metavar="ID", help="One incident's whole history; some letters do.")
@@ -59,9 +55,9 @@ def command(
     What fires comes first, the most severe before the others, then what ended; of each the newest
     first.
     """
-    from stream.alert_log import read_alert_log
-    from stream.alerts.event import encode_alert, parse_time
+    from stream.client.alert_log import read_alert_log
     from stream.commands.moments import moment_ms
+    from stream.contracts.alert_event import encode_alert, parse_time
 
     config = open_config(config_path)
     since_ms = None if since is None else moment_ms(since, time.time(), ago=True)
@@ -76,7 +72,7 @@ def command(
             and (since_ms is None or parse_time(event.time) >= since_ms)
             and (
                 severity is None
-                or _SEVERITIES.index(event.data.severity) >= _SEVERITIES.index(severity)
+                or SEVERITIES.index(event.data.severity) >= SEVERITIES.index(severity)
             )
         )
 
@@ -113,7 +109,7 @@ def command(
 
 def _alerts(log: Iterable[AlertEvent | Ack], acks: dict[str, Ack]) -> Iterator[AlertEvent]:
     """The alerts of the topic; acks are noted as they come."""
-    from stream.alerts.acks import Ack
+    from stream.contracts.acks import Ack
 
     for event in log:
         if isinstance(event, Ack):
@@ -125,7 +121,7 @@ def _alerts(log: Iterable[AlertEvent | Ack], acks: dict[str, Ack]) -> Iterator[A
 def _urgency(event: AlertEvent) -> tuple[bool, int, str]:
     """What fires before what ended, the severe first, the new first: the largest comes first."""
     firing = event.data.status == "firing"
-    return firing, _SEVERITIES.index(event.data.severity) if firing else 0, event.time
+    return firing, SEVERITIES.index(event.data.severity) if firing else 0, event.time
 
 
 def _asked(*filters: str | None) -> str:

@@ -43,7 +43,7 @@ def start(
     With --node a broker of those in the background that was stopped or killed is started again,
     with its data.
     """
-    from stream.kafka.daemon import start_daemon, start_daemon_node
+    from stream.devbroker.daemon import start_daemon, start_daemon_node
 
     if node is not None:
         again = start_daemon_node(node)
@@ -61,7 +61,7 @@ def start(
 @command.command("status")
 def status() -> None:
     """Show the brokers in the background; exit 1 if none runs."""
-    from stream.kafka.daemon import daemon_status
+    from stream.devbroker.daemon import daemon_status
 
     state = daemon_status()
     if state is None:
@@ -79,7 +79,7 @@ def status() -> None:
 @_node
 def stop(node: int | None) -> None:
     """Stop the brokers in the background; their temporary data are removed."""
-    from stream.kafka.daemon import stop_daemon, stop_daemon_node
+    from stream.devbroker.daemon import stop_daemon, stop_daemon_node
 
     if node is not None:
         stop_daemon_node(node)
@@ -93,7 +93,7 @@ def stop(node: int | None) -> None:
 @click.option("--node", type=click.IntRange(1), required=True, help="Which of several brokers.")
 def kill(node: int) -> None:
     """End one of several brokers as a power cut would (SIGKILL), and keep its data."""
-    from stream.kafka.daemon import stop_daemon_node
+    from stream.devbroker.daemon import stop_daemon_node
 
     stop_daemon_node(node, kill=True)
     say(f"killed node {node}; start it again: driftstream broker start --node {node}")

@@ -11,7 +11,7 @@ import click
 
 import stream
 from stream.commands.shared import answer, config_option, open_config, plan_name, say
-from stream.counted import counted
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
     from stream.config.load import Config
@@ -28,8 +28,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
     from detectors import tell_of_compiling
     from stream.config.load import ConfigError
     from stream.config.sources import source_notes
-    from stream.monitoring.untested import untested_by_plan
-    from stream.plans.notes import other_notes, plan_mismatches, plan_summary
+    from stream.stage2.plan_notes import other_notes, plan_mismatches, plan_summary
+    from stream.stage2.untested import untested_by_plan
 
     tell_of_compiling(say)
 
@@ -135,8 +135,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
 
 def _others(config: Config) -> Iterator[str]:
     """What workers watch by plans on the topic that this config does not name."""
+    from stream.client.plan_topic import read_plans
     from stream.kafka.sources import absent_words, describe_topics, event_topics
-    from stream.plan_topic import read_plans
     from stream.plans.plan import PlanBook
 
     book = PlanBook()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from stream.counted import some_of
+from stream.text.counted import some_of
 
 __all__ = ["DataPath"]
 
@@ -68,13 +68,13 @@ def _instead_of(path: Path) -> str:
 
 
 def _kinds() -> str:
-    from stream.data.files import SUFFIXES
+    from stream.files.files import SUFFIXES
 
     return ", ".join([*SUFFIXES][:_KINDS])
 
 
 def _files(folder: Path) -> list[str]:
     """Names of the files that may be data."""
-    from stream.data.files import may_be_data
+    from stream.files.files import may_be_data
 
     return sorted(each.name for each in folder.iterdir() if each.is_file() and may_be_data(each))

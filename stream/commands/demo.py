@@ -28,7 +28,7 @@ def command(which: str, seed: int) -> None:
 
 def _check_packages() -> None:
     """What the demo alone needs: Java may come from elsewhere than from a wheel."""
-    from stream.extras import extra_packages, install_command, missing_of
+    from stream.process.extras import extra_packages, install_command, missing_of
 
     others = {*extra_packages("broker"), *extra_packages("worker")}
     missing = missing_of(each for each in extra_packages("demo") if each not in others)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.commands.shared import say
-from stream.counted import counted
-from stream.row_problems import RowProblems
+from stream.text.counted import counted
+from stream.text.row_problems import RowProblems
 
 if TYPE_CHECKING:
-    from stream.data.event_table import EventTable
     from stream.decode import SourceOptions
+    from stream.files.event_table import EventTable
 
 __all__ = ["open_dump", "version_of"]
 
@@ -30,8 +30,8 @@ def open_dump(
 
     `named` has the options that name columns: events say themselves what is what.
     """
-    from stream.data.dumps import source_of
-    from stream.data.event_table import flattened
+    from stream.files.dumps import source_of
+    from stream.files.event_table import flattened
 
     source = source_of(data, None if config_path is None else _said(config_path, model))
     if source is None:

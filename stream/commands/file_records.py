@@ -12,10 +12,10 @@ from stream.commands.mapping import event_rows
 
 if TYPE_CHECKING:
     from stream.decode import SourceOptions
+    from stream.decode.record import FileRecord
+    from stream.files.row_events import EventRows, RowMapping
     from stream.plans.plan import AnyPlan
-    from stream.replay import FileRecord
-    from stream.row_problems import RowProblems
-    from stream.rows import EventRows, RowMapping
+    from stream.text.row_problems import RowProblems
 
 __all__ = ["FileRecords"]
 
@@ -35,9 +35,9 @@ class FileRecords:
         self, data: Path, plan: AnyPlan, columns: dict[str, Any], said: SourceOptions | None = None
     ) -> None:
         from detectors import ColumnMapping
-        from stream.data import Reading
-        from stream.data.dumps import source_of
-        from stream.rows import RowMapping
+        from stream.files import Reading
+        from stream.files.dumps import source_of
+        from stream.files.row_events import RowMapping
 
         self._data, self._plan = data, plan
         self._rows: EventRows | None = None
@@ -56,8 +56,8 @@ class FileRecords:
 
     def read(self, refused: RowProblems, on_rows: Callable[[int], object]) -> Iterator[FileRecord]:
         """The records; rows without a usable time go to `refused`."""
-        from stream.data import read_batches
-        from stream.file_records import records_of_dump, records_of_rows
+        from stream.files import read_batches
+        from stream.files.file_records import records_of_dump, records_of_rows
 
         rows = self._rows
         if rows is None:

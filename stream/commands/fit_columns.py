@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from detectors import ReferenceFitter
-    from stream.data import ColumnInfo, DataTable
+    from stream.files import ColumnInfo, DataTable
 
 __all__ = ["Chosen", "check_columns", "choose", "look_again"]
 
@@ -38,7 +38,7 @@ class Chosen:
 
 def check_columns(table: DataTable, named: Sequence[str]) -> None:
     """Refuse a column that is not there, or is named twice."""
-    from stream.data import no_column_hint
+    from stream.files import no_column_hint
 
     for name in named:
         if name not in table.columns:
@@ -115,7 +115,7 @@ def _check_kind(table: DataTable, column: ColumnInfo, kind: str) -> None:
 
 
 def _check_some(table: DataTable, chosen: Chosen) -> None:
-    from stream.data.dialect import uneven_lines
+    from stream.files.dialect import uneven_lines
 
     if chosen.kinds:
         return

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from detectors import Reference, ReferenceFitter, Seasons
-    from stream.data import DataTable
+    from stream.files import DataTable
     from stream.plans.privacy import CategoryHash
 
 __all__ = ["Fitted", "fit_file"]
@@ -64,8 +64,8 @@ def fit_file(
     says it.
     """
     from detectors import ColumnMapping, ReferenceFitter, tell_of_compiling
-    from stream.data import DataTable, Reading
-    from stream.data.blocks import Blocks
+    from stream.files import DataTable, Reading
+    from stream.files.blocks import Blocks
 
     tell_of_compiling(say)
     cycle_ms, slots = wanted_cycle(cycle, slots)

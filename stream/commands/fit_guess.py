@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 if TYPE_CHECKING:
-    from stream.data import DataTable
+    from stream.files import DataTable
 
 __all__ = ["Guessed", "guess_columns"]
 
@@ -126,7 +126,7 @@ def _numbers_of_times(table: DataTable, free: list[str]) -> Iterator[str]:
 def _are_times(values: Any) -> bool:
     import numpy as np
 
-    from stream.event_time import misread, numbers_ms
+    from stream.contracts.event_time import misread, numbers_ms
 
     if not values.size or not np.isfinite(values).all() or misread(values).any():
         return False

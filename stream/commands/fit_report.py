@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
-from stream.counted import counted
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
     from detectors import Binning
@@ -19,7 +19,7 @@ _DAY_MS: Final = 86_400_000
 
 def report(fitted: Fitted) -> None:
     """Print the signals, what was left out, what is doubtful, and what a config says of it."""
-    from stream.proposal import model_toml
+    from stream.plans.proposal import model_toml
 
     _table(fitted)
     reference = fitted.reference
@@ -33,10 +33,10 @@ def report(fitted: Fitted) -> None:
 
 def tell_doubts(fitted: Fitted) -> None:
     """Say what is doubtful, what is not tested, which seasons show and how soon a shift would."""
-    from stream.monitoring.delay import delay_words
-    from stream.monitoring.equipment import Equipment
-    from stream.monitoring.untested import untested_by_plan
-    from stream.proposal import proposed_plan
+    from stream.plans.proposal import proposed_plan
+    from stream.stage2.delay import delay_words
+    from stream.stage2.shared_tables import Equipment
+    from stream.stage2.untested import untested_by_plan
 
     reference, plan = fitted.reference, proposed_plan(fitted.reference)
     _held = Equipment.of(plan)  # or each question below would make it anew

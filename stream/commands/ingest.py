@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from stream.commands.shared import config_option, open_config, say, start_log
-from stream.counted import counted
-from stream.early_end import end_at_once_if_told
+from stream.process.early_end import end_at_once_if_told
+from stream.text.counted import counted
 
 __all__ = ["command"]
 
@@ -26,8 +26,9 @@ def command(config_path: Path, address: str | None, verbose: bool) -> None:
     """
     end_at_once_if_told()
     from stream.ingest import IngestService, Rules, Tokens
+    from stream.ingest.metrics import IngestCollector
     from stream.ingest.tokens import TokenError
-    from stream.metrics import IngestCollector, serve
+    from stream.metrics import serve
 
     start_log(verbose)
     config = open_config(config_path)

@@ -11,7 +11,7 @@ import click
 
 from stream.commands.fit_options import fit_options
 from stream.commands.shared import OUT_FILE, answer, say, when
-from stream.counted import counted, some_of
+from stream.text.counted import counted, some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

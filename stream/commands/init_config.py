@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stream.proposal import proposed_lengths, toml_text
+from stream.plans.proposal import proposed_lengths, toml_text
 
 if TYPE_CHECKING:
     from detectors import Reference

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream.commands.shared import say, when
-from stream.counted import counted
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
     from detectors import Reference
-    from stream.rows import RowMapping
+    from stream.files.row_events import RowMapping
 
 __all__ = ["tell_learned"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stream.commands.shared import IN_FILE, open_config, say
-from stream.counted import counted
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
     from stream.decode import SourceOptions

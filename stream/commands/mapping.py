@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from stream.files.row_events import EventRows
     from stream.plans.plan import AnyPlan
-    from stream.rows import EventRows
 
 __all__ = ["column_options", "event_rows"]
 
@@ -45,8 +45,8 @@ def event_rows(
     With a reference, columns are as when it was fitted. Without one the options say it, and all
     other columns that can be signals are features.
     """
+    from stream.files.row_events import EventRows, RowMapping
     from stream.plans.plan import LearningPlan
-    from stream.rows import EventRows, RowMapping
 
     if version is None and plan.version != "*":
         version = plan.version
@@ -66,8 +66,8 @@ def event_rows(
 def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> Any:
     from detectors import ColumnMapping
     from stream.commands.fit_columns import check_columns
-    from stream.data import DataTable
-    from stream.rows import RowMapping
+    from stream.files import DataTable
+    from stream.files.row_events import RowMapping
 
     table = DataTable(data)
     ignored = named.pop("ignored", ())

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from stream.commands.shared import config_option, open_config, say, start_log
-from stream.counted import counted
-from stream.early_end import end_at_once_if_told
+from stream.process.early_end import end_at_once_if_told
+from stream.text.counted import counted
 
 __all__ = ["command"]
 
@@ -32,7 +32,8 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     of this process. Run one of it for each config.
     """
     end_at_once_if_told()
-    from stream.metrics import NotifyCollector, serve
+    from stream.metrics import serve
+    from stream.notify.metrics import NotifyCollector
     from stream.notify.source import run_notify
     from stream.notify.view import NotifyView
 

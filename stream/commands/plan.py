@@ -19,10 +19,10 @@ from stream.commands.shared import (
     when,
 )
 from stream.commands.spelling import SpellingGroup
-from stream.counted import counted
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
-    from stream.plan_topic import Published
+    from stream.client.plan_topic import Published
     from stream.plans.plan import AnyPlan
 
 __all__ = ["command", "superseded"]
@@ -46,8 +46,8 @@ def publish(config_path: Path, model: str | None, again: bool) -> None:
     One that a later plan took the place of is published with --again alone; otherwise that is said
     and the exit code is 1.
     """
-    from stream.plan_topic import publish_plans
-    from stream.plans.notes import plan_mismatches, plan_summary
+    from stream.client.plan_topic import publish_plans
+    from stream.stage2.plan_notes import plan_mismatches, plan_summary
 
     config = open_config(config_path)
     chosen = config.models if model is None else (config.model(model),)
@@ -152,7 +152,7 @@ def _short(baseline: str) -> str:
 
 
 def _read(config: Any) -> list[tuple[AnyPlan, int]]:
-    from stream.plan_topic import read_plans
+    from stream.client.plan_topic import read_plans
 
     plans: list[tuple[AnyPlan, int]] = read_plans(config.kafka, config.topics.plans)
     return plans

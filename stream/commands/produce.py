@@ -12,12 +12,12 @@ import click
 
 from stream.commands.mapping import column_options, event_rows
 from stream.commands.shared import config_option, data_argument, open_config, progress, say
-from stream.row_problems import RowProblems
+from stream.text.row_problems import RowProblems
 
 if TYPE_CHECKING:
-    from stream.client import Message
+    from stream.client.records import Message
     from stream.decode import SourceOptions
-    from stream.rows import EventRows, RowEvent
+    from stream.files.row_events import EventRows, RowEvent
 
 __all__ = ["command"]
 
@@ -43,8 +43,8 @@ def command(
     Events keep the file's times; where the reference has no timestamp column, they get the
     time at which they are sent. A dump of events is sent as it is.
     """
-    from stream.client import publish
-    from stream.data.dumps import source_of
+    from stream.client.records import publish
+    from stream.files.dumps import source_of
 
     config = open_config(config_path)
     chosen = config.model_for(model, version)
@@ -98,8 +98,8 @@ def _refuse_options(
 
 def _header(source: SourceOptions, said: SourceOptions | None) -> tuple[tuple[str, bytes], ...]:
     """What says in which format lines are, where the topic's config does not."""
+    from stream.contracts.prediction_event import EVENT_CONTENT_TYPE
     from stream.decode.formats.registry import BY_NAME
-    from stream.events import EVENT_CONTENT_TYPE
 
     if source is said:
         return ()
@@ -111,7 +111,7 @@ def _header(source: SourceOptions, said: SourceOptions | None) -> tuple[tuple[st
 def _dumped(
     data: Path, model: str, sent: Sent, header: tuple[tuple[str, bytes], ...]
 ) -> Iterator[Message]:
-    from stream.data.dumps import dump_records
+    from stream.files.dumps import dump_records
 
     for one in dump_records(data, model):
         sent.events += 1
@@ -119,7 +119,7 @@ def _dumped(
 
 
 def _messages(data: Path, rows: EventRows, loop: bool, form: str, sent: Sent) -> Iterator[Message]:
-    from stream.row_batches import packed
+    from stream.files.row_batches import packed
 
     for events, value, kind in packed(_events(data, rows, loop, sent), form):
         sent.events += len(events)
@@ -130,7 +130,7 @@ def _messages(data: Path, rows: EventRows, loop: bool, form: str, sent: Sent) ->
 
 def _events(data: Path, rows: EventRows, loop: bool, sent: Sent) -> Iterator[RowEvent]:
     """Events of the file, again and again if asked to, without those that have no usable time."""
-    from stream.data import read_batches
+    from stream.files import read_batches
 
     stamp = rows.mapping.columns.timestamp
     shift = 0.0

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stream.commands.shared import answer, config_option, open_config, say, when
-from stream.counted import counted
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
-    from stream.monitoring.recent import Recent
+    from stream.stage2.pane_reader import Recent
 
 __all__ = ["command"]
 
@@ -40,8 +40,8 @@ def command(
     episodes resolve as "rebased", and drift is judged anew from there.
     """
     from detectors.fitting.rebase import rebased
+    from stream.client.plan_topic import publish_plan
     from stream.config.toml_table import duration_ms
-    from stream.plan_topic import publish_plan
 
     config = open_config(config_path)
     said = config.model(model)
@@ -86,11 +86,11 @@ def command(
 def _recent(
     config: Any, model: str, version: str | None, since: str | None, span_ms: int
 ) -> Recent:
-    from stream.client import read_topic, tell_unread
+    from stream.client.plan_topic import read_plans
+    from stream.client.records import read_topic, tell_unread
     from stream.commands.moments import moment_ms
-    from stream.monitoring.recent import RecentPanes
-    from stream.plan_topic import read_plans
     from stream.plans.plan import PlanBook
+    from stream.stage2.pane_reader import RecentPanes
 
     plans = PlanBook()
     for plan, from_ms in read_plans(config.kafka, config.topics.plans):

@@ -27,20 +27,20 @@ from stream.commands.shared import (
     read_hash_key,
     say,
 )
-from stream.counted import counted
-from stream.row_problems import RowProblems
+from stream.text.counted import counted
+from stream.text.row_problems import RowProblems
 
 if TYPE_CHECKING:
     from detectors import WindowResult
-    from stream.alerts.event import AlertEvent
+    from stream.contracts.alert_event import AlertEvent
     from stream.decode import SourceOptions
-    from stream.monitoring.untested import AtEnd
-    from stream.monitoring.watch import OnWindow
-    from stream.monitoring.windows import Closed
     from stream.plans.plan import AnyPlan, Plan
     from stream.plans.privacy import CategoryHash
-    from stream.replay import Replay
+    from stream.replay.replay import Replay
     from stream.report import ReplayRecorder
+    from stream.stage2.detection import OnWindow
+    from stream.stage2.untested import AtEnd
+    from stream.stage2.windows import Closed
 
 __all__ = ["command"]
 
@@ -102,13 +102,13 @@ def command(
         plan, key, said = _plan_from(config_path, model)
         hashing = hashing or key
 
-    from stream.alerts.event import encode_alert, is_reminder
-    from stream.monitoring.untested import untested_by_plan
-    from stream.plans.notes import other_notes
+    from stream.contracts.alert_event import encode_alert, is_reminder
     from stream.plans.plan import PlanBook
-    from stream.replay import Replay
+    from stream.replay.replay import Replay
     from stream.report import ReplayRecorder
     from stream.report.replay_words import early_signals
+    from stream.stage2.plan_notes import other_notes
+    from stream.stage2.untested import untested_by_plan
 
     for note in other_notes(plan):
         say(f"warning: {note}")
@@ -208,7 +208,7 @@ def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResul
     """Write what each test of a window gave, a line each."""
     from msgspec.json import encode
 
-    from stream.alerts.event import format_time
+    from stream.contracts.alert_event import format_time
 
     time = format_time(window.end_ms)
     for row, test in enumerate(result.tests):
@@ -227,7 +227,7 @@ def _write_window(out: BinaryIO, plan: Plan, window: Closed, result: WindowResul
 def _plan_of(path: Path) -> Plan:
     from detectors import Reference
     from stream.plans.plan import readable
-    from stream.proposal import proposed_plan
+    from stream.plans.proposal import proposed_plan
 
     return readable(proposed_plan(Reference.from_json(path.read_bytes(), str(path))))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stream.monitoring.watch import Watch
     from stream.report import TestRow
+    from stream.stage2.detection import Watch
 
 __all__ = ["each_pane"]
 

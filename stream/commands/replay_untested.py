@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream.monitoring.untested import Untested
+    from stream.stage2.untested import Untested
 
 __all__ = ["write_untested"]
 

@@ -10,11 +10,11 @@ import click
 
 from stream.commands.report_file import FORMS, form_of, report_text
 from stream.commands.shared import IN_FILE, open_config, say
-from stream.counted import counted
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
-    from stream.alerts.event import AlertEvent
     from stream.config.load import Config
+    from stream.contracts.alert_event import AlertEvent
 
 __all__ = ["command"]
 
@@ -59,7 +59,7 @@ def command(
         where, events = str(alerts_path), _from_file(alerts_path)
     else:
         assert config_path is not None
-        from stream.alert_log import read_alerts
+        from stream.client.alert_log import read_alerts
 
         config = open_config(config_path)
         where, brokers = config.topics.alerts, str(config.kafka["bootstrap_servers"])
@@ -78,8 +78,8 @@ def command(
 
 def _notes(config: Config, found: Iterable[AlertEvent]) -> list[str]:
     """What limits the plan of the newest revision, as the plans topic has it."""
-    from stream.plan_topic import read_plans
-    from stream.plans.notes import other_notes
+    from stream.client.plan_topic import read_plans
+    from stream.stage2.plan_notes import other_notes
 
     last = max(found, key=lambda event: event.data.revision)
     try:
@@ -106,7 +106,7 @@ def _check_one(episode: str, found: Iterable[AlertEvent], where: str) -> None:
 
 
 def _from_file(path: Path) -> Iterator[AlertEvent]:
-    from stream.alerts.event import decode_alert
+    from stream.contracts.alert_event import decode_alert
 
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):

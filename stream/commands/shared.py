@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stream.commands.data_path import DataPath
-from stream.printable import printable, printable_json, printable_lines
+from stream.text.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from stream.alerts.event import AlertEvent
     from stream.config.load import Config
+    from stream.contracts.alert_event import AlertEvent
     from stream.plans.plan import AnyPlan
     from stream.plans.privacy import CategoryHash
 
@@ -109,7 +109,7 @@ def start_log(verbose: bool) -> None:
     """Log to stderr, a line for each record."""
     import logging
 
-    from stream.printable import PrintableFormatter
+    from stream.text.printable import PrintableFormatter
 
     handler: logging.Handler = logging.StreamHandler()
     handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

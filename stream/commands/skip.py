@@ -14,7 +14,7 @@ from stream.commands.shared import config_option, open_config, print_table, say
 
 if TYPE_CHECKING:
     from stream.config.load import Config
-    from stream.skips import Skip
+    from stream.kafka.skips import Skip
 
 __all__ = ["command"]
 
@@ -34,10 +34,10 @@ def command(
     it, those that run now within seconds, and on the dead-letter topic when a worker has passed.
     Without arguments, show what was skipped.
     """
-    from stream.client import publish
+    from stream.client.records import publish
     from stream.kafka.look import find_unread
+    from stream.kafka.skips import Skip, skip_record
     from stream.kafka.sources import describe_topics
-    from stream.skips import Skip, skip_record
 
     config = open_config(config_path)
     if topic is None:
@@ -92,15 +92,15 @@ def _make_way(config: Config) -> None:
     It makes one after 4 kB, and cannot walk past a damaged length to what has none in front of it.
     The records say nothing: they take back skips that never were.
     """
-    from stream.client import publish
+    from stream.client.records import publish
 
     for _ in range(2):  # by the second the index is longer
         publish(config.kafka, config.topics.plans, [(b"skip:" + os.urandom(8_000), None, ())])
 
 
 def _skips(config: Config) -> list[Skip]:
-    from stream.client import read_topic
-    from stream.skips import SkipBook
+    from stream.client.records import read_topic
+    from stream.kafka.skips import SkipBook
 
     book = SkipBook()
     for record in read_topic(

@@ -19,13 +19,13 @@ from stream.commands.shared import (
     when,
 )
 from stream.commands.spelling import SpellingGroup
-from stream.counted import counted, some_of
+from stream.text.counted import counted, some_of
 
 if TYPE_CHECKING:
+    from stream.client.state_topic import StoredPartition
     from stream.config.load import Config
-    from stream.monitoring.snapshot import Stored
-    from stream.monitoring.subject import SubjectMonitor
-    from stream.state_topic import StoredPartition
+    from stream.stage2.snapshot import Stored
+    from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["command"]
 
@@ -107,8 +107,8 @@ def reset(chosen: tuple[int, ...], yes: bool, force: bool, config_path: Path) ->
     Stop the workers first. What the summaries topic does not reach back to is forgotten: windows
     begin anew, and open episodes are neither revised nor resolved any more.
     """
+    from stream.client.state_topic import reset_state
     from stream.kafka.admin import group_members
-    from stream.state_topic import reset_state
 
     config = open_config(config_path)
     all_of_them = _partitions(config)
@@ -139,9 +139,9 @@ def reset(chosen: tuple[int, ...], yes: bool, force: bool, config_path: Path) ->
 
 
 def _partitions(config: Config) -> list[StoredPartition]:
+    from stream.client.state_topic import read_state
     from stream.kafka.sources import describe_topics
     from stream.kafka.topics import topic_partitions
-    from stream.state_topic import read_state
 
     topic, summaries = config.topics.state, config.topics.summaries
     log_id, _ = describe_topics(config.kafka, [summaries]).get(summaries, ("", 0))
@@ -153,16 +153,16 @@ def _usable(held: StoredPartition) -> Stored | None:
 
 
 def _subjects(stored: Stored) -> list[str]:
-    from stream.state_topic import subject_of
+    from stream.client.state_topic import subject_of
 
     return sorted(name for block in stored.payloads if (name := subject_of(block)))
 
 
 def _restored(config: Config, held: StoredPartition) -> list[tuple[int, SubjectMonitor]]:
-    from stream.monitoring.monitor import PartitionMonitor
-    from stream.monitoring.snapshot import SnapshotError
-    from stream.plan_topic import read_plans
+    from stream.client.plan_topic import read_plans
     from stream.plans.plan import PlanBook
+    from stream.stage2.monitor import PartitionMonitor
+    from stream.stage2.snapshot import SnapshotError
 
     stored = _usable(held)
     if stored is None or stored.manifest is None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.commands.shared import config_option, open_config, plan_name, say, start_log, when
-from stream.counted import counted
-from stream.early_end import end_at_once_if_told
+from stream.process.early_end import end_at_once_if_told
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
     from stream.config.load import Config
-    from stream.kafka.settings import WorkerSettings
-    from stream.kafka.view import WorkerView
+    from stream.worker.settings import WorkerSettings
+    from stream.worker.worker_status import WorkerView
 
 __all__ = ["command", "worker_settings"]
 
@@ -36,7 +36,7 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
     is not published again.
     """
     end_at_once_if_told()
-    from stream.kafka.app import run_worker
+    from stream.worker.app import run_worker
 
     start_log(verbose)
     config = open_config(config_path)
@@ -45,10 +45,10 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
 
 
 def _publish(config: Config) -> Callable[[], None]:
+    from stream.client.plan_topic import publish_plans
     from stream.commands.plan import superseded
-    from stream.plan_topic import publish_plans
     from stream.plans.base import MINUS_INFINITY
-    from stream.plans.notes import plan_mismatches, plan_notes
+    from stream.stage2.plan_notes import plan_mismatches, plan_notes
 
     plans = config.plans()  # before anything else: a fault in a file is said at once
 
@@ -69,7 +69,8 @@ def _publish(config: Config) -> Callable[[], None]:
 
 def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
     """Give a worker its settings as plain values."""
-    from stream.kafka.settings import TopicNames, WorkerSettings
+    from stream.kafka.topics import TopicNames
+    from stream.worker.settings import WorkerSettings
 
     worker, topics = config.worker, config.topics
     return WorkerSettings(

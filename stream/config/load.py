@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from detectors import WINDOWED_TESTS
 from detectors.references.reference import ROLES
+from stream.config.silences import read_silences
 from stream.config.sources import read_sources
+from stream.config.targets import read_targets
 from stream.config.toml_table import ConfigError, Table, read_secret, substitute
 from stream.config.types import (
     Config,
@@ -26,8 +28,6 @@ from stream.config.types import (
     WindowConfig,
     WorkerConfig,
 )
-from stream.notify.quiet import read_silences
-from stream.notify.targets import read_targets
 
 if TYPE_CHECKING:
     from stream.plans.privacy import CategoryHash

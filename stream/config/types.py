@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from stream.alerts.silences import Silence
 from stream.config.toml_table import ConfigError, EnvText
-from stream.notify.quiet import Silence
 from stream.notify.targets import Target
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class Config:
         self, model: ModelConfig, reference: Reference | None, cycle_ms: int
     ) -> tuple[int, int]:
         """Pane and largest age of a window: what the config leaves out follows the reference."""
-        from stream.proposal import DEFAULT_MAX_AGE_MS, DEFAULT_PANE_MS, propose
+        from stream.plans.proposal import DEFAULT_MAX_AGE_MS, DEFAULT_PANE_MS, propose
 
         window = model.window
         if reference is None:

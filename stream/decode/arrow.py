@@ -19,12 +19,12 @@ import pyarrow as pa
 from stream.decode.arrow_guard import columns_by_name, refuse_compression, undecodable
 from stream.decode.arrow_times import column_ms, is_time
 from stream.decode.arrow_values import column_names, column_numbers
-from stream.decode.block import Block, Segments, check_rows, set_absent, set_columns
+from stream.decode.columnar_batch import Block, Segments, check_rows, set_absent, set_columns
 from stream.decode.compiled import Compiled
-from stream.decode.group import Codes, Floats, SignalGroup, leave_out_missing
 from stream.decode.ids import Ids, hash_ids, joined_ids
-from stream.decode.open import OpenCompiled
 from stream.decode.reader import Reader
+from stream.decode.schemaless import OpenCompiled
+from stream.decode.signal_group import Codes, Floats, SignalGroup, leave_out_missing
 from stream.decode.values import (
     CodeTable,
     RefusedError,
@@ -33,7 +33,7 @@ from stream.decode.values import (
     as_text,
     as_timestamp,
 )
-from stream.summaries.sketch import GROUPS
+from stream.sketches.sketch import GROUPS
 
 __all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
 

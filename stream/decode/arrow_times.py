@@ -1,4 +1,4 @@
-"""Whole Arrow columns of times, by the same table as single ones (`stream.event_time`)."""
+"""Whole Arrow columns of times, by the table of single ones (`stream.contracts.event_time`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stream.event_time import Floats, as_time, numbers_ms, times_ms, whole_ms
+from stream.contracts.event_time import Floats, as_time, numbers_ms, times_ms, whole_ms
 
 __all__ = ["column_ms", "column_numbers", "floats", "is_time", "moments_ms", "text_as"]
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from msgspec.structs import astuple
 
 from detectors.counting.numerals import read_numbers
-from stream.decode.block import (
+from stream.contracts.event_time import times_ms
+from stream.decode.columnar_batch import (
     TIMES,
     Block,
     Segments,
@@ -25,7 +26,7 @@ from stream.decode.block import (
     set_columns,
 )
 from stream.decode.compiled import Compiled
-from stream.decode.group import (
+from stream.decode.signal_group import (
     NUMBER,
     Codes,
     Floats,
@@ -41,7 +42,6 @@ from stream.decode.values import (
     as_text,
     not_an_object,
 )
-from stream.event_time import times_ms
 
 __all__ = ["batch_block", "coerce_batch"]
 

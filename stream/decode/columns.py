@@ -16,15 +16,11 @@ A real infinity is a missing value (docs/events.md), so decoders map it to NaN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from stream.unread import Unread
 
 if TYPE_CHECKING:
     from stream.plans.plan import AnyPlan
@@ -33,25 +29,16 @@ __all__ = [
     "ABSENT",
     "ABSENT_CODE",
     "INVALID",
-    "LOG_APPEND_TIME",
     "REASONS",
     "Ahead",
     "Columns",
     "Decoded",
-    "Record",
     "Reject",
-    "Unread",
-    "offset_after",
-    "stamps_of",
 ]
 
 INVALID: Final = float("-inf")
 ABSENT: Final = float("inf")
 ABSENT_CODE: Final = -1
-#: Type of a record's timestamp that the broker gave; every other is some producer's word.
-LOG_APPEND_TIME: Final = 1
-_STAMP: Final = attrgetter("timestamp")
-
 #: Why an event can be refused. A label of a metric, so the list is closed.
 REASONS: Final = (
     "undecodable",
@@ -70,34 +57,6 @@ REASONS: Final = (
 )
 
 
-class Record(Protocol):
-    """One Kafka record as the decoder needs it (aiokafka's ConsumerRecord fits)."""
-
-    @property
-    def offset(self) -> int:
-        """Place in its partition."""
-
-    @property
-    def timestamp(self) -> int:
-        """The record's own, in milliseconds since the epoch; 0 or less where it has none."""
-
-    @property
-    def timestamp_type(self) -> int:
-        """Who gave it: `LOG_APPEND_TIME` is the broker."""
-
-    @property
-    def key(self) -> bytes | None:
-        """Any."""
-
-    @property
-    def value(self) -> bytes | None:
-        """The event or batch."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Name and value of each."""
-
-
 class Ahead(NamedTuple):
     """Events that are refused for being too far ahead: whose clock leads, and by how much."""
 
@@ -106,20 +65,6 @@ class Ahead(NamedTuple):
     plan: AnyPlan
     events: int
     lead_ms: int
-
-
-def offset_after(record: Record) -> int:
-    """The offset that follows a record, or the last of those that an `Unread` stands for."""
-    return (record.last if isinstance(record, Unread) else record.offset) + 1
-
-
-def stamps_of(records: Sequence[Record]) -> npt.NDArray[np.int64]:
-    """The records' own times; -1 for one of a format that had none."""
-    try:
-        return np.fromiter(map(_STAMP, records), np.int64, len(records))
-    except TypeError:
-        stamps = (-1 if at is None else at for at in map(_STAMP, records))
-        return np.fromiter(stamps, np.int64, len(records))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from msgspec.structs import astuple
 
 from detectors import CategoricalBinning
 from stream.decode.columns import ABSENT, INVALID
-from stream.decode.group import (
+from stream.decode.hashed import code_table
+from stream.decode.model import model_struct, refusing
+from stream.decode.signal_group import (
     NUMBER,
     SCALAR,
     Codes,
@@ -28,8 +30,6 @@ from stream.decode.group import (
     leave_out_missing,
     make_struct,
 )
-from stream.decode.hashed import code_table
-from stream.decode.model import model_struct, refusing
 from stream.decode.values import (
     ABSENT_CATEGORY,
     INVALID_CATEGORY,

@@ -17,7 +17,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from stream.decode.columns import Decoded, Record, Reject
+from stream.decode.columns import Decoded, Reject
+from stream.decode.envelope import ARROW, ForeignError, form_of, kind_of
 from stream.decode.formats import cloudevents
 from stream.decode.formats.contract import (
     Envelope,
@@ -28,8 +29,8 @@ from stream.decode.formats.contract import (
     parse_any,
 )
 from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME, recognise
-from stream.decode.head import ARROW, ForeignError, form_of, kind_of
 from stream.decode.native import NativeDecoder
+from stream.decode.record import Record
 from stream.decode.values import RefusedError
 
 __all__ = ["FormatDecoder"]

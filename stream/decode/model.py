@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from stream.decode.group import make_struct
+from stream.decode.signal_group import make_struct
 from stream.decode.values import as_text
 from stream.plans.plan import ANY_VERSION, Subject
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from stream.decode.block import Block
-from stream.decode.columns import Decoded, Record, Reject
-from stream.decode.head import ARROW, BATCH, decode_head, form_of
+from stream.decode.columnar_batch import Block
+from stream.decode.columns import Decoded, Reject
+from stream.decode.envelope import ARROW, BATCH, decode_head, form_of
+from stream.decode.grouping import Lane, finish
 from stream.decode.hints import ModelHints
-from stream.decode.lanes import Lane, finish
 from stream.decode.reader import Reader, batch_block, coerce_batch, make_reader
-from stream.decode.sample import count_unknown_fields
+from stream.decode.record import Record
+from stream.decode.unknown_fields import count_unknown_fields
 from stream.decode.values import (
     RefusedError,
     as_text,

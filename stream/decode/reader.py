@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from stream.decode import batch
-from stream.decode.block import Block
+from stream.decode.columnar_batch import Block
 from stream.decode.compiled import Compiled
-from stream.decode.open import OpenCompiled
+from stream.decode.schemaless import OpenCompiled
 from stream.plans.plan import AnyPlan, LearningPlan, Subject
 from stream.plans.privacy import CategoryHash
 

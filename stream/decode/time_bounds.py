@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from stream.contracts.event_time import END_MS
 from stream.decode.columns import Ahead
 from stream.decode.reader import Reader
 from stream.decode.values import RefusedError
-from stream.event_time import END_MS
 
 __all__ = ["LAST_MS", "ahead_of", "refusal_of"]
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from detectors import CategoricalBinning, category_text
 from detectors.counting.meaning import has_name, number_of
+from stream.contracts.event_time import Time, as_time
 from stream.decode.columns import ABSENT_CODE
-from stream.event_time import Time, as_time
 
 __all__ = [
     "ABSENT_CATEGORY",

@@ -12,17 +12,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from detectors import Reference, fit_reference
-from stream.alert_log import read_alerts
-from stream.alerts.event import AlertEvent
-from stream.client import publish
-from stream.counted import counted
+from stream.client.alert_log import read_alerts
+from stream.client.records import publish
+from stream.contracts.alert_event import AlertEvent
+from stream.decode.record import FileRecord
 from stream.demo import flights
 from stream.demo.show import Teller, heading, summary
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
-from stream.kafka.broker import Broker, find_broker
+from stream.devbroker.broker import Broker, find_broker
 from stream.plans.plan import Plan, PlanBook
-from stream.proposal import propose
-from stream.replay import FileRecord, Replay
+from stream.plans.proposal import propose
+from stream.replay.replay import Replay
+from stream.text.counted import counted
 
 __all__ = ["demo_flights"]
 

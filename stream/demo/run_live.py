@@ -11,12 +11,12 @@ import numpy as np
 from rich.console import Console
 
 from detectors import fit_reference
-from stream.alerts.event import AlertEvent, parse_time
-from stream.client import publish
+from stream.client.records import publish
+from stream.contracts.alert_event import AlertEvent, parse_time
 from stream.demo import live
 from stream.demo.show import Teller, heading
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
-from stream.kafka.broker import find_broker
+from stream.devbroker.broker import find_broker
 
 __all__ = ["demo_live"]
 

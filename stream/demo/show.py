@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from detectors.figures import figures
-from stream.alerts.event import AlertEvent, is_reminder
-from stream.counted import counted
-from stream.printable import printable
+from stream.contracts.alert_event import AlertEvent, is_reminder
+from stream.text.counted import counted
+from stream.text.printable import printable
 
 __all__ = ["Teller", "heading", "summary"]
 

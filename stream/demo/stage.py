@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detectors import Reference, tell_of_compiling, warm_up
-from stream.alert_log import read_alerts
-from stream.alerts.event import AlertEvent
+from stream.client.alert_log import read_alerts
+from stream.client.plan_topic import publish_plans
 from stream.config.load import Config, load_config
-from stream.kafka.broker import free_port
+from stream.contracts.alert_event import AlertEvent
+from stream.devbroker.broker import free_port
 from stream.kafka.topics import create_topics, wanted_topics
-from stream.plan_topic import publish_plans
 
 __all__ = ["AlertReader", "DemoError", "Stage", "open_stage", "write_config"]
 

@@ -7,10 +7,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from stream.contracts.prediction_event import (
+    ARROW_CONTENT_TYPE,
+    BATCH_CONTENT_TYPE,
+    EVENT_CONTENT_TYPE,
+)
 from stream.decode.formats.cloudevents import open_structured
 from stream.decode.formats.contract import Envelope
 from stream.decode.values import RefusedError
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
 
 __all__ = ["BodyError", "Incoming", "messages_of"]
 

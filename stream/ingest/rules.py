@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from stream.contracts.prediction_event import EVENT_CONTENT_TYPE
 from stream.decode import NativeDecoder
-from stream.events import EVENT_CONTENT_TYPE
 from stream.ingest.bodies import Incoming
 from stream.plans.plan import AnyPlan, PlanBook
 from stream.plans.privacy import CategoryHash

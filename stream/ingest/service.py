@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.http_server import Page, PostRequest
+from stream.http.server import Page, PostRequest
 from stream.ingest.bodies import BodyError, messages_of
 from stream.ingest.rules import Rules
 from stream.ingest.tokens import Tokens

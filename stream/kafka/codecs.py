@@ -9,7 +9,8 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 from kafka.record import default_records as of_kafka
 from kafka.record import legacy_records as of_kafka_old
 
-from stream.kafka import bulk, unpack
+from stream.kafka import batch_fetch as bulk
+from stream.kafka import unpack
 
 __all__ = ["bound_kafka_python", "unread_codecs"]
 

@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError as AiokafkaError
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
-from stream.kafka import bulk
+from stream.contracts.unread import Unread
+from stream.kafka import batch_fetch as bulk
 from stream.kafka.connection import connection_arguments
 from stream.kafka.stalls import STALL_S, unread_at
-from stream.unread import Unread
 
 __all__ = ["PatientPoll", "UnreadableError", "find_unread"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from stream.kafka.topics import TopicState
-from stream.summaries.clock import BY_PRODUCER, LEAD_MS
-from stream.summaries.quorum import SPAN_MS
+from stream.stage1.clock import BY_PRODUCER, LEAD_MS
+from stream.stage1.quorum import SPAN_MS
 
 __all__ = ["Watched", "record_time_words"]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from stream.kafka.access import AccessError
 from stream.kafka.admin import admin, described
 from stream.kafka.security import client_options
-from stream.kafka.settings import TopicNames
+from stream.kafka.topics import TopicNames
 
 __all__ = ["check_rights", "lacking", "worker_rights"]
 

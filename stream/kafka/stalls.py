@@ -20,7 +20,7 @@ from aiokafka.errors import CorruptRecordException, KafkaError, UnknownError, fo
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record import MemoryRecords
 
-from stream.unread import Unread
+from stream.contracts.unread import Unread
 
 __all__ = [
     "STALL_S",

@@ -9,8 +9,8 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from stream.counted import counted
 from stream.kafka.admin import admin, described, surely_described
+from stream.text.counted import counted
 
 DAY_MS = 86_400_000
 #: With so many copies one broker may die and another be away, and two must have what is taken.
@@ -29,6 +29,17 @@ LOG_APPEND = {"message.timestamp.type": "LogAppendTime"}
 
 class TopicError(RuntimeError):
     """Topics cannot be read or created; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class TopicNames:
+    """driftstream's own topics."""
+
+    summaries: str = "driftstream.summaries"
+    plans: str = "driftstream.plans"
+    alerts: str = "driftstream.alerts"
+    dead_letter: str = "driftstream.dead-letter"
+    state: str = "driftstream.state"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from stream.metrics.families import (
 )
 from stream.metrics.gauges import bounded, signal_gauges
 from stream.metrics.state import WorkerState
-from stream.monitoring.subject import SubjectMonitor
+from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["MetricsCollector"]
 

@@ -11,11 +11,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 import stream
 from stream.metrics.gauges import Gauge
 from stream.metrics.state import PartitionClock
-from stream.monitoring.alarms import SPAN_DAYS
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.subject import SubjectMonitor
-from stream.printable import printable
-from stream.summaries.clock import BY_PRODUCER
+from stream.stage1.clock import BY_PRODUCER
+from stream.stage2.alarms import SPAN_DAYS
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.subject import SubjectMonitor
+from stream.text.printable import printable
 
 __all__ = [
     "build_info",

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from detectors import NumericBinning, SignalReference
 from detectors.changes.estimates import QUANTILES, bin_mean, bin_quantiles
 from stream.metrics.bin_shares import leading_signals, shares
-from stream.monitoring.subject import SubjectMonitor
-from stream.monitoring.untested import untested_now
-from stream.monitoring.watch import Watch
-from stream.monitoring.windows import Closed
+from stream.stage2.detection import Watch
+from stream.stage2.subject import SubjectMonitor
+from stream.stage2.untested import untested_now
+from stream.stage2.windows import Closed
 
 __all__ = ["OTHER", "QUANTILES", "Gauge", "bounded", "signal_gauges"]
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from stream.http_server import PLAIN, Page, PageServer, Render, Request
+from stream.http.server import PLAIN, Page, PageServer, Render, Request
 from stream.metrics.state import HealthView
 
 __all__ = ["serve"]

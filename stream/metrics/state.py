@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from stream.metrics.delays import Delays
-from stream.monitoring.monitor import PartitionMonitor
-from stream.summaries.stats import Stage1Stats
+from stream.stage1.stats import Stage1Stats
+from stream.stage2.monitor import PartitionMonitor
 
 __all__ = ["HealthView", "PartitionClock", "WorkerState"]
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.alerts.event import AlertEvent
+from stream.contracts.alert_event import AlertEvent
 from stream.notify.open_episodes import Change
-from stream.notify.quiet import Quiet
 from stream.notify.render import alertmanager_alert
 from stream.notify.silencer import Silencer
 from stream.notify.sinks import Sink
+from stream.notify.suppression import Quiet
 from stream.notify.targets import Target
 
 __all__ = ["FIRING_FOR_S", "REPOST_S", "AlertmanagerSink"]

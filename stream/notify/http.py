@@ -16,7 +16,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProxySchemeUnknown
 
 from stream.notify.exchange import Exchange
-from stream.printable import printable
+from stream.text.printable import printable
 
 __all__ = ["Answer", "Client"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-from stream.alerts.event import AlertEvent
-from stream.notify.targets import SEVERITY_ORDER
+from stream.contracts.alert_event import SEVERITIES, AlertEvent
 
 __all__ = ["Change", "OpenEpisodes"]
 
@@ -57,7 +56,7 @@ class OpenEpisodes:
         same = before is not None and before.event.data.episode == data.episode
         peak: str = data.severity
         if before is not None and same:
-            peak = max(peak, before.peak, key=SEVERITY_ORDER.index)
+            peak = max(peak, before.peak, key=SEVERITIES.index)
         told = not _STEPS.isdisjoint(data.news)
         worse = before is None or not same or peak != before.peak or told
         change = Change(event, peak, worse or data.status == "resolved")

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from stream.alerts.event import AlertEvent, encode_alert, format_time, parse_time
 from stream.alerts.sentences import KIND_TEXT
+from stream.contracts.alert_event import AlertEvent, encode_alert, format_time, parse_time
 from stream.notify.template import fill_template
-from stream.printable import printable
 from stream.runbooks import runbook_command
+from stream.text.printable import printable
 
 __all__ = [
     "alertmanager_alert",

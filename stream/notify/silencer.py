@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from stream.alerts.event import AlertEvent, AlertTime, format_time, parse_time
+from stream.contracts.alert_event import AlertEvent, AlertTime, format_time, parse_time
 from stream.notify.http import Answer, Client
-from stream.notify.quiet import Quiet
 from stream.notify.render import alertmanager_labels
+from stream.notify.suppression import Quiet
 
 __all__ = ["Silencer"]
 

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from stream.alerts.event import AlertEvent
+from stream.contracts.alert_event import SEVERITIES, AlertEvent
+from stream.notify.delivery_stats import Tally
 from stream.notify.http import Answer, Client
 from stream.notify.open_episodes import Change
-from stream.notify.quiet import Quiet
 from stream.notify.render import slack_message, webhook_request
-from stream.notify.tally import Tally
-from stream.notify.targets import SEVERITY_ORDER, Target
+from stream.notify.suppression import Quiet
+from stream.notify.targets import Target
 
 __all__ = ["LOOK_S", "QueueSink", "Sink"]
 
@@ -100,7 +100,7 @@ class Sink(ABC):
         target, labels = self.target, change.event.data.labels
         if target.models and labels.model not in target.models:
             return False
-        return SEVERITY_ORDER.index(change.peak) >= SEVERITY_ORDER.index(target.min_severity)
+        return SEVERITIES.index(change.peak) >= SEVERITIES.index(target.min_severity)
 
     def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         target = self.target

@@ -14,13 +14,13 @@ from typing import Final
 
 import msgspec
 
-from stream.alerts.event import AlertEvent
+from stream.contracts.alert_event import AlertEvent
 from stream.notify.http import Answer
-from stream.notify.quiet import Quiet
 from stream.notify.render import slack_message
 from stream.notify.sinks import QueueSink
+from stream.notify.suppression import Quiet
 from stream.notify.targets import Target
-from stream.printable import printable
+from stream.text.printable import printable
 
 __all__ = ["SlackThreads"]
 

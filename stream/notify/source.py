@@ -13,15 +13,15 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from stream.client import tell_unread
+from stream.alerts.silences import Silence
+from stream.client.records import tell_unread
 from stream.kafka.access import knock, unreachable
 from stream.kafka.codecs import bound_kafka_python
 from stream.kafka.failed_sockets import close_failed_sockets
 from stream.kafka.look import PatientPoll
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
-from stream.notify.bridge import Bridge, Commit
-from stream.notify.quiet import Silence
+from stream.notify.dispatcher import Bridge, Commit
 from stream.notify.targets import Target
 from stream.notify.view import NotifyView
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.alerts.event import AlertEvent
-from stream.printable import printable
+from stream.contracts.alert_event import AlertEvent
+from stream.text.printable import printable
 
 __all__ = ["TEMPLATE_FIELDS", "fill_template", "template_fault"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream.notify.tally import TargetState
+from stream.notify.delivery_stats import TargetState
 
 if TYPE_CHECKING:
-    from stream.notify.bridge import Bridge
+    from stream.notify.dispatcher import Bridge
 
 __all__ = ["NotifyView"]
 

@@ -13,12 +13,12 @@ import msgspec
 import numpy as np
 
 from detectors import WindowResult, describe
-from stream.monitoring.subject import SubjectMonitor
-from stream.monitoring.untested import untested_now
-from stream.monitoring.watch import Watch
 from stream.report.from_replay import bars_of_counts
 from stream.report.loudness import Heard, Loud, loudest, worst_row
 from stream.report.shape import Shape
+from stream.stage2.detection import Watch
+from stream.stage2.subject import SubjectMonitor
+from stream.stage2.untested import untested_now
 
 __all__ = [
     "MOST_HISTOGRAMS", "MOST_SIGNALS", "Bars", "Detail", "SegmentRow", "SignalRow", "detail_of",

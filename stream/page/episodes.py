@@ -11,10 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from stream.monitoring.subject import SubjectMonitor
-from stream.notify.quiet import Silence
+from stream.alerts.silences import Silence
 from stream.page.recent import EpisodeRow, QuietRow, RecentEpisodes
 from stream.report.loudness import Heard
+from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["EpisodeView", "SilenceRow", "heard_of", "rows_of", "silences_now"]
 

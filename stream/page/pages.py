@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
-from stream.http_server import PLAIN, Page, Render, Request
+from stream.http.server import PLAIN, Page, Render, Request
 from stream.page.assets import asset
 from stream.page.runbooks import runbook_html, runbook_paths
 from stream.page.signal import signal_state
 from stream.page.state import PageView, state_of
-from stream.printable import printable_json
+from stream.text.printable import printable_json
 
 __all__ = ["live_pages"]
 

@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
-from stream.alerts.acks import Ack
-from stream.alerts.event import AlertEvent, parse_time
+from stream.contracts.acks import Ack
+from stream.contracts.alert_event import AlertEvent, parse_time
 from stream.page.runbooks import runbook_address
 from stream.report.loudness import Heard, heard_in
-from stream.report.phrases import SEVERITIES
+from stream.report.phrases import SEVERITIES_OR_NONE
 
 __all__ = ["AckRow", "EpisodeRow", "QuietRow", "RecentEpisodes"]
 
@@ -164,6 +164,8 @@ class RecentEpisodes:
                 msgspec.structs.replace(row, ack=ack) if (ack := acks.get(row.id)) else row
                 for row in list(self._rows.values())
             ),
-            key=lambda row: (row.ends, 0) if row.ends else (2**62, SEVERITIES.index(row.severity)),
+            key=lambda row: (
+                (row.ends, 0) if row.ends else (2**62, SEVERITIES_OR_NONE.index(row.severity))
+            ),
             reverse=True,
         )

@@ -8,13 +8,13 @@ from typing import Final
 import msgspec
 
 import stream
-from stream.monitoring.subject import SubjectMonitor
 from stream.page.detail import SegmentRow, SignalRow, segments_of, signal_row
 from stream.page.episodes import heard_of, rows_of
 from stream.page.recent import EpisodeRow
 from stream.page.state import PageView, held_of
 from stream.page.trend import Trend, trend_of
 from stream.report.loudness import Heard, loudest
+from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["SignalState", "signal_state"]
 

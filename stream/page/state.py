@@ -11,8 +11,6 @@ from typing import Final, Protocol
 import msgspec
 
 import stream
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.subject import SubjectMonitor
 from stream.page.detail import Detail, detail_of
 from stream.page.episodes import EpisodeView, SilenceRow, heard_of, rows_of, silences_now
 from stream.page.recent import EpisodeRow
@@ -20,8 +18,10 @@ from stream.page.versions import Versions, versions_of
 from stream.plans.plan import LearningPlan
 from stream.report.from_alerts import worst_severity
 from stream.report.loudness import Heard, loudest_of_all
-from stream.report.phrases import SEVERITIES
-from stream.summaries.stats import Stage1Stats
+from stream.report.phrases import SEVERITIES_OR_NONE
+from stream.stage1.stats import Stage1Stats
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["PageView", "State", "held_of", "state_of"]
 
@@ -117,7 +117,11 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
     heard = heard_of(episodes)
     rows = sorted(
         ((_model_row(each, heard.get(each.subject, ())), each) for each in held),
-        key=lambda pair: (-SEVERITIES.index(pair[0].severity), -pair[0].worst, pair[1].subject),
+        key=lambda pair: (
+            -SEVERITIES_OR_NONE.index(pair[0].severity),
+            -pair[0].worst,
+            pair[1].subject,
+        ),
     )
     chosen = [each for row, each in rows if (row.model, row.version) == (model, version)]
     chosen = chosen or [each for row, each in rows if row.model == model]

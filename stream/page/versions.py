@@ -15,11 +15,11 @@ import numpy.typing as npt
 from detectors import NumericBinning, SignalReference
 from detectors.changes.estimates import bin_quantiles
 from detectors.figures import figure, percent
-from stream.monitoring.subject import SubjectMonitor
-from stream.monitoring.watch import Watch
 from stream.report.loudness import Heard, Loud, loudest
 from stream.report.words import minute
-from stream.summaries.versions import OTHER_VERSION
+from stream.stage1.versions import OTHER_VERSION
+from stream.stage2.detection import Watch
+from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["MOST_VERSIONS", "Versions", "versions_of"]
 

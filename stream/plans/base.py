@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.plans.document import (
+from stream.contracts.plan_document import (
     PLAN_FORMAT,
     RETIRE_AFTER_MS,
     PlanDocument,

@@ -24,9 +24,8 @@ from detectors import (
     choose_tests,
     expected_signal,
 )
-from stream.alerts.event import Kind
-from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
-from stream.plans.document import (
+from stream.contracts.alert_event import Kind
+from stream.contracts.plan_document import (
     LEAST_WARM_UP,
     PLAN_FORMAT,
     DeclaredSignal,
@@ -35,9 +34,10 @@ from stream.plans.document import (
     PlanSettings,
     SignalOptions,
 )
+from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
 from stream.plans.slots import check_slots
-from stream.summaries.counting import Counting, Sketches, Vectors
-from stream.summaries.sketch import MOST_PLACE_BYTES, MOST_SIGNALS
+from stream.sketches.merge import Counting, Sketches, Vectors
+from stream.sketches.sketch import MOST_PLACE_BYTES, MOST_SIGNALS
 
 __all__ = [
     "ANY_VERSION",

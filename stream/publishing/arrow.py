@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from stream.events import ARROW_CONTENT_TYPE, ModelId
+from stream.contracts.prediction_event import ARROW_CONTENT_TYPE, ModelId
 from stream.publishing.errors import InvalidEventError
 from stream.publishing.frames import Batch, Refuse, Roles, cut
 

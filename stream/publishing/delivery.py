@@ -17,7 +17,6 @@ from typing import Any, Final
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from stream.counted import counted
 from stream.kafka.access import explain
 from stream.kafka.admin import admin, described
 from stream.kafka.failed_sockets import close_failed_sockets
@@ -25,6 +24,7 @@ from stream.kafka.security import client_options
 from stream.publishing.notices import Notices
 from stream.publishing.outbox import Outbox
 from stream.publishing.quiet_kafka import quieten_kafka_python
+from stream.text.counted import counted
 
 __all__ = ["Delivery"]
 

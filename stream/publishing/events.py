@@ -9,7 +9,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from stream.events import EVENT_CONTENT_TYPE, Actual, ModelId, Prediction, PredictionEvent
+from stream.contracts.prediction_event import (
+    EVENT_CONTENT_TYPE,
+    Actual,
+    ModelId,
+    Prediction,
+    PredictionEvent,
+)
 from stream.publishing.errors import InvalidEventError
 from stream.publishing.values import PLAIN, Values, repaired
 

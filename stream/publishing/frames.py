@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import time
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from stream.events import BATCH_CONTENT_TYPE, BatchColumns, ModelId, PredictionBatch
+from stream.contracts.prediction_event import (
+    BATCH_CONTENT_TYPE,
+    BatchColumns,
+    ModelId,
+    PredictionBatch,
+)
 from stream.publishing.errors import InvalidEventError
 from stream.publishing.events import encode
 from stream.publishing.values import Values

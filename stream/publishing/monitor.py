@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
 
-from stream.counted import counted
-from stream.events import ModelId
+from stream.contracts.prediction_event import ModelId
 from stream.publishing.delivery import Delivery
 from stream.publishing.errors import DroppedEventError
 from stream.publishing.events import EventMaker
@@ -20,6 +19,7 @@ from stream.publishing.process import at_end, follow_forks, not_at_end
 from stream.publishing.stats import MonitorStats
 from stream.publishing.values import Values
 from stream.publishing.wrapped import WrappedModel
+from stream.text.counted import counted
 
 __all__ = ["Monitor"]
 

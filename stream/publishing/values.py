@@ -14,9 +14,9 @@ from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
+from stream.contracts.time_forms import ACCEPTED, as_time
 from stream.publishing.errors import InvalidEventError
 from stream.publishing.notices import Notices
-from stream.time_forms import ACCEPTED, as_time
 
 __all__ = ["PLAIN", "Values", "repaired"]
 

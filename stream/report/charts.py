@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
-from stream.counted import counted
 from stream.report.html import Markup, join
 from stream.report.model import Episode
 from stream.report.svg import bar, beside, chart, label, line, stretched
 from stream.report.words import day, minute, ratio, span, words
+from stream.text.counted import counted
 
 __all__ = ["HEAT_COLUMNS", "heat", "level", "meter", "ratio_scale", "sparkline", "timeline"]
 

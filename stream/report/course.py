@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from stream.alerts.event import AlertEvent, parse_time
+from stream.contracts.alert_event import AlertEvent, parse_time
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.loudness import heard_in
 

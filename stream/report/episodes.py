@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from stream.counted import counted
 from stream.report.charts import timeline
 from stream.report.html import Child, Markup, join, tag
 from stream.report.model import Episode, Report
@@ -20,6 +19,7 @@ from stream.report.phrases import (
     stages,
 )
 from stream.report.words import arrows, minute, words
+from stream.text.counted import counted
 
 __all__ = ["episodes_section"]
 

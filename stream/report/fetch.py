@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
-from stream.alerts.event import AlertEvent
+from stream.contracts.alert_event import AlertEvent
 
 __all__ = ["UNKNOWN_BROKER", "fetch_commands"]
 

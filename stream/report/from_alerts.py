@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import stream
-from stream.alerts.event import AlertEvent, AlertSignal, parse_time
-from stream.counted import counted
+from stream.contracts.alert_event import AlertEvent, AlertSignal, parse_time
 from stream.report.fetch import UNKNOWN_BROKER, fetch_commands
 from stream.report.model import (
     Bars,
@@ -19,9 +18,10 @@ from stream.report.model import (
     Signal,
     TestRow,
 )
-from stream.report.phrases import SEVERITIES, from_start
+from stream.report.phrases import SEVERITIES_OR_NONE, from_start
 from stream.report.shape import shape_of_coarse
 from stream.report.words import chance, figure, minute, quantiles, subject, words
+from stream.text.counted import counted
 
 __all__ = ["bars_of", "episodes_of", "leading_signals", "report_of_episode", "worst_severity"]
 
@@ -70,7 +70,7 @@ def _episode(id_: str, found: list[AlertEvent], end_ms: int | None) -> Episode:
 
 def worst_severity(severities: Iterable[str]) -> str:
     """The highest of some severities, "" of none."""
-    return max(severities, key=SEVERITIES.index, default="")
+    return max(severities, key=SEVERITIES_OR_NONE.index, default="")
 
 
 def _subject(event: AlertEvent) -> str:

@@ -17,12 +17,7 @@ import stream
 from detectors import SignalReference, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
-from stream.alerts.event import AlertEvent
-from stream.counted import counted
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.untested import AtEnd
-from stream.monitoring.watch import Watch
-from stream.monitoring.windows import Closed
+from stream.contracts.alert_event import AlertEvent
 from stream.plans.plan import Plan
 from stream.report.course import Course
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
@@ -32,6 +27,11 @@ from stream.report.quality import quality_rows
 from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
 from stream.report.shape import shape_of_counts
 from stream.report.words import figure, quantiles, subject
+from stream.stage2.detection import Watch
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.untested import AtEnd
+from stream.stage2.windows import Closed
+from stream.text.counted import counted
 
 __all__ = ["ReplayRecorder", "bars_of_counts"]
 

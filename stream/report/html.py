@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from stream.printable import printable
+from stream.text.printable import printable
 
 __all__ = ["Child", "Markup", "join", "style_sheet", "tag"]
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import WindowResult
-from stream.alerts.event import AlertData
-from stream.monitoring.equipment import Equipment
-from stream.monitoring.watch import Watch
+from stream.contracts.alert_event import AlertData
+from stream.stage2.detection import Watch
+from stream.stage2.shared_tables import Equipment
 
 __all__ = [
     "FOLLOWING",

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
-from stream.printable import printable
 from stream.report.words import arrows
+from stream.text.printable import printable
 
 __all__ = [
     "Markdown",

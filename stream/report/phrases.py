@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from stream.counted import counted
+from stream.contracts.alert_event import SEVERITIES
 from stream.report.model import Episode, Report, Revision, Signal
 from stream.report.words import chance, figure, minute, span, test_name
+from stream.text.counted import counted
 
 __all__ = [
     "FETCH",
@@ -15,7 +16,7 @@ __all__ = [
     "ONE_CAUSE",
     "QUALITY",
     "REPLAYED_ALIKE",
-    "SEVERITIES",
+    "SEVERITIES_OR_NONE",
     "changed_when",
     "evidence_of",
     "from_start",
@@ -30,7 +31,7 @@ __all__ = [
     "times",
 ]
 
-SEVERITIES: Final = ("", "info", "warning", "critical")
+SEVERITIES_OR_NONE: Final = ("", *SEVERITIES)
 NO_EPISODE: Final = "No episode opened: nothing passed its threshold often enough to be news."
 ONE_CAUSE: Final = "One episode is one cause: however many signals drift, it is one alert."
 QUALITY: Final = (
@@ -91,7 +92,7 @@ def from_start(episode: Episode) -> str:
 def worst_revision(episode: Episode) -> Revision:
     """The first of the highest severity and the largest change."""
     fired = [r for r in episode.revisions if r.status == "firing"] or episode.revisions
-    return max(fired, key=lambda r: (SEVERITIES.index(r.severity), r.effect))
+    return max(fired, key=lambda r: (SEVERITIES_OR_NONE.index(r.severity), r.effect))
 
 
 def stages(episode: Episode) -> list[tuple[str, Revision]]:

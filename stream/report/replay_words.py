@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from stream.alerts.event import AlertEvent
 from stream.alerts.sentences import duration
-from stream.counted import counted, some_of
-from stream.event_time import time_text
-from stream.monitoring.untested import AtEnd
-from stream.plans.notes import other_notes
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.event_time import time_text
 from stream.plans.plan import Plan
 from stream.report.model import Episode
 from stream.report.phrases import from_start
-from stream.row_problems import RowProblems
-from stream.summaries.stats import Stage1Stats
+from stream.stage1.stats import Stage1Stats
+from stream.stage2.plan_notes import other_notes
+from stream.stage2.untested import AtEnd
+from stream.text.counted import counted, some_of
+from stream.text.row_problems import RowProblems
 
 __all__ = [
     "early_signals",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from stream.printable import printable
 from stream.report.charts import heat, level, meter, ratio_scale, sparkline
 from stream.report.histograms import equal_bins, histogram
 from stream.report.html import Child, Markup, join, tag
@@ -21,6 +20,7 @@ from stream.report.phrases import (
     tested,
 )
 from stream.report.words import arrows, chance, percent, ratio, test_name
+from stream.text.printable import printable
 
 __all__ = [
     "fetch_section",

@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
-from stream.alerts.event import Kind
+from stream.contracts.alert_event import KINDS
 
 __all__ = [
     "Runbook",
@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 _INDEX: Final = "README.md"
-_KINDS: Final = get_args(Kind)
 #: A row of the index: an alert of the Prometheus rules and its page.
 _ALERT_ROW: Final = re.compile(r"^\| `(\w+)` \| \[[^]]+\]\(([\w-]+)\.md\) \|$", re.M)
 
@@ -42,7 +41,7 @@ class Runbook(NamedTuple):
     @property
     def is_kind(self) -> bool:
         """Whether it is about a kind of episodes, and not about the pipeline."""
-        return self.name in _KINDS
+        return self.name in KINDS
 
 
 def runbook_command(kind: str) -> str:
@@ -59,7 +58,7 @@ def runbooks() -> dict[str, Runbook]:
         if path.name.endswith(".md") and path.name != _INDEX
     }
     led = _ALERT_ROW.findall(runbook_index())
-    order = {kind: place for place, kind in enumerate(_KINDS)}
+    order: dict[str, int] = {kind: place for place, kind in enumerate(KINDS)}
     return {
         name: Runbook(
             name,

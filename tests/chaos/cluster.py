@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stream.kafka.broker import Broker, BrokerCluster, free_port, start, start_cluster
-from stream.kafka.runtime import find_runtime
+from stream.client.plan_topic import publish_plans
+from stream.devbroker.broker import Broker, BrokerCluster, free_port, start, start_cluster
+from stream.devbroker.runtime import find_runtime
 from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
-from stream.plan_topic import publish_plans
 from stream.plans.plan import Plan
 
 __all__ = ["LEAVE_S", "Cluster", "Worker"]

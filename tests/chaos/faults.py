@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from stream.kafka.broker import BrokerCluster
+from stream.devbroker.broker import BrokerCluster
 from tests.chaos.cluster import EVENTS, Cluster
 from tests.chaos.traffic import SLICE_EVENTS
 from tests.chaos.trio import Trio

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import detectors
-from stream.monitoring.snapshot import Manifest
-from stream.replay import FileRecord
-from stream.summaries import quorum
-from stream.summaries.message import Progress, decode_message
+from stream.contracts.summary_message import Progress, decode_message
+from stream.decode.record import FileRecord
+from stream.stage1 import quorum
+from stream.stage2.snapshot import Manifest
 from tests.chaos.cluster import EVENTS, LEAVE_S, Cluster
 from tests.chaos.traffic import Traffic
 from tests.chaos.verdict import Account, Verdict, judge, published, replayed

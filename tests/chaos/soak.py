@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from stream.summaries.message import Progress, decode_message
+from stream.contracts.summary_message import Progress, decode_message
 from tests.chaos.cluster import Cluster
 from tests.chaos.traffic import SLICE_EVENTS
 from tests.chaos.wire import Publisher, Topic

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from stream.kafka.runtime import BrokerUnavailableError, find_runtime
+from stream.devbroker.runtime import BrokerUnavailableError, find_runtime
 from tests.chaos.faults import SHORT, TRIO_SHORT, Torment
 from tests.chaos.run import run, table
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from kafka import TopicPartition
 
+from stream.devbroker.broker import BrokerCluster
 from stream.kafka.admin import admin, described
-from stream.kafka.broker import BrokerCluster
 
 __all__ = ["Trio"]
 

@@ -16,12 +16,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from stream.alerts.event import AlertEvent, decode_alert
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.snapshot import best_snapshot
+from stream.contracts.alert_event import AlertEvent, decode_alert
+from stream.contracts.summary_message import Progress, SummaryBatch, decode_message, encode_message
+from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, Subject
-from stream.replay import FileRecord, Replay
-from stream.summaries.message import Progress, SummaryBatch, decode_message, encode_message
+from stream.replay.replay import Replay
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.snapshot import best_snapshot
 from tests.chaos.traffic import LATENESS_MS, PANE_MS
 from tests.chaos.wire import Topic
 from tests.oracles.recount import Totals, recount

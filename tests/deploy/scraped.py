@@ -21,13 +21,15 @@ from typing import Any
 import numpy as np
 
 from detectors import fit_reference
-from stream.kafka.broker import free_port
-from stream.metrics import MetricsCollector, NotifyCollector, serve
-from stream.notify.bridge import Bridge
+from stream.decode.record import FileRecord
+from stream.devbroker.broker import free_port
+from stream.metrics import MetricsCollector, serve
+from stream.notify.dispatcher import Bridge
+from stream.notify.metrics import NotifyCollector
 from stream.notify.targets import Target
 from stream.notify.view import NotifyView
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from tests.stream.test_metrics import START_MS, FileState, columns, records
 
 __all__ = ["Server", "scraping", "wait_for"]

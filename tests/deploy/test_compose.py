@@ -117,7 +117,7 @@ def test_replicas_of_the_worker_have_a_port_each() -> None:
 
 
 def test_kafka_is_the_version_that_tests_run_on() -> None:
-    from stream.kafka.runtime import kafka_version
+    from stream.devbroker.runtime import kafka_version
 
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
 

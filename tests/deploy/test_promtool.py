@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
-from stream.metrics import MetricsCollector, NotifyCollector
-from stream.notify.bridge import Bridge
+from stream.metrics import MetricsCollector
+from stream.notify.dispatcher import Bridge
+from stream.notify.metrics import NotifyCollector
 from stream.notify.targets import Target
 from stream.notify.view import NotifyView
 from tests.stream.test_metrics import FileState

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from stream.alerts.event import Kind
+from stream.contracts.alert_event import Kind
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -83,7 +83,7 @@ def test_links_of_the_runbooks_lead_somewhere() -> None:
 
 
 def test_rules_name_only_metrics_that_exist() -> None:
-    from stream.metrics import NotifyCollector
+    from stream.notify.metrics import NotifyCollector
     from stream.notify.view import NotifyView
     from tests.stream.test_metrics import CONTRACT
 

@@ -21,10 +21,10 @@ import pytest
 import yaml
 
 from detectors import Reference
-from stream.alert_log import latest_alerts
-from stream.alerts.event import decode_alert
+from stream.client.alert_log import latest_alerts
 from stream.config.load import load_config
-from stream.kafka.broker import Broker, find_broker, free_port
+from stream.contracts.alert_event import decode_alert
+from stream.devbroker.broker import Broker, find_broker, free_port
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "deploy" / "sample"

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import driftstream
-from stream.extras import missing_words
+from stream.process.extras import missing_words
 from tests.driftstream.conftest import ROOT, environment_of, needed
 
 PUBLISHER = """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from stream.contracts.unread import Unread
 from stream.kafka.unpack import MAX_UNPACKED_BYTES
-from stream.unread import Unread
 from tests.integration.fetches import batch, read_all, seal
 
 __all__ = ["batch_seeds", "read_batch"]

@@ -13,23 +13,11 @@ from typing import Any
 import pyarrow as pa
 
 from detectors import Reference, ReferenceError
-from stream.alerts.acks import decode_alert_or_ack, encode_ack, make_ack
-from stream.alerts.event import AlertError, encode_alert
 from stream.config.load import ConfigError, load_config
-from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
-from stream.events import ARROW_CONTENT_TYPE
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.snapshot import (
-    SnapshotError,
-    SnapshotWriter,
-    best_snapshot,
-    open_block,
-    stored_rounds,
-)
-from stream.plans.parts import PlanAssembler, plan_parts
-from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, PlanError, decode_plan
-from stream.replay import FileRecord, Replay
-from stream.summaries.message import (
+from stream.contracts.acks import decode_alert_or_ack, encode_ack, make_ack
+from stream.contracts.alert_event import AlertError, encode_alert
+from stream.contracts.prediction_event import ARROW_CONTENT_TYPE
+from stream.contracts.summary_message import (
     Idle,
     Progress,
     Source,
@@ -39,8 +27,21 @@ from stream.summaries.message import (
     decode_message,
     encode_message,
 )
-from stream.summaries.sketch import Sketch
-from stream.summaries.summarise import Summariser
+from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
+from stream.decode.record import FileRecord
+from stream.plans.parts import PlanAssembler, plan_parts
+from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, PlanError, decode_plan
+from stream.replay.replay import Replay
+from stream.sketches.sketch import Sketch
+from stream.stage1.summarise import Summariser
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.snapshot import (
+    SnapshotError,
+    SnapshotWriter,
+    best_snapshot,
+    open_block,
+    stored_rounds,
+)
 from tests.fuzz.batches import batch_seeds, read_batch
 from tests.fuzz.formats import FOREIGN
 from tests.stream.harness import START_S, make_events, make_plan, run_stages

@@ -1,6 +1,6 @@
 """A real broker for the tests: one for the session, or one of a test's own that may die.
 
-Where it comes from is the ladder of `stream.kafka.broker.find_broker`, Docker included; the
+Where it comes from is the ladder of `stream.devbroker.broker.find_broker`, Docker included; the
 terminal says which rung was used. Where nothing to run one from is found, tests that need a broker
 are skipped and say why; where one is found and does not start, they fail.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka.broker import (
+from stream.devbroker.broker import (
     Broker,
     BrokerUnavailableError,
     Found,
@@ -21,7 +21,7 @@ from stream.kafka.broker import (
     free_port,
     start,
 )
-from stream.kafka.runtime import find_runtime
+from stream.devbroker.runtime import find_runtime
 
 HEAP_MB = 256
 _RUNG = pytest.StashKey[str]()

@@ -10,8 +10,8 @@ from aiokafka.record import MemoryRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
-from stream.kafka import bulk
-from stream.unread import Unread
+from stream.contracts.unread import Unread
+from stream.kafka import batch_fetch as bulk
 
 __all__ = ["Position", "batch", "read_all", "result_of", "seal"]
 

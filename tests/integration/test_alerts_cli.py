@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.alert_log import read_alerts
-from stream.alerts.event import AlertEvent, encode_alert
-from stream.client import publish
+from stream.client.alert_log import read_alerts
+from stream.client.records import publish
+from stream.contracts.alert_event import AlertEvent, encode_alert
 from stream.kafka.topics import WantedTopic, create_topics
 from tests.integration.test_cli_kafka import must, run
 from tests.integration.test_notify import Alertmanager, Notify, wait_for

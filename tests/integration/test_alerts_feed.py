@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from stream.alerts.acks import encode_ack, make_ack
-from stream.alerts.event import encode_alert
-from stream.client import publish
-from stream.kafka import alerts_feed
-from stream.kafka.alerts_feed import AlertsFeed
+from stream.client.records import publish
+from stream.contracts.acks import encode_ack, make_ack
+from stream.contracts.alert_event import encode_alert
 from stream.kafka.connection import connection_arguments
 from stream.kafka.topics import WantedTopic, create_topics
 from stream.page import RecentEpisodes
+from stream.worker import alerts_feed
+from stream.worker.alerts_feed import AlertsFeed
 from tests.stream.test_names_are_data import alert as an_alert
 
 pytestmark = pytest.mark.broker

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.client import publish
-from stream.kafka.broker import free_port
+from stream.client.records import publish
+from stream.devbroker.broker import free_port
 from tests.integration.worker_kit import (
     BASE_MS,
     STEP_MS,

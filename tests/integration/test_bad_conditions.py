@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.alerts.event import encode_alert
-from stream.client import publish
-from stream.kafka.broker import free_port
+from stream.client.records import publish
+from stream.contracts.alert_event import encode_alert
+from stream.devbroker.broker import free_port
 from stream.kafka.topics import WantedTopic, create_topics
 from tests.integration.worker_kit import ROOT, Install, installer, make_events
 from tests.stream.bad_receivers import dripping, listening

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka import daemon
+from stream.devbroker import daemon
+from stream.devbroker.broker import Broker, BrokerError, BrokerUnavailableError, find_broker, start
+from stream.devbroker.orphan_reaper import command_line, runs_broker
+from stream.devbroker.runtime import find_java, find_runtime, java_version, locked, maven_jars
 from stream.kafka.admin import live_brokers
-from stream.kafka.broker import Broker, BrokerError, BrokerUnavailableError, find_broker, start
-from stream.kafka.guard import command_line, runs_broker
-from stream.kafka.runtime import find_java, find_runtime, java_version, locked, maven_jars
 from stream.kafka.topics import WantedTopic, create_topics, topic_partitions
 
 pytestmark = pytest.mark.broker
@@ -56,7 +56,8 @@ def test_an_unpacked_kafka_goes_before_maven_and_does_not_outlive_its_owner(
     env = {**os.environ, "DRIFTSTREAM_KAFKA_HOME": str(tmp_path / "home")}
     env.pop("KAFKA_BOOTSTRAP_SERVERS", None)
     code = (
-        "import time; from stream.kafka.broker import find_broker; f = find_broker(heap_mb=256); "
+        "import time; from stream.devbroker.broker import find_broker; "
+        "f = find_broker(heap_mb=256); "
         "print(f.rung, f.broker.pid, f.broker.data_dir, flush=True); time.sleep(60)"
     )
     owner = subprocess.Popen(
@@ -85,7 +86,7 @@ def state_file(tmp_path: Path) -> Iterator[Path]:
 def test_a_daemon_outlives_its_command(restartable_broker, state_file: Path) -> None:
     # `restartable_broker` is asked for only to skip where there is neither Java nor jars.
     code = (
-        "import sys, pathlib; from stream.kafka.daemon import start_daemon; "
+        "import sys, pathlib; from stream.devbroker.daemon import start_daemon; "
         "start_daemon(heap_mb=256, state_file=pathlib.Path(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", code, str(state_file)], check=True, timeout=120)

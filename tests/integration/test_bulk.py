@@ -14,8 +14,9 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.kafka import bulk, unpack
-from stream.unread import Unread
+from stream.contracts.unread import Unread
+from stream.kafka import batch_fetch as bulk
+from stream.kafka import unpack
 from tests.integration.fetches import batch, read_all, result_of, seal
 
 

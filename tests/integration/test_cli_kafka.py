@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from stream.alerts.event import decode_alert
 from stream.cli import cli
 from stream.config.load import load_config
-from stream.kafka.broker import free_port
+from stream.contracts.alert_event import decode_alert
+from stream.devbroker.broker import free_port
 from tests.stream.test_cli_files import FIT, write_rows
 
 LIMIT_S = 180

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from stream.alert_log import latest_alerts, read_alerts
-from stream.alerts import event as alerts
-from stream.client import DeliveryError, publish, read_topic
-from stream.kafka.broker import Broker
+from stream.client.alert_log import latest_alerts, read_alerts
+from stream.client.plan_topic import publish_plan, read_plans
+from stream.client.records import DeliveryError, publish, read_topic
+from stream.contracts import alert_event as alerts
+from stream.devbroker.broker import Broker
 from stream.kafka.connection import connection_arguments
-from stream.kafka.state import read_partition
 from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
-from stream.plan_topic import publish_plan, read_plans
 from stream.plans.parts import PART_BYTES, plan_parts
 from stream.plans.plan import MINUS_INFINITY, Plan
+from stream.worker.snapshot_store import read_partition
 from tests.driftstream.test_library_page import KAFKA
 
 pytestmark = pytest.mark.broker

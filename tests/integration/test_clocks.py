@@ -15,18 +15,17 @@ from click.testing import CliRunner
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Producer
 
 from detectors import Reference
-from stream.alert_log import read_alerts
 from stream.cli import cli
-from stream.decode.columns import LOG_APPEND_TIME
+from stream.client.alert_log import read_alerts
+from stream.client.plan_topic import publish_plan
+from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
-from stream.kafka.broker import free_port
+from stream.decode.record import LOG_APPEND_TIME, FileRecord
+from stream.devbroker.broker import free_port
 from stream.kafka.topics import WantedTopic, create_topics
-from stream.monitoring.monitor import PartitionMonitor
-from stream.plan_topic import publish_plan
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord
-from stream.summaries.message import Source
-from stream.summaries.summarise import Summariser
+from stream.stage1.summarise import Summariser
+from stream.stage2.monitor import PartitionMonitor
 from tests.chaos.wire import Topic
 from tests.integration.worker_kit import SIGNALS, Install, installer, make_plan
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka.broker import Broker, free_port
+from stream.client.plan_topic import publish_plan
+from stream.devbroker.broker import Broker, free_port
 from stream.kafka.topics import create_topics, wanted_topics
-from stream.plan_topic import publish_plan
 from tests.integration.raw_log import PAYLOAD, damage, stored_batches
 from tests.integration.tools import letters, own_log, page, run, sealed_panes, send, sender
 from tests.integration.worker_kit import (

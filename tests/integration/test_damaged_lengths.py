@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from stream.client import publish, read_topic
-from stream.kafka.broker import Broker, free_port
+from stream.client.records import publish, read_topic
+from stream.contracts.unread import Unread
+from stream.devbroker.broker import Broker, free_port
 from stream.kafka.look import find_unread
 from stream.kafka.topics import create_topics, wanted_topics
-from stream.unread import Unread
 from tests.integration.raw_log import Stored, damage, overwrite, stored_batches
 from tests.integration.tools import letters, own_log, page, run, sealed_panes, send, sender
 from tests.integration.worker_kit import (

@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from stream.client import read_topic
-from stream.http_server import PageServer
+from stream.client.records import read_topic
+from stream.devbroker.broker import Broker
+from stream.http.server import PageServer
 from stream.ingest import IngestService, Rules
-from stream.kafka.broker import Broker
+from stream.ingest.metrics import IngestCollector
 from stream.kafka.topics import WantedTopic, create_topics
-from stream.metrics import IngestCollector, serve
+from stream.metrics import serve
 from tests.stream.decode_tools import event, plan
 
 pytestmark = pytest.mark.broker

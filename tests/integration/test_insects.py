@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream.alert_log import read_alerts
-from stream.alerts.event import AlertEvent, parse_time
-from stream.client import publish
+from stream.client.alert_log import read_alerts
+from stream.client.records import publish
+from stream.contracts.alert_event import AlertEvent, parse_time
+from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from tests import insects
 from tests.integration.worker_kit import Installation
 

@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from stream.kafka import plans_feed, sources
+from stream.client.plan_topic import publish_plan
+from stream.kafka import sources
 from stream.kafka.connection import connection_arguments
-from stream.kafka.plans_feed import PlansFeed
-from stream.kafka.settings import TopicNames, WorkerSettings
+from stream.kafka.skips import SkipBook
 from stream.kafka.sources import SourceChangedError, event_topics, source_topics
-from stream.kafka.topics import WantedTopic, create_topics, delete_topics
-from stream.kafka.worker import Worker
+from stream.kafka.topics import TopicNames, WantedTopic, create_topics, delete_topics
 from stream.metrics import MetricsCollector
-from stream.plan_topic import publish_plan
 from stream.plans.plan import PlanBook
-from stream.skips import SkipBook
+from stream.worker import plans_feed
+from stream.worker.plans_feed import PlansFeed
+from stream.worker.settings import WorkerSettings
+from stream.worker.worker import Worker
 from tests.integration.tools import letters, run
 from tests.integration.worker_kit import Install, installer, make_events, make_plan
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka.broker import free_port
+from stream.devbroker.broker import free_port
 from stream.plans.plan import Learn, LearningPlan, Subject
 from tests.integration.test_cli_kafka import must, page, wait_for, worker
 from tests.integration.worker_kit import Installation, make_events

@@ -12,18 +12,18 @@ import msgspec
 import pytest
 from faust.types import TP
 
-from stream.alert_log import read_alerts
-from stream.alerts.event import AlertEvent
-from stream.client import publish, read_topic
+from stream.client.alert_log import read_alerts
+from stream.client.records import publish, read_topic
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
-from stream.kafka.limit_log import LimitLog
-from stream.monitoring.monitor import PartitionMonitor
+from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord
-from stream.summaries.message import Source
-from stream.summaries.sheet import MAX_SEGMENTS
-from stream.summaries.stats import Stage1Stats
-from stream.summaries.summarise import MAX_REJECT_BYTES, Summariser
+from stream.stage1.chunk_counts import MAX_SEGMENTS
+from stream.stage1.stats import Stage1Stats
+from stream.stage1.summarise import MAX_REJECT_BYTES, Summariser
+from stream.stage2.monitor import PartitionMonitor
+from stream.worker.limit_log import LimitLog
 from tests.fuzz.mutate import mutate
 from tests.integration.worker_kit import BASE_MS, Install, identity, installer, make_events
 from tests.stream.harness import START_S, make_plan

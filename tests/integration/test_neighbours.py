@@ -17,9 +17,9 @@ import numpy as np
 import psutil
 import pytest
 
-from stream.client import publish
+from stream.client.records import publish
+from stream.devbroker.broker import Broker, free_port
 from stream.kafka.admin import admin
-from stream.kafka.broker import Broker, free_port
 from stream.kafka.topics import create_topics, delete_topics, wanted_topics
 from tests.integration.worker_kit import ROOT, Install, Installation, Worker, installer, make_events
 
@@ -28,7 +28,7 @@ HUGE = {"window_events": 10**9, "window_max_age_ms": 10**12}
 AWAY_S = 20.0
 #: A topic is looked for for 40 s, twice.
 IMPATIENT = (
-    "from stream.kafka.sender import Sender; "
+    "from stream.worker.sender import Sender; "
     "Sender.__init__.__kwdefaults__['request_timeout_s'] = 3.0"
 )
 
@@ -218,8 +218,9 @@ def test_an_events_topic_made_again_ends_a_worker_that_runs(install: Install) ->
     site = install()
     code = (
         "import sys\n"
-        "from stream.kafka.app import run_worker\n"
-        "from stream.kafka.settings import TopicNames, WorkerSettings\n"
+        "from stream.worker.app import run_worker\n"
+        "from stream.kafka.topics import TopicNames\n"
+        "from stream.worker.settings import WorkerSettings\n"
         f"settings = WorkerSettings(kafka={site.kafka!r}, group={site.prefix + 'group'!r},\n"
         f"    topics=TopicNames(**{site.topics!r}), sources_interval_s=0.5)\n"
         "say = lambda view: print('ready: ', file=sys.stderr, flush=True)\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.alert_log import read_alerts
+from stream.client.alert_log import read_alerts
 from tests.integration.worker_kit import installer, make_events
 
 pytestmark = pytest.mark.broker

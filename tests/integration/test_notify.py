@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts.event import AlertEvent, encode_alert
-from stream.client import publish
-from stream.kafka.broker import free_port
+from stream.client.records import publish
+from stream.contracts.alert_event import AlertEvent, encode_alert
+from stream.devbroker.broker import free_port
 from stream.kafka.topics import WantedTopic, create_topics
 from tests.integration.worker_kit import installer, make_events
 from tests.stream.notify_tools import Hook, alert, hook

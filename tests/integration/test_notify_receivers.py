@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from stream.alerts.event import AlertEvent, encode_alert
-from stream.client import publish
+from stream.client.records import publish
+from stream.contracts.alert_event import AlertEvent, encode_alert
 from stream.kafka.topics import WantedTopic, create_topics
 from stream.notify.source import run_notify
 from stream.notify.targets import Target

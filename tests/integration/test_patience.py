@@ -20,9 +20,10 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import BrokerMetadata
 
-from stream.kafka import connection, outage
+from stream.kafka import connection
 from stream.kafka.connection import connection_arguments, patiently
-from stream.kafka.sender import Outgoing, Sender
+from stream.worker.faust import aiokafka_patches as outage
+from stream.worker.sender import Outgoing, Sender
 
 
 def test_an_outage_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:

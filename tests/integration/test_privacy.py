@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from stream.client import publish, read_topic
-from stream.kafka.broker import free_port
+from stream.client.records import publish, read_topic
+from stream.devbroker.broker import free_port
 from stream.plans.plan import Plan
 from tests.integration.worker_kit import BASE_MS, Installation, last_event
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stream.client import read_topic
+from stream.client.records import read_topic
 from stream.config.load import load_config
 from stream.decode import NativeDecoder
 from stream.plans.plan import PlanBook

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stream.client import read_topic
+from stream.client.records import read_topic
 from stream.kafka.topics import WantedTopic, create_topics
 
 pytestmark = pytest.mark.broker

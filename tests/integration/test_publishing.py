@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.client import read_topic
+from stream.client.records import read_topic
+from stream.devbroker.broker import Broker
 from stream.kafka.admin import admin
-from stream.kafka.broker import Broker
 from stream.kafka.topics import WantedTopic, create_topics, topic_partitions
 from stream.publishing import DroppedEventError, Monitor
 

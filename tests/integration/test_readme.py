@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stream.alerts.event import parse_time
-from stream.kafka.broker import free_port
+from stream.contracts.alert_event import parse_time
+from stream.devbroker.broker import free_port
 
 README = Path(__file__).parents[2] / "README.md"
 STEPS = re.compile(r"## Your own model in ten lines\n.*?```sh\n(.*?)```", re.S)
@@ -29,8 +29,8 @@ pytestmark = [
 ]
 WAIT = """
 import json, sys, time
-from stream.alerts.event import encode_alert
-from stream.alert_log import read_alerts
+from stream.contracts.alert_event import encode_alert
+from stream.client.alert_log import read_alerts
 from stream.config.load import load_config
 
 config = load_config("driftstream.toml")
@@ -114,7 +114,7 @@ def script(bootstrap: str, prefix: str) -> str:
 
 WANTED = f"""
 import json
-from stream.alerts.event import parse_time
+from stream.contracts.alert_event import parse_time
 lines = [json.loads(line) for line in open("replayed.jsonl")]
 end = parse_time(open("february.csv").readlines()[-1].split(",")[1].replace(" ", "T") + "Z")
 wanted = [one for one in lines if parse_time(one["time"]) < end - {SEALED_S} * 1000]

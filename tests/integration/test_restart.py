@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.client import publish, read_topic
-from stream.monitoring.snapshot import SnapshotWriter
+from stream.client.records import publish, read_topic
+from stream.stage2.snapshot import SnapshotWriter
 from tests.integration.worker_kit import Install, installer, make_events
 
 pytestmark = pytest.mark.broker

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stream.cli import cli
-from stream.client import publish, read_topic
+from stream.client.records import publish, read_topic
 from stream.kafka.topics import create_topics, delete_topics, wanted_topics
 from tests.integration.worker_kit import Install, Installation, installer, make_events
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.client import producer, read_topic
-from stream.summaries.message import Progress, decode_message
+from stream.client.records import producer, read_topic
+from stream.contracts.summary_message import Progress, decode_message
 from tests.integration.worker_kit import Install, Installation, installer, make_events
 
 pytestmark = pytest.mark.broker

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stream.client import publish, read_topic
+from stream.client.records import publish, read_topic
+from stream.devbroker.runtime import BrokerUnavailableError, cache_dir, find_runtime
 from stream.kafka.admin import admin, described, live_brokers
-from stream.kafka.runtime import BrokerUnavailableError, cache_dir, find_runtime
 from stream.kafka.topics import (
     WantedTopic,
     check_topics,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from stream.kafka.broker import free_port
+from stream.devbroker.broker import free_port
 from tests.integration.tools import page
 from tests.integration.worker_kit import Install, installer, make_events
 

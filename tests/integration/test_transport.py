@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from faust.types import TP
 
-from stream.client import publish
+from stream.client.records import publish
 from stream.kafka.admin import admin
 from stream.kafka.connection import connection_arguments
-from stream.kafka.faust_app import Stages, build_app
-from stream.kafka.faust_check import TransportError, check_faust
 from stream.kafka.topics import create_topics, wanted_topics
-from stream.kafka.view import WorkerView
+from stream.worker.faust.app import Stages, build_app
+from stream.worker.faust.version_check import TransportError, check_faust
+from stream.worker.worker_status import WorkerView
 
 
 class Keeper:
@@ -81,7 +81,9 @@ def test_reads_all_and_goes_on_at_the_safe_offset(
     group = topic + "-group"
     first, _ = asyncio.run(read(kafka, group, topic, tmp_path, 2_000))
     assert first.offsets == {TP(topic, p): list(range(1_000)) for p in range(2)}
-    assert [kind.__name__ for kind in first.kinds] == ["DefaultRecord"]  # stream.kafka.bulk is used
+    assert [kind.__name__ for kind in first.kinds] == [
+        "DefaultRecord"
+    ]  # stream.kafka.batch_fetch is used
     second, _ = asyncio.run(read(kafka, group, topic, tmp_path, 2))
     assert second.positions == {TP(topic, p): 999 for p in range(2)}
     assert second.offsets == {TP(topic, p): [999] for p in range(2)}

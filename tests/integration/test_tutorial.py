@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka.broker import free_port
+from stream.devbroker.broker import free_port
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 BLOCK = re.compile(r"(<!-- test: skip -->\n)?```sh\n(.*?)```", re.S)

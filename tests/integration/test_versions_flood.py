@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from stream.alert_log import read_alerts
-from stream.client import publish
-from stream.plan_topic import publish_plan
+from stream.client.alert_log import read_alerts
+from stream.client.plan_topic import publish_plan
+from stream.client.records import publish
 from stream.plans.plan import Subject
-from stream.summaries.versions import OTHER_VERSION
+from stream.stage1.versions import OTHER_VERSION
 from tests.integration.worker_kit import Install, identity, installer, last_event, make_events
 
 FLOOD = 30_000

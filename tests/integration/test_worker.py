@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.client import publish, read_topic
+from stream.client.plan_topic import publish_plan
+from stream.client.records import publish, read_topic
 from stream.kafka.admin import admin
-from stream.kafka.settings import TopicNames, WorkerSettings
 from stream.kafka.sources import SourceChangedError
-from stream.kafka.worker import Worker
-from stream.plan_topic import publish_plan
+from stream.kafka.topics import TopicNames
+from stream.worker.settings import WorkerSettings
+from stream.worker.worker import Worker
 from tests.integration.worker_kit import Install, installer, last_event, make_events, make_plan
 
 pytestmark = pytest.mark.broker

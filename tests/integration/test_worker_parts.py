@@ -9,17 +9,17 @@ from collections.abc import Iterable
 import pytest
 from faust.types import TP
 
+from stream.contracts.summary_message import Idle, Progress, SummaryBatch, decode_message
 from stream.decode.columns import Reject
 from stream.decode.native import NativeDecoder
+from stream.decode.record import FileRecord
 from stream.kafka.connection import RepeatFilter, connection_arguments
-from stream.kafka.dead_letter import dead_letter
-from stream.kafka.reach import OPEN_S
-from stream.kafka.sender import Outgoing, partition_of
-from stream.kafka.settings import WorkerSettings
-from stream.kafka.stage1 import Stage1
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord
-from stream.summaries.message import Idle, Progress, SummaryBatch, decode_message
+from stream.worker.dead_letter import dead_letter
+from stream.worker.reach import OPEN_S
+from stream.worker.sender import Outgoing, partition_of
+from stream.worker.settings import WorkerSettings
+from stream.worker.stage1_agent import Stage1
 from tests.integration.worker_kit import make_events, make_plan
 
 TOPIC = TP("events", 0)

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from confluent_kafka import Producer
 
 from stream.cli import cli
-from stream.client import read_topic
-from stream.kafka.broker import Broker
+from stream.client.records import read_topic
+from stream.devbroker.broker import Broker
 from tests.integration.worker_kit import Installation
 
 

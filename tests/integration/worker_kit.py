@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from detectors import accumulate, fit_reference
-from stream.alert_log import read_alerts
-from stream.client import publish, read_topic
-from stream.decode.columns import Record
+from stream.client.alert_log import read_alerts
+from stream.client.plan_topic import publish_plan, read_plans
+from stream.client.records import publish, read_topic
+from stream.contracts.summary_message import Progress, decode_message
 from stream.decode.native import NativeDecoder
+from stream.decode.record import FileRecord, Record
 from stream.kafka.topics import create_topics, wanted_topics
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.snapshot import best_snapshot
-from stream.plan_topic import publish_plan, read_plans
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord, Replay
-from stream.summaries.message import Progress, decode_message
+from stream.replay.replay import Replay
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.snapshot import best_snapshot
 
 ROOT = Path(__file__).parents[2]
 SIGNALS = 6

@@ -14,11 +14,12 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
-from stream.alerts.acks import make_ack
-from stream.alerts.event import AlertEvent
-from stream.notify.quiet import Silence
+from stream.alerts.silences import Silence
+from stream.contracts.acks import make_ack
+from stream.contracts.alert_event import AlertEvent
+from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from stream.report.model import Report
 from tests.stream.harness import replayed
 from tests.stream.test_metrics import FileState

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts.acks import make_ack
+from stream.alerts.silences import Silence
+from stream.contracts.acks import make_ack
 from stream.metrics import MetricsCollector, serve
-from stream.notify.quiet import Silence
 from stream.page import live_pages
 from tests.page.live import DRAWN, Worker, each_size, write_report
 from tests.page.test_versions import two_versions

@@ -14,12 +14,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts.acks import make_ack
+from stream.alerts.silences import Silence
+from stream.contracts.acks import make_ack
+from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
-from stream.notify.quiet import Silence
 from stream.page import RecentEpisodes, live_pages
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from tests.page.live import DRAWN, Worker, each_size, write_report
 from tests.page.test_page import state_with_secrets
 from tests.page.test_versions import two_versions

@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.monitoring.equipment import Equipment
-from stream.monitoring.watch import Watch
 from stream.page.signal import signal_state
 from stream.page.state import state_of
 from stream.report.course import Course
 from stream.report.loudness import NEAR, Heard, evidence_ratios, loudest, loudest_of_all
+from stream.stage2.detection import Watch
+from stream.stage2.shared_tables import Equipment
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events
 from tests.stream.test_metrics import FileState

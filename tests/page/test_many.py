@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
+from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages
 from stream.page.signal import signal_state
 from stream.page.state import MOST_EPISODES, MOST_MODELS, state_of
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from tests.page.live import DRAWN
 from tests.stream.harness import START_S, make_plan
 from tests.stream.test_metrics import FileState

@@ -22,10 +22,10 @@ import pytest
 
 from detectors import fit_reference
 from detectors.figures import figure, percent
-from stream.alerts.event import RelatedEpisode
 from stream.alerts.sentences import TEST_TEXT
-from stream.counted import counted
-from stream.http_server import PageServer
+from stream.contracts.alert_event import RelatedEpisode
+from stream.decode.record import FileRecord
+from stream.http.server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
 from stream.page.detail import MOST_HISTOGRAMS, MOST_SIGNALS
@@ -33,11 +33,12 @@ from stream.page.runbooks import runbook_html
 from stream.page.signal import signal_state
 from stream.page.state import MOST_EPISODES, state_of
 from stream.plans.plan import PlanBook
-from stream.printable import printable
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from stream.report.words import ratio
 from stream.report.words import test_name as name_of_test
 from stream.runbooks import runbooks
+from stream.text.counted import counted
+from stream.text.printable import printable
 from tests.stream.harness import START_S, make_events, make_plan
 from tests.stream.test_metrics import FileState
 

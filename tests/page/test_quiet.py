@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts.acks import decode_alert_or_ack, encode_ack, make_ack
-from stream.alerts.event import AlertEvent, decode_alert, encode_alert
-from stream.notify.quiet import Silence
+from stream.alerts.silences import Silence
+from stream.contracts.acks import decode_alert_or_ack, encode_ack, make_ack
+from stream.contracts.alert_event import AlertEvent, decode_alert, encode_alert
+from stream.decode.record import FileRecord
 from stream.page.recent import EpisodeRow, RecentEpisodes
 from stream.page.signal import signal_state
 from stream.page.state import state_of
-from stream.replay import FileRecord
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events
 from tests.stream.test_metrics import FileState

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from detectors.changes.history import History
-from stream.http_server import PageServer
+from stream.http.server import PageServer
 from stream.metrics import MetricsCollector, serve
-from stream.monitoring.watch import Watch
 from stream.page import live_pages
 from stream.page.detail import segments_of
 from stream.page.signal import SignalState, signal_state
 from stream.page.trend import trend_of
+from stream.stage2.detection import Watch
 from tests.page.test_page import SECRETS, get, state_after, state_with_secrets
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState

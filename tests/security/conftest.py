@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka.broker import BrokerUnavailableError
-from stream.kafka.runtime import find_runtime
+from stream.devbroker.broker import BrokerUnavailableError
+from stream.devbroker.runtime import find_runtime
 from tests.security.secured import Secured, acls_of, documented_commands, grant, start_secured
 
 ROOT = Path(__file__).parents[2]

@@ -28,9 +28,9 @@ from kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from stream.devbroker.broker import Broker, free_port, start
+from stream.devbroker.runtime import find_runtime
 from stream.kafka.admin import admin
-from stream.kafka.broker import Broker, free_port, start
-from stream.kafka.runtime import find_runtime
 
 HOST = "127.0.0.1"
 #: Distinct enough to be searched for in everything that is printed.

@@ -15,7 +15,7 @@ import pytest
 
 from stream.commands.worker import worker_settings
 from stream.config.load import ConfigError, load_config
-from stream.http_server import PLAIN, Page, PageServer
+from stream.http.server import PLAIN, Page, PageServer
 from tests.security.secured import make_certificates
 
 ROOT = Path(__file__).parents[2]

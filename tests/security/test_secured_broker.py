@@ -21,15 +21,15 @@ from pathlib import Path
 
 import pytest
 
-from stream.alert_log import read_alerts
-from stream.client import publish, read_topic
+from stream.client.alert_log import read_alerts
+from stream.client.records import publish, read_topic
+from stream.devbroker.broker import free_port
 from stream.kafka.access import AccessError
-from stream.kafka.broker import free_port
 from stream.kafka.rights import check_rights
-from stream.kafka.settings import WorkerSettings
 from stream.kafka.topics import topic_partitions
-from stream.kafka.worker import Worker
 from stream.notify.source import run_notify
+from stream.worker.settings import WorkerSettings
+from stream.worker.worker import Worker
 from tests.security.secured import (
     PASSWORD,
     WRONG,

@@ -11,11 +11,11 @@ from typing import Final
 
 import pytest
 
-from stream.monitoring import offering
-from stream.monitoring.frontier import PartitionProgress, Sources, SourceTopic
-from stream.monitoring.panes import ACCEPTED, PaneStore
 from stream.plans.plan import MINUS_INFINITY
-from stream.summaries.sheet import Sheet
+from stream.stage1.chunk_counts import Sheet
+from stream.stage2 import offering
+from stream.stage2.frontier import PartitionProgress, Sources, SourceTopic
+from stream.stage2.panes import ACCEPTED, PaneStore
 
 __all__ = ["BY_CLASS", "BY_EDGE"]
 

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.snapshot import best_snapshot
 from stream.plans.plan import Plan, PlanBook, SignalOptions
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.snapshot import best_snapshot
 from tests.simulation.cluster import drive
 from tests.simulation.world import START_S, Arrival, World
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from stream.alerts.event import AlertEvent
-from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
-from stream.monitoring.snapshot import Manifest, SnapshotWriter, best_snapshot, open_block
-from stream.summaries.message import Idle, encode_message
-from stream.summaries.summarise import Flush, Summariser
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.summary_message import Idle, encode_message
+from stream.stage1.summarise import Flush, Summariser
+from stream.stage2.monitor import PartitionMonitor, UnknownPlanError
+from stream.stage2.snapshot import Manifest, SnapshotWriter, best_snapshot, open_block
 from tests.simulation.world import Known, Rec, World
 
 __all__ = ["CHUNK", "Stage1", "Stage2"]

@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.decode.columns import LOG_APPEND_TIME
+from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
-from stream.monitoring.monitor import PartitionMonitor
+from stream.decode.record import LOG_APPEND_TIME
 from stream.plans.plan import PlanBook
-from stream.summaries import clock as clock_module
-from stream.summaries.clock import ChunkClock, Reading
-from stream.summaries.message import Source
-from stream.summaries.summarise import Summariser
+from stream.stage1 import clock as clock_module
+from stream.stage1.clock import ChunkClock, Reading
+from stream.stage1.summarise import Summariser
+from stream.stage2.monitor import PartitionMonitor
 from tests.oracles.quorum import agreed
 from tests.simulation.scenario import LATENESS_S, Plans
 from tests.simulation.world import CREATE_TIME, START_S, Rec

@@ -12,8 +12,8 @@ import os
 import msgspec
 import pytest
 
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.snapshot import SnapshotWriter, best_snapshot
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.snapshot import SnapshotWriter, best_snapshot
 from tests.simulation.scenario import (
     BROKEN,
     LATENESS_S,

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from stream.alerts.event import AlertEvent
-from stream.decode.columns import LOG_APPEND_TIME, Decoded
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.summary_message import Source
+from stream.decode.columns import Decoded
 from stream.decode.native import NativeDecoder
+from stream.decode.record import LOG_APPEND_TIME
 from stream.plans.plan import Plan, PlanBook
-from stream.summaries.message import Source
 
 __all__ = ["START_S", "TP", "WORLD_MUTATIONS", "Arrival", "Known", "Log", "Rec", "World"]
 

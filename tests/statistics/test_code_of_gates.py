@@ -54,4 +54,4 @@ def test_a_gate_depends_on_what_it_measures(gate: str) -> None:
     uses = "Budget" in Path(sys.modules[GATES[gate].__module__].__file__ or "").read_text()
     assert not uses or code_of(GATES[gate].__module__, ROOT) == sources(gate)
     of_monitor = gate in {"G9", "G10", "G12", "G15", "G16", "G17", "real"}
-    assert ("stream/monitoring/watch.py" in held) is of_monitor
+    assert ("stream/stage2/detection.py" in held) is of_monitor

@@ -17,15 +17,15 @@ import pyarrow as pa
 import detectors
 from detectors._jit import KERNELS
 from detectors.windowed.catalogue import WINDOWED_TESTS
+from stream.contracts.prediction_event import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
+from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
+from stream.decode.record import FileRecord
 from stream.metrics.gauges import signal_gauges
-from stream.monitoring.monitor import PartitionMonitor
 from stream.plans.plan import Plan, PlanBook, SignalOptions, decode_plan
-from stream.replay import FileRecord
-from stream.summaries import quorum
-from stream.summaries.message import Source
-from stream.summaries.summarise import Summariser
+from stream.stage1 import quorum
+from stream.stage1.summarise import Summariser
+from stream.stage2.monitor import PartitionMonitor
 from tests.stream.harness import make_plan, make_reference, reloaded, run_stages
 
 HOUR_MS = 3_600_000

@@ -10,15 +10,16 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
-from stream.alerts.event import AlertEvent
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.snapshot import SnapshotWriter, best_snapshot
+from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, SignalOptions
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from stream.report import ReplayRecorder
-from stream.summaries.message import Source
-from stream.summaries.summarise import Flush, Summariser
+from stream.stage1.summarise import Flush, Summariser
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.snapshot import SnapshotWriter, best_snapshot
 
 START_S = 1_000_000
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from stream.alerts.event import (
+from stream.alerts.sentences import alert_name
+from stream.contracts.alert_event import (
     NOT_ENDED,
     AlertEvent,
     AlertLabels,
@@ -27,7 +28,6 @@ from stream.alerts.event import (
     format_time,
     parse_time,
 )
-from stream.alerts.sentences import alert_name
 
 EXAMPLE = decode_alert(
     re.search(  # type: ignore[union-attr]

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from stream.alerts.episodes import Episodes
-from stream.alerts.event import (
+from stream.alerts.sentences import action_for, alert_name, duration, sentence
+from stream.contracts.alert_event import (
     AlertContext,
     AlertError,
     AlertSignal,
@@ -23,7 +24,6 @@ from stream.alerts.event import (
     format_time,
     parse_time,
 )
-from stream.alerts.sentences import action_for, alert_name, duration, sentence
 from stream.plans.plan import Subject
 from tests.stream.test_episodes import finding
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stream.config.load import load_config
-from stream.monitoring.panes import Sealed
-from stream.monitoring.watch import Watch
 from stream.plans.plan import Plan, PlanError, SignalOptions, decode_plan
+from stream.stage2.detection import Watch
+from stream.stage2.panes import Sealed
 from tests.stream.harness import make_plan, make_reference
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
-from stream.monitoring.monitor import PartitionMonitor
+from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook, Subject
-from stream.replay import FileRecord
-from stream.summaries.message import Source
-from stream.summaries.summarise import Summariser
+from stream.stage1.summarise import Summariser
+from stream.stage2.monitor import PartitionMonitor
 from tests.stream.harness import (
     START_S,
     make_events,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.decode.columns import LOG_APPEND_TIME, stamps_of
-from stream.summaries.clock import LEAD_MS, ChunkClock
-from stream.summaries.quorum import NEVER, Quorum
+from stream.decode.record import LOG_APPEND_TIME, stamps_of
+from stream.stage1.clock import LEAD_MS, ChunkClock
+from stream.stage1.quorum import NEVER, Quorum
 from tests.oracles.quorum import agreed
 
 CREATE_TIME = 0

@@ -7,8 +7,8 @@ import sys
 
 SCRIPT = """
 import gc, logging, os, signal
-from stream.kafka.app import GC_THRESHOLDS, run_worker
-from stream.kafka.settings import WorkerSettings
+from stream.worker.app import GC_THRESHOLDS, run_worker
+from stream.worker.settings import WorkerSettings
 
 before = gc.get_threshold()
 assert gc.get_freeze_count() == 0

@@ -13,7 +13,7 @@ import pytest
 
 from detectors import Coded
 from detectors.fitting import numbers
-from stream.data import DataError, DataTable, Reading, parse_times, read_batches
+from stream.files import DataError, DataTable, Reading, parse_times, read_batches
 
 A = Reading(values=frozenset({"a"}))
 CSV = """ts,n,mixed,code,flag,empty,day
@@ -161,7 +161,7 @@ def test_compressed_files(tmp_path: Path, name: str) -> None:
 def test_long_json_lines_are_cut_at_their_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.data.files._BLOCK", 50)
+    monkeypatch.setattr("stream.files.files._BLOCK", 50)
     rows = [f'{{"a": {i}, "b": "{"x" * (i % 90)}"}}' for i in range(40)]
     path = write(tmp_path, "\n".join(rows), "t.jsonl")
     batches = list(read_batches(path))

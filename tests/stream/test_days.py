@@ -9,13 +9,9 @@ import pytest
 
 from detectors import Reference, Seasons, fit_reference
 from stream.alerts.episodes import Episodes
-from stream.alerts.event import AlertContext, AlertEvent
 from stream.alerts.evidence import evidence
 from stream.alerts.finding import Finding
-from stream.monitoring.equipment import Equipment
-from stream.monitoring.panes import Sealed
-from stream.monitoring.untested import untested_by_plan
-from stream.monitoring.watch import Step, Watch
+from stream.contracts.alert_event import AlertContext, AlertEvent
 from stream.plans.plan import (
     DeclaredSignal,
     Learn,
@@ -25,7 +21,11 @@ from stream.plans.plan import (
     SignalOptions,
     Subject,
 )
-from stream.proposal import propose
+from stream.plans.proposal import propose
+from stream.stage2.detection import Step, Watch
+from stream.stage2.panes import Sealed
+from stream.stage2.shared_tables import Equipment
+from stream.stage2.untested import untested_by_plan
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

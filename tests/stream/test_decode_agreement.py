@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.contracts.event_time import times_ms
 from stream.decode import NativeDecoder
 from stream.decode.batch import batch_block, coerce_batch
 from stream.decode.compiled import Compiled
 from stream.decode.values import RefusedError, null_constants, parse_object
-from stream.event_time import times_ms
 from stream.plans.plan import Subject
 from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, decode, event, plan, record, values
 

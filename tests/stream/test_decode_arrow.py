@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.contracts.prediction_event import ARROW_CONTENT_TYPE
 from stream.decode import NativeDecoder
-from stream.events import ARROW_CONTENT_TYPE
 from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, decode, event, plan, record, values
 
 HEADERS = (("content-type", ARROW_CONTENT_TYPE.encode()),)

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
+from stream.contracts.prediction_event import BATCH_CONTENT_TYPE
 from stream.decode import NativeDecoder
-from stream.events import BATCH_CONTENT_TYPE
 from tests.stream.decode_tools import (
     NOW,
     NOW_MS,

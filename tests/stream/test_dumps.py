@@ -16,12 +16,16 @@ from click.testing import CliRunner, Result
 
 from detectors import ColumnMapping, Reference
 from stream.cli import cli
+from stream.contracts.prediction_event import (
+    ARROW_CONTENT_TYPE,
+    BATCH_CONTENT_TYPE,
+    EVENT_CONTENT_TYPE,
+)
 from stream.decode import NativeDecoder
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
+from stream.decode.record import FileRecord
+from stream.files.row_batches import packed
+from stream.files.row_events import EventRows, RowMapping
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord
-from stream.row_batches import packed
-from stream.rows import EventRows, RowMapping
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

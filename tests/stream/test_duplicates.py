@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from detectors import ColumnMapping, fit_reference
-from stream.events import ModelId, Prediction, PredictionEvent, encode_event
+from stream.contracts.prediction_event import ModelId, Prediction, PredictionEvent, encode_event
+from stream.decode.record import FileRecord
+from stream.files.row_batches import packed
+from stream.files.row_events import RowEvent
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord, Replay
-from stream.row_batches import packed
-from stream.rows import RowEvent
+from stream.replay.replay import Replay
 from tests.stream.harness import START_S, run_stages
 
 T0 = 1_772_366_400.0

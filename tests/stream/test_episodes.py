@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from detectors import ChangePoint
 from stream.alerts.episodes import Episodes, Finding
-from stream.alerts.event import (
+from stream.alerts.lasting import Size
+from stream.alerts.reminders import reminder_ms
+from stream.alerts.sizes import on_one_scale
+from stream.contracts.alert_event import (
     AlertBins,
     AlertChangePoint,
     AlertContext,
@@ -20,9 +23,6 @@ from stream.alerts.event import (
     encode_alert,
     is_reminder,
 )
-from stream.alerts.lasting import Size
-from stream.alerts.reminders import reminder_ms
-from stream.alerts.sizes import on_one_scale
 from stream.plans.plan import Subject
 
 PANE = 10_000

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from detectors import Reference, fit_reference
-from stream.monitoring import windows as windows_module
-from stream.monitoring.equipment import Equipment
-from stream.monitoring.panes import Sealed
-from stream.monitoring.watch import Watch
 from stream.plans.plan import Plan
+from stream.stage2 import windows as windows_module
+from stream.stage2.detection import Watch
+from stream.stage2.panes import Sealed
+from stream.stage2.shared_tables import Equipment
 from tests.stream.harness import make_plan
 
 SIGNALS = 20

@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import stream.events
-from stream.decode import NativeDecoder
-from stream.decode.columns import REASONS
-from stream.events import (
+import stream.contracts.prediction_event
+from stream.contracts.prediction_event import (
     BATCH_CONTENT_TYPE,
     EVENT_CONTENT_TYPE,
     Actual,
@@ -27,6 +25,8 @@ from stream.events import (
     encode_batch,
     encode_event,
 )
+from stream.decode import NativeDecoder
+from stream.decode.columns import REASONS
 from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, only, values
 
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_sent_is_said():
 
 
 def test_the_example_runs():
-    assert doctest.testmod(stream.events).failed == 0
+    assert doctest.testmod(stream.contracts.prediction_event).failed == 0
 
 
 def test_the_page_tells_the_truth():

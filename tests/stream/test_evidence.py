@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from detectors import WINDOWED_TESTS, ChangePoint, WindowBank, fit_reference
 from stream.alerts.evidence import evidence
 from stream.alerts.sizes import on_one_scale
-from stream.monitoring.chances import Chances
+from stream.contracts.budget_summary import Chances
 from stream.plans.plan import PlanBook
 from tests.detectors.tools import counts_of, window_of
 from tests.stream.harness import make_events, make_plan, run_stages

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from stream import extras
 from stream.cli import cli
-from stream.extras import extra_packages, install_command, missing_of
-from stream.kafka import runtime
+from stream.devbroker import runtime
+from stream.process import extras
+from stream.process.extras import extra_packages, install_command, missing_of
 
 EXTRAS = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
     "optional-dependencies"

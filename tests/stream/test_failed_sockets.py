@@ -16,8 +16,8 @@ from kafka.net.inet import KafkaNetSocket
 from kafka.net.selector import NetworkSelector
 from kafka.net.transport import KafkaTCPTransport
 
+from stream.devbroker.broker import free_port
 from stream.kafka.admin import admin
-from stream.kafka.broker import free_port
 from stream.kafka.failed_sockets import close_failed_sockets
 
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from detectors import Reference
 from stream.cli import cli as main
-from stream.data import DataTable, Reading
-from stream.data.formatted import formatted_note
+from stream.files import DataTable, Reading
+from stream.files.formatted import formatted_note
 
 N = 900
 

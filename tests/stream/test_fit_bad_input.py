@@ -241,8 +241,8 @@ def test_json_lines_of_mixed_types_and_a_broken_line(tmp_path: Path) -> None:
 
 
 def test_kinds_come_from_the_first_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.data.table._PREVIEW_ROWS", 100)
-    monkeypatch.setattr("stream.data.files._BLOCK", 500)
+    monkeypatch.setattr("stream.files.table._PREVIEW_ROWS", 100)
+    monkeypatch.setattr("stream.files.files._BLOCK", 500)
     column = [f"{v % 7}.5" for v in range(400)] + ["late"] * 200
     result, reference = run(write(tmp_path, "csv", {"x": column}))
     assert reference is not None

@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.registry import CollectorRegistry
 
-from stream import bounded_server
-from stream.http_server import PLAIN, Page, PageServer, Request
+from stream.http import bounded_server
+from stream.http.server import PLAIN, Page, PageServer, Request
 from stream.metrics import serve
 
 BIG = b"x" * 40_000_000
@@ -332,7 +332,7 @@ def test_a_crowd_shares_a_page() -> None:
 CROWDED = """
 import contextlib, http.client, resource, socket, sys, threading
 from http import HTTPStatus
-from stream.http_server import PLAIN, Page, PageServer
+from stream.http.server import PLAIN, Page, PageServer
 
 port, free = int(sys.argv[1]), int(sys.argv[2])
 page = Page(HTTPStatus.OK, PLAIN, b"fine")
@@ -355,7 +355,7 @@ for line in sys.stdin:
 @contextlib.contextmanager
 def crowded(free: bool) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A process that may open 128 files and serves pages; without `free` it has opened them all."""
-    from stream.kafka.broker import free_port
+    from stream.devbroker.broker import free_port
 
     port = free_port()
     process = subprocess.Popen(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from stream.metrics import MetricsCollector
-from stream.monitoring.context import context_of
 from stream.page.detail import Detail
 from stream.page.state import state_of
 from stream.plans.plan import Subject
+from stream.stage2.alert_context import context_of
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events, reloaded
 from tests.stream.test_metrics import FileState

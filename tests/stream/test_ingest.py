@@ -15,14 +15,19 @@ from typing import Any
 
 import pytest
 
+from stream.contracts.prediction_event import (
+    ARROW_CONTENT_TYPE,
+    BATCH_CONTENT_TYPE,
+    EVENT_CONTENT_TYPE,
+)
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.formats.contract import Mapped
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
-from stream.http_server import PageServer
+from stream.http.server import PageServer
 from stream.ingest import IngestService, Rules, Tokens
 from stream.ingest.bodies import BodyError, Incoming, messages_of
+from stream.ingest.metrics import IngestCollector
 from stream.ingest.tokens import TokenError
-from stream.metrics import IngestCollector, serve
+from stream.metrics import serve
 from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, decode, event, plan
 
 TOKEN = "0123456789abcdef0123"

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detectors import Reference
-from stream.alerts.event import decode_alert
 from stream.cli import cli
 from stream.config.load import load_config
+from stream.contracts.alert_event import decode_alert
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stream.alerts.event import parse_time
+from stream.contracts.alert_event import parse_time
+from stream.decode.record import FileRecord
 from stream.plans.plan import DeclaredSignal, Learn, LearningPlan, PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from tests import insects
 
 

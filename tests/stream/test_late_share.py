@@ -9,15 +9,16 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from stream.alerts.event import AlertEvent, parse_time
+from stream.contracts.alert_event import AlertEvent, parse_time
+from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
-from stream.monitoring.health import LATE_SHARE_LIMIT
-from stream.monitoring.monitor import PartitionMonitor
+from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import BATCH_RECORDS, FileRecord, Replay
-from stream.replay_blocks import PaneBlocks
-from stream.summaries.message import Source
-from stream.summaries.summarise import CHUNK_RECORDS, Summariser
+from stream.replay.blocks import PaneBlocks
+from stream.replay.replay import BATCH_RECORDS, Replay
+from stream.stage1.summarise import CHUNK_RECORDS, Summariser
+from stream.stage2.health import LATE_SHARE_LIMIT
+from stream.stage2.monitor import PartitionMonitor
 from tests.oracles.quorum import agreed
 from tests.stream.harness import START_S, make_plan, make_reference
 

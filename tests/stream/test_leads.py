@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts.event import AlertEvent
-from stream.decode.columns import LOG_APPEND_TIME
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.summary_message import Source, SummaryBatch, decode_message
 from stream.decode.native import NativeDecoder
-from stream.monitoring.monitor import PartitionMonitor
+from stream.decode.record import LOG_APPEND_TIME, FileRecord
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord
-from stream.summaries.message import Source, SummaryBatch, decode_message
-from stream.summaries.summarise import Summariser
+from stream.stage1.summarise import Summariser
+from stream.stage2.monitor import PartitionMonitor
 from tests.stream.harness import make_plan, make_reference, reloaded
 
 CREATE_TIME = 0

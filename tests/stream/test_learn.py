@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stream.decode.native import NativeDecoder
-from stream.monitoring.untested import untested_by_plan
+from stream.decode.record import FileRecord
 from stream.plans.plan import (
     DeclaredSignal,
     Learn,
@@ -20,8 +20,9 @@ from stream.plans.plan import (
     Subject,
     decode_plan,
 )
-from stream.replay import FileRecord, Replay
-from stream.summaries.sketch import Sketch
+from stream.replay.replay import Replay
+from stream.sketches.sketch import Sketch
+from stream.stage2.untested import untested_by_plan
 from tests.stream.harness import START_S, make_events, run_stages
 
 N = 3_000
@@ -196,8 +197,8 @@ def mixed(n: int) -> list[dict]:
 
 def decoded_sketches(records: list[FileRecord], plan) -> dict:
     """Sketch bytes by segment and pane, as stage 1 makes them."""
-    from stream.summaries.message import Source, SummaryBatch, decode_message
-    from stream.summaries.summarise import Summariser
+    from stream.contracts.summary_message import Source, SummaryBatch, decode_message
+    from stream.stage1.summarise import Summariser
 
     plans = book_of(plan)
     reader = Summariser(
@@ -403,7 +404,7 @@ def test_a_plan_of_before_is_replaced_by_one_that_learns(drifting):
 
 def test_of_a_pane_with_many_more_values_what_is_learned_still_holds():
     """Sketches of larger panes are coarser; their bins are dealt as the learned ones were."""
-    from stream.monitoring.lesson import begin_lesson, finish_lesson
+    from stream.stage2.learned_reference import begin_lesson, finish_lesson
 
     rng = np.random.default_rng(0)
 
@@ -458,7 +459,7 @@ def test_the_metrics_page_says_how_far_it_is(drifting):
 
 
 def test_its_end_is_in_the_log(caplog):
-    with caplog.at_level("INFO", logger="stream.monitoring.course"):
+    with caplog.at_level("INFO", logger="stream.stage2.phase"):
         run_stages(book_of(make_plan()), make_events(3, 1_100), partitions=1, seed=0)
     (line,) = [r.message for r in caplog.records]
     assert line.startswith("fraud/1: learned from 1000 events, 4 signals; tested from event time")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from stream.data.formatted import formatted_note, mixed_note
-from stream.data.reading import is_decimal_comma, is_number_text, value_of_text
-from stream.event_time import as_time
+from stream.contracts.event_time import as_time
+from stream.files.formatted import formatted_note, mixed_note
+from stream.files.reading import is_decimal_comma, is_number_text, value_of_text
 
 N = 1_000_000
 #: A long text that is a number as far as its last character but one, and its siblings.

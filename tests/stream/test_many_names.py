@@ -12,7 +12,7 @@ import pytest
 from detectors import CategoricalBinning, Reference, fit_reference
 from detectors.counting.names import name_hash
 from detectors.fitting.rebase import rebased
-from stream.alerts.event import format_time
+from stream.contracts.alert_event import format_time
 from stream.decode.hashed import code_table
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, Subject
 from stream.plans.privacy import CategoryHash, apply_privacy

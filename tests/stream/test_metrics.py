@@ -16,19 +16,20 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors import fit_reference
-from stream.alerts.event import AlertEvent, parse_time
-from stream.kafka.view import WorkerView
+from stream.alerts.silences import Silence
+from stream.contracts.alert_event import AlertEvent, parse_time
+from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
 from stream.metrics.bin_shares import shares
 from stream.metrics.delays import BOUNDS_S, Delays
 from stream.metrics.gauges import OTHER, Gauge, bounded
 from stream.metrics.state import PartitionClock
-from stream.monitoring.subject import SubjectMonitor
-from stream.notify.quiet import Silence
 from stream.page import RecentEpisodes
 from stream.plans.plan import MINUS_INFINITY, Plan, PlanBook
-from stream.replay import FileRecord, Replay
-from stream.summaries.clock import BY_PRODUCER, NO_TIME
+from stream.replay.replay import Replay
+from stream.stage1.clock import BY_PRODUCER, NO_TIME
+from stream.stage2.subject import SubjectMonitor
+from stream.worker.worker_status import WorkerView
 
 #: The parser sorts labels by name; here they are in the order of the contract.
 ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "bin",

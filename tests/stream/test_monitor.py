@@ -12,12 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.counting.sparse import encode_counts
-from stream.monitoring import snapshot
-from stream.monitoring.monitor import PartitionMonitor, UnknownPlanError
-from stream.monitoring.snapshot import SnapshotError, SnapshotWriter, best_snapshot
-from stream.monitoring.subject import SubjectMonitor
-from stream.plans.plan import Plan, PlanBook, Subject
-from stream.summaries.message import (
+from stream.contracts.summary_message import (
     Idle,
     Progress,
     Source,
@@ -25,6 +20,11 @@ from stream.summaries.message import (
     SummaryEntry,
     encode_message,
 )
+from stream.plans.plan import Plan, PlanBook, Subject
+from stream.stage2 import snapshot
+from stream.stage2.monitor import PartitionMonitor, UnknownPlanError
+from stream.stage2.snapshot import SnapshotError, SnapshotWriter, best_snapshot
+from stream.stage2.subject import SubjectMonitor
 from tests.stream.harness import make_plan, make_reference
 
 few = settings(derandomize=True, max_examples=40, deadline=None)

@@ -20,21 +20,21 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from stream.alerts.episodes import Episodes, Finding
-from stream.alerts.event import (
+from stream.commands import alerts, shared
+from stream.contracts.alert_event import (
     AlertContext,
     AlertEvent,
     decode_alert,
     encode_alert,
 )  # fmt: skip
-from stream.commands import alerts, shared
 from stream.metrics.families import counter, gauge
 from stream.notify.render import alertmanager_alert, slack_message, slack_text
 from stream.notify.template import fill_template
 from stream.page import asset
 from stream.plans.plan import Subject
-from stream.printable import PrintableFormatter, printable, printable_json
 from stream.report import render, report_of_episode
 from stream.report.html import tag
+from stream.text.printable import PrintableFormatter, printable, printable_json
 
 NOW_MS = 1_772_366_400_000
 NASTY = (

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.alerts.event import News, encode_alert, parse_time
 from stream.config.load import ConfigError, load_config
+from stream.contracts.alert_event import News, encode_alert, parse_time
 from stream.notify.alertmanager import FIRING_FOR_S, AlertmanagerSink
-from stream.notify.bridge import Bridge, Commit
+from stream.notify.dispatcher import Bridge, Commit
 from stream.notify.open_episodes import Change, OpenEpisodes
 from stream.notify.sinks import GIVE_UP_S, QueueSink
 from stream.notify.targets import Target

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from stream.alerts.event import encode_alert
 from stream.config.load import ConfigError
-from stream.notify import bridge as bridge_module
+from stream.contracts.alert_event import encode_alert
+from stream.notify import dispatcher as bridge_module
 from stream.notify import sinks
-from stream.notify.bridge import Bridge
+from stream.notify.dispatcher import Bridge
 from stream.notify.http import Client
 from stream.notify.sinks import GIVE_UP_S, LONGEST_PUT_OFF_S, QueueSink
 from stream.notify.targets import Target

@@ -7,10 +7,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
-from stream.alerts.event import encode_alert
-from stream.http_server import PageServer
-from stream.metrics import NotifyCollector, serve
-from stream.notify.bridge import Bridge
+from stream.contracts.alert_event import encode_alert
+from stream.http.server import PageServer
+from stream.metrics import serve
+from stream.notify.dispatcher import Bridge
+from stream.notify.metrics import NotifyCollector
 from stream.notify.targets import Target
 from stream.notify.view import NotifyView
 from tests.stream.notify_tools import alert, hook

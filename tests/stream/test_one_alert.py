@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from detectors import fit_reference
-from stream.alerts.event import decode_alert
+from stream.contracts.alert_event import decode_alert
 from stream.plans.plan import Plan, PlanBook
 from tests.stream.harness import START_S, run_stages
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from stream.alerts.event import decode_alert
+from stream.contracts.alert_event import decode_alert
 from stream.notify.open_episodes import OpenEpisodes
 from stream.plans.plan import Plan, PlanBook
 from tests.stream.harness import START_S, run_stages

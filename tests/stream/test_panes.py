@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from detectors import Layout, fit_reference
 from detectors.changes.history import History
 from detectors.counting.sparse import encode_counts
-from stream.monitoring.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
-from stream.summaries.counting import Sketches, Vectors
-from stream.summaries.sketch import Sketch
+from stream.sketches.merge import Sketches, Vectors
+from stream.sketches.sketch import Sketch
+from stream.stage2.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
 
 WIDTH = 6
 BINS = Vectors(WIDTH)

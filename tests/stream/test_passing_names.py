@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from detectors import Reference, fit_reference
-from stream.monitoring.equipment import Equipment
-from stream.monitoring.panes import Sealed
-from stream.monitoring.untested import untested_by_plan
-from stream.monitoring.watch import Watch
 from stream.plans.plan import Plan
+from stream.stage2.detection import Watch
+from stream.stage2.panes import Sealed
+from stream.stage2.shared_tables import Equipment
+from stream.stage2.untested import untested_by_plan
 from tests.detectors.tools import counts_of, window_of
 
 MINUTE, DAY = 60_000, 1_440

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from detectors import ColumnMapping
-from stream.plans.notes import plan_notes
+from stream.stage2.plan_notes import plan_notes
 from tests.stream.harness import make_plan, make_reference
 
 DAY_MS = 86_400_000

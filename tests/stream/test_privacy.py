@@ -12,9 +12,10 @@ from detectors import Reference, fit_reference
 from stream.config.load import ConfigError, load_config
 from stream.decode.hashed import code_table
 from stream.decode.native import NativeDecoder
+from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
 from stream.plans.privacy import CategoryHash, HashKeyError, apply_privacy, hashed_with
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from tests.stream.test_cli_files import run
 
 KEY = "correct horse battery staple"

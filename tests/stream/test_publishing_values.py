@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.counting.meaning import WRONG_TYPE, category_text, has_name, number_of
-from stream.events import ModelId
+from stream.contracts.prediction_event import ModelId
 from stream.publishing import InvalidEventError
 from stream.publishing.events import EventMaker
 from stream.publishing.notices import Notices

@@ -13,14 +13,15 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from stream.alerts.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
-from stream.alerts.event import AlertError, AlertEvent, encode_alert, format_time
+from stream.alerts.silences import Silence
 from stream.cli import cli
 from stream.config.load import ConfigError, load_config
+from stream.contracts.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
+from stream.contracts.alert_event import AlertError, AlertEvent, encode_alert, format_time
 from stream.notify.alertmanager import AlertmanagerSink
-from stream.notify.bridge import Bridge, Commit
-from stream.notify.quiet import Quiet, Silence
+from stream.notify.dispatcher import Bridge, Commit
 from stream.notify.sinks import QueueSink
+from stream.notify.suppression import Quiet
 from stream.notify.targets import Target
 from tests.stream.notify_tools import alert, hook, serving
 from tests.stream.test_notify import BASE, NOW, Clock, news

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
+from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook, Subject
-from stream.replay import BATCH_RECORDS, FileRecord, Replay
+from stream.replay.replay import BATCH_RECORDS, Replay
 from tests.stream.harness import START_S, make_events, make_plan, plain_alert, run_stages
 
 N = 1_500

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from stream.alerts.event import decode_alert
 from stream.cli import cli
+from stream.contracts.alert_event import decode_alert
 from tests.stream.test_cli_files import FIT, write_rows
 
 

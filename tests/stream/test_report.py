@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 
 from detectors import fit_reference
 from detectors.figures import percent
-from stream.alerts.event import AlertEvent, decode_alert, encode_alert
 from stream.cli import cli
+from stream.contracts.alert_event import AlertEvent, decode_alert, encode_alert
 from stream.page import asset
 from stream.plans.plan import Plan
-from stream.replay import Replay
+from stream.replay.replay import Replay
 from stream.report import ReplayRecorder, phrases, render, report_of_episode
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of

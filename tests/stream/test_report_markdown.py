@@ -17,14 +17,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from detectors import fit_reference
-from stream.alerts.event import AlertEvent, encode_alert
-from stream.monitoring.untested import AtEnd, Untested
-from stream.printable import printable
+from stream.contracts.alert_event import AlertEvent, encode_alert
 from stream.report import render, render_markdown, report_of_episode
 from stream.report.fetch import fetch_commands
 from stream.report.markdown_text import Markdown, code, join, table
 from stream.report.model import QualityRow, SegmentRow
 from stream.report.words import arrows
+from stream.stage2.untested import AtEnd, Untested
+from stream.text.printable import printable
 from tests.stream.harness import make_events, make_plan, replayed
 from tests.stream.test_report import (
     CSS,

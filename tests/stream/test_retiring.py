@@ -7,11 +7,11 @@ import random
 import msgspec
 import pytest
 
-from stream.monitoring import monitor as module
-from stream.monitoring.health import VERSIONS
-from stream.monitoring.lifetime import FOLDS_FOR_MS, gives_way
 from stream.plans.plan import Plan, PlanError, Subject
-from stream.summaries.versions import OTHER_VERSION
+from stream.stage1.versions import OTHER_VERSION
+from stream.stage2 import monitor as module
+from stream.stage2.health import VERSIONS
+from stream.stage2.lifetime import FOLDS_FOR_MS, gives_way
 from tests.stream.harness import (
     START_S,
     make_events,

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from stream.alerts.event import Kind
 from stream.cli import cli
+from stream.contracts.alert_event import Kind
 from stream.notify.render import alertmanager_alert, slack_message
 from stream.page.recent import RecentEpisodes
 from stream.runbooks import UnknownRunbookError, find_runbook, runbooks

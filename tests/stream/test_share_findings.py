@@ -9,9 +9,9 @@ import pytest
 
 from detectors import Reference, Seasons, fit_reference
 from stream.alerts.finding import Finding
-from stream.monitoring.panes import Sealed
-from stream.monitoring.watch import Watch
 from stream.plans.plan import Plan, SignalOptions
+from stream.stage2.detection import Watch
+from stream.stage2.panes import Sealed
 from tests.detectors.tools import counts_of, window_of
 
 MINUTE = 60_000

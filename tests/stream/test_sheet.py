@@ -14,9 +14,9 @@ from detectors.counting.sparse import decode_counts
 from stream.decode.columns import Columns
 from stream.decode.native import NativeDecoder
 from stream.plans.plan import Plan, Subject
-from stream.summaries import sheet as module
-from stream.summaries.sheet import Sheet
-from stream.summaries.summarise import CHUNK_RECORDS
+from stream.stage1 import chunk_counts as module
+from stream.stage1.chunk_counts import Sheet
+from stream.stage1.summarise import CHUNK_RECORDS
 from tests.stream.decode_tools import plan
 
 PLAN = plan(segments=("region",), columns={"country": None, "label": None, "actual": None})

@@ -12,11 +12,12 @@ from detectors import ReferenceError
 from detectors.counting.sparse import encode_counts
 from detectors.fitting.rebase import rebased
 from stream.config.load import load_config
-from stream.monitoring.monitor import PartitionMonitor
-from stream.monitoring.recent import RecentPanes
+from stream.contracts.summary_message import Idle, SummaryBatch, SummaryEntry, encode_message
+from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, Subject
-from stream.replay import FileRecord, Replay
-from stream.summaries.message import Idle, SummaryBatch, SummaryEntry, encode_message
+from stream.replay.replay import Replay
+from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.pane_reader import RecentPanes
 from tests.stream.harness import START_S, deal, make_events, make_plan, make_reference, run_stages
 from tests.stream.test_monitor import SOURCE, Reader, restored
 from tests.stream.test_notify import BASE
@@ -204,9 +205,9 @@ def test_neither_partitions_nor_restarts_change_what_is_said_of_both():
 
 def summaries(plan: Plan, drift_at: int | None) -> list[bytes]:
     """What stage 1 puts on the summaries topic, some of it twice."""
+    from stream.contracts.summary_message import Source
     from stream.decode.native import NativeDecoder
-    from stream.summaries.message import Source
-    from stream.summaries.summarise import Summariser
+    from stream.stage1.summarise import Summariser
 
     plans = PlanBook()
     plans.add(plan)

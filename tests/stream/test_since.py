@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from stream.alerts.event import AlertEvent, parse_time
+from stream.contracts.alert_event import AlertEvent, parse_time
+from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 
 START_S = 1_772_000_000
 CHANGE_AT = 300

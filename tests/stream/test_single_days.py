@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from stream.alerts.episodes import Episodes
-from stream.alerts.event import AlertContext, AlertEvent
 from stream.alerts.finding import Finding
+from stream.contracts.alert_event import AlertContext, AlertEvent
 from stream.plans.plan import Subject
 
 DAY_MS = 86_400_000

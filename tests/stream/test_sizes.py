@@ -12,7 +12,7 @@ from detectors import Reference
 from stream.cli import cli
 from stream.commands.replay import _plan_of
 from stream.config.load import load_config
-from stream.proposal import propose
+from stream.plans.proposal import propose
 from tests.stream.harness import make_reference
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.counting import names as names_module
-from stream.decode.open_values import NOT_SENT, OpenValues, place_values
+from stream.contracts.summary_message import MAX_BATCH_BYTES
+from stream.decode.schemaless_values import NOT_SENT, OpenValues, place_values
 from stream.plans.plan import DeclaredSignal, Learn
-from stream.summaries import sketch as module
-from stream.summaries.counting import Sketches
-from stream.summaries.message import MAX_BATCH_BYTES
-from stream.summaries.sketch import MOST_SIGNALS, Sketch
+from stream.sketches import sketch as module
+from stream.sketches.merge import Sketches
+from stream.sketches.sketch import MOST_SIGNALS, Sketch
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from([10**400, -(10**20)]),

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.alerts.event import AlertEvent, Kind, encode_alert
 from stream.config.load import ConfigError, load_config
-from stream.notify.bridge import Bridge, Commit
+from stream.contracts.alert_event import AlertEvent, Kind, encode_alert
+from stream.notify.dispatcher import Bridge, Commit
 from stream.notify.open_episodes import OpenEpisodes
 from stream.notify.slack_threads import SlackThreads
 from stream.notify.targets import Target

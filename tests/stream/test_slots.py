@@ -11,10 +11,10 @@ import pytest
 from detectors import Reference, ReferenceError, Seasons, fit_reference
 from detectors.fitting.rebase import rebased
 from stream.config.load import load_config
-from stream.monitoring.panes import Sealed
-from stream.monitoring.watch import Watch
 from stream.plans.plan import Plan, PlanError
-from stream.proposal import propose
+from stream.plans.proposal import propose
+from stream.stage2.detection import Watch
+from stream.stage2.panes import Sealed
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.monitoring import snapshot as module
-from stream.monitoring.snapshot import (
+from stream.stage2 import snapshot as module
+from stream.stage2.snapshot import (
     Manifest,
     SnapshotError,
     SnapshotWriter,

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli import COMMANDS, cli
-from stream.counted import counted
+from stream.text.counted import counted
 
 
 def refused(*arguments: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.kafka.broker import free_port
+from stream.devbroker.broker import free_port
 
 
 def started(folder: Path, env: dict[str, str], stderr: int) -> tuple[subprocess.Popen[bytes], int]:
@@ -90,7 +90,7 @@ def test_a_stderr_that_is_full_ends_no_worker(tmp_path: Path) -> None:
 
 PATIENT = """
 import sys
-from stream.patient_stderr import make_stderr_patient
+from stream.process.patient_stderr import make_stderr_patient
 
 make_stderr_patient()
 for line in sys.stdin:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from detectors import NumericBinning
 from detectors.counting.sparse import decode_counts
+from stream.contracts.summary_message import Source, decode_message
 from stream.decode.native import NativeDecoder
+from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord
-from stream.summaries import sheet as sheet_module
-from stream.summaries.message import Source, decode_message
-from stream.summaries.summarise import CHUNK_RECORDS, CHUNK_SPAN_MS, Flush, Summariser
+from stream.stage1 import chunk_counts as sheet_module
+from stream.stage1.summarise import CHUNK_RECORDS, CHUNK_SPAN_MS, Flush, Summariser
 from tests.stream.harness import START_S, make_plan, make_reference
 
 few = settings(derandomize=True, max_examples=40, deadline=None)
@@ -356,7 +356,7 @@ def test_a_version_that_fits_no_key_is_refused(reference):
 
 
 def test_many_scopes_are_cut_into_messages_that_kafka_takes(reference, monkeypatch):
-    monkeypatch.setattr("stream.summaries.summarise.MAX_BATCH_BYTES", 2_000)
+    monkeypatch.setattr("stream.stage1.summarise.MAX_BATCH_BYTES", 2_000)
     reader = reader_of(make_plan(reference=reference))
     reader.add([record(i, 100, segments={"region": f"r{i}"}) for i in range(300)])
     flush = reader.flush_idle()

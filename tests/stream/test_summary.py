@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.summaries.message import (
+from stream.contracts.summary_message import (
     Idle,
     Progress,
     Source,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.alerts.event import parse_time
-from stream.monitoring.alarms import Alarms
+from stream.contracts.alert_event import parse_time
 from stream.plans.plan import PlanBook, Subject
+from stream.stage2.alarms import Alarms
 from tests.stream.harness import START_S, make_events, make_plan, make_reference, run_stages
 
 DAY = 86_400_000

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from detectors import ColumnMapping
 from stream.cli import cli
-from stream.data import DataError, DataTable, Reading, parse_times, read_batches
+from stream.contracts.event_time import END_MS, as_time, numbers_ms, time_text, times_ms
+from stream.contracts.prediction_event import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
 from stream.decode.arrow_times import column_ms
-from stream.event_time import END_MS, as_time, numbers_ms, time_text, times_ms
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE
-from stream.rows import EventRows, RowMapping
+from stream.files import DataError, DataTable, Reading, parse_times, read_batches
+from stream.files.row_events import EventRows, RowMapping
 from tests.stream.decode_tools import Rec, book, decode, plan
 
 NOON = 1_772_366_400_000  # 2026-03-01T12:00:00Z

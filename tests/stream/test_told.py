@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from stream.alerts.event import AlertEvent, decode_alert
 from stream.cli import cli
+from stream.contracts.alert_event import AlertEvent, decode_alert
+from stream.decode.record import FileRecord
 from stream.notify.open_episodes import OpenEpisodes
 from stream.notify.slack_threads import SlackThreads
 from stream.notify.targets import Target
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
 from tests import insects
 from tests.stream.notify_tools import slack
 

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from detectors import Reference, fit_reference
 from stream.cli import cli
 from stream.config.load import load_config
-from stream.monitoring.delay import foretold, told_within
-from stream.monitoring.equipment import Equipment
-from stream.monitoring.powerless import fill_of
-from stream.monitoring.untested import Untested, untested_by_plan
-from stream.plans.notes import plan_notes
 from stream.plans.plan import Plan
-from stream.proposal import proposed_plan
+from stream.plans.proposal import proposed_plan
+from stream.stage2.delay import foretold, told_within
+from stream.stage2.plan_notes import plan_notes
+from stream.stage2.powerless import fill_of
+from stream.stage2.shared_tables import Equipment
+from stream.stage2.untested import Untested, untested_by_plan
 from tests.detectors.tools import counts_of, window_of
 
 DAY_S, START_S = 86_400, 1_767_571_200

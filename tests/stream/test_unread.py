@@ -9,16 +9,17 @@ from faust.types import TP
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from stream.decode.columns import REASONS, Record, Unread, offset_after
+from stream.contracts.summary_message import Progress, Source, decode_message
+from stream.contracts.unread import Unread
+from stream.decode.columns import REASONS
 from stream.decode.native import NativeDecoder
+from stream.decode.record import FileRecord, Record, offset_after
 from stream.kafka.codecs import unread_codecs
-from stream.kafka.dead_letter import dead_letter
-from stream.kafka.stopped import passed, unread_stop
+from stream.kafka.skips import Skip, SkipBook, skip_record
 from stream.plans.plan import PlanBook
-from stream.replay import FileRecord
-from stream.skips import Skip, SkipBook, skip_record
-from stream.summaries.message import Progress, Source, decode_message
-from stream.summaries.summarise import Flush, Summariser
+from stream.stage1.summarise import Flush, Summariser
+from stream.worker.dead_letter import dead_letter
+from stream.worker.stopped import passed, unread_stop
 from tests.stream.harness import START_S, make_events, make_plan
 
 TP_0 = TP("predictions", 3)

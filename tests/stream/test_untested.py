@@ -15,15 +15,16 @@ from click.testing import CliRunner, Result
 
 from detectors import Reference, Seasons, fit_reference
 from stream.cli import cli
+from stream.decode.record import FileRecord
 from stream.metrics.gauges import ALL, signal_gauges
-from stream.monitoring.equipment import Equipment
-from stream.monitoring.panes import Sealed
-from stream.monitoring.untested import Untested, untested_by_plan
-from stream.monitoring.untested.planned import followed_after
-from stream.monitoring.watch import Watch
 from stream.page.detail import detail_of
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, SignalOptions
-from stream.replay import FileRecord, Replay
+from stream.replay.replay import Replay
+from stream.stage2.detection import Watch
+from stream.stage2.panes import Sealed
+from stream.stage2.shared_tables import Equipment
+from stream.stage2.untested import Untested, untested_by_plan
+from stream.stage2.untested.planned import followed_after
 
 N, START_S, DAY_MS = 4_000, 1_772_323_200, 86_400_000
 

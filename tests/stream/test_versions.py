@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.counting.sparse import decode_counts
+from stream.contracts.summary_message import Source, SummaryBatch, decode_message
 from stream.decode import NativeDecoder, native
 from stream.decode.columns import Columns
 from stream.plans.plan import MINUS_INFINITY, Plan, PlanBook
-from stream.summaries import versions as module
-from stream.summaries.message import Source, SummaryBatch, decode_message
-from stream.summaries.summarise import Summariser
-from stream.summaries.versions import OTHER_VERSION, ChunkVersions
+from stream.stage1 import versions as module
+from stream.stage1.summarise import Summariser
+from stream.stage1.versions import OTHER_VERSION, ChunkVersions
 from tests.stream.decode_tools import NOW_MS, book, event, plan, record, reference
 from tests.stream.test_decode_batch import batch
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.counting.sparse import encode_counts
-from stream.monitoring import windows as module
-from stream.monitoring.windows import Closed, WindowRule, Windows
+from stream.stage2 import windows as module
+from stream.stage2.windows import Closed, WindowRule, Windows
 
 PANE = 10
 WIDTH = 3

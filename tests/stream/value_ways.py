@@ -14,10 +14,10 @@ from click.testing import CliRunner
 
 from detectors import CategoricalBinning, Reference
 from stream.commands.fit import command as fit_command
-from stream.data import read_batches
 from stream.decode import NativeDecoder
+from stream.files import read_batches
+from stream.files.row_events import EventRows, RowMapping
 from stream.plans.plan import Plan, PlanBook
-from stream.rows import EventRows, RowMapping
 from tests.stream.decode_tools import NOW, Rec
 
 ROWS = 400

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from stream.contracts.event_time import as_time
 from stream.decode.formats.contract import Mapped
 from stream.decode.formats.paths import EACH, Path
-from stream.event_time import as_time
 
 __all__ = ["Guess", "guess_mapping", "leaves_of", "untaken"]
 

@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const LANE = 46;
 const LEAST_BLOCK = 0.004;
 
-// As stream/printable.py: names are data, and what cannot be seen in one is shown as an escape.
+// As stream/text/printable.py: names are data, and what cannot be seen in one is shown as an escape.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 export function printable(text) {
@@ -43,7 +43,7 @@ export function figure(value) {
 export const percent = (share) => share < 1 && share + 5e-4 >= 1 ? "over 99.9 %" : `${figure(100 * share)} %`;
 // As stream/report/words.py: 1.0× only if the threshold is reached.
 export const times = (value) => value >= 10 ? `${figure(Math.round(value))}×` : value >= 1 ? `${value.toFixed(1)}×` : `${Math.min(value, 0.99).toFixed(2)}×`;
-// As stream/counted.py.
+// As stream/text/counted.py.
 export const counted = (n, one, several) => `${figure(n)} ${n === 1 ? one : several ?? `${one}s`}`;
 export const minute = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
 export const level = (value) => [0.7, 1, 2, 4].filter((step) => value >= step).length;

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from stream.contracts.prediction_event import BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
 from stream.decode import SourceOptions
-from stream.events import BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
 from tests.stream.decode_tools import NOW, event
 from tests.stream.formats.test_mapping import mapped
 from tests.stream.formats.tools import by_file, by_worker, rec

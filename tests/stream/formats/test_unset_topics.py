@@ -7,9 +7,13 @@ from itertools import product
 
 import pytest
 
+from stream.contracts.prediction_event import (
+    ARROW_CONTENT_TYPE,
+    BATCH_CONTENT_TYPE,
+    EVENT_CONTENT_TYPE,
+)
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.formats.registry import BY_CONTENT_TYPE, BY_EVENT_TYPE, BY_NAME
-from stream.events import ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE, EVENT_CONTENT_TYPE
 from tests.stream.decode_tools import NOW, book, event
 from tests.stream.formats.test_cloudevents import envelope, headers
 from tests.stream.formats.test_inference import V1_NAMED, V2_REQUEST, V2_RESPONSE

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from stream.commands.file_records import FileRecords
+from stream.contracts.summary_message import Source
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.plans.plan import PlanBook
-from stream.replay import Replay
-from stream.row_problems import RowProblems
-from stream.summaries.message import Source
-from stream.summaries.summarise import Summariser
+from stream.replay.replay import Replay
+from stream.stage1.summarise import Summariser
+from stream.text.row_problems import RowProblems
 from tests.stream.decode_tools import Rec, book, plan
 
 __all__ = ["Counted", "by_file", "by_worker", "rec"]

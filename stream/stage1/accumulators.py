@@ -1,0 +1,129 @@
+"""The rows of a sheet: counts of one (segment, pane) each, as a vector over bins or as a sketch."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import Layout, accumulate
+from detectors.counting.ids import NO_ID, hash_columns
+from detectors.counting.sparse import encode_counts
+from stream.decode.columns import Columns
+from stream.decode.schemaless_values import Placed, place_values
+from stream.plans.plan import AnyPlan, Learn, LearningPlan
+from stream.sketches.sketch import Sketch
+
+__all__ = ["Rows", "SketchRows", "VectorRows", "identify", "rows_for"]
+
+_Slots = npt.NDArray[np.int32]
+
+
+class Rows(Protocol):
+    """Numbered rows of counts, all empty at first."""
+
+    def grow(self, size: int) -> None:
+        """Have so many rows."""
+
+    def place(self, columns: Columns) -> Any:
+        """What `count` needs of a batch, made once for all scopes."""
+
+    def count(self, placed: Any, slots: _Slots) -> None:
+        """Count each event in the row of its slot; negative ones are not counted."""
+
+    def encode(self, row: int) -> bytes:
+        """Counts of a row as they are sent."""
+
+    def clear(self, row: int) -> None:
+        """Empty a row."""
+
+
+def rows_for(plan: AnyPlan) -> Rows:
+    """The rows that a plan's events are counted in."""
+    if isinstance(plan, LearningPlan):
+        return SketchRows(plan.learn)
+    return VectorRows(plan.layout)
+
+
+def identify(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Hash of what identifies each event, `NO_ID` where nothing does; None if nothing does of any.
+
+    That is its id, or else the values of all its signals, with its time or without, as far as the
+    reference could tell its own rows apart by them.
+    """
+    ids, by = columns.ids, _told_by(columns.plan)
+    if not by or (ids is not None and (ids != NO_ID).all()):
+        return ids
+    values = [*columns.numeric.T, *columns.codes.T, *([time_ms] if by == "time" else [])]
+    hashes = hash_columns(values, len(time_ms))
+    return hashes if ids is None else np.where(ids == NO_ID, hashes, ids)
+
+
+def _told_by(plan: AnyPlan) -> str:
+    """By what events without an id are told apart: see `Copies.rows`."""
+    if isinstance(plan, LearningPlan):
+        return ""
+    by = plan.reference.copies.rows
+    some = len(plan.monitored) < len(plan.reference.signals)
+    return "" if by == "values" and some else by
+
+
+class VectorRows:
+    """Vectors over the bins of a layout, in 32 bits: a chunk has at most 1.6e9 events.
+
+    Every open chunk has a sheet of each model, so these rows are most of what stage 1 holds.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._counts = np.zeros((0, layout.width), np.int32)
+
+    def grow(self, size: int) -> None:
+        """Have so many rows."""
+        more = np.zeros((size - len(self._counts), self._layout.width), np.int32)
+        self._counts = np.concatenate([self._counts, more])
+
+    def place(self, columns: Columns) -> npt.NDArray[np.int32]:
+        """Bins of all values."""
+        return self._layout.positions(columns.numeric, columns.codes)
+
+    def count(self, placed: npt.NDArray[np.int32], slots: _Slots) -> None:
+        """Count each event in the row of its slot."""
+        accumulate(placed, slots, self._counts)
+
+    def encode(self, row: int) -> bytes:
+        """Sparse."""
+        return encode_counts(self._counts[row].astype(np.int64))
+
+    def clear(self, row: int) -> None:
+        """Empty a row."""
+        self._counts[row] = 0
+
+
+class SketchRows:
+    """Sketches, for events of a plan that has no bins yet."""
+
+    def __init__(self, learn: Learn) -> None:
+        self._learn = learn
+        self._sketches: list[Sketch] = []
+
+    def grow(self, size: int) -> None:
+        """Have so many rows."""
+        self._sketches += [Sketch() for _ in range(size - len(self._sketches))]
+
+    def place(self, columns: Columns) -> Placed:
+        """Values by signal; they come as the last column of the segments."""
+        return place_values(columns.segments[-1], self._learn)
+
+    def count(self, placed: Placed, slots: _Slots) -> None:
+        """Count each event in the row of its slot."""
+        placed.count(slots, self._sketches)
+
+    def encode(self, row: int) -> bytes:
+        """As `Sketch.decode` reads it."""
+        return self._sketches[row].encode()
+
+    def clear(self, row: int) -> None:
+        """Empty a row."""
+        self._sketches[row] = Sketch()

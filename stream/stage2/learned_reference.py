@@ -1,0 +1,251 @@
+"""From sketches of a stream to a reference, and from later sketches to counts over its bins.
+
+Learning has two halves. In the first, a `Sketch` of all panes finds the signals, their kinds and
+their bins. In the second, counts over these bins in batches show how the stream varies by itself,
+and how often values come that the first half did not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import Layout, NumericBinning, Reference, SignalReference
+from detectors.counting.learned import (
+    count_names,
+    count_numbers,
+    learn_categories,
+    learn_edges,
+    moments,
+    widen,
+)
+from detectors.counting.names import MANY_NEW, is_identifier
+from detectors.references.calibration import calibrate
+from stream.plans.plan import LearningPlan, place_of
+from stream.sketches.sketch import GROUPS, SignalSketch, Sketch
+
+__all__ = ["Lesson", "Taught", "begin_lesson", "finish_lesson"]
+
+_WEEK_MS: Final = 604_800_000
+#: Role and name of signals that are no features, by their place.
+_OTHERS: Final = {
+    "prediction.label": ("label", "label"),
+    "prediction.score": ("score", "score"),
+    "actual.label": ("actual", "actual"),
+    "latency_seconds": ("latency", "latency"),
+}
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """One signal: where it is in events, its bins, and the sketch that later ones are read by."""
+
+    place: str
+    signal: SignalReference
+    basis: SignalSketch
+
+    def count(self, sketch: Sketch) -> Ints:
+        """Counts of a sketch over the signal's bins."""
+        binning = self.signal.binning
+        held = sketch.signals.get(self.place)
+        if held is None:
+            counts = np.zeros(binning.n_bins, np.int64)
+            if sketch.more:  # it may be one of those the sketch had no room for
+                return counts
+            held = SignalSketch()
+        if isinstance(binning, NumericBinning):
+            counts = count_numbers(binning, held.numbers, self.basis.numbers)
+            counts[binning.invalid] += held.names.total
+        else:
+            counts = count_names(binning, held.names, self.signal.counts)
+            counts[binning.invalid] += held.numbers.numbers
+        counts[binning.invalid] += held.invalid
+        counts[binning.missing] += sketch.missing(self.place)
+        return counts
+
+
+class Lesson:
+    """All signals of a model, once their bins are known."""
+
+    def __init__(self, taught: Sequence[Taught]) -> None:
+        self.taught = tuple(taught)
+        self.layout = Layout({each.signal.name: each.signal.binning for each in self.taught})
+
+    @property
+    def signals(self) -> tuple[SignalReference, ...]:
+        """The signals in the order of the layout."""
+        return tuple(each.signal for each in self.taught)
+
+    def counts(self, sketch: Sketch) -> Ints:
+        """Counts of a sketch over the layout, int64[width]."""
+        counts = np.zeros(self.layout.width, np.int64)
+        counts[0] = sketch.events
+        for i, each in enumerate(self.taught):
+            counts[self.layout.slice(i)] = each.count(sketch)
+        return counts
+
+    def dump(self) -> tuple[list[str], bytes]:
+        """What a reference does not tell of the lesson; `load` is the inverse."""
+        largest = max((each.basis.present for each in self.taught), default=0)
+        held = {each.place: each.basis for each in self.taught}
+        basis = Sketch(largest, [largest] * len(GROUPS), signals=held)
+        return [each.place for each in self.taught], basis.encode()
+
+    @classmethod
+    def load(cls, reference: Reference, state: tuple[list[str], bytes]) -> Lesson:
+        """The lesson that gave this reference."""
+        places, basis = state[0], Sketch.decode(state[1])
+        pairs = zip(places, reference.signals, strict=True)
+        return cls([Taught(place, signal, basis.signals[place]) for place, signal in pairs])
+
+
+def begin_lesson(plan: LearningPlan, first: Sketch) -> Lesson:
+    """Signals and bins from the first half of what is learned from."""
+    taught = []
+    for place, name, role, kind in _signals(plan, first):
+        held = first.signals.get(place) or SignalSketch()
+        binning = learn_edges(held.numbers) if kind == "numeric" else learn_categories(held.names)
+        none = np.zeros(binning.n_bins, np.int64)
+        empty = SignalReference(name, role, binning, none, calibrate(binning, none, 0))
+        counts = Taught(place, empty, held).count(first)
+        taught.append(Taught(place, replace(empty, counts=counts), held))
+    return Lesson(taught)
+
+
+def _signals(plan: LearningPlan, sketch: Sketch) -> Iterator[tuple[str, str, str, str]]:
+    """(place, name, role, kind) of what is to be watched."""
+    declared = plan.learn.signals
+    if declared:
+        for name, said in declared.items():
+            if plan.options(name).monitor:
+                place = place_of(name, said.role)
+                held = sketch.signals.get(place) or SignalSketch()
+                yield place, name, said.role, _kind(held) if said.kind == "auto" else said.kind
+        return
+    taken = set()
+    # Features first: their names are the user's.
+    for place in sorted(sketch.signals, key=lambda p: (GROUPS.index(p.partition(".")[0]), p)):
+        held = sketch.signals[place]
+        role, name = _OTHERS.get(place, ("feature", place.partition(".")[2]))
+        kind = _kind(held)
+        if not name or (role == "feature" and kind == "categorical" and _is_identifier(held)):
+            continue
+        while name in taken:
+            name = f"_{name}"
+        taken.add(name)
+        yield place, name, role, kind
+
+
+def _kind(held: SignalSketch) -> str:
+    return "numeric" if held.numbers.numbers >= held.names.total else "categorical"
+
+
+def _is_identifier(held: SignalSketch) -> bool:
+    return is_identifier(held.names.once, held.names.total)
+
+
+def finish_lesson(
+    plan: LearningPlan, lesson: Lesson, whole: Sketch, table: Ints, *, first_ms: int, last_ms: int
+) -> tuple[Lesson, Reference]:
+    """The lesson with its final bins, and the reference.
+
+    Parameters
+    ----------
+    plan, lesson
+        What `begin_lesson` took and gave.
+    whole : Sketch
+        Of both halves.
+    table : int64[batches, width]
+        Counts over the lesson's layout in the second half, in the order of time.
+    first_ms, last_ms : int
+        Event time of the beginning and the end of both halves.
+    """
+    taught = []
+    warnings = []
+    importance = 1.0 / max(1, len(lesson.taught))
+    for i, each in enumerate(lesson.taught):
+        done = _finished(each, whole, table[:, lesson.layout.slice(i)])
+        taught.append(replace(done, signal=replace(done.signal, importance=importance)))
+        names = (whole.signals.get(each.place) or SignalSketch()).names
+        if done.signal.kind == "categorical" and names.once > MANY_NEW * names.total:
+            warnings.append(
+                f"{done.signal.name}: about one event in {round(names.total / names.once)} has a "
+                "name never seen before, which is no finding"
+            )
+    if whole.more:
+        warnings.append(
+            "events have more signals than are learned; declare them, or fit a reference"
+        )
+    final = Lesson(taught)
+    warnings += _left_out(plan, final, whole)
+    events = whole.events
+    reference = Reference(
+        model=plan.model,
+        version="" if plan.version == "*" else plan.version,
+        signals=final.signals,
+        events=max(1, events),
+        segments=plan.segments,
+        cycle_ms=plan.cycle_ms,
+        ordered=True,
+        first_ms=first_ms,
+        last_ms=last_ms,
+        events_per_week=events * _WEEK_MS // max(1, last_ms - first_ms),
+        warnings=tuple(warnings),
+    )
+    return final, reference
+
+
+def _left_out(plan: LearningPlan, lesson: Lesson, whole: Sketch) -> list[str]:
+    """Why signals that came are not watched."""
+    watched = {each.place for each in lesson.taught}
+    late = [
+        f"{name}: came only in the second half, and is not watched. A changed plan learns anew"
+        for place, name, _, _ in _signals(plan, whole)
+        if place not in watched
+    ]
+    identifiers = [
+        f"{place.partition('.')[2]}: left out: about {held.names.distinct:,} different names, so "
+        "an identifier"
+        for place, held in sorted(whole.signals.items())
+        if place not in watched and not plan.learn.signals and _is_identifier(held)
+    ]
+    return late + identifiers
+
+
+def _finished(each: Taught, whole: Sketch, table: Ints) -> Taught:
+    """One signal with bins for what only the second half had, its counts and its calibration."""
+    signal, binning = each.signal, each.signal.binning
+    held = whole.signals.get(each.place) or SignalSketch()
+    rows = table[table.sum(axis=1) > 0]
+    basis = SignalSketch(numbers=each.basis.numbers)
+    if isinstance(binning, NumericBinning):
+        new = np.flatnonzero(signal.counts[: binning.missing] == 0)
+        wide, moved = widen(binning, held.numbers.bins())
+        place = np.arange(binning.n_bins) + moved
+        place[binning.missing :] += wide.n_bins - binning.n_bins - moved
+        news = rows[:, new].sum(axis=1)
+        mean, std, quantiles = moments(held.numbers)
+        signal = replace(signal, binning=wide, mean=mean, std=std, quantiles=quantiles)
+    else:
+        place = np.arange(binning.n_bins)
+        place[binning.new] -= binning.tail  # known from now on
+        news = rows[:, binning.new].sum(axis=1)
+        known = (each.basis.names.counts.keys() | held.names.counts.keys()) - set(
+            binning.categories
+        )
+        others, level = tuple(sorted(known)), held.names.level
+        signal = replace(signal, binning=replace(binning, others=others, halvings=level))
+    fine = np.zeros((len(rows), signal.binning.n_bins), np.int64)
+    np.add.at(fine.T, place, rows.T)
+    counts = fine.sum(axis=0)
+    np.add.at(counts, place, each.signal.counts)
+    # As many as there would be of all events, at the rate of the second half.
+    novel = -(-int(news.sum()) * int(counts.sum()) // max(1, int(rows.sum())))
+    calibration = calibrate(signal.binning, counts, novel, fine, news)
+    return Taught(each.place, replace(signal, counts=counts, calibration=calibration), basis)

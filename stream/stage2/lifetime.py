@@ -1,0 +1,78 @@
+"""How long a version of a model is watched: until it was not heard for long, or others need room.
+
+Only versions that share the plan of every version end so, since anybody can invent those; the one
+without a name and those with plans of their own stay. The end by time is an event time that sealed
+panes alone decide, so it is the same for any partitioning and through any restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from stream.plans.plan import ANY_VERSION, AnyPlan, Subject
+from stream.stage1.versions import OTHER_VERSION
+
+if TYPE_CHECKING:
+    from stream.stage2.panes import SealedPane
+    from stream.stage2.subject import SubjectMonitor
+
+__all__ = ["FOLDS_FOR_MS", "MAX_VERSIONS", "Lifetime", "gives_way"]
+
+#: Versions of one model in one partition of the summaries: each takes the memory of a monitor.
+MAX_VERSIONS: Final = 1_000
+#: The episode about versions that are counted together is over when there were none for so long.
+FOLDS_FOR_MS: Final = 3_600_000
+_NEVER: Final = 2**62
+
+
+class Lifetime(msgspec.Struct, array_like=True):
+    """What is known of a version's life.
+
+    Attributes
+    ----------
+    heard_to_ms : int
+        End of the last sealed pane; -1 before the first.
+    tested : bool
+        Whether a full window of it was ever tested.
+    folds : bool
+        Whether an episode says that versions are counted together here.
+    events : int
+        In sealed panes; each once, however often it was read.
+    """
+
+    heard_to_ms: int = -1
+    tested: bool = False
+    folds: bool = False
+    events: int = 0
+
+    def hear(self, sealed: SealedPane[Any], plan: AnyPlan) -> None:
+        """Note a sealed pane."""
+        self.heard_to_ms = sealed.start_ms + plan.pane_ms
+        if (whole := sealed.counts.get("")) is not None:
+            self.events += plan.counting.events(whole)
+
+    def ends_ms(self, subject: Subject, plan: AnyPlan | None) -> int | None:
+        """Event time at which the version ends if nothing more comes; None if it does not."""
+        if plan is None or plan.version != ANY_VERSION or not subject.version:
+            return None
+        return None if self.heard_to_ms < 0 else self.heard_to_ms + plan.retire_after_ms
+
+
+def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
+    """Which of a model's versions ends for a new one; None if all stay.
+
+    The one that was not heard for longest; but as long as more than half of all were never tested,
+    one of those: a flood of versions with an event each does not push out what is watched.
+    """
+    mortal = [held for held in versions if held.subject.version not in ("", OTHER_VERSION)]
+    untested = [held for held in mortal if not held.lifetime.tested]
+    among = untested if 2 * len(untested) > len(mortal) else mortal
+    return min(among, key=lambda held: (_newest_ms(held), held.subject), default=None)
+
+
+def _newest_ms(held: SubjectMonitor) -> int:
+    """The newest event time that was heard of it, to a pane."""
+    return max(held.lifetime.heard_to_ms, *held.store.due(_NEVER)[-1:], -1)

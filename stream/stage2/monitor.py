@@ -1,0 +1,300 @@
+"""Stage 2, pure: records of one summaries partition in, alert events out.
+
+A `PartitionMonitor` is a function of the log it has read: whoever reads the same records, from the
+beginning or from a snapshot, emits the same alert events with the same ids. Clock, Kafka and
+Prometheus are elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from stream.contracts.alert_event import AlertEvent
+from stream.contracts.summary_message import (
+    Idle,
+    Progress,
+    Source,
+    SummaryBatch,
+    SummaryError,
+    decode_message,
+)
+from stream.plans.plan import AnyPlan, PlanBook, Subject
+from stream.stage2.admission import is_source, marks
+from stream.stage2.detection import OnWindow
+from stream.stage2.frontier import ALL_IDLE_SEALS_MS, Sources
+from stream.stage2.lifetime import MAX_VERSIONS, gives_way
+from stream.stage2.snapshot import Manifest, Round, SnapshotError, SnapshotWriter, cut_blocks
+from stream.stage2.subject import SubjectMonitor
+
+__all__ = ["PartitionMonitor", "UnknownPlanError"]
+
+_SOURCES: Final = "@sources"
+
+
+class UnknownPlanError(LookupError):
+    """A summary names a plan that the plan book does not have (yet): read the plans topic on."""
+
+
+class PartitionMonitor:
+    """All subjects of one partition of the summaries topic.
+
+    Parameters
+    ----------
+    plans : PlanBook
+        Shared with stage 1.
+    all_idle_seals_ms : int
+        How long all source partitions must be idle, in record time, until panes are sealed anyway.
+    on_window : callable, optional
+        Told of every window that is tested.
+    """
+
+    def __init__(
+        self,
+        plans: PlanBook,
+        *,
+        all_idle_seals_ms: int = ALL_IDLE_SEALS_MS,
+        on_window: OnWindow | None = None,
+    ) -> None:
+        self.plans = plans
+        self._on_window = on_window
+        self.sources = Sources(all_idle_seals_ms=all_idle_seals_ms)
+        self.subjects: dict[Subject, SubjectMonitor] = {}
+        self.fence = 0  # the next offset; records before it are in the state
+        self.refused: dict[str, int] = {}
+        self.retired: dict[tuple[str, str], int] = {}  # versions by model and reason
+        self._dirty: set[Subject] = set()
+        self._parts: dict[Subject, list[str]] = {}
+        self._round_fence = -1
+
+    def apply(
+        self, offset: int, value: bytes | None, timestamp_ms: int, *, plans_current: bool = False
+    ) -> list[AlertEvent]:
+        """Take one record of the summaries partition in; the alert events that follow from it.
+
+        Parameters
+        ----------
+        offset, value
+            Of the record, in the order of the log.
+        timestamp_ms : int
+            The record's timestamp. Only idleness is judged by it.
+        plans_current : bool
+            Whether the plans topic has been read to its end since the record was. If not and the
+            record's plan is unknown, `UnknownPlanError` is raised and nothing has changed.
+        """
+        if offset < self.fence:
+            return []
+        if offset > self.fence > 0:
+            self._lose()
+        try:
+            message = decode_message(value)
+        except SummaryError:
+            self._refuse("undecodable")
+            self.fence = offset + 1
+            return []
+        alerts: list[AlertEvent] = []
+        if isinstance(message, SummaryBatch) and not plans_current and not self._plan_of(message):
+            raise UnknownPlanError(f"{message.model}/{message.version}: {message.plan.hex()}")
+        if message.source.topic_id in self.sources.former:
+            self._refuse("former_topic")
+        elif isinstance(message, SummaryBatch):
+            self._enter(message.source)
+            alerts = self._accept(message)
+        elif isinstance(message, Progress):
+            self._enter(message.source)
+            if self.sources.progress(message):
+                alerts = list(self._advance(message.source.topic_id))
+        else:
+            self._enter(message.source)
+            alerts = self._idle(message, timestamp_ms)
+        self.fence = offset + 1
+        return alerts
+
+    def seal_all(self) -> list[AlertEvent]:
+        """Seal every pane held, as at the end of a file."""
+        alerts = []
+        for subject in sorted(self.subjects):
+            alerts += self.subjects[subject].seal_all()
+            self._dirty.add(subject)
+        return alerts
+
+    def _lose(self) -> None:
+        """Declare a loss: summaries were deleted before they were read.
+
+        What they held of open panes is missing from them; everything else is as it was.
+        """
+        self.sources.declared_loss += 1
+
+    def _refuse(self, reason: str, n: int = 1) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + n
+
+    def _plan_of(self, batch: SummaryBatch) -> AnyPlan | None:
+        """The plan that a batch was counted under, if it is one of its subject's."""
+        line = self.plans.timeline(batch.model, batch.version)
+        return next((plan for _, plan in line if plan.short_hash == batch.plan), None)
+
+    def _enter(self, source: Source) -> None:
+        """Note the topic; subjects of one that it replaces go over to it with what they hold."""
+        replaced = self.sources.enter(source)
+        if replaced is None:
+            return
+        for subject, held in self.subjects.items():
+            if held.topic_id == replaced:
+                held.store.begin_source()
+                held.follow(source.topic_id)
+                self._dirty.add(subject)
+
+    def _accept(self, batch: SummaryBatch) -> list[AlertEvent]:
+        subject = Subject(batch.model, batch.version)
+        if self.sources.refuse_overlap(batch.source, batch.chunk, batch.through):
+            self._refuse("overlap")
+            return []
+        plan = self._plan_of(batch)
+        held = self.subjects.get(subject)
+        if held is None and plan is None:
+            self._refuse("plan")
+            return []
+        if plan is not None and not is_source(batch, plan, held, self.plans, self.sources):
+            self._refuse("source")
+            return []
+        alerts: list[AlertEvent] = []
+        if held is None:
+            alerts = self._make_room(subject.model)
+            held = self.subjects[subject] = SubjectMonitor(subject, self.plans, self._on_window)
+        if held.topic_id not in ("", batch.source.topic_id):
+            held.store.begin_source()
+        held.follow(batch.source.topic_id)
+        held.raise_frontier(self.sources.frontier_ms(batch.source.topic_id))
+        self._dirty.add(subject)
+        progress = self.sources.partition(batch.source)
+        if batch.through < progress.idle_next:
+            return alerts  # read again after a restart: panes that idleness has sealed hold it
+        for outcome, n in held.accept(batch, progress).items():
+            self._refuse(outcome, n)
+        return alerts
+
+    def _make_room(self, model: str) -> list[AlertEvent]:
+        """End a version of a model that has as many as there may be."""
+        versions = [held for subject, held in self.subjects.items() if subject.model == model]
+        if len(versions) < MAX_VERSIONS or (held := gives_way(versions)) is None:
+            return []
+        if lost := held.store.n_summaries:  # of panes that will never be judged
+            self._refuse("versions", lost)
+        alerts = held.end(held.frontier_ms)
+        self._drop(held.subject, "bound")
+        return alerts
+
+    def _drop(self, subject: Subject, reason: str) -> None:
+        """Hold a version no longer."""
+        del self.subjects[subject]
+        self._parts.pop(subject, None)
+        self._dirty.discard(subject)
+        self.retired[subject.model, reason] = self.retired.get((subject.model, reason), 0) + 1
+
+    def _advance(self, topic_id: str) -> Iterator[AlertEvent]:
+        """Seal what the frontier of a source topic has passed, subject by subject."""
+        frontier = self.sources.frontier_ms(topic_id)
+        for subject in sorted(
+            subject
+            for subject, held in self.subjects.items()
+            if held.topic_id == topic_id and not held.is_settled_at(frontier)
+        ):
+            held = self.subjects[subject]
+            before = marks(held)
+            yield from held.advance(frontier)
+            if held.is_over:
+                self._drop(subject, "unheard")
+            elif marks(held) != before:
+                self._dirty.add(subject)
+
+    def _idle(self, message: Idle, timestamp_ms: int) -> list[AlertEvent]:
+        topic_id = message.source.topic_id
+        if not self.sources.idle(message, timestamp_ms):
+            return []
+        alerts = list(self._advance(topic_id))
+        if self.sources.sealed_by_idle(topic_id):
+            for subject in sorted(self.subjects):
+                held = self.subjects[subject]
+                if held.topic_id == topic_id and len(held.store):
+                    alerts += held.seal_all(self._now_ms(topic_id, timestamp_ms))
+                    self._dirty.add(subject)
+        return [*alerts, *self._wait(topic_id, timestamp_ms)]
+
+    def _now_ms(self, topic_id: str, timestamp_ms: int) -> int:
+        """A pane that begins later than this is of a clock that leads: it waits."""
+        return max(timestamp_ms, self.sources.topics[topic_id].now_ms(timestamp_ms))
+
+    def _wait(self, topic_id: str, timestamp_ms: int) -> Iterator[AlertEvent]:
+        """Tell of subjects that fell silent while no partition has data.
+
+        The time that passed since then, by the records that say so, is added to the frontier.
+        """
+        topic = self.sources.topics[topic_id]
+        if topic.all_idle_since_ms < 0:
+            return
+        now_ms = topic.now_ms(timestamp_ms)
+        for subject in sorted(s for s, held in self.subjects.items() if held.topic_id == topic_id):
+            for alert in self.subjects[subject].wait(now_ms):
+                self._dirty.add(subject)
+                yield alert
+
+    def release_idle(self) -> int:
+        """Put away the tests of subjects to which nothing happened since the last call; how many.
+
+        It saves memory and decides nothing, so it may be called at any time, or never.
+        """
+        return sum(held.release() for held in self.subjects.values())
+
+    def take_round(self, writer: SnapshotWriter) -> Round | None:
+        """Plan a snapshot round of what changed since the last one; None if nothing was read."""
+        if self.fence == self._round_fence:
+            return None
+        dirty = cut_blocks(_SOURCES, self.sources.dump())
+        names = list(dirty)
+        for subject, held in self.subjects.items():
+            known = self._parts.get(subject, [])
+            if subject in self._dirty or not known or not writer.written.issuperset(known):
+                # The length keeps a/b + c and a + b/c apart.
+                parts = cut_blocks(f"{len(subject.model)}:{subject}", held.dump())
+                dirty |= parts
+                known = self._parts[subject] = list(parts)
+            names += known
+        self._dirty.clear()
+        self._round_fence = self.fence
+        return writer.plan(self.fence, dirty, names)
+
+    def restore(self, manifest: Manifest, payloads: Mapping[str, bytes]) -> None:
+        """Take over the state of a snapshot; records before its fence are then ignored.
+
+        Raises
+        ------
+        SnapshotError
+            If a block does not decode, or was made under a plan that the plan book does not have.
+        """
+        try:
+            whole: dict[str, list[bytes]] = {}
+            for name in sorted(payloads, key=lambda name: int(name.rpartition("#")[2])):
+                whole.setdefault(name.rpartition("#")[0], []).append(payloads[name])
+            self.sources.load(b"".join(whole.pop(_SOURCES)))
+            for parts in whole.values():
+                held = SubjectMonitor.load(b"".join(parts), self.plans)
+                self.subjects[held.subject] = held
+                # A subject that nothing happened to is not written anew when the frontier moves.
+                moved = self._sealed_to(held)
+                held.frontier_ms = max(held.frontier_ms, moved)
+        except (
+            ArithmeticError, LookupError, RecursionError, TypeError, ValueError,
+            msgspec.MsgspecError,
+        ) as error:  # fmt: skip
+            self.subjects.clear()
+            raise SnapshotError(
+                f"the snapshot of summaries partition {manifest.partition} by {manifest.writer} "
+                f"cannot be used: {error}. It is rebuilt from the summaries topic."
+            ) from error
+        self.fence = manifest.fence
+
+    def _sealed_to(self, held: SubjectMonitor) -> int:
+        frontier = self.sources.frontier_ms(held.topic_id)
+        return self.plans.sealed_to_ms(*held.subject, frontier)

@@ -1,0 +1,254 @@
+"""Panes of one subject that are not sealed yet: which summaries are taken, and their sum.
+
+Rules 6 and 7 of docs/architecture.md. Inside one chunk a newer summary replaces the older; a later
+chunk adds. Counts stay in their sparse encoded form until the pane is sealed, so a pane that waits
+for a lagging partition costs little.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.counting.ids import IdSample
+from stream.sketches.merge import Counting
+
+__all__ = [
+    "ACCEPTED",
+    "DUPLICATE",
+    "LATE",
+    "OVERLAP",
+    "SHRUNK",
+    "Late",
+    "PaneStore",
+    "Sealed",
+    "SealedPane",
+]
+
+# Outcomes of offering a summary; all but ACCEPTED leave the store as it was.
+ACCEPTED: Final = "accepted"
+DUPLICATE: Final = "duplicate"  # the same or less of a chunk that is already held
+LATE: Final = "late"  # its pane is sealed
+OVERLAP: Final = "overlap"  # a chunk cut anew inside an accepted one: declared loss
+SHRUNK: Final = "shrunk"  # newer but smaller in some bin: a bug, never to be counted
+#: Closed chunks of one (partition, scope, pane) are merged when there are more than this many.
+_MERGE_ABOVE: Final = 8
+#: Stands for all partitions of the topics before the present one.
+_FORMER: Final = -1
+
+T = TypeVar("T")
+
+
+class _Held(msgspec.Struct):
+    """One (source partition, scope, pane): the newest chunk, and the chunks before it."""
+
+    chunk: int
+    through: int
+    counts: bytes
+    first: int
+    closed: list[bytes] = []
+    ids: bytes = b""
+    closed_ids: list[bytes] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes of the newest chunk."""
+        return len(self.counts) + len(self.ids)
+
+    def close(self) -> None:
+        """Make the newest chunk one of those before."""
+        self.closed.append(self.counts)
+        if self.ids:
+            self.closed_ids.append(self.ids)
+
+    def parts(self) -> tuple[list[bytes], list[bytes]]:
+        """Counts, and ids, of all chunks."""
+        return [*self.closed, self.counts], [*self.closed_ids, *([self.ids] if self.ids else [])]
+
+
+class SealedPane(NamedTuple, Generic[T]):
+    """A sealed pane: counts by segment in the order of names, and where they are from.
+
+    `offsets` has the first offset read and the last counted, by source partition; `newest` the
+    newest chunk of each partition, and how many events of it were counted here; `ids` samples of
+    the events' ids by segment, of those that have any.
+    """
+
+    start_ms: int
+    counts: dict[str, T]
+    offsets: dict[int, tuple[int, int]]
+    newest: dict[int, tuple[int, int]] = {}  # noqa: RUF012 - never written to
+    ids: dict[str, IdSample] = {}  # noqa: RUF012
+
+
+#: A pane whose counts are int64[width] over the bins of a plan's layout.
+Sealed: TypeAlias = SealedPane[npt.NDArray[np.int64]]
+
+
+class PaneStore:
+    """Summaries by pane, segment and source partition, in the encoded form they came in."""
+
+    def __init__(self) -> None:
+        self._panes: dict[int, dict[str, dict[int, _Held]]] = {}
+        self.bytes_held = 0
+
+    def __len__(self) -> int:
+        return len(self._panes)
+
+    @property
+    def n_summaries(self) -> int:
+        """Summaries that are held, over panes, segments and partitions."""
+        return sum(len(held) for segments in self._panes.values() for held in segments.values())
+
+    def offer(
+        self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
+        counts: bytes, counting: Counting[Any], ids: bytes = b"",
+    ) -> str:  # fmt: skip
+        """Take a summary of an open pane in; one of the outcomes above.
+
+        Raises
+        ------
+        ValueError
+            If the counts or ids are no encoding of this kind, or absurdly large.
+        """
+        counting.check(counts)
+        fresh_ids = IdSample.decode(ids)
+        by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
+        held = by_partition.get(partition)
+        if held is None:
+            by_partition[partition] = _Held(chunk, through, counts, chunk, ids=ids)
+        elif chunk < held.chunk <= through:
+            return OVERLAP
+        elif (chunk, through) <= (held.chunk, held.through):
+            return DUPLICATE
+        elif chunk == held.chunk:
+            if counting.is_less(counting.decode(counts), held.counts):
+                return SHRUNK
+            if not fresh_ids.covers(IdSample.decode(held.ids)):
+                return SHRUNK
+            self.bytes_held -= held.size
+            held.through, held.counts, held.ids = through, counts, ids
+        elif chunk <= held.through:
+            return OVERLAP
+        else:
+            held.close()
+            held.chunk, held.through, held.counts, held.ids = chunk, through, counts, ids
+            if len(held.closed) > _MERGE_ABOVE:
+                self._merge(held, counting)
+        self.bytes_held += len(counts) + len(ids)
+        return ACCEPTED
+
+    def _merge(self, held: _Held, counting: Counting[Any]) -> None:
+        self.bytes_held -= sum(map(len, (*held.closed, *held.closed_ids)))
+        held.closed = [counting.encode(counting.total(held.closed))]
+        if held.closed_ids:
+            held.closed_ids = [_merged(held.closed_ids).encode()]
+        self.bytes_held += sum(map(len, (*held.closed, *held.closed_ids)))
+
+    def begin_source(self) -> None:
+        """Keep what is held and let partition numbers stand for those of another topic.
+
+        The source was made again: its offsets begin anew and say nothing about the old ones.
+        """
+        for segments in self._panes.values():
+            for by_partition in segments.values():
+                held = [h.parts() for h in by_partition.values()]
+                parts = [part for counts, _ in held for part in counts]
+                ids = [part for _, ids in held for part in ids]
+                by_partition.clear()
+                by_partition[_FORMER] = _Held(0, 0, parts.pop(), 0, parts, closed_ids=ids)
+
+    def due(self, frontier_ms: int) -> list[int]:
+        """Starts of the panes that began before the frontier, oldest first."""
+        return sorted(pane for pane in self._panes if pane < frontier_ms)
+
+    def seal(self, pane_ms: int, counting: Counting[T]) -> SealedPane[T]:
+        """Remove a pane and add up what is held of it."""
+        sealed: dict[str, T] = {}
+        ids: dict[str, IdSample] = {}
+        offsets: dict[int, tuple[int, int]] = {}
+        segments = self._panes.pop(pane_ms)
+        newest = {
+            partition: (held.chunk, counting.events_in(held.counts))
+            for partition, held in segments.get("", {}).items()
+            if partition != _FORMER
+        }
+        for segment in sorted(segments):
+            by_partition = segments[segment]
+            counts, id_parts = self._give_up(by_partition)
+            sealed[segment] = counting.total(counts)
+            if id_parts:
+                ids[segment] = _merged(id_parts)
+            for partition, held in by_partition.items():
+                if partition == _FORMER:
+                    continue
+                first, last = offsets.get(partition, (held.first, held.through))
+                offsets[partition] = (min(first, held.first), max(last, held.through))
+        return SealedPane(pane_ms, sealed, offsets, newest, ids)
+
+    def _give_up(self, by_partition: dict[int, _Held]) -> tuple[list[bytes], list[bytes]]:
+        """Counts and ids that are held of a pane's segment, no longer accounted for."""
+        held = [h.parts() for h in by_partition.values()]
+        counts = [part for parts, _ in held for part in parts]
+        ids = [part for _, parts in held for part in parts]
+        self.bytes_held -= sum(map(len, (*counts, *ids)))
+        return counts, ids
+
+    def dump(self) -> bytes:
+        """The state as bytes; `load` is its inverse."""
+        return msgspec.msgpack.encode((self._panes, self.bytes_held))
+
+    def load(self, data: bytes) -> None:
+        """Replace the state by a dumped one."""
+        kind = tuple[dict[int, dict[str, dict[int, _Held]]], int]
+        self._panes, self.bytes_held = msgspec.msgpack.decode(data, type=kind)
+
+
+def _merged(parts: list[bytes]) -> IdSample:
+    return IdSample.merged(map(IdSample.decode, parts))
+
+
+class Late(msgspec.Struct):
+    """Late events of one subject from one source partition; cumulative inside a chunk.
+
+    `said` is what stage 1 counted late inside the chunk, by plan; `refused` what came for panes
+    that were complete before the chunk began, by pane; `sealed` what panes that idleness may have
+    sealed hold of the chunk: whoever reads it again says that once more.
+    """
+
+    chunk: int = -1
+    through: int = -1
+    said: dict[bytes, int] = {}
+    refused: dict[int, int] = {}
+    closed: int = 0
+    sealed: dict[int, int] = {}
+
+    @property
+    def total(self) -> int:
+        """Late events so far."""
+        return self.closed + sum(self.said.values()) + sum(self.refused.values())
+
+    def note(self, chunk: int, through: int, said: int, plan: bytes = b"") -> bool:
+        """Move to this point of the source; False if it was passed before."""
+        if (chunk, through) < (self.chunk, self.through):
+            return False
+        if chunk > self.chunk:
+            self.closed = self.total
+            self.said, self.refused, self.sealed = {}, {}, {}
+        self.chunk, self.through = chunk, through
+        self.said[plan] = said
+        return True
+
+    def seal(self, chunk: int, pane_ms: int, events: int) -> None:
+        """Note how many events of the chunk a pane held when it was sealed."""
+        if chunk == self.chunk:
+            self.sealed[pane_ms] = events
+
+    def refuse(self, pane_ms: int, events: int) -> bool:
+        """Count what a sealed pane does not hold of these; whether that is anything."""
+        if missed := max(0, events - self.sealed.get(pane_ms, 0)):
+            self.refused[pane_ms] = missed
+        return missed > 0

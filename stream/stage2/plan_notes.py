@@ -1,0 +1,88 @@
+"""What is noteworthy of a plan before its first event: said by check, worker and replay."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
+from stream.stage2.untested import duration, untested_by_plan
+from stream.stage2.windows import MOST_CYCLES
+
+__all__ = ["other_notes", "plan_mismatches", "plan_notes", "plan_summary"]
+
+_WEEK_MS: Final = 604_800_000
+#: Apart are rows of a file without times.
+_ROW_MS: Final = 1_000
+
+
+def plan_summary(plan: AnyPlan) -> str:
+    """What a plan compares to, in a few words."""
+    if not isinstance(plan, LearningPlan):
+        return (
+            f"{len(plan.monitored)} signals of {plan.reference.events:,} rows; panes of "
+            f"{duration(plan.pane_ms)}, windows of {plan.window_events:,} events or "
+            f"{duration(plan.window_max_age_ms)}"
+        )
+    declared = plan.learn.signals
+    which = f"{len(declared)} declared signals" if declared else "all signals that come"
+    return f"{which}; the reference is learned from {plan.learn.warm_up:,} events"
+
+
+def plan_mismatches(plan: AnyPlan) -> list[str]:
+    """Sentences about a reference that says itself it is of another model or version."""
+    if isinstance(plan, LearningPlan):
+        return []
+    reference, found = plan.reference, []
+    if reference.model != plan.model:
+        found.append(
+            f"its reference says that it is of model {reference.model!r}, not {plan.model!r}. Name "
+            f"the right file, or fit it again with --model {plan.model}"
+        )
+    claims = reference.version not in ("", ANY_VERSION, plan.version)
+    if claims and plan.version != ANY_VERSION:
+        found.append(
+            f"its reference says that it is of version {reference.version!r}, not "
+            f"{plan.version!r}. Name the right file, or fit it again with --version {plan.version}"
+        )
+    return found
+
+
+def plan_notes(plan: AnyPlan) -> list[str]:
+    """Sentences about what is noteworthy, and about what will not be tested or is told late.
+
+    Those about windows go by the rate of the reference; without a rate nothing can be said.
+    """
+    return [*other_notes(plan), *(each.line for each in untested_by_plan(plan))]
+
+
+def other_notes(plan: AnyPlan) -> list[str]:
+    """Those that are not about what is not tested."""
+    if isinstance(plan, LearningPlan):
+        return []
+    return [*plan.reference.warnings, *_of_rate(plan), *_of_cycle(plan)]
+
+
+def _of_rate(plan: Plan) -> list[str]:
+    """Rows without times are one second apart: in a file as good as any, in production a guess."""
+    reference = plan.reference
+    if reference.columns.timestamp or reference.events_per_week != _WEEK_MS // _ROW_MS:
+        return []
+    return [
+        "the rows of the reference had no times and count as one a second, which pane "
+        f"({duration(plan.pane_ms)}), window and budget follow. If your events come at another "
+        "rate, fit with --timestamp, or set pane and window.max_age"
+    ]
+
+
+def _of_cycle(plan: Plan) -> list[str]:
+    """Cycles that are joined until they hold enough."""
+    events = plan.reference.events_per_week * plan.cycle_ms / _WEEK_MS
+    least = min(plan.window_min_events, plan.window_events)
+    cycles = -(-least // max(1, int(events)))
+    if not 0 < events < least or cycles > MOST_CYCLES:
+        return []
+    return [
+        f"a cycle of {duration(plan.cycle_ms)} holds about {events:,.0f} events at the reference's "
+        f"rate, and tests need {least:,} (window.min_events): windows will be about {cycles} "
+        "cycles long, and drift is found that much later."
+    ]

@@ -1,0 +1,89 @@
+"""A reason why tests are not made, or can find nothing, and how it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from stream.text.counted import some_of
+
+__all__ = [
+    "DAY_MS", "HOUR_MS", "WEEK_MS", "Reason", "Untested", "days", "duration", "listed",
+    "tests_named",
+]  # fmt: skip
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+WEEK_MS: Final = 604_800_000
+
+#: Why something is not tested; a label of `driftstream_untested`.
+Reason: TypeAlias = Literal[
+    "learning", "calibrating", "no_events", "few_events", "slow", "unfilled", "segments", "stopped",
+    "few_in_slot", "no_values", "constant", "few_groups", "few_values", "no_room", "dependence",
+    "small_reference",
+]  # fmt: skip
+#: Names in a sentence.
+_NAMED: Final = 3
+
+
+class Untested(NamedTuple):
+    """Tests that are not made, or cannot find anything.
+
+    Attributes
+    ----------
+    reason : str
+        Short and fixed.
+    words : str
+        A sentence: what, why, and what to do.
+    signals, tests : tuple of str
+        Of which signals, and which of their tests; all where empty.
+    amount : int
+        Of segments, how many.
+    is_gap : bool
+        Whether a change could go unseen: false if another test of the signal looks for the same.
+    """
+
+    reason: Reason
+    words: str
+    signals: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    amount: int = 1
+    is_gap: bool = True
+
+    @property
+    def line(self) -> str:
+        """The words, behind what they are about: what is told late is tested all the same."""
+        return f"{'told late' if self.reason == 'slow' else 'not tested'}: {self.words}"
+
+    @property
+    def warning(self) -> str:
+        """The line as a warning, or as a note where nothing goes unseen."""
+        return f"{'warning' if self.is_gap else 'note'}: {self.line}"
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """(signal, test) of all of them, "" for all."""
+        return product(self.signals or ("",), self.tests or ("",))
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more."""
+    return some_of(names, _NAMED)
+
+
+def tests_named(tests: Sequence[str]) -> str:
+    """Names of tests as in a config: `psi, missing_rate`."""
+    return ", ".join(dict.fromkeys(tests))
+
+
+def days(ms: float) -> str:
+    """`about 40 days`, where it is more than a day or two."""
+    return f"about {ms / DAY_MS:,.0f} days"
+
+
+def duration(ms: int) -> str:
+    """As in a config: `25d`, `24h`."""
+    for unit, name in ((DAY_MS, "d"), (HOUR_MS, "h"), (60_000, "m")):
+        if ms % unit == 0 and ms > unit:
+            return f"{ms // unit}{name}"
+    return f"{ms / 1000:g}s"

@@ -1,0 +1,205 @@
+"""What is collected before anything is tested: to calibrate a reference, or to learn one.
+
+A study is a function of the sealed panes and their order, and so is its outcome.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+
+from detectors.figures import figure
+from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES
+from detectors.references.production import PaneBatches, calibrated
+from stream.plans.plan import AnyPlan, LearningPlan, Plan
+from stream.sketches.sketch import Sketch
+from stream.stage2.learned_reference import Lesson, begin_lesson, finish_lesson
+from stream.stage2.panes import Sealed, SealedPane
+
+__all__ = ["CalibrationStudy", "LearningStudy", "Study", "study_for"]
+
+#: So many cycles show how one differs from the next.
+_GOOD_CYCLES: Final = 4
+_NEVER: Final = -1
+
+_Batches = tuple[int, int, list[tuple[int, bytes]]]
+
+
+class Study(Protocol):
+    """Panes in, at last a plan to watch under."""
+
+    lesson: Lesson | None
+
+    @property
+    def events(self) -> int:
+        """Collected so far."""
+
+    def add(self, sealed: SealedPane[Any]) -> int:
+        """Take the next pane in; how many events it has."""
+
+    def outcome(self, now_ms: int) -> Plan | None:
+        """The plan to watch under from now on; None if there is not enough yet."""
+
+    def missing(self) -> str:
+        """What is missing until there is an outcome, in words."""
+
+    def dump(self) -> bytes:
+        """The state as bytes."""
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state."""
+
+
+def study_for(plan: AnyPlan) -> Study | None:
+    """What has to be known before a plan can be watched under; None if nothing has."""
+    if isinstance(plan, LearningPlan):
+        return LearningStudy(plan)
+    return CalibrationStudy(plan) if plan.calibrate_ms else None
+
+
+class CalibrationStudy:
+    """Counts of a period, to measure the dependence that a reference does not tell."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.lesson: Lesson | None = None
+        self.events = 0
+        self._plan = plan
+        self._began_ms = _NEVER
+        self._batches = PaneBatches(plan.layout.width, plan.cycle_ms)
+
+    def add(self, sealed: Sealed) -> int:
+        """Take the next pane in; how many events it has."""
+        if self._began_ms == _NEVER:
+            self._began_ms = sealed.start_ms
+        whole = sealed.counts.get("")
+        if whole is None:
+            whole = np.zeros(self._plan.layout.width, np.int64)
+        self._batches.add(sealed.start_ms, whole)
+        self.events += int(whole[0])
+        return int(whole[0])
+
+    def outcome(self, now_ms: int) -> Plan | None:
+        """The plan with a calibrated reference, when the period is over."""
+        plan = self._plan
+        if now_ms - self._began_ms < plan.calibrate_ms or len(self._batches) < LEAST_BATCHES:
+            return None
+        reference = calibrated(
+            plan.reference, plan.monitored, self._batches.table,
+            first_ms=self._began_ms, last_ms=now_ms,
+        )  # fmt: skip
+        return plan.watching(reference)
+
+    def missing(self) -> str:
+        """What is missing until there is an outcome, in words."""
+        return (
+            f"calibrates for {figure(self._plan.calibrate_ms / 3_600_000)} h of event time; "
+            f"{self.events:,} events in {len(self._batches)} batches so far"
+        )
+
+    def dump(self) -> bytes:
+        """The state as bytes."""
+        return msgspec.msgpack.encode((self._began_ms, self.events, self._batches.dump()))
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state."""
+        kind = tuple[int, int, _Batches]
+        self._began_ms, self.events, batches = msgspec.msgpack.decode(data, type=kind)
+        self._batches.load(batches)
+
+
+class _Learned(msgspec.Struct, array_like=True):
+    began_ms: int
+    second_ms: int
+    first: bytes
+    whole: bytes
+    batches: _Batches | None
+
+
+class LearningStudy:
+    """Sketches, until signals and bins are clear; then counts over the bins as well."""
+
+    def __init__(self, plan: LearningPlan) -> None:
+        self.lesson: Lesson | None = None
+        self._plan = plan
+        self._began_ms = self._second_ms = _NEVER
+        self._first = b""  # the sketch that the bins are from
+        self._whole = Sketch()
+        self._batches: PaneBatches | None = None
+
+    @property
+    def events(self) -> int:
+        """Collected so far."""
+        return self._whole.events
+
+    def add(self, sealed: SealedPane[Sketch]) -> int:
+        """Take the next pane in; how many events it has."""
+        if self._began_ms == _NEVER:
+            self._began_ms = sealed.start_ms
+        pane = sealed.counts.get("") or Sketch()
+        self._whole.merge(pane)
+        if self.lesson is not None and self._batches is not None:
+            self._batches.add(sealed.start_ms, self.lesson.counts(pane))
+        else:
+            self._end_first_half(sealed.start_ms + self._plan.pane_ms)
+        return pane.events
+
+    def _end_first_half(self, now_ms: int) -> None:
+        """Fix the bins, if half of the events are there and a whole cycle has passed."""
+        plan = self._plan
+        enough = 2 * self._whole.events >= plan.learn.warm_up
+        if not enough or now_ms - self._began_ms < plan.cycle_ms:
+            return
+        first = self._whole.encode()
+        lesson = begin_lesson(plan, Sketch.decode(first))
+        if lesson.taught:  # events without any value teach nothing
+            self._second_ms, self._first = now_ms, first
+            self._begin_second_half(lesson)
+
+    def _begin_second_half(self, lesson: Lesson) -> None:
+        self.lesson = lesson
+        self._batches = PaneBatches(lesson.layout.width, self._plan.cycle_ms)
+
+    def outcome(self, now_ms: int) -> Plan | None:
+        """The plan with what was learned, when there are events and batches enough."""
+        plan, lesson, batches = self._plan, self.lesson, self._batches
+        if lesson is None or batches is None:
+            return None
+        least_ms = max(plan.calibrate_ms, _GOOD_CYCLES * plan.cycle_ms)
+        if (
+            self._whole.events < plan.learn.warm_up
+            or now_ms - self._second_ms < least_ms
+            or len(batches) < (LEAST_BATCHES if plan.cycle_ms else GOOD_BATCHES)
+        ):
+            return None
+        self.lesson, reference = finish_lesson(
+            plan, lesson, self._whole, batches.table, first_ms=self._began_ms, last_ms=now_ms
+        )
+        return plan.watching(reference)
+
+    def missing(self) -> str:
+        """What is missing until there is an outcome, in words."""
+        half = "first" if self._batches is None else "second"
+        batches = 0 if self._batches is None else len(self._batches)
+        return (
+            f"learned from {self.events:,} of {self._plan.learn.warm_up:,} events so far, in the "
+            f"{half} half, {batches} batches of it"
+        )
+
+    def dump(self) -> bytes:
+        """The state as bytes."""
+        batches = None if self._batches is None else self._batches.dump()
+        whole = self._whole.encode()
+        state = _Learned(self._began_ms, self._second_ms, self._first, whole, batches)
+        return msgspec.msgpack.encode(state)
+
+    def load(self, data: bytes) -> None:
+        """Take over a dumped state."""
+        state = msgspec.msgpack.decode(data, type=_Learned)
+        self._began_ms, self._second_ms = state.began_ms, state.second_ms
+        self._first, self._whole = state.first, Sketch.decode(state.whole)
+        if state.batches is not None:
+            self._begin_second_half(begin_lesson(self._plan, Sketch.decode(state.first)))
+            assert self._batches is not None
+            self._batches.load(state.batches)

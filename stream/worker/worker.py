@@ -1,0 +1,297 @@
+"""One worker: reads plans, joins the group, runs its stages until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from stream.decode import FormatDecoder, NativeDecoder
+from stream.kafka.connection import connection_arguments
+from stream.kafka.rights import check_rights, worker_rights
+from stream.kafka.skips import SkipBook
+from stream.kafka.sources import absent_words, event_topics, refresh_sources, source_topics
+from stream.plans.plan import PlanBook
+from stream.worker.alerts_feed import AlertsFeed
+from stream.worker.broker_health import LOOK_S, look_at_broker, wait_for_broker, went_away
+from stream.worker.faust.app import Stages, build_app
+from stream.worker.limit_log import LimitLog
+from stream.worker.plans_feed import PlansFeed, plan_taker
+from stream.worker.sender import Sender
+from stream.worker.settings import WorkerSettings
+from stream.worker.stage1_agent import Stage1
+from stream.worker.stage2_agent import Stage2
+from stream.worker.timers import every, in_time
+from stream.worker.worker_status import WorkerView
+
+__all__ = ["Worker"]
+
+log = logging.getLogger(__name__)
+#: A worker that is told to stop is gone within 10 s: snapshot and commit, leave, disconnect.
+_LAST_SNAPSHOT_S: Final = 2.0
+_LEAVE_S: Final = 4.0
+_DISCONNECT_S: Final = 1.0
+
+
+class Worker:
+    """One worker. `run` returns when `stop` was called and raises what crashed it.
+
+    Parameters
+    ----------
+    settings : WorkerSettings
+    on_leaving : callable, optional
+        Called when it begins to leave, be it told to or crashed.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, on_leaving: Callable[[], None] = lambda: None
+    ) -> None:
+        self.settings = settings
+        self._on_leaving = on_leaving
+        self.plans = PlanBook()
+        self.view = WorkerView(
+            settings.stage, settings.max_ready_lag, settings.topics.summaries,
+            silences=settings.silences,
+        )  # fmt: skip
+        self._connection = connection_arguments(settings.kafka)
+        self._stopping = asyncio.Event()
+        self._sources: dict[str, tuple[str, int]] = {}
+        self._awaited: list[str] = []  # topics of events that were not there at the start
+        self._skips = SkipBook(lambda topic: self._sources.get(topic, ("", 0))[0])
+        self._app: Any = None
+
+    def stop(self) -> None:
+        """Ask `run` to leave the group cleanly and return."""
+        self._stopping.set()
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether it has not tried to join the group yet."""
+        return self._app is None
+
+    async def stopping(self) -> None:
+        """Return when `stop` was called."""
+        await self._stopping.wait()
+
+    async def run(
+        self,
+        on_ready: Callable[[WorkerView], None] | None = None,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        """Work until `stop`; `on_ready` is called once, when partitions flow.
+
+        Kernels must be warm: one that compiles inside the loop would stall the heartbeats.
+        `prepare` is called in a thread, before anything is read.
+        """
+        settings = self.settings
+        async with contextlib.AsyncExitStack() as stack:
+            feed, sender, stages = await self._begin(stack, prepare)
+            data_dir = settings.data_dir or stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="driftstream-worker-")
+            )
+            self._app = build_app(
+                settings.group,
+                self._connection,
+                stages,
+                [topic for topic in event_topics(self.plans) if topic in self._sources],
+                data_dir=data_dir,
+                session_timeout_s=settings.session_timeout_s,
+            )
+            consumer = self.view.consumer = self._app.consumer
+            if stages.stage1 is not None:
+                stages.stage1.consumer = consumer
+            if stages.stage2 is not None:
+                stages.stage2.reader = consumer
+            await self._app.start()
+            tasks = self._background(feed, sender, stages, on_ready)
+            try:
+                await self._until_stopped()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await self._leave(stages)
+
+    async def _begin(
+        self, stack: contextlib.AsyncExitStack, prepare: Callable[[], None] | None
+    ) -> tuple[PlansFeed, Sender, Stages]:
+        """All that comes before the group; again, if the broker goes away meanwhile."""
+        kafka = self.settings.kafka
+        while True:
+            await wait_for_broker(kafka, self.view)
+            async with contextlib.AsyncExitStack() as attempt:
+                try:
+                    made = await self._connect(attempt, prepare)
+                except Exception as error:
+                    if not await went_away(error, kafka):
+                        raise
+                    log.warning("the broker went away, starting again: %r", error)
+                    continue
+                await stack.enter_async_context(attempt.pop_all())
+                return made
+
+    async def _connect(
+        self, stack: contextlib.AsyncExitStack, prepare: Callable[[], None] | None
+    ) -> tuple[PlansFeed, Sender, Stages]:
+        settings = self.settings
+        if prepare is not None:
+            await asyncio.to_thread(prepare)
+        await self._must_have(worker_rights(settings.topics, (), settings.stage))
+        take = plan_taker(self.plans, lambda topic: self._app is None or topic in self._sources)
+        feed = PlansFeed(self._connection, settings.topics.plans, take, self._skips)
+        stack.push_async_callback(in_time, feed.stop, _DISCONNECT_S)
+        await feed.start()
+        sender = Sender(self._connection)
+        stack.push_async_callback(sender.stop, _DISCONNECT_S)
+        await sender.start()
+        return feed, sender, await self._make_stages(feed, sender)
+
+    async def _make_stages(self, feed: PlansFeed, sender: Sender) -> Stages:
+        settings, topics = self.settings, self.settings.topics
+        events = event_topics(self.plans)
+        if not events and settings.stage != "monitor":
+            raise LookupError(
+                f"the plans topic {topics.plans} holds no plan, so there is nothing to read. "
+                "Publish one: driftstream plan publish -c CONFIG."
+            )
+        ours = [topics.summaries, topics.state, topics.alerts, topics.dead_letter]
+        self._sources = await source_topics(settings.kafka, [*events, *ours], may_lack=events)
+        if settings.stage != "monitor":
+            self._awaited = [topic for topic in events if topic not in self._sources]
+            absent = {topic: events[topic] for topic in self._awaited if events[topic]}
+            words = [absent_words(topic, models) for topic, models in absent.items()]
+            if len(self._awaited) == len(events):
+                raise LookupError(f"{'; '.join(words)}. Create it: driftstream topics --create.")
+            self.view.absent = absent
+            for said in words:
+                log.warning("%s: nothing of it is watched", said)
+            await self._must_have(dict.fromkeys(events, ("READ",)))
+        n_summaries = self._sources[topics.summaries][1]
+        if self._sources[topics.state][1] != n_summaries:
+            raise LookupError(
+                f"{topics.state} must have as many partitions as {topics.summaries}, "
+                f"{n_summaries}; got {self._sources[topics.state][1]}. Make it again."
+            )
+        if settings.stage in ("all", "summarise"):
+            native = NativeDecoder(
+                self.plans, max_ahead_ms=settings.max_ahead_ms, hashing=settings.hashing
+            )
+            self.view.stage1 = Stage1(
+                self.plans,
+                FormatDecoder(native),
+                sender,
+                self._sources,
+                summaries=topics.summaries,
+                n_summaries=n_summaries,
+                formats={t: FormatDecoder(native, o) for t, o in settings.formats.items()},
+                dead_letters=topics.dead_letter,
+                dead_letter_values=settings.dead_letter_values,
+                idle_after_s=settings.idle_after_s,
+                crash=self._crash,
+            )
+        if settings.stage in ("all", "monitor"):
+            self.view.stage2 = Stage2(
+                self.plans,
+                feed.current,
+                sender,
+                self._connection,
+                alerts=topics.alerts,
+                state=topics.state,
+                log_id=self._sources[topics.summaries][0],
+                on_alert=self.view.count_alert,
+                crash=self._crash,
+            )
+        stages = (self.view.stage1, self.view.stage2)
+        return Stages(self.view, *stages, topics.summaries, self._skips)
+
+    async def _must_have(self, needs: Mapping[str, Sequence[str]]) -> None:
+        settings = self.settings
+        await asyncio.to_thread(check_rights, settings.kafka, needs, settings.group)
+
+    def _background(
+        self,
+        feed: PlansFeed,
+        sender: Sender,
+        stages: Stages,
+        on_ready: Callable[[WorkerView], None] | None,
+    ) -> list[asyncio.Task[None]]:
+        settings = self.settings
+        fixed = {settings.topics.summaries, settings.topics.state}
+        jobs: list[Awaitable[None]] = [
+            feed.follow(),
+            every(
+                settings.sources_interval_s,
+                lambda: refresh_sources(settings.kafka, self._sources, fixed, self._awaited),
+            ),
+        ]
+        jobs += [
+            every(settings.put_away_after_s, stage.release_idle)
+            for stage in (stages.stage1, stages.stage2)
+            if stage is not None
+        ]
+        jobs.append(every(LOOK_S, lambda: look_at_broker(sender, self.view)))
+        jobs.append(every(LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
+        jobs.append(every(LOOK_S, lambda: self._look_at_skips(feed)))
+        if stages.stage1 is not None:
+            jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
+        if stages.stage2 is not None:
+            jobs.append(every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
+        if stages.stage2 is not None and settings.metrics_address:
+            jobs.append(self._feed_page().follow())
+        if on_ready is not None:
+            jobs.append(self._say_ready(on_ready))
+        return [asyncio.create_task(self._guard(job)) for job in jobs]
+
+    def _feed_page(self) -> AlertsFeed:
+        settings, view = self.settings, self.view
+        view.alerts_feed = AlertsFeed(
+            settings.kafka, self._connection, settings.topics.alerts, view.recent.hear
+        )
+        return view.alerts_feed
+
+    async def _look_at_skips(self, feed: PlansFeed) -> None:
+        self.view.plans_unread = feed.unread
+        await self._app.consumer.look_at_skips()
+
+    async def _guard(self, job: Awaitable[None]) -> None:
+        try:
+            await job
+        except Exception as error:
+            await self._crash(error)
+
+    async def _crash(self, error: BaseException) -> None:
+        self.view.failed = f"{type(error).__name__}: {error}"
+        await self._app.crash(error)
+
+    async def _say_ready(self, on_ready: Callable[[WorkerView], None]) -> None:
+        while not self.view.ready()[0]:
+            await asyncio.sleep(0.05)
+        on_ready(self.view)
+
+    async def _until_stopped(self) -> None:
+        await self._app.wait(self.stopping())
+        if self._app.crashed:
+            error = self._app.crash_reason
+            self.view.failed = self.view.failed or f"{type(error).__name__}: {error}"
+            raise error
+
+    async def _leave(self, stages: Stages) -> None:
+        """Snapshot, commit and leave the group, each within its time."""
+        self._on_leaving()
+        consumer = self.view.consumer
+        if not self._app.crashed:
+            try:
+                async with asyncio.timeout(_LAST_SNAPSHOT_S):
+                    held = consumer.assignment()
+                    await stages.closing(held)
+                    await consumer.commit()
+            except TimeoutError:
+                log.warning("no time for a last snapshot; the next owner reads a little again")
+            except Exception as error:
+                log.warning("no last snapshot: %r", error)
+        for stage in (stages.stage1, stages.stage2):
+            if stage is not None:
+                stage.revoked(list(stage.parts))
+        await in_time(self._app.stop, _LEAVE_S)
