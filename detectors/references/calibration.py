@@ -200,15 +200,15 @@ def calibrate(
     phi_novel = margin * _effect_of_share(news, table.sum(axis=1))
     phi_x = phi_y = 1.0
     if scores:
-        held = counts[: binning.missing]
+        spread = [_variance(score, counts[: binning.missing]) for score in scores]
         phi_x, phi_y = (
             margin * inflation * phi
             for inflation, phi in zip(
-                means.inflation[1:], _design_effects(table, scores, held), strict=True
+                means.inflation[1:], _design_effects(table, scores, spread), strict=True
             )
         )
         if pieces > 1:
-            near = _design_effects(fine, scores, held)
+            near = _design_effects(fine, scores, spread)
             least = 1.0 + _CLEAR * math.sqrt(2.0 / len(fine))
             phi_x, phi_y = (
                 max(phi, now) if now > least else phi
@@ -259,11 +259,13 @@ def _ratio_covariance(sums: Ints, sizes: Ints) -> Floats:
     return covariance
 
 
-def _design_effects(table: Ints, scores: Sequence[Ints], counts: Ints) -> Iterator[float]:
-    """Of each score, whose bins have these counts in all."""
+def _design_effects(
+    table: Ints, scores: Sequence[Ints], variances: Sequence[float]
+) -> Iterator[float]:
+    """Of each score, which one event has with such a variance."""
     sums, sizes = score_sums(table, np.stack(scores))
-    for score, of_score in zip(scores, sums, strict=True):
-        yield _design_effect(of_score, sizes, _variance(score, counts))
+    for of_score, variance in zip(sums, variances, strict=True):
+        yield _design_effect(of_score, sizes, variance)
 
 
 def _effect_of_share(inside: Ints, sizes: Ints) -> float:
