@@ -16,8 +16,8 @@ _LEAST: Final = 36
 
 
 def worth(signal: SignalReference) -> float | None:
-    """Independent rows that would tell as much of a signal; None where rows have no order."""
-    if not signal.calibration.batches:
+    """Independent rows that would tell as much of a signal; None without rows, or without order."""
+    if not signal.calibration.batches or not signal.events:
         return None
     return signal.events / signal.calibration.effect(signal.counts)
 

@@ -164,7 +164,7 @@ def calibrate(
     binning : Binning
         Of the signal.
     counts : int64[n_bins]
-        Of all rows.
+        Of all rows; of none where a column of actuals is empty, which then has no dependence.
     novel : int
         Rows whose value occurs in no other batch, or in no other row where there are no batches.
     table : int64[batches * pieces, n_bins]
@@ -181,7 +181,8 @@ def calibrate(
         twice the estimate N1 of the new ones has a variance of N1 + 2 N2 (Esty 1983).
     """
     groups = base_groups(binning, counts).astype(np.uint8)
-    if table is None or news is None or len(table) < LEAST_BATCHES * pieces:
+    few = table is not None and len(table) < LEAST_BATCHES * pieces
+    if table is None or news is None or few or not counts.any():
         return Calibration(groups, novel=novel, phi_novel=1.0 + 2.0 * pairs / max(1, novel))
     scores = []
     if isinstance(binning, NumericBinning) and counts[: binning.missing].sum():

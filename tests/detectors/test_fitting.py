@@ -20,6 +20,8 @@ from detectors import (
     Reference,
     ReferenceError,
     ReferenceFitter,
+    Seasons,
+    WindowBank,
     fit_reference,
 )
 from detectors.fitting import numbers
@@ -385,3 +387,28 @@ def test_a_cycle_too_short_for_the_rows_is_refused() -> None:
     times = np.arange(50_000)
     with pytest.raises(ReferenceError, match=r"more than 20000 sevenths of 7 ms\. Choose a longer"):
         survey.add(times, times, times)
+
+
+@pytest.mark.parametrize("kind", ["numeric", "categorical"])
+@pytest.mark.parametrize("slots", ["off", "auto"])
+def test_actuals_that_are_not_known_yet_make_no_dependence(kind: str, slots: str) -> None:
+    n = 5_000
+    reference = fit_reference(
+        {"x": np.random.default_rng(0).normal(size=n), "truth": [None] * n},
+        model="m",
+        kinds={"truth": kind},
+        roles={"truth": "actual"},
+        times_ms=300_000 * np.arange(n),
+        seasons=Seasons(slots),
+    )
+    x, truth = reference.signals
+    assert x.calibration.batches > 0
+    assert not truth.counts.any()
+    assert truth.calibration.phi == 1.0
+    read = Reference.from_json(reference.to_json())
+    assert read.hash == reference.hash
+    if slots == "off":
+        bank = WindowBank(read.signals)
+        counts = np.zeros(bank.layout.width, np.int64)
+        counts[0] = 1_000
+        assert not bank.test(counts, 1e-6).found.any()
