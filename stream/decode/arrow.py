@@ -19,11 +19,17 @@ import pyarrow as pa
 from stream.decode.arrow_guard import columns_by_name, refuse_compression, undecodable
 from stream.decode.arrow_times import column_ms, is_time
 from stream.decode.arrow_values import column_names, column_numbers
-from stream.decode.columnar_batch import Block, Segments, check_rows, set_absent, set_columns
-from stream.decode.compiled import Compiled
+from stream.decode.columnar_batch import (
+    ColumnarBatch,
+    Segments,
+    check_rows,
+    set_absent,
+    set_columns,
+)
+from stream.decode.compiled_decoder import CompiledDecoder
 from stream.decode.ids import Ids, hash_ids, joined_ids
-from stream.decode.reader import Reader
-from stream.decode.schemaless import OpenCompiled
+from stream.decode.plan_decoder import PlanDecoder
+from stream.decode.schemaless_decoder import SchemalessDecoder
 from stream.decode.signal_group import Codes, Floats, SignalGroup, leave_out_missing
 from stream.decode.values import (
     CodeTable,
@@ -35,7 +41,7 @@ from stream.decode.values import (
 )
 from stream.sketches.sketch import GROUPS
 
-__all__ = ["ArrowBatches", "arrow_block", "open_arrow"]
+__all__ = ["ArrowBatches", "open_arrow", "read_arrow"]
 
 _FAILED: Final = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError)
 _TIMES: Final = "timestamp"
@@ -81,7 +87,7 @@ def open_arrow(value: bytes, max_rows: int) -> ArrowBatches:
     return ArrowBatches(name, about.get("model.version", ""), columns, rows)
 
 
-def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
+def read_arrow(decoder: PlanDecoder, batches: ArrowBatches) -> ColumnarBatch:
     """The rows of a stream.
 
     Raises
@@ -89,24 +95,24 @@ def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
     RefusedError
         If a column is damaged or a time cannot be read.
     """
-    if not isinstance(compiled, Compiled):
-        return _open_rows(compiled, batches)
+    if not isinstance(decoder, CompiledDecoder):
+        return _schemaless_rows(decoder, batches)
     n = sum(batches.rows)
     ms = np.empty(n)
-    numeric = np.empty((n, compiled.n_numeric), order="F")  # written and read by columns
-    codes = np.empty((n, compiled.n_codes), np.int32)
-    segments: Segments = [[] for _ in compiled.plan.segments]
+    numeric = np.empty((n, decoder.n_numeric), order="F")  # written and read by columns
+    codes = np.empty((n, decoder.n_codes), np.int32)
+    segments: Segments = [[] for _ in decoder.plan.segments]
     ids: list[tuple[Ids, int]] = []
     start = 0
     try:
         for columns, rows in zip(batches.columns, batches.rows, strict=True):
             end = start + rows
             ms[start:end] = _times(columns[_TIMES], start)
-            for group in (compiled.features, compiled.prediction, compiled.actual,
-                          compiled.latency):  # fmt: skip
-                _fill(compiled, group, columns, numeric[start:end], codes[start:end])
-            leave_out_missing(compiled.actual, numeric[start:end])
-            for name, values in zip(compiled.plan.segments, segments, strict=True):
+            for group in (decoder.features, decoder.prediction, decoder.actual,
+                          decoder.latency):  # fmt: skip
+                _fill(decoder, group, columns, numeric[start:end], codes[start:end])
+            leave_out_missing(decoder.actual, numeric[start:end])
+            for name, values in zip(decoder.plan.segments, segments, strict=True):
                 values += _segment(columns.get(f"segments.{name}"), rows)
             ids.append((_ids(columns.get(_ID)), rows))
             start = end
@@ -115,13 +121,13 @@ def arrow_block(compiled: Reader, batches: ArrowBatches) -> Block:
     names = batches.columns[0].keys()
     lone = not any(_member(name) in ("features", "prediction") for name in names)
     actual = any(_member(name) == "actual" for name in names)
-    return Block(ms, numeric, codes, segments, lone, actual, _TIMES, ids=joined_ids(ids))
+    return ColumnarBatch(ms, numeric, codes, segments, lone, actual, _TIMES, ids=joined_ids(ids))
 
 
-def _open_rows(reader: OpenCompiled, batches: ArrowBatches) -> Block:
+def _schemaless_rows(decoder: SchemalessDecoder, batches: ArrowBatches) -> ColumnarBatch:
     """All columns that may hold signals, as plain values."""
     ms: list[Floats] = []
-    held: dict[str, list[Any]] = {}
+    by_name: dict[str, list[Any]] = {}
     ids: list[tuple[Ids, int]] = []
     start = 0
     try:
@@ -129,23 +135,23 @@ def _open_rows(reader: OpenCompiled, batches: ArrowBatches) -> Block:
             ms.append(_times(columns[_TIMES], start))
             for name, column in columns.items():
                 if _member(name) in (*GROUPS, "segments"):
-                    held.setdefault(name, []).extend(_values(column))
+                    by_name.setdefault(name, []).extend(_values(column))
             ids.append((_ids(columns.get(_ID)), rows))
             start += rows
     except _FAILED as error:
         raise undecodable(error) from None
     members = {
-        group: held.get(group) or {
+        group: by_name.get(group) or {
             name.partition(".")[2]: column
-            for name, column in held.items() if name.startswith(f"{group}.")
+            for name, column in by_name.items() if name.startswith(f"{group}.")
         } or None
         for group in (*GROUPS, "segments")
     }  # fmt: skip
     if isinstance(members["features"], list):  # features alone mean nothing
         members["features"] = None
-    return reader.rows(
+    return decoder.rows(
         np.concatenate(ms), members["features"], members["prediction"], members["actual"],
-        members["segments"], held.get("latency_seconds"), _TIMES, joined_ids(ids),
+        members["segments"], by_name.get("latency_seconds"), _TIMES, joined_ids(ids),
     )  # fmt: skip
 
 
@@ -165,7 +171,7 @@ def _member(column: str) -> str:
 
 
 def _fill(
-    compiled: Compiled, group: SignalGroup, columns: Mapping[str, Any], numeric: Floats,
+    decoder: CompiledDecoder, group: SignalGroup, columns: Mapping[str, Any], numeric: Floats,
     codes: Codes,
 ) -> None:  # fmt: skip
     """Write a group's columns: `name.key` each, or `name` alone for a bare value."""
@@ -177,10 +183,10 @@ def _fill(
             set_absent(group, numeric, codes)
             return
         found = [columns.get(f"{group.name}.{key}") for key in group.keys]
-    elif group is compiled.latency:
+    elif group is decoder.latency:
         found = [bare]
     else:
-        key = "label" if group is compiled.actual else _bare_key(compiled, bare.type)
+        key = "label" if group is decoder.actual else _bare_key(decoder, bare.type)
         found = [bare if k == key else None for k in group.keys]
 
     def categories(column: Any, k: int) -> Codes:
@@ -189,11 +195,11 @@ def _fill(
     set_columns(group, found, numeric, codes, lambda column, *_: _numbers(column), categories)
 
 
-def _bare_key(compiled: Compiled, kind: Any) -> str:
+def _bare_key(decoder: CompiledDecoder, kind: Any) -> str:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-    return str(compiled.bare_number if number else compiled.bare_text)
+    return str(decoder.bare_number if number else decoder.bare_text)
 
 
 def _numbers(column: Any) -> Floats:

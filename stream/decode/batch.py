@@ -17,7 +17,7 @@ from detectors.counting.numerals import read_numbers
 from stream.contracts.event_time import times_ms
 from stream.decode.columnar_batch import (
     TIMES,
-    Block,
+    ColumnarBatch,
     Segments,
     check_rows,
     column_ids,
@@ -25,7 +25,7 @@ from stream.decode.columnar_batch import (
     set_absent,
     set_columns,
 )
-from stream.decode.compiled import Compiled
+from stream.decode.compiled_decoder import CompiledDecoder
 from stream.decode.signal_group import (
     NUMBER,
     Codes,
@@ -43,12 +43,12 @@ from stream.decode.values import (
     not_an_object,
 )
 
-__all__ = ["batch_block", "coerce_batch"]
+__all__ = ["coerce_batch", "read_columns"]
 
 _NUMBERS: Final = msgspec.json.Decoder(column_of(NUMBER))
 
 
-def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
+def read_columns(decoder: CompiledDecoder, columns: Any, max_rows: int) -> ColumnarBatch:
     """The rows of a batch, from its struct of columns.
 
     Raises
@@ -58,26 +58,26 @@ def batch_block(compiled: Compiled, columns: Any, max_rows: int) -> Block:
     """
     n = len(columns.timestamp)
     check_rows(n, max_rows, TIMES)
-    numeric = np.empty((n, compiled.n_numeric), order="F")  # written and read by columns
-    codes = np.empty((n, compiled.n_codes), np.int32)
-    for group in (compiled.features, compiled.prediction, compiled.actual):
-        _fill(compiled, group, getattr(columns, group.name), numeric, codes)
-    leave_out_missing(compiled.actual, numeric)
-    if compiled.latency.keys:
+    numeric = np.empty((n, decoder.n_numeric), order="F")  # written and read by columns
+    codes = np.empty((n, decoder.n_codes), np.int32)
+    for group in (decoder.features, decoder.prediction, decoder.actual):
+        _fill(decoder, group, getattr(columns, group.name), numeric, codes)
+    leave_out_missing(decoder.actual, numeric)
+    if decoder.latency.keys:
         column = columns.latency_seconds
         if column is None:
-            set_absent(compiled.latency, numeric, codes)
+            set_absent(decoder.latency, numeric, codes)
         else:
-            _fill_columns(compiled.latency, [column], numeric, codes, "$.columns")
-    segments = _segments(compiled, columns.segments, n) if compiled.plan.segments else []
+            _fill_columns(decoder.latency, [column], numeric, codes, "$.columns")
+    segments = _segments(decoder, columns.segments, n) if decoder.plan.segments else []
     lone = columns.features is None and columns.prediction is None
     actual = columns.actual is not None
-    return Block(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, TIMES,
+    return ColumnarBatch(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, TIMES,
                  ids=column_ids(columns.prediction_id, n))  # fmt: skip
 
 
 def _fill(
-    compiled: Compiled, group: SignalGroup, columns: Any, numeric: Floats, codes: Codes
+    decoder: CompiledDecoder, group: SignalGroup, columns: Any, numeric: Floats, codes: Codes
 ) -> None:
     path = f"$.columns.{group.name}"
     if columns is None:
@@ -88,7 +88,7 @@ def _fill(
         raise ragged(path, len(columns), len(numeric))
     elif group.keys:
         missing = group.one()  # null in a column of bare values: the group is there, not the value
-        bare = [missing if v is None else compiled.as_object(group, v) for v in columns]
+        bare = [missing if v is None else decoder.as_object(group, v) for v in columns]
         group.fill(bare, numeric, codes)
 
 
@@ -96,8 +96,8 @@ def _fill_columns(
     group: SignalGroup, columns: Any, numeric: Floats, codes: Codes, path: str
 ) -> None:
     n = len(numeric)
-    held = numeric.T  # a row for each column, and none of them is copied
-    bits = held.view(np.uint64)
+    by_column = numeric.T  # a row for each column, and none of them is copied
+    bits = by_column.view(np.uint64)
 
     def check(column: list[Any], k: int) -> None:
         if len(column) != n:
@@ -105,7 +105,7 @@ def _fill_columns(
 
     def numbers(column: Any, k: int, at: int) -> Any:
         if type(column) is msgspec.Raw:
-            if read_numbers(memoryview(column), held[at], bits[at]):
+            if read_numbers(memoryview(column), by_column[at], bits[at]):
                 return None
             column = _NUMBERS.decode(column)
             if column is None:
@@ -120,18 +120,18 @@ def _fill_columns(
     set_columns(group, columns, numeric, codes, numbers, categories)
 
 
-def _segments(compiled: Compiled, columns: Any, n: int) -> Segments:
+def _segments(decoder: CompiledDecoder, columns: Any, n: int) -> Segments:
     if columns is None:
-        return [[None] * n for _ in compiled.plan.segments]
+        return [[None] * n for _ in decoder.plan.segments]
     found: Segments = []
-    for name, column in zip(compiled.plan.segments, astuple(columns), strict=True):
+    for name, column in zip(decoder.plan.segments, astuple(columns), strict=True):
         if column is not None and len(column) != n:
             raise ragged(f"$.columns.segments.{name}", len(column), n)
         found.append([None] * n if column is None else list(map(as_text, column)))
     return found
 
 
-def coerce_batch(compiled: Compiled, document: Mapping[str, Any]) -> Any:
+def coerce_batch(decoder: CompiledDecoder, document: Mapping[str, Any]) -> Any:
     """The struct of columns of a batch, value by value.
 
     Raises
@@ -141,24 +141,24 @@ def coerce_batch(compiled: Compiled, document: Mapping[str, Any]) -> Any:
     """
     columns, times = columns_of(document)
     members: dict[str, Any] = {"timestamp": times, "prediction_id": columns.get("prediction_id")}
-    for group in (compiled.features, compiled.prediction, compiled.actual):
+    for group in (decoder.features, decoder.prediction, decoder.actual):
         value = columns.get(group.name)
         if isinstance(value, dict):
             value = group.coerce_columns(value, f"$.columns.{group.name}")
-        elif isinstance(value, list) and group is not compiled.features:
+        elif isinstance(value, list) and group is not decoder.features:
             value = list(map(as_category, value))
         elif value is not None:
             raise not_an_object(value, f"$.columns.{group.name}")
         members[group.name] = value
-    if compiled.plan.segments:
+    if decoder.plan.segments:
         value = columns.get("segments")
         members["segments"] = None
         if isinstance(value, dict):
             read = [as_list(value.get(name), f"$.columns.segments.{name}")
-                    for name in compiled.plan.segments]  # fmt: skip
-            members["segments"] = compiled.segment_columns(
+                    for name in decoder.plan.segments]  # fmt: skip
+            members["segments"] = decoder.segment_columns(
                 *[None if c is None else list(map(as_segment, c)) for c in read]
             )
-    if compiled.latency.keys:
-        members["latency_seconds"] = compiled.latency.coerce_columns(columns, "$.columns").v0
-    return compiled.columns(**members)
+    if decoder.latency.keys:
+        members["latency_seconds"] = decoder.latency.coerce_columns(columns, "$.columns").v0
+    return decoder.columns(**members)

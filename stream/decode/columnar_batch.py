@@ -16,7 +16,7 @@ from stream.decode.values import RefusedError, as_list, as_timestamp, not_an_obj
 
 __all__ = [
     "TIMES",
-    "Block",
+    "ColumnarBatch",
     "Segments",
     "check_rows",
     "column_ids",
@@ -31,7 +31,7 @@ Segments = list[list[Any]]
 
 
 @dataclass(slots=True)
-class Block:
+class ColumnarBatch:
     """All rows of one record, which is taken or refused as a whole.
 
     Attributes
@@ -58,14 +58,14 @@ class Block:
     version: str = ""
     ids: Ids = None
 
-    def take(self, rows: npt.NDArray[np.bool_]) -> Block:
+    def take(self, rows: npt.NDArray[np.bool_]) -> ColumnarBatch:
         """Some of the rows."""
         if rows.all():
             return self
         at = np.flatnonzero(rows)
         segments = [[column[i] for i in at.tolist()] for column in self.segments]
         ids = None if self.ids is None else self.ids[at]
-        return Block(self.ms[at], self.numeric[at], self.codes[at], segments,
+        return ColumnarBatch(self.ms[at], self.numeric[at], self.codes[at], segments,
                      self.lone, self.actual, self.where, self.version, ids)  # fmt: skip
 
 

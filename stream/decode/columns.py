@@ -91,7 +91,7 @@ class Columns:
         Values in the order of `plan.layout.numeric` and `plan.layout.categorical`.
     segments : list of n values for each of `plan.segments`
         None where the event does not name that segment. Under a `LearningPlan` there are no
-        numeric and categorical columns, and one list more has the `OpenValues` of each event.
+        numeric and categorical columns, and one list more has the `SchemalessValues` of each event.
     ids : int64[n] or None
         Hashes of the ids that the events were sent with, as in `stream.decode.ids`.
     """

@@ -124,7 +124,7 @@ class FormatDecoder:
                                             record.key, messages[0][0]))  # fmt: skip
                         index_of.append(index)
                         continue
-                    events = self._placed(record, messages)
+                    events = self._in_place_of(record, messages)
             except RefusedError as error:
                 refused.append(Reject(index, error.reason, error.error[:200]))
                 continue
@@ -150,10 +150,10 @@ class FormatDecoder:
         envelope = cloudevents.from_headers(headers, record.timestamp)
         kind = kind_of(headers)
         if not envelope.type and self._is_native(kind):
-            return self._placed(record, ((value, kind),))
-        return self._placed(record, self._messages(value, kind, envelope))
+            return self._in_place_of(record, ((value, kind),))
+        return self._in_place_of(record, self._messages(value, kind, envelope))
 
-    def _placed(self, record: Record, messages: Sequence[Message]) -> list[Any]:
+    def _in_place_of(self, record: Record, messages: Sequence[Message]) -> list[Any]:
         if len(messages) > self._max_rows:
             error = f"Expected at most {self._max_rows} rows, got {len(messages)}"
             raise RefusedError("too_large", error)

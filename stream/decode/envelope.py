@@ -1,4 +1,4 @@
-"""What is read of a record before its decoder is known: its form, and whose event it is."""
+"""The envelope of a record: its form and its model, which are read before its decoder is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stream.contracts.prediction_event import (
 from stream.decode.formats.registry import BY_CONTENT_TYPE
 from stream.decode.record import Record
 
-__all__ = ["ARROW", "BATCH", "ForeignError", "decode_head", "form_of", "kind_of"]
+__all__ = ["ARROW", "BATCH", "ForeignError", "decode_envelope", "form_of", "kind_of"]
 
 BATCH: Final = BATCH_CONTENT_TYPE.encode()
 ARROW: Final = ARROW_CONTENT_TYPE.encode()
@@ -33,7 +33,7 @@ class _Skipped(msgspec.Struct, gc=False):
     """An object whose members nobody reads."""
 
 
-class _Head(msgspec.Struct, gc=False):
+class _Envelope(msgspec.Struct, gc=False):
     """What is needed to find a decoder."""
 
     model: _Model
@@ -41,7 +41,7 @@ class _Head(msgspec.Struct, gc=False):
     columns: _Skipped | None = None
 
 
-decode_head: Final = msgspec.json.Decoder(_Head).decode
+decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 
 
 class ForeignError(Exception):

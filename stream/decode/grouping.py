@@ -1,7 +1,7 @@
 """From decoded events to numbered rows: time checks, lone actuals, the plan in force, log order.
 
-A lane has the single events that one line of plans is for, and the batches of it as blocks. Both
-become parts; the parts of one plan become one group, in log order.
+An `EventGroup` has the single events and the batches that were decoded for one timeline of plans.
+Both become parts; the parts of one plan are merged into one `Columns`, in log order.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.contracts.event_time import times_ms
-from stream.decode.columnar_batch import Block, Segments
+from stream.decode.columnar_batch import ColumnarBatch, Segments
 from stream.decode.columns import Columns, Decoded, Reject
 from stream.decode.ids import Ids, event_ids, joined_ids
 from stream.decode.model import joined_versions, versions_of
-from stream.decode.reader import Reader
+from stream.decode.plan_decoder import PlanDecoder
 from stream.decode.record import Record, stamps_of
 from stream.decode.signal_group import Codes, Floats
 from stream.decode.time_bounds import LAST_MS, ahead_of, refusal_of
 from stream.decode.values import RefusedError, as_text
 
-__all__ = ["Lane", "finish"]
+__all__ = ["EventGroup", "finish"]
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
-class Lane:
-    """What was decoded of one line of plans, with the index of the record each came from.
+class EventGroup:
+    """What was decoded for one timeline of plans, with the index of the record each came from.
 
-    `timeline` has the plans of the line, newest first, as (holds from, decoder); `tried` is the
-    one that read it. Usually there is one.
+    `timeline` has the plans, newest first, as (holds from, decoder); `tried` is the index of the
+    plan whose decoder was used. Usually there is one plan.
     """
 
-    timeline: list[tuple[int, Reader]]
+    timeline: list[tuple[int, PlanDecoder]]
     tried: int = 0
     events: list[Any] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
-    blocks: list[tuple[int, Block]] = field(default_factory=list)
+    batches: list[tuple[int, ColumnarBatch]] = field(default_factory=list)
 
     @property
-    def compiled(self) -> Reader:
-        """The decoder of what is in this lane."""
+    def decoder(self) -> PlanDecoder:
+        """The decoder that read this group."""
         return self.timeline[self.tried][1]
 
 
@@ -54,7 +54,7 @@ class Lane:
 class _Part:
     """Rows that stay, under one plan."""
 
-    compiled: Reader
+    decoder: PlanDecoder
     at: Ints
     place: Ints  # within the record
     ms: Ints
@@ -65,18 +65,18 @@ class _Part:
     ids: Ids
 
 
-#: Reads a record again, by its index, with another plan's decoder: an event or a Block.
-Again = Callable[[Reader, int], Any]
+#: Reads a record again, by its index, with another plan's decoder: an event or a batch.
+Again = Callable[[PlanDecoder, int], Any]
 
 
 def finish(
-    lanes: Sequence[Lane],
+    groups: Sequence[EventGroup],
     records: Sequence[Record],
     rejects: list[Reject],
     max_ahead_ms: int,
     again: Again,
 ) -> Decoded:
-    """Number the rows of all lanes in log order.
+    """Number the rows of all groups in log order.
 
     `rejects` has what was refused so far; more are added. `again` raises RefusedError.
     """
@@ -84,32 +84,32 @@ def finish(
     limit = np.minimum(np.where(stamp < 0, LAST_MS, stamp + max_ahead_ms), LAST_MS)
     parts: list[_Part] = []
     actuals = 0
-    for lane in lanes:
-        tried = lane.tried
-        if lane.events:
-            found, lone = _from_events(lane, tried, limit, max_ahead_ms, rejects, again)
+    for group in groups:
+        tried = group.tried
+        if group.events:
+            found, lone = _from_events(group, tried, limit, max_ahead_ms, rejects, again)
             parts += found
             actuals += lone
-        for index, block in lane.blocks:
+        for index, batch in group.batches:
             try:
-                taken = _from_block(lane, tried, index, block, limit[index], max_ahead_ms, again)
+                taken = _from_batch(group, tried, index, batch, limit[index], max_ahead_ms, again)
             except RefusedError as error:
-                lead = float(np.fmax.reduce(block.ms, initial=0.0) - limit[index]) + max_ahead_ms
+                lead = float(np.fmax.reduce(batch.ms, initial=0.0) - limit[index]) + max_ahead_ms
                 ahead = ahead_of(
-                    lane.compiled, error, block.version, len(block.ms), lead, limit[index]
+                    group.decoder, error, batch.version, len(batch.ms), lead, limit[index]
                 )
                 rejects.append(Reject(index, error.reason, error.error[:200], ahead))
             else:
                 parts += taken
-                actuals += len(block.ms) if block.lone else 0
+                actuals += len(batch.ms) if batch.lone else 0
     rejects.sort(key=lambda reject: reject.index)
-    invalid = sum(part.compiled.invalid_values(part.numeric, part.codes) for part in parts)
-    time_ms, record, groups = _number(parts)
-    return Decoded(time_ms, record, groups, rejects, actuals, invalid)
+    invalid = sum(part.decoder.invalid_values(part.numeric, part.codes) for part in parts)
+    time_ms, record, columns = _number(parts)
+    return Decoded(time_ms, record, columns, rejects, actuals, invalid)
 
 
 def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
-    """Times and records of all rows in log order, and a group for each plan."""
+    """Times and records of all rows in log order, and the columns of each plan."""
     if not parts:
         return np.empty(0, np.int64), np.empty(0, np.int64), []
     at = np.concatenate([part.at for part in parts])
@@ -123,18 +123,18 @@ def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
             rank = np.empty(len(at), np.int64)
             rank[order] = np.arange(len(at))
             at, ms = at[order], ms[order]
-    of: dict[Reader, list[tuple[_Part, Ints]]] = {}
+    of: dict[PlanDecoder, list[tuple[_Part, Ints]]] = {}
     start = 0
     for part in parts:
         end = start + len(part.at)
-        of.setdefault(part.compiled, []).append((part, rank[start:end]))
+        of.setdefault(part.decoder, []).append((part, rank[start:end]))
         start = end
-    return ms, at, [_group(compiled, members) for compiled, members in of.items()]
+    return ms, at, [_merged(decoder, members) for decoder, members in of.items()]
 
 
-def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
+def _merged(decoder: PlanDecoder, members: list[tuple[_Part, Ints]]) -> Columns:
     """The parts of one plan as one, in log order."""
-    model, plan = compiled.line.model, compiled.plan
+    model, plan = decoder.line.model, decoder.plan
     if len(members) == 1:
         part, rows = members[0]
         return Columns(model, part.versions, plan, rows, part.numeric, part.codes, part.segments,
@@ -161,42 +161,48 @@ def _group(compiled: Reader, members: list[tuple[_Part, Ints]]) -> Columns:
 # ---- batches
 
 
-def _from_block(
-    lane: Lane, tried: int, index: int, block: Block, limit: float, max_ahead_ms: int, again: Again
+def _from_batch(
+    group: EventGroup,
+    tried: int,
+    index: int,
+    batch: ColumnarBatch,
+    limit: float,
+    max_ahead_ms: int,
+    again: Again,
 ) -> list[_Part]:
     """The rows of a batch by plan; all of them or, with RefusedError, none."""
-    bad = np.flatnonzero(~((block.ms >= 0) & (block.ms <= limit)))
+    bad = np.flatnonzero(~((batch.ms >= 0) & (batch.ms <= limit)))
     if bad.size:
         row = int(bad[0])
-        where = f"{block.where}[{row}]"
-        refusal = refusal_of(float(block.ms[row]), limit, max_ahead_ms, where)
+        where = f"{batch.where}[{row}]"
+        refusal = refusal_of(float(batch.ms[row]), limit, max_ahead_ms, where)
         assert refusal is not None
         raise refusal
-    if block.lone:
-        if not block.actual:
+    if batch.lone:
+        if not batch.actual:
             raise _nothing_in_it()
         return []
-    ms = block.ms.astype(np.int64)
-    if len(lane.timeline) == 1:
-        return [_block_part(lane.compiled, index, block, np.arange(len(ms)), ms, block.version)]
-    which = _plan_of(lane, ms)
+    ms = batch.ms.astype(np.int64)
+    if len(group.timeline) == 1:
+        return [_batch_part(group.decoder, index, batch, np.arange(len(ms)), ms, batch.version)]
+    which = _plan_of(group, ms)
     parts = []
     for k in np.unique(which).tolist():
-        compiled = lane.timeline[k][1]
-        read = block if k == tried else again(compiled, index)
+        decoder = group.timeline[k][1]
+        read = batch if k == tried else again(decoder, index)
         rows = which == k
         place = np.flatnonzero(rows)
-        parts.append(_block_part(compiled, index, read.take(rows), place, ms[rows], block.version))
-    lane.tried = int(which[-1])  # where the next batch begins
+        parts.append(_batch_part(decoder, index, read.take(rows), place, ms[rows], batch.version))
+    group.tried = int(which[-1])  # where the next batch begins
     return parts
 
 
-def _block_part(
-    compiled: Reader, index: int, block: Block, place: Ints, ms: Ints, version: str
+def _batch_part(
+    decoder: PlanDecoder, index: int, batch: ColumnarBatch, place: Ints, ms: Ints, version: str
 ) -> _Part:
     at = np.full(len(ms), index, np.int64)
-    return _Part(compiled, at, place, ms, block.numeric, block.codes, block.segments, version,
-                 block.ids)  # fmt: skip
+    return _Part(decoder, at, place, ms, batch.numeric, batch.codes, batch.segments, version,
+                 batch.ids)  # fmt: skip
 
 
 def _nothing_in_it() -> RefusedError:
@@ -208,11 +214,16 @@ def _nothing_in_it() -> RefusedError:
 
 
 def _from_events(
-    lane: Lane, tried: int, limits: Floats, max_ahead_ms: int, rejects: list[Reject], again: Again
+    group: EventGroup,
+    tried: int,
+    limits: Floats,
+    max_ahead_ms: int,
+    rejects: list[Reject],
+    again: Again,
 ) -> tuple[list[_Part], int]:
-    """The single events of a lane by plan, and how many of them are late actuals."""
-    events = lane.events
-    at = np.array(lane.at, np.int64)
+    """The single events of a group by plan, and how many of them are late actuals."""
+    events = group.events
+    at = np.array(group.at, np.int64)
     ms = times_ms([event.timestamp for event in events])
     limit = limits[at]
     keep = (ms >= 0) & (ms <= limit)
@@ -220,7 +231,7 @@ def _from_events(
         refusal = refusal_of(float(ms[row]), float(limit[row]), max_ahead_ms, "$.timestamp")
         assert refusal is not None
         version, lead = as_text(events[row].model.version) or "", float(ms[row] - limit[row])
-        ahead = ahead_of(lane.compiled, refusal, version, 1, lead + max_ahead_ms, limit[row])
+        ahead = ahead_of(group.decoder, refusal, version, 1, lead + max_ahead_ms, limit[row])
         rejects.append(Reject(int(at[row]), refusal.reason, refusal.error, ahead))
     actuals = 0
     lone = [e.features is None and e.prediction is None for e in events]
@@ -237,46 +248,46 @@ def _from_events(
         events = list(compress(events, keep.tolist()))
         at, ms = at[keep], ms[keep]
     parts = []
-    for compiled, chosen, rows in _by_plan(lane, tried, events, at, ms.astype(np.int64), rejects,
+    for decoder, chosen, rows in _by_plan(group, tried, events, at, ms.astype(np.int64), rejects,
                                            again):  # fmt: skip
-        numeric, codes, segments = compiled.arrays(chosen)
+        numeric, codes, segments = decoder.arrays(chosen)
         whole = ms[rows].astype(np.int64)
         here = at[rows]
-        parts.append(_Part(compiled, here, np.zeros_like(here), whole, numeric, codes, segments,
+        parts.append(_Part(decoder, here, np.zeros_like(here), whole, numeric, codes, segments,
                            versions_of(chosen), event_ids(chosen)))  # fmt: skip
     return parts, actuals
 
 
 def _by_plan(
-    lane: Lane, tried: int, events: list[Any], at: Ints, ms: Ints, rejects: list[Reject],
+    group: EventGroup, tried: int, events: list[Any], at: Ints, ms: Ints, rejects: list[Reject],
     again: Again,
-) -> Iterator[tuple[Reader, list[Any], Ints | slice]]:  # fmt: skip
+) -> Iterator[tuple[PlanDecoder, list[Any], Ints | slice]]:  # fmt: skip
     """Events and their rows by the plan in force at the start of their pane."""
     if not events:
         return
-    if len(lane.timeline) == 1:
-        yield lane.compiled, events, slice(None)
+    if len(group.timeline) == 1:
+        yield group.decoder, events, slice(None)
         return
-    which = _plan_of(lane, ms)
+    which = _plan_of(group, ms)
     events = list(events)
     stay = np.ones(len(events), np.bool_)
     for row in np.flatnonzero(which != tried).tolist():
         try:
-            events[row] = again(lane.timeline[which[row]][1], int(at[row]))
+            events[row] = again(group.timeline[which[row]][1], int(at[row]))
         except RefusedError as error:
             stay[row] = False
             rejects.append(Reject(int(at[row]), error.reason, error.error[:200]))
-    lane.tried = int(which[-1])  # where the next batch begins
-    for k, (_, compiled) in enumerate(lane.timeline):
+    group.tried = int(which[-1])  # where the next batch begins
+    for k, (_, decoder) in enumerate(group.timeline):
         mask = stay & (which == k)
         if mask.any():
-            yield compiled, list(compress(events, mask.tolist())), np.flatnonzero(mask)
+            yield decoder, list(compress(events, mask.tolist())), np.flatnonzero(mask)
 
 
-def _plan_of(lane: Lane, ms: Ints) -> Ints:
+def _plan_of(group: EventGroup, ms: Ints) -> Ints:
     """Place in the timeline of the plan in force at each time."""
-    which = np.full(len(ms), len(lane.timeline) - 1)  # the first plan holds from the beginning
-    for k in range(len(lane.timeline) - 1, -1, -1):
-        since, compiled = lane.timeline[k]
-        which[ms - ms % compiled.plan.pane_ms >= since] = k
+    which = np.full(len(ms), len(group.timeline) - 1)  # the first plan holds from the beginning
+    for k in range(len(group.timeline) - 1, -1, -1):
+        since, decoder = group.timeline[k]
+        which[ms - ms % decoder.plan.pane_ms >= since] = k
     return which

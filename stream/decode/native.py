@@ -4,7 +4,7 @@ One compiled decoder is tried on every record; whatever it refuses goes a slower
 gives the same kind of event object or says why the record is refused:
 
 1. another model: read the model's name, take that model's decoder, and stay with it (where models
-   alternate, `hints` names the decoder to try);
+   alternate, the `ModelCache` names the decoder to try);
 2. a batch: the same signals as columns, as JSON or as Arrow IPC by the content type;
 3. NaN literals, wrong types: `json`, and a look at each value.
 """
@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from stream.decode.columnar_batch import Block
+from stream.decode.columnar_batch import ColumnarBatch
 from stream.decode.columns import Decoded, Reject
-from stream.decode.envelope import ARROW, BATCH, decode_head, form_of
-from stream.decode.grouping import Lane, finish
-from stream.decode.hints import ModelHints
-from stream.decode.reader import Reader, batch_block, coerce_batch, make_reader
+from stream.decode.envelope import ARROW, BATCH, decode_envelope, form_of
+from stream.decode.grouping import EventGroup, finish
+from stream.decode.model_cache import ModelCache
+from stream.decode.plan_decoder import PlanDecoder, coerce_batch, make_plan_decoder, read_columns
 from stream.decode.record import Record
 from stream.decode.unknown_fields import count_unknown_fields
 from stream.decode.values import (
@@ -39,7 +39,7 @@ SAMPLE_EVERY: Final = 1024
 # ValueError covers msgspec's own errors and text that is not UTF-8; a null value is a TypeError.
 _FAILED: Final = (ValueError, TypeError, RecursionError)
 
-_Timeline = list[tuple[int, Reader]]
+_Timeline = list[tuple[int, PlanDecoder]]
 
 
 class NativeDecoder:
@@ -77,7 +77,7 @@ class NativeDecoder:
         self._timelines: dict[Subject, _Timeline] = {}  # by line: one for all versions of a plan
         self._tried: dict[Subject, int] = {}
         self._used: set[Subject] = set()
-        self._hints = ModelHints()
+        self._models = ModelCache()
         self._generation = -1
         self._last: Subject | None = None
 
@@ -86,20 +86,20 @@ class NativeDecoder:
         if self._generation != self._plans.generation:
             self._timelines.clear()
             self._tried.clear()
-            self._hints.clear()
+            self._models.clear()
             self._generation = self._plans.generation
             self._last = None
-        lanes: dict[Subject, Lane] = {}
+        groups: dict[Subject, EventGroup] = {}
         rejects: list[Reject] = []
         forms: dict[int, bytes] = {}
-        self._read(records, lanes, rejects, forms)
+        self._read(records, groups, rejects, forms)
 
-        def again(compiled: Reader, index: int) -> Any:
-            return self._one(compiled, records[index].value or b"", None, forms.get(index, b""))
+        def again(decoder: PlanDecoder, index: int) -> Any:
+            return self._one(decoder, records[index].value or b"", None, forms.get(index, b""))
 
-        decoded = finish(list(lanes.values()), records, rejects, self._max_ahead_ms, again)
-        self._tried |= {line: lane.tried for line, lane in lanes.items()}
-        self._used |= lanes.keys()
+        decoded = finish(list(groups.values()), records, rejects, self._max_ahead_ms, again)
+        self._tried |= {line: group.tried for line, group in groups.items()}
+        self._used |= groups.keys()
         if records:
             for record in records[-records[0].offset % SAMPLE_EVERY :: SAMPLE_EVERY]:
                 if len(record.value or b"") <= self._max_bytes:
@@ -120,46 +120,46 @@ class NativeDecoder:
     def _read(
         self,
         records: Sequence[Record],
-        lanes: dict[Subject, Lane],
+        groups: dict[Subject, EventGroup],
         rejects: list[Reject],
         forms: dict[int, bytes],
     ) -> None:
-        """Decode every record into the lane of its plan; `forms` gets those of batches."""
-        max_bytes, hints = self._max_bytes, self._hints
-        lane = None if self._last is None else self._lane_of(lanes, self._last)
-        decode, event, mark = _handles(lane)
+        """Decode every record into the group of its plan; `forms` gets those of batches."""
+        max_bytes, cache = self._max_bytes, self._models
+        group = None if self._last is None else self._group_of(groups, self._last)
+        decode, event, mark = _calls_of(group)
         for index, record in enumerate(records):
             value = record.value
             try:
                 if len(value) > max_bytes or (record.headers and form_of(record)):  # type: ignore[arg-type]
                     raise TypeError
-                if hints and (guess := hints.guess(value)) and guess is not self._last:  # type: ignore[arg-type]
-                    lane = self._lane_of(lanes, guess)
-                    decode, event, mark = _handles(lane)
+                if cache and (guess := cache.guess(value)) and guess is not self._last:  # type: ignore[arg-type]
+                    group = self._group_of(groups, guess)
+                    decode, event, mark = _calls_of(group)
                 event(decode(value))  # type: ignore[arg-type]
                 mark(index)
             except _FAILED:
                 try:
-                    used, found, form = self._read_slowly(record, lanes, lane)
+                    used, found, form = self._read_slowly(record, groups, group)
                 except RefusedError as refused:
                     rejects.append(Reject(index, refused.reason, refused.error[:200]))
                     continue
                 if form:
-                    used.blocks.append((index, found))
+                    used.batches.append((index, found))
                     forms[index] = form
                 else:
                     used.events.append(found)
                     used.at.append(index)
-                if used is not lane:
-                    if lane is not None and not form:
-                        hints.learn(value or b"", used.compiled.line)
-                    lane = used
-                    decode, event, mark = _handles(lane)
+                if used is not group:
+                    if group is not None and not form:
+                        cache.remember(value or b"", used.decoder.line)
+                    group = used
+                    decode, event, mark = _calls_of(group)
 
     def _read_slowly(
-        self, record: Record, lanes: dict[Subject, Lane], tried: Lane | None
-    ) -> tuple[Lane, Any, bytes]:
-        """Read what the decoder of `tried` did not: its lane, its event or block, and its form.
+        self, record: Record, groups: dict[Subject, EventGroup], tried: EventGroup | None
+    ) -> tuple[EventGroup, Any, bytes]:
+        """Read what the decoder of `tried` did not: its group, its event or batch, and its form.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class NativeDecoder:
             )
         form = form_of(record)
         if form == ARROW:
-            return *self._read_arrow(value, lanes), form
+            return *self._read_arrow(value, groups), form
         document: dict[str, Any] | None = None
         refused_as = form
         # As it is, unless it was tried, and only then without NaN: looking for that takes longer.
@@ -186,74 +186,78 @@ class NativeDecoder:
             if (found := self._attempt(tried, value, form)) is not None:
                 return *found, form
         try:
-            head = decode_head(value)
-            name, version = head.model.name, as_text(head.model.version) or ""
-            batch = head.columns is not None and head.timestamp is None
+            envelope = decode_envelope(value)
+            name, version = envelope.model.name, as_text(envelope.model.version) or ""
+            is_batch = envelope.columns is not None and envelope.timestamp is None
         except _FAILED:
             document = parse_object(value)
             name, version = read_model(document)
-            batch = document.get("columns") is not None and document.get("timestamp") is None
-        form = form or (BATCH if batch else b"")
-        lane = self._lane(lanes, name, version)
-        fast = document is None and not (lane is tried and form == refused_as)
-        return lane, self._one(lane.compiled, value, document, form, fast=fast), form
+            is_batch = document.get("columns") is not None and document.get("timestamp") is None
+        form = form or (BATCH if is_batch else b"")
+        group = self._group_for(groups, name, version)
+        fast = document is None and not (group is tried and form == refused_as)
+        return group, self._one(group.decoder, value, document, form, fast=fast), form
 
-    def _read_arrow(self, value: bytes, lanes: dict[Subject, Lane]) -> tuple[Lane, Block]:
+    def _read_arrow(
+        self, value: bytes, groups: dict[Subject, EventGroup]
+    ) -> tuple[EventGroup, ColumnarBatch]:
         # Late, because it loads pyarrow: workers whose topics hold none do without.
-        from stream.decode.arrow import arrow_block, open_arrow
+        from stream.decode.arrow import open_arrow, read_arrow
 
         batches = open_arrow(value, self._max_batch_rows)
-        lane = self._lane(lanes, batches.model, batches.version)
-        block = arrow_block(lane.compiled, batches)
-        block.version = batches.version
-        return lane, block
+        group = self._group_for(groups, batches.model, batches.version)
+        batch = read_arrow(group.decoder, batches)
+        batch.version = batches.version
+        return group, batch
 
     def _one(
         self,
-        compiled: Reader,
+        decoder: PlanDecoder,
         value: bytes,
         document: dict[str, Any] | None,
         form: bytes,
         *,
         fast: bool = True,
     ) -> Any:
-        """The event or block of one record, by the fast way if it may be tried, else by values."""
+        """The event or batch of one record, by the fast way if it may be tried, else by values."""
         if form == ARROW:
-            from stream.decode.arrow import arrow_block, open_arrow
+            from stream.decode.arrow import open_arrow, read_arrow
 
-            return arrow_block(compiled, open_arrow(value, self._max_batch_rows))
+            return read_arrow(decoder, open_arrow(value, self._max_batch_rows))
         if fast:
             try:
-                return self._fast(compiled, value, form)
+                return self._fast(decoder, value, form)
             except _FAILED:
                 pass
         document = parse_object(value) if document is None else document
         if not form:
-            return compiled.coerce(document)
-        block = batch_block(compiled, coerce_batch(compiled, document), self._max_batch_rows)
-        block.version = read_model(document)[1]
-        return block
+            return decoder.coerce(document)
+        batch = read_columns(decoder, coerce_batch(decoder, document), self._max_batch_rows)
+        batch.version = read_model(document)[1]
+        return batch
 
-    def _attempt(self, lane: Lane | None, value: bytes, form: bytes) -> tuple[Lane, Any] | None:
-        """The lane and what it reads by the fast way, if it does."""
-        if lane is not None:
+    def _attempt(
+        self, group: EventGroup | None, value: bytes, form: bytes
+    ) -> tuple[EventGroup, Any] | None:
+        """The group and the event or batch of the fast way; None if the fast way fails."""
+        if group is not None:
             try:
-                return lane, self._fast(lane.compiled, value, form)
+                return group, self._fast(group.decoder, value, form)
             except _FAILED:
                 pass
         return None
 
-    def _fast(self, compiled: Reader, value: bytes, form: bytes) -> Any:
-        """The event or block if every value is of a right type, else one of `_FAILED`."""
+    def _fast(self, decoder: PlanDecoder, value: bytes, form: bytes) -> Any:
+        """The event or batch if every value is of a right type, else one of `_FAILED`."""
         if not form:
-            return compiled.decode(value)
-        batch = compiled.decode_batch(value)
-        block = batch_block(compiled, batch.columns, self._max_batch_rows)
-        block.version = as_text(batch.model.version) or ""
-        return block
+            return decoder.decode(value)
+        sent = decoder.decode_batch(value)
+        batch = read_columns(decoder, sent.columns, self._max_batch_rows)
+        batch.version = as_text(sent.model.version) or ""
+        return batch
 
-    def _lane(self, lanes: dict[Subject, Lane], name: str, version: str) -> Lane:
-        """The lane of a version's plans.
+    def _group_for(self, groups: dict[Subject, EventGroup], name: str, version: str) -> EventGroup:
+        """The group of a version's plans.
 
         Raises
         ------
@@ -263,17 +267,17 @@ class NativeDecoder:
         line = self._plans.line(name, version)
         if line is None:
             raise RefusedError("unknown_model", "No plan is for this model - at $.model")
-        return self._lane_of(lanes, line)
+        return self._group_of(groups, line)
 
-    def _lane_of(self, lanes: dict[Subject, Lane], line: Subject) -> Lane:
-        lane = lanes.get(line)
-        if lane is None:
-            lane = lanes[line] = Lane(self._timeline_of(line), self._tried.get(line, 0))
+    def _group_of(self, groups: dict[Subject, EventGroup], line: Subject) -> EventGroup:
+        group = groups.get(line)
+        if group is None:
+            group = groups[line] = EventGroup(self._timeline_of(line), self._tried.get(line, 0))
         self._last = line
-        return lane
+        return group
 
     def _timeline(self, name: str, version: str) -> _Timeline:
-        """Compiled plans of a version, newest first; empty if it has none."""
+        """Decoders of a version's plans, newest first; empty if it has none."""
         line = self._plans.line(name, version)
         return [] if line is None else self._timeline_of(line)
 
@@ -282,18 +286,18 @@ class NativeDecoder:
             plans = self._plans.timeline(*line)
             own = self._plans.own_versions(line.model) - {line.version}
             # A plan that comes back is read by the same decoder.
-            readers = {p.hash: make_reader(line, p, self._hashing, own) for _, p in plans}
-            self._timelines[line] = [(since, readers[p.hash]) for since, p in reversed(plans)]
+            decoders = {p.hash: make_plan_decoder(line, p, self._hashing, own) for _, p in plans}
+            self._timelines[line] = [(since, decoders[p.hash]) for since, p in reversed(plans)]
         return self._timelines[line]
 
 
-def _handles(
-    lane: Lane | None,
+def _calls_of(
+    group: EventGroup | None,
 ) -> tuple[Callable[[bytes], Any], Callable[[Any], None], Callable[[int], None]]:
-    """The three calls that each event of a lane costs."""
-    if lane is None:
+    """The three calls that each event of a group costs."""
+    if group is None:
         return _refuse, _refuse, _refuse
-    return lane.compiled.decode, lane.events.append, lane.at.append
+    return group.decoder.decode, group.events.append, group.at.append
 
 
 def _refuse(_: object) -> None:

@@ -15,14 +15,14 @@ from detectors.counting.names import bounded_name
 from stream.plans.plan import DeclaredSignal, Learn, place_of
 from stream.sketches.sketch import GROUPS, MOST_PLACE_BYTES, MOST_SIGNALS, Sketch, least
 
-__all__ = ["NOT_SENT", "OpenValues", "Placed", "place_values"]
+__all__ = ["NOT_SENT", "SchemalessValues", "ValuesBySignal", "sort_by_signal"]
 
 #: Stands for a member that an event does not have, where null means something else.
 NOT_SENT: Final = object()
 _AUTO: Final = DeclaredSignal()
 
 
-class OpenValues(NamedTuple):
+class SchemalessValues(NamedTuple):
     """The members of one event that may hold signals, as they were sent.
 
     `features` is None if there are none; `latency` may be `NOT_SENT`.
@@ -74,7 +74,7 @@ class _Column:
         self.name_rows.append(row)
 
 
-class Placed:
+class ValuesBySignal:
     """Values of a batch by the place of their signal."""
 
     def __init__(self) -> None:
@@ -84,10 +84,10 @@ class Placed:
 
     def count(self, slots: npt.NDArray[np.int32], sketches: Sequence[Sketch]) -> None:
         """Add each event to the sketch of its slot; those of a negative slot to none."""
-        for slot, n in _tally(slots):
+        for slot, n in _slot_counts(slots):
             sketches[slot].events += n
         for group, rows in enumerate(self.group_rows):
-            for slot, n in _tally(slots[rows]):
+            for slot, n in _slot_counts(slots[rows]):
                 sketches[slot].groups[group] += n
         for place, column in self.columns.items():
             for slot, numbers in _split(slots[column.number_rows], column.numbers):
@@ -99,15 +99,15 @@ class Placed:
             for slot, counts in names.items():
                 if slot >= 0:
                     sketches[slot].at(place).names.add(counts)
-            for slot, n in _tally(slots[column.invalid_rows]):
+            for slot, n in _slot_counts(slots[column.invalid_rows]):
                 sketches[slot].at(place).invalid += n
-        for slot, _ in _tally(slots):
+        for slot, _ in _slot_counts(slots):
             sketches[slot].bound()
-        for slot, _ in _tally(slots[self.crowded_rows]):
+        for slot, _ in _slot_counts(slots[self.crowded_rows]):
             sketches[slot].more = True
 
 
-def _tally(slots: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
+def _slot_counts(slots: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
     """How often each slot occurs, without negative ones."""
     found, counts = np.unique(slots[slots >= 0], return_counts=True)
     return list(zip(found.tolist(), counts.tolist(), strict=True))
@@ -120,12 +120,12 @@ def _split(
     order = np.argsort(slots, kind="stable")
     ordered = np.array(numbers, np.float64)[order]
     start = int(np.count_nonzero(slots < 0))
-    for slot, n in _tally(slots):
+    for slot, n in _slot_counts(slots):
         yield slot, ordered[start : start + n]
         start += n
 
 
-def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
+def sort_by_signal(events: Sequence[SchemalessValues], learn: Learn) -> ValuesBySignal:
     """Sort the values of events by signal.
 
     Without declared signals every feature is one, and score, label, actual and latency where they
@@ -135,8 +135,8 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
     kinds: dict[str, str] = {
         place_of(name, said.role): said.kind for name, said in learn.signals.items()
     }
-    placed = Placed()
-    columns = placed.columns
+    by_signal = ValuesBySignal()
+    columns = by_signal.columns
     features: dict[str, _Column | None] = {}
 
     def column_at(place: str) -> _Column | None:
@@ -152,7 +152,7 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
         if (column := column_at(place)) is not None:
             column.add(row, value)
 
-    in_features, in_prediction, in_actual, in_latency = placed.group_rows
+    in_features, in_prediction, in_actual, in_latency = by_signal.group_rows
     for row, event in enumerate(events):
         if event.features is not None:
             in_features.append(row)
@@ -160,7 +160,7 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
             if len(found) > MOST_SIGNALS and not kinds:
                 found, crowded = _least(found)
                 if crowded:
-                    placed.crowded_rows.append(row)
+                    by_signal.crowded_rows.append(row)
             for name, value in found.items():
                 if name not in features:
                     features[name] = column_at(f"features.{name}")
@@ -182,7 +182,7 @@ def place_values(events: Sequence[OpenValues], learn: Learn) -> Placed:
         if event.latency is not NOT_SENT:
             in_latency.append(row)
             take(row, "latency_seconds", event.latency)
-    return placed
+    return by_signal
 
 
 def _is_missing(value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from stream.contracts.event_time import END_MS
 from stream.decode.columns import Ahead
-from stream.decode.reader import Reader
+from stream.decode.plan_decoder import PlanDecoder
 from stream.decode.values import RefusedError
 
 __all__ = ["LAST_MS", "ahead_of", "refusal_of"]
@@ -32,9 +32,9 @@ def refusal_of(ms: float, limit: float, max_ahead_ms: int, where: str) -> Refuse
 
 
 def ahead_of(
-    reader: Reader, why: RefusedError, version: str, events: int, lead_ms: float, limit: float
+    decoder: PlanDecoder, why: RefusedError, version: str, events: int, lead_ms: float, limit: float
 ) -> Ahead | None:
     """Who is ahead of the record's time, if that is why; what is told of it is bounded."""
     if why.reason != "too_far_ahead" or limit == LAST_MS:
         return None
-    return Ahead(reader.line.model, version, reader.plan, events, int(min(lead_ms, LAST_MS)))
+    return Ahead(decoder.line.model, version, decoder.plan, events, int(min(lead_ms, LAST_MS)))

@@ -19,7 +19,7 @@ from stream.contracts.prediction_event import (
     ModelId,
     Prediction,
 )
-from stream.decode.reader import Reader
+from stream.decode.plan_decoder import PlanDecoder
 from stream.decode.values import as_text
 
 __all__ = ["count_unknown_fields"]
@@ -32,22 +32,22 @@ _ACTUAL: Final = frozenset(Actual.__struct_fields__)
 
 
 def count_unknown_fields(
-    value: bytes | None, timeline: Callable[[str, str], list[tuple[int, Reader]]]
+    value: bytes | None, timeline: Callable[[str, str], list[tuple[int, PlanDecoder]]]
 ) -> int:
     """How many members of this event neither the contract nor the model's reference names."""
     try:
         event = msgspec.json.decode(value or b"")
-        compiled = timeline(event["model"]["name"], as_text(event["model"].get("version")) or "")
+        decoder = timeline(event["model"]["name"], as_text(event["model"].get("version")) or "")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return 0  # refused, or counted value by value, elsewhere
-    if not compiled:
+    if not decoder:
         return 0
     count = _others(event, _TOP) + _others(event["model"], _MODEL)
     columns = event.get("columns")
     if isinstance(columns, dict):
         count += _others(columns, _COLUMNS)
         event = columns
-    known = compiled[0][1].known_features
+    known = decoder[0][1].known_features
     if known is not None:
         count += _others(event.get("features"), known)
     count += _others(event.get("prediction"), _PREDICTION)

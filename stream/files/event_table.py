@@ -18,9 +18,9 @@ import msgspec
 
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.columns import Columns, Reject
-from stream.decode.envelope import decode_head
+from stream.decode.envelope import decode_envelope
 from stream.decode.record import FileRecord
-from stream.decode.schemaless_values import NOT_SENT, OpenValues
+from stream.decode.schemaless_values import NOT_SENT, SchemalessValues
 from stream.files.dumps import Dumped, dump_records
 from stream.files.files import DataError
 from stream.plans.plan import Learn, LearningPlan, PlanBook
@@ -148,7 +148,7 @@ def _left_out(table: EventTable, one: Dumped, reject: Reject) -> None:
         table.rejects.append((one.number + 1, reject))
         return
     try:
-        table.others[decode_head(one.value).model.name] += 1
+        table.others[decode_envelope(one.value).model.name] += 1
     except (ValueError, TypeError):
         table.others["another model"] += 1
 
@@ -164,7 +164,7 @@ def _rows_of(
         if version and of != version:
             yield row, of, b""
             continue
-        event: OpenValues = values[i]
+        event: SchemalessValues = values[i]
         features = event.features or {}
         table.featureless += event.features is None
         line: dict[str, Any] = dict(features)
@@ -178,7 +178,7 @@ def _rows_of(
         yield row, of, _encode(line)
 
 
-def _others(event: OpenValues) -> Iterator[tuple[str, Any]]:
+def _others(event: SchemalessValues) -> Iterator[tuple[str, Any]]:
     """What is no feature, by role: a bare number is the score, as a worker takes it."""
     prediction = event.prediction
     if isinstance(prediction, dict):

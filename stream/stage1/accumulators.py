@@ -11,7 +11,7 @@ from detectors import Layout, accumulate
 from detectors.counting.ids import NO_ID, hash_columns
 from detectors.counting.sparse import encode_counts
 from stream.decode.columns import Columns
-from stream.decode.schemaless_values import Placed, place_values
+from stream.decode.schemaless_values import ValuesBySignal, sort_by_signal
 from stream.plans.plan import AnyPlan, Learn, LearningPlan
 from stream.sketches.sketch import Sketch
 
@@ -29,7 +29,7 @@ class Rows(Protocol):
     def place(self, columns: Columns) -> Any:
         """What `count` needs of a batch, made once for all scopes."""
 
-    def count(self, placed: Any, slots: _Slots) -> None:
+    def count(self, by_signal: Any, slots: _Slots) -> None:
         """Count each event in the row of its slot; negative ones are not counted."""
 
     def encode(self, row: int) -> bytes:
@@ -88,9 +88,9 @@ class VectorRows:
         """Bins of all values."""
         return self._layout.positions(columns.numeric, columns.codes)
 
-    def count(self, placed: npt.NDArray[np.int32], slots: _Slots) -> None:
+    def count(self, by_signal: npt.NDArray[np.int32], slots: _Slots) -> None:
         """Count each event in the row of its slot."""
-        accumulate(placed, slots, self._counts)
+        accumulate(by_signal, slots, self._counts)
 
     def encode(self, row: int) -> bytes:
         """Sparse."""
@@ -112,13 +112,13 @@ class SketchRows:
         """Have so many rows."""
         self._sketches += [Sketch() for _ in range(size - len(self._sketches))]
 
-    def place(self, columns: Columns) -> Placed:
+    def place(self, columns: Columns) -> ValuesBySignal:
         """Values by signal; they come as the last column of the segments."""
-        return place_values(columns.segments[-1], self._learn)
+        return sort_by_signal(columns.segments[-1], self._learn)
 
-    def count(self, placed: Placed, slots: _Slots) -> None:
+    def count(self, by_signal: ValuesBySignal, slots: _Slots) -> None:
         """Count each event in the row of its slot."""
-        placed.count(slots, self._sketches)
+        by_signal.count(slots, self._sketches)
 
     def encode(self, row: int) -> bytes:
         """As `Sketch.decode` reads it."""

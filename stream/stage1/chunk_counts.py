@@ -110,11 +110,11 @@ class Sheet:
             pane, time_ms = pane[~late], time_ms[~late]
         if not pane.size:
             return n_late
-        placed = self._counts.place(columns)
+        by_signal = self._counts.place(columns)
         ids = identify(columns, time_ms)
         panes, which = np.unique(pane, return_inverse=True)
         for slots in self._scopes(columns, panes.tolist(), which.astype(np.int32)):
-            self._counts.count(placed, slots)
+            self._counts.count(by_signal, slots)
             if ids is not None:
                 self._id_rows().count(ids, slots)
         return n_late

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from stream.contracts.event_time import times_ms
 from stream.decode import NativeDecoder
-from stream.decode.batch import batch_block, coerce_batch
-from stream.decode.compiled import Compiled
+from stream.decode.batch import coerce_batch, read_columns
+from stream.decode.compiled_decoder import CompiledDecoder
 from stream.decode.values import RefusedError, null_constants, parse_object
 from stream.plans.plan import Subject
 from tests.stream.decode_tools import NOW, NOW_MS, Rec, book, decode, event, plan, record, values
@@ -87,7 +87,7 @@ def block_bytes(block):
     return [a.tobytes() for a in arrays], block.segments, block.lone, block.actual
 
 
-COMPILED = Compiled(Subject("fraud", "*"), PLAN)
+COMPILED = CompiledDecoder(Subject("fraud", "*"), PLAN)
 
 
 @given(document)
@@ -127,16 +127,16 @@ def test_the_fast_and_the_slow_path_agree_on_batches(columns, n):
     columns = {"timestamp": [NOW] * n, **columns}
     value = json.dumps({"model": {"name": "fraud"}, "columns": columns}).encode()
     try:
-        fast = batch_block(
+        fast = read_columns(
             COMPILED, COMPILED.decode_batch(null_constants(value) or value).columns, 10
         )
     except ValueError:
         return
     except RefusedError as refused:
         with pytest.raises(RefusedError, match=re.escape(refused.error)):
-            batch_block(COMPILED, coerce_batch(COMPILED, parse_object(value)), 10)
+            read_columns(COMPILED, coerce_batch(COMPILED, parse_object(value)), 10)
         return
-    slow = batch_block(COMPILED, coerce_batch(COMPILED, parse_object(value)), 10)
+    slow = read_columns(COMPILED, coerce_batch(COMPILED, parse_object(value)), 10)
     assert block_bytes(fast) == block_bytes(slow)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from detectors.counting import names as names_module
 from stream.contracts.summary_message import MAX_BATCH_BYTES
-from stream.decode.schemaless_values import NOT_SENT, OpenValues, place_values
+from stream.decode.schemaless_values import NOT_SENT, SchemalessValues, sort_by_signal
 from stream.plans.plan import DeclaredSignal, Learn
 from stream.sketches import sketch as module
 from stream.sketches.merge import Sketches
@@ -28,7 +28,7 @@ scalars = st.one_of(
 )  # fmt: skip
 features = st.dictionaries(st.sampled_from("abcdef"), scalars, max_size=4)
 events = st.builds(
-    OpenValues,
+    SchemalessValues,
     st.one_of(st.none(), features),
     st.one_of(scalars, st.dictionaries(st.sampled_from(["score", "label", "x"]), scalars)),
     st.one_of(scalars, st.dictionaries(st.just("label"), scalars)),
@@ -44,12 +44,12 @@ def sketch_of(rows, learn=Learn(), rng=None) -> Sketch:  # noqa: B008 - a consta
     while at < len(rows):
         step = len(rows) if rng is None else rng.randint(1, 5)
         part = rows[at : at + step]
-        place_values(part, learn).count(np.zeros(len(part), np.int32), [sketch])
+        sort_by_signal(part, learn).count(np.zeros(len(part), np.int32), [sketch])
         at += step
     return sketch
 
 
-def naive_values(event: OpenValues) -> list[tuple[str, object]]:
+def naive_values(event: SchemalessValues) -> list[tuple[str, object]]:
     """(place, value) of everything an event says, null included."""
     found = [(f"features.{k}", v) for k, v in (event.features or {}).items()]
     if isinstance(event.prediction, dict):
@@ -67,7 +67,7 @@ def naive_values(event: OpenValues) -> list[tuple[str, object]]:
     return found
 
 
-def naive(rows: list[OpenValues]) -> dict[str, tuple[Counter, Counter, int]]:
+def naive(rows: list[SchemalessValues]) -> dict[str, tuple[Counter, Counter, int]]:
     """Numbers, names and other values by place, as dicts."""
     result: dict[str, tuple[Counter, Counter, int]] = {}
     for event in rows:
@@ -214,7 +214,7 @@ def test_a_sketch_out_of_bounds_is_refused(events, groups, signals):
 
 
 def test_of_too_many_signals_those_of_least_hash_are_kept():
-    rows = [OpenValues({f"f{i}": float(i)}, None, None, NOT_SENT) for i in range(500)]
+    rows = [SchemalessValues({f"f{i}": float(i)}, None, None, NOT_SENT) for i in range(500)]
     sketch = sketch_of(rows)
     places = [f"features.f{i}" for i in range(500)]
     least = sorted(places, key=lambda p: hashlib.blake2b(p.encode(), digest_size=8).digest())
@@ -225,15 +225,15 @@ def test_of_too_many_signals_those_of_least_hash_are_kept():
 
 def test_an_event_with_a_hundred_thousand_features_is_cut_as_the_sketch_is():
     crowd = {f"f{i}": (None, float(i), "x")[i % 3] for i in range(2_000)}
-    rows = [OpenValues(crowd, 0.5, None, NOT_SENT)] + [
-        OpenValues({name: value}, None, None, NOT_SENT) for name, value in crowd.items()
+    rows = [SchemalessValues(crowd, 0.5, None, NOT_SENT)] + [
+        SchemalessValues({name: value}, None, None, NOT_SENT) for name, value in crowd.items()
     ]
     one, apart = sketch_of(rows[:1]), sketch_of(rows[1:])
     assert one.more
     assert apart.more
     assert one.signals.keys() - {"prediction.score"} <= apart.signals.keys()
-    placed = place_values(rows[:1], Learn())
-    assert len(placed.columns) == MOST_SIGNALS + 1
+    by_signal = sort_by_signal(rows[:1], Learn())
+    assert len(by_signal.columns) == MOST_SIGNALS + 1
 
 
 def test_the_largest_sketch_fits_a_message():
@@ -265,7 +265,7 @@ def test_declared_kinds_and_roles_say_what_values_are(bare):
     )
     amounts = [1, True, "7", None, [2]]
     rows = [
-        OpenValues(
+        SchemalessValues(
             {"amount": v, "shop": 3.0, "unread": 1}, 0.5 if bare else {"label": 0.5}, None, NOT_SENT
         )
         for v in amounts
@@ -281,7 +281,7 @@ def test_declared_kinds_and_roles_say_what_values_are(bare):
 
 def test_a_sketch_holds_names_as_json_does():
     """Bytes that went over the wire are text again, whatever the script."""
-    rows = [OpenValues({"c": text}, None, None, NOT_SENT) for text in ("ü", "日本", "🙂")]
+    rows = [SchemalessValues({"c": text}, None, None, NOT_SENT) for text in ("ü", "日本", "🙂")]
     held = Sketch.decode(sketch_of(rows).encode()).signals["features.c"]
     assert json.dumps(held.names.counts, sort_keys=True) == json.dumps(
         {"ü": 1, "日本": 1, "🙂": 1}, sort_keys=True

@@ -46,8 +46,8 @@ def versions_of(decoded) -> dict[str, list[int]]:
 
 def test_a_decoder_is_made_for_a_plan_and_not_for_a_version(monkeypatch):
     made = []
-    real = native.make_reader
-    monkeypatch.setattr(native, "make_reader", lambda *a: made.append(a) or real(*a))
+    real = native.make_plan_decoder
+    monkeypatch.setattr(native, "make_plan_decoder", lambda *a: made.append(a) or real(*a))
     decoder = NativeDecoder(book(plan(), plan("churn")))
     for poll in range(5):
         documents = [event(model={"name": ("fraud", "churn")[i % 2], "version": f"v{poll}-{i}"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.decode import NativeDecoder
-from stream.decode.hints import ModelHints
+from stream.decode.model_cache import ModelCache
 from stream.plans.plan import Subject
 from tests.stream.decode_tools import Rec, book, event, plan, record
 
@@ -33,11 +33,11 @@ def test_alternating_models_take_the_fast_way():
     assert decoder.slow <= 2 * len(MODELS)
 
 
-def test_one_model_needs_no_hints():
+def test_one_model_needs_no_cache():
     decoder = Counting(book())
     decoder.decode([record(event()) for _ in range(50)])
     assert decoder.slow == 1
-    assert not decoder._hints
+    assert not decoder._models
 
 
 def test_a_wrong_guess_is_found_out():
@@ -54,12 +54,12 @@ def test_a_wrong_guess_is_found_out():
 
 
 @pytest.mark.parametrize("version", ["*", "3"])
-def test_hints_are_bounded(version):
-    hints = ModelHints()
+def test_the_cache_is_bounded(version):
+    cache = ModelCache()
     for i in range(10_000):
-        hints.learn(b'{"model":{"name":"%d"}}' % i, Subject(str(i), version))
-    assert len(hints) <= 4096
-    assert hints.guess(b'{"a":1,"model":{"name":"9999"}}') == ("9999", version)
-    hints.learn(b'{"model":{"name":"' + b"x" * 400 + b'"}}', Subject("x", version))
-    hints.learn(b'{"a":1}', Subject("y", version))
-    assert hints.guess(b"{}") is None
+        cache.remember(b'{"model":{"name":"%d"}}' % i, Subject(str(i), version))
+    assert len(cache) <= 4096
+    assert cache.guess(b'{"a":1,"model":{"name":"9999"}}') == ("9999", version)
+    cache.remember(b'{"model":{"name":"' + b"x" * 400 + b'"}}', Subject("x", version))
+    cache.remember(b'{"a":1}', Subject("y", version))
+    assert cache.guess(b"{}") is None

@@ -1,8 +1,8 @@
 """The decoder of a plan whose signals nobody named yet: all members of an event, as sent.
 
-It reads what `Compiled` reads, by the same rules for times, models and refusals, but keeps values
-as they are: which signals there are and of what kind shows only later. It costs about five times
-as much as a compiled one.
+It reads what `CompiledDecoder` reads, by the same rules for times, models and refusals, but keeps
+values as they are: which signals there are and of what kind shows only later. It costs about five
+times as much as a compiled decoder.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ import msgspec
 import numpy as np
 
 from stream.contracts.event_time import times_ms
-from stream.decode.columnar_batch import TIMES, Block, Segments, check_rows, column_ids, columns_of
+from stream.decode.columnar_batch import (
+    TIMES,
+    ColumnarBatch,
+    Segments,
+    check_rows,
+    column_ids,
+    columns_of,
+)
 from stream.decode.ids import Ids
 from stream.decode.model import model_struct, refusing
-from stream.decode.schemaless_values import NOT_SENT, OpenValues
+from stream.decode.schemaless_values import NOT_SENT, SchemalessValues
 from stream.decode.signal_group import Codes, Floats, make_struct, ragged
 from stream.decode.values import (
     RefusedError,
@@ -32,15 +39,15 @@ from stream.decode.values import (
 )
 from stream.plans.plan import LearningPlan, Subject
 
-__all__ = ["OpenCompiled"]
+__all__ = ["SchemalessDecoder"]
 
 _Column = list[Any] | None
 #: Members of a batch that hold columns by name, or one column of bare values.
 _MEMBERS: Final = ("features", "prediction", "actual")
 
 
-class OpenCompiled:
-    """Structs of a plan without a reference; parameters as of `Compiled`."""
+class SchemalessDecoder:
+    """Structs of a plan without a reference; parameters as of `CompiledDecoder`."""
 
     #: Every feature is read, so none is unknown.
     known_features: Final = None
@@ -72,7 +79,9 @@ class OpenCompiled:
     def arrays(self, events: list[Any]) -> tuple[Floats, Codes, Segments]:
         """No numbers and no codes; the values of each segment, then all values of each event."""
         n = len(events)
-        values = [OpenValues(e.features, e.prediction, e.actual, e.latency_seconds) for e in events]
+        values = [
+            SchemalessValues(e.features, e.prediction, e.actual, e.latency_seconds) for e in events
+        ]
         sent = [e.segments if isinstance(e.segments, dict) else {} for e in events]
         segments = [
             [as_text(as_segment(found.get(name))) for found in sent] for name in self.plan.segments
@@ -132,7 +141,7 @@ class OpenCompiled:
             members[name] = value
         return self.columns(**members)
 
-    def block(self, columns: Any, max_rows: int) -> Block:
+    def read_columns(self, columns: Any, max_rows: int) -> ColumnarBatch:
         """The rows of a batch, from its struct of columns.
 
         Raises
@@ -151,16 +160,16 @@ class OpenCompiled:
     def rows(
         self, ms: Floats, features: Any, prediction: Any, actual: Any, segments: Any,
         latency: _Column, where: str, ids: Ids,
-    ) -> Block:  # fmt: skip
+    ) -> ColumnarBatch:  # fmt: skip
         """Rows of columns by name, each a list or None; bare columns are lists themselves."""
         n = len(ms)
-        for name, held in zip(_MEMBERS, (features, prediction, actual), strict=True):
-            _check_lengths(held, n, f"$.columns.{name}")
+        for name, sent in zip(_MEMBERS, (features, prediction, actual), strict=True):
+            _check_lengths(sent, n, f"$.columns.{name}")
         _check_lengths(segments, n, "$.columns.segments")
         _check_lengths(latency, n, "$.columns.latency_seconds")
         # A bare null has its group and no value in it, as in the compiled decoder.
         values = list(map(
-            OpenValues, _members(features, n), _members(prediction, n, bare=True),
+            SchemalessValues, _members(features, n), _members(prediction, n, bare=True),
             _members(actual, n, bare=True), [NOT_SENT] * n if latency is None else latency,
         ))  # fmt: skip
         by_name = segments or {}
@@ -169,7 +178,7 @@ class OpenCompiled:
             else [as_text(as_segment(value)) for value in column]
             for name in self.plan.segments
         ]  # fmt: skip
-        return Block(
+        return ColumnarBatch(
             ms, np.empty((n, 0)), np.empty((n, 0), np.int32), [*texts, values],
             features is None and prediction is None, actual is not None, where, ids=ids,
         )  # fmt: skip
@@ -180,22 +189,22 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, dict | list) else as_category(value)
 
 
-def _check_lengths(held: Any, n: int, path: str) -> None:
-    if isinstance(held, list) and len(held) != n:
-        raise ragged(path, len(held), n)
-    if isinstance(held, dict):
-        for name, column in held.items():
+def _check_lengths(sent: Any, n: int, path: str) -> None:
+    if isinstance(sent, list) and len(sent) != n:
+        raise ragged(path, len(sent), n)
+    if isinstance(sent, dict):
+        for name, column in sent.items():
             if column is not None and len(column) != n:
                 raise ragged(f"{path}.{name}", len(column), n)
 
 
-def _members(held: Any, n: int, *, bare: bool = False) -> Iterable[Any]:
+def _members(sent: Any, n: int, *, bare: bool = False) -> Iterable[Any]:
     """One object a row."""
-    if held is None:
+    if sent is None:
         return [None] * n
-    if bare and isinstance(held, list):
-        return [{} if value is None else value for value in held]
-    there = {name: column for name, column in held.items() if column is not None}
-    if not there:
+    if bare and isinstance(sent, list):
+        return [{} if value is None else value for value in sent]
+    columns = {name: column for name, column in sent.items() if column is not None}
+    if not columns:
         return [{}] * n
-    return (dict(zip(there, row, strict=True)) for row in zip(*there.values(), strict=True))
+    return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))

@@ -45,10 +45,10 @@ from stream.decode.values import (
 from stream.plans.plan import Plan, Subject
 from stream.plans.privacy import CategoryHash
 
-__all__ = ["Compiled"]
+__all__ = ["CompiledDecoder"]
 
 
-class Compiled:
+class CompiledDecoder:
     """Structs, tables and column places of one plan.
 
     Parameters

@@ -13,15 +13,15 @@ from typing import Final
 
 from stream.plans.plan import ANY_VERSION, Subject
 
-__all__ = ["ModelHints"]
+__all__ = ["ModelCache"]
 
 #: Longer members, and more of them, are not remembered: anybody can invent them.
 _MAX_BYTES: Final = 300
-_MAX_HINTS: Final = 4096
+_MAX_ENTRIES: Final = 4096
 _MEMBER: Final = b'"model"'
 
 
-class ModelHints(dict[bytes, Subject]):
+class ModelCache(dict[bytes, Subject]):
     """Bytes of the `model` member -> whose plans; empty as long as one line of plans is all."""
 
     def __init__(self) -> None:
@@ -35,14 +35,14 @@ class ModelHints(dict[bytes, Subject]):
             return found
         return self.get(value[at : value.find(b",", at)])
 
-    def learn(self, value: bytes, line: Subject) -> None:
+    def remember(self, value: bytes, line: Subject) -> None:
         """Remember whose event this is."""
         whole = line.version != ANY_VERSION
         at = value.find(_MEMBER)
         end = value.find(b"}", at) + 1 if whole else value.find(b",", at)
         member = value[at:end]
         if at >= 0 and 0 < len(member) <= _MAX_BYTES:
-            if len(self) >= _MAX_HINTS:
+            if len(self) >= _MAX_ENTRIES:
                 self.clear()
             self._whole = self._whole or whole
             self[member] = line

@@ -1,0 +1,52 @@
+"""Words that were renamed to the terms of the field do not come back."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: Pattern of an identifier or a word -> the word in use now. One row a word.
+RETIRED = {
+    r"\b(OpenCompiled|OpenValues)\b": "SchemalessDecoder, SchemalessValues",
+    r"\b(Placed|place_values)\b": "ValuesBySignal, sort_by_signal",
+    r"\bModelHints\b": "ModelCache",
+    r"\bdecode_head\b": "decode_envelope",
+    r"\b(batch_block|arrow_block)\b": "read_columns, read_arrow",
+    r"\bmake_reader\b": "make_plan_decoder",
+    r"\bLane\b": "EventGroup",
+}
+
+
+def _texts() -> list[tuple[str, str]]:
+    """Every tracked text that may use our words, with its path."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.md", "*.toml"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    own = Path(__file__).relative_to(ROOT).as_posix()
+    return [
+        (path, (ROOT / path).read_text(encoding="utf-8"))
+        for path in listed
+        if path not in (own, "CHANGELOG.md") and not path.startswith("docs/adr/")
+    ]
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[tuple[str, str]]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    return _texts()
+
+
+@pytest.mark.parametrize("pattern", RETIRED)
+def test_a_retired_word_is_used_nowhere(texts: list[tuple[str, str]], pattern: str) -> None:
+    used = [
+        f"{path}:{text.count(chr(10), 0, found.start()) + 1}: {found[0]}"
+        for path, text in texts
+        for found in re.finditer(pattern, text)
+    ]
+    assert not used, f"the word is now {RETIRED[pattern]}: {used[:10]}"
