@@ -75,7 +75,7 @@ def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int, versions: i
             alerts += len(monitor.apply(offset, message, pane_ms, plans_current=True))
             offset += 1
         tested = [
-            len(subject.watch.results) if subject.watch else 0
+            len(subject.detection.results) if subject.detection else 0
             for subject in monitor.subjects.values()
         ]
         if min(tested) > n_segments:  # all windows are whole, and the next ones begun
@@ -98,7 +98,7 @@ def main() -> None:
     gc.collect()
     held = len(monitor.subjects)
     tested = sum(
-        len(subject.watch.results) for subject in monitor.subjects.values() if subject.watch
+        len(subject.detection.results) for subject in monitor.subjects.values() if subject.detection
     )
     print(msgspec.json.encode({
         "before": before, "after": process.memory_info().rss, "subjects": held,

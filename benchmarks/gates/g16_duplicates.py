@@ -18,7 +18,7 @@ from detectors.counting.ids import IdSample
 from stream.plans.plan import Plan
 from stream.stage2.copies import DUPLICATES
 from stream.stage2.panes import Sealed
-from stream.stage2.phase import Course
+from stream.stage2.phase import PlanPhase
 
 __all__ = ["SHARES", "change", "null", "run"]
 
@@ -40,15 +40,15 @@ class _Run(SubjectRun):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
-        self.course = Course(plan)
-        assert self.course.watch is not None
-        self.watch = self.course.watch
+        self.phase = PlanPhase(plan)
+        assert self.phase.detection is not None
+        self.detection = self.phase.detection
 
     def take(self, start_ms: int, counts: np.ndarray, ids: np.ndarray) -> None:
         """A sealed pane."""
-        self._judge(self.course.expire(start_ms))
+        self._judge(self.phase.expire(start_ms))
         sample = {"": IdSample.of(ids)}
-        self._judge([self.course.pane(Sealed(start_ms, {"": counts}, {}, ids=sample))])
+        self._judge([self.phase.pane(Sealed(start_ms, {"": counts}, {}, ids=sample))])
 
     @property
     def drifts(self) -> int:

@@ -21,7 +21,7 @@ from benchmarks.gates.measured import Measured, median_of, share_of
 from detectors import ChangePoint, accumulate, fit_reference
 from detectors.changes.changepoint import NEAR
 from stream.plans.plan import Plan
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 
 __all__ = ["RAMPS", "STEPS", "oracle", "ramps", "run", "steps"]
@@ -148,13 +148,13 @@ def _told(
     times = MINUTE_MS * np.arange(ROWS)
     first = {name: column[:ROWS] for name, column in columns.items()}
     plan = Plan("null", fit_reference(first, model="null", version="", times_ms=times))
-    watch, layout = Watch(plan), plan.layout
+    detection, layout = Detection(plan), plan.layout
     counts = np.zeros((change + most_panes, layout.width), np.int64)
     slots = np.repeat(np.arange(len(counts), dtype=np.int32), PANE)
     accumulate(positions(layout, {k: v[ROWS:] for k, v in columns.items()}), slots, counts)
     told: dict[str, list[Told]] = {name: [] for name in columns}
     for pane, row in enumerate(counts):
-        step = watch.pane(Sealed(pane * PANE * MINUTE_MS, {"": row}, {}))
+        step = detection.pane(Sealed(pane * PANE * MINUTE_MS, {"": row}, {}))
         for finding in step.findings if pane >= change else ():
             held, panes = told[finding.signal], pane - change + 1
             if len(held) < looks and (not held or panes >= held[-1].panes + _APART):

@@ -78,7 +78,7 @@ def simulate(
                 run.feed(start + t * pane_ms, draw.pane(n))
         opened[k], shares[k] = run.opened, run.share_in_alarm
         causes += run.first_findings
-    budget = run.watch.budget
+    budget = run.detection.budget
     rate, low, high = rate_of(opened, a_subject)
     by = ", ".join(f"{test} {n}" for test, n in causes.most_common()) or "none"
     note = (

@@ -1,4 +1,4 @@
-"""One subject driven through the product's own `Watch` and `Episodes`, from counts of panes."""
+"""One subject driven through the product's own `Detection` and `Episodes`, from counts of panes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from stream.alerts.episodes import Episodes
 from stream.contracts.alert_event import AlertContext
 from stream.plans.plan import Plan, Subject
-from stream.stage2.detection import Step, Watch
+from stream.stage2.detection import Detection, Step
 from stream.stage2.panes import Sealed
 
 __all__ = ["SubjectRun"]
@@ -35,7 +35,7 @@ class SubjectRun:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.watch = Watch(plan)
+        self.detection = Detection(plan)
         self.episodes = Episodes(Subject(plan.model, "1"))
         self.opened = self.told = 0
         self.first_findings: Counter[str] = Counter()
@@ -43,7 +43,8 @@ class SubjectRun:
         self.panes = self.in_alarm = 0
         self._context = AlertContext(
             environment="gate", reference=plan.reference.hash, config=plan.hash,
-            false_alarms_per_week=plan.false_alarms_per_week, alpha=self.watch.budget.window_alpha,
+            false_alarms_per_week=plan.false_alarms_per_week,
+            alpha=self.detection.budget.window_alpha,
         )  # fmt: skip
 
     @property
@@ -54,14 +55,14 @@ class SubjectRun:
     def feed(self, start_ms: int, counts: np.ndarray) -> None:
         """A sealed pane; an empty one is as in the product none at all."""
         if counts[0]:
-            self._judge(self.watch.expire(start_ms))
-            self._judge([self.watch.pane(Sealed(start_ms, {"": counts}, {}))])
+            self._judge(self.detection.expire(start_ms))
+            self._judge([self.detection.pane(Sealed(start_ms, {"": counts}, {}))])
             self.panes += 1
             self.in_alarm += bool(self.episodes.active)
 
     def end(self, time_ms: int) -> None:
         """Close the windows whose deadline is before this time."""
-        self._judge(self.watch.expire(time_ms))
+        self._judge(self.detection.expire(time_ms))
 
     def _judge(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -69,7 +70,7 @@ class SubjectRun:
                 continue
             alerts = self.episodes.step(
                 step.at_ms, step.findings, step.window_closed, self._context, step.segments_closed,
-                unlike=self.watch.unlike() if step.window_halved else None,
+                unlike=self.detection.unlike() if step.window_halved else None,
                 day_ended=step.day_ended,
             )  # fmt: skip
             self.told += len(alerts)

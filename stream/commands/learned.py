@@ -25,22 +25,22 @@ def tell_learned(replay: Any, mapping: RowMapping, path: Path | None) -> None:
 
     written = False
     for subject, held in sorted(replay.monitor.subjects.items()):
-        course = held.course
-        if course is None:
+        phase = held.phase
+        if phase is None:
             continue
-        plan, verb = course.plan, "learned"
+        plan, verb = phase.plan, "learned"
         if not isinstance(plan, LearningPlan):
             verb = "calibrated"
-        if course.study is not None:
-            say(f"{subject}: {course.study.missing()}; nothing was tested")
+        if phase.warmup is not None:
+            say(f"{subject}: {phase.warmup.missing()}; nothing was tested")
             continue
-        if not course.watching_since_ms or course.watch is None:
+        if not phase.tested_since_ms or phase.detection is None:
             continue
-        reference = course.watch.plan.reference
+        reference = phase.detection.plan.reference
         say(
             f"{subject}: reference {verb} from {counted(reference.events, 'event')}, "
             f"{counted(len(reference.signals), 'signal')}; "
-            f"tested from {when(course.watching_since_ms)} UTC on"
+            f"tested from {when(phase.tested_since_ms)} UTC on"
         )
         for words in reference.warnings:
             say(f"note: {words}")

@@ -186,18 +186,20 @@ def _write_report(
     from stream.plans.plan import LearningPlan
 
     stats = replay.summariser.stats
-    watches = [held.watch for held in replay.monitor.subjects.values() if held.watch is not None]
+    detections = [
+        held.detection for held in replay.monitor.subjects.values() if held.detection is not None
+    ]
     if isinstance(plan, LearningPlan):
-        if not watches:
+        if not detections:
             say(f"warning: {path} was not written: nothing was tested yet")
             return
-        plan = watches[0].plan
-    alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in watches]
+        plan = detections[0].plan
+    alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in detections]
     panes = sum(held.panes_sealed for held in replay.monitor.subjects.values())
     report = recorder.report(
         plan, data, _events_of(replay.summariser.stats, refused), refused.count,
         sum(stats.late.values()),
-        alphas[0] if alphas else (), each_pane(watches[0], panes) if watches else (),
+        alphas[0] if alphas else (), each_pane(detections[0], panes) if detections else (),
         _alarm_time(replay), at_end,
     )  # fmt: skip
     path.write_text(report_text(report, form_of(path), recorder.rows()), encoding="utf-8")

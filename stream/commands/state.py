@@ -179,12 +179,12 @@ def _restored(config: Config, held: StoredPartition) -> list[tuple[int, SubjectM
 
 
 def _facts(held: SubjectMonitor) -> dict[str, Any]:
-    course = held.course
+    phase = held.phase
     panes = held.store.due(2**62)
     return {
         "subject": str(held.subject),
         "topic_id": held.topic_id,
-        "plan": course.plan.hash if course is not None else "idle" if held.is_idle else "none yet",
+        "plan": phase.plan.hash if phase is not None else "idle" if held.is_idle else "none yet",
         "frontier": when(held.frontier_ms) if held.frontier_ms > -(2**60) else "none yet",
         "panes_sealed": held.panes_sealed,
         "open_panes": len(panes),

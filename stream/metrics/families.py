@@ -141,16 +141,16 @@ def of_subjects(
             frontier.add_metric([model, version], held.frontier_ms / 1000)
         if (ratio := held.alarms.ratio) is not None:
             alarm.add_metric([model, version], ratio)
-        course = held.course
-        if course is not None and course.study is not None:
-            learning.add_metric([model, version], course.study.events)
-        if course is not None and course.watching_since_ms:
-            learned.add_metric([model, version], course.watching_since_ms / 1000)
-        watch = held.watch
-        if watch is None:
+        phase = held.phase
+        if phase is not None and phase.warmup is not None:
+            learning.add_metric([model, version], phase.warmup.events)
+        if phase is not None and phase.tested_since_ms:
+            learned.add_metric([model, version], phase.tested_since_ms / 1000)
+        detection = held.detection
+        if detection is None:
             continue
-        scopes.add_metric([model, version], sum(map(bool, watch.windows.filling)))
-        allowed = watch.plan.false_alarms_per_week
+        scopes.add_metric([model, version], sum(map(bool, detection.windows.filling)))
+        allowed = detection.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], held.opened_this_week / allowed)
     return [budget, spent, alarm, active, info, frontier, scopes, learning, learned, judged]

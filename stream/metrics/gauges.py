@@ -14,7 +14,7 @@ import numpy.typing as npt
 from detectors import NumericBinning, SignalReference
 from detectors.changes.estimates import QUANTILES, bin_mean, bin_quantiles
 from stream.metrics.bin_shares import leading_signals, shares
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.subject import SubjectMonitor
 from stream.stage2.untested import untested_now
 from stream.stage2.windows import Closed
@@ -54,66 +54,68 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
     """
     for held in subjects:
         yield from _untested(held)
-        watch = held.watch
-        if watch is None:
+        detection = held.detection
+        if detection is None:
             continue
-        hidden = watch.plan.private
-        for segment, filling in list(watch.windows.filling.items()):
+        hidden = detection.plan.private
+        for segment, filling in list(detection.windows.filling.items()):
             if segment and hidden:
                 continue
             events = float(filling.events)
             yield Gauge("window_events", *held.subject, segment, "", "filling", events, 0.0)
-        for segment, window in list(watch.windows.last.items()):
+        for segment, window in list(detection.windows.last.items()):
             if segment and hidden:
                 continue
             events = float(window.events)
             yield Gauge("window_events", *held.subject, segment, "", "full", events, 0.0)
             ended = window.end_ms / 1000
             yield Gauge("window_end_timestamp_seconds", *held.subject, segment, "", "", ended, 0.0)
-            yield from _of_window(held, watch, segment, window)
+            yield from _of_window(held, detection, segment, window)
             if not segment:
-                yield from _of_bins(held, watch, window)
+                yield from _of_bins(held, detection, window)
 
 
 def _untested(held: SubjectMonitor) -> Iterator[Gauge]:
     """What is not tested, a row for each signal and reason."""
-    if held.course is None:
+    if held.phase is None:
         return
     rows: dict[tuple[str, str], int] = {}
-    for each in untested_now(held.course):
+    for each in untested_now(held.phase):
         for signal in each.signals or (ALL,):
             rows[signal, each.reason] = each.amount if each.is_gap else 0
     for (signal, reason), amount in rows.items():
         yield Gauge("untested", *held.subject, "", signal, reason, float(amount), _KEPT)
 
 
-def _of_window(held: SubjectMonitor, watch: Watch, segment: str, window: Closed) -> Iterator[Gauge]:
+def _of_window(
+    held: SubjectMonitor, detection: Detection, segment: str, window: Closed
+) -> Iterator[Gauge]:
     model, version = held.subject
-    result = watch.results.get(segment)
+    result = detection.results.get(segment)
     if result is not None:
         for row in range(len(result.tests)):
-            signal = watch.plan.monitored[int(result.signal[row])].name
+            signal = detection.plan.monitored[int(result.signal[row])].name
             value, threshold = float(result.value[row]), float(result.threshold[row])
             weight, test = float(result.ratio[row]), result.tests[row]
             yield Gauge("drift_score", model, version, segment, signal, test, value, weight)
             yield Gauge("drift_threshold", model, version, segment, signal, test, threshold, weight)
-    for index, signal_reference in enumerate(watch.plan.monitored):
-        counts = window.counts[watch.layout.slice(index)]
+    for index, signal_reference in enumerate(detection.plan.monitored):
+        counts = window.counts[detection.layout.slice(index)]
         for family, extra, value in _moments(signal_reference, counts):
-            if watch.plan.private and family != "signal_missing_ratio":
+            if detection.plan.private and family != "signal_missing_ratio":
                 continue
             yield Gauge(family, model, version, segment, signal_reference.name, extra, value, 0.0)
 
 
-def _of_bins(held: SubjectMonitor, watch: Watch, window: Closed) -> Iterator[Gauge]:
+def _of_bins(held: SubjectMonitor, detection: Detection, window: Closed) -> Iterator[Gauge]:
     """Reference and window of the leading signals, in bins that do not change with the window."""
-    result = watch.results.get("")
+    result = detection.results.get("")
     if result is None:
         return
     for index in leading_signals(result):
-        signal = watch.plan.monitored[index]
-        counts = window.counts[watch.layout.slice(index)]
-        for name, before, now in shares(signal, counts, watch.plan.private):
+        signal = detection.plan.monitored[index]
+        counts = window.counts[detection.layout.slice(index)]
+        for name, before, now in shares(signal, counts, detection.plan.private):
             labels = (*held.subject, "", signal.name, name)
             yield Gauge("signal_bin_reference_share", *labels, before, _FIRST_TO_GO)
             yield Gauge("signal_bin_share", *labels, now, _FIRST_TO_GO)

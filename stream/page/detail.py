@@ -16,7 +16,7 @@ from detectors import WindowResult, describe
 from stream.report.from_replay import bars_of_counts
 from stream.report.loudness import Heard, Loud, loudest, worst_row
 from stream.report.shape import Shape
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.subject import SubjectMonitor
 from stream.stage2.untested import untested_now
 
@@ -90,14 +90,14 @@ class Detail(msgspec.Struct, rename="camel"):
 
 def detail_of(held: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | None:
     """What its last full window shows, and tests without one; None while nothing is tested."""
-    watch = held.watch
-    if watch is None:
+    detection = held.detection
+    if detection is None:
         return None
-    plan = watch.plan
-    window = watch.windows.last.get("")
-    loud = loudest(watch, heard)
-    signals = list(_signals(watch, loud))
-    segments, more_segments = segments_of(watch)
+    plan = detection.plan
+    window = detection.windows.last.get("")
+    loud = loudest(detection, heard)
+    signals = list(_signals(detection, loud))
+    segments, more_segments = segments_of(detection)
     return Detail(
         model=held.subject.model,
         version=held.subject.version,
@@ -112,19 +112,19 @@ def detail_of(held: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | Non
         more_segments=more_segments,
         private=plan.private,
         idle=held.is_idle,
-        untested=[each.words for each in untested_now(held.course)] if held.course else [],
+        untested=[each.words for each in untested_now(held.phase)] if held.phase else [],
     )
 
 
-def _signals(watch: Watch, loud: Mapping[int, Loud]) -> Iterator[SignalRow]:
+def _signals(detection: Detection, loud: Mapping[int, Loud]) -> Iterator[SignalRow]:
     """The loudest signals, the first few with their histogram."""
     for at, (index, worst) in enumerate(islice(loud.items(), MOST_SIGNALS)):
-        yield signal_row(watch, index, worst, drawn=at < MOST_HISTOGRAMS)
+        yield signal_row(detection, index, worst, drawn=at < MOST_HISTOGRAMS)
 
 
-def signal_row(watch: Watch, index: int, worst: Loud, *, drawn: bool) -> SignalRow:
+def signal_row(detection: Detection, index: int, worst: Loud, *, drawn: bool) -> SignalRow:
     """What the worst test of a signal found, with the histogram if it is to be drawn."""
-    plan, window, result = watch.plan, watch.windows.last.get(""), watch.results.get("")
+    plan, window, result = detection.plan, detection.windows.last.get(""), detection.results.get("")
     signal = plan.monitored[index] if window is None else plan.expected(index, window.counts)
     missing = signal.binning.missing
     made = SignalRow(
@@ -139,7 +139,7 @@ def signal_row(watch: Watch, index: int, worst: Loud, *, drawn: bool) -> SignalR
     )
     if window is None:
         return made
-    counts = window.counts[watch.layout.slice(index)].astype(np.int64)
+    counts = window.counts[detection.layout.slice(index)].astype(np.int64)
     made.missing = int(counts[missing]) / max(1, int(counts.sum()))
     if drawn:
         look = _look(result, worst)
@@ -162,20 +162,20 @@ def _look(result: WindowResult | None, worst: Loud) -> int:
     return -1 if result is None or worst.row < 0 else int(result.look[worst.row])
 
 
-def segments_of(watch: Watch, index: int | None = None) -> tuple[list[SegmentRow], int]:
+def segments_of(detection: Detection, index: int | None = None) -> tuple[list[SegmentRow], int]:
     """The loudest segments, by one signal or any, and how many are left out.
 
     None of a private model: values are hidden.
     """
-    if watch.plan.private:
+    if detection.plan.private:
         return [], 0
     rows = []
-    for segment, result in list(watch.results.items()):
-        window = watch.windows.last.get(segment)
+    for segment, result in list(detection.results.items()):
+        window = detection.windows.last.get(segment)
         if not segment or window is None or (worst := worst_row(result, index)) is None:
             continue
         row, ratio = worst
-        name = watch.plan.monitored[int(result.signal[row])].name
+        name = detection.plan.monitored[int(result.signal[row])].name
         rows.append(SegmentRow(segment, name, result.test(row), ratio, window.events))
     rows.sort(key=lambda row: (-row.ratio, row.segment))
     return rows[:MOST_SEGMENTS], max(0, len(rows) - MOST_SEGMENTS)

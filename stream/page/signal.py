@@ -81,22 +81,24 @@ def _related(own: Iterable[EpisodeRow], rows: Iterable[EpisodeRow]) -> list[Epis
 
 
 def _fill(state: SignalState, held: SubjectMonitor, heard: Collection[Heard]) -> None:
-    watch = held.watch
-    if watch is None:
+    detection = held.detection
+    if detection is None:
         return
-    names = [signal.name for signal in watch.plan.monitored]
+    names = [signal.name for signal in detection.plan.monitored]
     others = [name for name in names if name != state.name]
     state.others, state.more_others = others[:_MOST_OTHERS], max(0, len(others) - _MOST_OTHERS)
     if state.name not in names:
         return
     index = names.index(state.name)
-    state.found, state.idle, state.private = True, held.is_idle, watch.plan.private
-    state.by_hour = watch.calendar is not None
+    state.found, state.idle, state.private = True, held.is_idle, detection.plan.private
+    state.by_hour = detection.calendar is not None
     hidden = state.private or state.by_hour
-    state.trend = trend_of(watch.changes.history, watch.plan.monitored, index, hidden=hidden)
-    state.segments, state.more_segments = segments_of(watch, index)
-    if (worst := loudest(watch, heard).get(index)) is not None:
-        state.signal = signal_row(watch, index, worst, drawn=True)
-    if (window := watch.windows.last.get("")) is None:
+    state.trend = trend_of(
+        detection.changes.history, detection.plan.monitored, index, hidden=hidden
+    )
+    state.segments, state.more_segments = segments_of(detection, index)
+    if (worst := loudest(detection, heard).get(index)) is not None:
+        state.signal = signal_row(detection, index, worst, drawn=True)
+    if (window := detection.windows.last.get("")) is None:
         return
     state.starts, state.ends, state.events = window.start_ms, window.end_ms, window.events

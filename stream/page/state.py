@@ -160,12 +160,12 @@ def _unseen(held: Iterable[SubjectMonitor], episodes: Iterable[EpisodeRow]) -> i
 def _model_row(held: SubjectMonitor, heard: Collection[Heard]) -> ModelRow:
     model, version = held.subject
     active = held.episodes.active
-    watch = held.watch
+    detection = held.detection
     row = ModelRow(
         model=model,
         version=version,
         state=_stage_of(held),
-        collected=held.course.study.events if held.course and held.course.study else 0,
+        collected=held.phase.warmup.events if held.phase and held.phase.warmup else 0,
         severity=worst_severity(active.values()),
         firing=sorted(active),
         worst=0.0,
@@ -177,13 +177,13 @@ def _model_row(held: SubjectMonitor, heard: Collection[Heard]) -> ModelRow:
         opened=held.opened_this_week,
         in_alarm=held.alarms.ratio,
     )
-    if watch is None:
+    if detection is None:
         return row
-    filling = watch.windows.filling.get("")
+    filling = detection.windows.filling.get("")
     row.filling = filling.events if filling is not None else 0
-    row.window = 0 if watch.plan.cycle_ms else watch.budget.window_events
-    row.allowed = watch.plan.false_alarms_per_week
-    if (worst := loudest_of_all(watch, heard)) is not None:
+    row.window = 0 if detection.plan.cycle_ms else detection.budget.window_events
+    row.allowed = detection.plan.false_alarms_per_week
+    if (worst := loudest_of_all(detection, heard)) is not None:
         row.signal, row.worst = worst
     return row
 
@@ -192,8 +192,8 @@ def _stage_of(held: SubjectMonitor) -> str:
     """What is done with a model's events now; what is idle has sent none for a while."""
     if held.is_idle:
         return "idle"
-    if held.course is None:
+    if held.phase is None:
         return "waiting"
-    if held.course.watch is not None:
+    if held.phase.detection is not None:
         return "watching"
-    return "learning" if isinstance(held.course.plan, LearningPlan) else "calibrating"
+    return "learning" if isinstance(held.phase.plan, LearningPlan) else "calibrating"

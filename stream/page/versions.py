@@ -18,7 +18,7 @@ from detectors.figures import figure, percent
 from stream.report.loudness import Heard, Loud, loudest
 from stream.report.words import minute
 from stream.stage1.versions import OTHER_VERSION
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["MOST_VERSIONS", "Versions", "versions_of"]
@@ -63,17 +63,20 @@ def versions_of(
     """The chosen version beside the others of its model; None if no other one is tested."""
     model = chosen.subject.model
     found = [
-        (each, watch)
+        (each, detection)
         for each in held
         if each.subject.model == model
         and each.subject.version != OTHER_VERSION
-        and (watch := each.watch) is not None
+        and (detection := each.detection) is not None
     ]
     found.sort(key=lambda pair: (pair[0] is not chosen, -pair[0].frontier_ms, pair[0].subject))
     shown = found[:MOST_VERSIONS]
     if len(shown) < 2 or chosen is not shown[0][0]:
         return None
-    columns = [_column(watch, loudest(watch, heard.get(each.subject, ()))) for each, watch in shown]
+    columns = [
+        _column(detection, loudest(detection, heard.get(each.subject, ())))
+        for each, detection in shown
+    ]
     names = {
         name: max(column[name].ratio for column in columns if name in column)
         for column in columns
@@ -83,8 +86,8 @@ def versions_of(
     return Versions(
         model=model,
         versions=[each.subject.version for each, _ in shown],
-        windows=[_window(watch) for _, watch in shown],
-        references=[watch.plan.reference.hash for _, watch in shown],
+        windows=[_window(detection) for _, detection in shown],
+        references=[detection.plan.reference.hash for _, detection in shown],
         rows=[
             VersionRow(name, [column.get(name) for column in columns])
             for name in loud[:_MOST_SIGNALS]
@@ -94,26 +97,26 @@ def versions_of(
     )
 
 
-def _window(watch: Watch) -> str:
-    window = watch.windows.last.get("")
+def _window(detection: Detection) -> str:
+    window = detection.windows.last.get("")
     if window is None:
         return "no full window yet"
     return f"{window.events:,} events to {minute(window.end_ms)} UTC"
 
 
-def _column(watch: Watch, loud: Mapping[int, Loud]) -> dict[str, Cell]:
+def _column(detection: Detection, loud: Mapping[int, Loud]) -> dict[str, Cell]:
     return {
-        watch.plan.monitored[index].name: _cell(watch, index, worst)
+        detection.plan.monitored[index].name: _cell(detection, index, worst)
         for index, worst in loud.items()
     }
 
 
-def _cell(watch: Watch, index: int, worst: Loud) -> Cell:
-    window, plan = watch.windows.last.get(""), watch.plan
+def _cell(detection: Detection, index: int, worst: Loud) -> Cell:
+    window, plan = detection.windows.last.get(""), detection.plan
     if window is None:
         return Cell(worst.ratio, worst.test, None, "")
     signal = plan.monitored[index]
-    counts = window.counts[watch.layout.slice(index)].astype(np.int64)
+    counts = window.counts[detection.layout.slice(index)].astype(np.int64)
     missing = int(counts[signal.binning.missing]) / max(1, int(counts.sum()))
     typical = "" if plan.private else _typical(signal, counts)
     return Cell(worst.ratio, worst.test, missing, typical)

@@ -163,8 +163,8 @@ class Plan(BasePlan):
         told = counts[self.layout.width :].astype(np.int64)
         return expected_signal(signal, calendar.mixture(told)) if told.any() else signal
 
-    def watching(self, reference: Reference) -> Plan:
-        """The plan to watch under with another reference of the same signals, calibrated."""
+    def with_reference(self, reference: Reference) -> Plan:
+        """The same plan with another reference of the same signals, calibrated."""
         return replace(self, reference=reference, calibrate_ms=0)
 
     def importance(self, name: str) -> float:
@@ -222,8 +222,8 @@ class LearningPlan(BasePlan):
         """How counts of panes are merged."""
         return Sketches()
 
-    def watching(self, reference: Reference) -> Plan:
-        """The plan to watch under with this reference."""
+    def with_reference(self, reference: Reference) -> Plan:
+        """The plan to monitor under, with this reference."""
         own = {f: getattr(self, f) for f in PlanSettings.__struct_fields__}
         names = {signal.name for signal in reference.signals}
         own["signals"] = {name: said for name, said in self.signals.items() if name in names}

@@ -35,7 +35,7 @@ class Replay:
     Parameters
     ----------
     plans : PlanBook
-        The plans to watch under.
+        The plans to monitor under.
     topic : str
         Name that stands for the source in offsets; the plans' own topic.
     on_reject : callable, optional
@@ -86,7 +86,7 @@ class Replay:
         subjects = self.monitor.subjects
         if not subjects:
             return untested_at_end(None)
-        ends = {subject: untested_at_end(held.course) for subject, held in subjects.items()}
+        ends = {subject: untested_at_end(held.phase) for subject, held in subjects.items()}
         tested = any(end.tested for end in ends.values())
         return AtEnd(
             tested,

@@ -27,7 +27,7 @@ from stream.report.quality import quality_rows
 from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
 from stream.report.shape import shape_of_counts
 from stream.report.words import figure, quantiles, subject
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.untested import AtEnd
 from stream.stage2.windows import Closed
@@ -100,15 +100,15 @@ class ReplayRecorder:
 
     def _evidence(self, result: WindowResult) -> npt.NDArray[np.float64] | float:
         """How loud the e-detectors of what was tested are now."""
-        for watch in self._watches():
-            if watch.results.get("") is result:
-                evidence = evidence_ratios(watch)
+        for detection in self._detections():
+            if detection.results.get("") is result:
+                evidence = evidence_ratios(detection)
                 return np.where(evidence >= NEAR, evidence, 0.0)
         return 0.0
 
-    def _watches(self) -> Iterable[Watch]:
+    def _detections(self) -> Iterable[Detection]:
         held = [] if self._monitor is None else self._monitor.subjects.values()
-        return (each.watch for each in held if each.watch is not None)
+        return (each.detection for each in held if each.detection is not None)
 
     def _note_segment(self, plan: Plan, window: Closed, result: WindowResult) -> None:
         row = int(np.argmax(result.ratio)) if result.ratio.size else -1

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from detectors import WindowResult
 from stream.contracts.alert_event import AlertData
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.shared_tables import Equipment
 
 __all__ = [
@@ -85,14 +85,14 @@ def heard_in(data: AlertData) -> list[Heard]:
     ]
 
 
-def evidence_ratios(watch: Watch) -> npt.NDArray[np.float64]:
+def evidence_ratios(detection: Detection) -> npt.NDArray[np.float64]:
     """The evidence of each signal's e-detector now, over what it needs, as logarithms; or 0."""
-    bank = watch.sequential.edetector
-    evidence = np.where(Equipment.of(watch.plan).edetector_on, bank.evidence, 0.0)
+    bank = detection.sequential.edetector
+    evidence = np.where(Equipment.of(detection.plan).edetector_on, bank.evidence, 0.0)
     return np.clip(np.nan_to_num(evidence / math.log(bank.threshold), posinf=_LOUDEST), 0.0, None)
 
 
-def loudest(watch: Watch, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
+def loudest(detection: Detection, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
     """The worst test of each signal of which a test says anything, the loudest first."""
     found: dict[int, Loud] = {}
 
@@ -100,7 +100,7 @@ def loudest(watch: Watch, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
         if index not in found or loud.ratio > found[index].ratio:
             found[index] = loud
 
-    result = watch.results.get("")
+    result = detection.results.get("")
     if result is not None:
         ratios = result.ratio
         for row in np.argsort(-ratios, kind="stable").tolist():
@@ -110,28 +110,28 @@ def loudest(watch: Watch, heard: Iterable[Heard] = ()) -> dict[int, Loud]:
                 found[index] = Loud(
                     result.test(row), float(value), float(threshold), float(ratios[row]), row
                 )
-    needed = math.log(watch.sequential.edetector.threshold)
-    evidence = evidence_ratios(watch)
+    needed = math.log(detection.sequential.edetector.threshold)
+    evidence = evidence_ratios(detection)
     for index in np.flatnonzero(evidence).tolist():
         ratio = float(evidence[index])
         if ratio < NEAR and index in found:
             continue
         take(index, Loud("edetector", ratio * needed / _LN10, needed / _LN10, ratio))
-    at = {signal.name: index for index, signal in enumerate(watch.plan.monitored)}
+    at = {signal.name: index for index, signal in enumerate(detection.plan.monitored)}
     for each in heard:
         if each.signal in at and each.ratio > 0:
             take(at[each.signal], Loud(each.test, each.value, each.threshold, each.ratio))
     return dict(sorted(found.items(), key=lambda item: -item[1].ratio))
 
 
-def loudest_of_all(watch: Watch, heard: Iterable[Heard] = ()) -> tuple[str, float] | None:
+def loudest_of_all(detection: Detection, heard: Iterable[Heard] = ()) -> tuple[str, float] | None:
     """The loudest signal and its ratio, as `loudest` has them first; None if no test was made."""
     found: list[tuple[float, str]] = []
-    monitored, result = watch.plan.monitored, watch.results.get("")
+    monitored, result = detection.plan.monitored, detection.results.get("")
     if result is not None and (worst := worst_row(result)) is not None:
         row, ratio = worst
         found.append((ratio, monitored[int(result.signal[row])].name))
-    evidence = evidence_ratios(watch)
+    evidence = evidence_ratios(detection)
     if evidence.size:
         index = int(np.argmax(evidence))
         ratio = float(evidence[index])

@@ -31,7 +31,7 @@ def is_source(
 
 def marks(held: SubjectMonitor) -> tuple[int, int, bool, tuple[int, int], int, bool]:
     """What changes when a subject's state does, other than the frontier alone."""
-    closed = -1 if held.watch is None else held.watch.windows.n_closed
+    closed = -1 if held.detection is None else held.detection.windows.n_closed
     life = held.lifetime
     return (held.panes_sealed, closed, held.silent, held.clocks_judged, life.heard_to_ms,
             life.folds)  # fmt: skip

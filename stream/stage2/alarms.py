@@ -13,7 +13,7 @@ import msgspec
 from stream.contracts.alert_event import AlertEvent
 
 if TYPE_CHECKING:
-    from stream.stage2.phase import Course
+    from stream.stage2.phase import PlanPhase
 
 __all__ = ["SPAN_DAYS", "Alarms"]
 
@@ -56,12 +56,12 @@ class Alarms(msgspec.Struct, array_like=True):
         """Episodes opened in the week of this time."""
         return self.opened if _week_of(time_ms) == self.week else 0
 
-    def pane(self, pane_ms: int, course: Course, firing: Collection[str]) -> None:
+    def pane(self, pane_ms: int, phase: PlanPhase, firing: Collection[str]) -> None:
         """Count a sealed pane if it was tested; `firing` are the kinds that are open after it."""
-        if course.watch is None:
+        if phase.detection is None:
             return
-        if course.reference_hash != self.reference:  # what was told against another is over
-            self.reference, self.panes, self.in_alarm, self.days = course.reference_hash, 0, 0, []
+        if phase.reference_hash != self.reference:  # what was told against another is over
+            self.reference, self.panes, self.in_alarm, self.days = phase.reference_hash, 0, 0, []
         alarm = int(any(kind != "system" for kind in firing))
         self.panes += 1
         self.in_alarm += alarm

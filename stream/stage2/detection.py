@@ -28,7 +28,7 @@ from stream.stage2.sequential import Sequential
 from stream.stage2.shared_tables import Equipment
 from stream.stage2.windows import Closed, Skipped, WindowRule, Windows
 
-__all__ = ["OnWindow", "Step", "Watch"]
+__all__ = ["Detection", "OnWindow", "Step"]
 
 _Dump = tuple[bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning]
 #: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 OnWindow = Callable[[Plan, Closed, WindowResult], None]
 
 
-class Watch:
+class Detection:
     """Windows, detectors and budget of one subject under one plan.
 
     With `goes_on` its reference was compared to before, under another plan.
@@ -250,7 +250,7 @@ class Watch:
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
-        """Take over a dumped state of a watch under the same plan."""
+        """Take over a dumped state under the same plan."""
         (
             windows,
             adwin,

@@ -28,7 +28,7 @@ from detectors.references.calibration import calibrate
 from stream.plans.plan import LearningPlan, place_of
 from stream.sketches.sketch import GROUPS, SignalSketch, Sketch
 
-__all__ = ["Lesson", "Taught", "begin_lesson", "finish_lesson"]
+__all__ = ["LearnedReference", "LearnedSignal", "begin_reference", "finish_reference"]
 
 _WEEK_MS: Final = 604_800_000
 #: Role and name of signals that are no features, by their place.
@@ -43,8 +43,8 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Taught:
-    """One signal: where it is in events, its bins, and the sketch that later ones are read by."""
+class LearnedSignal:
+    """One signal: its place in events, its bins, and the sketch by which later ones are read."""
 
     place: str
     signal: SignalReference
@@ -70,56 +70,65 @@ class Taught:
         return counts
 
 
-class Lesson:
-    """All signals of a model, once their bins are known."""
+class LearnedReference:
+    """All signals of a model, once their bins are known.
 
-    def __init__(self, taught: Sequence[Taught]) -> None:
-        self.taught = tuple(taught)
-        self.layout = Layout({each.signal.name: each.signal.binning for each in self.taught})
+    Attributes
+    ----------
+    learned_signals : tuple of LearnedSignal
+    layout : Layout
+        The bins of all signals, in that order.
+    """
+
+    def __init__(self, learned_signals: Sequence[LearnedSignal]) -> None:
+        self.learned_signals = tuple(learned_signals)
+        self.layout = Layout(
+            {each.signal.name: each.signal.binning for each in self.learned_signals}
+        )
 
     @property
     def signals(self) -> tuple[SignalReference, ...]:
         """The signals in the order of the layout."""
-        return tuple(each.signal for each in self.taught)
+        return tuple(each.signal for each in self.learned_signals)
 
     def counts(self, sketch: Sketch) -> Ints:
         """Counts of a sketch over the layout, int64[width]."""
         counts = np.zeros(self.layout.width, np.int64)
         counts[0] = sketch.events
-        for i, each in enumerate(self.taught):
+        for i, each in enumerate(self.learned_signals):
             counts[self.layout.slice(i)] = each.count(sketch)
         return counts
 
     def dump(self) -> tuple[list[str], bytes]:
-        """What a reference does not tell of the lesson; `load` is the inverse."""
-        largest = max((each.basis.present for each in self.taught), default=0)
-        held = {each.place: each.basis for each in self.taught}
+        """Places and sketches, which a `Reference` does not hold; `load` is the inverse."""
+        largest = max((each.basis.present for each in self.learned_signals), default=0)
+        held = {each.place: each.basis for each in self.learned_signals}
         basis = Sketch(largest, [largest] * len(GROUPS), signals=held)
-        return [each.place for each in self.taught], basis.encode()
+        return [each.place for each in self.learned_signals], basis.encode()
 
     @classmethod
-    def load(cls, reference: Reference, state: tuple[list[str], bytes]) -> Lesson:
-        """The lesson that gave this reference."""
+    def load(cls, reference: Reference, state: tuple[list[str], bytes]) -> LearnedReference:
+        """The learned reference that became this `Reference`."""
         places, basis = state[0], Sketch.decode(state[1])
         pairs = zip(places, reference.signals, strict=True)
-        return cls([Taught(place, signal, basis.signals[place]) for place, signal in pairs])
+        return cls([LearnedSignal(place, signal, basis.signals[place]) for place, signal in pairs])
 
 
-def begin_lesson(plan: LearningPlan, first: Sketch) -> Lesson:
+def begin_reference(plan: LearningPlan, first: Sketch) -> LearnedReference:
     """Signals and bins from the first half of what is learned from."""
-    taught = []
+    learned_signals = []
     for place, name, role, kind in _signals(plan, first):
         held = first.signals.get(place) or SignalSketch()
         binning = learn_edges(held.numbers) if kind == "numeric" else learn_categories(held.names)
         none = np.zeros(binning.n_bins, np.int64)
         empty = SignalReference(name, role, binning, none, calibrate(binning, none, 0))
-        counts = Taught(place, empty, held).count(first)
-        taught.append(Taught(place, replace(empty, counts=counts), held))
-    return Lesson(taught)
+        counts = LearnedSignal(place, empty, held).count(first)
+        learned_signals.append(LearnedSignal(place, replace(empty, counts=counts), held))
+    return LearnedReference(learned_signals)
 
 
 def _signals(plan: LearningPlan, sketch: Sketch) -> Iterator[tuple[str, str, str, str]]:
-    """(place, name, role, kind) of what is to be watched."""
+    """(place, name, role, kind) of the signals to monitor."""
     declared = plan.learn.signals
     if declared:
         for name, said in declared.items():
@@ -150,28 +159,34 @@ def _is_identifier(held: SignalSketch) -> bool:
     return is_identifier(held.names.once, held.names.total)
 
 
-def finish_lesson(
-    plan: LearningPlan, lesson: Lesson, whole: Sketch, table: Ints, *, first_ms: int, last_ms: int
-) -> tuple[Lesson, Reference]:
-    """The lesson with its final bins, and the reference.
+def finish_reference(
+    plan: LearningPlan,
+    learned: LearnedReference,
+    whole: Sketch,
+    table: Ints,
+    *,
+    first_ms: int,
+    last_ms: int,
+) -> tuple[LearnedReference, Reference]:
+    """The learned reference with its final bins, and the `Reference` made of it.
 
     Parameters
     ----------
-    plan, lesson
-        What `begin_lesson` took and gave.
+    plan, learned
+        What `begin_reference` took and gave.
     whole : Sketch
         Of both halves.
     table : int64[batches, width]
-        Counts over the lesson's layout in the second half, in the order of time.
+        Counts over the layout of `learned` in the second half, in the order of time.
     first_ms, last_ms : int
         Event time of the beginning and the end of both halves.
     """
-    taught = []
+    learned_signals = []
     warnings = []
-    importance = 1.0 / max(1, len(lesson.taught))
-    for i, each in enumerate(lesson.taught):
-        done = _finished(each, whole, table[:, lesson.layout.slice(i)])
-        taught.append(replace(done, signal=replace(done.signal, importance=importance)))
+    importance = 1.0 / max(1, len(learned.learned_signals))
+    for i, each in enumerate(learned.learned_signals):
+        done = _finished(each, whole, table[:, learned.layout.slice(i)])
+        learned_signals.append(replace(done, signal=replace(done.signal, importance=importance)))
         names = (whole.signals.get(each.place) or SignalSketch()).names
         if done.signal.kind == "categorical" and names.once > MANY_NEW * names.total:
             warnings.append(
@@ -182,7 +197,7 @@ def finish_lesson(
         warnings.append(
             "events have more signals than are learned; declare them, or fit a reference"
         )
-    final = Lesson(taught)
+    final = LearnedReference(learned_signals)
     warnings += _left_out(plan, final, whole)
     events = whole.events
     reference = Reference(
@@ -201,24 +216,24 @@ def finish_lesson(
     return final, reference
 
 
-def _left_out(plan: LearningPlan, lesson: Lesson, whole: Sketch) -> list[str]:
-    """Why signals that came are not watched."""
-    watched = {each.place for each in lesson.taught}
+def _left_out(plan: LearningPlan, learned: LearnedReference, whole: Sketch) -> list[str]:
+    """Why signals that came are not monitored."""
+    known = {each.place for each in learned.learned_signals}
     late = [
         f"{name}: came only in the second half, and is not watched. A changed plan learns anew"
         for place, name, _, _ in _signals(plan, whole)
-        if place not in watched
+        if place not in known
     ]
     identifiers = [
         f"{place.partition('.')[2]}: left out: about {held.names.distinct:,} different names, so "
         "an identifier"
         for place, held in sorted(whole.signals.items())
-        if place not in watched and not plan.learn.signals and _is_identifier(held)
+        if place not in known and not plan.learn.signals and _is_identifier(held)
     ]
     return late + identifiers
 
 
-def _finished(each: Taught, whole: Sketch, table: Ints) -> Taught:
+def _finished(each: LearnedSignal, whole: Sketch, table: Ints) -> LearnedSignal:
     """One signal with bins for what only the second half had, its counts and its calibration."""
     signal, binning = each.signal, each.signal.binning
     held = whole.signals.get(each.place) or SignalSketch()
@@ -248,4 +263,4 @@ def _finished(each: Taught, whole: Sketch, table: Ints) -> Taught:
     # As many as there would be of all events, at the rate of the second half.
     novel = -(-int(news.sum()) * int(counts.sum()) // max(1, int(rows.sum())))
     calibration = calibrate(signal.binning, counts, novel, fine, news)
-    return Taught(each.place, replace(signal, counts=counts, calibration=calibration), basis)
+    return LearnedSignal(each.place, replace(signal, counts=counts, calibration=calibration), basis)

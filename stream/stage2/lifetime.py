@@ -1,4 +1,4 @@
-"""How long a version of a model is watched: until it was not heard for long, or others need room.
+"""How long a version of a model is monitored: until it was not heard for long, or others need room.
 
 Only versions that share the plan of every version end so, since anybody can invent those; the one
 without a name and those with plans of their own stay. The end by time is an event time that sealed
@@ -65,7 +65,7 @@ def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
     """Which of a model's versions ends for a new one; None if all stay.
 
     The one that was not heard for longest; but as long as more than half of all were never tested,
-    one of those: a flood of versions with an event each does not push out what is watched.
+    one of those: a flood of versions with an event each does not push out what is monitored.
     """
     mortal = [held for held in versions if held.subject.version not in ("", OTHER_VERSION)]
     untested = [held for held in mortal if not held.lifetime.tested]

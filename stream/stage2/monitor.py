@@ -241,7 +241,7 @@ class PartitionMonitor:
                 yield alert
 
     def release_idle(self) -> int:
-        """Put away the tests of subjects to which nothing happened since the last call; how many.
+        """Evict the tests of subjects to which nothing happened since the last call; how many.
 
         It saves memory and decides nothing, so it may be called at any time, or never.
         """

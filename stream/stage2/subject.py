@@ -18,14 +18,14 @@ from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
 from stream.stage1.versions import OTHER_VERSION
 from stream.stage2.alarms import Alarms
 from stream.stage2.alert_context import context_of
-from stream.stage2.detection import OnWindow, Step, Watch
-from stream.stage2.eviction import Shelf
+from stream.stage2.detection import Detection, OnWindow, Step
+from stream.stage2.eviction import EvictablePhase
 from stream.stage2.frontier import PartitionProgress
 from stream.stage2.health import NO_DATA, VERSIONS, Health, folded
 from stream.stage2.lifetime import FOLDS_FOR_MS, Lifetime
 from stream.stage2.offering import offer_all
 from stream.stage2.panes import Late, PaneStore
-from stream.stage2.phase import Course
+from stream.stage2.phase import PlanPhase
 from stream.stage2.subject_state import SubjectState
 
 __all__ = ["SubjectMonitor"]
@@ -48,7 +48,7 @@ class SubjectMonitor:
         self.episodes = Episodes(subject)
         self.lifetime = Lifetime()
         self._plans = plans
-        self._shelf = Shelf(str(subject), on_window)
+        self._evictable = EvictablePhase(str(subject), on_window)
         self.alarms = Alarms()
         self._health = Health()
 
@@ -60,24 +60,24 @@ class SubjectMonitor:
             self._health.begin_source()
 
     @property
-    def course(self) -> Course | None:
-        """What becomes of sealed panes; None before the first one and while it is put away."""
-        return self._shelf.course
+    def phase(self) -> PlanPhase | None:
+        """What becomes of sealed panes; None before the first one and while evicted."""
+        return self._evictable.phase
 
     @property
-    def watch(self) -> Watch | None:
-        """What is tested; None before the first pane, while nothing is, and while put away."""
-        return None if self.course is None else self.course.watch
+    def detection(self) -> Detection | None:
+        """What is tested; None before the first pane, during a warmup, and while evicted."""
+        return None if self.phase is None else self.phase.detection
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing happened for a while; its tests are put away then, unless it alerts."""
-        return self._shelf.is_idle
+        """Whether nothing happened for a while; its tests are evicted then, unless it alerts."""
+        return self._evictable.is_idle
 
     def release(self) -> bool:
-        """Put the tests away if nothing happened since the last call; whether that was done."""
+        """Evict the tests if nothing happened since the last call; whether that was done."""
         # Not while an episode is open: somebody looks for what it was found in.
-        return self._shelf.release(keep=bool(self.episodes.active))
+        return self._evictable.release(keep=bool(self.episodes.active))
 
     @property
     def silent(self) -> bool:
@@ -92,7 +92,7 @@ class SubjectMonitor:
     @property
     def is_over(self) -> bool:
         """Whether nothing is known of it, and no pane is open."""
-        return self._shelf.plan is None and self.panes_sealed > 0 and not len(self.store)
+        return self._evictable.plan is None and self.panes_sealed > 0 and not len(self.store)
 
     @property
     def late_total(self) -> int:
@@ -137,17 +137,17 @@ class SubjectMonitor:
         yield from self._seal(self.store.due(frontier), frontier)
         yield from self._retire(frontier)
         yield from self.wait(frontier)
-        if (course := self._shelf.take_due(frontier)) is not None:
-            yield from self._pass_time(course, frontier)
+        if (phase := self._evictable.take_due(frontier)) is not None:
+            yield from self._pass_time(phase, frontier)
         if plan := self._plan_at(frontier):
             yield from self._judge_clocks(plan, frontier)
 
     def seal_all(self, begun_ms: int = _NEVER) -> list[AlertEvent]:
         """Seal the panes that began before; the frontier moves to the end of the last."""
         alerts = list(self._seal(self.store.due(begun_ms), _NEVER))
-        course = self._shelf.take()
-        if course is not None and course.sealed_to_ms > self.frontier_ms:
-            self.frontier_ms = course.sealed_to_ms
+        phase = self._evictable.take()
+        if phase is not None and phase.sealed_to_ms > self.frontier_ms:
+            self.frontier_ms = phase.sealed_to_ms
         return alerts
 
     def _seal(self, panes: list[int], frontier_ms: int) -> Iterator[AlertEvent]:
@@ -156,35 +156,35 @@ class SubjectMonitor:
             if plan is None or pane_ms + plan.pane_ms > frontier_ms:
                 continue
             yield from self._retire(pane_ms)
-            course = self._shelf.take()
-            if course is None or course.plan.hash != plan.hash:
-                yield from self._rebased(course, plan, pane_ms)
-                course = self._shelf.begin(plan)
-            yield from self._pass_time(course, pane_ms)
+            phase = self._evictable.take()
+            if phase is None or phase.plan.hash != plan.hash:
+                yield from self._rebased(phase, plan, pane_ms)
+                phase = self._evictable.begin(plan)
+            yield from self._pass_time(phase, pane_ms)
             self.panes_sealed += 1
             sealed = self.store.seal(pane_ms, plan.counting)
-            step = course.pane(sealed)
+            step = phase.pane(sealed)
             self.lifetime.hear(sealed, plan)
             for partition, (chunk, events) in sealed.newest.items():
                 self.late.setdefault(partition, Late()).seal(chunk, pane_ms, events)
-            yield from self._judge(step, course)
-            self.alarms.pane(pane_ms, course, self.episodes.active)
+            yield from self._judge(step, phase)
+            self.alarms.pane(pane_ms, phase, self.episodes.active)
             if self.subject.version == OTHER_VERSION:
                 self.lifetime.folds = True
-                yield from self._tell(step._replace(findings=[folded(step)]), course)
+                yield from self._tell(step._replace(findings=[folded(step)]), phase)
             if self._health.hear(step.at_ms):
-                context = context_of(course, step.offsets)
+                context = context_of(phase, step.offsets)
                 yield from self.episodes.leave("system", NO_DATA, step.at_ms, context)
 
-    def _pass_time(self, course: Course, to_ms: int) -> Iterator[AlertEvent]:
+    def _pass_time(self, phase: PlanPhase, to_ms: int) -> Iterator[AlertEvent]:
         """Close the windows that end by then, and tell of silence before the pane of that time."""
-        deadline = self._health.deadline_ms(course.plan.no_data_after_ms)
-        for step in course.expire(to_ms if deadline is None else min(deadline, to_ms)):
-            yield from self._judge(step, course)
-        if deadline is not None and deadline <= course.plan.pane_of(to_ms):
-            yield from self._fall_silent(course)
-            for step in course.expire(to_ms):
-                yield from self._judge(step, course)
+        deadline = self._health.deadline_ms(phase.plan.no_data_after_ms)
+        for step in phase.expire(to_ms if deadline is None else min(deadline, to_ms)):
+            yield from self._judge(step, phase)
+        if deadline is not None and deadline <= phase.plan.pane_of(to_ms):
+            yield from self._fall_silent(phase)
+            for step in phase.expire(to_ms):
+                yield from self._judge(step, phase)
 
     def wait(self, time_ms: int) -> Iterator[AlertEvent]:
         """Tell of silence if it is due at this time, which may be ahead of the frontier.
@@ -198,55 +198,55 @@ class SubjectMonitor:
             for pane_ms in self.store.due(_NEVER)[-1:]:
                 self._health.note_pane(pane_ms + plan.pane_ms)
         deadline = self._health.deadline_ms(plan.no_data_after_ms)
-        if deadline is None or deadline > time_ms or (course := self._shelf.take()) is None:
+        if deadline is None or deadline > time_ms or (phase := self._evictable.take()) is None:
             return
         if deadline <= self.frontier_ms:
-            yield from self._pass_time(course, self.frontier_ms)
+            yield from self._pass_time(phase, self.frontier_ms)
         else:
-            yield from self._fall_silent(course)
+            yield from self._fall_silent(phase)
 
     def _retire(self, to_ms: int) -> Iterator[AlertEvent]:
         """End the version if it was not heard for too long by this time; it may begin anew."""
         life = self.lifetime
         over_ms = life.heard_to_ms + FOLDS_FOR_MS
-        if life.folds and over_ms <= to_ms and (course := self._shelf.take()):
+        if life.folds and over_ms <= to_ms and (phase := self._evictable.take()):
             life.folds = False
-            yield from self.episodes.leave("system", VERSIONS, over_ms, context_of(course, {}))
-        ends_ms = life.ends_ms(self.subject, self._shelf.plan)
-        if ends_ms is None or ends_ms > to_ms or (course := self._shelf.take()) is None:
+            yield from self.episodes.leave("system", VERSIONS, over_ms, context_of(phase, {}))
+        ends_ms = life.ends_ms(self.subject, self._evictable.plan)
+        if ends_ms is None or ends_ms > to_ms or (phase := self._evictable.take()) is None:
             return
-        yield from self._pass_time(course, ends_ms)
+        yield from self._pass_time(phase, ends_ms)
         yield from self.end(ends_ms)
 
     def end(self, now_ms: int) -> list[AlertEvent]:
         """Forget what was found and collected, and resolve what fires."""
-        course = self._shelf.take()
-        self._shelf.clear()
+        phase = self._evictable.take()
+        self._evictable.clear()
         self.late, self._health = {}, Health()
         self.lifetime = Lifetime(events=self.lifetime.events)
-        context = None if course is None else context_of(course, {})
+        context = None if phase is None else context_of(phase, {})
         return [] if context is None else self.episodes.resolve(now_ms, context, "retired")
 
-    def _fall_silent(self, course: Course) -> list[AlertEvent]:
-        return self._tell(self._health.fall_silent(course.plan.no_data_after_ms), course)
+    def _fall_silent(self, phase: PlanPhase) -> list[AlertEvent]:
+        return self._tell(self._health.fall_silent(phase.plan.no_data_after_ms), phase)
 
     def _judge_clocks(self, plan: AnyPlan, now_ms: int) -> list[AlertEvent]:
         """Tell of clocks without a window that closes, which may never come."""
         if not self._health.is_overdue(self.late_total, now_ms, plan):
             return []
-        course = self._shelf.take() or self._shelf.begin(plan)
-        step = Step(now_ms, self._health.waits_since_ms, course.unjudged, [], False, [], {})
+        phase = self._evictable.take() or self._evictable.begin(plan)
+        step = Step(now_ms, self._health.waits_since_ms, phase.unjudged, [], False, [], {})
         step.findings.extend(self._health.of_clocks(step, self.late_total))
-        return self._tell(step, course)
+        return self._tell(step, phase)
 
-    def _tell(self, step: Step, course: Course) -> list[AlertEvent]:
+    def _tell(self, step: Step, phase: PlanPhase) -> list[AlertEvent]:
         """What the pipeline does wrong, outside of windows."""
-        context = context_of(course, step.offsets)
+        context = context_of(phase, step.offsets)
         alerts = self.episodes.step(step.at_ms, step.findings, False, context, only=("system",))
         self.alarms.note(alerts, step.at_ms)
         return alerts
 
-    def _judge(self, step: Step, course: Course) -> list[AlertEvent]:
+    def _judge(self, step: Step, phase: PlanPhase) -> list[AlertEvent]:
         """Findings of one moment to alert events."""
         findings = list(step.findings)
         if step.window_closed:
@@ -255,25 +255,25 @@ class SubjectMonitor:
         closed = step.window_closed or step.segments_closed
         if not findings and not closed and not self.episodes.active:
             return []
-        context = context_of(course, step.offsets)
+        context = context_of(phase, step.offsets)
         alerts = self.episodes.step(
             step.at_ms, findings, step.window_closed, context, step.segments_closed,
-            unlike=course.look(step), day_ended=step.day_ended,
+            unlike=phase.look(step), day_ended=step.day_ended,
         )  # fmt: skip
         self.alarms.note(alerts, step.at_ms)
         return alerts
 
-    def _rebased(self, course: Course | None, plan: AnyPlan, now_ms: int) -> list[AlertEvent]:
+    def _rebased(self, phase: PlanPhase | None, plan: AnyPlan, now_ms: int) -> list[AlertEvent]:
         """End what was found against another reference than the one that holds from now on."""
-        if course is None or course.plan.baseline_id == plan.baseline_id:
+        if phase is None or phase.plan.baseline_id == plan.baseline_id:
             return []
-        return self.episodes.resolve(now_ms, context_of(course, {}), keep=("system",))
+        return self.episodes.resolve(now_ms, context_of(phase, {}), keep=("system",))
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = SubjectState(
             *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
-            self.late, self._health, *self._shelf.dump(), self.episodes.dump(), self.alarms,
+            self.late, self._health, *self._evictable.dump(), self.episodes.dump(), self.alarms,
             self.lifetime,
         )  # fmt: skip
         return msgspec.msgpack.encode(state)
@@ -296,5 +296,5 @@ class SubjectMonitor:
         held.store.load(state.store)
         held.episodes = Episodes.load(held.subject, state.episodes)
         if state.plan:
-            held._shelf.load(state.plan_in(plans), state.course)
+            held._evictable.load(state.plan_in(plans), state.phase)
         return held

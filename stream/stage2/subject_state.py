@@ -27,7 +27,7 @@ class SubjectState(msgspec.Struct):
     late: dict[int, Late]
     health: Health
     plan: bytes
-    course: bytes
+    phase: bytes = msgspec.field(name="course")
     episodes: list[Any]
     alarms: Alarms
     lifetime: Lifetime = msgspec.field(default_factory=Lifetime)
@@ -44,6 +44,6 @@ class SubjectState(msgspec.Struct):
             if plan.short_hash == self.plan:
                 return plan
         raise ValueError(
-            f"{Subject(self.model, self.version)} was watched under plan {self.plan.hex()}, which "
+            f"{Subject(self.model, self.version)} was tested under plan {self.plan.hex()}, which "
             "is not on the plans topic; publish it again or let the state be rebuilt"
         )

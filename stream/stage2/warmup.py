@@ -1,6 +1,6 @@
 """What is collected before anything is tested: to calibrate a reference, or to learn one.
 
-A study is a function of the sealed panes and their order, and so is its outcome.
+A warmup is a function of the sealed panes and their order, and so is its outcome.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES
 from detectors.references.production import PaneBatches, calibrated
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.sketches.sketch import Sketch
-from stream.stage2.learned_reference import Lesson, begin_lesson, finish_lesson
+from stream.stage2.learned_reference import LearnedReference, begin_reference, finish_reference
 from stream.stage2.panes import Sealed, SealedPane
 
-__all__ = ["CalibrationStudy", "LearningStudy", "Study", "study_for"]
+__all__ = ["CalibrationWarmup", "LearningWarmup", "Warmup", "warmup_for"]
 
 #: So many cycles show how one differs from the next.
 _GOOD_CYCLES: Final = 4
@@ -27,10 +27,10 @@ _NEVER: Final = -1
 _Batches = tuple[int, int, list[tuple[int, bytes]]]
 
 
-class Study(Protocol):
-    """Panes in, at last a plan to watch under."""
+class Warmup(Protocol):
+    """Panes in; out comes a plan whose reference can be tested against."""
 
-    lesson: Lesson | None
+    learned_reference: LearnedReference | None
 
     @property
     def events(self) -> int:
@@ -40,7 +40,7 @@ class Study(Protocol):
         """Take the next pane in; how many events it has."""
 
     def outcome(self, now_ms: int) -> Plan | None:
-        """The plan to watch under from now on; None if there is not enough yet."""
+        """The plan to test under from now on; None if there are not enough events yet."""
 
     def missing(self) -> str:
         """What is missing until there is an outcome, in words."""
@@ -52,18 +52,18 @@ class Study(Protocol):
         """Take over a dumped state."""
 
 
-def study_for(plan: AnyPlan) -> Study | None:
-    """What has to be known before a plan can be watched under; None if nothing has."""
+def warmup_for(plan: AnyPlan) -> Warmup | None:
+    """The warmup that a plan needs before anything is tested; None if it needs none."""
     if isinstance(plan, LearningPlan):
-        return LearningStudy(plan)
-    return CalibrationStudy(plan) if plan.calibrate_ms else None
+        return LearningWarmup(plan)
+    return CalibrationWarmup(plan) if plan.calibrate_ms else None
 
 
-class CalibrationStudy:
+class CalibrationWarmup:
     """Counts of a period, to measure the dependence that a reference does not tell."""
 
     def __init__(self, plan: Plan) -> None:
-        self.lesson: Lesson | None = None
+        self.learned_reference: LearnedReference | None = None
         self.events = 0
         self._plan = plan
         self._began_ms = _NEVER
@@ -89,7 +89,7 @@ class CalibrationStudy:
             plan.reference, plan.monitored, self._batches.table,
             first_ms=self._began_ms, last_ms=now_ms,
         )  # fmt: skip
-        return plan.watching(reference)
+        return plan.with_reference(reference)
 
     def missing(self) -> str:
         """What is missing until there is an outcome, in words."""
@@ -117,11 +117,11 @@ class _Learned(msgspec.Struct, array_like=True):
     batches: _Batches | None
 
 
-class LearningStudy:
+class LearningWarmup:
     """Sketches, until signals and bins are clear; then counts over the bins as well."""
 
     def __init__(self, plan: LearningPlan) -> None:
-        self.lesson: Lesson | None = None
+        self.learned_reference: LearnedReference | None = None
         self._plan = plan
         self._began_ms = self._second_ms = _NEVER
         self._first = b""  # the sketch that the bins are from
@@ -139,8 +139,8 @@ class LearningStudy:
             self._began_ms = sealed.start_ms
         pane = sealed.counts.get("") or Sketch()
         self._whole.merge(pane)
-        if self.lesson is not None and self._batches is not None:
-            self._batches.add(sealed.start_ms, self.lesson.counts(pane))
+        if self.learned_reference is not None and self._batches is not None:
+            self._batches.add(sealed.start_ms, self.learned_reference.counts(pane))
         else:
             self._end_first_half(sealed.start_ms + self._plan.pane_ms)
         return pane.events
@@ -152,19 +152,19 @@ class LearningStudy:
         if not enough or now_ms - self._began_ms < plan.cycle_ms:
             return
         first = self._whole.encode()
-        lesson = begin_lesson(plan, Sketch.decode(first))
-        if lesson.taught:  # events without any value teach nothing
+        learned_reference = begin_reference(plan, Sketch.decode(first))
+        if learned_reference.signals:  # events without any value give no signal
             self._second_ms, self._first = now_ms, first
-            self._begin_second_half(lesson)
+            self._begin_second_half(learned_reference)
 
-    def _begin_second_half(self, lesson: Lesson) -> None:
-        self.lesson = lesson
-        self._batches = PaneBatches(lesson.layout.width, self._plan.cycle_ms)
+    def _begin_second_half(self, learned_reference: LearnedReference) -> None:
+        self.learned_reference = learned_reference
+        self._batches = PaneBatches(learned_reference.layout.width, self._plan.cycle_ms)
 
     def outcome(self, now_ms: int) -> Plan | None:
         """The plan with what was learned, when there are events and batches enough."""
-        plan, lesson, batches = self._plan, self.lesson, self._batches
-        if lesson is None or batches is None:
+        plan, learned, batches = self._plan, self.learned_reference, self._batches
+        if learned is None or batches is None:
             return None
         least_ms = max(plan.calibrate_ms, _GOOD_CYCLES * plan.cycle_ms)
         if (
@@ -173,10 +173,10 @@ class LearningStudy:
             or len(batches) < (LEAST_BATCHES if plan.cycle_ms else GOOD_BATCHES)
         ):
             return None
-        self.lesson, reference = finish_lesson(
-            plan, lesson, self._whole, batches.table, first_ms=self._began_ms, last_ms=now_ms
+        self.learned_reference, reference = finish_reference(
+            plan, learned, self._whole, batches.table, first_ms=self._began_ms, last_ms=now_ms
         )
-        return plan.watching(reference)
+        return plan.with_reference(reference)
 
     def missing(self) -> str:
         """What is missing until there is an outcome, in words."""
@@ -200,6 +200,6 @@ class LearningStudy:
         self._began_ms, self._second_ms = state.began_ms, state.second_ms
         self._first, self._whole = state.first, Sketch.decode(state.whole)
         if state.batches is not None:
-            self._begin_second_half(begin_lesson(self._plan, Sketch.decode(state.first)))
+            self._begin_second_half(begin_reference(self._plan, Sketch.decode(state.first)))
             assert self._batches is not None
             self._batches.load(state.batches)

@@ -104,8 +104,8 @@ class LimitLog:
                     (f"%d versions of {_plain(model)} were forgotten: {why}"),
                 )
             for subject, held in list(monitor.subjects.items()):
-                watch = held.watch
-                if watch is None or len(watch.windows.filling) < MAX_SCOPES:
+                detection = held.detection
+                if detection is None or len(detection.windows.filling) < MAX_SCOPES:
                     continue
                 words = (
                     f"{_plain(str(subject))} has {MAX_SCOPES} segments with a window of their own; "

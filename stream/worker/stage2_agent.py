@@ -258,10 +258,10 @@ class Stage2:
             await part.snapshots.clean_up(planned)
 
     async def release_idle(self) -> None:
-        """Put away the tests of subjects to which nothing happened since the last call."""
+        """Evict the tests of subjects to which nothing happened since the last call."""
         for part in list(self.parts.values()):
             if part.restored and (n := part.monitor.release_idle()):
-                log.debug("%s[%d]: tests of %d idle subjects put away", *part.tp, n)
+                log.debug("%s[%d]: tests of %d idle subjects evicted", *part.tp, n)
 
     async def snapshot_all(self) -> None:
         """Make a round of every partition, one after the other."""

@@ -197,7 +197,7 @@ def _windows(
     for monitor in mine.values():
         monitor.seal_all()
         for held in monitor.subjects.values():
-            for segment, window in held.watch.windows.filling.items():
+            for segment, window in held.detection.windows.filling.items():
                 _add(totals, segment, window.counts)
     return totals
 

@@ -11,6 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 #: Pattern of an identifier or a word -> the word in use now. One row a word.
 RETIRED = {
+    r"\b_?[Ll]essons?\b|\b(begin|finish)_lesson\b": "LearnedReference, learned_reference",
+    r"\b[Tt]aught\b": "LearnedSignal, learned_signals",
+    r"\b(Learning|Calibration)?Study\b|\bstudy_for\b": "Warmup, warmup_for",
+    r"\b_?[Ss]hel(f|ves)\b": "EvictablePhase",
+    r"\bwatching_since_ms\b": "tested_since_ms",
     r"\b(OpenCompiled|OpenValues)\b": "SchemalessDecoder, SchemalessValues",
     r"\b(Placed|place_values)\b": "ValuesBySignal, sort_by_signal",
     r"\bModelHints\b": "ModelCache",

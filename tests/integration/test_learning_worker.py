@@ -40,9 +40,9 @@ def test_a_reference_is_learned_through_a_kill_and_drift_is_found(site: Installa
     subject = Subject("fraud", "3")
 
     def collected() -> int:
-        studies = [m.subjects[subject].course for m in site.restored().values()
+        phases = [m.subjects[subject].phase for m in site.restored().values()
                    if subject in m.subjects]  # fmt: skip
-        return sum(c.study.events for c in studies if c is not None and c.study is not None)
+        return sum(p.warmup.events for p in phases if p is not None and p.warmup is not None)
 
     site.wait_for(lambda: collected() > 5_000)
     first.kill()
@@ -50,7 +50,9 @@ def test_a_reference_is_learned_through_a_kill_and_drift_is_found(site: Installa
     site.produce(events[15_000:])
     site.wait_for(lambda: len(site.alerts()) >= len(expected))
     assert site.alerts() == expected
-    learned = [m.subjects[subject].watch for m in site.restored().values() if subject in m.subjects]
+    learned = [
+        m.subjects[subject].detection for m in site.restored().values() if subject in m.subjects
+    ]
     assert {s.name for s in learned[0].plan.reference.signals} == {
         *(f"f{i}" for i in range(6)), "kind",
     }  # fmt: skip

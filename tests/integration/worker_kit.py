@@ -229,8 +229,8 @@ class Installation:
         for monitor in self.restored().values():
             monitor.seal_all()
             for subject in monitor.subjects.values():
-                if subject.watch is not None:
-                    total += subject.watch.windows.filling[""].counts
+                if subject.detection is not None:
+                    total += subject.detection.windows.filling[""].counts
         return total
 
     def truth(self, events: Sequence[bytes]) -> np.ndarray:

@@ -104,8 +104,8 @@ def report_of(model: str) -> tuple[Report, list[tuple[str, list[float]]]]:
     plan = next(each for each in plans() if each.model == model)
     recorder, replay = replayed(plan, events(model))
     (held,) = replay.monitor.subjects.values()
-    assert held.watch is not None
-    alphas = held.watch.budget.window_alpha, held.watch.budget.segment_alpha
+    assert held.detection is not None
+    alphas = held.detection.budget.window_alpha, held.detection.budget.segment_alpha
     made = recorder.report(
         plan, "march.csv", SECONDS // EVERY_S, 0, 0, alphas, untested=replay.untested(),
         in_alarm=(held.alarms.in_alarm, held.alarms.panes),

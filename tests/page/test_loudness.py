@@ -12,17 +12,17 @@ from stream.page.signal import signal_state
 from stream.page.state import state_of
 from stream.report.course import Course
 from stream.report.loudness import NEAR, Heard, evidence_ratios, loudest, loudest_of_all
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.shared_tables import Equipment
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events
 from tests.stream.test_metrics import FileState
 
 
-def watch_of(state: FileState) -> Watch:
+def detection_of(state: FileState) -> Detection:
     (held,) = state.replay.monitor.subjects.values()
-    assert held.watch is not None
-    return held.watch
+    assert held.detection is not None
+    return held.detection
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def quiet() -> FileState:
 
 
 def test_drift_that_no_window_has_seen_is_shown(slow: FileState) -> None:
-    watch = watch_of(slow)
-    assert not watch.windows.last, "no window is full"
+    detection = detection_of(slow)
+    assert not detection.windows.last, "no window is full"
     said = state_of(slow, "", "", 0)
     detail, (model,) = said.detail, said.models
     assert detail is not None
@@ -56,11 +56,11 @@ def test_drift_that_no_window_has_seen_is_shown(slow: FileState) -> None:
 
 
 def test_evidence_is_the_detectors_own(slow: FileState) -> None:
-    watch = watch_of(slow)
-    bank = watch.sequential.edetector
+    detection = detection_of(slow)
+    bank = detection.sequential.edetector
     state = bank.ranks.state[0]
-    assert Equipment.of(watch.plan).edetector_on.all()
-    ratios = evidence_ratios(watch)
+    assert Equipment.of(detection.plan).edetector_on.all()
+    ratios = evidence_ratios(detection)
     assert (ratios >= 0).all()
     for index, ratio in enumerate(ratios.tolist()):
         evidence = float(bank.evidence[index])
@@ -69,30 +69,33 @@ def test_evidence_is_the_detectors_own(slow: FileState) -> None:
 
 
 def test_what_is_quiet_is_told_by_its_windows(quiet: FileState) -> None:
-    watch = watch_of(quiet)
-    assert (evidence_ratios(watch) < NEAR).all()
-    found = loudest(watch)
+    detection = detection_of(quiet)
+    assert (evidence_ratios(detection) < NEAR).all()
+    found = loudest(detection)
     assert len(found) == 4
     assert all(loud.row >= 0 for loud in found.values())
     assert all(loud.ratio < 1 for loud in found.values())
 
 
 def test_what_an_open_episode_tells_counts_until_it_ends(quiet: FileState) -> None:
-    watch = watch_of(quiet)
+    detection = detection_of(quiet)
     heard = [Heard("z", "adwin", 0.3, 0.1), Heard("gone", "adwin", 9.0, 0.1)]
-    assert "z" not in (watch.plan.monitored[next(iter(loudest(watch)))].name, "gone")
-    index, loud = next(iter(loudest(watch, heard).items()))
-    assert watch.plan.monitored[index].name == "z"
+    assert "z" not in (detection.plan.monitored[next(iter(loudest(detection)))].name, "gone")
+    index, loud = next(iter(loudest(detection, heard).items()))
+    assert detection.plan.monitored[index].name == "z"
     assert (loud.test, loud.row) == ("adwin", -1)
     assert loud.ratio == pytest.approx(3.0)
-    assert loudest_of_all(watch, heard) == ("z", loud.ratio)
+    assert loudest_of_all(detection, heard) == ("z", loud.ratio)
 
 
 @pytest.mark.parametrize("which", ["slow", "quiet"])
 def test_the_loudest_of_all_is_the_first(which: str, request: pytest.FixtureRequest) -> None:
-    watch = watch_of(request.getfixturevalue(which))
-    index, loud = next(iter(loudest(watch).items()))
-    assert loudest_of_all(watch) == (watch.plan.monitored[index].name, pytest.approx(loud.ratio))
+    detection = detection_of(request.getfixturevalue(which))
+    index, loud = next(iter(loudest(detection).items()))
+    assert loudest_of_all(detection) == (
+        detection.plan.monitored[index].name,
+        pytest.approx(loud.ratio),
+    )
 
 
 def test_a_course_has_what_an_episode_tells_while_it_is_open(slow: FileState) -> None:

@@ -110,8 +110,8 @@ def test_the_state_is_what_the_monitors_say(state: FileState, server: PageServer
     assert [s["ratio"] for s in signals] == sorted((s["ratio"] for s in signals), reverse=True)
     assert {s["name"] for s in signals} == {"x", "z", "c", "score"}
     assert sum(signals[0]["bars"]["window"]) == pytest.approx(1, abs=1e-4)
-    assert held.watch is not None
-    assert detail["events"] == held.watch.windows.last[""].events
+    assert held.detection is not None
+    assert detail["events"] == held.detection.windows.last[""].events
     assert {s["segment"] for s in detail["segments"]} == {"region=eu", "region=us"}
     first = state.first
     assert first is not None

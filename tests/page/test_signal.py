@@ -18,7 +18,7 @@ from stream.page import live_pages
 from stream.page.detail import segments_of
 from stream.page.signal import SignalState, signal_state
 from stream.page.trend import trend_of
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from tests.page.test_page import SECRETS, get, state_after, state_with_secrets
 from tests.stream.harness import make_events, make_plan
 from tests.stream.test_metrics import FileState
@@ -38,10 +38,10 @@ def server(state: FileState) -> Iterator[PageServer]:
     server.close()
 
 
-def watch_of(state: FileState) -> Watch:
+def detection_of(state: FileState) -> Detection:
     (held,) = state.replay.monitor.subjects.values()
-    assert held.watch is not None
-    return held.watch
+    assert held.detection is not None
+    return held.detection
 
 
 def of(state: FileState, name: str) -> SignalState:
@@ -49,7 +49,7 @@ def of(state: FileState, name: str) -> SignalState:
 
 
 def test_the_course_is_what_a_plain_count_gives(state: FileState) -> None:
-    signals = {signal.name: signal for signal in watch_of(state).plan.monitored}
+    signals = {signal.name: signal for signal in detection_of(state).plan.monitored}
     events = [json.loads(event) for event in EVENTS]
     x, z = of(state, "x").trend, of(state, "z").trend
     assert x is not None
@@ -84,17 +84,19 @@ def test_the_course_is_what_a_plain_count_gives(state: FileState) -> None:
 
 
 def test_a_look_changes_nothing(state: FileState) -> None:
-    watch = watch_of(state)
-    before = watch.dump()
-    estimate = watch.changes.estimate(0, "psi")
-    watch.changes.history.release()
+    detection = detection_of(state)
+    before = detection.dump()
+    estimate = detection.changes.estimate(0, "psi")
+    detection.changes.history.release()
     for name in ("x", "z", "c", "score"):
         of(state, name)
-    assert watch.dump() == before
-    watch.changes.history.add(np.zeros_like(watch.windows.last[""].counts), 0, 1)
-    assert len(watch.changes.history.of(0)) == len(watch.changes.history), "nothing old is kept"
-    watch.load(before)
-    assert watch.changes.estimate(0, "psi") == estimate
+    assert detection.dump() == before
+    detection.changes.history.add(np.zeros_like(detection.windows.last[""].counts), 0, 1)
+    assert len(detection.changes.history.of(0)) == len(detection.changes.history), (
+        "nothing old is kept"
+    )
+    detection.load(before)
+    assert detection.changes.estimate(0, "psi") == estimate
 
 
 def test_a_look_while_the_worker_goes_on_is_of_one_moment() -> None:
@@ -146,12 +148,14 @@ def test_segments_and_episodes_are_its_own(state: FileState) -> None:
 def test_segments_are_of_those_that_test_it_and_what_is_left_out_is_counted(
     state: FileState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch = watch_of(state)
-    assert segments_of(watch, len(watch.plan.monitored)) == ([], 0), "no other signal's ratio"
-    rows, more = segments_of(watch, 0)
+    detection = detection_of(state)
+    assert segments_of(detection, len(detection.plan.monitored)) == ([], 0), (
+        "no other signal's ratio"
+    )
+    rows, more = segments_of(detection, 0)
     assert (len(rows), more) == (2, 0)
     monkeypatch.setattr("stream.page.detail.MOST_SEGMENTS", 1)
-    assert segments_of(watch, 0) == (rows[:1], 1)
+    assert segments_of(detection, 0) == (rows[:1], 1)
     assert of(state, "x").more_segments == 1
 
 

@@ -163,9 +163,9 @@ def outcome(world: World) -> Outcome:
         sealed |= {subject: held.panes_sealed for subject, held in monitor.subjects.items()}
         said += monitor.seal_all()
         for subject, held in monitor.subjects.items():
-            assert held.watch is not None
-            windows = {s: w.counts.tolist() for s, w in held.watch.windows.filling.items()}
-            states[subject] = held.panes_sealed, windows, held.watch.sequential.dump()
+            assert held.detection is not None
+            windows = {s: w.counts.tolist() for s, w in held.detection.windows.filling.items()}
+            states[subject] = held.panes_sealed, windows, held.detection.sequential.dump()
             late[subject] = held.late_total
         refused.update(monitor.refused)
         loss = max(loss, monitor.sources.declared_loss)  # every monitor hears of every loss

@@ -71,9 +71,9 @@ def decided(
     assert monitor.refused.get("shrunk", 0) == 0
     held = {subject.model: of for subject, of in monitor.subjects.items()}
     counted = {
-        model: int(of.watch.windows.filling[""].counts[0])
+        model: int(of.detection.windows.filling[""].counts[0])
         for model, of in held.items()
-        if of.watch is not None and of.watch.windows.filling
+        if of.detection is not None and of.detection.windows.filling
     }
     return {model: of.late_total for model, of in held.items()}, counted
 

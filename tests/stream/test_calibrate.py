@@ -61,22 +61,22 @@ def test_a_slow_stream_alarms_without_it_and_is_silent_with_it(unordered):
     events = slow_events(40_000, 2)
     without, held = alerts_of(unordered, events)
     assert without
-    assert held.watch.plan.reference is unordered
+    assert held.detection.plan.reference is unordered
     calm, held = alerts_of(unordered, events, calibrate_ms=15_000_000)
     assert calm == []
-    (x,) = held.watch.plan.reference.signals
+    (x,) = held.detection.plan.reference.signals
     truth = (1 + RHO) / (1 - RHO)
     assert 0.7 * truth <= x.calibration.phi_x <= 2.5 * truth  # with a margin for few batches
-    assert held.watch.plan.reference.events_per_week == 604_800
-    assert held.watch.results  # it was tested
+    assert held.detection.plan.reference.events_per_week == 604_800
+    assert held.detection.results  # it was tested
 
 
 def test_drift_after_it_is_found_and_names_the_calibrated_reference(unordered):
     events = slow_events(50_000, 3, drift_at=30_000)
     alerts, held = alerts_of(unordered, events, calibrate_ms=15_000_000)
     assert alerts[0]["data"]["labels"]["kind"] == "data_drift"
-    assert alerts[0]["data"]["reference"] == held.watch.plan.reference.hash != unordered.hash
-    assert alerts[0]["data"]["config"] == held.course.plan.hash
+    assert alerts[0]["data"]["reference"] == held.detection.plan.reference.hash != unordered.hash
+    assert alerts[0]["data"]["config"] == held.phase.plan.hash
 
 
 def test_it_ends_when_its_time_is_over():
@@ -85,9 +85,9 @@ def test_it_ends_when_its_time_is_over():
     book.add(plan)
     _, monitor = run_stages(book, make_events(3, N), partitions=1, seed=0)
     held = monitor.subjects[Subject("fraud", "1")]
-    assert held.course.watching_since_ms == (START_S + 1_000) * 1000
-    assert held.course.study is None
-    assert held.watch.windows.born_ms == held.course.watching_since_ms
+    assert held.phase.tested_since_ms == (START_S + 1_000) * 1000
+    assert held.phase.warmup is None
+    assert held.detection.windows.born_ms == held.phase.tested_since_ms
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
@@ -98,10 +98,10 @@ def test_partitions_and_snapshots_at_any_point_change_nothing(partitions):
     events = make_events(11, N, drift_at=N // 2)
     truth, whole = run_stages(book, events, partitions=1, seed=0)
     assert truth
-    assert whole.subjects[Subject("fraud", "1")].course.watching_since_ms
+    assert whole.subjects[Subject("fraud", "1")].phase.tested_since_ms
     alerts, monitor = run_stages(book, events, partitions=partitions, seed=1, snapshot_every=0.15)
     assert alerts == truth
-    dumps = [m.subjects[Subject("fraud", "1")].course.dump() for m in (whole, monitor)]
+    dumps = [m.subjects[Subject("fraud", "1")].phase.dump() for m in (whole, monitor)]
     # Windows say which offsets they are of, and those depend on the partitions.
     states = [msgspec.msgpack.decode(dump)[:-1] for dump in dumps]
     assert states[0] == states[1]

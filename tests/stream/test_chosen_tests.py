@@ -9,7 +9,7 @@ import pytest
 
 from stream.config.load import load_config
 from stream.plans.plan import Plan, PlanError, SignalOptions, decode_plan
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 from tests.stream.harness import make_plan, make_reference
 
@@ -28,8 +28,8 @@ def pane_of(plan: Plan, start_ms: int, changed: bool) -> Sealed:
 
 
 def findings_of(plan: Plan) -> set[tuple[str, str]]:
-    watch = Watch(plan)
-    steps = [watch.pane(pane_of(plan, i * plan.pane_ms, i >= 3)) for i in range(12)]
+    detection = Detection(plan)
+    steps = [detection.pane(pane_of(plan, i * plan.pane_ms, i >= 3)) for i in range(12)]
     assert not [f for step in steps[:3] for f in step.findings]
     return {(f.signal, f.test) for step in steps for f in step.findings}
 
@@ -42,10 +42,10 @@ def test_the_default_is_psi_and_rates_and_what_is_chosen_takes_its_place() -> No
     assert {test for signal, test in found if signal == "x"} == set(chosen)
     assert {test for signal, test in found if signal == "z"} == {"adwin"}
     assert ("score", "psi") in found
-    watch = Watch(plan)
+    detection = Detection(plan)
     for i in range(4):
-        watch.pane(pane_of(plan, i * plan.pane_ms, changed=False))
-    result = watch.results[""]
+        detection.pane(pane_of(plan, i * plan.pane_ms, changed=False))
+    result = detection.results[""]
     tested = {(plan.monitored[i].name, t) for i, t in zip(result.signal, result.tests, strict=True)}
     assert {t for name, t in tested if name == "c"} == {"g"}
     assert {t for name, t in tested if name == "z"} == set()

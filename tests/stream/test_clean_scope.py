@@ -74,10 +74,10 @@ def test_others_are_left_as_they_are(change: dict[str, Any]) -> None:
 
     assert of_kept(after_alerts) == of_kept(before_alerts) != []
     assert after.subjects[KEPT].dump() == before.subjects[KEPT].dump()
-    course, former = after.subjects[CHANGED].course, before.subjects[CHANGED].course
-    assert course is not None
+    phase, former = after.subjects[CHANGED].phase, before.subjects[CHANGED].phase
+    assert phase is not None
     assert former is not None
-    assert course.plan.hash != former.plan.hash
-    assert course.watch is not None
-    assert former.watch is not None
-    assert course.watch.windows.n_closed < former.watch.windows.n_closed  # it began anew
+    assert phase.plan.hash != former.plan.hash
+    assert phase.detection is not None
+    assert former.detection is not None
+    assert phase.detection.windows.n_closed < former.detection.windows.n_closed  # it began anew

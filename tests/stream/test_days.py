@@ -22,7 +22,7 @@ from stream.plans.plan import (
     Subject,
 )
 from stream.plans.proposal import propose
-from stream.stage2.detection import Step, Watch
+from stream.stage2.detection import Detection, Step
 from stream.stage2.panes import Sealed
 from stream.stage2.shared_tables import Equipment
 from stream.stage2.untested import untested_by_plan
@@ -80,10 +80,12 @@ def panes(reference: Reference, days: int, *odd: int) -> Iterator[Sealed]:
             yield Sealed(MONDAY_MS + (DAYS + day) * DAY_MS + hour * HOUR_MS, {"": counts}, {})
 
 
-def told(watch: Watch, stream: Iterator[Sealed]) -> tuple[list[Step], list[tuple[int, str]]]:
+def told(
+    detection: Detection, stream: Iterator[Sealed]
+) -> tuple[list[Step], list[tuple[int, str]]]:
     episodes, steps, alerts = Episodes(Subject("m", "1")), [], []
     for sealed in stream:
-        for step in (*watch.expire(sealed.start_ms), watch.pane(sealed)):
+        for step in (*detection.expire(sealed.start_ms), detection.pane(sealed)):
             steps.append(step)
             published = episodes.step(
                 step.at_ms, step.findings, step.window_closed, CONTEXT, step.segments_closed,
@@ -94,12 +96,12 @@ def told(watch: Watch, stream: Iterator[Sealed]) -> tuple[list[Step], list[tuple
 
 
 def days_told(
-    watch: Watch, stream: Iterator[Sealed], *, lasting: bool = False
+    detection: Detection, stream: Iterator[Sealed], *, lasting: bool = False
 ) -> list[tuple[int, AlertEvent]]:
     """The days that alerts are about; beside something that lasts, or not."""
     episodes, alerts = Episodes(Subject("m", "1")), []
     for sealed in stream:
-        step = watch.pane(sealed)
+        step = detection.pane(sealed)
         lasts = [LASTING] if lasting else []
         for alert in episodes.step(
             step.at_ms, [*step.findings, *lasts], False, CONTEXT, day_ended=step.day_ended
@@ -111,8 +113,8 @@ def days_told(
 
 
 def test_an_odd_day_is_told_the_next_day_and_is_over_two_days_later(reference: Reference) -> None:
-    watch = Watch(plan_of(reference, "day"))
-    steps, alerts = told(watch, panes(reference, 20, ODD))
+    detection = Detection(plan_of(reference, "day"))
+    steps, alerts = told(detection, panes(reference, 20, ODD))
     midnight = MONDAY_MS + (DAYS + ODD + 1) * DAY_MS
     found = [(step.at_ms, finding) for step in steps for finding in step.findings]
     assert [at for at, _ in found] == [midnight + HOUR_MS]
@@ -120,7 +122,7 @@ def test_an_odd_day_is_told_the_next_day_and_is_over_two_days_later(reference: R
     assert (finding.test, finding.direction, finding.kind) == ("day", -1, "data_drift")
     assert finding.value > finding.threshold
     assert finding.p_value is not None
-    assert finding.p_value <= watch.budget.day_alpha
+    assert finding.p_value <= detection.budget.day_alpha
     assert finding.change_point is not None
     # The history's blocks hold all of the day but for a few hours.
     assert 0 <= finding.change_point.estimate_ms - (midnight - DAY_MS) <= 6 * HOUR_MS
@@ -130,26 +132,26 @@ def test_an_odd_day_is_told_the_next_day_and_is_over_two_days_later(reference: R
     opened = midnight + HOUR_MS
     reminder = (opened + DAY_MS, "firing")
     assert alerts == [(opened, "firing"), reminder, (opened + 2 * DAY_MS, "resolved")]
-    assert "once in" in evidence(finding, finding.change_point, watch.chances)
+    assert "once in" in evidence(finding, finding.change_point, detection.chances)
 
 
 def test_days_as_usual_are_not_told(reference: Reference) -> None:
-    steps, alerts = told(Watch(plan_of(reference, "day")), panes(reference, 20))
+    steps, alerts = told(Detection(plan_of(reference, "day")), panes(reference, 20))
     assert sum(step.day_ended for step in steps) == 19
     assert not alerts
 
 
 def test_a_run_of_odd_days_is_told_once(reference: Reference) -> None:
-    watch = Watch(plan_of(reference, "day"))
-    told_days = [day for day, _ in days_told(watch, panes(reference, 24, 5, 6, 7, 9, 17))]
+    detection = Detection(plan_of(reference, "day"))
+    told_days = [day for day, _ in days_told(detection, panes(reference, 24, 5, 6, 7, 9, 17))]
     # Of one opened with its run, the next one comes ten days after it.
     assert told_days == [5, 17]
 
 
 def test_within_an_open_episode_an_odd_day_is_told_at_once(reference: Reference) -> None:
     """Another test has found something that lasts: that is no reason not to hear of a holiday."""
-    watch = Watch(plan_of(reference, "day"))
-    alerts = days_told(watch, panes(reference, 24, 9), lasting=True)
+    detection = Detection(plan_of(reference, "day"))
+    alerts = days_told(detection, panes(reference, 24, 9), lasting=True)
     assert [day for day, _ in alerts] == [9]
     data = alerts[0][1].data
     assert (data.news, data.severity) == (["day", "severity"], "critical")
@@ -160,22 +162,22 @@ def test_within_an_open_episode_an_odd_day_is_told_at_once(reference: Reference)
 
 
 def test_within_an_open_episode_days_as_usual_are_not_told(reference: Reference) -> None:
-    assert not days_told(Watch(plan_of(reference, "day")), panes(reference, 24), lasting=True)
+    assert not days_told(Detection(plan_of(reference, "day")), panes(reference, 24), lasting=True)
 
 
 def test_a_signal_without_the_test_has_none(reference: Reference) -> None:
-    steps, _ = told(Watch(plan_of(reference, "psi")), panes(reference, 20, ODD))
+    steps, _ = told(Detection(plan_of(reference, "psi")), panes(reference, 20, ODD))
     assert not [f for step in steps for f in step.findings if f.test == "day"]
 
 
 def test_a_restart_within_the_day_changes_nothing(reference: Reference) -> None:
     plan = plan_of(reference, "day")
-    whole, _ = told(Watch(plan), panes(reference, 12, ODD))
+    whole, _ = told(Detection(plan), panes(reference, 12, ODD))
     stream = list(panes(reference, 12, ODD))
     cut = ODD * 24 + 13
-    first = Watch(plan)
+    first = Detection(plan)
     before, _ = told(first, iter(stream[:cut]))
-    second = Watch(plan)
+    second = Detection(plan)
     second.load(first.dump())
     after, _ = told(second, iter(stream[cut:]))
     assert [(s.at_ms, s.findings) for s in before + after] == [(s.at_ms, s.findings) for s in whole]
@@ -202,9 +204,11 @@ def test_of_days_with_too_few_values_it_is_said_that_they_are_not_tested(
 
 
 def test_by_default_days_have_a_tenth_of_the_budget(reference: Reference) -> None:
-    watch = Watch(plan_of(reference))
-    assert watch.budget.day_alpha == 0.01  # of one signal: no test is weaker
-    many = Watch(Plan(model="m", reference=reference, pane_ms=HOUR_MS, false_alarms_per_week=0.1))
+    detection = Detection(plan_of(reference))
+    assert detection.budget.day_alpha == 0.01  # of one signal: no test is weaker
+    many = Detection(
+        Plan(model="m", reference=reference, pane_ms=HOUR_MS, false_alarms_per_week=0.1)
+    )
     assert many.budget.day_alpha == pytest.approx(0.1 * 0.1 / 7)
 
 

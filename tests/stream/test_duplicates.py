@@ -237,4 +237,4 @@ def test_partitions_polls_and_restarts_change_no_bit(partitions):
     )
     assert alerts == truth
     (held,), (other,) = monitor.subjects.values(), whole.subjects.values()
-    assert held.course._copies.dump() == other.course._copies.dump()
+    assert held.phase._copies.dump() == other.phase._copies.dump()

@@ -11,7 +11,7 @@ import pytest
 from detectors import Reference, fit_reference
 from stream.plans.plan import Plan
 from stream.stage2 import windows as windows_module
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 from stream.stage2.shared_tables import Equipment
 from tests.stream.harness import make_plan
@@ -30,20 +30,20 @@ def read(encoded: bytes) -> Plan:
     return Plan("m", Reference.from_json(encoded))
 
 
-def feed(watch: Watch, panes: int, segment: str = "") -> None:
+def feed(detection: Detection, panes: int, segment: str = "") -> None:
     rng = np.random.default_rng(1)
-    plan = watch.plan
+    plan = detection.plan
     for t in range(panes):
         counts = np.zeros(plan.layout.width, np.int64)
         counts[0] = 500
         for i, signal in enumerate(plan.monitored):
             share = signal.counts / signal.events
             counts[plan.layout.slice(i)] = rng.multinomial(500, share / share.sum())
-        watch.pane(Sealed(t * plan.pane_ms, {segment: counts}, {}))
+        detection.pane(Sealed(t * plan.pane_ms, {segment: counts}, {}))
 
 
 def test_subjects_under_equal_plans_share_tables_and_no_state(encoded: bytes) -> None:
-    one, other = Watch(read(encoded)), Watch(read(encoded))
+    one, other = Detection(read(encoded)), Detection(read(encoded))
     assert one.bank is other.bank
     assert one.sequential.scores is other.sequential.scores
     feed(one, 3)
@@ -70,18 +70,18 @@ def _cost(encoded: bytes, plan: Plan | None) -> float:
     gc.collect()
     tracemalloc.start()
     plan = plan or read(encoded)
-    watch = Watch(plan)
-    feed(watch, 40)
+    detection = Detection(plan)
+    feed(detection, 40)
     gc.collect()
     size = tracemalloc.get_traced_memory()[0] / 1024
     tracemalloc.stop()
-    assert watch.results, size
+    assert detection.results, size
     return size
 
 
 def test_a_subject_of_twenty_signals_costs_what_the_manual_says(encoded: bytes) -> None:
     plan = read(encoded)
-    first = Watch(plan)
+    first = Detection(plan)
     feed(first, 40)  # compiles, and fills the caches of the tables
     assert _cost(encoded, plan) < 100
     del first
@@ -91,9 +91,9 @@ def test_a_subject_of_twenty_signals_costs_what_the_manual_says(encoded: bytes) 
 def test_results_of_segments_long_silent_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows_module, "MAX_SCOPES", 3)
     plan = make_plan()
-    watch = Watch(plan)
-    feed(watch, 12)
+    detection = Detection(plan)
+    feed(detection, 12)
     for i in range(9):
-        feed(watch, 12, f"region=r{i}")
-    assert watch.results.keys() == watch.windows.last.keys()
-    assert len(watch.results) == 3
+        feed(detection, 12, f"region=r{i}")
+    assert detection.results.keys() == detection.windows.last.keys()
+    assert len(detection.results) == 3

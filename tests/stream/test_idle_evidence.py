@@ -60,7 +60,7 @@ def test_the_evidence_of_a_firing_alert_stays(drifting: FileState) -> None:
     idle = detail(drifting)
     assert idle is not None
     assert idle.idle
-    assert idle.ends == held.watch.windows.last[""].end_ms == seen.ends, "it is dated"
+    assert idle.ends == held.detection.windows.last[""].end_ms == seen.ends, "it is dated"
     assert idle.signals == seen.signals
     ended = before["window_end_timestamp_seconds"]["fraud", "1", ""]
     assert ended == seen.ends / 1000
@@ -85,10 +85,10 @@ def test_it_goes_when_the_episode_is_over(drifting: FileState) -> None:
     monitor = drifting.replay.monitor
     held = monitor.subjects[SUBJECT]
     grow_idle(monitor)
-    held.episodes.resolve(held.frontier_ms, context_of(held.course, {}))
+    held.episodes.resolve(held.frontier_ms, context_of(held.phase, {}))
     assert not held.episodes.active
     grow_idle(monitor)
-    assert held.watch is None
+    assert held.detection is None
     assert not any(shown(drifting).values())
     assert detail(drifting) is None
 
@@ -98,5 +98,5 @@ def test_a_quiet_model_is_put_away() -> None:
     held = quiet.replay.monitor.subjects[SUBJECT]
     assert not held.episodes.active
     grow_idle(quiet.replay.monitor)
-    assert held.watch is None
+    assert held.detection is None
     assert not any(shown(quiet).values())

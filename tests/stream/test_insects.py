@@ -53,6 +53,6 @@ def test_a_reference_learned_from_the_stream_finds_it_too(rows):
     events += insects.stream(rows, 0.5)[: insects.N_NULL + 500]
     alerts = list(replay.run(FileRecord(i, 0, v) for i, v in enumerate(events)))
     (held,) = replay.monitor.subjects.values()
-    assert held.course.watching_since_ms == insects.START_S * 1000
+    assert held.phase.tested_since_ms == insects.START_S * 1000
     delay = parse_time(alerts[0].time) // 1000 - insects.START_S - insects.N_NULL
     assert 0 < delay <= 400

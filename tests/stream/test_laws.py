@@ -40,10 +40,10 @@ def truth(plans, drifting):
 
 def state_of(monitor):
     held = monitor.subjects[Subject("fraud", "1")]
-    watch = held.watch
-    windows = {s: w.counts.tolist() for s, w in watch.windows.filling.items()}
-    last = {s: w.counts.tolist() for s, w in watch.windows.last.items()}
-    return held.panes_sealed, windows, last, watch.sequential.dump(), held.episodes.dump()
+    detection = held.detection
+    windows = {s: w.counts.tolist() for s, w in detection.windows.filling.items()}
+    last = {s: w.counts.tolist() for s, w in detection.windows.last.items()}
+    return held.panes_sealed, windows, last, detection.sequential.dump(), held.episodes.dump()
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 8])

@@ -57,31 +57,31 @@ def truth(drifting):
 
 def state_of(held):
     """All of a subject but offsets, which depend on the partitions."""
-    windows = {s: w.counts.tolist() for s, w in held.watch.windows.filling.items()}
-    course = msgspec.msgpack.decode(held.course.dump())
+    windows = {s: w.counts.tolist() for s, w in held.detection.windows.filling.items()}
+    phase = msgspec.msgpack.decode(held.phase.dump())
     return (
         held.panes_sealed,
         windows,
-        held.watch.sequential.dump(),
-        course[:-1],
+        held.detection.sequential.dump(),
+        phase[:-1],
         held.episodes.dump(),
     )
 
 
 def test_it_finds_the_drift_after_the_warm_up_and_says_what_it_compared_to(truth):
     alerts, held = truth
-    assert held.course.watching_since_ms == (START_S + 1_000) * 1000
+    assert held.phase.tested_since_ms == (START_S + 1_000) * 1000
     first = alerts[0]["data"]
     assert [s["name"] for s in first["signals"]] == ["x"]
     assert first["labels"]["kind"] == "data_drift"
     assert first["startsAt"] > "1970-01-12T14:19:50"  # 2,000 s after the start
-    assert first["reference"] == held.watch.plan.reference.hash
-    assert first["config"] == held.course.plan.hash
+    assert first["reference"] == held.detection.plan.reference.hash
+    assert first["config"] == held.phase.plan.hash
     assert {s.get("segment", "") for a in alerts for s in a["data"]["signals"]} >= {"", "region=eu"}
 
 
 def test_what_was_learned_is_what_the_stream_is_made_of(truth):
-    reference = truth[1].watch.plan.reference
+    reference = truth[1].detection.plan.reference
     assert [(s.name, s.kind, s.role) for s in reference.signals] == [
         ("c", "categorical", "feature"), ("x", "numeric", "feature"),
         ("z", "numeric", "feature"), ("score", "numeric", "score"),
@@ -123,8 +123,8 @@ def test_without_drift_it_is_silent():
     alerts, monitor = run_stages(book_of(plan), make_events(3, 8_000), partitions=2, seed=1)
     assert alerts == []
     held = monitor.subjects[OURS]
-    assert held.watch.results  # it was tested
-    assert held.course.watching_since_ms
+    assert held.detection.results  # it was tested
+    assert held.phase.tested_since_ms
 
 
 def test_drift_while_it_learns_is_part_of_what_is_learned():
@@ -140,17 +140,17 @@ def test_nothing_is_tested_before_there_are_fifty_panes():
     plan = make_plan(pane_ms=40_000)
     _, monitor = run_stages(book_of(plan), make_events(3, 2_200), partitions=1, seed=0)
     held = monitor.subjects[OURS]
-    assert held.watch is None
-    assert held.course.study.events == 2_200
+    assert held.detection is None
+    assert held.phase.warmup.events == 2_200
 
 
 def test_a_cycle_is_learned_from_four_of_them():
     plan = make_plan(cycle_ms=600_000, window_min_events=50)
     _, monitor = run_stages(book_of(plan), make_events(3, 3_600), partitions=2, seed=0)
     held = monitor.subjects[OURS]
-    learned_s = held.course.watching_since_ms // 1000 - START_S
+    learned_s = held.phase.tested_since_ms // 1000 - START_S
     assert learned_s == 600 + 4 * 600
-    assert held.watch.plan.reference.cycle_ms == 600_000
+    assert held.detection.plan.reference.cycle_ms == 600_000
 
 
 def test_declared_signals_alone_are_watched_as_they_are_declared():
@@ -166,7 +166,7 @@ def test_declared_signals_alone_are_watched_as_they_are_declared():
     alerts, monitor = run_stages(
         book_of(plan), make_events(11, N, drift_at=2_000), partitions=2, seed=0
     )
-    watched = monitor.subjects[OURS].watch.plan
+    watched = monitor.subjects[OURS].detection.plan
     assert [(s.name, s.role) for s in watched.monitored] == [
         ("x", "feature"), ("risk", "score"), ("never", "feature"),
     ]  # fmt: skip
@@ -328,7 +328,7 @@ def test_an_identifier_is_not_learned_and_a_bare_number_is_the_score():
     plan = make_plan(learn=Learn(warm_up=3_000), pane_ms=1_000, segments=())
     replay = Replay(book_of(plan))
     assert not list(replay.run(FileRecord(i, 0, e) for i, e in enumerate(events)))
-    reference = replay.monitor.subjects[Subject("fraud", "")].watch.plan.reference
+    reference = replay.monitor.subjects[Subject("fraud", "")].detection.plan.reference
     assert [(s.name, s.role) for s in reference.signals] == [("c", "feature"), ("score", "score")]
     new, identifier = reference.warnings
     assert new.startswith("new: came only in the second half, and is not watched")
@@ -348,7 +348,7 @@ def test_a_name_that_two_signals_would_have_is_the_features():
     plan = make_plan(pane_ms=1_000, segments=())
     replay = Replay(book_of(plan))
     list(replay.run(FileRecord(i, 0, e) for i, e in enumerate(events)))
-    reference = replay.monitor.subjects[Subject("fraud", "")].watch.plan.reference
+    reference = replay.monitor.subjects[Subject("fraud", "")].detection.plan.reference
     assert [(s.name, s.role) for s in reference.signals] == [
         ("score", "feature"), ("_score", "score"),
     ]  # fmt: skip
@@ -399,12 +399,12 @@ def test_a_plan_of_before_is_replaced_by_one_that_learns(drifting):
         assert monitor.refused == {}
         outcomes.append((alerts, state_of(monitor.subjects[OURS])))
     assert outcomes[0] == outcomes[1]
-    assert monitor.subjects[OURS].course.watching_since_ms > since
+    assert monitor.subjects[OURS].phase.tested_since_ms > since
 
 
 def test_of_a_pane_with_many_more_values_what_is_learned_still_holds():
     """Sketches of larger panes are coarser; their bins are dealt as the learned ones were."""
-    from stream.stage2.learned_reference import begin_lesson, finish_lesson
+    from stream.stage2.learned_reference import begin_reference, finish_reference
 
     rng = np.random.default_rng(0)
 
@@ -419,16 +419,18 @@ def test_of_a_pane_with_many_more_values_what_is_learned_still_holds():
     zipf = 1 / np.arange(1, 5_001)
     zipf /= zipf.sum()
     plan = make_plan(segments=())
-    lesson = begin_lesson(plan, sketch(5_000))
+    learned_reference = begin_reference(plan, sketch(5_000))
     panes = [sketch(100) for _ in range(50)]
-    table = np.array([lesson.counts(pane) for pane in panes])
+    table = np.array([learned_reference.counts(pane) for pane in panes])
     whole = sketch(5_000)
     for pane in panes:
         whole.merge(pane)
-    final, reference = finish_lesson(plan, lesson, whole, table, first_ms=0, last_ms=10**6)
+    final, reference = finish_reference(
+        plan, learned_reference, whole, table, first_ms=0, last_ms=10**6
+    )
     huge = sketch(2_000_000)
     learned = {s.name: s for s in reference.signals}
-    assert huge.signals["features.x"].numbers.level > final.taught[1].basis.numbers.level
+    assert huge.signals["features.x"].numbers.level > final.learned_signals[1].basis.numbers.level
     assert huge.signals["features.c"].names.rest > 0
     counts = final.counts(huge)
     for i, name in enumerate(("c", "x")):
@@ -471,14 +473,14 @@ def test_later_sketches_count_as_the_decoder_of_the_learned_reference_does(drift
     from stream.plans.plan import Plan
 
     held = truth[1]
-    known = Plan("fraud", held.watch.plan.reference, segments=("region",))
+    known = Plan("fraud", held.detection.plan.reference, segments=("region",))
     records = [FileRecord(i, 0, e) for i, e in enumerate(drifting[1_000:])]
     direct = decoded_sketches(records, known)
-    lesson = held.course._lesson
+    learned_reference = held.phase._learned_reference
     sketches = decoded_sketches(records, make_plan())
     assert direct.keys() == sketches.keys()
     for scope, encoded in direct.items():
-        counts = lesson.counts(Sketch.decode(sketches[scope]))
+        counts = learned_reference.counts(Sketch.decode(sketches[scope]))
         assert counts.tolist() == decode_counts(encoded, known.layout.width).tolist()
 
 
@@ -491,7 +493,7 @@ def test_late_events_are_told_of_while_it_learns():
             event["timestamp"] -= 60
         events.append(msgspec.json.encode(event))
     alerts, monitor = run_stages(book_of(make_plan()), events, partitions=1, seed=0)
-    assert monitor.subjects[OURS].watch is None
+    assert monitor.subjects[OURS].detection is None
     data = alerts[0]["data"]
     assert (data["labels"]["kind"], data["signals"][0]["test"]) == ("system", "late_share")
     assert data["reference"] == ""

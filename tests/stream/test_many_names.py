@@ -107,7 +107,7 @@ def test_tails_merge_to_the_same_bits(fitted: Reference, partitions: int) -> Non
     )
     assert one[0] == dealt[0] != []
     subjects = [next(iter(run[1].subjects.values())) for run in (one, dealt)]
-    windows = [s.watch.windows.last[""].counts.tolist() for s in subjects]  # type: ignore[union-attr]
+    windows = [s.detection.windows.last[""].counts.tolist() for s in subjects]  # type: ignore[union-attr]
     assert windows[0] == windows[1]
 
 
@@ -175,7 +175,7 @@ def test_a_learned_reference_knows_the_share_of_each_tail_bin() -> None:
     hot = [HOT if i >= 12_500 and rng.random() < 0.2 else x for i, x in enumerate(names)]
     alerts, monitor = run_stages(learning(), events(hot), partitions=1, seed=0)
     held = monitor.subjects[Subject("m", "1")]
-    reference = held.watch.plan.reference  # type: ignore[union-attr]
+    reference = held.detection.plan.reference  # type: ignore[union-attr]
     binning = reference.signals[0].binning
     assert isinstance(binning, CategoricalBinning)
     assert binning.tail == 64

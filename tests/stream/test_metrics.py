@@ -227,14 +227,14 @@ def test_every_family_of_the_contract_is_there(state: FileState) -> None:
     assert stats.clock is not None
     state.replay.monitor.refused["undecodable"] = 2  # what has never happened has no series
     (held,) = state.replay.monitor.subjects.values()
-    assert held.watch is not None
-    held.watch.skipped.windows[""] = 1
+    assert held.detection is not None
+    held.detection.skipped.windows[""] = 1
     stats.ahead["fraud"], stats.lead_ms, stats.clock.type = 3, {"fraud": 20_000}, BY_PRODUCER
     stats.versions_folded["fraud"] = state.replay.monitor.retired["fraud", "bound"] = 1
     try:
         families = list(MetricsCollector(state).collect())
     finally:
-        held.watch.skipped.windows.clear()
+        held.detection.skipped.windows.clear()
         state.replay.monitor.refused.clear()
         state.replay.monitor.retired.clear()
         stats.versions_folded.clear()
@@ -328,8 +328,8 @@ def test_signals(state: FileState, samples: dict[str, dict[tuple[str, ...], floa
     key = ("fraud", "3", "", "amount", "psi")
     score, threshold = samples["drift_score"][key], samples["drift_threshold"][key]
     (subject,) = state.replay.monitor.subjects.values()
-    assert subject.watch is not None
-    result = subject.watch.results[""]
+    assert subject.detection is not None
+    result = subject.detection.results[""]
     row = next(i for i, t in enumerate(result.tests) if t == "psi" and result.signal[i] == 0)
     assert (score, threshold) == (result.value[row], result.threshold[row])
     assert score > threshold
@@ -362,7 +362,7 @@ def test_windows(state: FileState, samples: dict[str, dict[tuple[str, ...], floa
     assert windows["fraud", "3", "", "full"] >= 1000
     assert ("fraud", "3", "region=eu", "full") in windows
     (subject,) = state.replay.monitor.subjects.values()
-    ends = {name: window.end_ms / 1000 for name, window in subject.watch.windows.last.items()}
+    ends = {name: window.end_ms / 1000 for name, window in subject.detection.windows.last.items()}
     dated = samples["window_end_timestamp_seconds"]
     assert dated == {("fraud", "3", name): seconds for name, seconds in ends.items()}
     assert samples["frontier_timestamp_seconds"] == {("fraud", "3"): subject.frontier_ms / 1000}
@@ -468,9 +468,9 @@ def test_alerts_have_their_episode_as_exemplar(state: FileState) -> None:
 
 def test_two_thousand_segments_stay_within_the_cap(state: FileState) -> None:
     (held,) = state.replay.monitor.subjects.values()
-    watch = held.watch
-    assert watch is not None
-    last, results = watch.windows.last, watch.results
+    detection = held.detection
+    assert detection is not None
+    last, results = detection.windows.last, detection.results
     before = dict(last), dict(results)
     closed, result = last["region=eu"], results["region=eu"]
     for i in range(2_000):

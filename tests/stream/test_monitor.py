@@ -81,8 +81,8 @@ class Reader:
         return self.monitor.subjects[subject or Subject("fraud", "1")]
 
     def window(self, segment: str = "") -> int:
-        watch = self.held().watch
-        return 0 if watch is None else watch.windows.filling[segment].events
+        detection = self.held().detection
+        return 0 if detection is None else detection.windows.filling[segment].events
 
 
 SOURCE = Source("id", "predictions", 0, 1)
@@ -200,10 +200,10 @@ def test_a_plan_takes_over_with_a_clean_start_and_the_others_summaries_are_refus
     assert reader.monitor.refused == {"plan": 2}
     reader.events(1_050_000, 8, plan=later)
     reader.progress(1_055_000)
-    assert (reader.held().watch.plan, reader.window()) == (plan, 150)
+    assert (reader.held().detection.plan, reader.window()) == (plan, 150)
     reader.progress(1_065_000, through=10)
-    assert (reader.held().watch.plan, reader.window()) == (later, 8)
-    assert reader.held().watch.sequential.adwin.width.max() == 8
+    assert (reader.held().detection.plan, reader.window()) == (later, 8)
+    assert reader.held().detection.sequential.adwin.width.max() == 8
 
 
 def test_a_cut_log_is_a_declared_loss_and_counts_nothing_twice(plan):
@@ -462,7 +462,7 @@ def test_a_window_that_expired_without_a_pane_is_in_the_snapshot(reference):
     fresh = PartitionMonitor(reader.book)
     fresh.restore(*found)
     assert state_of(fresh) == state_of(reader.monitor)
-    assert fresh.subjects[Subject("fraud", "1")].watch.windows.filling == {}
+    assert fresh.subjects[Subject("fraud", "1")].detection.windows.filling == {}
 
 
 def test_the_frontier_alone_makes_no_subject_dirty_and_is_not_lost(plan):

@@ -7,7 +7,7 @@ import pytest
 
 from detectors import Reference, fit_reference
 from stream.plans.plan import Plan
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 from stream.stage2.shared_tables import Equipment
 from stream.stage2.untested import untested_by_plan
@@ -45,11 +45,11 @@ def plan(reference: Reference) -> Plan:
 
 def found(plan: Plan, visitor: list[str], shop: list[str]) -> dict[str, set[str]]:
     """What tests found of the new names of each signal, in panes of an hour."""
-    watch, tests = Watch(plan), {signal.name: set[str]() for signal in plan.monitored}
+    detection, tests = Detection(plan), {signal.name: set[str]() for signal in plan.monitored}
     names = {"visitor": visitor, "shop": shop}
     for start in range(0, len(visitor), 60):
         counts = [counts_of(s, names[s.name][start : start + 60]) for s in plan.monitored]
-        step = watch.pane(
+        step = detection.pane(
             Sealed((WEEKS + start) * MINUTE, {"": window_of(plan.layout, counts, 60)}, {})
         )
         for finding in step.findings:

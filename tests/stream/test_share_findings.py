@@ -10,7 +10,7 @@ import pytest
 from detectors import Reference, Seasons, fit_reference
 from stream.alerts.finding import Finding
 from stream.plans.plan import Plan, SignalOptions
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 from tests.detectors.tools import counts_of, window_of
 
@@ -52,19 +52,19 @@ def run(
 ) -> list[Finding]:  # fmt: skip
     """Findings of a stream that changes at pane `CHANGE`, restarted on the way."""
     rng = np.random.default_rng(seed)
-    watch = Watch(plan)
+    detection = Detection(plan)
     found: list[Finding] = []
     for t in range(panes):
         columns = rows(EVENTS, rng, **(change if t >= CHANGE else before or {}))
         counts = [counts_of(s, columns[s.name]) for s in plan.monitored]
-        found += watch.pane(
+        found += detection.pane(
             Sealed(t * PANE, {"": window_of(plan.layout, counts, EVENTS)}, {})
         ).findings
         if t in (CHANGE - 1, CHANGE + 2):
-            state = watch.dump()
-            watch = Watch(plan)
-            watch.load(state)
-            assert watch.dump() == state
+            state = detection.dump()
+            detection = Detection(plan)
+            detection.load(state)
+            assert detection.dump() == state
     return found
 
 
@@ -168,16 +168,16 @@ def test_with_slots_every_hour_is_compared_with_itself() -> None:
                 window_max_age_ms=10**12)  # fmt: skip
     found: dict[float, list[Finding]] = {0.0: [], 0.15: []}
     for more, findings in found.items():
-        watch, drawn = Watch(plan), np.random.default_rng(9)
+        detection, drawn = Detection(plan), np.random.default_rng(9)
         for hour in range(28 * 24, 42 * 24):
             sample = _by_night(30, drawn, hour, more if hour >= 35 * 24 else 0.0)
             counts = [counts_of(s, sample[s.name]) for s in plan.monitored]
             sealed = Sealed(hour * HOUR, {"": window_of(plan.layout, counts, 30)}, {})
-            findings += watch.pane(sealed).findings
+            findings += detection.pane(sealed).findings
             if hour % 50 == 0:
-                state = watch.dump()
-                watch = Watch(plan)
-                watch.load(state)
+                state = detection.dump()
+                detection = Detection(plan)
+                detection.load(state)
     assert not found[0.0]
     first = found[0.15][0]
     assert (first.signal, first.test, first.moves) == ("number", "edetector", "missing_rate")

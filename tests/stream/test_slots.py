@@ -13,7 +13,7 @@ from detectors.fitting.rebase import rebased
 from stream.config.load import load_config
 from stream.plans.plan import Plan, PlanError
 from stream.plans.proposal import propose
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 
 HOUR_MS = 3_600_000
@@ -67,10 +67,10 @@ def panes(reference: Reference, weeks: int, moved: float = 0.0, segment: str = "
     return found
 
 
-def findings(watch: Watch, sealed: list[Sealed]) -> list[tuple[int, str, str, str]]:
+def findings(detection: Detection, sealed: list[Sealed]) -> list[tuple[int, str, str, str]]:
     found = []
     for pane in sealed:
-        for step in [*watch.expire(pane.start_ms), watch.pane(pane)]:
+        for step in [*detection.expire(pane.start_ms), detection.pane(pane)]:
             found += [(step.at_ms, f.signal, f.test, f.segment) for f in step.findings]
     return found
 
@@ -78,12 +78,12 @@ def findings(watch: Watch, sealed: list[Sealed]) -> list[tuple[int, str, str, st
 def test_the_season_is_silent_and_a_shift_is_told_against_its_own_hours(
     reference: Reference,
 ) -> None:
-    assert findings(Watch(plan_of(reference)), panes(reference, 3)) == []
-    watch = Watch(plan_of(reference))
+    assert findings(Detection(plan_of(reference)), panes(reference, 3)) == []
+    detection = Detection(plan_of(reference))
     told = [
         finding
         for pane in panes(reference, 1, moved=0.8)
-        for finding in watch.pane(pane).findings
+        for finding in detection.pane(pane).findings
         if finding.test == "edetector"
     ]
     assert told, "nothing was found"
@@ -100,25 +100,25 @@ def test_the_season_is_silent_and_a_shift_is_told_against_its_own_hours(
 
 def test_a_restart_at_any_pane_changes_nothing(reference: Reference) -> None:
     sealed = panes(reference, 1, moved=0.3)
-    whole = findings(Watch(plan_of(reference)), sealed)
+    whole = findings(Detection(plan_of(reference)), sealed)
     assert whole
-    watch, found = Watch(plan_of(reference)), []
+    detection, found = Detection(plan_of(reference)), []
     for at, pane in enumerate(sealed):
-        found += findings(watch, [pane])
+        found += findings(detection, [pane])
         if at % 7 == 0:
-            fresh = Watch(plan_of(reference))
-            fresh.load(watch.dump())
-            assert fresh.dump() == watch.dump()
-            watch = fresh
+            fresh = Detection(plan_of(reference))
+            fresh.load(detection.dump())
+            assert fresh.dump() == detection.dump()
+            detection = fresh
     assert found == whole
 
 
 def test_segments_are_compared_with_slots_too() -> None:
     reference = fitted(segments=("region",))
     plan = plan_of(reference, segments=("region",))
-    quiet = findings(Watch(plan), panes(reference, 2, segment="region=north"))
+    quiet = findings(Detection(plan), panes(reference, 2, segment="region=north"))
     assert quiet == []
-    loud = findings(Watch(plan), panes(reference, 2, moved=1.0, segment="region=north"))
+    loud = findings(Detection(plan), panes(reference, 2, moved=1.0, segment="region=north"))
     assert {("x", "psi", "region=north"), ("x", "psi", "")} <= {f[1:] for f in loud}
 
 
@@ -168,4 +168,4 @@ def test_hours_without_noise_are_silent_and_one_that_moves_is_found(wave: str, m
         counts[0] = 12
         np.add.at(counts, layout.positions(seen, np.empty((12, 0), np.int32)).ravel(), 1)
         sealed.append(Sealed(start, {"": counts}, {}))
-    assert bool(findings(Watch(plan_of(reference)), sealed)) == moved
+    assert bool(findings(Detection(plan_of(reference)), sealed)) == moved

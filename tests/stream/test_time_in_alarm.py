@@ -21,8 +21,8 @@ PANE = 10_000
 kinds = st.sampled_from([(), ("system",), ("data_drift",), ("data_quality", "system")])
 
 
-def course(reference: str = "a", *, tested: bool = True) -> Any:
-    return SimpleNamespace(watch=object() if tested else None, reference_hash=reference)
+def phase(reference: str = "a", *, tested: bool = True) -> Any:
+    return SimpleNamespace(detection=object() if tested else None, reference_hash=reference)
 
 
 @given(st.lists(st.tuples(st.integers(1, 5 * DAY), kinds), min_size=1, max_size=80))
@@ -31,7 +31,7 @@ def test_the_share_of_four_weeks_as_a_naive_twin_counts_it(script):
     alarms, seen, now = Alarms(), [], 0
     for passed, firing in script:
         now += passed
-        alarms.pane(now, course(), firing)
+        alarms.pane(now, phase(), firing)
         seen.append((now // DAY, any(kind != "system" for kind in firing)))
         alarms = msgspec.msgpack.decode(msgspec.msgpack.encode(alarms), type=Alarms)
         late = [alarm for day, alarm in seen if day > now // DAY - 28]
@@ -43,11 +43,11 @@ def test_the_share_of_four_weeks_as_a_naive_twin_counts_it(script):
 def test_it_begins_anew_with_another_reference_and_counts_nothing_untested():
     alarms = Alarms()
     assert alarms.ratio is None
-    alarms.pane(0, course(tested=False), ("data_drift",))
+    alarms.pane(0, phase(tested=False), ("data_drift",))
     assert alarms.ratio is None
-    alarms.pane(PANE, course("a"), ("data_drift",))
+    alarms.pane(PANE, phase("a"), ("data_drift",))
     assert alarms.ratio == 1.0
-    alarms.pane(2 * PANE, course("b"), ())
+    alarms.pane(2 * PANE, phase("b"), ())
     assert (alarms.ratio, alarms.panes) == (0.0, 1)
 
 

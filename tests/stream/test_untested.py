@@ -20,7 +20,7 @@ from stream.metrics.gauges import ALL, signal_gauges
 from stream.page.detail import detail_of
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, SignalOptions
 from stream.replay.replay import Replay
-from stream.stage2.detection import Watch
+from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 from stream.stage2.shared_tables import Equipment
 from stream.stage2.untested import Untested, untested_by_plan
@@ -153,14 +153,14 @@ def test_a_large_change_is_found_within_what_is_said(rho: float) -> None:
     plan = plan_of(fitted({"x": noise}))
     needed = followed_after(plan, Equipment.of(plan))["x"]
     signal, layout = plan.monitored[0], plan.layout
-    watch = Watch(plan)
+    detection = Detection(plan)
     rng, seen, findings = np.random.default_rng(2), 0, 0
     while not findings:
         values = np.where(rng.random(10) < 0.5, noise.max(), rng.choice(noise, 10))
         counts = np.zeros(layout.width, np.int64)
         counts[0] = 10
         np.add.at(counts, 1 + signal.binning.bin(values), 1)
-        findings = len(watch.pane(Sealed(seen * 60_000, {"": counts}, {})).findings)
+        findings = len(detection.pane(Sealed(seen * 60_000, {"": counts}, {})).findings)
         seen += 10
     assert needed / 10 <= seen <= 1.5 * needed
 
@@ -271,12 +271,12 @@ def test_what_was_skipped_is_in_the_state(reference: Reference) -> None:
     plan = plan_of(reference, window_max_age_ms=3_600_000)
     replay = replayed(plan, columns(2, 600), step_s=60)
     (held,) = replay.monitor.subjects.values()
-    watch = held.watch
-    assert watch is not None
-    assert watch.skipped.in_a_row == 9
-    other = type(watch)(plan)
-    other.load(watch.dump())
-    assert other.skipped.windows == watch.skipped.windows
+    detection = held.detection
+    assert detection is not None
+    assert detection.skipped.in_a_row == 9
+    other = type(detection)(plan)
+    other.load(detection.dump())
+    assert other.skipped.windows == detection.skipped.windows
 
 
 def test_versions_are_told_apart(reference: Reference) -> None:

@@ -1,4 +1,4 @@
-"""Subjects to which nothing happens are put away, and come back as they were."""
+"""Subjects to which nothing happens are evicted, and come back as they were."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def monitor():
     return run_stages(book, make_events(3, 1_500), partitions=2, seed=0)[1]
 
 
-def test_a_subject_is_put_away_at_the_second_look_and_used_again(monitor):
+def test_a_subject_is_evicted_at_the_second_look_and_used_again(monitor):
     held = monitor.subjects[SUBJECT]
-    assert held.watch is not None
+    assert held.detection is not None
     before = held.dump()
     assert (monitor.release_idle(), monitor.release_idle()) == (0, 1)
     assert held.is_idle
-    assert held.watch is None
+    assert held.detection is None
     assert held.dump() == before
     assert monitor.release_idle() == 0
     held.seal_all()
     assert not held.is_idle
-    assert held.watch.results
+    assert held.detection.results
     assert held.dump() == before
 
 
-def test_a_window_closes_at_its_deadline_also_of_a_subject_put_away(monitor):
+def test_a_window_closes_at_its_deadline_also_of_an_evicted_subject(monitor):
     held = monitor.subjects[SUBJECT]
-    deadline = min(window.deadline_ms for window in held.watch.windows.filling.values())
+    deadline = min(window.deadline_ms for window in held.detection.windows.filling.values())
     monitor.release_idle()
     monitor.release_idle()
     lateness = held._plan_at(0).lateness_ms
@@ -50,17 +50,17 @@ def test_a_window_closes_at_its_deadline_also_of_a_subject_put_away(monitor):
     assert held.is_idle
     list(held.advance(deadline + lateness))
     assert not held.is_idle
-    assert held.watch.windows.n_closed == 1
+    assert held.detection.windows.n_closed == 1
 
 
-def test_a_snapshot_of_a_subject_put_away_is_that_of_one_at_work(monitor):
+def test_a_snapshot_of_an_evicted_subject_is_that_of_one_in_memory(monitor):
     at_work = reloaded(monitor, monitor.plans).subjects[SUBJECT].dump()
     monitor.release_idle()
     monitor.release_idle()
     assert reloaded(monitor, monitor.plans).subjects[SUBJECT].dump() == at_work
 
 
-def test_what_is_put_away_takes_little(monitor):
+def test_what_is_evicted_takes_little(monitor):
     gc.collect()
     tracemalloc.start()
     fresh = reloaded(monitor, monitor.plans)
