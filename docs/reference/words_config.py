@@ -161,7 +161,7 @@ WORDS = {
     "worker.group": "Consumer group; after `topics.prefix`, if there is one and no group is given. Workers of one group share the work.",
     "worker.environment": "Named in the alerts' `source`.",
     "worker.data_dir": "Scratch space; default is a temporary folder. Nothing there outlives a worker.",
-    "worker.put_away_after": "Subjects (a model's version, or a value of a segment) to which nothing happens for so long, or up to twice that, are put away in a third of the memory; their next event brings them back as they were. Those with an open episode stay, so that its evidence can be looked at.",
+    "worker.idle_timeout": "Subjects (a model's version, or a value of a segment) to which nothing happens for so long, or up to twice that, are evicted to a third of the memory; their next event brings them back as they were. Those with an open episode stay, so that its evidence can be looked at.",
     "worker.idle_after": "A partition that is caught up and silent for so long no longer holds the others back.",
     "worker.snapshot_interval": "How often state is written.",
     "worker.session_timeout": "After so long without a heartbeat a worker's partitions go to others.",

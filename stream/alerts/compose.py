@@ -84,7 +84,7 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
             action,
             context.runbook_url.replace("{kind}", kind),
             context.dashboard_url,
-            evidence(lead, ranked[0].began, context.chances),
+            evidence(lead, ranked[0].began, context.budget_summary),
         ),
         starts_at=format_time(revision.opened_ms),
         ends_at=format_time(revision.now_ms) if resolved else NOT_ENDED,

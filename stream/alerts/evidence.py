@@ -13,7 +13,7 @@ from detectors.figures import figure, figures, round_figure
 from stream.alerts.finding import Finding
 from stream.alerts.sentences import TEST_TEXT
 from stream.contracts.alert_event import format_time
-from stream.contracts.budget_summary import Chances
+from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.slots import DAY
 
 __all__ = ["evidence"]
@@ -24,26 +24,26 @@ _YEAR_WEEKS: Final = 365.25 / 7.0
 _COUNTED: Final = "This was counted, not estimated: chance has no part in it."
 
 
-def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | None) -> str:
+def evidence(finding: Finding, began: ChangePoint | None, budget: BudgetSummary | None) -> str:
     """Why to believe a finding, and how often chance alone would bring it."""
-    if chances is None:
+    if budget is None:
         return ""
     if finding.test == finding.signal:  # the pipeline's own
         return _COUNTED
     value, least = figures(finding.value, finding.threshold)
     of = f"{TEST_TEXT.get(finding.test, finding.test)} {value}, threshold {least}. "
     if finding.test == "edetector":
-        said = _by_edetector(finding, chances)
+        said = _by_edetector(finding, budget)
     elif finding.test == "adwin":
-        said = _by_adwin(finding, chances)
+        said = _by_adwin(finding, budget)
     elif finding.test == DAY:
         said = _by_day(finding)
     else:
-        said = _by_window(finding, chances)
-    budget = chances.false_alarms_per_week
-    alarms = f"{round_figure(budget)} false alarm{'' if budget == 1.0 else 's'} a week"
+        said = _by_window(finding, budget)
+    allowed = budget.false_alarms_per_week
+    alarms = f"{round_figure(allowed)} false alarm{'' if allowed == 1.0 else 's'} a week"
     said = (
-        f"{of}{said} All {chances.tests} groups of tests of this model together stay within its "
+        f"{of}{said} All {budget.tests} groups of tests of this model together stay within its "
         f"budget of {alarms}."
     )
     if began is not None and began.confidence is not None:
@@ -56,7 +56,7 @@ def evidence(finding: Finding, began: ChangePoint | None, chances: Chances | Non
     return said
 
 
-def _by_window(finding: Finding, chances: Chances) -> str:
+def _by_window(finding: Finding, budget: BudgetSummary) -> str:
     what = TEST_TEXT.get(finding.test, finding.test)
     p = 1.0 if finding.p_value is None else finding.p_value
     often = "less than once in a billion" if p < _LEAST_P else f"once in {round_figure(1.0 / p)}"
@@ -65,13 +65,13 @@ def _by_window(finding: Finding, chances: Chances) -> str:
         f"{finding.events:,} events"
     )
     if finding.segment:
-        level = round_figure(1.0 / chances.segment_alpha)
+        level = round_figure(1.0 / budget.segment_alpha)
         return f"{said}. The tests of this segment's windows alarm from once in {level}."
     if p >= _LEAST_P:
-        said += f", {_time(1.0 / p / chances.windows_per_week)} of this stream"
+        said += f", {_time(1.0 / p / budget.windows_per_week)} of this stream"
     return (
         f"{said}. The window tests of this signal are set to raise one false alarm in "
-        f"{_per(chances)}, once in {round_figure(1.0 / chances.window_alpha)} windows."
+        f"{_per(budget)}, once in {round_figure(1.0 / budget.window_alpha)} windows."
     )
 
 
@@ -84,31 +84,31 @@ def _by_day(finding: Finding) -> str:
     )
 
 
-def _by_edetector(finding: Finding, chances: Chances) -> str:
-    pane = "cycles" if chances.cycle else "panes"
+def _by_edetector(finding: Finding, budget: BudgetSummary) -> str:
+    pane = "cycles" if budget.cycle else "panes"
     checks = 10.0 ** min(finding.value, 15.0)
     alarm = 10.0 ** min(finding.threshold, 15.0)
     return (
         "If nothing had changed, so much evidence would build up by chance at most once in "
-        f"{round_figure(checks)} {pane} with events, {_time(checks / chances.panes_per_week)} of "
+        f"{round_figure(checks)} {pane} with events, {_time(checks / budget.panes_per_week)} of "
         f"this stream. It alarms from once in {round_figure(alarm)}, which chance reaches by "
-        f"measured rates once in {_per(chances)} or less often."
+        f"measured rates once in {_per(budget)} or less often."
     )
 
 
-def _by_adwin(finding: Finding, chances: Chances) -> str:
+def _by_adwin(finding: Finding, budget: BudgetSummary) -> str:
     much = "more than"
     if finding.threshold > 0.0 and (times := round(finding.value / finding.threshold, 1)) > 1.0:
         much = f"{figure(times)} times as much as"
     return (
         f"The averages before and after differ {much} chance is allowed to make them. By measured "
         "rates chance goes beyond what it is allowed once in "
-        f"{_per(chances)} or less often."
+        f"{_per(budget)} or less often."
     )
 
 
-def _per(chances: Chances) -> str:
-    return _time(1.0 / chances.share_per_week, bare=True)
+def _per(budget: BudgetSummary) -> str:
+    return _time(1.0 / budget.share_per_week, bare=True)
 
 
 def _time(weeks: float, *, bare: bool = False) -> str:

@@ -35,11 +35,11 @@ def tell_doubts(fitted: Fitted) -> None:
     """Say what is doubtful, what is not tested, which seasons show and how soon a shift would."""
     from stream.plans.proposal import proposed_plan
     from stream.stage2.delay import delay_words
-    from stream.stage2.shared_tables import Equipment
+    from stream.stage2.shared_tables import SharedTables
     from stream.stage2.untested import untested_by_plan
 
     reference, plan = fitted.reference, proposed_plan(fitted.reference)
-    _held = Equipment.of(plan)  # or each question below would make it anew
+    _held = SharedTables.of(plan)  # or each question below would make it anew
     if reference.time_step_ms == _DAY_MS:
         dates = reference.first_ms % _DAY_MS == 0
         say(

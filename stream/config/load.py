@@ -170,7 +170,7 @@ def _worker(top: Table, folder: Path, prefix: str) -> WorkerConfig:
         idle_after_ms=table.duration("idle_after", "30s", least_ms=100),
         snapshot_interval_ms=table.duration("snapshot_interval", "10s", least_ms=100),
         session_timeout_ms=table.duration("session_timeout", "6s", least_ms=1_000),
-        put_away_after_ms=table.duration("put_away_after", "10m", least_ms=1_000),
+        idle_timeout_ms=table.duration("idle_timeout", "10m", least_ms=1_000),
         max_ahead_ms=table.duration("max_ahead", "60s", least_ms=0),
         max_ready_lag=table.integer("max_ready_lag", default.max_ready_lag, least=1),
         max_series=table.integer("max_series", default.max_series, least=100),

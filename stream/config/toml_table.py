@@ -18,6 +18,9 @@ _DURATION: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
 _MOST_DAYS: Final = 36_500
 _MOST: Final = 2**53
 _MOST_WORDS: Final = 3_000
+#: Keys of earlier versions, with their table -> the key now.
+_RENAMED: Final = {"worker.put_away_after": "idle_timeout"}
+_INDEX: Final = re.compile(r"\[\d+\]")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -96,9 +99,14 @@ class Table:
         self.values, self.path, self.file = values, path, file
         for key in values:
             if known and key not in known:
-                near = difflib.get_close_matches(key, known, 1, 0.5)
-                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
-                raise self.error(key, f"is not a known key. {hint}")
+                raise self.error(key, f"is not a known key. {self._remedy(key, known)}")
+
+    def _remedy(self, key: str, known: Sequence[str]) -> str:
+        """What to write instead of a key that is not known."""
+        if renamed := _RENAMED.get(_INDEX.sub("", f"{self.path}.{key}")):
+            return f"It is called {renamed} now."
+        near = difflib.get_close_matches(key, known, 1, 0.5)
+        return f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
 
     def error(self, key: str, words: str) -> ConfigError:
         """Make an error about one key of this table."""

@@ -57,7 +57,7 @@ class WorkerConfig:
     idle_after_ms: int = 30_000
     snapshot_interval_ms: int = 10_000
     session_timeout_ms: int = 6_000
-    put_away_after_ms: int = 600_000
+    idle_timeout_ms: int = 600_000
     max_ahead_ms: int = 60_000
     max_ready_lag: int = 1_000_000
     max_series: int = 10_000

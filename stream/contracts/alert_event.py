@@ -22,7 +22,7 @@ from stream.contracts.alert_signal import (
     AlertSignal,
     AlertTime,
 )
-from stream.contracts.budget_summary import Chances
+from stream.contracts.budget_summary import BudgetSummary
 
 __all__ = [
     "ALERT_TYPE",
@@ -195,7 +195,7 @@ class AlertContext(msgspec.Struct, frozen=True):
         Source partition ("predictions-0") -> (first, last offset) that the decision saw.
     private : bool
         Hide everything that was ever a value: categories, edges, segment values, descriptions.
-    chances : Chances, optional
+    budget_summary : BudgetSummary, optional
         What the budget allows.
     """
 
@@ -208,7 +208,7 @@ class AlertContext(msgspec.Struct, frozen=True):
     alpha: float = 0.0
     offsets: dict[str, tuple[int, int]] = {}
     private: bool = False
-    chances: Chances | None = None
+    budget_summary: BudgetSummary | None = None
 
 
 def fingerprint(model: str, version: str, kind: str) -> str:

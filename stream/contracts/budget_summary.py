@@ -9,10 +9,10 @@ import msgspec
 if TYPE_CHECKING:
     from detectors import Budget
 
-__all__ = ["Chances"]
+__all__ = ["BudgetSummary"]
 
 
-class Chances(msgspec.Struct, frozen=True):
+class BudgetSummary(msgspec.Struct, frozen=True):
     """What the budget of a subject allows.
 
     Attributes
@@ -20,7 +20,7 @@ class Chances(msgspec.Struct, frozen=True):
     tests : int
         Families of tests over all signals: they share the budget.
     windows_per_week, panes_per_week : float
-        Checks that were reckoned with.
+        Checks that the budget was divided among.
     window_alpha, segment_alpha : float
         Chance of a false alarm of a signal in a window of the whole stream, and of a segment.
     share_per_week : float
@@ -37,8 +37,8 @@ class Chances(msgspec.Struct, frozen=True):
     cycle: bool = False
 
     @classmethod
-    def of(cls, budget: Budget, signals: int, cycle: bool) -> Chances:
-        """Those of a budget for so many signals."""
+    def of(cls, budget: Budget, signals: int, cycle: bool) -> BudgetSummary:
+        """The summary of a budget that `signals` signals share; `cycle` if panes are cycles."""
         return cls(
             tests=3 * signals,
             false_alarms_per_week=budget.false_alarms_per_week,

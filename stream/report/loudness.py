@@ -17,7 +17,7 @@ import numpy.typing as npt
 from detectors import WindowResult
 from stream.contracts.alert_event import AlertData
 from stream.stage2.detection import Detection
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 
 __all__ = [
     "FOLLOWING",
@@ -88,7 +88,7 @@ def heard_in(data: AlertData) -> list[Heard]:
 def evidence_ratios(detection: Detection) -> npt.NDArray[np.float64]:
     """The evidence of each signal's e-detector now, over what it needs, as logarithms; or 0."""
     bank = detection.sequential.edetector
-    evidence = np.where(Equipment.of(detection.plan).edetector_on, bank.evidence, 0.0)
+    evidence = np.where(SharedTables.of(detection.plan).edetector_on, bank.evidence, 0.0)
     return np.clip(np.nan_to_num(evidence / math.log(bank.threshold), posinf=_LOUDEST), 0.0, None)
 
 

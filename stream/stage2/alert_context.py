@@ -22,6 +22,6 @@ def context_of(phase: PlanPhase, offsets: Mapping[int, tuple[int, int]]) -> Aler
         false_alarms_per_week=plan.false_alarms_per_week,
         alpha=phase.window_alpha,
         private=plan.private,
-        chances=None if phase.detection is None else phase.detection.chances,
+        budget_summary=None if phase.detection is None else phase.detection.budget_summary,
         offsets={f"{plan.topic}-{p}": span for p, span in sorted(offsets.items())},
     )

@@ -16,7 +16,7 @@ from stream.contracts.alert_event import format_time
 from stream.plans.plan import Plan
 from stream.plans.slots import DAY
 from stream.stage2.findings import Hit, Span, explained, severity_of_shift
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 
 __all__ = ["DayLooks"]
 
@@ -41,7 +41,7 @@ class DayLooks:
     """
 
     def __init__(
-        self, plan: Plan, shared: Equipment, tests: DayTests, calendar: Calendar,
+        self, plan: Plan, shared: SharedTables, tests: DayTests, calendar: Calendar,
         history: History, latest: Latest,
     ) -> None:  # fmt: skip
         self._plan, self._latest = plan, latest
@@ -51,7 +51,9 @@ class DayLooks:
         self.made = 0
 
     @classmethod
-    def of(cls, plan: Plan, shared: Equipment, history: History, latest: Latest) -> DayLooks | None:
+    def of(
+        cls, plan: Plan, shared: SharedTables, history: History, latest: Latest
+    ) -> DayLooks | None:
         """None where no days are tested."""
         calendar = plan.reference.calendar
         if calendar is None or shared.days is None or plan.cycle_ms:

@@ -15,7 +15,7 @@ from detectors.sequential.delay import events_until_found
 from stream.alerts.sentences import duration
 from stream.plans.plan import Plan
 from stream.stage2.powerless import fill_of
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.text.counted import some_of
 
 __all__ = ["delay_words", "foretold", "lasting", "told_within"]
@@ -37,7 +37,7 @@ _CLEARLY: Final = 0.8
 _SLOWER: Final = 4.0
 _NAMED: Final = 3
 #: By standard deviations.
-_TOLD: WeakKeyDictionary[Equipment, dict[float, dict[str, float]]] = WeakKeyDictionary()
+_TOLD: WeakKeyDictionary[SharedTables, dict[float, dict[str, float]]] = WeakKeyDictionary()
 
 
 def delay_words(plan: Plan, names: Collection[str]) -> list[str]:
@@ -82,7 +82,7 @@ def told_within(plan: Plan, sd: float) -> dict[str, float]:
     """Events within which a shift of each number is told, by panes or by windows."""
     if plan.cycle_ms or not plan.reference.events_per_week:
         return {}  # a cycle is one window, and no test follows panes
-    known = _TOLD.setdefault(Equipment.of(plan), {})
+    known = _TOLD.setdefault(SharedTables.of(plan), {})
     if sd not in known:
         known[sd] = _told_within(plan, sd)
     return known[sd]
@@ -90,7 +90,7 @@ def told_within(plan: Plan, sd: float) -> dict[str, float]:
 
 def _told_within(plan: Plan, sd: float) -> dict[str, float]:
     after = foretold(plan, sd)
-    fill = fill_of(plan, Equipment.of(plan).budget)
+    fill = fill_of(plan, SharedTables.of(plan).budget)
     most = _UNTIL_WHOLE * fill.events
     if fill.events < fill.least or all(n <= most for n in after.values()):
         return after
@@ -100,9 +100,11 @@ def _told_within(plan: Plan, sd: float) -> dict[str, float]:
 
 def foretold(plan: Plan, sd: float) -> dict[str, float]:
     """Events within which tests of panes tell a shift of each number, nine times in ten."""
-    equipment = Equipment.of(plan)
-    budget = equipment.budget
-    followed = [index for index in plan.layout.numeric.tolist() if equipment.edetector_on[index]]
+    shared_tables = SharedTables.of(plan)
+    budget = shared_tables.budget
+    followed = [
+        index for index in plan.layout.numeric.tolist() if shared_tables.edetector_on[index]
+    ]
     a_pane = plan.reference.events_per_week / budget.panes_per_week
     return {
         plan.monitored[index].name: _NINE_IN_TEN * events_until_found(
@@ -115,8 +117,8 @@ def foretold(plan: Plan, sd: float) -> dict[str, float]:
 
 def _found_by_windows(plan: Plan, sd: float, events: int) -> set[str]:
     """Numbers of which windows that are full of such a shift find it, up or down."""
-    equipment = Equipment.of(plan)
-    bank, alpha = equipment.bank, equipment.budget.window_alpha
+    shared_tables = SharedTables.of(plan)
+    bank, alpha = shared_tables.bank, shared_tables.budget.window_alpha
     found = set(plan.layout.numeric.tolist())
     for way in (sd, -sd):
         counts = np.zeros(plan.layout.width, np.int64)
@@ -146,10 +148,10 @@ def _moved(plan: Plan, index: int, sd: float, events: int) -> npt.NDArray[np.int
 
 def _by_panes_alone(plan: Plan, names: Collection[str]) -> str:
     """Of which of these numbers windows find no change of values."""
-    equipment = Equipment.of(plan)
-    fill = fill_of(plan, equipment.budget)
-    able = set(equipment.bank.chosen) if fill.events >= fill.least else set()
-    able -= {(each.signal, each.test) for each in equipment.powerless}
+    shared_tables = SharedTables.of(plan)
+    fill = fill_of(plan, shared_tables.budget)
+    able = set(shared_tables.bank.chosen) if fill.events >= fill.least else set()
+    able -= {(each.signal, each.test) for each in shared_tables.powerless}
     seen = {plan.monitored[i].name for i, test in able if not test.endswith("_rate")}
     alone = [signal.name for signal in plan.monitored if signal.name in set(names) - seen]
     if not alone:
@@ -161,7 +163,7 @@ def _by_panes_alone(plan: Plan, names: Collection[str]) -> str:
 def lasting(plan: Plan, events: float) -> str:
     """So many events, and how long they take: two digits are all that is known."""
     weekly = plan.reference.events_per_week
-    events = max(events, weekly / Equipment.of(plan).budget.panes_per_week)
+    events = max(events, weekly / SharedTables.of(plan).budget.panes_per_week)
     digit = 10.0 ** max(0, math.floor(math.log10(events)) - 1)
     ms = events * _WEEK_MS / weekly
     unit = next((u for u in (86_400_000, 3_600_000, 60_000) if ms >= 2 * u), 1_000)

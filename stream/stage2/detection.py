@@ -17,7 +17,7 @@ import numpy.typing as npt
 from detectors import Calendar, ChangePoint, ChangePoints, WindowResult
 from detectors.changes.latest import Latest
 from stream.alerts.episodes import Finding
-from stream.contracts.budget_summary import Chances
+from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.plan import Plan
 from stream.stage2.beginning import Beginning
 from stream.stage2.days import DayLooks
@@ -25,7 +25,7 @@ from stream.stage2.explained_by_quality import explained_rows
 from stream.stage2.findings import Hit, Span, explained
 from stream.stage2.panes import Sealed
 from stream.stage2.sequential import Sequential
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.windows import Closed, Skipped, WindowRule, Windows
 
 __all__ = ["Detection", "OnWindow", "Step"]
@@ -71,7 +71,7 @@ class Detection:
         self.plan = plan
         self._on_window = on_window
         self.layout = plan.layout
-        self._shared = shared = Equipment.of(plan)
+        self._shared = shared = SharedTables.of(plan)
         self.budget = shared.budget
         rule = WindowRule(
             self.budget.window_events, plan.window_max_age_ms, plan.window_min_events, plan.cycle_ms
@@ -87,7 +87,9 @@ class Detection:
         self.latest = Latest(width)
         self.sequential = Sequential(plan, shared, self.changes)
         self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
-        self.chances = Chances.of(self.budget, len(plan.monitored), bool(plan.cycle_ms))
+        self.budget_summary = BudgetSummary.of(
+            self.budget, len(plan.monitored), bool(plan.cycle_ms)
+        )
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
         self.skipped = Skipped()

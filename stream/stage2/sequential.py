@@ -15,7 +15,7 @@ from stream.plans.plan import Plan
 from stream.stage2.explained_by_quality import as_whole, mostly_gone
 from stream.stage2.findings import Hit, severity_of_shift
 from stream.stage2.share_hits import share_began, share_hit, with_rise, within_stream
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 
 __all__ = ["Found", "Sequential"]
 
@@ -58,13 +58,13 @@ class Sequential:
     Parameters
     ----------
     plan : Plan
-    shared : Equipment
+    shared : SharedTables
         Of the plan.
     changes : ChangePoints
         Fed with a pane before `update`.
     """
 
-    def __init__(self, plan: Plan, shared: Equipment, changes: ChangePoints) -> None:
+    def __init__(self, plan: Plan, shared: SharedTables, changes: ChangePoints) -> None:
         self._plan, self._numeric = plan, plan.layout.numeric
         self._changes = changes
         self.scores, self.shares = shared.scores, shared.shares

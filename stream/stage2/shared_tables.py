@@ -34,17 +34,17 @@ from stream.plans.plan import Plan
 from stream.plans.slots import DAY
 from stream.stage2.powerless import powerless_tests
 
-__all__ = ["Equipment"]
+__all__ = ["SharedTables"]
 
 HOUR_MS = 3_600_000
 
 #: Why a test finds nothing, where larger windows alone would not help.
 _OF_THE_REFERENCE: Final = ("dependence", "no_room", "small_reference")
 #: By the plan's hash, as long as somebody uses it.
-_MADE: WeakValueDictionary[str, Equipment] = WeakValueDictionary()
+_MADE: WeakValueDictionary[str, SharedTables] = WeakValueDictionary()
 
 
-class Equipment:
+class SharedTables:
     """Budget and tables of one plan; `of` gives the one that equal plans share.
 
     Attributes
@@ -112,8 +112,8 @@ class Equipment:
         return EvidenceBank(ranks, self._share_growth)
 
     @classmethod
-    def of(cls, plan: Plan) -> Equipment:
-        """The equipment of a plan, made if nobody has it."""
+    def of(cls, plan: Plan) -> SharedTables:
+        """The tables of a plan, made if no subject has them yet."""
         held = _MADE.get(plan.hash)
         if held is None:
             held = _MADE[plan.hash] = cls(plan)

@@ -40,8 +40,8 @@ class WorkerSettings:
         Whether dead letters hold the original bytes.
     idle_after_s : float
         A partition that is caught up and silent for this long no longer holds panes back.
-    put_away_after_s : float
-        Subjects to which nothing happens for so long, or up to twice that, are put away.
+    idle_timeout_s : float
+        Subjects to which nothing happens for so long, or up to twice that, are evicted.
     sources_interval_s : float
         How often it is looked whether topics were made again or have grown.
     max_ready_lag : int
@@ -69,7 +69,7 @@ class WorkerSettings:
     idle_after_s: float = 30.0
     snapshot_interval_s: float = 10.0
     session_timeout_s: float = 6.0
-    put_away_after_s: float = 600.0
+    idle_timeout_s: float = 600.0
     sources_interval_s: float = 60.0
     max_ready_lag: int = 1_000_000
     max_ahead_ms: int = 60_000
@@ -85,7 +85,7 @@ class WorkerSettings:
                 f"worker.data_dir {self.data_dir} is in a directory that does not exist. "
                 "Make it, or leave data_dir out for a temporary one."
             )
-        times = "idle_after_s", "snapshot_interval_s", "session_timeout_s", "put_away_after_s"
+        times = "idle_after_s", "snapshot_interval_s", "session_timeout_s", "idle_timeout_s"
         for name in times:
             if not (value := getattr(self, name)) > 0:
                 raise ValueError(f"worker.{name[:-2]} must be > 0; got {value}.")

@@ -227,7 +227,7 @@ class Worker:
             ),
         ]
         jobs += [
-            every(settings.put_away_after_s, stage.release_idle)
+            every(settings.idle_timeout_s, stage.release_idle)
             for stage in (stages.stage1, stages.stage2)
             if stage is not None
         ]

@@ -13,7 +13,7 @@ from stream.page.state import state_of
 from stream.report.course import Course
 from stream.report.loudness import NEAR, Heard, evidence_ratios, loudest, loudest_of_all
 from stream.stage2.detection import Detection
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events
 from tests.stream.test_metrics import FileState
@@ -59,7 +59,7 @@ def test_evidence_is_the_detectors_own(slow: FileState) -> None:
     detection = detection_of(slow)
     bank = detection.sequential.edetector
     state = bank.ranks.state[0]
-    assert Equipment.of(detection.plan).edetector_on.all()
+    assert SharedTables.of(detection.plan).edetector_on.all()
     ratios = evidence_ratios(detection)
     assert (ratios >= 0).all()
     for index, ratio in enumerate(ratios.tolist()):

@@ -96,7 +96,7 @@ def run_stages(
     """Read dealt events in random polls, partitions in random turns, and monitor the result.
 
     With `snapshot_every`, the monitor is dumped and loaded into a new one at that rate of records.
-    `dealt` seeds the dealing alone. With `release_every`, idle subjects are put away, twice in a
+    `dealt` seeds the dealing alone. With `release_every`, idle subjects are evicted, twice in a
     row so that all are idle.
     """
     rng = random.Random(seed)

@@ -365,3 +365,12 @@ def test_words_of_a_very_long_key_or_value_stay_readable(
     assert "…" in words
     assert remedy in words
     assert len(words) < 3_000
+
+
+def test_a_key_that_was_renamed_is_an_error_that_gives_its_name_now(tmp_path: Path) -> None:
+    old = GOOD.replace("[worker]\n", '[worker]\nput_away_after = "5m"\n')
+    words = r"worker\.put_away_after is not a known key\. It is called idle_timeout now\."
+    with pytest.raises(ConfigError, match=words):
+        load_config(write(tmp_path, old), {})
+    now = old.replace("put_away_after", "idle_timeout")
+    assert load_config(write(tmp_path, now), {}).worker.idle_timeout_ms == 300_000

@@ -24,7 +24,7 @@ from stream.plans.plan import (
 from stream.plans.proposal import propose
 from stream.stage2.detection import Detection, Step
 from stream.stage2.panes import Sealed
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested import untested_by_plan
 
 HOUR_MS = 3_600_000
@@ -132,7 +132,7 @@ def test_an_odd_day_is_told_the_next_day_and_is_over_two_days_later(reference: R
     opened = midnight + HOUR_MS
     reminder = (opened + DAY_MS, "firing")
     assert alerts == [(opened, "firing"), reminder, (opened + 2 * DAY_MS, "resolved")]
-    assert "once in" in evidence(finding, finding.change_point, detection.chances)
+    assert "once in" in evidence(finding, finding.change_point, detection.budget_summary)
 
 
 def test_days_as_usual_are_not_told(reference: Reference) -> None:
@@ -198,7 +198,7 @@ def test_of_days_with_too_few_values_it_is_said_that_they_are_not_tested(
     assert [each.signals for each in found] == [("x",)] * said
     assert all("fewer than 20 values" in each.words for each in found)
     # And so it is: a day that is as far off as can be is tested only where nothing is said.
-    days = Equipment.of(plan).days
+    days = SharedTables.of(plan).days
     assert days is not None
     assert days.test(np.array([float(a_day)]), np.array([[0.99, 0.98]])).tested[0] == (a_day >= 20)
 

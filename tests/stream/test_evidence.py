@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from detectors import WINDOWED_TESTS, ChangePoint, WindowBank, fit_reference
 from stream.alerts.evidence import evidence
 from stream.alerts.sizes import on_one_scale
-from stream.contracts.budget_summary import Chances
+from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.plan import PlanBook
 from tests.detectors.tools import counts_of, window_of
 from tests.stream.harness import make_events, make_plan, run_stages
 from tests.stream.test_episodes import finding
 
-CHANCES = Chances(
+SUMMARY = BudgetSummary(
     tests=60, false_alarms_per_week=1.0, windows_per_week=600.0, panes_per_week=60_480.0,
     window_alpha=2.8e-5, segment_alpha=1e-6, share_per_week=1 / 60,
 )  # fmt: skip
@@ -26,7 +26,7 @@ BUDGET = (
 
 
 def test_a_windowed_test_says_how_often_chance_would_do_that():
-    said = evidence(finding(p_value=8.3e-8, events=5_000), None, CHANCES)
+    said = evidence(finding(p_value=8.3e-8, events=5_000), None, SUMMARY)
     assert said == (
         "PSI 0.3, threshold 0.1. "
         "If nothing had changed, a PSI this high would come by chance once in 12 million windows "
@@ -36,13 +36,13 @@ def test_a_windowed_test_says_how_often_chance_would_do_that():
 
 
 def test_what_was_never_measured_is_not_claimed():
-    said = evidence(finding(p_value=0.0), None, CHANCES)
+    said = evidence(finding(p_value=0.0), None, SUMMARY)
     assert "chance less than once in a billion windows of 1,000 events. The" in said
 
 
 def test_a_rate_in_a_segment():
     found = finding(test="missing_rate", p_value=2e-7, segment="region=eu", events=800)
-    assert evidence(found, None, CHANCES) == (
+    assert evidence(found, None, SUMMARY) == (
         "missing rate 0.3, threshold 0.1. "
         "If nothing had changed, a missing rate this high would come by chance once in 5 million "
         "windows of 800 events. The tests of this segment's windows alarm from once in 1 million."
@@ -53,7 +53,7 @@ def test_a_rate_in_a_segment():
 def test_an_edetector_and_when_it_began():
     found = finding(test="edetector", value=7.1, threshold=6.5, p_value=None)
     began = ChangePoint(1_772_366_400_000, 1_772_366_340_000, 1_772_366_520_000, 0.95)
-    assert evidence(found, began, CHANCES) == (
+    assert evidence(found, began, SUMMARY) == (
         "log10 of evidence 7.1, threshold 6.5. "
         "If nothing had changed, so much evidence would build up by chance at most once in 13 "
         "million panes with events, about 4 years of this stream. It alarms from once in 3.2 "
@@ -67,7 +67,7 @@ def test_an_edetector_and_when_it_began():
 def test_a_change_that_came_gradually():
     found = finding(test="edetector", value=7.1, threshold=6.5, p_value=None)
     began = ChangePoint(1_772_366_400_000, 1_772_366_340_000, 1_772_366_520_000, 0.95, "ramp")
-    assert evidence(found, began, CHANCES).endswith(
+    assert evidence(found, began, SUMMARY).endswith(
         BUDGET + " The change came gradually; it began about 2026-03-01 12:00 (95 % sure: "
         "2026-03-01 11:59 to 2026-03-01 12:02)."
     )
@@ -76,7 +76,7 @@ def test_a_change_that_came_gradually():
 def test_adwin_speaks_of_its_measured_rate():
     found = finding(test="adwin", value=0.2, threshold=0.1, p_value=None)
     bounds_only = ChangePoint(0, 0, 10)
-    assert evidence(found, bounds_only, CHANCES) == (
+    assert evidence(found, bounds_only, SUMMARY) == (
         "ADWIN 0.2, threshold 0.1. "
         "The averages before and after differ 2 times as much as chance is allowed to make them. "
         "By measured rates chance goes beyond what it is allowed once in 60 weeks or less often."
@@ -86,12 +86,12 @@ def test_adwin_speaks_of_its_measured_rate():
 
 def test_what_is_hardly_beyond_chance_is_not_once_as_much():
     found = finding(test="adwin", value=0.102, threshold=0.1, p_value=None)
-    assert "before and after differ more than chance is allowed" in evidence(found, None, CHANCES)
+    assert "before and after differ more than chance is allowed" in evidence(found, None, SUMMARY)
 
 
 def test_the_pipelines_own_troubles_are_counted():
     found = finding("late_share", test="late_share", kind="system", role="system", p_value=None)
-    assert evidence(found, None, CHANCES).startswith("This was counted, not estimated")
+    assert evidence(found, None, SUMMARY).startswith("This was counted, not estimated")
     assert evidence(found, None, None) == ""
 
 
@@ -100,8 +100,10 @@ def test_the_pipelines_own_troubles_are_counted():
     st.floats(0.0, 1.0), st.floats(0.0, 2_000.0), st.floats(1e-9, 1e4),
 )  # fmt: skip
 def test_any_figures_make_words(test: str, p: float, value: float, rate: float) -> None:
-    chances = Chances(3, rate, rate, rate, 0.01, 0.01, rate)
-    said = evidence(finding(test=test, p_value=p, value=value, threshold=value), None, chances)
+    budget_summary = BudgetSummary(3, rate, rate, rate, 0.01, 0.01, rate)
+    said = evidence(
+        finding(test=test, p_value=p, value=value, threshold=value), None, budget_summary
+    )
     assert said.endswith("week.")
     assert "nan" not in said
     assert "inf" not in said

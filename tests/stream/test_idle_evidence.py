@@ -93,7 +93,7 @@ def test_it_goes_when_the_episode_is_over(drifting: FileState) -> None:
     assert detail(drifting) is None
 
 
-def test_a_quiet_model_is_put_away() -> None:
+def test_a_quiet_model_is_evicted() -> None:
     quiet = state_after(make_events(3, 1_500))
     held = quiet.replay.monitor.subjects[SUBJECT]
     assert not held.episodes.active

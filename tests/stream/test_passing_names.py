@@ -9,7 +9,7 @@ from detectors import Reference, fit_reference
 from stream.plans.plan import Plan
 from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested import untested_by_plan
 from tests.detectors.tools import counts_of, window_of
 
@@ -61,7 +61,7 @@ def test_it_is_said_of_names_that_stay_and_not_of_those_that_last(plan: Plan) ->
     said = {(each.signals, test) for each in untested_by_plan(plan) for test in each.tests}
     assert (("visitor",), "unseen_rate") in said
     assert not any("shop" in signals for signals, _ in said)
-    rates = {(plan.monitored[s.signal].name, s.rate) for s in Equipment.of(plan).shares.shares}
+    rates = {(plan.monitored[s.signal].name, s.rate) for s in SharedTables.of(plan).shares.shares}
     assert ("shop", "unseen_rate") in rates
     assert ("visitor", "unseen_rate") not in rates
     assert ("visitor", "missing_rate") in rates

@@ -17,7 +17,7 @@ from stream.plans.proposal import proposed_plan
 from stream.stage2.delay import foretold, told_within
 from stream.stage2.plan_notes import plan_notes
 from stream.stage2.powerless import fill_of
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested import Untested, untested_by_plan
 from tests.detectors.tools import counts_of, window_of
 
@@ -111,8 +111,8 @@ def test_a_shift_is_told_by_windows_where_they_are_sooner() -> None:
     plan = proposed_plan(reference)
     panes, both = foretold(plan, 1.0), told_within(plan, 1.0)
     slowest = max(panes, key=panes.__getitem__)
-    equipment = Equipment.of(plan)
-    fill = fill_of(plan, equipment.budget)
+    shared_tables = SharedTables.of(plan)
+    fill = fill_of(plan, shared_tables.budget)
     assert panes[slowest] > 2 * fill.events
     assert both[slowest] == 2 * fill.events
     assert min(both.values()) == min(panes.values())  # the others are told by panes
@@ -122,7 +122,7 @@ def test_a_shift_is_told_by_windows_where_they_are_sooner() -> None:
         values[slowest] = values[slowest] + 1.0
         counts = [counts_of(s, values[s.name].tolist()) for s in plan.monitored]
         window = window_of(plan.layout, counts, fill.tested)
-        result = equipment.bank.test(window, equipment.budget.window_alpha)
+        result = shared_tables.bank.test(window, shared_tables.budget.window_alpha)
         assert at in result.signal[result.found]
 
 

@@ -22,7 +22,7 @@ from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, SignalOptions
 from stream.replay.replay import Replay
 from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested import Untested, untested_by_plan
 from stream.stage2.untested.planned import followed_after
 
@@ -151,7 +151,7 @@ def test_a_large_change_is_found_within_what_is_said(rho: float) -> None:
     for i in range(1, N):
         noise[i] += rho * noise[i - 1]
     plan = plan_of(fitted({"x": noise}))
-    needed = followed_after(plan, Equipment.of(plan))["x"]
+    needed = followed_after(plan, SharedTables.of(plan))["x"]
     signal, layout = plan.monitored[0], plan.layout
     detection = Detection(plan)
     rng, seen, findings = np.random.default_rng(2), 0, 0
@@ -170,9 +170,9 @@ def test_a_large_change_is_found_within_what_is_said(rho: float) -> None:
 
 def test_what_only_the_largest_changes_would_show_was_tested(reference: Reference) -> None:
     plan = plan_of(reference)
-    equipment = Equipment.of(plan)
-    half = min(followed_after(plan, equipment).values())
-    most = min(followed_after(plan, equipment, whole=True).values())
+    shared_tables = SharedTables.of(plan)
+    half = min(followed_after(plan, shared_tables).values())
+    most = min(followed_after(plan, shared_tables, whole=True).values())
     assert most < half
     few, some = (
         replayed(plan, columns(2, int(n))).untested() for n in (most - 1, (most + half) // 2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from detectors import WINDOWED_TESTS
 from stream.plans.plan import LearningPlan, Plan
 from stream.stage2.detection import Detection
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested.planned import followed_after, untested_by_plan
 from stream.stage2.untested.reasons import Untested, listed
 
@@ -86,13 +86,13 @@ def _skipped(detection: Detection) -> Iterator[Untested]:
 
 def _is_followed(plan: Plan) -> bool:
     """Whether some signal has a test that follows every pane."""
-    equipment = Equipment.of(plan)
-    return bool((equipment.adwin_on | equipment.edetector_on).any())
+    shared_tables = SharedTables.of(plan)
+    return bool((shared_tables.adwin_on | shared_tables.edetector_on).any())
 
 
 def windowed(plan: Plan) -> tuple[str, ...]:
     """Names of the plan's tests that need windows."""
-    on = {test for _, test in Equipment.of(plan).bank.chosen}
+    on = {test for _, test in SharedTables.of(plan).bank.chosen}
     return tuple(test for test in WINDOWED_TESTS if test in on)
 
 
@@ -133,7 +133,7 @@ def _segments(detection: Detection) -> Iterator[Untested]:
 
 def _followed(detection: Detection, *, whole: bool = False) -> dict[str, tuple[int, float]]:
     """Events that came of each signal that is followed pane by pane, and how many it takes."""
-    after = followed_after(detection.plan, Equipment.of(detection.plan), whole=whole)
+    after = followed_after(detection.plan, SharedTables.of(detection.plan), whole=whole)
     index_of = {signal.name: index for index, signal in enumerate(detection.plan.monitored)}
     seen = {}
     for name, needed in after.items():
@@ -164,7 +164,7 @@ def _unfilled(detection: Detection, short: list[str], *, everything: bool) -> Un
 def _sees(detection: Detection, untested: list[Untested]) -> bool:
     """Whether some test of the windows can find something."""
     names = [signal.name for signal in detection.plan.monitored]
-    chosen = {(names[i], test) for i, test in Equipment.of(detection.plan).bank.chosen}
+    chosen = {(names[i], test) for i, test in SharedTables.of(detection.plan).bank.chosen}
     return bool(
         chosen - {(name, t) for each in untested for name in each.signals for t in each.tests}
     )

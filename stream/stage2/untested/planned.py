@@ -19,7 +19,7 @@ from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.plans.slots import DAY
 from stream.stage2.delay import delay_words, told_within
 from stream.stage2.powerless import MONDAY_MS, Fill, fill_of
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested.reasons import (
     DAY_MS,
     HOUR_MS,
@@ -44,7 +44,7 @@ _INSTEAD: Final[Mapping[Reason, tuple[str, ...]]] = {
 }  # fmt: skip
 #: Events of the panes that follow a change, until it is found.
 _PANES: Final = tuple(10 * 2**i for i in range(22))
-_KNOWN: WeakKeyDictionary[Equipment, list[Untested]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[SharedTables, list[Untested]] = WeakKeyDictionary()
 
 
 def untested_by_plan(plan: AnyPlan) -> list[Untested]:
@@ -67,16 +67,18 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
                 "dependence is measured (calibrate)",
             )
         )
-    equipment = Equipment.of(plan)
-    if equipment not in _KNOWN:
-        _KNOWN[equipment] = [
-            *_of_windows(plan, equipment), *_of_slots(plan), *_of_days(plan, equipment),
-            *_of_tests(plan, equipment),
+    shared_tables = SharedTables.of(plan)
+    if shared_tables not in _KNOWN:
+        _KNOWN[shared_tables] = [
+            *_of_windows(plan, shared_tables), *_of_slots(plan), *_of_days(plan, shared_tables),
+            *_of_tests(plan, shared_tables),
         ]  # fmt: skip
-    return found + _KNOWN[equipment]
+    return found + _KNOWN[shared_tables]
 
 
-def followed_after(plan: Plan, equipment: Equipment, *, whole: bool = False) -> dict[str, float]:
+def followed_after(
+    plan: Plan, shared_tables: SharedTables, *, whole: bool = False
+) -> dict[str, float]:
     """Events after which a large change of a signal is found by the tests that follow every pane.
 
     Half of its values went to one place, or with `whole` all of them: no change is larger.
@@ -89,16 +91,16 @@ def followed_after(plan: Plan, equipment: Equipment, *, whole: bool = False) -> 
     changes = [[_pane(plan, one) for one in panes] for panes in zip(*tried, strict=True)][
         :OF_VALUES
     ]
-    needs = edetector_needs(equipment.edetector(), equipment.shares, changes, len(signals))
+    needs = edetector_needs(shared_tables.edetector(), shared_tables.shares, changes, len(signals))
     after = {}
     for i, signal in enumerate(signals):
         if known_values(signal) < 2:
             continue
-        if equipment.edetector_on[i]:
+        if shared_tables.edetector_on[i]:
             after[signal.name] = float(needs[i])
-        elif equipment.adwin_on[i]:
+        elif shared_tables.adwin_on[i]:
             effect = signal.calibration.effect(signal.counts)
-            after[signal.name] = adwin_needs(equipment.budget.adwin_delta(2.0), effect)
+            after[signal.name] = adwin_needs(shared_tables.budget.adwin_delta(2.0), effect)
     return after
 
 
@@ -110,18 +112,18 @@ def _pane(plan: Plan, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.append(counts, calendar.told(place, MONDAY_MS, int(counts[0])))
 
 
-def _of_tests(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
+def _of_tests(plan: Plan, shared_tables: SharedTables) -> Iterator[Untested]:
     """Tests that can find nothing in windows of the size that is expected."""
-    events = fill_of(plan, equipment.budget).tested
+    events = fill_of(plan, shared_tables.budget).tested
     groups: dict[tuple[Reason, tuple[str, ...], str], list[int]] = {}
     blind: dict[int, list[Powerless]] = {}
-    for each in equipment.powerless:
+    for each in shared_tables.powerless:
         blind.setdefault(each.signal, []).append(each)
     chosen: dict[int, set[str]] = {}
-    for index, test in equipment.bank.chosen:
+    for index, test in shared_tables.bank.chosen:
         chosen.setdefault(index, set()).add(test)
     for index, found in blind.items():
-        able = {*chosen[index], *_sequential(equipment, index)} - {each.test for each in found}
+        able = {*chosen[index], *_sequential(shared_tables, index)} - {each.test for each in found}
         for why in dict.fromkeys(each.why for each in found):
             tests = tuple(each.test for each in found if each.why == why)
             instead = next((test for test in _INSTEAD.get(why, ()) if test in able), "")
@@ -153,12 +155,12 @@ def _of_slots(plan: Plan) -> Iterator[Untested]:
         )
 
 
-def _of_days(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
+def _of_days(plan: Plan, shared_tables: SharedTables) -> Iterator[Untested]:
     """Signals of which a usual day holds too few values to be tested by itself."""
-    if equipment.days is None:
+    if shared_tables.days is None:
         return
-    of_days = zip(plan.layout.numeric.tolist(), equipment.days.values.tolist(), strict=True)
-    few = [i for i, values in of_days if values < LEAST_VALUES and equipment.day_on[i]]
+    of_days = zip(plan.layout.numeric.tolist(), shared_tables.days.values.tolist(), strict=True)
+    few = [i for i, values in of_days if values < LEAST_VALUES and shared_tables.day_on[i]]
     if few:
         names = tuple(plan.monitored[i].name for i in few)
         yield Untested(
@@ -169,9 +171,9 @@ def _of_days(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
         )  # fmt: skip
 
 
-def _sequential(equipment: Equipment, index: int) -> tuple[str, ...]:
+def _sequential(shared_tables: SharedTables, index: int) -> tuple[str, ...]:
     """Names of the tests of a signal that follow every pane."""
-    adwin, edetector = equipment.adwin_on[index], equipment.edetector_on[index]
+    adwin, edetector = shared_tables.adwin_on[index], shared_tables.edetector_on[index]
     return ("adwin",) * bool(adwin) + ("edetector",) * bool(edetector)
 
 
@@ -217,16 +219,16 @@ def _for_two_groups(plan: Plan, index: int) -> int:
     return -(-5 * int(counts.sum()) // max(1, others))
 
 
-def _of_windows(plan: Plan, equipment: Equipment) -> Iterator[Untested]:
+def _of_windows(plan: Plan, shared_tables: SharedTables) -> Iterator[Untested]:
     """Windows that hold too few events to be tested, or take weeks to hold enough."""
-    fill = fill_of(plan, equipment.budget)
+    fill = fill_of(plan, shared_tables.budget)
     if not fill.ms:
         return
     weekly = plan.reference.events_per_week
     windowed = tuple(
-        t for t in WINDOWED_TESTS if any(t == test for _, test in equipment.bank.chosen)
+        t for t in WINDOWED_TESTS if any(t == test for _, test in shared_tables.bank.chosen)
     )
-    after = {} if plan.cycle_ms else followed_after(plan, equipment)
+    after = {} if plan.cycle_ms else followed_after(plan, shared_tables)
     late = {n: e * WEEK_MS / weekly for n, e in after.items() if np.isfinite(e)}
     if fill.events < fill.least:
         tests = windowed if late else ()

@@ -13,7 +13,7 @@ from stream.plans.plan import Plan
 from stream.stage2 import windows as windows_module
 from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
-from stream.stage2.shared_tables import Equipment
+from stream.stage2.shared_tables import SharedTables
 from tests.stream.harness import make_plan
 
 SIGNALS = 20
@@ -50,18 +50,18 @@ def test_subjects_under_equal_plans_share_tables_and_no_state(encoded: bytes) ->
     assert one.dump() != other.dump()
     feed(other, 3)
     assert one.dump() == other.dump()
-    assert Equipment.of(make_plan()).bank is not one.bank
+    assert SharedTables.of(make_plan()).bank is not one.bank
 
 
-def test_equipment_goes_with_its_last_user(encoded: bytes) -> None:
+def test_shared_tables_go_with_their_last_user(encoded: bytes) -> None:
     plan = read(encoded)
-    first = id(Equipment.of(plan))
-    held = Equipment.of(plan)
-    assert Equipment.of(plan) is held
+    first = id(SharedTables.of(plan))
+    held = SharedTables.of(plan)
+    assert SharedTables.of(plan) is held
     del held
     gc.collect()
     assert first
-    assert not [one for one in gc.get_objects() if type(one) is Equipment and
+    assert not [one for one in gc.get_objects() if type(one) is SharedTables and
                 one.bank.layout is plan.layout]  # fmt: skip
 
 
