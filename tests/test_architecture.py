@@ -63,7 +63,7 @@ ONLY_IN = {
         "stream.kafka.admin",
         "stream.kafka.codecs",
         "stream.kafka.failed_sockets",
-        "stream.kafka.look",
+        "stream.kafka.unreadable_batch",
         "stream.kafka.topics",
         "stream.notify.source",
         "stream.publishing.delivery",

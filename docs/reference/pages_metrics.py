@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 from stream.ingest.metrics import IngestCollector
 from stream.metrics import MetricsCollector
 from stream.notify.metrics import NotifyCollector
-from stream.notify.view import NotifyView
-from stream.worker.worker_status import WorkerView
+from stream.notify.notify_status import NotifyStatus
+from stream.worker.worker_status import WorkerStatus
 
 _HEAD = """# Metrics
 
@@ -41,10 +41,10 @@ def metrics_page() -> str:
     return "\n".join([
         _HEAD,
         "## Of a worker\n",
-        *_rows(MetricsCollector(WorkerView("all", 1))),
+        *_rows(MetricsCollector(WorkerStatus("all", 1))),
         "",
         "## Of `driftstream notify`\n",
-        *_rows(NotifyCollector(NotifyView())),
+        *_rows(NotifyCollector(NotifyStatus())),
         "",
         "## Of `driftstream ingest`\n",
         *_rows(IngestCollector(_Idle())),

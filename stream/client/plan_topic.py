@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from stream.client.records import Message, publish, read_topic
 from stream.contracts.unread import Unread
-from stream.kafka.look import UnreadableError
 from stream.kafka.skips import SkipBook, unread_plans
+from stream.kafka.unreadable_batch import UnreadableError
 from stream.plans.parts import PlanAssembler, plan_parts
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook
 

@@ -15,12 +15,12 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from stream.contracts.unread import Unread
-from stream.kafka.access import explain, knock, unreachable
+from stream.kafka.access import check_connection, explain, unreachable
 from stream.kafka.codecs import bound_kafka_python
 from stream.kafka.failed_sockets import close_failed_sockets
-from stream.kafka.look import PatientPoll, UnreadableError
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
+from stream.kafka.unreadable_batch import SkippingPoll, UnreadableError
 
 __all__ = [
     "DeliveryError",
@@ -170,7 +170,7 @@ def read_topic(
         else:
             for part in parts:
                 consumer.seek(part, ends[part])
-        poll = PatientPoll(consumer, kafka, told)
+        poll = SkippingPoll(consumer, kafka, told)
         while follow or any(consumer.position(part) < ends[part] for part in parts):
             if stop is not None and stop():
                 return
@@ -222,7 +222,7 @@ def _undelivered(
 @contextmanager
 def _words(kafka: Mapping[str, object]) -> Iterator[None]:
     """Say who could not be reached or what is not allowed; kafka-python's words do not help."""
-    knock(kafka)
+    check_connection(kafka)
     close_failed_sockets()
     try:
         yield

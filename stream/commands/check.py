@@ -77,17 +77,17 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
     if not offline:
         from stream.commands.topics import wanted
         from stream.commands.worker import worker_settings
-        from stream.kafka.access import AccessError, knock
+        from stream.kafka.access import AccessError, check_connection
         from stream.kafka.admin import cluster
-        from stream.kafka.look import UnreadableError
         from stream.kafka.record_times import Watched, record_time_words
         from stream.kafka.rights import check_rights, worker_rights
         from stream.kafka.topics import check_topics
+        from stream.kafka.unreadable_batch import UnreadableError
 
         servers = config.kafka["bootstrap_servers"]
         found = refused = None
         try:
-            knock(config.kafka)
+            check_connection(config.kafka)
             found = cluster(config.kafka)
         except AccessError as error:
             refused = error

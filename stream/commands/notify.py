@@ -34,8 +34,8 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     end_at_once_if_told()
     from stream.metrics import serve
     from stream.notify.metrics import NotifyCollector
+    from stream.notify.notify_status import NotifyStatus
     from stream.notify.source import run_notify
-    from stream.notify.view import NotifyView
 
     start_log(verbose)
     if not verbose:  # while a broker is away kafka-python says so many times a second
@@ -50,14 +50,14 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     names = ", ".join(target.name for target in config.notify)
-    view = NotifyView()
+    status = NotifyStatus()
     with ExitStack() as stack:
         where = ""
         if metrics_address:
             server = serve(
                 metrics_address,
-                NotifyCollector(view, environment=str(config.worker.environment)),
-                view,
+                NotifyCollector(status, environment=str(config.worker.environment)),
+                status,
                 setting="--metrics-address",
             )
             stack.callback(server.close)
@@ -70,5 +70,5 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
             stop,
             lambda firing: say(f"ready: {counted(firing, 'open episode')}; to {names}{where}"),
             silences=config.silences,
-            view=view,
+            status=status,
         )

@@ -35,9 +35,9 @@ def command(
     Without arguments, show what was skipped.
     """
     from stream.client.records import publish
-    from stream.kafka.look import find_unread
     from stream.kafka.skips import Skip, skip_record
     from stream.kafka.sources import describe_topics
+    from stream.kafka.unreadable_batch import find_unreadable_batch
 
     config = open_config(config_path)
     if topic is None:
@@ -51,7 +51,7 @@ def command(
             f"{topic}: whoever reads it passes over what cannot be read, with a warning. There is "
             "nothing to skip."
         )
-    unread = find_unread(config.kafka, topic, partition, offset)
+    unread = find_unreadable_batch(config.kafka, topic, partition, offset)
     if unread is None:
         raise click.ClickException(
             f"{topic}[{partition}]: offset {offset} can be read from here, so nothing is skipped. "

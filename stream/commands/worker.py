@@ -15,7 +15,7 @@ from stream.text.counted import counted
 if TYPE_CHECKING:
     from stream.config.load import Config
     from stream.worker.settings import WorkerSettings
-    from stream.worker.worker_status import WorkerView
+    from stream.worker.worker_status import WorkerStatus
 
 __all__ = ["command", "worker_settings"]
 
@@ -101,5 +101,5 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
     )  # fmt: skip
 
 
-def _ready(view: WorkerView) -> None:
-    say(f"ready: {counted(len(view.assigned), 'partition')}")
+def _ready(status: WorkerStatus) -> None:
+    say(f"ready: {counted(len(status.assigned), 'partition')}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream.devbroker.config import BrokerError, Node, broker_properties, new_nodes
-from stream.devbroker.orphan_reaper import TEMPORARY_PREFIX, Guard
+from stream.devbroker.orphan_reaper import TEMPORARY_PREFIX, OrphanReaper
 from stream.devbroker.runtime import KafkaRuntime, find_runtime
 from stream.devbroker.server import (
     START_TIMEOUT_S,
@@ -40,7 +40,7 @@ class BrokerCluster:
     heap_mb: int
     temporary: bool
     processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict, repr=False)
-    guard: Guard | None = field(default=None, repr=False)
+    reaper: OrphanReaper | None = field(default=None, repr=False)
 
     @property
     def bootstrap(self) -> str:
@@ -74,9 +74,9 @@ class BrokerCluster:
             process.terminate()
         for number in list(self.processes):
             self.stop_node(number)
-        if self.guard is not None:
-            self.guard.close()
-            self.guard = None
+        if self.reaper is not None:
+            self.reaper.close()
+            self.reaper = None
         if self.temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -93,8 +93,8 @@ class BrokerCluster:
         directory = self.place(node)
         process = run(directory, node, self.heap_mb, self.runtime, light=len(self.nodes) > 1)
         self.processes[node.id] = process
-        if self.guard is not None:
-            self.guard.watch(process.pid, directory)
+        if self.reaper is not None:
+            self.reaper.watch(process.pid, directory)
 
     def _wait_ready(self, node: Node, timeout_s: float) -> None:
         wait_ready(self.processes[node.id], self.place(node), node, timeout_s)
@@ -127,7 +127,7 @@ def start_cluster(
         nodes = new_nodes(brokers, port)
         made = BrokerCluster(nodes, directory, runtime, heap_mb, temporary=data_dir is None)
         if not detached:
-            made.guard = Guard(directory, made.temporary)
+            made.reaper = OrphanReaper(directory, made.temporary)
         try:
             cluster_id = new_cluster_id()
             for node in nodes:

@@ -1,4 +1,4 @@
-"""Ends brokers whose owner died without a goodbye (kill -9, a timeout of CI, a closed terminal).
+"""Ends brokers whose owner died without closing them (kill -9, a timeout of CI, a closed terminal).
 
 Runs as a small process of its own: `python -m stream.devbroker.orphan_reaper DIRECTORY TEMPORARY`.
 Its standard input is a pipe that the owner holds open, and on which it names every broker that it
@@ -16,14 +16,14 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["TEMPORARY_PREFIX", "Guard", "command_line", "runs_broker", "watch"]
+__all__ = ["TEMPORARY_PREFIX", "OrphanReaper", "command_line", "runs_broker", "watch"]
 
 TEMPORARY_PREFIX = "driftstream-broker-"
-_PATIENCE_S = 20.0
+_GRACE_S = 20.0
 
 
-class Guard:
-    """The owner's end of the pipe.
+class OrphanReaper:
+    """The owner's side: the child process, and the pipe to it.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ class Guard:
         )
 
     def watch(self, pid: int, directory: Path) -> None:
-        """End the broker of this directory too."""
+        """Add a broker to those that are ended with the owner."""
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # somebody ended the guard: nothing watches then
+        with contextlib.suppress(OSError):  # somebody ended the child: nothing watches then
             self._process.stdin.write(f"{pid} {directory}\n".encode())
             self._process.stdin.flush()
 
     def close(self) -> None:
-        """Let it do its work, if any is left; repeatable."""
+        """Close the pipe, on which the child ends what is left; may be called again."""
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -65,7 +65,7 @@ def watch(directory: Path, temporary: bool) -> None:
     """Wait for the end of standard input, then end the brokers and remove their temporary data."""
     brokers = [line.rstrip("\n").partition(" ") for line in sys.stdin]
     for sent in (signal.SIGTERM, signal.SIGKILL):
-        end = time.monotonic() + _PATIENCE_S
+        end = time.monotonic() + _GRACE_S
         while left := [int(pid) for pid, _, where in brokers if runs_broker(int(pid), where)]:
             if time.monotonic() > end:
                 break

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream.devbroker.config import HOST, BrokerError, Node, broker_properties, new_nodes
-from stream.devbroker.orphan_reaper import TEMPORARY_PREFIX, Guard
+from stream.devbroker.orphan_reaper import TEMPORARY_PREFIX, OrphanReaper
 from stream.devbroker.runtime import KafkaRuntime, find_runtime
 from stream.kafka.admin import cluster
 
@@ -44,7 +44,7 @@ class Broker:
     log: Path | None = None
     temporary: bool = False  # data_dir goes away with the broker
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-    guard: Guard | None = field(default=None, repr=False)
+    reaper: OrphanReaper | None = field(default=None, repr=False)
     on_stop: Callable[[], None] | None = field(default=None, repr=False)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
@@ -55,9 +55,9 @@ class Broker:
         if self.on_stop is not None:
             self.on_stop()
             self.on_stop = None
-        if self.guard is not None:
-            self.guard.close()
-            self.guard = None
+        if self.reaper is not None:
+            self.reaper.close()
+            self.reaper = None
         if self.temporary and self.data_dir is not None:
             shutil.rmtree(self.data_dir, ignore_errors=True)
 
@@ -138,8 +138,8 @@ def start(
     )
     if not detached:
         atexit.register(broker.stop)
-        broker.guard = Guard(directory, temporary)
-        broker.guard.watch(process.pid, directory)
+        broker.reaper = OrphanReaper(directory, temporary)
+        broker.reaper.watch(process.pid, directory)
     return broker
 
 

@@ -10,10 +10,10 @@ from prometheus_client.registry import Collector
 
 from stream.metrics.families import build_info, counter, gauge
 
-__all__ = ["IngestCollector", "IngestState"]
+__all__ = ["IngestCollector", "IngestStatusProtocol"]
 
 
-class IngestState(Protocol):
+class IngestStatusProtocol(Protocol):
     """What is read of the service."""
 
     def counts(self) -> tuple[Mapping[str, int], Mapping[str, int], int, int]:
@@ -26,7 +26,7 @@ class IngestState(Protocol):
 class IngestCollector(Collector):
     """Makes the families of the endpoint's metrics page."""
 
-    def __init__(self, state: IngestState, *, environment: str = "") -> None:
+    def __init__(self, state: IngestStatusProtocol, *, environment: str = "") -> None:
         self._state = state
         self._environment = environment
 

@@ -1,7 +1,7 @@
-"""Knocking at the door: is there a broker, is it the right one, and may this user come in?
+"""Whether a broker accepts our connection, and the reason in words where it refuses.
 
-The client libraries try again and again when TLS or the password is refused, and then say that
-nobody could be reached. One connection of our own, made first, hears the refusal itself.
+The client libraries retry when TLS or the password is refused, and then report that no broker could
+be reached. One connection of our own, made before theirs, gets the refusal itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from stream.kafka.security import client_options
 
-__all__ = ["AccessError", "explain", "knock", "unreachable"]
+__all__ = ["AccessError", "check_connection", "explain", "unreachable"]
 
 #: Kafka's error codes, the same in both client libraries.
 _REFUSED: Final = 58
@@ -31,10 +31,10 @@ _DOCS: Final = "docs/security.md has the rights that each program needs and the 
 
 
 class AccessError(ConnectionError):
-    """A broker is there and will not have us; the message says why and what to change."""
+    """A broker refuses the connection or a right; the message says why and what to change."""
 
 
-def knock(kafka: Mapping[str, object], *, timeout_s: float = 5.0) -> None:
+def check_connection(kafka: Mapping[str, object], *, timeout_s: float = 5.0) -> None:
     """Open one connection as the clients will, and close it.
 
     Returns also when nobody answers: a broker that is away may come back, and waiting for it is
@@ -50,10 +50,12 @@ def knock(kafka: Mapping[str, object], *, timeout_s: float = 5.0) -> None:
     options = client_options(kafka)
     if options["security_protocol"] == "PLAINTEXT":
         return  # nothing that can be refused
-    asyncio.run(_knock(kafka, options["bootstrap_servers"], timeout_s))
+    asyncio.run(_check_connection(kafka, options["bootstrap_servers"], timeout_s))
 
 
-async def _knock(kafka: Mapping[str, object], servers: list[str], timeout_s: float) -> None:
+async def _check_connection(
+    kafka: Mapping[str, object], servers: list[str], timeout_s: float
+) -> None:
     from aiokafka.conn import create_conn
 
     from stream.kafka.connection import connection_arguments
@@ -62,7 +64,7 @@ async def _knock(kafka: Mapping[str, object], servers: list[str], timeout_s: flo
     del arguments["bootstrap_servers"]
     refusal: Exception | None = None
     log = logging.getLogger("aiokafka")
-    before, log.level = log.level, logging.CRITICAL  # what it would say is said below, in words
+    before, log.level = log.level, logging.CRITICAL  # the refusal is put in words below
     try:
         for server in servers:
             name, _, digits = server.rpartition(":") if ":" in server else (server, "", "9092")
@@ -78,9 +80,9 @@ async def _knock(kafka: Mapping[str, object], servers: list[str], timeout_s: flo
                 words = _refusal(error, server, kafka)
             context = arguments.get("ssl_context")
             talked = connected and "sasl_mechanism" in arguments
-            # TLS 1.3 is through before the server looks for a certificate: it says so later.
+            # TLS 1.3 connects before the server checks the client's certificate and refuses it.
             if words is None and context is not None and not talked:
-                words = await _said_later(host, port, context, timeout_s, server, kafka)
+                words = await _late_refusal(host, port, context, timeout_s, server, kafka)
             if words is not None:
                 refusal = refusal or AccessError(words)
             elif connected:
@@ -91,7 +93,7 @@ async def _knock(kafka: Mapping[str, object], servers: list[str], timeout_s: flo
         raise refusal from None
 
 
-async def _said_later(
+async def _late_refusal(
     host: str, port: int, context: ssl.SSLContext, timeout_s: float, server: str,
     kafka: Mapping[str, object],
 ) -> str | None:  # fmt: skip
@@ -103,7 +105,7 @@ async def _said_later(
                 writer.write(_API_VERSIONS)
                 await reader.readexactly(4)
             finally:
-                writer.transport.abort()  # nobody is owed a farewell, and the loop ends here
+                writer.transport.abort()  # no TLS goodbye: the loop ends here
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except Exception as error:

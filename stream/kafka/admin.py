@@ -13,7 +13,7 @@ from typing import Any, Final
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from stream.kafka.access import explain, knock, unreachable
+from stream.kafka.access import check_connection, explain, unreachable
 from stream.kafka.failed_sockets import close_failed_sockets
 from stream.kafka.security import client_options
 
@@ -86,7 +86,7 @@ def admin(kafka: Mapping[str, object], *, timeout_s: float = 30.0) -> Iterator[A
 
     What one broker does not answer is asked of another one, for as long as `timeout_s`.
     """
-    knock(kafka)
+    check_connection(kafka)
     close_failed_sockets()
     limit = int(timeout_s * 1000)
 

@@ -9,8 +9,7 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 from kafka.record import default_records as of_kafka
 from kafka.record import legacy_records as of_kafka_old
 
-from stream.kafka import batch_fetch as bulk
-from stream.kafka import unpack
+from stream.kafka import batch_fetch, unpack
 
 __all__ = ["bound_kafka_python", "unread_codecs"]
 
@@ -25,7 +24,7 @@ def bound_kafka_python() -> None:
 
 def unread_codecs() -> Iterator[str]:
     """Say of each codec and client that does not give a packed batch back; nothing if all do."""
-    bulk.use_bounded_codecs()
+    batch_fetch.use_bounded_codecs()
     bound_kafka_python()
     readers: dict[str, Callable[[bytes], Any]] = {
         "aiokafka": DefaultRecordBatch,

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stream.kafka.security import client_options
 
-__all__ = ["RepeatFilter", "connection_arguments", "patiently", "quieten"]
+__all__ = ["RepeatFilter", "connection_arguments", "quieten", "retry_until_available"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def _ssl_context(options: Mapping[str, Any]) -> ssl.SSLContext:
     return context
 
 
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+async def retry_until_available(ask: Callable[[], Awaitable[T]]) -> T:
     """Ask until a broker answers: an outage lasts as long as it lasts, and ends nobody.
 
     What would fail for ever is raised at once, such as a missing right.

@@ -2,11 +2,11 @@
 
 from stream.metrics.collector import MetricsCollector
 from stream.metrics.server import serve
-from stream.metrics.state import HealthView, WorkerState
+from stream.metrics.status_protocol import HealthStatus, WorkerStatusProtocol
 
 __all__ = [
-    "HealthView",
+    "HealthStatus",
     "MetricsCollector",
-    "WorkerState",
+    "WorkerStatusProtocol",
     "serve",
 ]

@@ -25,7 +25,7 @@ from stream.metrics.families import (
     refusals,
 )
 from stream.metrics.gauges import bounded, signal_gauges
-from stream.metrics.state import WorkerState
+from stream.metrics.status_protocol import WorkerStatusProtocol
 from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["MetricsCollector"]
@@ -39,7 +39,7 @@ class MetricsCollector(Collector):
 
     Parameters
     ----------
-    state : WorkerState
+    state : WorkerStatusProtocol
     max_series : int
         Most series of signals; the rest are folded into `signal="__other__"`.
     environment : str
@@ -50,7 +50,7 @@ class MetricsCollector(Collector):
 
     def __init__(
         self,
-        state: WorkerState,
+        state: WorkerStatusProtocol,
         *,
         max_series: int = 10_000,
         environment: str = "",

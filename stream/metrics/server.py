@@ -13,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from stream.http.server import PLAIN, Page, PageServer, Render, Request
-from stream.metrics.state import HealthView
+from stream.metrics.status_protocol import HealthStatus
 
 __all__ = ["serve"]
 
@@ -25,7 +25,7 @@ _KNOWN_TYPE: Final = re.compile(
 def serve(
     address: str,
     collector: Collector,
-    health: HealthView,
+    health: HealthStatus,
     more: Mapping[str, Render] | None = None,
     tls: tuple[str, str] | None = None,
     setting: str = "worker.metrics_address",

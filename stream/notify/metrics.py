@@ -11,10 +11,10 @@ from prometheus_client.registry import Collector
 from stream.metrics.families import build_info, counter, gauge
 from stream.notify.delivery_stats import TargetState
 
-__all__ = ["NotifyCollector", "NotifyState"]
+__all__ = ["NotifyCollector", "NotifyStatusProtocol"]
 
 
-class NotifyState(Protocol):
+class NotifyStatusProtocol(Protocol):
     """What is read of a bridge."""
 
     @property
@@ -28,7 +28,7 @@ class NotifyState(Protocol):
 class NotifyCollector(Collector):
     """Makes the families of the bridge's metrics page."""
 
-    def __init__(self, state: NotifyState, *, environment: str = "") -> None:
+    def __init__(self, state: NotifyStatusProtocol, *, environment: str = "") -> None:
         self._state = state
         self._environment = environment
 

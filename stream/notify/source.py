@@ -15,15 +15,15 @@ from kafka.structs import OffsetAndMetadata
 
 from stream.alerts.silences import Silence
 from stream.client.records import tell_unread
-from stream.kafka.access import knock, unreachable
+from stream.kafka.access import check_connection, unreachable
 from stream.kafka.codecs import bound_kafka_python
 from stream.kafka.failed_sockets import close_failed_sockets
-from stream.kafka.look import PatientPoll
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
+from stream.kafka.unreadable_batch import SkippingPoll
 from stream.notify.dispatcher import Bridge, Commit
+from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
-from stream.notify.view import NotifyView
 
 __all__ = ["run_notify"]
 
@@ -41,12 +41,12 @@ def run_notify(
     on_ready: Callable[[int], None] = lambda _open: None,
     clock: Callable[[], float] = time.time,
     silences: Sequence[Silence] = (),
-    view: NotifyView | None = None,
+    status: NotifyStatus | None = None,
 ) -> None:
     """Deliver alerts until `stop` is set. Run one of it: two would both deliver everything.
 
     Positions are committed under `group`, which has no members. `on_ready` is called with the
-    number of open episodes when the topic has been read to its end. `view` is given the bridge.
+    number of open episodes when the topic has been read to its end. `status` is given the bridge.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def run_notify(
     }
     bound_kafka_python()
     close_failed_sockets()
-    knock(kafka)
+    check_connection(kafka)
     with _words(kafka):
         consumer = KafkaConsumer(**settings)
     with closing(consumer), _words(kafka):
@@ -84,10 +84,10 @@ def run_notify(
             clock,
             silences,
         )
-        if view is not None:
-            view.bridge = bridge
+        if status is not None:
+            status.bridge = bridge
         consumer.seek_to_beginning(*parts)
-        poll = PatientPoll(consumer, kafka, tell_unread)
+        poll = SkippingPoll(consumer, kafka, tell_unread)
         while any(consumer.position(tp) < ends[tp] for tp in parts) and not stop.is_set():
             _feed(consumer, poll, bridge)
         bridge.start()
@@ -109,7 +109,7 @@ def _words(kafka: Mapping[str, object]) -> Iterator[None]:
         raise unreachable(error, kafka) from error
 
 
-def _feed(consumer: Any, poll: PatientPoll, bridge: Bridge) -> None:
+def _feed(consumer: Any, poll: SkippingPoll, bridge: Bridge) -> None:
     for tp, records in poll.poll(_POLL_MS).items():
         for record in records:
             bridge.feed(tp.partition, record.offset, record.value, record.timestamp)

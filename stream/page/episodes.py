@@ -16,7 +16,7 @@ from stream.page.recent import EpisodeRow, QuietRow, RecentEpisodes
 from stream.report.loudness import Heard
 from stream.stage2.subject import SubjectMonitor
 
-__all__ = ["EpisodeView", "SilenceRow", "heard_of", "rows_of", "silences_now"]
+__all__ = ["EpisodeSource", "SilenceRow", "heard_of", "rows_of", "silences_now"]
 
 Subjects = Mapping[tuple[str, str], SubjectMonitor]
 
@@ -32,7 +32,7 @@ class SilenceRow(msgspec.Struct, rename="camel"):
     weekly: bool
 
 
-class EpisodeView(Protocol):
+class EpisodeSource(Protocol):
     """What is read of a worker."""
 
     @property
@@ -54,10 +54,10 @@ def silences_now(silences: Iterable[Silence], now_ms: int) -> list[SilenceRow]:
     ]  # fmt: skip
 
 
-def rows_of(view: EpisodeView, held: Subjects, now_ms: int) -> list[EpisodeRow]:
+def rows_of(status: EpisodeSource, held: Subjects, now_ms: int) -> list[EpisodeRow]:
     """Those this worker told of, and what the alerts topic has of the models it holds."""
-    rows = [row for row in view.recent.rows() if row.told or _is_of(held, row)]
-    return [_with_silence(row, view.silences, now_ms) for row in _without_stale(rows)]
+    rows = [row for row in status.recent.rows() if row.told or _is_of(held, row)]
+    return [_with_silence(row, status.silences, now_ms) for row in _without_stale(rows)]
 
 
 def _is_of(held: Subjects, row: EpisodeRow) -> bool:

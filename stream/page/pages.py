@@ -13,9 +13,9 @@ import msgspec
 
 from stream.http.server import PLAIN, Page, Render, Request
 from stream.page.assets import asset
+from stream.page.page_model import PageSource, page_model_of
 from stream.page.runbooks import runbook_html, runbook_paths
 from stream.page.signal import signal_state
-from stream.page.state import PageView, state_of
 from stream.text.printable import printable_json
 
 __all__ = ["live_pages"]
@@ -52,14 +52,14 @@ _LONGEST_NAME: Final = 500
 _ATTEMPTS: Final = 5
 
 
-def live_pages(view: PageView, clock: Callable[[], float] = time.time) -> Mapping[str, Render]:
+def live_pages(status: PageSource, clock: Callable[[], float] = time.time) -> Mapping[str, Render]:
     """Path -> page, for a worker's metrics address."""
     return {
         "/": lambda _: _file("index.html"),
         "/signal": lambda _: _file("signal.html"),
         **{f"/static/{name}": partial(_static, name) for name in _FILES},
-        "/api/v1/state": _StatePage(("model", "version"), partial(state_of, view), clock),
-        "/api/v1/signal": _StatePage(_SIGNAL, partial(signal_state, view), clock),
+        "/api/v1/state": _StatePage(("model", "version"), partial(page_model_of, status), clock),
+        "/api/v1/signal": _StatePage(_SIGNAL, partial(signal_state, status), clock),
         "/runbooks": lambda _: _moved("runbooks/"),
         **{path: partial(_runbook, name) for path, name in runbook_paths().items()},
     }

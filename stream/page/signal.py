@@ -10,8 +10,8 @@ import msgspec
 import stream
 from stream.page.detail import SegmentRow, SignalRow, segments_of, signal_row
 from stream.page.episodes import heard_of, rows_of
+from stream.page.page_model import PageSource, held_of
 from stream.page.recent import EpisodeRow
-from stream.page.state import PageView, held_of
 from stream.page.trend import Trend, trend_of
 from stream.report.loudness import Heard, loudest
 from stream.stage2.subject import SubjectMonitor
@@ -53,16 +53,18 @@ class SignalState(msgspec.Struct, rename="camel"):
     more_others: int = 0
 
 
-def signal_state(view: PageView, model: str, version: str, name: str, now_ms: int) -> SignalState:
+def signal_state(
+    status: PageSource, model: str, version: str, name: str, now_ms: int
+) -> SignalState:
     """What to show of one signal now."""
     state = SignalState(stream.__version__, now_ms, model, version, name, False)
     held: dict[tuple[str, str], SubjectMonitor]
-    held = {each.subject: each for each in held_of(view)}
-    rows = rows_of(view, held, now_ms)
+    held = {each.subject: each for each in held_of(status)}
+    rows = rows_of(status, held, now_ms)
     own = [row for row in rows if (row.model, row.version) == (model, version)]
     state.episodes = [row for row in own if name in row.names]
     state.related = _related(state.episodes, own)
-    state.alerts_unread, state.alerts_lost = view.alerts_unread, view.alerts_lost
+    state.alerts_unread, state.alerts_lost = status.alerts_unread, status.alerts_lost
     if (found := held.get((model, version))) is not None:
         _fill(state, found, heard_of(own).get((model, version), ()))
     return state

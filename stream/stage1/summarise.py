@@ -283,11 +283,11 @@ def _cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[l
     run: list[SummaryEntry] = []
     size = 0
     for entry in entries:
-        bulk = len(entry.counts) + len(entry.ids) + len(entry.segment) + 32
-        if run and size + bulk > MAX_BATCH_BYTES:
+        batch_fetch = len(entry.counts) + len(entry.ids) + len(entry.segment) + 32
+        if run and size + batch_fetch > MAX_BATCH_BYTES:
             yield run
             run, size = [], 0
         run.append(entry)
-        size += bulk
+        size += batch_fetch
     if run or even_empty:
         yield run

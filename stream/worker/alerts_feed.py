@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream.contracts.acks import Ack, decode_alert_or_ack
 from stream.contracts.alert_event import AlertError, AlertEvent
 from stream.contracts.unread import Unread
-from stream.kafka import batch_fetch as bulk
+from stream.kafka import batch_fetch
 from stream.kafka.rights import check_rights
 
 __all__ = ["AlertsFeed"]
@@ -72,7 +72,7 @@ class AlertsFeed:
 
     async def _read(self) -> None:
         await asyncio.to_thread(check_rights, self._kafka, {self._topic: ("READ",)})
-        bulk.use_bounded_codecs()
+        batch_fetch.use_bounded_codecs()
         consumer = AIOKafkaConsumer(
             **self._connection, enable_auto_commit=False, auto_offset_reset="earliest"
         )
@@ -98,7 +98,7 @@ class AlertsFeed:
 
     async def _poll(self, fetcher: Any) -> None:
         with fetcher._subscriptions.fetch_context():
-            found = await bulk.fetched_records(fetcher, (), _POLL_S, _POLL_RECORDS)
+            found = await batch_fetch.fetched_records(fetcher, (), _POLL_S, _POLL_RECORDS)
         for tp, records in found.items():
             for record in records:
                 if type(record) is Unread:

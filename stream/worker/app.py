@@ -25,7 +25,7 @@ from stream.text.printable import printable
 from stream.worker.faust.aiokafka_patches import hold_back_metadata, limit_connecting
 from stream.worker.settings import WorkerSettings
 from stream.worker.worker import Worker
-from stream.worker.worker_status import WorkerView
+from stream.worker.worker_status import WorkerStatus
 
 __all__ = ["GC_THRESHOLDS", "run_worker", "spare_the_collector"]
 
@@ -40,7 +40,7 @@ GC_THRESHOLDS: Final = (200_000, 20, 100)
 
 def run_worker(
     settings: WorkerSettings,
-    on_ready: Callable[[WorkerView], None] | None = None,
+    on_ready: Callable[[WorkerStatus], None] | None = None,
     prepare: Callable[[], None] | None = None,
 ) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; the exit code.
@@ -58,8 +58,8 @@ def run_worker(
     deadline = _Deadline(_HARD_END_S)
     worker = Worker(settings, deadline.arm)
     try:
-        with _serving(settings, worker.view):
-            _warm_up(worker.view)
+        with _serving(settings, worker.status):
+            _warm_up(worker.status)
             asyncio.run(_main(worker, on_ready, prepare, deadline))
     except Exception as error:
         log.debug("worker failed", exc_info=error)
@@ -73,16 +73,16 @@ def run_worker(
 
 
 @contextlib.contextmanager
-def _serving(settings: WorkerSettings, view: WorkerView) -> Iterator[None]:
+def _serving(settings: WorkerSettings, status: WorkerStatus) -> Iterator[None]:
     """Serve the metrics address meanwhile, if there is one."""
     if not settings.metrics_address:
         yield
         return
     collector = MetricsCollector(
-        view, max_series=settings.max_series, environment=settings.environment
+        status, max_series=settings.max_series, environment=settings.environment
     )
-    pages = live_pages(view)
-    server = serve(settings.metrics_address, collector, view, pages, settings.metrics_tls)
+    pages = live_pages(status)
+    server = serve(settings.metrics_address, collector, status, pages, settings.metrics_tls)
     where = f"page {server.url}, metrics at {server.url}metrics"
     print(f"driftstream worker {stream.__version__}: {where}", file=sys.stderr)
     try:
@@ -91,19 +91,19 @@ def _serving(settings: WorkerSettings, view: WorkerView) -> Iterator[None]:
         server.close()
 
 
-def _warm_up(view: WorkerView) -> None:
+def _warm_up(status: WorkerStatus) -> None:
     """Compile or load all kernels; /readyz says that meanwhile, and /healthz is well."""
-    view.preparing = "loading kernels"
+    status.preparing = "loading kernels"
 
     def tell(words: str) -> None:
-        view.preparing = words
+        status.preparing = words
         print(f"driftstream worker: {words}", file=sys.stderr)
 
     detectors.tell_of_compiling(tell)
     detectors.warm_up()
     quorum.warm_up()
     spare_the_collector()
-    view.preparing = ""
+    status.preparing = ""
 
 
 def spare_the_collector() -> None:
@@ -141,7 +141,7 @@ class _Deadline:
 
 async def _main(
     worker: Worker,
-    on_ready: Callable[[WorkerView], None] | None,
+    on_ready: Callable[[WorkerStatus], None] | None,
     prepare: Callable[[], None] | None,
     deadline: _Deadline,
 ) -> None:

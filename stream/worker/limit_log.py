@@ -52,7 +52,7 @@ class LimitLog:
         self._stats, self._monitors, self._clock = stats, monitors, clock
         self._said: dict[tuple[str, int, str], tuple[int, float]] = {}
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Say what is new; called often, it speaks seldom."""
         now = self._clock()
         there = set()

@@ -11,8 +11,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.contracts.unread import Unread
-from stream.kafka import batch_fetch as bulk
-from stream.kafka.connection import patiently
+from stream.kafka import batch_fetch
+from stream.kafka.connection import retry_until_available
 from stream.kafka.skips import SkipBook, unread_plans
 from stream.kafka.sources import PATIENCE_S
 from stream.plans.parts import PlanAssembler
@@ -58,8 +58,8 @@ class PlansFeed:
 
     async def start(self) -> None:
         """Connect, and read the topic to its end as of now."""
-        bulk.check_aiokafka()
-        bulk.use_bounded_codecs()
+        batch_fetch.check_aiokafka()
+        batch_fetch.use_bounded_codecs()
         self._consumer = AIOKafkaConsumer(
             **self._connection, enable_auto_commit=False, auto_offset_reset="earliest"
         )
@@ -101,7 +101,7 @@ class PlansFeed:
 
     async def current(self) -> None:
         """Return when the topic has been read to its end as of this call."""
-        await patiently(self._read_to_end)
+        await retry_until_available(self._read_to_end)
 
     async def _read_to_end(self) -> None:
         ends = await self._consumer.end_offsets(self._partitions)
@@ -122,7 +122,9 @@ class PlansFeed:
         async with self._reading:
             fetcher = self._consumer._fetcher
             with fetcher._subscriptions.fetch_context():
-                found = await bulk.fetched_records(fetcher, (), _POLL_MS / 1000, _POLL_RECORDS)
+                found = await batch_fetch.fetched_records(
+                    fetcher, (), _POLL_MS / 1000, _POLL_RECORDS
+                )
             for tp, records in found.items():
                 for record in records:
                     if type(record) is Unread:

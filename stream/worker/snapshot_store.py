@@ -15,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.contracts.unread import Unread
-from stream.kafka import batch_fetch as bulk
+from stream.kafka import batch_fetch
 from stream.stage2.snapshot import Manifest, Round, SnapshotWriter, stored_rounds
 from stream.worker.sender import Outgoing, Sender
 
@@ -33,7 +33,7 @@ async def read_partition(
     Older ones are let go at once: what is not compacted yet may be many times the state. A batch
     that cannot be read is as if it were not there: snapshots that need it are not used then.
     """
-    bulk.use_bounded_codecs()
+    batch_fetch.use_bounded_codecs()
     consumer = AIOKafkaConsumer(**connection, enable_auto_commit=False, auto_offset_reset="none")
     try:
         await consumer.start()
@@ -46,7 +46,9 @@ async def read_partition(
         while await consumer.position(tp) < end:
             fetcher = consumer._fetcher
             with fetcher._subscriptions.fetch_context():
-                found = (await bulk.fetched_records(fetcher, [tp], 0.5, _AT_ONCE)).get(tp, [])
+                found = (await batch_fetch.fetched_records(fetcher, [tp], 0.5, _AT_ONCE)).get(
+                    tp, []
+                )
             if found and type(found[-1]) is Unread:
                 lost = found.pop()
                 log.error("%s[%d]: unread: %s: %s", topic, partition, lost, lost.error)

@@ -23,7 +23,7 @@ from stream.plans.plan import PlanBook
 from stream.stage1.stats import Stage1Stats
 from stream.stage1.summarise import Decoder, Flush, Summariser
 from stream.worker.dead_letter import dead_letter
-from stream.worker.reach import Positions, Reach
+from stream.worker.read_progress import Positions, ReadProgress
 from stream.worker.sender import Outgoing, Sender, partition_of
 
 __all__ = ["SourcePartition", "Stage1"]
@@ -41,7 +41,7 @@ class SourcePartition:
     summariser: Summariser
     next_offset: int
     last_word: float  # monotonic: when data came, or idleness was last looked at
-    reach: Reach
+    progress: ReadProgress
     alive: bool = True
     idle: bool = False
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FLUSHES))
@@ -114,7 +114,9 @@ class Stage1:
             source = Source(topic_id, tp.topic, tp.partition, n_partitions)
             decoder = self._formats.get(tp.topic, self._decoder)
             summariser = Summariser(source, self._plans, decoder)
-            self.parts[tp] = SourcePartition(tp, summariser, offset, self._clock(), Reach(tp))
+            self.parts[tp] = SourcePartition(
+                tp, summariser, offset, self._clock(), ReadProgress(tp)
+            )
             assert self.consumer is not None
             self.consumer.safe[tp] = offset
             log.info("%s[%d]: first chunk at %d", *tp, offset)
@@ -190,7 +192,7 @@ class Stage1:
         if n := self._decoder.release_idle():
             log.debug("%d idle subjects: decoders forgotten", n)
 
-    async def look_for_idle(self) -> None:
+    async def flush_idle_partitions(self) -> None:
         """Say of silent partitions that they are; to be called about once a second."""
         now = self._clock()
         silent = [
@@ -226,7 +228,7 @@ class Stage1:
         if consumer is None or not part.alive:
             return False
         before = part.next_offset
-        read = await part.reach.is_read(consumer, end, before)
+        read = await part.progress.is_read(consumer, end, before)
         if read is None:
             part.last_word -= self._idle_after_s  # look again soon
         if not read:
@@ -235,7 +237,7 @@ class Stage1:
         part.next_offset = consumer.expected.get(part.tp, before)
         if consumer.safe.get(part.tp) == before:
             consumer.safe[part.tp] = part.next_offset
-        if part.reach.is_waiting(consumer, end, self._clock()):
+        if part.progress.is_waiting(consumer, end, self._clock()):
             return False
         return await consumer.still_member(part.tp)
 

@@ -19,21 +19,21 @@ from faust.types import TP
 
 from stream.contracts.alert_event import AlertEvent, encode_alert
 from stream.contracts.unread import Unread
-from stream.kafka.connection import patiently
+from stream.kafka.connection import retry_until_available
 from stream.plans.plan import PlanBook
 from stream.stage2.monitor import PartitionMonitor, UnknownPlanError
 from stream.stage2.snapshot import SnapshotError, SnapshotWriter
 from stream.worker.sender import Outgoing, Sender
 from stream.worker.snapshot_store import Snapshots
 
-__all__ = ["MonitorPartition", "Reader", "Stage2"]
+__all__ = ["MonitorPartition", "Stage2", "SummariesConsumer"]
 
 log = logging.getLogger(__name__)
 #: Sealing panes may take a while; heartbeats and the other stage want their turn in between.
 _YIELD_EVERY_S: Final = 0.02
 
 
-class Reader(Protocol):
+class SummariesConsumer(Protocol):
     """What stage 2 needs of the transport's consumer."""
 
     safe: dict[TP, int]
@@ -108,7 +108,7 @@ class Stage2:
         crash: Callable[[BaseException], Awaitable[None]],
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self.reader: Reader | None = None
+        self.consumer: SummariesConsumer | None = None
         self.parts: dict[TP, MonitorPartition] = {}
         self._plans, self._plans_current = plans, plans_current
         self._sender, self._connection = sender, connection
@@ -118,8 +118,8 @@ class Stage2:
     def assigned(self, partitions: Iterable[TP]) -> None:
         """Hold these partitions and begin to restore them."""
         for tp in partitions:
-            assert self.reader is not None
-            self.reader.pause_partitions([tp])
+            assert self.consumer is not None
+            self.consumer.pause_partitions([tp])
             # A new name at every assignment: no two writers ever share a key.
             writer = SnapshotWriter(tp.partition, uuid.uuid4().hex[:12], self._log_id)
             part = self.parts[tp] = MonitorPartition(
@@ -153,10 +153,10 @@ class Stage2:
         return done
 
     async def _restore(self, part: MonitorPartition) -> None:
-        reader, tp = self.reader, part.tp
-        assert reader is not None
+        consumer, tp = self.consumer, part.tp
+        assert consumer is not None
         await self._plans_current()  # a snapshot names its plans
-        found = await patiently(part.snapshots.find)
+        found = await retry_until_available(part.snapshots.find)
         position = -1
         if found is not None:
             try:
@@ -165,12 +165,12 @@ class Stage2:
             except SnapshotError as error:
                 log.warning("%s", error)
                 part.monitor = PartitionMonitor(self._plans)
-        start = (await patiently(lambda: reader.earliest_offsets(tp)))[tp]
-        end = (await patiently(lambda: reader.fresh_ends([tp])))[tp]
+        start = (await retry_until_available(lambda: consumer.earliest_offsets(tp)))[tp]
+        end = (await retry_until_available(lambda: consumer.fresh_ends([tp])))[tp]
         if not part.alive:
             return
         if position > end:
-            reader.stop_partition(tp, position, end)
+            consumer.stop_partition(tp, position, end)
             return
         if position < 0:
             position = start
@@ -186,9 +186,9 @@ class Stage2:
                 *tp, position, start,
             )  # fmt: skip
             position = start
-        await reader.move(tp, position)
+        await consumer.move(tp, position)
         part.restored = True
-        reader.resume_partitions([tp])
+        consumer.resume_partitions([tp])
         log.info("%s[%d]: restored at %d (log end %d)", *tp, position, end)
 
     async def consume(self, tp: TP, records: Sequence[Any]) -> None:
@@ -252,8 +252,8 @@ class Stage2:
                 raise
             if not part.alive:
                 return
-            if self.reader is not None:
-                self.reader.safe[part.tp] = planned.fence
+            if self.consumer is not None:
+                self.consumer.safe[part.tp] = planned.fence
             part.snapshot_s = self._wall_clock()
             await part.snapshots.clean_up(planned)
 

@@ -16,7 +16,7 @@ from stream.kafka.skips import SkipBook
 from stream.kafka.sources import absent_words, event_topics, refresh_sources, source_topics
 from stream.plans.plan import PlanBook
 from stream.worker.alerts_feed import AlertsFeed
-from stream.worker.broker_health import LOOK_S, look_at_broker, wait_for_broker, went_away
+from stream.worker.broker_health import CHECK_S, check_broker, wait_for_broker, went_away
 from stream.worker.faust.app import Stages, build_app
 from stream.worker.limit_log import LimitLog
 from stream.worker.plans_feed import PlansFeed, plan_taker
@@ -25,7 +25,7 @@ from stream.worker.settings import WorkerSettings
 from stream.worker.stage1_agent import Stage1
 from stream.worker.stage2_agent import Stage2
 from stream.worker.timers import every, in_time
-from stream.worker.worker_status import WorkerView
+from stream.worker.worker_status import WorkerStatus
 
 __all__ = ["Worker"]
 
@@ -52,7 +52,7 @@ class Worker:
         self.settings = settings
         self._on_leaving = on_leaving
         self.plans = PlanBook()
-        self.view = WorkerView(
+        self.status = WorkerStatus(
             settings.stage, settings.max_ready_lag, settings.topics.summaries,
             silences=settings.silences,
         )  # fmt: skip
@@ -78,7 +78,7 @@ class Worker:
 
     async def run(
         self,
-        on_ready: Callable[[WorkerView], None] | None = None,
+        on_ready: Callable[[WorkerStatus], None] | None = None,
         prepare: Callable[[], None] | None = None,
     ) -> None:
         """Work until `stop`; `on_ready` is called once, when partitions flow.
@@ -100,11 +100,11 @@ class Worker:
                 data_dir=data_dir,
                 session_timeout_s=settings.session_timeout_s,
             )
-            consumer = self.view.consumer = self._app.consumer
+            consumer = self.status.consumer = self._app.consumer
             if stages.stage1 is not None:
                 stages.stage1.consumer = consumer
             if stages.stage2 is not None:
-                stages.stage2.reader = consumer
+                stages.stage2.consumer = consumer
             await self._app.start()
             tasks = self._background(feed, sender, stages, on_ready)
             try:
@@ -120,7 +120,7 @@ class Worker:
         """All that comes before the group; again, if the broker goes away meanwhile."""
         kafka = self.settings.kafka
         while True:
-            await wait_for_broker(kafka, self.view)
+            await wait_for_broker(kafka, self.status)
             async with contextlib.AsyncExitStack() as attempt:
                 try:
                     made = await self._connect(attempt, prepare)
@@ -164,7 +164,7 @@ class Worker:
             words = [absent_words(topic, models) for topic, models in absent.items()]
             if len(self._awaited) == len(events):
                 raise LookupError(f"{'; '.join(words)}. Create it: driftstream topics --create.")
-            self.view.absent = absent
+            self.status.absent = absent
             for said in words:
                 log.warning("%s: nothing of it is watched", said)
             await self._must_have(dict.fromkeys(events, ("READ",)))
@@ -178,7 +178,7 @@ class Worker:
             native = NativeDecoder(
                 self.plans, max_ahead_ms=settings.max_ahead_ms, hashing=settings.hashing
             )
-            self.view.stage1 = Stage1(
+            self.status.stage1 = Stage1(
                 self.plans,
                 FormatDecoder(native),
                 sender,
@@ -192,7 +192,7 @@ class Worker:
                 crash=self._crash,
             )
         if settings.stage in ("all", "monitor"):
-            self.view.stage2 = Stage2(
+            self.status.stage2 = Stage2(
                 self.plans,
                 feed.current,
                 sender,
@@ -200,11 +200,11 @@ class Worker:
                 alerts=topics.alerts,
                 state=topics.state,
                 log_id=self._sources[topics.summaries][0],
-                on_alert=self.view.count_alert,
+                on_alert=self.status.count_alert,
                 crash=self._crash,
             )
-        stages = (self.view.stage1, self.view.stage2)
-        return Stages(self.view, *stages, topics.summaries, self._skips)
+        stages = (self.status.stage1, self.status.stage2)
+        return Stages(self.status, *stages, topics.summaries, self._skips)
 
     async def _must_have(self, needs: Mapping[str, Sequence[str]]) -> None:
         settings = self.settings
@@ -215,7 +215,7 @@ class Worker:
         feed: PlansFeed,
         sender: Sender,
         stages: Stages,
-        on_ready: Callable[[WorkerView], None] | None,
+        on_ready: Callable[[WorkerStatus], None] | None,
     ) -> list[asyncio.Task[None]]:
         settings = self.settings
         fixed = {settings.topics.summaries, settings.topics.state}
@@ -231,56 +231,58 @@ class Worker:
             for stage in (stages.stage1, stages.stage2)
             if stage is not None
         ]
-        jobs.append(every(LOOK_S, lambda: look_at_broker(sender, self.view)))
-        jobs.append(every(LOOK_S, LimitLog(self.view.counters, self.view.held_monitors).look))
-        jobs.append(every(LOOK_S, lambda: self._look_at_skips(feed)))
+        jobs.append(every(CHECK_S, lambda: check_broker(sender, self.status)))
+        jobs.append(
+            every(CHECK_S, LimitLog(self.status.counters, self.status.monitors_by_partition).check)
+        )
+        jobs.append(every(CHECK_S, lambda: self._apply_skips(feed)))
         if stages.stage1 is not None:
-            jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.look_for_idle))
+            jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.flush_idle_partitions))
         if stages.stage2 is not None:
             jobs.append(every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
         if stages.stage2 is not None and settings.metrics_address:
             jobs.append(self._feed_page().follow())
         if on_ready is not None:
             jobs.append(self._say_ready(on_ready))
-        return [asyncio.create_task(self._guard(job)) for job in jobs]
+        return [asyncio.create_task(self._crash_on_error(job)) for job in jobs]
 
     def _feed_page(self) -> AlertsFeed:
-        settings, view = self.settings, self.view
-        view.alerts_feed = AlertsFeed(
-            settings.kafka, self._connection, settings.topics.alerts, view.recent.hear
+        settings, status = self.settings, self.status
+        status.alerts_feed = AlertsFeed(
+            settings.kafka, self._connection, settings.topics.alerts, status.recent.hear
         )
-        return view.alerts_feed
+        return status.alerts_feed
 
-    async def _look_at_skips(self, feed: PlansFeed) -> None:
-        self.view.plans_unread = feed.unread
-        await self._app.consumer.look_at_skips()
+    async def _apply_skips(self, feed: PlansFeed) -> None:
+        self.status.plans_unread = feed.unread
+        await self._app.consumer.apply_skips()
 
-    async def _guard(self, job: Awaitable[None]) -> None:
+    async def _crash_on_error(self, job: Awaitable[None]) -> None:
         try:
             await job
         except Exception as error:
             await self._crash(error)
 
     async def _crash(self, error: BaseException) -> None:
-        self.view.failed = f"{type(error).__name__}: {error}"
+        self.status.failed = f"{type(error).__name__}: {error}"
         await self._app.crash(error)
 
-    async def _say_ready(self, on_ready: Callable[[WorkerView], None]) -> None:
-        while not self.view.ready()[0]:
+    async def _say_ready(self, on_ready: Callable[[WorkerStatus], None]) -> None:
+        while not self.status.ready()[0]:
             await asyncio.sleep(0.05)
-        on_ready(self.view)
+        on_ready(self.status)
 
     async def _until_stopped(self) -> None:
         await self._app.wait(self.stopping())
         if self._app.crashed:
             error = self._app.crash_reason
-            self.view.failed = self.view.failed or f"{type(error).__name__}: {error}"
+            self.status.failed = self.status.failed or f"{type(error).__name__}: {error}"
             raise error
 
     async def _leave(self, stages: Stages) -> None:
         """Snapshot, commit and leave the group, each within its time."""
         self._on_leaving()
-        consumer = self.view.consumer
+        consumer = self.status.consumer
         if not self._app.crashed:
             try:
                 async with asyncio.timeout(_LAST_SNAPSHOT_S):

@@ -1,4 +1,4 @@
-"""What a worker shows of itself: read by the metrics collector at scrape time, and by /readyz."""
+"""The status of a worker: read by the metrics collector at scrape time, and by /readyz."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stream.contracts.alert_event import parse_time
 from stream.kafka.sources import absent_words
 from stream.metrics.delays import Delays
-from stream.metrics.state import PartitionClock
+from stream.metrics.status_protocol import PartitionClock
 from stream.page import RecentEpisodes
 from stream.plans.plan import MINUS_INFINITY
 from stream.text.counted import counted
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from stream.worker.stage1_agent import Stage1
     from stream.worker.stage2_agent import Stage2
 
-__all__ = ["WorkerView"]
+__all__ = ["WorkerStatus"]
 
 
 @dataclass
-class WorkerView:
+class WorkerStatus:
     """Plain values and live objects of a running worker.
 
     It is read from the thread of the metrics server: every method copies what it walks over.
@@ -86,8 +86,8 @@ class WorkerView:
 
         Of summaries that is counted by the monitors.
         """
-        held = self.consumer.gaps if self.consumer is not None else {}
-        return sum(n for topic, n in held.items() if topic != self.summaries)
+        gaps = self.consumer.gaps if self.consumer is not None else {}
+        return sum(n for topic, n in gaps.items() if topic != self.summaries)
 
     @property
     def assigned(self) -> list[tuple[str, int]]:
@@ -97,16 +97,17 @@ class WorkerView:
     def _next_offsets(self) -> Iterator[tuple[Any, int]]:
         if self.stage1 is not None:
             for tp, source in list(self.stage1.parts.items()):
-                yield tp, max(source.next_offset, source.reach.through)
+                yield tp, max(source.next_offset, source.progress.through)
         if self.stage2 is not None:
             for tp, part in list(self.stage2.parts.items()):
                 yield tp, part.monitor.fence
 
     def stopped(self) -> dict[tuple[str, int], tuple[str, int]]:
         """(topic, partition) -> why it is not read any more, and from which offset on."""
-        held = self.consumer.stopped if self.consumer is not None else {}
+        stopped = self.consumer.stopped if self.consumer is not None else {}
         return {
-            (tp.topic, tp.partition): (stop.reason, stop.offset) for tp, stop in list(held.items())
+            (tp.topic, tp.partition): (stop.reason, stop.offset)
+            for tp, stop in list(stopped.items())
         }
 
     def lag(self) -> dict[tuple[str, int], int]:
@@ -153,7 +154,7 @@ class WorkerView:
         parts = list(self.stage1.parts.items()) if self.stage1 is not None else []
         return [(tp, part.summariser.stats) for tp, part in parts]
 
-    def held_monitors(self) -> list[tuple[TP, PartitionMonitor]]:
+    def monitors_by_partition(self) -> list[tuple[TP, PartitionMonitor]]:
         """The monitor of each summaries partition that is restored."""
         parts = list(self.stage2.parts.items()) if self.stage2 is not None else []
         return [(tp, part.monitor) for tp, part in parts if part.restored]

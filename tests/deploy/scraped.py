@@ -26,8 +26,8 @@ from stream.devbroker.broker import free_port
 from stream.metrics import MetricsCollector, serve
 from stream.notify.dispatcher import Bridge
 from stream.notify.metrics import NotifyCollector
+from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
-from stream.notify.view import NotifyView
 from stream.plans.plan import Plan, PlanBook
 from stream.replay.replay import Replay
 from tests.stream.test_metrics import START_MS, FileState, columns, records
@@ -88,7 +88,7 @@ def scraping(folder: Path) -> Iterator[Server]:
     book.add(Plan(model="fraud", reference=reference, segments=("region",), window_events=1000))
     state = FileState(Replay(book))
     page = serve("127.0.0.1:0", MetricsCollector(state, environment="tests"), state)
-    bridge = NotifyView()
+    bridge = NotifyStatus()
     bridge.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
     notify_page = serve("127.0.0.1:0", NotifyCollector(bridge, environment="tests"), bridge)
     port = free_port()

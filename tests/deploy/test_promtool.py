@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 from stream.metrics import MetricsCollector
 from stream.notify.dispatcher import Bridge
 from stream.notify.metrics import NotifyCollector
+from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
-from stream.notify.view import NotifyView
 from tests.stream.test_metrics import FileState
 from tests.stream.test_metrics import state as state  # the fixture
 
@@ -23,10 +23,10 @@ from tests.stream.test_metrics import state as state  # the fixture
     reason="promtool is not installed (it comes with Debian's package prometheus)",
 )
 def test_promtool_check_metrics(state: FileState) -> None:
-    view = NotifyView()
-    view.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
-    view.bridge.targets()[0].tally.last_s = 1.5
-    for collector in (MetricsCollector(state, max_series=20), NotifyCollector(view)):
+    status = NotifyStatus()
+    status.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
+    status.bridge.targets()[0].tally.last_s = 1.5
+    for collector in (MetricsCollector(state, max_series=20), NotifyCollector(status)):
         check(collector)
 
 

@@ -84,10 +84,10 @@ def test_links_of_the_runbooks_lead_somewhere() -> None:
 
 def test_rules_name_only_metrics_that_exist() -> None:
     from stream.notify.metrics import NotifyCollector
-    from stream.notify.view import NotifyView
+    from stream.notify.notify_status import NotifyStatus
     from tests.stream.test_metrics import CONTRACT
 
-    bridge = {family.name for family in NotifyCollector(NotifyView()).collect()}
+    bridge = {family.name for family in NotifyCollector(NotifyStatus()).collect()}
     known = {f"driftstream_{name}" for name in CONTRACT} | {
         "driftstream_frontier_timestamp_seconds", *bridge, *(f"{name}_total" for name in bridge)
     }  # fmt: skip

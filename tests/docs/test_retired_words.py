@@ -26,6 +26,16 @@ RETIRED = {
     r"\b(batch_block|arrow_block)\b": "read_columns, read_arrow",
     r"\bmake_reader\b": "make_plan_decoder",
     r"\bLane\b": "EventGroup",
+    r"\bknock\b": "check_connection",
+    r"\b(patiently|PatientPoll)\b": "retry_until_available, SkippingPoll",
+    r"\b(find_unread|kafka\.look)\b": "find_unreadable_batch",
+    r"\bbatch_fetch as bulk\b": "batch_fetch",
+    r"\b(WorkerView|NotifyView|HealthView)\b": "WorkerStatus, NotifyStatus, HealthStatus",
+    r"\b(WorkerState|NotifyState|IngestState)\b": "WorkerStatusProtocol, ...",
+    r"\b(PageView|EpisodeView)\b": "PageSource, EpisodeSource",
+    r"\bworker\.(reach|stopped)\b": "read_progress, partition_stop",
+    r"\bfaust\.owner\b": "partition_listener",
+    r"\b(look_at_broker|look_at_skips|look_for_idle)\b": "check_broker, apply_skips, ...",
 }
 
 

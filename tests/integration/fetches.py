@@ -11,7 +11,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
 from stream.contracts.unread import Unread
-from stream.kafka import batch_fetch as bulk
+from stream.kafka import batch_fetch
 
 __all__ = ["Position", "batch", "read_all", "result_of", "seal"]
 
@@ -62,11 +62,11 @@ def result_of(raw: bytes, at: int, aborted: list[tuple[int, int]]) -> tuple[Fetc
 
 def read_all(raw: bytes, at: int = 0, most: int = 3) -> tuple[list[Any], int]:
     """Everything of a fetch, and the position behind it."""
-    bulk.use_bounded_codecs()
+    batch_fetch.use_bounded_codecs()
     result, place = result_of(raw, at, [])
-    run, found = bulk._Run(result), []
+    run, found = batch_fetch._Run(result), []
     while result.has_more():
-        run.room = bulk._Room()
+        run.room = batch_fetch._Room()
         got = run.getall(most)
         assert all(type(one) is not Unread for one in got[:-1]), "an unread batch ends a run"
         found += got

@@ -15,8 +15,8 @@ import pytest
 from stream.client.records import publish, read_topic
 from stream.contracts.unread import Unread
 from stream.devbroker.broker import Broker, free_port
-from stream.kafka.look import find_unread
 from stream.kafka.topics import create_topics, wanted_topics
+from stream.kafka.unreadable_batch import find_unreadable_batch
 from tests.integration.raw_log import Stored, damage, overwrite, stored_batches
 from tests.integration.tools import letters, own_log, page, run, sealed_panes, send, sender
 from tests.integration.worker_kit import (
@@ -72,23 +72,23 @@ def test_what_is_found_is_where_reading_can_go_on(
     for p, (at, raw) in enumerate(DAMAGE.values()):
         torn = eight_batches(kafka, topic, p, folder)
         overwrite(torn, at, raw)
-        assert find_unread(kafka, topic, p, 150) is None, "what is before it can be read"
-        unread = find_unread(kafka, topic, p, torn.first)
+        assert find_unreadable_batch(kafka, topic, p, 150) is None, "what is before it can be read"
+        unread = find_unreadable_batch(kafka, topic, p, torn.first)
         assert unread is not None
         assert (unread.offset, unread.reason) == (torn.first, "corrupt")
         assert torn.last <= unread.last <= torn.last + 100
-        assert find_unread(kafka, topic, p, unread.last + 1) is None
+        assert find_unreadable_batch(kafka, topic, p, unread.last + 1) is None
     # All of it is passed over by a reader that goes on, by kafka-python.
-    passed: dict[int, Unread] = {}
+    skipped: dict[int, Unread] = {}
     got: dict[int, list[int]] = {}
     low = len(DAMAGE)  # nothing stands still there
     overwrite(eight_batches(kafka, topic, low, folder), OFFSET, bytes(8))
-    for record in read_topic(kafka, topic, on_unread=lambda _, p, u: passed.update({p: u})):
+    for record in read_topic(kafka, topic, on_unread=lambda _, p, u: skipped.update({p: u})):
         got.setdefault(record.partition, []).append(record.offset)
         assert record.value == b"x" * 90 + b"%d" % (record.offset % 100)
-    assert passed.keys() == set(range(low))
+    assert skipped.keys() == set(range(low))
     for p in range(low + 1):
-        assert got[p] == [*range(300), *range(passed[p].last + 1 if p < low else 400, 800)]
+        assert got[p] == [*range(300), *range(skipped[p].last + 1 if p < low else 400, 800)]
 
 
 def test_a_tail_that_is_damaged_is_found_to_the_end_of_the_log(
@@ -100,7 +100,7 @@ def test_a_tail_that_is_damaged_is_found_to_the_end_of_the_log(
     eight_batches(kafka, topic, 0, folder)
     tail = stored_batches(folder, topic, 0)[-1]
     overwrite(tail, *length(-1))
-    unread = find_unread(kafka, topic, 0, tail.first)
+    unread = find_unreadable_batch(kafka, topic, 0, tail.first)
     assert unread is not None
     assert (unread.offset, unread.last) == (700, 799)
 

@@ -106,10 +106,10 @@ def test_a_model_whose_topic_is_gone_takes_no_other_along(
 
     def make_it() -> None:
         site.wait_for(lambda: sorted(site.through().values()) == [1_000] * 4)
-        words = worker.view.ready()
+        words = worker.status.ready()
         assert words[0]
         assert words[1].endswith(f"; no topic {gone}, which the plan of retired reads")
-        metrics = generate_latest(MetricsCollector(worker.view)).decode()
+        metrics = generate_latest(MetricsCollector(worker.status)).decode()
         assert f'driftstream_topic_absent{{model="retired",topic="{gone}"}} 1.0' in metrics
         checked = run("check", "-c", site.config())
         assert f"no topic {gone}, which the plan of retired reads: nothing" in checked.stdout
@@ -126,7 +126,7 @@ def test_a_model_whose_topic_is_gone_takes_no_other_along(
     # Started again it reads it; of a model without a topic at all it says so.
     worker = Worker(settings)
     asyncio.run(asyncio.wait_for(worker.run(lambda _: worker.stop()), 180))
-    assert not worker.view.absent
+    assert not worker.status.absent
     assert letters(site) == []
     delete_topics(site.kafka, [gone, site.plan.topic])
     with pytest.raises(LookupError, match=f"no topic {site.plan.topic}, which the plan of fraud"):

@@ -69,17 +69,17 @@ def test_limits_are_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
         lambda: [(TP("events", 3), stats)], lambda: [(TP("summaries", 1), monitor)], lambda: now
     )
 
-    def look() -> list[str]:
+    def check() -> list[str]:
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            asyncio.run(said.look())
+            asyncio.run(said.check())
         return [record.getMessage() for record in caplog.records]
 
-    assert look() == []
+    assert check() == []
     stats.rejected["too_large"] = 5
     stats.last_reject["too_large"] = (17, "Expected at most 7 bytes\n100 % of it")
     monitor.refused |= {"versions": 2, "duplicate": 9}
-    assert look() == [
+    assert check() == [
         "events[3]: 5 records refused as too_large and put on the dead-letter topic; the last at "
         "offset 17: Expected at most 7 bytes\\n100 % of it",
         "summaries[1]: 2 summaries refused as versions",
@@ -87,20 +87,20 @@ def test_limits_are_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
     stats.rejected["too_large"] = 1_005
     stats.segments_folded = 4
     now = 30.0
-    assert [line.split(":")[1] for line in look()] == [
+    assert [line.split(":")[1] for line in check()] == [
         " 4 values of segments are counted together as __other__"
     ]
     stats.versions_folded["fraud\n"] = 7
     now = 45.0
-    [line] = look()
+    [line] = check()
     assert "7 events of fraud\\n are counted together as version __other__: more than 100" in line
     now = 61.0
-    [line] = look()
+    [line] = check()
     assert "events[3]: 1000 records refused as too_large" in line
     now = 300.0
-    assert look() == []
+    assert check() == []
     stats.rejected["too_large"] = 3  # the partition was away, and its counters began anew
-    assert "3 records refused" in look()[0]
+    assert "3 records refused" in check()[0]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from stream.kafka.connection import connection_arguments
 from stream.kafka.topics import create_topics, wanted_topics
 from stream.worker.faust.app import Stages, build_app
 from stream.worker.faust.version_check import TransportError, check_faust
-from stream.worker.worker_status import WorkerView
+from stream.worker.worker_status import WorkerStatus
 
 
 class Keeper:
@@ -46,8 +46,8 @@ async def read(
 ) -> tuple[Keeper, object]:
     """Read so many records as a member of the group, look a moment for more, and leave."""
     keeper = Keeper()
-    view = WorkerView("summarise", 0)
-    stages = Stages(view, keeper, None, "none")
+    status = WorkerStatus("summarise", 0)
+    stages = Stages(status, keeper, None, "none")
     connection = connection_arguments(kafka)
     app = build_app(
         group, connection, stages, [topic], data_dir=str(directory), session_timeout_s=6.0

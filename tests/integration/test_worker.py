@@ -160,5 +160,5 @@ def test_a_summaries_topic_that_grows_ends_the_worker(install: Install) -> None:
     worker = Worker(settings)
     with pytest.raises(SourceChangedError, match=r"summaries has 3 partitions, 2 when .* started"):
         asyncio.run(asyncio.wait_for(worker.run(grow), 180))
-    assert "SourceChangedError" in worker.view.healthy()[1]
-    assert not worker.view.ready()[0]
+    assert "SourceChangedError" in worker.status.healthy()[1]
+    assert not worker.status.ready()[0]

@@ -16,7 +16,7 @@ from stream.decode.record import FileRecord
 from stream.kafka.connection import RepeatFilter, connection_arguments
 from stream.plans.plan import PlanBook
 from stream.worker.dead_letter import dead_letter
-from stream.worker.reach import OPEN_S
+from stream.worker.read_progress import OPEN_S
 from stream.worker.sender import Outgoing, partition_of
 from stream.worker.settings import WorkerSettings
 from stream.worker.stage1_agent import Stage1
@@ -108,7 +108,7 @@ class Bench:
 
     async def look(self, now: float = 0.0) -> None:
         self.now = now
-        looking = asyncio.ensure_future(self.stage.look_for_idle())
+        looking = asyncio.ensure_future(self.stage.flush_idle_partitions())
         await settle()
         while self.gate.acks:
             await self.gate.acknowledge()
@@ -274,12 +274,12 @@ def test_what_brings_no_records_is_read_when_the_partition_is_called_silent() ->
         await bench.look(11.0)
         log.polls += 1
         await bench.look(12.0)
-        assert (part.next_offset, part.reach.through) == (0, 5_000)
+        assert (part.next_offset, part.progress.through) == (0, 5_000)
         log.log_end, log.ahead, log.begin = 9_000, 9_000, 8_000
         await bench.look(23.0)
         log.polls += 1
         await bench.look(24.0)
-        assert (part.next_offset, part.reach.through) == (8_000, 9_000)
+        assert (part.next_offset, part.progress.through) == (8_000, 9_000)
         assert log.safe[TOPIC] == 8_000, "no chunk begins before that any more"
         await bench.stage.consume(TOPIC, records(100, 9_000))
         assert part.next_offset == 9_100

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream.page.page_model import page_model_of
 from stream.page.signal import signal_state
-from stream.page.state import state_of
 from stream.report.course import Course
 from stream.report.loudness import NEAR, Heard, evidence_ratios, loudest, loudest_of_all
 from stream.stage2.detection import Detection
@@ -41,7 +41,7 @@ def quiet() -> FileState:
 def test_drift_that_no_window_has_seen_is_shown(slow: FileState) -> None:
     detection = detection_of(slow)
     assert not detection.windows.last, "no window is full"
-    said = state_of(slow, "", "", 0)
+    said = page_model_of(slow, "", "", 0)
     detail, (model,) = said.detail, said.models
     assert detail is not None
     first = detail.signals[0]

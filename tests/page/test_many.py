@@ -14,8 +14,8 @@ from detectors import fit_reference
 from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages
+from stream.page.page_model import MOST_EPISODES, MOST_MODELS, page_model_of
 from stream.page.signal import signal_state
-from stream.page.state import MOST_EPISODES, MOST_MODELS, state_of
 from stream.plans.plan import PlanBook
 from stream.replay.replay import Replay
 from tests.page.live import DRAWN
@@ -62,9 +62,9 @@ def many() -> FileState:
 
 
 def test_a_look_is_bounded(many: FileState, tell: Callable[[str], None]) -> None:
-    state_of(many, "model_1", "7", 0)
+    page_model_of(many, "model_1", "7", 0)
     began = time.thread_time()
-    said = state_of(many, "model_1", "7", 0)
+    said = page_model_of(many, "model_1", "7", 0)
     text = msgspec.json.encode(said)
     spent = 1000 * (time.thread_time() - began)
     tell(f"page of 200 models x 50 signals: {spent:.0f} ms of CPU, {len(text) / 1000:.0f} kB")

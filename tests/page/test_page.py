@@ -29,9 +29,9 @@ from stream.http.server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
 from stream.page.detail import MOST_HISTOGRAMS, MOST_SIGNALS
+from stream.page.page_model import MOST_EPISODES, page_model_of
 from stream.page.runbooks import runbook_html
 from stream.page.signal import signal_state
-from stream.page.state import MOST_EPISODES, state_of
 from stream.plans.plan import PlanBook
 from stream.replay.replay import Replay
 from stream.report.words import ratio
@@ -125,10 +125,12 @@ def test_the_state_is_what_the_monitors_say(state: FileState, server: PageServer
 
 
 def test_a_model_is_chosen_by_name(state: FileState) -> None:
-    chosen = state_of(state, "fraud", "1", 0).detail
+    chosen = page_model_of(state, "fraud", "1", 0).detail
     assert chosen is not None
     assert chosen.version == "1"
-    assert state_of(state, "nobody", "", 0).detail == chosen, "the loudest, where there is no such"
+    assert page_model_of(state, "nobody", "", 0).detail == chosen, (
+        "the loudest, where there is no such"
+    )
 
 
 def test_files_and_headers(server: PageServer) -> None:
@@ -237,7 +239,7 @@ def test_the_work_is_bounded() -> None:
         for i in range(300)
     ]  # fmt: skip
     state = state_after(events, model="wide", reference=reference, signals={}, segments=())
-    detail = state_of(state, "", "", 0).detail
+    detail = page_model_of(state, "", "", 0).detail
     assert detail is not None
     assert len(detail.signals) == MOST_SIGNALS
     assert detail.more_signals == 200 - MOST_SIGNALS
@@ -250,13 +252,15 @@ def test_the_work_is_bounded() -> None:
 
 def test_private_models_show_shapes_only() -> None:
     state = state_with_secrets(private=True)
-    text = msgspec.json.encode(state_of(state, "", "", 0)).decode()
+    text = msgspec.json.encode(page_model_of(state, "", "", 0)).decode()
     for hidden in SECRETS:
         assert hidden not in text
-    shown = msgspec.json.encode(state_of(state_with_secrets(private=False), "", "", 0)).decode()
+    shown = msgspec.json.encode(
+        page_model_of(state_with_secrets(private=False), "", "", 0)
+    ).decode()
     for told in SECRETS:
         assert told in shown
-    detail = state_of(state, "", "", 0).detail
+    detail = page_model_of(state, "", "", 0).detail
     assert detail is not None
     assert detail.signals[0].bars is not None
     assert detail.signals[0].bars.window
@@ -272,8 +276,8 @@ def test_a_crowd_costs_what_one_reader_does(state: FileState) -> None:
             return True, ""
 
     now = [100.0]
-    view = Counting(state.replay)
-    server = PageServer("127.0.0.1:0", live_pages(view, clock=lambda: now[0]))
+    status = Counting(state.replay)
+    server = PageServer("127.0.0.1:0", live_pages(status, clock=lambda: now[0]))
     try:
         threads = [threading.Thread(target=get, args=(server, "/api/v1/state")) for _ in range(20)]
         for thread in threads:
@@ -307,15 +311,15 @@ def test_a_reader_that_does_not_read_holds_nobody_up(server: PageServer) -> None
 
 def test_before_the_first_event() -> None:
     state = state_after([])
-    said = state_of(state, "", "", 5)
+    said = page_model_of(state, "", "", 5)
     assert (said.models, said.detail, said.episodes) == ([], None, [])
 
 
 def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
     first = state.first
     assert first is not None
-    view = state_after([])
-    recent = view.recent
+    status = state_after([])
+    recent = status.recent
     for i in range(500):
         data = msgspec.structs.replace(
             first.data, episode=f"{i:032x}", severity=("info", "critical")[i % 2],
@@ -325,7 +329,7 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
         recent.note(msgspec.structs.replace(first, data=data))
     rows = recent.rows()
     assert len(rows) == 400
-    said = state_of(view, "", "", 0)
+    said = page_model_of(status, "", "", 0)
     assert said.episodes == rows[:MOST_EPISODES]
     assert said.more_episodes == 400 - MOST_EPISODES
     assert [row.severity for row in rows] == ["critical"] * 200 + ["info"] * 200
@@ -356,13 +360,13 @@ def test_an_episode_keeps_what_its_revisions_named(state: FileState) -> None:
 
 def test_models_that_are_not_tested_say_why() -> None:
     state = state_after(make_events(3, 400), calibrate_ms=7 * 86_400_000)
-    said = state_of(state, "", "", 0)
+    said = page_model_of(state, "", "", 0)
     assert (said.models[0].state, said.models[0].collected) == ("calibrating", 400)
     assert said.detail is None
     (held,) = state.replay.monitor.subjects.values()
     while not held.is_idle:
         held.release()
-    row = state_of(state, "", "", 0).models[0]
+    row = page_model_of(state, "", "", 0).models[0]
     assert (row.state, row.collected, row.worst) == ("idle", 0, 0.0)
 
 

@@ -11,9 +11,9 @@ from stream.alerts.silences import Silence
 from stream.contracts.acks import decode_alert_or_ack, encode_ack, make_ack
 from stream.contracts.alert_event import AlertEvent, decode_alert, encode_alert
 from stream.decode.record import FileRecord
+from stream.page.page_model import page_model_of
 from stream.page.recent import EpisodeRow, RecentEpisodes
 from stream.page.signal import signal_state
-from stream.page.state import state_of
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events
 from tests.stream.test_metrics import FileState
@@ -41,7 +41,7 @@ def hear(state: FileState, *said: Any) -> None:
 
 
 def only(state: FileState, now_ms: int = NOW) -> EpisodeRow:
-    (row,) = [row for row in state_of(state, "", "", now_ms).episodes if not row.ends]
+    (row,) = [row for row in page_model_of(state, "", "", now_ms).episodes if not row.ends]
     return row
 
 
@@ -100,7 +100,7 @@ def test_a_silence_is_shown_with_its_end_and_on_what_it_silences(
                 max_severity="warning"),
         Silence(start_ms=NOW + HOUR, end_ms=NOW + 2 * HOUR),
     )  # fmt: skip
-    said = state_of(state, "", "", NOW)
+    said = page_model_of(state, "", "", NOW)
     assert [(row.models, row.until) for row in said.silences] == [
         (("fraud",), NOW + HOUR), (("churn",), NOW + 9 * HOUR), ((), NOW + 9 * HOUR),
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_what_fires_since_before_this_worker_began_is_known_from_the_topic(
     state, alerts = worker
     before = only(state)
     restarted = FileState(state.replay)
-    assert state_of(restarted, "", "", NOW).episodes == []
+    assert page_model_of(restarted, "", "", NOW).episodes == []
     hear(restarted, *alerts)
     row = only(restarted)
     assert row.told is False
@@ -146,7 +146,7 @@ def test_episodes_of_models_that_are_elsewhere_or_over_are_left_out(
         like(2, labels={"kind": "performance"}),  # nothing of it is open here: its end was lost
         like(3, starts_at="1970-01-02T00:00:00.000Z"),  # an older one of the same kind
     )
-    shown = {row.id for row in state_of(restarted, "", "", NOW).episodes}
+    shown = {row.id for row in page_model_of(restarted, "", "", NOW).episodes}
     assert shown == {alert.data.episode for alert in alerts}
 
 
@@ -164,9 +164,9 @@ def test_what_fires_and_no_alert_is_known_of_is_counted(
     worker: tuple[FileState, list[AlertEvent]],
 ) -> None:
     state, alerts = worker
-    assert state_of(state, "", "", NOW).unseen_episodes == 0
+    assert page_model_of(state, "", "", NOW).unseen_episodes == 0
     state.recent = RecentEpisodes()
-    said = state_of(state, "", "", NOW)
+    said = page_model_of(state, "", "", NOW)
     assert (said.episodes, said.unseen_episodes) == ([], 1)
     hear(state, *alerts)
-    assert state_of(state, "", "", NOW).unseen_episodes == 0
+    assert page_model_of(state, "", "", NOW).unseen_episodes == 0

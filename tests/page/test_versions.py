@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from stream.page.state import state_of
+from stream.page.page_model import page_model_of
 from stream.page.versions import MOST_VERSIONS
 from tests.page.test_page import state_after
 from tests.stream.harness import START_S
@@ -34,7 +34,7 @@ def two_versions(*names: str, n: int = 1_200, private: bool = False) -> FileStat
 
 def test_the_signals_of_each_stand_beside_each_other() -> None:
     state = two_versions("1", "2")
-    said = state_of(state, "fraud", "1", 0).versions
+    said = page_model_of(state, "fraud", "1", 0).versions
     assert said is not None
     assert (said.model, said.versions) == ("fraud", ["1", "2"])
     assert said.references[0] == said.references[1]
@@ -48,17 +48,17 @@ def test_the_signals_of_each_stand_beside_each_other() -> None:
     assert float(old.typical.removeprefix("median ")) == pytest.approx(0.0, abs=0.3)
     assert float(new.typical.removeprefix("median ")) == pytest.approx(2.0, abs=0.3)
     assert [cell and cell.typical.partition(" ")[0] for cell in rows["c"]] == ["'a'", "'b'"]
-    chosen = state_of(state, "fraud", "2", 0).versions
+    chosen = page_model_of(state, "fraud", "2", 0).versions
     assert chosen is not None
     assert chosen.versions == ["2", "1"], "the one that is looked at comes first"
 
 
 def test_one_version_alone_has_nothing_beside_it() -> None:
-    assert state_of(two_versions("1"), "fraud", "1", 0).versions is None
+    assert page_model_of(two_versions("1"), "fraud", "1", 0).versions is None
 
 
 def test_a_few_are_shown_and_the_others_counted() -> None:
-    said = state_of(two_versions(*"1234567"), "fraud", "5", 0).versions
+    said = page_model_of(two_versions(*"1234567"), "fraud", "5", 0).versions
     assert said is not None
     assert said.versions[0] == "5"
     assert len(said.versions) == MOST_VERSIONS
@@ -67,7 +67,7 @@ def test_a_few_are_shown_and_the_others_counted() -> None:
 
 
 def test_a_private_model_shows_no_values() -> None:
-    said = state_of(two_versions("1", "2", private=True), "fraud", "1", 0).versions
+    said = page_model_of(two_versions("1", "2", private=True), "fraud", "1", 0).versions
     assert said is not None
     assert {cell.typical for row in said.rows for cell in row.cells if cell} == {""}
     assert max(cell.ratio for row in said.rows for cell in row.cells if cell) > 1

@@ -8,7 +8,7 @@ import pytest
 
 from stream.metrics import MetricsCollector
 from stream.page.detail import Detail
-from stream.page.state import state_of
+from stream.page.page_model import page_model_of
 from stream.plans.plan import Subject
 from stream.stage2.alert_context import context_of
 from tests.page.test_page import state_after
@@ -38,7 +38,7 @@ def shown(state: FileState) -> dict[str, dict[tuple[str, ...], float]]:
 
 
 def detail(state: FileState) -> Detail | None:
-    return state_of(state, *SUBJECT, 0).detail
+    return page_model_of(state, *SUBJECT, 0).detail
 
 
 def grow_idle(monitor: Any) -> None:
@@ -64,7 +64,7 @@ def test_the_evidence_of_a_firing_alert_stays(drifting: FileState) -> None:
     assert idle.signals == seen.signals
     ended = before["window_end_timestamp_seconds"]["fraud", "1", ""]
     assert ended == seen.ends / 1000
-    (row,) = state_of(drifting, "", "", 0).models
+    (row,) = page_model_of(drifting, "", "", 0).models
     assert (row.state, row.worst > 1, row.firing) == ("idle", True, sorted(held.episodes.active))
 
 

@@ -23,13 +23,13 @@ from stream.metrics import MetricsCollector, serve
 from stream.metrics.bin_shares import shares
 from stream.metrics.delays import BOUNDS_S, Delays
 from stream.metrics.gauges import OTHER, Gauge, bounded
-from stream.metrics.state import PartitionClock
+from stream.metrics.status_protocol import PartitionClock
 from stream.page import RecentEpisodes
 from stream.plans.plan import MINUS_INFINITY, Plan, PlanBook
 from stream.replay.replay import Replay
 from stream.stage1.clock import BY_PRODUCER, NO_TIME
 from stream.stage2.subject import SubjectMonitor
-from stream.worker.worker_status import WorkerView
+from stream.worker.worker_status import WorkerStatus
 
 #: The parser sorts labels by name; here they are in the order of the contract.
 ORDER = ("model", "model_version", "topic", "partition", "segment", "signal", "test", "q", "bin",
@@ -304,9 +304,9 @@ def test_time_in_alarm_survives_a_snapshot(
 def test_a_worker_notes_how_late_its_alerts_are(state: FileState) -> None:
     alert = state.first
     assert alert is not None
-    view = WorkerView("all", 1, clock=lambda: parse_time(alert.time) / 1000 + 42.0)
-    view.count_alert(alert)
-    buckets, total = view.delays.read()
+    status = WorkerStatus("all", 1, clock=lambda: parse_time(alert.time) / 1000 + 42.0)
+    status.count_alert(alert)
+    buckets, total = status.delays.read()
     assert dict(buckets)["30.0"] == 0
     assert dict(buckets)["60.0"] == 1
     assert total == pytest.approx(42.0)

@@ -18,9 +18,9 @@ from stream.notify import dispatcher as bridge_module
 from stream.notify import sinks
 from stream.notify.dispatcher import Bridge
 from stream.notify.http import Client
+from stream.notify.notify_status import NotifyStatus
 from stream.notify.sinks import GIVE_UP_S, LONGEST_PUT_OFF_S, QueueSink
 from stream.notify.targets import Target
-from stream.notify.view import NotifyView
 from tests.security.secured import make_certificates
 from tests.stream.bad_receivers import Proxy, answering, dripping, listening, silent
 from tests.stream.notify_tools import alert, hook
@@ -131,16 +131,16 @@ def test_a_receiver_that_drips_is_named_and_holds_up_no_other(
 ) -> None:
     monkeypatch.setattr(sinks, "STALLED_S", 0.1)
     with listening(dripping(b"")) as port, hook() as good:
-        view = NotifyView()
-        view.bridge = bridge_to(f"http://127.0.0.1:{port}", good.url, timeout_s=1.0)
-        view.bridge.start()
+        status = NotifyStatus()
+        status.bridge = bridge_to(f"http://127.0.0.1:{port}", good.url, timeout_s=1.0)
+        status.bridge.start()
         try:
-            wait_for(lambda: view.ready() == (True, "1 open episodes; slow to answer: w0"))
+            wait_for(lambda: status.ready() == (True, "1 open episodes; slow to answer: w0"))
             wait_for(lambda: good.taken)
-            wait_for(lambda: "trying again: w0" in view.ready()[1])
-            assert view.bridge.targets()[0].tally.failed >= 1
+            wait_for(lambda: "trying again: w0" in status.ready()[1])
+            assert status.bridge.targets()[0].tally.failed >= 1
         finally:
-            view.bridge.stop()
+            status.bridge.stop()
 
 
 def test_the_end_waits_for_an_answer_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from stream.http.server import PageServer
 from stream.metrics import serve
 from stream.notify.dispatcher import Bridge
 from stream.notify.metrics import NotifyCollector
+from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
-from stream.notify.view import NotifyView
 from tests.stream.notify_tools import alert, hook
 
 
@@ -21,11 +21,11 @@ def target(name: str, url: str) -> Target:
     return Target(kind="webhook", name=name, url=url, timeout_s=2.0)
 
 
-def figures(view: NotifyView) -> dict[tuple[str, str], float]:
+def figures(status: NotifyStatus) -> dict[tuple[str, str], float]:
     """(family, target) -> value."""
     return {
         (s.name.removeprefix("driftstream_notify_"), s.labels.get("target", "")): s.value
-        for family in NotifyCollector(view).collect()
+        for family in NotifyCollector(status).collect()
         for s in family.samples
     }
 
@@ -47,8 +47,8 @@ def get(server: PageServer, path: str) -> tuple[int, str]:
 
 
 def test_figures_and_health() -> None:
-    view = NotifyView()
-    server = serve("127.0.0.1:0", NotifyCollector(view), view)
+    status = NotifyStatus()
+    server = serve("127.0.0.1:0", NotifyCollector(status), status)
     try:
         assert get(server, "/healthz") == (200, "alive\n")
         assert get(server, "/readyz") == (503, "reading the alerts topic\n")
@@ -58,16 +58,16 @@ def test_figures_and_health() -> None:
             bridge = Bridge(
                 [target("good", good.url), target("wrong", wrong.url), down], {}, {0: 0}
             )
-            view.bridge = bridge
+            status.bridge = bridge
             bridge.feed(0, 0, encode_alert(alert()))
             bridge.end_at(0, 1)
-            assert figures(view)["lag_records", "good"] == 1
+            assert figures(status)["lag_records", "good"] == 1
             bridge.start()
             try:
 
                 def settled() -> bool:
                     bridge.commits()
-                    found = figures(view)
+                    found = figures(status)
                     return (
                         found["delivered_total", "good"] == 1
                         and found["given_up_total", "wrong"] == 1
@@ -76,7 +76,7 @@ def test_figures_and_health() -> None:
                     )
 
                 wait_for(settled)
-                found = figures(view)
+                found = figures(status)
                 assert found["lag_records", "down"] == 1
                 assert found["open_episodes", ""] == 1
                 assert ("last_delivery_timestamp_seconds", "good") in found
@@ -96,8 +96,8 @@ def test_figures_and_health() -> None:
 
 
 def test_a_thread_that_ended_is_told() -> None:
-    view = NotifyView()
+    status = NotifyStatus()
     with hook() as good:
-        view.bridge = Bridge([target("good", good.url)], {}, {0: 0})
-        view.bridge._courses[0].failure = RuntimeError("a bug")
-    assert view.healthy() == (False, "RuntimeError: a bug")
+        status.bridge = Bridge([target("good", good.url)], {}, {0: 0})
+        status.bridge._courses[0].failure = RuntimeError("a bug")
+    assert status.healthy() == (False, "RuntimeError: a bug")

@@ -19,7 +19,7 @@ from stream.kafka.skips import Skip, SkipBook, skip_record
 from stream.plans.plan import PlanBook
 from stream.stage1.summarise import Flush, Summariser
 from stream.worker.dead_letter import dead_letter
-from stream.worker.stopped import passed, unread_stop
+from stream.worker.partition_stop import passed, unread_stop
 from tests.stream.harness import START_S, make_events, make_plan
 
 TP_0 = TP("predictions", 3)

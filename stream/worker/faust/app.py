@@ -18,7 +18,7 @@ from stream.worker.faust.transport import BatchTransport
 if TYPE_CHECKING:
     from stream.worker.stage1_agent import Stage1
     from stream.worker.stage2_agent import Stage2
-    from stream.worker.worker_status import WorkerView
+    from stream.worker.worker_status import WorkerStatus
 
 __all__ = ["Stages", "build_app"]
 
@@ -29,7 +29,7 @@ Consume = Callable[[TP, Sequence[Any]], Awaitable[None]]
 class Stages:
     """The stages that this worker runs: told by the transport what comes and goes."""
 
-    view: WorkerView
+    status: WorkerStatus
     stage1: Stage1 | None
     stage2: Stage2 | None
     summaries: str
@@ -95,13 +95,15 @@ def build_app(
     # Ours sends everything; Faust's would be a connection that nobody uses.
     app.boot_strategy.enable_kafka_producer = False
     if stages.stage1 is not None:
-        _agent(app, "summarise", sources, stages.stage1.consume, stages.view)
+        _agent(app, "summarise", sources, stages.stage1.consume, stages.status)
     if stages.stage2 is not None:
-        _agent(app, "monitor", [stages.summaries], stages.stage2.consume, stages.view)
+        _agent(app, "monitor", [stages.summaries], stages.stage2.consume, stages.status)
     return app
 
 
-def _agent(app: Any, name: str, topics: Sequence[str], consume: Consume, view: WorkerView) -> None:
+def _agent(
+    app: Any, name: str, topics: Sequence[str], consume: Consume, status: WorkerStatus
+) -> None:
     """An agent that hands every batch of the present generation to `consume`."""
 
     async def agent(stream: Any) -> None:
@@ -112,8 +114,8 @@ def _agent(app: Any, name: str, topics: Sequence[str], consume: Consume, view: W
             began = time.perf_counter()
             await consume(message.tp, message.value)
             event.value = message.value = None  # the stream keeps its last event until the next
-            view.batches += 1
-            view.batch_seconds += time.perf_counter() - began
+            status.batches += 1
+            status.batch_seconds += time.perf_counter() - began
             await asyncio.sleep(
                 0
             )  # a full queue never suspends: let flushes and the other stage run

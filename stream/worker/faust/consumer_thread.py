@@ -1,6 +1,7 @@
 """The thread that fetches: aiokafka's consumer with our settings, read without an object a record.
 
-It stands on internals of Faust and aiokafka; `faust_check` and `bulk.check_aiokafka` compare.
+It uses internals of Faust and aiokafka; `version_check` and `batch_fetch.check_aiokafka` compare
+their versions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream.contracts.unread import Unread
-from stream.kafka import batch_fetch as bulk
+from stream.kafka import batch_fetch
 
 __all__ = ["ConsumerThread", "with_place"]
 
@@ -31,7 +32,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         self._assignor = RoundRobinPartitionAssignor
-        bulk.use_bounded_codecs()
+        batch_fetch.use_bounded_codecs()
         return aiokafka.AIOKafkaConsumer(
             **{"client_id": conf.broker_client_id, **transport.connection},
             group_id=conf.id,
@@ -70,7 +71,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
         with fetcher._subscriptions.fetch_context():
-            return await bulk.fetched_records(
+            return await batch_fetch.fetched_records(
                 fetcher, active_partitions, timeout or 0.0, max_records or 1
             )
 

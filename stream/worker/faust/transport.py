@@ -5,7 +5,7 @@ consumer hands over whole polls: a message's value is the list of raw records of
 Faust's own acknowledgement is switched off, because neither stage acknowledges by message:
 `safe[tp]` holds the only offset that may be committed (a chunk's start, a snapshot's fence).
 
-This stands on internals of Faust, which `faust_check` compares with what it was written against.
+This stands on internals of Faust, which `version_check` compares with what it was written against.
 """
 
 from __future__ import annotations
@@ -22,12 +22,19 @@ from faust.types import TP
 from stream.contracts.unread import Unread
 from stream.decode.record import offset_after
 from stream.kafka.batch_fetch import check_aiokafka
-from stream.kafka.connection import patiently
+from stream.kafka.connection import retry_until_available
 from stream.worker.faust.consumer_thread import ConsumerThread, with_place
-from stream.worker.faust.held_bytes import Held
-from stream.worker.faust.owner import Owner
+from stream.worker.faust.held_bytes import HeldBytes
+from stream.worker.faust.partition_listener import PartitionListener
 from stream.worker.faust.version_check import check_faust
-from stream.worker.stopped import Stop, passed, shorter_stop, tell_cut, told_holes, unread_stop
+from stream.worker.partition_stop import (
+    PartitionStop,
+    as_skipped,
+    log_deleted_offsets,
+    log_holes,
+    stop_at_shorter_log,
+    stop_at_unreadable,
+)
 
 __all__ = ["BatchConsumer", "BatchTransport"]
 
@@ -45,23 +52,23 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         The next offset to commit; nothing else is ever committed.
     expected : dict of TP to int
         The offset the next batch must begin with.
-    stopped : dict of TP to Stop
+    stopped : dict of TP to PartitionStop
         Partitions that are not read any more, and why.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.owner: Owner = self.transport.owner
+        self.listener: PartitionListener = self.transport.listener
         self.safe: dict[TP, int] = {}
         self.expected: dict[TP, int] = {}
-        self.stopped: dict[TP, Stop] = {}
+        self.stopped: dict[TP, PartitionStop] = {}
         self.ends: dict[TP, int] = {}  # log ends at the assignment
         self.joined = False
         self.gaps: Counter[str] = Counter()
         self.polls = self.reseeks = 0  # begun; what the one before brought was handed over
         self._sought_again: dict[TP, int] = {}
         self._read_again: dict[TP, int] = {}
-        self._held = Held()
+        self._held_bytes = HeldBytes()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -71,12 +78,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """Yield what one poll brought: (partition, message whose value is its records)."""
         self.polls += 1
-        await self._held.room(lambda: self.should_stop)
+        await self._held_bytes.room(lambda: self.should_stop)
         records, _ = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
         for found in records.values():
-            self._held.note(found)
+            self._held_bytes.note(found)
         for aiokafka_tp, found in records.items():
             if not self.flow_active:
                 return
@@ -84,7 +91,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             batch = await self._in_order(tp, found)
             if not batch:
                 continue
-            self.gaps[tp.topic] += told_holes(tp, found)
+            self.gaps[tp.topic] += log_holes(tp, found)
             if type(batch[-1]) is Unread and not (batch := await self._judged(tp, batch)):
                 continue
             self.expected[tp] = offset_after(batch[-1])
@@ -113,7 +120,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 return []
             await self.pass_cut(tp, expected)
             return batch
-        end = (await patiently(lambda: self.fresh_ends([tp])))[tp]
+        end = (await retry_until_available(lambda: self.fresh_ends([tp])))[tp]
         if end < expected:
             self.stop_partition(tp, expected, end)
             return []
@@ -125,8 +132,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def _judged(self, tp: TP, batch: list[Any]) -> list[Any]:
         """What is handed over of a run that ends with a batch that cannot be read."""
         readable, unread = batch[:-1], batch[-1]
-        events = tp.topic != self.owner.summaries
-        if (told := passed(tp, unread, self.owner.skips, events=events)) is not None:
+        events = tp.topic != self.listener.summaries
+        if (told := as_skipped(tp, unread, self.listener.skips, events=events)) is not None:
             log.warning("%s[%d]: passed over %s: %s (%s)", *tp, told, told.reason, told.error)
             if told.last != unread.last:
                 await self._seek(tp, told.last + 1)
@@ -135,32 +142,32 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             self._read_again[tp] = unread.offset
             await self._seek(tp, unread.offset)
         else:
-            self._stop(tp, unread_stop(tp, unread))
+            self._stop(tp, stop_at_unreadable(tp, unread))
         return readable
 
-    async def look_at_skips(self) -> None:
+    async def apply_skips(self) -> None:
         """Read on where a batch is to be passed over by now."""
         for tp, stop in list(self.stopped.items()):
-            if stop.unread and self.owner.skips.find(tp.topic, tp.partition, stop.unread):
+            if stop.unread and self.listener.skips.find(tp.topic, tp.partition, stop.unread):
                 del self.stopped[tp]
                 await self.move(tp, stop.offset)
                 self.resume_partitions([tp])
 
     async def pass_cut(self, tp: TP, expected: int) -> bool:
         """Go on where the log begins, if retention has cut what is expected: that is counted."""
-        begin = (await patiently(lambda: self.earliest_offsets(tp)))[tp]
+        begin = (await retry_until_available(lambda: self.earliest_offsets(tp)))[tp]
         if begin <= expected or self.expected.get(tp) != expected:
             return False
         self.gaps[tp.topic] += 1
         self.expected[tp] = begin
-        tell_cut(tp, expected, begin - 1)
+        log_deleted_offsets(tp, expected, begin - 1)
         return True
 
     # ---- positions
 
     async def perform_seek(self) -> None:
         """Go to the committed offsets, or the log's start; Faust calls it after an assignment."""
-        await patiently(self._go_to_start)
+        await retry_until_available(self._go_to_start)
 
     async def _go_to_start(self) -> None:
         partitions = [TP(tp.topic, tp.partition) for tp in self.assignment()]
@@ -186,7 +193,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._committed_offset.update({tp: committed.get(tp) for tp in partitions})
         self._read_offset.update(dict.fromkeys(partitions))
         self.expected.update(positions)
-        await self.owner.assigned(positions)
+        await self.listener.assigned(positions)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Note that the group has taken us in, be it without any partition."""
@@ -216,9 +223,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     def stop_partition(self, tp: TP, position: int, end: int) -> None:
         """Read no more of a partition whose log is shorter than what was read of it."""
-        self._stop(tp, shorter_stop(tp, position, end))
+        self._stop(tp, stop_at_shorter_log(tp, position, end))
 
-    def _stop(self, tp: TP, stop: Stop) -> None:
+    def _stop(self, tp: TP, stop: PartitionStop) -> None:
         log.error("stopped %s", stop.words)
         self.stopped[tp] = stop
         self.pause_partitions([tp])
@@ -262,14 +269,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         try:
             async with asyncio.timeout(REVOKE_TIMEOUT_S):
                 await self.force_commit()  # chunk ends first: a snapshot may take all the time
-                await self.owner.closing(revoked)
+                await self.listener.closing(revoked)
                 await self.force_commit()
         except TimeoutError:
             log.warning("revocation: no time to commit; the rest is read again by its next owner")
         except Exception as error:
             # aiokafka would log it and go on, with our state half dropped.
             await self.crash(error)
-        self.owner.revoked(revoked)
+        self.listener.revoked(revoked)
         for tp in revoked:
             for held in (
                 self.safe, self.expected, self.stopped, self.ends, self._sought_again,
@@ -284,16 +291,16 @@ class BatchTransport(driver.Transport):  # type: ignore[misc]
     """Faust's Kafka transport with `BatchConsumer`.
 
     `urls` and `app` are as Faust gives them, `connection` the arguments of every aiokafka client;
-    `owner` is told of partitions that come and go.
+    `listener` is told of partitions that come and go.
     """
 
     Consumer = BatchConsumer
 
     def __init__(
-        self, urls: list[Any], app: Any, connection: Mapping[str, Any], owner: Owner
+        self, urls: list[Any], app: Any, connection: Mapping[str, Any], listener: PartitionListener
     ) -> None:
         check_faust()
         check_aiokafka()
         super().__init__(urls, app)
         self.connection = dict(connection)
-        self.owner = owner
+        self.listener = listener

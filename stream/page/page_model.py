@@ -1,6 +1,6 @@
-"""What the page shows of a worker: read from its live objects when somebody looks.
+"""The model of the page: what is read of a worker's live objects at a request.
 
-The work for one look is bounded: so many models, signals and histograms, the loudest first.
+The work of one request is bounded: so many models, signals and histograms, the loudest first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 
 import stream
 from stream.page.detail import Detail, detail_of
-from stream.page.episodes import EpisodeView, SilenceRow, heard_of, rows_of, silences_now
+from stream.page.episodes import EpisodeSource, SilenceRow, heard_of, rows_of, silences_now
 from stream.page.recent import EpisodeRow
 from stream.page.versions import Versions, versions_of
 from stream.plans.plan import LearningPlan
@@ -23,13 +23,13 @@ from stream.stage1.stats import Stage1Stats
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.subject import SubjectMonitor
 
-__all__ = ["PageView", "State", "held_of", "state_of"]
+__all__ = ["PageModel", "PageSource", "held_of", "page_model_of"]
 
 MOST_MODELS: Final = 100
 MOST_EPISODES: Final = 60
 
 
-class PageView(EpisodeView, Protocol):
+class PageSource(EpisodeSource, Protocol):
     """What is read of a worker."""
 
     @property
@@ -76,7 +76,7 @@ class ModelRow(msgspec.Struct, rename="camel"):
     in_alarm: float | None  # share of the panes tested in the last four weeks
 
 
-class State(msgspec.Struct, rename="camel"):
+class PageModel(msgspec.Struct, rename="camel"):
     """All that the page shows.
 
     `counted` are the events that were taken in since the worker started, of which the page makes a
@@ -105,15 +105,15 @@ class State(msgspec.Struct, rename="camel"):
     versions: Versions | None
 
 
-def held_of(view: PageView) -> list[SubjectMonitor]:
+def held_of(status: PageSource) -> list[SubjectMonitor]:
     """The models of all monitors that run now."""
-    return [each for monitor in list(view.monitors()) for each in list(monitor.subjects.values())]
+    return [each for monitor in list(status.monitors()) for each in list(monitor.subjects.values())]
 
 
-def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
+def page_model_of(status: PageSource, model: str, version: str, now_ms: int) -> PageModel:
     """What to show now; details of the model asked for, or of the loudest."""
-    held = held_of(view)
-    episodes = rows_of(view, {each.subject: each for each in held}, now_ms)
+    held = held_of(status)
+    episodes = rows_of(status, {each.subject: each for each in held}, now_ms)
     heard = heard_of(episodes)
     rows = sorted(
         ((_model_row(each, heard.get(each.subject, ())), each) for each in held),
@@ -126,13 +126,13 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
     chosen = [each for row, each in rows if (row.model, row.version) == (model, version)]
     chosen = chosen or [each for row, each in rows if row.model == model]
     chosen = chosen or [each for _, each in rows]
-    ready, words = view.ready()
-    lag = view.lag()
-    stats = list(view.stage1_stats())
-    return State(
+    ready, words = status.ready()
+    lag = status.lag()
+    stats = list(status.stage1_stats())
+    return PageModel(
         driftstream=stream.__version__,
         time=now_ms,
-        stage=view.stage,
+        stage=status.stage,
         ready=ready,
         words=words,
         lag=sum(lag.values()),
@@ -144,9 +144,9 @@ def state_of(view: PageView, model: str, version: str, now_ms: int) -> State:
         episodes=episodes[:MOST_EPISODES],
         more_episodes=max(0, len(episodes) - MOST_EPISODES),
         unseen_episodes=_unseen(held, episodes),
-        silences=silences_now(view.silences, now_ms),
-        alerts_unread=view.alerts_unread,
-        alerts_lost=view.alerts_lost,
+        silences=silences_now(status.silences, now_ms),
+        alerts_unread=status.alerts_unread,
+        alerts_lost=status.alerts_lost,
         detail=detail_of(chosen[0], heard.get(chosen[0].subject, ())) if chosen else None,
         versions=versions_of(chosen[0], held, heard) if chosen else None,
     )

@@ -1,4 +1,4 @@
-"""What a bridge shows of itself: read by its metrics page and /healthz from another thread."""
+"""The status of `driftstream notify`: read by its metrics page and /healthz from another thread."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from stream.notify.delivery_stats import TargetState
 if TYPE_CHECKING:
     from stream.notify.dispatcher import Bridge
 
-__all__ = ["NotifyView"]
+__all__ = ["NotifyStatus"]
 
 
-class NotifyView:
+class NotifyStatus:
     """A bridge, once there is one."""
 
     def __init__(self) -> None:

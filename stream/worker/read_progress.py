@@ -1,6 +1,6 @@
-"""How far a source partition can be read now, and whether it has been: is it silent or is it slow?
+"""How far a source partition can be read now, and whether it has been: is it idle or is it behind?
 
-The log's end is no answer. Markers and aborted transactions lie before it and bring no records, an
+The log's end does not tell. Markers and aborted transactions lie before it and bring no records, an
 open transaction has records that nobody may read yet, retention may have cut what was not read, and
 a position passes records that wait to be handed over.
 """
@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from faust.types import TP
 
-__all__ = ["OPEN_S", "Positions", "Reach"]
+__all__ = ["OPEN_S", "Positions", "ReadProgress"]
 
 log = logging.getLogger(__name__)
 #: For so long an open transaction is waited for: brokers let none last longer by default
@@ -34,7 +34,7 @@ class Positions(Protocol):
         """Ends of what may be read, as the brokers report them now."""
 
     def end(self, tp: TP) -> int | None:
-        """The log's end as last heard of, with what open transactions have written."""
+        """The log's end as last fetched, with what open transactions have written."""
 
     async def still_member(self, tp: TP) -> bool:
         """Whether the group still takes a commit from us."""
@@ -47,10 +47,10 @@ class Positions(Protocol):
 
 
 @dataclass(slots=True)
-class Reach:
-    """One partition's.
+class ReadProgress:
+    """The progress of one partition.
 
-    `through`: of what is before that offset nothing is left to be read.
+    `through` is an offset: everything before it has been read.
     """
 
     tp: TP
@@ -59,7 +59,7 @@ class Reach:
     _open: tuple[int, float] = (-1, 0.0)  # where a transaction is open, and since when
 
     async def is_read(self, consumer: Positions, end: int, next_offset: int) -> bool | None:
-        """Whether it is, up to `end`; None if the next poll has to be waited for."""
+        """Whether everything before `end` is read; None if the next poll has to be waited for."""
         if consumer.expected.get(self.tp) != next_offset:
             return False
         if next_offset < end:

@@ -1,4 +1,4 @@
-"""What the metrics page reads of a worker."""
+"""The protocols by which the metrics page and the health endpoints read a worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stream.metrics.delays import Delays
 from stream.stage1.stats import Stage1Stats
 from stream.stage2.monitor import PartitionMonitor
 
-__all__ = ["HealthView", "PartitionClock", "WorkerState"]
+__all__ = ["HealthStatus", "PartitionClock", "WorkerStatusProtocol"]
 
 
 class PartitionClock(NamedTuple):
@@ -24,7 +24,7 @@ class PartitionClock(NamedTuple):
     spread_ms: int
 
 
-class HealthView(Protocol):
+class HealthStatus(Protocol):
     """Answers of /healthz and /readyz: (good, words)."""
 
     def healthy(self) -> tuple[bool, str]:
@@ -34,7 +34,7 @@ class HealthView(Protocol):
         """Whether it has its partitions and its state, and is not far behind."""
 
 
-class WorkerState(Protocol):
+class WorkerStatusProtocol(Protocol):
     """What the page shows of a worker. Read from another thread than the one that changes it."""
 
     @property

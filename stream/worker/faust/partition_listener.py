@@ -1,4 +1,4 @@
-"""Whom the transport tells of partitions that come and go."""
+"""Who is called by the transport when partitions are assigned and revoked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from faust.types import TP
 
 from stream.kafka.skips import SkipBook
 
-__all__ = ["Owner"]
+__all__ = ["PartitionListener"]
 
 
-class Owner(Protocol):
-    """Whoever keeps state for assigned partitions (the two stages of the worker)."""
+class PartitionListener(Protocol):
+    """Keeps state for assigned partitions: the two stages of the worker."""
 
     summaries: str  # the one topic that does not hold events
     skips: SkipBook

@@ -1,7 +1,7 @@
-"""Finding the batch that a program cannot read, and going on behind it.
+"""Finding the batch that cannot be read, and reading on behind it.
 
-kafka-python raises at every poll where a batch cannot be read, or says nothing for ever, and does
-not say where the batch ends.
+kafka-python raises at every poll where a batch cannot be read, or returns nothing for ever, and
+does not say where the batch ends.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from aiokafka.errors import KafkaError as AiokafkaError
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
 from stream.contracts.unread import Unread
-from stream.kafka import batch_fetch as bulk
+from stream.kafka import batch_fetch
 from stream.kafka.connection import connection_arguments
 from stream.kafka.stalls import STALL_S, unread_at
 
-__all__ = ["PatientPoll", "UnreadableError", "find_unread"]
+__all__ = ["SkippingPoll", "UnreadableError", "find_unreadable_batch"]
 
 #: Called with (topic, partition, batch).
 OnUnread = Callable[[str, int, Unread], None]
@@ -31,7 +31,7 @@ class UnreadableError(RuntimeError):
     """A batch of a topic cannot be read; the message says which and why."""
 
 
-def find_unread(
+def find_unreadable_batch(
     kafka: Mapping[str, object], topic: str, partition: int, offset: int
 ) -> Unread | None:
     """The batch that cannot be read at an offset, from there on; None if it can be.
@@ -47,7 +47,7 @@ def find_unread(
 async def _find(
     connection: Mapping[str, Any], topic: str, partition: int, offset: int
 ) -> Unread | None:
-    bulk.use_bounded_codecs()
+    batch_fetch.use_bounded_codecs()
     consumer = AIOKafkaConsumer(
         **connection, enable_auto_commit=False, auto_offset_reset="none",
         isolation_level="read_committed",
@@ -73,7 +73,7 @@ async def _find(
                 return unread
             while await consumer.position(tp) <= offset:
                 with fetcher._subscriptions.fetch_context():
-                    found = await bulk.fetched_records(fetcher, [tp], 0.5, 1)
+                    found = await batch_fetch.fetched_records(fetcher, [tp], 0.5, 1)
                 for one in found.get(tp, []):
                     if type(one) is Unread and one.offset <= offset:
                         return one
@@ -82,11 +82,11 @@ async def _find(
         await consumer.stop()
 
 
-class PatientPoll:
-    """kafka-python's `poll`; of a batch that it cannot read `on_unread` is told.
+class SkippingPoll:
+    """kafka-python's `poll`, skipping batches that cannot be read: `on_unread` gets each of them.
 
-    If that returns, reading goes on behind the batch. A partition that stands still though its log
-    goes on is looked at too: kafka-python would wait there for ever.
+    If `on_unread` returns, reading goes on behind the batch. A partition whose position stands
+    still though its log goes on is examined too: kafka-python would wait there for ever.
     """
 
     def __init__(
@@ -110,21 +110,21 @@ class PatientPoll:
             kinds = (CorruptRecordError, UnsupportedCodecError)
             if isinstance(error, KafkaError) and not isinstance(error, kinds):
                 raise
-            if not self._pass_over(parts):
+            if not self._skip_unreadable(parts):
                 raise
             return {}
-        lost = self._standing(parts)
+        lost = self._stalled(parts)
         for part, records in list(polled.items()):
             sound = _in_order(records, begins[part], self._consumer.highwater(part))
             if sound < len(records):  # no checksum is over offsets
                 lost.append(part)
                 del records[sound:]
                 self._consumer.seek(part, records[-1].offset + 1 if sound else begins[part])
-        self._pass_over(lost)
+        self._skip_unreadable(lost)
         return polled
 
-    def _standing(self, parts: Iterable[Any]) -> list[Any]:
-        """Partitions of which nothing has come for long though they are not known to be read."""
+    def _stalled(self, parts: Iterable[Any]) -> list[Any]:
+        """Partitions without a record for `STALL_S` though their log has more."""
         now, found = self._clock(), []
         for part in parts:
             at, since = self._since.get(part, (-1, now))
@@ -136,20 +136,20 @@ class PatientPoll:
                 found.append(part)
         return found
 
-    def _pass_over(self, parts: Iterable[Any]) -> bool:
-        """Go on behind the batch that cannot be read of each partition that has one."""
-        passed = False
+    def _skip_unreadable(self, parts: Iterable[Any]) -> bool:
+        """Seek behind the unreadable batch of each partition that has one; whether any has."""
+        skipped = False
         for part in parts:
             at = self._consumer.position(part)
             try:
-                unread = find_unread(self._kafka, part.topic, part.partition, at)
+                unread = find_unreadable_batch(self._kafka, part.topic, part.partition, at)
             except (LookupError, AiokafkaError, TimeoutError):  # at its end; nobody answers
                 continue
             if unread is not None:
                 self._on_unread(part.topic, part.partition, unread)
                 self._consumer.seek(part, unread.last + 1)
-                passed = True
-        return passed
+                skipped = True
+        return skipped
 
 
 def _in_order(records: Iterable[Any], begin: int, end: int | None) -> int:

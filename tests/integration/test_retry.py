@@ -21,7 +21,7 @@ from aiokafka.errors import (
 from aiokafka.structs import BrokerMetadata
 
 from stream.kafka import connection
-from stream.kafka.connection import connection_arguments, patiently
+from stream.kafka.connection import connection_arguments, retry_until_available
 from stream.worker.faust import aiokafka_patches as outage
 from stream.worker.sender import Outgoing, Sender
 
@@ -36,7 +36,7 @@ def test_an_outage_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
             raise answer
         return answer
 
-    assert asyncio.run(patiently(ask)) == 7
+    assert asyncio.run(retry_until_available(ask)) == 7
 
 
 def test_what_would_fail_for_ever_is_raised() -> None:
@@ -44,7 +44,7 @@ def test_what_would_fail_for_ever_is_raised() -> None:
         raise TopicAuthorizationFailedError("state")
 
     with pytest.raises(TopicAuthorizationFailedError):
-        asyncio.run(patiently(ask))
+        asyncio.run(retry_until_available(ask))
 
 
 def test_a_look_for_brokers_that_failed_is_not_repeated_at_once(

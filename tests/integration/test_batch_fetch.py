@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.contracts.unread import Unread
-from stream.kafka import batch_fetch as bulk
-from stream.kafka import unpack
+from stream.kafka import batch_fetch, unpack
 from tests.integration.fetches import batch, read_all, result_of, seal
 
 
@@ -52,7 +51,7 @@ def test_runs_of_any_length_give_what_aiokafka_gives(
     at = min(at, sizes[0] - 1)  # a fetch begins with the batch that holds the position
     theirs, their_place = result_of(raw, at, aborted)
     ours, our_place = result_of(raw, at, aborted)
-    run = bulk._Run(ours)
+    run = batch_fetch._Run(ours)
     for k in range(200):
         most = polls[k % len(polls)]
         expected = theirs.getall(most)
@@ -173,19 +172,23 @@ def test_many_records_of_a_large_batch_are_made_a_few_at_a_time(codec: int) -> N
     builder = DefaultRecordBatchBuilder(2, codec, False, -1, 0, 0, 2**30)
     for i in range(2_400):
         builder.append(i, 5_000, None, bytes(20_000), [])
-    bulk.use_bounded_codecs()
+    batch_fetch.use_bounded_codecs()
     result, _ = result_of(bytes(builder.build()), 0, [])
-    run = bulk._Run(result)
+    run = batch_fetch._Run(result)
     found = run.getall(4_000)
-    assert 0 < sum(len(r.value) for r in found) <= bulk.POLL_BYTES + bulk._AT_ONCE * 20_000
+    assert (
+        0
+        < sum(len(r.value) for r in found)
+        <= batch_fetch.POLL_BYTES + batch_fetch._AT_ONCE * 20_000
+    )
     assert found.size == sum(len(r.value) for r in found)
     assert run.getall(4_000) == [], "no room is left in this poll"
-    run.room = bulk._Room()
+    run.room = batch_fetch._Room()
     assert run.getall(4_000)[0].offset == len(found)
 
 
 def test_old_formats_are_read_and_bounded() -> None:
-    bulk.use_bounded_codecs()
+    batch_fetch.use_bounded_codecs()
     for codec in (1, 2, 3):
         builder = LegacyRecordBatchBuilder(1, codec, 10**9)
         for i in range(3):
@@ -203,7 +206,7 @@ def test_old_formats_are_read_and_bounded() -> None:
 def test_a_fetch_is_freed_when_it_is_dropped_without_the_collector() -> None:
     """A cycle held 200 MB more: workers collect seldom."""
     result, _ = result_of(batch(0, 4), 0, [])
-    result.getall = bulk._Run(result).getall
+    result.getall = batch_fetch._Run(result).getall
     assert len(result.getall(2)) == 2
     gone = weakref.ref(result), weakref.ref(result._partition_records)
     gc.disable()
@@ -217,17 +220,17 @@ def test_a_fetch_is_freed_when_it_is_dropped_without_the_collector() -> None:
 def test_a_partition_that_was_lost_gives_nothing() -> None:
     result, place = result_of(batch(0, 4), 0, [])
     place.active = False
-    assert bulk._Run(result).getall(9) == []
+    assert batch_fetch._Run(result).getall(9) == []
 
 
 def test_the_installed_aiokafka_is_the_one_this_was_written_against() -> None:
-    bulk.check_aiokafka()
+    batch_fetch.check_aiokafka()
 
 
 def test_another_aiokafka_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FetchResult, "getall", lambda self: [])
     with pytest.raises(RuntimeError, match=r"FetchResult.getall should take .* Install aiokafka"):
-        bulk.check_aiokafka()
+        batch_fetch.check_aiokafka()
 
 
 @pytest.mark.parametrize("at", [8, 16])

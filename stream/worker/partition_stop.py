@@ -18,7 +18,14 @@ from faust.types import TP
 from stream.contracts.unread import Unread
 from stream.kafka.skips import SkipBook
 
-__all__ = ["Stop", "passed", "shorter_stop", "tell_cut", "told_holes", "unread_stop"]
+__all__ = [
+    "PartitionStop",
+    "as_skipped",
+    "log_deleted_offsets",
+    "log_holes",
+    "stop_at_shorter_log",
+    "stop_at_unreadable",
+]
 
 log = logging.getLogger(__name__)
 #: What a broker takes from a sender and is not read: passed over in topics of events.
@@ -26,7 +33,7 @@ _SENT: Final = frozenset({"batch_too_large", "batch_undecodable"})
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class PartitionStop:
     """Why a partition is not read any more, and from which offset on.
 
     `unread` is the batch that cannot be read, if that is why.
@@ -38,8 +45,8 @@ class Stop:
     unread: Unread | None = None
 
 
-def passed(tp: TP, unread: Unread, skips: SkipBook, *, events: bool) -> Unread | None:
-    """A batch as it is passed over, with the reason that is told of it; None if it is not."""
+def as_skipped(tp: TP, unread: Unread, skips: SkipBook, *, events: bool) -> Unread | None:
+    """The batch with the reason why it is skipped; None if it may not be skipped."""
     skip = skips.find(tp.topic, tp.partition, unread)
     if skip is not None:
         words = f"skipped by {skip.by} at {skip.time}: {unread.error}"
@@ -49,8 +56,8 @@ def passed(tp: TP, unread: Unread, skips: SkipBook, *, events: bool) -> Unread |
     return unread if events and unread.reason in _SENT else None
 
 
-def tell_cut(tp: TP, first: int, last: int) -> None:
-    """Say which offsets are gone from a log's beginning.
+def log_deleted_offsets(tp: TP, first: int, last: int) -> None:
+    """Log which offsets are gone from a log's beginning.
 
     An open chunk is read again from its start, so some of them may have been counted already.
     """
@@ -60,8 +67,8 @@ def tell_cut(tp: TP, first: int, last: int) -> None:
     )  # fmt: skip
 
 
-def told_holes(tp: TP, records: object) -> int:
-    """Say which offsets a log has not, though it begins before them; how many such holes."""
+def log_holes(tp: TP, records: object) -> int:
+    """Log the holes in a partition's offsets; how many there are."""
     holes = getattr(records, "holes", ())
     for first, last in holes:
         log.error(
@@ -71,7 +78,7 @@ def told_holes(tp: TP, records: object) -> int:
     return len(holes)
 
 
-def unread_stop(tp: TP, unread: Unread) -> Stop:
+def stop_at_unreadable(tp: TP, unread: Unread) -> PartitionStop:
     """The stop of a partition at a batch."""
     what = {
         "batch_too_large": "is larger than a batch may be",
@@ -84,14 +91,14 @@ def unread_stop(tp: TP, unread: Unread) -> Stop:
         f"It holds {unread}. This partition is not read from there on, the others are. To pass "
         f"over it: driftstream skip {tp.topic} {tp.partition} {unread.offset} -c CONFIG."
     )
-    return Stop(unread.reason, unread.offset, words, unread)
+    return PartitionStop(unread.reason, unread.offset, words, unread)
 
 
-def shorter_stop(tp: TP, position: int, end: int) -> Stop:
+def stop_at_shorter_log(tp: TP, position: int, end: int) -> PartitionStop:
     """The stop of a partition whose log ends before what was read of it."""
     words = (
         f"{tp.topic}[{tp.partition}]: the log ends at {end}, before offset {position} which "
         "was read already. The topic was made again or lost records. Check it; then reset the "
         "group's offsets of this topic and start the worker again."
     )
-    return Stop("log_is_shorter", position, words)
+    return PartitionStop("log_is_shorter", position, words)
