@@ -192,7 +192,15 @@ def make_plans() -> PlanBook:
     plans = PlanBook()
     for model in ("churn", "fraud"):
         reference = fit_reference({"x": np.random.default_rng(5).normal(size=2_000)}, model=model)
-        plans.add(Plan(model, reference, pane_ms=PANE_MS, lateness_ms=5_000, window_events=10**9))
+        plans.add(
+            Plan(
+                model=model,
+                reference=reference,
+                pane_ms=PANE_MS,
+                lateness_ms=5_000,
+                window_events=10**9,
+            )
+        )
     return plans
 
 

@@ -46,7 +46,7 @@ def plans(n_models: int, n_segments: int, n_signals: int) -> Iterator[Plan]:
     segments = ("region",) if n_segments else ()
     for number in range(n_models):
         mine = Reference.from_json(replace(reference, model=f"model-{number}").to_json())
-        yield Plan(mine.model, mine, segments=segments)
+        yield Plan(model=mine.model, reference=mine, segments=segments)
 
 
 def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int, versions: int = 1) -> int:

@@ -70,7 +70,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.workload: Workload = w1(1, CHUNK_RECORDS, 4)
-        self.plan = Plan(self.workload.model, self.workload.reference(), topic="w1")
+        self.plan = Plan(model=self.workload.model, reference=self.workload.reference(), topic="w1")
         self.book = PlanBook()
         self.book.add(self.plan)
         self.layout = self.plan.layout
@@ -223,7 +223,7 @@ def count(bench: Bench) -> Iterator[Figure]:
 def count_categories(bench: Bench) -> Iterator[Figure]:
     """Categories from Python strings to bins to counts."""
     workload = WORKLOADS["W3"][0]
-    plan = Plan(workload.model, workload.reference(10_000))
+    plan = Plan(model=workload.model, reference=workload.reference(10_000))
     layout = plan.layout
     names = [layout.names[i] for i in layout.categorical]
     columns = [workload.columns(_BATCH, 5)[name].tolist() for name in names]
@@ -252,7 +252,7 @@ def batches(_: Bench) -> Iterator[Figure]:
     for id in ("W6", "W7"):
         workload = replace(WORKLOADS[id][0], events=60_000)
         book = PlanBook()
-        book.add(Plan(workload.model, workload.reference(), topic="b"))
+        book.add(Plan(model=workload.model, reference=workload.reference(), topic="b"))
         headers = tuple(workload.headers)
         stamp = int(START.timestamp() * 1000) + 10**9
         records = [Given(i, stamp, None, v, headers) for i, v in enumerate(workload.messages())]

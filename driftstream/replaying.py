@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from detectors import Reference
 from driftstream.fitting import as_reference
 from driftstream.frames import Frame, columns_of, missing_column
@@ -169,7 +171,7 @@ def replay(
     plan, hashing, said = _plan(reference, config, model)
     source = None if not isinstance(data, str | os.PathLike) else source_of(Path(data), said)
     if false_alarms_per_week is not None:
-        plan = replace(plan, false_alarms_per_week=false_alarms_per_week)
+        plan = msgspec.structs.replace(plan, false_alarms_per_week=false_alarms_per_week)
     book, refused = PlanBook(), RowProblems("was refused", "were refused")
     book.add(plan)
     running = Replay(

@@ -147,7 +147,9 @@ def _told(
     columns = {f"s{i:02}": make(rng, grown) for i in range(SIGNALS)}
     times = MINUTE_MS * np.arange(ROWS)
     first = {name: column[:ROWS] for name, column in columns.items()}
-    plan = Plan("null", fit_reference(first, model="null", version="", times_ms=times))
+    plan = Plan(
+        model="null", reference=fit_reference(first, model="null", version="", times_ms=times)
+    )
     detection, layout = Detection(plan), plan.layout
     counts = np.zeros((change + most_panes, layout.width), np.int64)
     slots = np.repeat(np.arange(len(counts), dtype=np.int32), PANE)

@@ -1,8 +1,8 @@
 """config.md: every key that the config reader takes, as it asks for it.
 
 A config that holds every table is read while the reader's questions are written down: the key, its
-kind, its default and its bounds are then those of the code. Only the meaning is written here. A key
-without one is an error, and so is a key that the reader takes and did not ask for: the config that
+kind, its default and its bounds are then those of the code. So is the meaning of keys that are
+declared; that of the others is written in words_config.py. A key without one is an error, and so is a key that the reader takes and did not ask for: the config that
 holds every table then lacks it.
 """
 
@@ -18,10 +18,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from words_config import ALL_TABLES, FILES, TABLES, WORDS
+from words_config import ALL_TABLES, FILES, TABLES
+from words_config import WORDS as WRITTEN
 
+from stream.config.declared import keys_of
 from stream.config.load import load_config
 from stream.config.toml_table import Table
+from stream.config.types import IngestConfig, SignalPrivacy, TopicsConfig, WorkerConfig
+from stream.contracts.declared import settings_of
+from stream.contracts.plan_document import DeclaredSignal, Learn, PlanSettings, SignalOptions
 from stream.kafka.security import KEYS
 
 _HEAD = """# The config file
@@ -35,6 +40,25 @@ _KINDS = {
     "text": "text", "choice": "text", "integer": "whole number", "number": "number",
     "flag": "true or false", "duration": "duration", "texts": "list of texts",
 }  # fmt: skip
+
+
+#: Tables of declared settings, by path.
+_DECLARED = (
+    ("worker", WorkerConfig), ("topics", TopicsConfig), ("ingest", IngestConfig),
+    ("models", PlanSettings), ("models", Learn), ("models.signals.NAME", SignalOptions),
+    ("models.signals.NAME", SignalPrivacy), ("models.signals.NAME", DeclaredSignal),
+)  # fmt: skip
+
+
+def words() -> dict[str, str]:
+    """What each key means, by its path."""
+    declared = {
+        ".".join(filter(None, (path, setting.extra.get("table"), key))): setting.words
+        for path, group in _DECLARED
+        for setting in settings_of(group)
+        for key in keys_of([setting])
+    }
+    return WRITTEN | declared
 
 
 class Asked:
@@ -63,11 +87,12 @@ class Asked:
         if kind == "duration" and not default:  # asked for only where it is given
             default = None
         bounds = []
-        if kind == "choice":
+        if kind == "choice" and len(args[1]) > 1:
             bounds.append("one of " + ", ".join(f"`{one}`" for one in args[1] if one))
         if kind == "texts" and (args or named.get("allowed")):
             allowed = args[0] if args else named["allowed"]
-            bounds.append("of " + ", ".join(f"`{one}`" for one in allowed))
+            if allowed:
+                bounds.append("of " + ", ".join(f"`{one}`" for one in allowed))
         if kind == "integer":
             bounds.append(f"at least {named['least']:,}")
         if kind == "number":
@@ -141,26 +166,30 @@ def config_page() -> str:
     rows = found.rows
     if left_out := found.left_out():
         raise ValueError(f"ALL_TABLES of words_config.py lacks {', '.join(left_out)}. Add them.")
-    keys = {f"{path}.{key}" for path, keys in rows.items() for key in keys}
-    if missing := sorted(keys - WORDS.keys()):
+    keys, meanings = {f"{path}.{key}" for path, keys in rows.items() for key in keys}, words()
+    if missing := sorted(keys - meanings.keys()):
         raise ValueError(f"words_config.py does not say what {', '.join(missing)} mean. Add them.")
-    if gone := sorted(WORDS.keys() - keys):
+    if gone := sorted(meanings.keys() - keys):
         raise ValueError(f"words_config.py explains what is no key any more: {', '.join(gone)}.")
-    return "\n".join([_HEAD, *_tables(rows)])
+    return "\n".join([_HEAD, *_tables(rows, meanings)])
 
 
-def _tables(rows: dict[str, dict[str, tuple[str, str, str]]]) -> Iterator[str]:
+def _tables(
+    rows: dict[str, dict[str, tuple[str, str, str]]], meanings: dict[str, str]
+) -> Iterator[str]:
     yield "## A whole file\n"
     yield "Every table there is. Only `[kafka]` and one of `[[models]]` are needed.\n"
     yield f"```toml\n{ALL_TABLES.strip()}\n```\n"
-    for path, (title, words) in TABLES.items():
+    for path, (title, about) in TABLES.items():
         yield f"## {title}\n"
-        yield f"{words}\n"
+        yield f"{about}\n"
         if path not in rows:
             continue
         yield "| key | kind | default | meaning |"
         yield "|---|---|---|---|"
         for key, (kind, default, bounds) in rows[path].items():
-            said = WORDS[f"{path}.{key}"] + (f" {bounds[0].upper()}{bounds[1:]}." if bounds else "")
+            said = meanings[f"{path}.{key}"] + (
+                f" {bounds[0].upper()}{bounds[1:]}." if bounds else ""
+            )
             yield f"| `{key}` | {kind} | {default or '-'} | {said} |"
         yield ""

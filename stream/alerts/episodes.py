@@ -36,9 +36,9 @@ from stream.alerts.members import (
 from stream.alerts.news import Told, news_of
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after
 from stream.alerts.reminders import reminder_ms
-from stream.alerts.sentences import duration
 from stream.contracts.alert_event import AlertContext, AlertEvent, Kind, News, Severity
 from stream.plans.plan import Subject
+from stream.text.durations import duration
 
 __all__ = ["Episodes", "Finding"]
 

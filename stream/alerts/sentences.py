@@ -11,7 +11,7 @@ from stream.contracts.alert_event import Action, AlertSignal, Kind, format_time
 from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
-    "ACTION_TEXT", "KIND_TEXT", "TEST_TEXT", "action_for", "alert_name", "described", "duration",
+    "ACTION_TEXT", "KIND_TEXT", "TEST_TEXT", "action_for", "alert_name", "described",
     "gradually", "sentence",
 ]  # fmt: skip
 
@@ -185,19 +185,6 @@ def described(finding: Finding, *, first: bool) -> str:
 def gradually(change: str, began_ms: int) -> str:
     """Words of what moved, with since when it has moved."""
     return f"{change}; gradually since about {_minute(began_ms)}"
-
-
-def duration(ms: int) -> str:
-    """A length of time in its two largest units: `2 d 3 h`, `20 min`, `10 s`."""
-    seconds = max(0, ms) // 1000
-    parts = []
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
-        amount, seconds = divmod(seconds, size)
-        if amount:
-            parts.append(f"{amount} {unit}")
-        if len(parts) == 2 or (parts and not amount):
-            break
-    return " ".join(parts) or "0 s"
 
 
 def _minute(time_ms: int) -> str:

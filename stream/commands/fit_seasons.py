@@ -58,7 +58,7 @@ def season_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def wanted_cycle(cycle: str, slots: str | None) -> tuple[int, str | None]:
     """The cycle in milliseconds, 0 where slots take its place, and what is wanted of these."""
-    from stream.config.toml_table import duration_ms
+    from stream.text.durations import duration_ms
 
     if not cycle:
         return 0, slots

@@ -14,7 +14,7 @@ def moment_ms(text: str, now_s: float, *, ago: bool = False) -> int:
 
     A time without a zone is UTC.
     """
-    from stream.config.toml_table import duration_ms
+    from stream.text.durations import duration_ms
 
     if text == "now":
         return int(now_s * 1000)

@@ -41,7 +41,7 @@ def command(
     """
     from detectors.fitting.rebase import rebased
     from stream.client.plan_topic import publish_plan
-    from stream.config.toml_table import duration_ms
+    from stream.text.durations import duration_ms
 
     config = open_config(config_path)
     said = config.model(model)

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["ConfigError", "EnvText", "Table", "duration_ms"]
+from stream.contracts.declared import one_of
+from stream.text.durations import DAY_MS, duration_ms
 
-_UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)")
+__all__ = ["ConfigError", "EnvText", "Table"]
+
 #: Longer durations and larger numbers are typing errors, and would not fit 64 bits somewhere.
 _MOST_DAYS: Final = 36_500
 _MOST: Final = 2**53
@@ -49,16 +50,6 @@ class EnvText(str):
 
     def __repr__(self) -> str:
         return repr(self.written)
-
-
-def duration_ms(text: str) -> int | None:
-    """Milliseconds of "10s", "5m", "24h", "7d" or "250ms"; None if it is not a duration.
-
-    >>> duration_ms("24h")
-    86400000
-    """
-    found = _DURATION.fullmatch(text.strip())
-    return round(float(found[1]) * _UNITS_MS[found[2]]) if found else None
 
 
 def substitute(value: Any, path: str, file: str, env: Mapping[str, str]) -> Any:
@@ -124,11 +115,11 @@ class Table:
             raise self.error(key, "must not be empty. Give it a value, or leave the key out.")
         return value
 
-    def choice(self, key: str, default: str, allowed: Sequence[str]) -> str:
+    def choice(self, key: str, default: str, allowed: Sequence[str], *, advice: str = "") -> str:
         """One of a few texts."""
         value = self.text(key, default)
         if value not in allowed:
-            raise self.error(key, f"must be one of {', '.join(allowed)}; got {value!r}.")
+            raise self.error(key, f"must be {one_of(allowed)}; got {value!r}. {advice}".rstrip())
         return value
 
     def integer(self, key: str, default: int, *, least: int, advice: str = "") -> int:
@@ -173,7 +164,7 @@ class Table:
             )
         if found < least_ms:
             raise self.error(key, f"must be at least {least_ms} ms; got {value!r}. Raise it.")
-        if found > _MOST_DAYS * _UNITS_MS["d"]:
+        if found > _MOST_DAYS * DAY_MS:
             raise self.error(key, f"must be at most {_MOST_DAYS} d; got {value!r}. Lower it.")
         return found
 

@@ -1,4 +1,8 @@
-"""What a config file says, as frozen dataclasses, and the plans that follow from it."""
+"""What a config file says, table by table, and the plans that follow from it.
+
+Of a table that is declared as settings each key has its kind, default, bounds and meaning here;
+those of `[[models]]` are in the contract of plans (`PlanSettings`).
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,35 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
 
 from stream.alerts.silences import Silence
 from stream.config.toml_table import ConfigError, EnvText
+from stream.contracts.plan_document import (
+    ANY_VERSION,
+    DeclaredSignal,
+    Learn,
+    SignalOptions,
+)
 from stream.notify.targets import Target
 
 if TYPE_CHECKING:
     from detectors import Reference
     from stream.decode.formats.contract import SourceOptions
-    from stream.plans.plan import AnyPlan, Learn
+    from stream.plans.plan import AnyPlan
     from stream.plans.privacy import CategoryHash
 
 __all__ = [
     "Config",
     "Connection",
+    "IngestConfig",
     "ModelConfig",
     "SignalConfig",
+    "SignalPrivacy",
     "TopicsConfig",
-    "WindowConfig",
     "WorkerConfig",
 ]
 
@@ -43,105 +57,289 @@ class Connection(dict[str, object]):
         return f"Connection({shown})"
 
 
-@dataclass(frozen=True)
-class WorkerConfig:
-    """`[worker]`; times in milliseconds, `metrics_address` "" for no metrics."""
+class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[worker]`; times in milliseconds, addresses "" for nowhere."""
 
-    metrics_address: str = "127.0.0.1:9464"
-    metrics_tls_cert: str = ""
-    metrics_tls_key: str = ""
-    dead_letter_values: bool = True
-    group: str = "driftstream"
-    environment: str = "dev"
-    data_dir: str = ""
-    idle_after_ms: int = 30_000
-    snapshot_interval_ms: int = 10_000
-    session_timeout_ms: int = 6_000
-    idle_timeout_ms: int = 600_000
-    max_ahead_ms: int = 60_000
-    max_ready_lag: int = 1_000_000
-    max_series: int = 10_000
-    dashboard_url: str = ""
-    runbook_base_url: str = ""
+    metrics_address: Annotated[
+        str,
+        Meta(
+            extra={"address": True},
+            description="Where `/`, `/metrics`, `/healthz` and `/readyz` are served, "
+            '`host:port`; `""` for nowhere.',
+        ),
+    ] = "127.0.0.1:9464"
+    metrics_tls_cert: Annotated[
+        str,
+        Meta(
+            extra={"path": True},
+            description="Certificate to serve them with TLS; needs `metrics_tls_key`.",
+        ),
+    ] = ""
+    metrics_tls_key: Annotated[
+        str,
+        Meta(
+            extra={"path": True},
+            description="Its key.",
+        ),
+    ] = ""
+    dead_letter_values: Annotated[
+        bool,
+        Meta(
+            description="Whether refused records go to the dead-letter topic with their "
+            "bytes, or only with reason and place.",
+        ),
+    ] = True
+    group: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Consumer group; after `topics.prefix`, if there is one and no "
+            "group is given. Workers of one group share the work.",
+        ),
+    ] = "driftstream"
+    environment: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Named in the alerts' `source`.",
+        ),
+    ] = "dev"
+    data_dir: Annotated[
+        str,
+        Meta(
+            extra={"path": True},
+            description="Scratch space; default is a temporary folder. Nothing there "
+            "outlives a worker.",
+        ),
+    ] = ""
+    idle_after_ms: Annotated[
+        int,
+        Meta(
+            ge=100,
+            description="A partition that is caught up and silent for so long no longer "
+            "holds the others back.",
+        ),
+    ] = 30_000
+    snapshot_interval_ms: Annotated[
+        int,
+        Meta(
+            ge=100,
+            description="How often state is written.",
+        ),
+    ] = 10_000
+    session_timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=1_000,
+            description="After so long without a heartbeat a worker's partitions go to others.",
+        ),
+    ] = 6_000
+    idle_timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=1_000,
+            description="Subjects (a model's version, or a value of a segment) to which "
+            "nothing happens for so long, or up to twice that, are evicted to "
+            "a third of the memory; their next event brings them back as they "
+            "were. Those with an open episode stay, so that its evidence can be "
+            "looked at.",
+        ),
+    ] = 600_000
+    max_ahead_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="An event so much later than its own record is refused.",
+        ),
+    ] = 60_000
+    max_ready_lag: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Records behind from which `/readyz` says no.",
+        ),
+    ] = 1_000_000
+    max_series: Annotated[
+        int,
+        Meta(
+            ge=100,
+            description="Series of signals on the metrics page; the rest is folded into "
+            "`__other__`.",
+        ),
+    ] = 10_000
+    dashboard_url: Annotated[
+        str,
+        Meta(
+            description="Put into alerts.",
+        ),
+    ] = ""
+    runbook_base_url: Annotated[
+        str,
+        Meta(
+            description="Address of the runbooks, put into alerts; `{kind}` in it stands "
+            "for the kind. Without it the worker's page links to its own, and "
+            "notifications name `driftstream runbook KIND`.",
+        ),
+    ] = ""
 
 
-@dataclass(frozen=True)
-class TopicsConfig:
-    """`[topics]`: names of driftstream's own topics, and partitions where they are created.
+class TopicsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[topics]`: names of driftstream's own topics, and partitions where they are created."""
 
-    `prefix` stands before each name, and the group's, that the config does not give.
-    """
+    prefix: Annotated[
+        str,
+        Meta(
+            description="Before the names of driftstream's own topics, and of the consumer "
+            "group, that are not given: so that several installations share a "
+            "Kafka.",
+        ),
+    ] = ""
+    summaries: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Counts between the stages.",
+        ),
+    ] = "driftstream.summaries"
+    plans: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Plans with their references.",
+        ),
+    ] = "driftstream.plans"
+    alerts: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Alert events and acknowledgements.",
+        ),
+    ] = "driftstream.alerts"
+    dead_letter: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Refused records.",
+        ),
+    ] = "driftstream.dead-letter"
+    state: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Snapshots of stage 2.",
+        ),
+    ] = "driftstream.state"
+    partitions: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Of the summaries and state topics, where they are created. Bounds "
+            "the workers of stage 2.",
+        ),
+    ] = 4
+    prediction_partitions: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Of the models' topics, where they are created.",
+        ),
+    ] = 4
+    replication: Annotated[
+        int,
+        Meta(
+            ge=-1,
+            description="Copies of topics that are created; -1 for the broker's default. "
+            "With 3 or more they get `min.insync.replicas = 2`.",
+        ),
+    ] = -1
 
-    prefix: str = ""
-    summaries: str = "driftstream.summaries"
-    plans: str = "driftstream.plans"
-    alerts: str = "driftstream.alerts"
-    dead_letter: str = "driftstream.dead-letter"
-    state: str = "driftstream.state"
-    partitions: int = 4
-    prediction_partitions: int = 4
-    replication: int = -1
 
+class SignalPrivacy(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a signal's values before anything is counted."""
 
-@dataclass(frozen=True)
-class WindowConfig:
-    """`window` of a model: how much is tested together; `max_age_ms` None: by the reference."""
-
-    events: int = 1_000
-    max_age_ms: int | None = None
-    min_events: int = 300
+    privacy: Annotated[
+        Literal["", "drop", "hash"],
+        Meta(
+            description="`drop` its values, or `hash` its categories with `[privacy]`, "
+            "before anything is counted.",
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True)
 class SignalConfig:
-    """`[models.signals.NAME]`. `kind` and `role` are for models without a reference."""
+    """`[models.signals.NAME]`. What is `declared` is for models without a reference."""
 
-    importance: float | None = None
-    tests: tuple[str, ...] = ()
-    monitor: bool = True
-    public: bool = False
-    privacy: str = ""
-    kind: str = "auto"
-    role: str = "feature"
+    options: SignalOptions
+    declared: DeclaredSignal
+    privacy: str
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One `[[models]]`. `segments`, `pane_ms` and `cycle_ms` None: as the reference says.
+    """One `[[models]]`.
 
-    Without a reference one is learned from `warm_up` events: of `signals`, or of all if there are
-    none.
+    Attributes
+    ----------
+    settings : mapping
+        What it says of `PlanSettings`, by field; the rest is as the reference says, or by default.
+    warm_up : int
+        Events that a reference is learned from, where there is none: of `signals`, or of all if
+        there are none.
+    path : str
+        Of the table, for messages.
     """
 
     name: str
     reference: Path | None
-    warm_up: int = 10_000
-    version: str = "*"
-    topic: str = "predictions"
-    format: str = "native"
-    segments: tuple[str, ...] | None = None
-    false_alarms_per_week: float = 1.0
-    pane_ms: int | None = None
-    lateness_ms: int = 5_000
-    cycle_ms: int | None = None
-    calibrate_ms: int = 0
-    no_data_after_ms: int = 0
-    stale_after_ms: int = 0
-    retire_after_ms: int = 5_184_000_000
-    window: WindowConfig = field(default_factory=WindowConfig)
-    private: bool = False
-    signals: Mapping[str, SignalConfig] = field(default_factory=dict)
-    path: str = "models[0]"
+    settings: Mapping[str, Any]
+    warm_up: int
+    signals: Mapping[str, SignalConfig]
+    path: str
+
+    @property
+    def version(self) -> str:
+        """What its plan is for."""
+        return str(self.settings.get("version", ANY_VERSION))
+
+    @property
+    def topic(self) -> str:
+        """Where its events are."""
+        return str(self.settings["topic"])
 
 
-@dataclass(frozen=True)
-class IngestConfig:
+class IngestConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`[ingest]`; without `tokens_file` everybody may send."""
 
-    address: str = "127.0.0.1:9466"
-    tokens_file: str = ""
-    max_body_bytes: int = 1_048_576
-    max_queued_bytes: int = 64 * 1_048_576
+    address: Annotated[
+        str,
+        Meta(
+            extra={"address": True},
+            description="Where `driftstream ingest` listens, `host:port`.",
+        ),
+    ] = "127.0.0.1:9466"
+    tokens_file: Annotated[
+        str,
+        Meta(
+            extra={"path": True},
+            description="Who may send: a token of at least 16 characters a line. Without "
+            "it: everybody.",
+        ),
+    ] = ""
+    max_body_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_024,
+            description="A larger request is answered with 413.",
+        ),
+    ] = 1_048_576
+    max_queued_bytes: Annotated[
+        int,
+        Meta(
+            ge=1_048_576,
+            description="Of all requests that wait for the broker; beyond it 429.",
+        ),
+    ] = 64 * 1_048_576
 
 
 @dataclass(frozen=True)
@@ -230,69 +428,55 @@ class Config:
 
     def _settings(self, model: ModelConfig, reference: Reference | None) -> dict[str, Any]:
         """What plans with and without a reference have in common."""
-        from stream.plans.plan import SignalOptions
-
-        worker, window = self.worker, model.window
-        segments = model.segments
-        if segments is None:
-            segments = () if reference is None else reference.segments
-        cycle_ms = model.cycle_ms
-        if cycle_ms is None:
-            cycle_ms = 0 if reference is None else reference.cycle_ms
-        elif reference is not None and reference.calendar is not None and not _WEEK_MS % cycle_ms:
-            cycle_ms = 0  # its slots are of that season
-        pane_ms, max_age_ms = self._sizes(model, reference, cycle_ms)
-        options = {
-            name: SignalOptions(said.monitor, said.importance, said.tests, said.public)
-            for name, said in model.signals.items()
-            if said.privacy != "drop"
-        }
-        return {
-            # str(): a text of the environment is of a type that is not encoded.
-            "model": str(model.name), "version": str(model.version), "topic": str(model.topic),
-            "format": str(model.format), "segments": tuple(map(str, segments)),
-            "pane_ms": pane_ms, "lateness_ms": model.lateness_ms, "cycle_ms": cycle_ms,
-            "window_events": window.events, "window_max_age_ms": max_age_ms,
-            "window_min_events": window.min_events, "calibrate_ms": model.calibrate_ms,
-            "no_data_after_ms": model.no_data_after_ms,
-            "stale_after_ms": model.stale_after_ms, "retire_after_ms": model.retire_after_ms,
-            "false_alarms_per_week": model.false_alarms_per_week, "signals": options,
-            "private": model.private, "environment": str(worker.environment),
-            "dashboard_url": str(worker.dashboard_url),
-            "runbook_url": str(worker.runbook_base_url),
-        }  # fmt: skip
+        settings = {name: _plain(value) for name, value in model.settings.items()}
+        cycle_ms = settings.get("cycle_ms", 0)
+        if reference is not None:
+            settings.setdefault("segments", reference.segments)
+            if "cycle_ms" not in settings:
+                cycle_ms = reference.cycle_ms
+            elif reference.calendar is not None and not _WEEK_MS % cycle_ms:
+                cycle_ms = 0  # its slots are of that season
+        return (
+            settings
+            | self._sizes(settings, reference, cycle_ms)
+            | {
+                "model": model.name,
+                "cycle_ms": cycle_ms,
+                "signals": {n: s.options for n, s in model.signals.items() if s.privacy != "drop"},
+                "environment": str(self.worker.environment),
+                "dashboard_url": str(self.worker.dashboard_url),
+                "runbook_url": str(self.worker.runbook_base_url),
+            }
+        )
 
     def _sizes(
-        self, model: ModelConfig, reference: Reference | None, cycle_ms: int
-    ) -> tuple[int, int]:
+        self, settings: Mapping[str, Any], reference: Reference | None, cycle_ms: int
+    ) -> dict[str, int]:
         """Pane and largest age of a window: what the config leaves out follows the reference."""
         from stream.plans.proposal import DEFAULT_MAX_AGE_MS, DEFAULT_PANE_MS, propose
 
-        window = model.window
+        most_ms = settings.get("window_max_age_ms")
         if reference is None:
             pane_ms, max_age_ms = DEFAULT_PANE_MS, DEFAULT_MAX_AGE_MS
         else:
+            events = settings["window_events"]
             pane_ms, max_age_ms = propose(
-                reference, cycle_ms=cycle_ms, window_events=window.events, most_ms=window.max_age_ms
+                reference, cycle_ms=cycle_ms, window_events=events, most_ms=most_ms
             )
-        if model.pane_ms is not None:
-            pane_ms = model.pane_ms
-        return pane_ms, max(pane_ms, max_age_ms) if window.max_age_ms is None else window.max_age_ms
+        pane_ms = settings.get("pane_ms", pane_ms)
+        return {
+            "pane_ms": pane_ms,
+            "window_max_age_ms": max(pane_ms, max_age_ms) if most_ms is None else most_ms,
+        }
 
     def _learn(self, model: ModelConfig) -> Learn:
-        from stream.plans.plan import DeclaredSignal, Learn
-
-        for name, said in model.signals.items():
-            if said.privacy == "hash":
+        for name, signal in model.signals.items():
+            if signal.privacy == "hash":
                 raise ConfigError(
                     f"{self.file}: {model.path}.signals.{name}.privacy needs a reference: what is "
                     "learned travels as names. Fit a reference, or drop the signal."
                 )
-        signals: dict[str, Any] = {
-            name: DeclaredSignal(said.kind, said.role)  # type: ignore[arg-type]
-            for name, said in model.signals.items()
-            if said.privacy != "drop"
-        }
+        signals = {name: s.declared for name, s in model.signals.items() if s.privacy != "drop"}
         if model.signals and not signals:  # no names at all would mean: learn whatever comes
             raise ConfigError(
                 f"{self.file}: {model.path}.signals only drops. Without a reference, name the "
@@ -303,7 +487,7 @@ class Config:
     def _private(self, model: ModelConfig, reference: Reference) -> Reference:
         from stream.plans.privacy import apply_privacy
 
-        rules = {name: said.privacy for name, said in model.signals.items() if said.privacy}
+        rules = {name: s.privacy for name, s in model.signals.items() if s.privacy}
         drop, hashed = ({n for n, rule in rules.items() if rule == r} for r in ("drop", "hash"))
         if not rules:
             return reference
@@ -315,3 +499,10 @@ class Config:
     def plans(self) -> list[AnyPlan]:
         """Make the plans of all models, in the file's order."""
         return [self.plan(model) for model in self.models]
+
+
+def _plain(value: Any) -> Any:
+    """A text of the environment is of a type of its own, which is not encoded."""
+    if isinstance(value, tuple):
+        return tuple(map(str, value))
+    return str(value) if isinstance(value, str) else value

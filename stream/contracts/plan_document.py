@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 __all__ = [
+    "ANY_VERSION",
     "LEAST_WARM_UP",
     "PLAN_FORMAT",
-    "RETIRE_AFTER_MS",
     "DeclaredSignal",
     "Learn",
     "PlanDocument",
@@ -18,8 +19,8 @@ __all__ = [
 ]
 
 PLAN_FORMAT: Final = "driftstream.plan.v1"
-#: 60 days: a version that is heard once a month stays.
-RETIRE_AFTER_MS: Final = 5_184_000_000
+#: A plan's version that stands for every version of its model.
+ANY_VERSION: Final = "*"
 #: A reference learned from fewer events would find nothing.
 LEAST_WARM_UP: Final = 1_000
 
@@ -27,52 +28,180 @@ LEAST_WARM_UP: Final = 1_000
 class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a user says of one signal. `tests` empty means the default set for its kind."""
 
-    monitor: bool = True
-    importance: float | None = None
-    tests: tuple[str, ...] = ()
-    public: bool = False
+    monitor: Annotated[bool, Meta(description="Whether it is watched at all.")] = True
+    importance: Annotated[
+        float | None, Meta(description="Weight in the ranking; default: equal shares.")
+    ] = None
+    tests: Annotated[
+        tuple[str, ...], Meta(description="Tests to make; default: chosen by kind.")
+    ] = ()
+    public: Annotated[
+        bool,
+        Meta(description="Whether names of categories that the reference lacks may be told."),
+    ] = False
 
 
 class DeclaredSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a user says of a signal without a reference; kind "auto": its values decide."""
 
-    kind: Literal["numeric", "categorical", "auto"] = "auto"
-    role: Literal["feature", "score", "label", "actual", "latency"] = "feature"
+    kind: Annotated[
+        Literal["numeric", "categorical", "auto"],
+        Meta(description="Only without a reference: what to take it for."),
+    ] = "auto"
+    role: Annotated[
+        Literal["feature", "score", "label", "actual", "latency"],
+        Meta(description="Only without a reference: what it is to the model."),
+    ] = "feature"
 
 
 class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a reference is learned: of these signals, or of all that come if none is named."""
 
-    warm_up: Annotated[int, msgspec.Meta(ge=LEAST_WARM_UP)] = 10_000
+    warm_up: Annotated[
+        int,
+        Meta(
+            ge=LEAST_WARM_UP,
+            description="Events that a reference is learned from, where there is none.",
+            extra={"advice": "Raise it: a reference learned from fewer events finds nothing."},
+        ),
+    ] = 10_000
     signals: dict[str, DeclaredSignal] = {}
 
 
-class PlanSettings(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
-    """All of a plan but its baseline; as stored and as hashed."""
+class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of a plan but its baseline; as stored, as hashed and as the config file says it.
+
+    One field is one setting: with a description it is a key of `[[models]]`, without `_ms` where it
+    is a duration. `by_reference` are those whose default in a config is what suits the reference.
+    What is `added` to the first ones is left out of the hash where it is as by default, so that the
+    hashes of older plans stay.
+    """
 
     model: str
-    version: str
-    topic: str
-    format: str
-    segments: tuple[str, ...]
-    pane_ms: int
-    lateness_ms: int
-    cycle_ms: int
-    window_events: int
-    window_max_age_ms: int
-    window_min_events: int
-    false_alarms_per_week: float
-    signals: dict[str, SignalOptions]
-    private: bool
-    environment: str
-    dashboard_url: str
-    runbook_url: str
-    calibrate_ms: int = 0
-    no_data_after_ms: int = 0
-    stale_after_ms: int = 0
-    retire_after_ms: int = RETIRE_AFTER_MS
+    version: Annotated[
+        str,
+        Meta(
+            description="Version that this is for; `*` for each that has no entry of its own.",
+        ),
+    ] = ANY_VERSION
+    topic: Annotated[str, Meta(min_length=1, description="Where its events are.")] = "predictions"
+    format: Annotated[
+        Literal["native"],
+        Meta(
+            description="Always `native`: how the records of a topic are written is in "
+            "`[[sources]]`.",
+            extra={"advice": "The format of a topic is that of [[sources]]."},
+        ),
+    ] = "native"
+    segments: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Segments of events to watch apart; default: the reference's.",
+            extra={"by_reference": True},
+        ),
+    ] = ()
+    false_alarms_per_week: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="The one knob: false alarms a week over all its signals and segments.",
+            extra={"advice": "Use a small number such as 0.02 for one a year."},
+        ),
+    ] = 1.0
+    pane_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Interval of event time that is counted together. Default: what suits the "
+            "rate of the reference, as `fit` shows it; 10s without one.",
+            extra={"by_reference": True},
+        ),
+    ] = 10_000
+    lateness_ms: Annotated[
+        int, Meta(ge=0, description="How long after a pane's end its events may still come.")
+    ] = 5_000
+    cycle_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Length of its season; windows are then whole cycles, which finds small "
+            "changes late: for days and weeks fit with `--slots auto` instead. 24h and 7d say "
+            "nothing more where the reference has slots. Default: the reference's.",
+            extra={"by_reference": True},
+        ),
+    ] = 0
+    window_events: Annotated[
+        int,
+        Meta(
+            ge=100,
+            description="A window closes with so many.",
+            extra={"table": "window", "advice": "Raise it, or set min_events."},
+        ),
+    ] = 1_000
+    window_max_age_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Or after so much event time. Default: twice what its events take at the "
+            "rate of the reference, at least a day; 24h without one.",
+            extra={"table": "window", "by_reference": True},
+        ),
+    ] = 86_400_000
+    window_min_events: Annotated[
+        int,
+        Meta(
+            ge=50,
+            description="With fewer than so many it is not tested.",
+            extra={"table": "window"},
+        ),
+    ] = 300
+    signals: dict[str, SignalOptions] = {}
+    private: Annotated[
+        bool,
+        Meta(
+            description="Publish shapes only: no categories, edges, values of segments, means.",
+        ),
+    ] = False
+    environment: str = "default"
+    dashboard_url: str = ""
+    runbook_url: str = ""
+    calibrate_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Measure dependence in production for so long before anything is tested: "
+            "[learn](../learn.md).",
+            extra={"added": True},
+        ),
+    ] = 0
+    no_data_after_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="A model that was there and is silent for so long opens a `system` "
+            "episode. Default: never.",
+            extra={"added": True},
+        ),
+    ] = 0
+    stale_after_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="If more than a tenth of the events are older than that when they are "
+            "sent, a `system` episode opens. Default: never.",
+            extra={"added": True},
+        ),
+    ] = 0
+    retire_after_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="A version that has had no events for so long, in event time, is "
+            'forgotten: what fires resolves as "retired", and if it comes back it begins anew. '
+            "Not the version without a name, and none with a plan of its own.",
+            extra={"added": True},
+        ),
+    ] = 5_184_000_000  # 60 days: a version that is heard once a month stays
 
 
 class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -119,7 +119,7 @@ def _write(
     segments: tuple[str, ...], source: SourceOptions | None,
 ) -> None:  # fmt: skip
     book = PlanBook()
-    book.add(LearningPlan(model, learn=Learn(), segments=segments))
+    book.add(LearningPlan(model=model, learn=Learn(), segments=segments))
     decoder = FormatDecoder(NativeDecoder(book, max_ahead_ms=_FOREVER_MS), source)
     records = dump_records(path, model)
     while some := list(islice(records, _POLL)):

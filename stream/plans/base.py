@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 import msgspec
 
+from stream.contracts.declared import settings_of
 from stream.contracts.plan_document import (
+    ANY_VERSION,
     PLAN_FORMAT,
-    RETIRE_AFTER_MS,
-    PlanDocument,
     PlanSettings,
     SignalOptions,
 )
@@ -24,12 +20,7 @@ __all__ = ["ANY_VERSION", "MINUS_INFINITY", "BasePlan", "PlanError"]
 
 #: A time before every event.
 MINUS_INFINITY: Final = -(2**62)
-#: A plan's version that stands for every version of its model.
-ANY_VERSION: Final = "*"
-DAY_MS: Final = 86_400_000
-#: Left out of the hash where they are so, which keeps that of plans made before they were known.
-_LATER: Final = {"calibrate_ms": 0, "no_data_after_ms": 0, "stale_after_ms": 0,
-                 "retire_after_ms": RETIRE_AFTER_MS}  # fmt: skip
+_SETTINGS: Final = settings_of(PlanSettings)
 _DEFAULT_OPTIONS: Final = SignalOptions()
 
 
@@ -37,52 +28,25 @@ class PlanError(ValueError):
     """A plan that cannot be used, saying which field, what it holds and what it may hold."""
 
 
-@dataclass(frozen=True)
-class BasePlan(ABC):
-    """Settings of one model's stream. Times are milliseconds.
+class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True):
+    """Settings of one model's stream, checked and hashed. Times are milliseconds.
 
-    `calibrate_ms` is the event time for which dependence is measured in production before anything
-    is tested; 0 where the reference says it already. `no_data_after_ms` is the silence after which
-    an episode says so, `stale_after_ms` the age at which an event is; 0 for never. Of a plan for
-    every version, one that was not heard for `retire_after_ms` is forgotten.
+    Raises
+    ------
+    PlanError
+        If a setting is out of its range.
     """
 
-    model: str
-    _: KW_ONLY
-    version: str = ANY_VERSION
-    topic: str = "predictions"
-    format: str = "native"
-    segments: tuple[str, ...] = ()
-    pane_ms: int = 10_000
-    lateness_ms: int = 5_000
-    cycle_ms: int = 0
-    window_events: int = 1_000
-    window_max_age_ms: int = DAY_MS
-    window_min_events: int = 300
-    false_alarms_per_week: float = 1.0
-    signals: Mapping[str, SignalOptions] = field(default_factory=dict)
-    private: bool = False
-    environment: str = "default"
-    dashboard_url: str = ""
-    runbook_url: str = ""
-    calibrate_ms: int = 0
-    no_data_after_ms: int = 0
-    stale_after_ms: int = 0
-    retire_after_ms: int = RETIRE_AFTER_MS
-
     def __post_init__(self) -> None:
-        for name, least in (("pane_ms", 1), ("lateness_ms", 0), ("cycle_ms", 0),
-                            ("window_events", 100), ("window_min_events", 50),
-                            ("window_max_age_ms", self.pane_ms), ("calibrate_ms", 0),
-                            ("no_data_after_ms", 0), ("stale_after_ms", 0),
-                            ("retire_after_ms", self.pane_ms + self.no_data_after_ms)):  # fmt: skip
+        for setting in _SETTINGS:
+            if fault := setting.fault(getattr(self, setting.field)):
+                raise PlanError(f"plan {self.model}: {setting.field} {fault}")
+        for name, least in (
+            ("window_max_age_ms", self.pane_ms),
+            ("retire_after_ms", self.pane_ms + self.no_data_after_ms),
+        ):
             if (got := getattr(self, name)) < least:
                 raise PlanError(f"plan {self.model}: {name} must be >= {least}; got {got}.")
-        if not 0 < self.false_alarms_per_week < math.inf:
-            raise PlanError(
-                f"plan {self.model}: false_alarms_per_week must be > 0; "
-                f"got {self.false_alarms_per_week}. Use a small number such as 0.02 for one a year."
-            )
         if self.cycle_ms % self.pane_ms:
             raise PlanError(
                 f"plan {self.model}: cycle must be a whole number of panes; got cycle "
@@ -96,9 +60,9 @@ class BasePlan(ABC):
                 )
 
     @property
-    @abstractmethod
     def baseline(self) -> tuple[str, Any]:
         """What the stream is compared to: a member of the plan's document and its value."""
+        raise NotImplementedError
 
     @property
     def baseline_id(self) -> object:
@@ -118,9 +82,9 @@ class BasePlan(ABC):
         plain["signals"] = {
             name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
         }
-        for name, default in _LATER.items():
-            if plain[name] == default:
-                del plain[name]
+        for setting in _SETTINGS:
+            if setting.extra.get("added") and plain[setting.field] == setting.default:
+                del plain[setting.field]
         return plain
 
     @cached_property
@@ -140,7 +104,12 @@ class BasePlan(ABC):
 
     def encode(self, effective_from_ms: int = MINUS_INFINITY) -> bytes:
         """The plan as stored on the plans topic, with the time it holds from."""
-        settings = msgspec.convert(self.settings, PlanSettings)
         member, value = self.baseline
-        document = PlanDocument(PLAN_FORMAT, effective_from_ms, settings, **{member: value})
-        return msgspec.json.encode(document)
+        return msgspec.json.encode(
+            {
+                "format": PLAN_FORMAT,
+                "effective_from_ms": effective_from_ms,
+                "settings": self.settings,
+                member: value,
+            }
+        )

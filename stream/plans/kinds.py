@@ -7,7 +7,6 @@ baseline: a reference, or how to learn one. It is immutable and hashed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -25,6 +24,7 @@ from detectors import (
     expected_signal,
 )
 from stream.contracts.alert_event import Kind
+from stream.contracts.declared import settings_of
 from stream.contracts.plan_document import (
     LEAST_WARM_UP,
     PLAN_FORMAT,
@@ -73,6 +73,10 @@ PLACE_OF_ROLE: Final[Mapping[str, str]] = {
 }
 
 
+#: Settings that every stored plan has.
+_NEEDED: Final = {s.field for s in settings_of(PlanSettings) if not s.extra.get("added")}
+
+
 class Subject(NamedTuple):
     """(model, version): owned by one monitor, one key of the summaries topic, one budget."""
 
@@ -88,8 +92,7 @@ class Subject(NamedTuple):
         return f"{self.model}/{self.version}" if self.version else self.model
 
 
-@dataclass(frozen=True)
-class Plan(BasePlan):
+class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
     """Everything a worker needs to watch one model against a reference.
 
     Raises
@@ -165,7 +168,7 @@ class Plan(BasePlan):
 
     def with_reference(self, reference: Reference) -> Plan:
         """The same plan with another reference of the same signals, calibrated."""
-        return replace(self, reference=reference, calibrate_ms=0)
+        return msgspec.structs.replace(self, reference=reference, calibrate_ms=0)
 
     def importance(self, name: str) -> float:
         """Share of a signal in the ranking: what the user said, else equal shares."""
@@ -173,8 +176,7 @@ class Plan(BasePlan):
         return 1.0 / len(self.monitored) if said is None else said
 
 
-@dataclass(frozen=True)
-class LearningPlan(BasePlan):
+class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
     """Everything a worker needs to learn a model's reference from its stream, and then watch it.
 
     Raises
@@ -256,6 +258,12 @@ def readable(plan: Plan) -> Plan:
     return plan
 
 
+class _Named(msgspec.Struct):
+    """Which settings a stored plan names: nothing that decides is filled in."""
+
+    settings: dict[str, msgspec.Raw]
+
+
 def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
     """Inverse of a plan's `encode`: the plan and its `effective_from_ms`.
 
@@ -268,6 +276,8 @@ def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
         document = msgspec.json.decode(value, type=PlanDocument)
         if document.format != PLAN_FORMAT:
             raise PlanError(f"format must be {PLAN_FORMAT}; got {document.format!r}")
+        if missing := sorted(_NEEDED - msgspec.json.decode(value, type=_Named).settings.keys()):
+            raise PlanError(f"settings.{missing[0]} is missing")
         settings = {f: getattr(document.settings, f) for f in PlanSettings.__struct_fields__}
         if isinstance(document.learn, Learn):
             return LearningPlan(learn=document.learn, **settings), document.effective_from_ms

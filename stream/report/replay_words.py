@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from stream.alerts.sentences import duration
 from stream.contracts.alert_event import AlertEvent
 from stream.contracts.event_time import time_text
 from stream.plans.plan import Plan
@@ -15,6 +14,7 @@ from stream.stage1.stats import Stage1Stats
 from stream.stage2.plan_notes import other_notes
 from stream.stage2.untested import AtEnd
 from stream.text.counted import counted, some_of
+from stream.text.durations import duration
 from stream.text.row_problems import RowProblems
 
 __all__ = [

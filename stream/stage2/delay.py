@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.sequential.delay import events_until_found
-from stream.alerts.sentences import duration
 from stream.plans.plan import Plan
 from stream.stage2.powerless import fill_of
 from stream.stage2.shared_tables import SharedTables
 from stream.text.counted import some_of
+from stream.text.durations import duration
 
 __all__ = ["delay_words", "foretold", "lasting", "told_within"]
 

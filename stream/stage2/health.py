@@ -12,13 +12,13 @@ import msgspec
 
 from detectors.figures import percent
 from stream.alerts.episodes import Finding
-from stream.alerts.sentences import duration
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.summary_message import SummaryBatch
 from stream.plans.plan import AnyPlan
 from stream.stage1.versions import AT_ONCE
 from stream.stage2.detection import Step
 from stream.stage2.panes import Late
+from stream.text.durations import duration
 
 __all__ = [
     "AHEAD_SHARE_LIMIT",

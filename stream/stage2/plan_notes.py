@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
-from stream.stage2.untested import duration, untested_by_plan
+from stream.stage2.untested import untested_by_plan
 from stream.stage2.windows import MOST_CYCLES
+from stream.text.durations import short_duration
 
 __all__ = ["other_notes", "plan_mismatches", "plan_notes", "plan_summary"]
 
@@ -20,8 +21,8 @@ def plan_summary(plan: AnyPlan) -> str:
     if not isinstance(plan, LearningPlan):
         return (
             f"{len(plan.monitored)} signals of {plan.reference.events:,} rows; panes of "
-            f"{duration(plan.pane_ms)}, windows of {plan.window_events:,} events or "
-            f"{duration(plan.window_max_age_ms)}"
+            f"{short_duration(plan.pane_ms)}, windows of {plan.window_events:,} events or "
+            f"{short_duration(plan.window_max_age_ms)}"
         )
     declared = plan.learn.signals
     which = f"{len(declared)} declared signals" if declared else "all signals that come"
@@ -69,8 +70,8 @@ def _of_rate(plan: Plan) -> list[str]:
         return []
     return [
         "the rows of the reference had no times and count as one a second, which pane "
-        f"({duration(plan.pane_ms)}), window and budget follow. If your events come at another "
-        "rate, fit with --timestamp, or set pane and window.max_age"
+        f"({short_duration(plan.pane_ms)}), window and budget follow. If your events come at "
+        "another rate, fit with --timestamp, or set pane and window.max_age"
     ]
 
 
@@ -82,7 +83,7 @@ def _of_cycle(plan: Plan) -> list[str]:
     if not 0 < events < least or cycles > MOST_CYCLES:
         return []
     return [
-        f"a cycle of {duration(plan.cycle_ms)} holds about {events:,.0f} events at the reference's "
-        f"rate, and tests need {least:,} (window.min_events): windows will be about {cycles} "
-        "cycles long, and drift is found that much later."
+        f"a cycle of {short_duration(plan.cycle_ms)} holds about {events:,.0f} events at the "
+        f"reference's rate, and tests need {least:,} (window.min_events): windows will be about "
+        f"{cycles} cycles long, and drift is found that much later."
     ]

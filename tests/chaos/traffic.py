@@ -83,7 +83,9 @@ class Traffic:
         if self._rows is not None:
             reference = insects.reference(self._rows)
             settings = {"pane_ms": PANE_MS, "lateness_ms": LATENESS_MS, **_NEVER}
-            self.plans.append(Plan(insects.MODEL, reference, topic=topic, **settings))
+            self.plans.append(
+                Plan(model=insects.MODEL, reference=reference, topic=topic, **settings)
+            )
 
     def slices(self) -> Iterator[list[Message]]:
         """All messages, some thousands at a time."""
@@ -185,5 +187,10 @@ def _plan(model: str, topic: str, segments: tuple[str, ...], **settings: int) ->
     )
     chosen = {"pane_ms": PANE_MS, "lateness_ms": LATENESS_MS, **_NEVER, **settings}
     return Plan(
-        model, reference, topic=topic, segments=segments, false_alarms_per_week=20.0, **chosen
+        model=model,
+        reference=reference,
+        topic=topic,
+        segments=segments,
+        false_alarms_per_week=20.0,
+        **chosen,
     )

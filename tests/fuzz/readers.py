@@ -99,7 +99,7 @@ def make_readers(folder: Path) -> list[Reader]:
 def _learning_readers(events: list[bytes]) -> list[Reader]:
     """Those of a model without a reference, which keeps all that is sent."""
     book = PlanBook()
-    book.add(LearningPlan("fraud", learn=Learn(1_000), segments=("region",)))
+    book.add(LearningPlan(model="fraud", learn=Learn(1_000), segments=("region",)))
     _, monitor = run_stages(book, events, partitions=2, seed=3)
     sketches = _counts(_messages(book, events))
     return [

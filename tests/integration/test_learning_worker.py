@@ -19,7 +19,7 @@ pytestmark = pytest.mark.broker
 @pytest.fixture
 def site(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Installation]:
     plan = LearningPlan(
-        "fraud", learn=Learn(warm_up=20_000), topic=topic_prefix + "events", pane_ms=5_000,
+        model="fraud", learn=Learn(warm_up=20_000), topic=topic_prefix + "events", pane_ms=5_000,
         lateness_ms=2_000, window_events=2_000,
     )  # fmt: skip
     made = Installation(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stream.client.alert_log import read_alerts
@@ -32,7 +32,9 @@ def test_thirty_thousand_versions_leave_another_model_its_alerts(install: Instal
     events = make_events(EVENTS, EVENTS // 2)
     expected = site.expected_alerts(events)
     assert expected
-    publish_plan(site.kafka, site.topics["plans"], replace(site.plan, model="flood"))
+    publish_plan(
+        site.kafka, site.topics["plans"], msgspec.structs.replace(site.plan, model="flood")
+    )
     # Each event keeps the partition that it has without the flood, and comes amid it.
     dealt: list[list[bytes]] = [[] for _ in range(site.partitions)]
     per_event = FLOOD // len(events)

@@ -47,7 +47,7 @@ def make_plan(topic: str, model: str = "fraud", **settings: object) -> Plan:
         times_ms=BASE_MS - 86_400_000 + np.arange(n, dtype=np.int64) * STEP_MS,
     )
     chosen = {"pane_ms": 5_000, "lateness_ms": 2_000, "window_events": 2_000, **settings}
-    return Plan(model, reference, topic=topic, **chosen)
+    return Plan(model=model, reference=reference, topic=topic, **chosen)
 
 
 def make_events(n: int, change_at: int | None, *, seed: int = 1) -> list[bytes]:

@@ -50,7 +50,9 @@ class Plans:
                 )
             )  # fmt: skip
         doubled = {**settings, "pane_ms": 2 * PANE_S * 1000, "false_alarms_per_week": 400.0}
-        self.later = Plan(MODELS[0], self.first[0].reference, segments=("region",), **doubled)
+        self.later = Plan(
+            model=MODELS[0], reference=self.first[0].reference, segments=("region",), **doubled
+        )
         self.states = PlanBook(), PlanBook()
         for book in self.states:
             for plan in self.first:

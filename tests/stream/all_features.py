@@ -49,7 +49,7 @@ def plans() -> PlanBook:
                            ("both", {"x": rng.normal(size=n),
                                      "c": rng.choice(["a", "b"], n).tolist()})):  # fmt: skip
         reference = detectors.fit_reference(columns, model=model, times_ms=np.arange(n) * 1_000)
-        book.add(Plan(model, reference, segments=("region",), window_events=200,
+        book.add(Plan(model=model, reference=reference, segments=("region",), window_events=200,
                       window_min_events=100, false_alarms_per_week=200.0))  # fmt: skip
     book.add(make_plan(model="cycle", cycle_ms=HOUR_MS, reference=make_reference("cycle")))
     step = 60_000
@@ -59,8 +59,8 @@ def plans() -> PlanBook:
     seasonal = detectors.fit_reference(
         columns, model="slots", times_ms=times, seasons=detectors.Seasons("auto")
     )
-    book.add(Plan("slots", seasonal, segments=("region",), window_events=200, signals=chosen,
-                  window_min_events=100, false_alarms_per_week=200.0))  # fmt: skip
+    book.add(Plan(model="slots", reference=seasonal, segments=("region",), window_events=200,
+                  signals=chosen, window_min_events=100, false_alarms_per_week=200.0))  # fmt: skip
     return book
 
 

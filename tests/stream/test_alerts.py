@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from stream.alerts.episodes import Episodes
-from stream.alerts.sentences import action_for, alert_name, duration, sentence
+from stream.alerts.sentences import action_for, alert_name, sentence
 from stream.contracts.alert_event import (
     AlertContext,
     AlertError,
@@ -25,6 +25,7 @@ from stream.contracts.alert_event import (
     parse_time,
 )
 from stream.plans.plan import Subject
+from stream.text.durations import duration
 from tests.stream.test_episodes import finding
 
 DOCS = Path(__file__).parents[2] / "docs"

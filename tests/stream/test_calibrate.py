@@ -52,7 +52,7 @@ def unordered():
 
 def alerts_of(reference, events, **settings):
     book = PlanBook()
-    book.add(Plan("slow", reference, false_alarms_per_week=1.0, **settings))
+    book.add(Plan(model="slow", reference=reference, false_alarms_per_week=1.0, **settings))
     alerts, monitor = run_stages(book, events, partitions=2, seed=0, chunk_records=4_096)
     return alerts, monitor.subjects[Subject("slow", "1")]
 

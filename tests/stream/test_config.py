@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.config.load import ConfigError, load_config
-from stream.plans.plan import DeclaredSignal, Learn, LearningPlan
+from stream.plans.plan import DeclaredSignal, Learn, LearningPlan, SignalOptions
 
 GOOD = """
 [kafka]
@@ -30,9 +30,9 @@ def test_defaults_and_relative_paths(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, GOOD), {})
     model = config.models[0]
     assert model.reference == tmp_path / "references" / "fraud.json"
-    assert (model.pane_ms, model.lateness_ms, model.cycle_ms) == (None, 5_000, None)
-    assert model.window.events == 1_000
-    assert (model.version, model.topic, model.format) == ("*", "predictions", "native")
+    assert not model.settings.keys() & {"pane_ms", "cycle_ms", "window_max_age_ms"}
+    assert (model.settings["lateness_ms"], model.settings["window_events"]) == (5_000, 1_000)
+    assert (model.version, model.topic) == ("*", "predictions")
     assert config.worker.environment == "prod"
     assert config.worker.metrics_address == "127.0.0.1:9464"
     assert config.worker.idle_after_ms == 30_000
@@ -108,13 +108,16 @@ monitor = false
         {},
     )
     model = config.models[0]
-    assert model.segments == ("region", "channel")
-    assert (model.pane_ms, model.lateness_ms, model.cycle_ms) == (3_600_000, 90_000, 604_800_000)
-    assert model.calibrate_ms == 1_209_600_000
-    assert (model.window.events, model.window.min_events) == (5000, 400)
-    assert model.signals["amount"].tests == ("psi", "adwin")
-    assert model.signals["amount"].importance == pytest.approx(0.4)
-    assert not model.signals["noise"].monitor
+    assert model.settings == {
+        "version": "3", "topic": "t", "format": "native", "segments": ("region", "channel"),
+        "false_alarms_per_week": 0.5, "pane_ms": 3_600_000, "lateness_ms": 90_000,
+        "cycle_ms": 604_800_000, "calibrate_ms": 1_209_600_000, "private": True,
+        "no_data_after_ms": 0, "stale_after_ms": 0, "retire_after_ms": 60 * 86_400_000,
+        "window_events": 5_000, "window_max_age_ms": 604_800_000, "window_min_events": 400,
+    }  # fmt: skip
+    amount = SignalOptions(importance=0.4, tests=("psi", "adwin"), public=True)
+    assert model.signals["amount"].options == amount
+    assert model.signals["noise"].options == SignalOptions(monitor=False)
     assert config.worker.session_timeout_ms == 9_000
     assert config.worker.max_series == 500
     assert (config.topics.alerts, config.topics.prediction_partitions) == ("a", 8)

@@ -301,7 +301,7 @@ def test_packed_rows_count_as_single_events_do(form: str, rows: Path) -> None:
         [1] * n if form == "native" else [900, 1000, 600]
     )
     book = PlanBook()
-    book.add(Plan("m", reference, segments=("region",)))
+    book.add(Plan(model="m", reference=reference, segments=("region",)))
 
     def decoded(messages: Any) -> Any:
         records = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +136,7 @@ def test_a_reference_that_was_compared_to_before_is_not_asked_for() -> None:
     plans = PlanBook()
     first = make_plan(segments=())
     plans.add(first)
-    plans.add(replace(first, false_alarms_per_week=100.0), (START_S + 1_500) * 1000)
+    plans.add(msgspec.structs.replace(first, false_alarms_per_week=100.0), (START_S + 1_500) * 1000)
     alerts, _ = run_stages(plans, make_events(1, 3_000, drift_at=1_000), partitions=1, seed=1)
     assert alerts
     assert early(alerts) == (set(), 0)

@@ -40,8 +40,8 @@ def told(column: str, change: Any, **plan: Any) -> list[str]:
         columns(rng, 10_000), model="fraud", roles={"score": "score", "error": "actual"}
     )
     plans = PlanBook()
-    plans.add(Plan("fraud", reference, pane_ms=60_000, window_events=1_000, window_min_events=300,
-                   segments=("region",), **plan))  # fmt: skip
+    plans.add(Plan(model="fraud", reference=reference, pane_ms=60_000, window_events=1_000,
+                   window_min_events=300, segments=("region",), **plan))  # fmt: skip
     values = columns(rng, EVENTS)
     regions = rng.choice(["eu", "us"], EVENTS).tolist()
     for i in range(CHANGE, EVENTS):

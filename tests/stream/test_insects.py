@@ -47,7 +47,7 @@ def test_a_reference_learned_from_the_stream_finds_it_too(rows):
     """
     signals = {n: DeclaredSignal("numeric") for n in insects.names() if n != "att21"}
     book = PlanBook()
-    book.add(LearningPlan(insects.MODEL, learn=Learn(4_000, signals)))
+    book.add(LearningPlan(model=insects.MODEL, learn=Learn(4_000, signals)))
     replay = Replay(book)
     events = insects.events(rows[15_000:19_000], insects.START_S - 4_000)
     events += insects.stream(rows, 0.5)[: insects.N_NULL + 500]

@@ -34,7 +34,7 @@ def make_plan(**changes) -> LearningPlan:
         "learn": Learn(warm_up=1_000), "segments": ("region",), "window_events": 200,
         "window_min_events": 100, "false_alarms_per_week": 200.0,
     } | changes  # fmt: skip
-    return LearningPlan("fraud", **settings)
+    return LearningPlan(model="fraud", **settings)
 
 
 def book_of(*plans) -> PlanBook:
@@ -473,7 +473,7 @@ def test_later_sketches_count_as_the_decoder_of_the_learned_reference_does(drift
     from stream.plans.plan import Plan
 
     held = truth[1]
-    known = Plan("fraud", held.detection.plan.reference, segments=("region",))
+    known = Plan(model="fraud", reference=held.detection.plan.reference, segments=("region",))
     records = [FileRecord(i, 0, e) for i, e in enumerate(drifting[1_000:])]
     direct = decoded_sketches(records, known)
     learned_reference = held.phase._learned_reference

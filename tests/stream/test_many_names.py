@@ -161,7 +161,7 @@ def learning() -> PlanBook:
     book = PlanBook()
     book.add(
         LearningPlan(
-            "m", learn=Learn(warm_up=10_000), window_events=1_000, window_min_events=300,
+            model="m", learn=Learn(warm_up=10_000), window_events=1_000, window_min_events=300,
             pane_ms=20_000,
         )
     )  # fmt: skip

@@ -18,7 +18,11 @@ def test_five_hundred_drifting_signals_are_one_alert() -> None:
     rng = np.random.default_rng(4)
     reference = fit_reference({name: rng.normal(size=400) for name in NAMES}, model="m")
     plans = PlanBook()
-    plans.add(Plan("m", reference, pane_ms=60_000, window_events=300, window_min_events=100))
+    plans.add(
+        Plan(
+            model="m", reference=reference, pane_ms=60_000, window_events=300, window_min_events=100
+        )
+    )
     values = rng.normal(size=(900, SIGNALS)).round(3)
     values[300:] += 1.5
     events = [

@@ -31,8 +31,8 @@ def run(break_it: Any, **plan: Any) -> list[dict[str, Any]]:
     rng = np.random.default_rng(34)
     reference = fit_reference(columns(rng, 10_000), model="m")
     plans = PlanBook()
-    plans.add(Plan("m", reference, pane_ms=60_000, window_events=1_000, window_min_events=300,
-                   **plan))  # fmt: skip
+    plans.add(Plan(model="m", reference=reference, pane_ms=60_000, window_events=1_000,
+                   window_min_events=300, **plan))  # fmt: skip
     values = columns(rng, EVENTS)
     break_it(rng, values, range(CHANGE, EVENTS))
     events = [

@@ -40,7 +40,9 @@ def reference() -> Reference:
 
 @pytest.fixture(scope="module")
 def plan(reference: Reference) -> Plan:
-    return Plan("m", reference, pane_ms=60 * MINUTE, window_max_age_ms=2 * DAY * MINUTE)
+    return Plan(
+        model="m", reference=reference, pane_ms=60 * MINUTE, window_max_age_ms=2 * DAY * MINUTE
+    )
 
 
 def found(plan: Plan, visitor: list[str], shop: list[str]) -> dict[str, set[str]]:

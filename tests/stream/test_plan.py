@@ -97,7 +97,7 @@ def test_the_stored_form_comes_back(reference):
     assert again.settings == plan.settings
     assert again.layout.names == plan.layout.names
     assert plan.hash == make_plan(
-        **{name: getattr(again, name) for name in Plan.__dataclass_fields__}
+        **{name: getattr(again, name) for name in Plan.__struct_fields__}
     ).hash  # fmt: skip
 
 

@@ -71,8 +71,8 @@ def test_the_same_counts_under_other_names() -> None:
     assert apply_privacy(hashed, (), ("email",), HASHING).hash == hashed.hash  # once is enough
 
     books = [PlanBook(), PlanBook()]
-    books[0].add(Plan("crm", plain))
-    books[1].add(Plan("crm", hashed))
+    books[0].add(Plan(model="crm", reference=plain))
+    books[1].add(Plan(model="crm", reference=hashed))
     events = rows(columns(500, (*PEOPLE, UNSEEN), seed=1))
     events += [{"email": wrong} for wrong in (None, 7, True, 1.5, ["x"], "", "\u00e9")]
     records = [FileRecord(i, 0, event(row, i)) for i, row in enumerate(events)]
@@ -209,7 +209,7 @@ def test_fit_and_replay_with_hashed_and_dropped_columns(tmp_path: Path) -> None:
 def test_unseen_names_and_raw_values_are_nowhere(tmp_path: Path) -> None:
     """Not public: an unseen category has no name in an alert, and no number is an event's own."""
     book = PlanBook()
-    book.add(Plan("crm", reference(), pane_ms=10_000))
+    book.add(Plan(model="crm", reference=reference(), pane_ms=10_000))
     unseen = columns(4_000, (UNSEEN,), seed=3)
     amounts = unseen["amount"]
     records = [FileRecord(i, 0, event(row, i)) for i, row in enumerate(rows(unseen))]

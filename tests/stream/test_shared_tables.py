@@ -27,7 +27,7 @@ def encoded() -> bytes:
 
 
 def read(encoded: bytes) -> Plan:
-    return Plan("m", Reference.from_json(encoded))
+    return Plan(model="m", reference=Reference.from_json(encoded))
 
 
 def feed(detection: Detection, panes: int, segment: str = "") -> None:

@@ -83,7 +83,7 @@ def test_events_without_ids_between_events_with_them(with_ids_first):
     """Rows that are made while no event has an id must have room for those of later ones."""
     alike = fit_reference({"x": np.repeat([1.0, 2.0], 200)}, model="fraud")
     assert alike.copies.rows == "", "events are told apart by their ids alone"
-    watched = Plan("fraud", alike, segments=("region",))
+    watched = Plan(model="fraud", reference=alike, segments=("region",))
     counted = Sheet(Subject("fraud", ""), watched)
     sent = []
     for batch in range(6):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import numpy as np
 import pytest
@@ -123,7 +121,7 @@ def test_a_pane_that_is_not_sealed_yet_may_hold_events():
 
 
 def test_windows_are_not_closed_ahead_of_the_frontier(plan):
-    short = replace(plan, window_max_age_ms=600_000)
+    short = msgspec.structs.replace(plan, window_max_age_ms=600_000)
     reader = fed(short, T0 + 300_000)
     before = reader.window()
     idle = Idle(SOURCE, 10_000)
@@ -142,17 +140,17 @@ def test_nobody_is_told_unless_asked_for():
 def test_plans_of_before_keep_their_hash(plan):
     assert "no_data_after_ms" not in make_plan(segments=()).settings
     assert plan.settings["no_data_after_ms"] == HOUR
-    assert replace(plan, no_data_after_ms=0).hash == make_plan(segments=()).hash
+    assert msgspec.structs.replace(plan, no_data_after_ms=0).hash == make_plan(segments=()).hash
 
 
 def test_the_config_says_when(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(BASE + 'no_data_after = "1h"\nstale_after = "2d"\n')
     (model,) = load_config(path, {}).models
-    assert (model.no_data_after_ms, model.stale_after_ms) == (HOUR, 48 * HOUR)
+    assert model.settings.items() >= {"no_data_after_ms": HOUR, "stale_after_ms": 48 * HOUR}.items()
     path.write_text(BASE)
     (model,) = load_config(path, {}).models
-    assert (model.no_data_after_ms, model.stale_after_ms) == (0, 0)
+    assert model.settings.items() >= {"no_data_after_ms": 0, "stale_after_ms": 0}.items()
 
 
 # ---- another reference

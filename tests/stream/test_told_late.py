@@ -128,7 +128,7 @@ def test_a_shift_is_told_by_windows_where_they_are_sooner() -> None:
 
 def test_nothing_is_foretold_of_a_plan_with_a_cycle_which_tests_no_pane() -> None:
     reference = reference_of(4_000, 2, 0, 60)
-    plan = Plan("m", reference, pane_ms=60_000, cycle_ms=DAY_S * 1_000)
+    plan = Plan(model="m", reference=reference, pane_ms=60_000, cycle_ms=DAY_S * 1_000)
     assert told_within(plan, 1.0) == {}
 
 

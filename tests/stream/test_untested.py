@@ -41,7 +41,7 @@ def fitted(data: dict[str, Any], step_s: int = 10, **options: Any) -> Reference:
 
 
 def plan_of(reference: Reference, **settings: Any) -> Plan:
-    return Plan("m", reference=reference, **{"pane_ms": 60_000, **settings})
+    return Plan(model="m", reference=reference, **{"pane_ms": 60_000, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_what_a_user_turned_off_is_not_untested() -> None:
 
 
 def test_a_model_without_a_reference() -> None:
-    (found,) = untested_by_plan(LearningPlan("m", learn=Learn(warm_up=2_000)))
+    (found,) = untested_by_plan(LearningPlan(model="m", learn=Learn(warm_up=2_000)))
     assert (found.reason, found.is_gap) == ("learning", True)
 
 
@@ -313,7 +313,7 @@ def test_the_metrics_page_and_the_live_page_say_it(reference: Reference) -> None
 
 
 def test_the_metrics_page_says_that_a_reference_is_learned() -> None:
-    plan = LearningPlan("m", learn=Learn(warm_up=2_000), pane_ms=60_000)
+    plan = LearningPlan(model="m", learn=Learn(warm_up=2_000), pane_ms=60_000)
     (held,) = replayed(plan, columns(2, 500)).monitor.subjects.values()
     (row,) = (g for g in signal_gauges([held]) if g.family == "untested")
     assert (row.signal, row.extra) == (ALL, "learning")
@@ -410,6 +410,8 @@ def test_with_slots_the_tests_of_slots_are_tried() -> None:
     counts = signal.slots.counts.copy()
     counts[0] = 0
     poor = replace(signal, slots=replace(signal.slots, counts=counts))
-    found = untested_by_plan(replace(plan, reference=replace(reference, signals=(poor,))))
+    found = untested_by_plan(
+        msgspec.structs.replace(plan, reference=replace(reference, signals=(poor,)))
+    )
     (slot,) = (each for each in found if each.reason == "few_in_slot")
     assert "x: 1 slot of the week hold" in slot.words

@@ -74,7 +74,7 @@ def test_new_versions_of_models_in_turn_take_the_fast_way(monkeypatch):
 @pytest.mark.parametrize("order", [("3", "4", "5", 3, 3.0), (3.0, "5", "3", "4")])
 def test_a_version_with_a_plan_of_its_own_is_read_by_that(order):
     """Events, batches and Arrow; whichever decoder was tried first."""
-    plans = book(plan(), Plan("fraud", reference=REFERENCE, version="3", pane_ms=20_000))
+    plans = book(plan(), Plan(model="fraud", reference=REFERENCE, version="3", pane_ms=20_000))
     single = NativeDecoder(plans).decode([record(of(v)) for v in order])
     blocks = NativeDecoder(plans).decode([
         record({"model": {"name": "fraud", "version": v}, "columns": batch(1)["columns"]})
@@ -91,7 +91,10 @@ def test_a_version_with_a_plan_of_its_own_is_read_by_that(order):
 
 def test_a_plan_that_comes_back_gives_one_group():
     """Versions are numbered by the log: two groups of one plan would not be in its order."""
-    one, two = Plan("fraud", reference=REFERENCE), Plan("fraud", reference=REFERENCE, pane_ms=5_000)
+    one, two = (
+        Plan(model="fraud", reference=REFERENCE),
+        Plan(model="fraud", reference=REFERENCE, pane_ms=5_000),
+    )
     plans = PlanBook()
     for since, held in ((MINUS_INFINITY, one), (NOW_MS, two), (NOW_MS + 60_000, one)):
         plans.add(held, since)

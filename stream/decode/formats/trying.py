@@ -55,7 +55,7 @@ def try_record(value: bytes, source: SourceOptions, stamp_ms: int) -> Tried:
             continue  # refused below, with the reason
         events.append(event)
         if isinstance(name, str) and name and name not in {plan.model for _, plan in book}:
-            book.add(LearningPlan(name, learn=Learn()))
+            book.add(LearningPlan(model=name, learn=Learn()))
     decoded = FormatDecoder(NativeDecoder(book, max_ahead_ms=2**62), source).decode([sample])
     refused = [(reject.reason, reject.error) for reject in decoded.rejects]
     return Tried(events, len(decoded.time_ms) + decoded.actuals, refused)

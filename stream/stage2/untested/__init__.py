@@ -6,6 +6,6 @@ where the difference is made; `fit`, `check`, `replay`, the metrics page and rep
 
 from stream.stage2.untested.arrived import AtEnd, untested_at_end, untested_now
 from stream.stage2.untested.planned import untested_by_plan
-from stream.stage2.untested.reasons import Untested, duration
+from stream.stage2.untested.reasons import Untested
 
-__all__ = ["AtEnd", "Untested", "duration", "untested_at_end", "untested_by_plan", "untested_now"]
+__all__ = ["AtEnd", "Untested", "untested_at_end", "untested_by_plan", "untested_now"]

@@ -27,11 +27,11 @@ from stream.stage2.untested.reasons import (
     Reason,
     Untested,
     days,
-    duration,
     listed,
     tests_named,
 )
 from stream.stage2.windows import MOST_CYCLES
+from stream.text.durations import short_duration
 
 __all__ = ["followed_after", "untested_by_plan"]
 
@@ -50,7 +50,7 @@ _KNOWN: WeakKeyDictionary[SharedTables, list[Untested]] = WeakKeyDictionary()
 def untested_by_plan(plan: AnyPlan) -> list[Untested]:
     """What will not be tested, before the first event."""
     if isinstance(plan, LearningPlan):
-        least = duration(max(plan.calibrate_ms, 5 * plan.cycle_ms, 50 * plan.pane_ms))
+        least = short_duration(max(plan.calibrate_ms, 5 * plan.cycle_ms, 50 * plan.pane_ms))
         return [
             Untested(
                 "learning",
@@ -63,7 +63,7 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
         found.append(
             Untested(
                 "calibrating",
-                f"nothing is tested for {duration(plan.calibrate_ms)} of event time, while "
+                f"nothing is tested for {short_duration(plan.calibrate_ms)} of event time, while "
                 "dependence is measured (calibrate)",
             )
         )
@@ -269,8 +269,8 @@ def _too_few(plan: Plan, fill: Fill, weekly: int, followed: list[str]) -> str:
     what = "a cycle" if plan.cycle_ms else "a window"
     key = "" if plan.cycle_ms else " (window.max_age)"
     said = (
-        f"{what} of {duration(span_ms)}{key} holds about {events:,.0f} events at the reference's "
-        f"rate, and tests need {fill.least:,} (window.min_events)"
+        f"{what} of {short_duration(span_ms)}{key} holds about {events:,.0f} events at the "
+        f"reference's rate, and tests need {fill.least:,} (window.min_events)"
     )
     if plan.cycle_ms:
         return (
@@ -279,7 +279,7 @@ def _too_few(plan: Plan, fill: Fill, weekly: int, followed: list[str]) -> str:
         )
     least_ms = -(-span_ms * fill.least // max(1, round(events)))
     unit = DAY_MS if least_ms > DAY_MS else HOUR_MS
-    remedy = f"Set max_age to {duration(-(-least_ms // unit) * unit)} or more."
+    remedy = f"Set max_age to {short_duration(-(-least_ms // unit) * unit)} or more."
     if not followed:
         return f"{said}: nothing will be tested. {remedy}"
     return (

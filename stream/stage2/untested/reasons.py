@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from stream.text.counted import some_of
 
 __all__ = [
-    "DAY_MS", "HOUR_MS", "WEEK_MS", "Reason", "Untested", "days", "duration", "listed",
+    "DAY_MS", "HOUR_MS", "WEEK_MS", "Reason", "Untested", "days", "listed",
     "tests_named",
 ]  # fmt: skip
 
@@ -79,11 +79,3 @@ def tests_named(tests: Sequence[str]) -> str:
 def days(ms: float) -> str:
     """`about 40 days`, where it is more than a day or two."""
     return f"about {ms / DAY_MS:,.0f} days"
-
-
-def duration(ms: int) -> str:
-    """As in a config: `25d`, `24h`."""
-    for unit, name in ((DAY_MS, "d"), (HOUR_MS, "h"), (60_000, "m")):
-        if ms % unit == 0 and ms > unit:
-            return f"{ms // unit}{name}"
-    return f"{ms / 1000:g}s"

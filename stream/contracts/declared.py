@@ -1,0 +1,106 @@
+"""Settings that are declared as types: of each its kind, default, bounds and meaning, in one place.
+
+A group of settings is a msgspec Struct. The type of a field is the kind of its value; an integer
+whose name ends in `_ms` is a duration. `Meta` has the bounds, what the setting means
+(`description`) and, as `extra`, what no type says: the advice of an error, and marks of the group's
+own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+__all__ = ["Setting", "one_of", "settings_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One field of such a Struct.
+
+    Attributes
+    ----------
+    field, name : str
+        In the code, and as people write it: a duration without its `_ms`.
+    kind : str
+        "text", "choice", "integer", "number", "flag", "duration" or "texts".
+    default : object
+        `msgspec.NODEFAULT` where it is needed; of a duration in milliseconds.
+    least, above : int or float, optional
+        Bounds: of a text that of its length.
+    choices : tuple of str
+        Of a choice.
+    words : str
+        What it means; "" for one that users do not set.
+    extra : mapping
+    """
+
+    field: str
+    name: str
+    kind: str
+    default: Any
+    least: float | None = None
+    above: float | None = None
+    choices: tuple[str, ...] = ()
+    words: str = ""
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def fault(self, value: Any) -> str:
+        """What is wrong with a value of the right type, in words; "" if nothing."""
+        size = len(value) if self.kind == "text" else value
+        fault = ""
+        if self.kind == "text" and self.least is not None and size < self.least:
+            fault = "must not be empty. "
+        elif self.least is not None and size < self.least:
+            fault = f"must be >= {self.least}; got {value}. "
+        elif self.above is not None and not self.above < size < math.inf:
+            fault = f"must be > {self.above:g}; got {value}. "
+        elif self.choices and value not in self.choices:
+            fault = f"must be {one_of(self.choices)}; got {value!r}. "
+        return (fault and fault + self.extra.get("advice", "")).rstrip()
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """What a value may be, in words."""
+    return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+
+
+@cache
+def settings_of(group: type[msgspec.Struct]) -> tuple[Setting, ...]:
+    """The settings of a group, in the order of its fields."""
+    return tuple(_setting(each) for each in msgspec.structs.fields(group))
+
+
+def _setting(of: msgspec.structs.FieldInfo) -> Setting:
+    value, meta = get_args(of.type) if get_origin(of.type) is Annotated else (of.type, Meta())
+    kind, choices = _kind(of.name, value)
+    default = of.default if of.default_factory is msgspec.NODEFAULT else of.default_factory()
+    return Setting(
+        field=of.name,
+        name=of.name.removesuffix("_ms") if kind == "duration" else of.name,
+        kind=kind,
+        default=default,
+        least=meta.min_length if kind == "text" else meta.ge,
+        above=meta.gt,
+        choices=choices,
+        words=meta.description or "",
+        extra=meta.extra or {},
+    )
+
+
+def _kind(name: str, value: Any) -> tuple[str, tuple[str, ...]]:
+    if get_origin(value) is Literal:
+        return "choice", get_args(value)
+    if name.endswith("_ms"):
+        return "duration", ()
+    if get_origin(value) is tuple:
+        item = get_args(value)[0]
+        return "texts", get_args(item) if get_origin(item) is Literal else ()
+    kinds: dict[Any, str] = {bool: "flag", int: "integer", float: "number", str: "text"}
+    return kinds.get(value, "number" if value == float | None else "other"), ()
