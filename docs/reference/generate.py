@@ -28,7 +28,7 @@ Written from the code by `make reference`, and held to it by tests.
 |---|---|
 | [config](config.md) | every key of the config file: kind, default, bounds; an example with all |
 | [commands](cli.md) | every command of `driftstream`, with its options |
-| [metrics](metrics.md) | every metric of a worker and of the bridge that sends notifications |
+| [metrics](metrics.md) | every metric of a worker and of the notifier that sends notifications |
 | [schemas](schemas.md) | every field of events in and of alerts out |
 | [Python](python.md) | every public name of `driftstream`, and those below it |
 """

@@ -1,4 +1,4 @@
-"""metrics.md: every family of the workers' and the bridge's metrics page."""
+"""metrics.md: every family of the workers' and the notifier's metrics page."""
 
 # ruff: noqa: E501 - text of the pages, as it is written there
 

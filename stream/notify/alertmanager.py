@@ -11,9 +11,9 @@ import msgspec
 from stream.contracts.alert_event import AlertEvent
 from stream.notify.open_episodes import Change
 from stream.notify.render import alertmanager_alert
-from stream.notify.silencer import Silencer
+from stream.notify.silence_sync import SilenceSync
 from stream.notify.sinks import Sink
-from stream.notify.suppression import Quiet
+from stream.notify.suppression import Suppression
 from stream.notify.targets import Target
 
 __all__ = ["FIRING_FOR_S", "REPOST_S", "AlertmanagerSink"]
@@ -28,23 +28,23 @@ class AlertmanagerSink(Sink):
     """All that fires, posted again every minute, and what ended until that was taken."""
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], quiet: Quiet | None = None
+        self, target: Target, clock: Callable[[], float], suppression: Suppression | None = None
     ) -> None:
-        super().__init__(target, clock, quiet)
+        super().__init__(target, clock, suppression)
         token = {"Authorization": f"Bearer {target.token}"} if target.token else {}
         headers = {"Content-Type": "application/json", **token}
-        self._silencer = Silencer(target.url, headers, self.client)
+        self._silences = SilenceSync(target.url, headers, self.client)
         self._open: dict[str, AlertEvent] = {}
         self._ended: dict[tuple[str, str], AlertEvent] = {}  # by fingerprint and severity
         self._done = -1
         self._news = True
         self._next_s = 0.0
-        self._too_loud = False  # silences could not be made
+        self._silences_failed = False  # at the last step
 
     @property
     def failing(self) -> bool:
         """See `Sink`."""
-        return super().failing or self._too_loud
+        return super().failing or self._silences_failed
 
     @property
     def done(self) -> int:
@@ -67,7 +67,7 @@ class AlertmanagerSink(Sink):
             elif not self._news:
                 self._done = self._seen
 
-    def renew(self) -> None:
+    def recheck(self) -> None:
         """See `Sink`."""
         with self._lock:
             self._news = True
@@ -98,10 +98,10 @@ class AlertmanagerSink(Sink):
             number, ended, firing = self._seen, dict(self._ended), list(self._open.values())
             self._news = False
             alerts = self._alerts(firing, list(ended.values()), now)
-        # First the silences, so that nobody is told of what is quiet.
-        silenced = self._silencer.sync(firing, ended.values(), self.quiet, int(now * 1000))
-        self._too_loud = not silenced.delivered
-        if self._too_loud:  # rather too loud than too quiet
+        # First the silences, so that Alertmanager notifies nobody of what is suppressed.
+        silenced = self._silences.sync(firing, ended.values(), self.suppression, int(now * 1000))
+        self._silences_failed = not silenced.delivered
+        if self._silences_failed:  # posted nevertheless: rather one notification too many than none
             log.warning("notify %s: not silenced: %s", self.target.name, silenced.words)
         if alerts:
             answer = self._post(

@@ -1,10 +1,11 @@
-"""Records of the alerts topic to every target, and how far each target has them.
+"""Dispatches the records of the alerts topic to every target, and knows each target's position.
 
-At start the topic is read from its beginning: what a target had before is state, what it had not is
-delivered. A target that is new is told what fires, not the topic's history. Targets do not wait for
-each other; what is committed is what the slowest has, and the commit's metadata say how far each
-is, so that a restart sends them nothing twice. Of one that could not be told yet what fires, they
-say where it began (`NEW` before its name), so that it misses nothing from there on.
+At start the topic is read from its beginning: what was delivered to a target before restores its
+state, the rest is delivered. A new target gets the open episodes, not the topic's history. Targets
+do not wait for each other. The committed offset is that of the slowest, and the commit's metadata
+hold the position of each, so that a restart delivers nothing twice. Of a target that has not got
+the open episodes yet, the metadata hold where it began (`NEW` before its name), so that it misses
+nothing from there on.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from stream.alerts.silences import Silence
 from stream.contracts.acks import Ack, decode_alert_or_ack
 from stream.contracts.alert_event import AlertError
 from stream.notify.alertmanager import AlertmanagerSink
-from stream.notify.course import NEW, Course
-from stream.notify.delivery_stats import TargetState
+from stream.notify.delivery_stats import TargetStats
 from stream.notify.open_episodes import Change, OpenEpisodes
 from stream.notify.sinks import QueueSink, Sink
 from stream.notify.slack_threads import SlackThreads
-from stream.notify.suppression import Quiet
+from stream.notify.suppression import Suppression
+from stream.notify.target_worker import NEW, TargetWorker
 from stream.notify.targets import Target
 
-__all__ = ["Bridge", "Commit"]
+__all__ = ["Commit", "Dispatcher"]
 
 log = logging.getLogger(__name__)
 #: Kafka forgets positions that are not committed again for a week, its default.
 _COMMIT_AGAIN_S: Final = 3_600.0
-#: At the end, for all answers that are still waited for; then they are hung up on.
+#: At the end, seconds to wait for answers; then the connections are closed.
 _LAST_ANSWERS_S: Final = 3.0
 #: Before the name of a target and a slash: what it keeps, after which its own key follows.
 _KEPT: Final = "kept:"
@@ -43,14 +44,14 @@ _HANG_UP_S: Final = 1.0
 
 
 class Commit(NamedTuple):
-    """A committed position: the least that a target has or began at, and each target's own."""
+    """A committed offset, the least of the targets' positions, and each position as metadata."""
 
     offset: int
     metadata: str
 
 
-class Bridge:
-    """Alert events in, deliveries out.
+class Dispatcher:
+    """Takes alert events, and has a worker for each target deliver them.
 
     Parameters
     ----------
@@ -75,23 +76,23 @@ class Bridge:
     ) -> None:
         self.open = OpenEpisodes()
         self._clock = clock
-        self._quiet = Quiet(silences)
+        self._suppression = Suppression(silences)
         self._number = 0
         self._last: dict[int, Commit] = {}
         self._ends = dict(ends)
         self._known_ends = dict(ends)
         self._committed_s = clock()
-        self._early: list[tuple[Course, int, int, Change | None]] = []  # until `start`
+        self._early: list[tuple[TargetWorker, int, int, Change | None]] = []  # until `start`
         self._started = False
         self._forgetful = False
-        self._courses = []
+        self._workers = []
         for target in targets:
             had = _stored(target.name, committed, ends)
             began = _stored(NEW + target.name, committed, ends) if had is None else had
             begins = dict(ends) if began is None else began
-            sink = _make_sink(target, clock, self._quiet)
+            sink = _make_sink(target, clock, self._suppression)
             sink.recall(_kept(target.name, committed))
-            self._courses.append(Course(sink, begins, is_new=had is None))
+            self._workers.append(TargetWorker(sink, begins, is_new=had is None))
 
     def feed(
         self, partition: int, offset: int, value: bytes | None, at_ms: int | None = None
@@ -104,23 +105,23 @@ class Bridge:
             log.warning("ignored: %s", error)
         else:
             if isinstance(event, Ack):
-                self._quiet.note(event)
-                for course in self._courses:
-                    course.sink.renew()
+                self._suppression.note(event)
+                for worker in self._workers:
+                    worker.sink.recheck()
             else:
                 change = self.open.apply(event)
         self._number += 1
-        for course in self._courses:
-            if offset >= course.begins.get(partition, 0):
-                if course.is_new and not self._started:
-                    self._early.append((course, partition, offset, change))  # after what fires
+        for worker in self._workers:
+            if offset >= worker.begins.get(partition, 0):
+                if worker.is_new and not self._started:
+                    self._early.append((worker, partition, offset, change))  # after what fires
                     continue
-                course.take(self._number, partition, offset, change)
-                course.wake()
+                worker.take(self._number, partition, offset, change)
+                worker.wake()
             elif change is not None:
-                course.sink.restore(change, int(self._clock() * 1000) if at_ms is None else at_ms)
-                if course.is_new:
-                    course.before.apply(change.event)
+                worker.sink.restore(change, int(self._clock() * 1000) if at_ms is None else at_ms)
+                if worker.is_new:
+                    worker.before.apply(change.event)
 
     @property
     def started(self) -> bool:
@@ -129,44 +130,44 @@ class Bridge:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended the thread of a target."""
-        return next((c.failure for c in self._courses if c.failure is not None), None)
+        """The exception that ended the thread of a target, if one did."""
+        return next((c.failure for c in self._workers if c.failure is not None), None)
 
     def end_at(self, partition: int, end: int) -> None:
         """Note where a partition of the topic ends now."""
         self._known_ends[partition] = max(end, self._known_ends.get(partition, 0))
 
-    def targets(self) -> list[TargetState]:
-        """How each target is served."""
+    def targets(self) -> list[TargetStats]:
+        """The delivery statistics of each target."""
         return [
-            TargetState(
-                course.sink.target.name,
-                course.sink.tally,
-                course.behind(dict(self._known_ends)),
-                course.sink.failing,
-                course.sink.stalled,
+            TargetStats(
+                worker.sink.target.name,
+                worker.sink.stats,
+                worker.behind(dict(self._known_ends)),
+                worker.sink.failing,
+                worker.sink.stalled,
             )
-            for course in self._courses
+            for worker in self._workers
         ]
 
     def start(self) -> None:
         """Begin to deliver; the topic has been fed up to its end."""
         self._started = True
-        for course in self._courses:
-            if course.is_new:
-                for fires in course.before.changes:
+        for worker in self._workers:
+            if worker.is_new:
+                for fires in worker.before.changes:
                     self._number += 1
-                    course.sink.offer(self._number, fires)
+                    worker.sink.offer(self._number, fires)
                 self._number += 1
-                course.sink.offer(self._number, None)
-                for partition, begin in course.begins.items():
-                    course.note(self._number, partition, begin)
-        for course, partition, offset, change in self._early:
+                worker.sink.offer(self._number, None)
+                for partition, begin in worker.begins.items():
+                    worker.note(self._number, partition, begin)
+        for worker, partition, offset, change in self._early:
             self._number += 1
-            course.take(self._number, partition, offset, change)
+            worker.take(self._number, partition, offset, change)
         self._early.clear()
-        for course in self._courses:
-            course.start()
+        for worker in self._workers:
+            worker.start()
 
     def commits(self) -> dict[int, Commit]:
         """What is to be committed, by partition: what is new, and all once an hour.
@@ -176,17 +177,17 @@ class Bridge:
         Exception
             What ended the thread of a target: a bug, for failed deliveries are tried again.
         """
-        for course in self._courses:
-            if course.failure is not None:
-                raise course.failure
-            course.advance()
+        for worker in self._workers:
+            if worker.failure is not None:
+                raise worker.failure
+            worker.advance()
         now = self._clock()
         keeper = min(self._ends, default=0)  # the partition whose commits hold what is kept
         if now - self._committed_s >= _COMMIT_AGAIN_S:
             self._last.clear()
         found = {}
         for partition in self._ends:
-            at = dict(course.stored(partition) for course in self._courses)
+            at = dict(worker.stored(partition) for worker in self._workers)
             kept = self._all_kept(len(msgspec.json.encode(at))) if partition == keeper else {}
             commit = Commit(min(at.values()), msgspec.json.encode(at | kept).decode())
             if self._last.get(partition) != commit:
@@ -196,12 +197,12 @@ class Bridge:
 
     def _all_kept(self, used: int) -> dict[str, int]:
         """What the sinks keep, as far as there is room: the newest of each."""
-        room = (_MOST_METADATA - used) // max(1, len(self._courses))
+        room = (_MOST_METADATA - used) // max(1, len(self._workers))
         found: dict[str, int] = {}
-        for course in self._courses:
+        for worker in self._workers:
             left = room
-            for key, value in reversed(course.sink.kept.items()):
-                name = f"{_KEPT}{course.sink.target.name}/{key}"
+            for key, value in reversed(worker.sink.kept.items()):
+                name = f"{_KEPT}{worker.sink.target.name}/{key}"
                 left -= len(msgspec.json.encode({name: value}))
                 if left < 0:
                     if not self._forgetful:
@@ -218,23 +219,23 @@ class Bridge:
 
     def stop(self) -> None:
         """End the deliveries within seconds; what was not delivered is after the next start."""
-        for course in self._courses:
-            course.stop()
+        for worker in self._workers:
+            worker.stop()
         end = time.monotonic() + _LAST_ANSWERS_S
-        for course in self._courses:
-            course.join(end)
-        for course in self._courses:
-            course.sink.client.cancel()
+        for worker in self._workers:
+            worker.join(end)
+        for worker in self._workers:
+            worker.sink.client.cancel()
         end = time.monotonic() + _HANG_UP_S
-        for course in self._courses:
-            course.join(end)
+        for worker in self._workers:
+            worker.join(end)
 
 
-def _make_sink(target: Target, clock: Callable[[], float], quiet: Quiet) -> Sink:
+def _make_sink(target: Target, clock: Callable[[], float], suppression: Suppression) -> Sink:
     kind = AlertmanagerSink if target.kind == "alertmanager" else QueueSink
     if target.channel:
         kind = SlackThreads
-    return kind(target, clock, quiet=quiet)
+    return kind(target, clock, suppression=suppression)
 
 
 def _kept(name: str, committed: Mapping[int, Commit]) -> dict[str, int]:

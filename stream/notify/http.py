@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProxySchemeUnknown
 
-from stream.notify.exchange import Exchange
+from stream.notify.cancellable_request import CancellableRequest
 from stream.text.printable import printable
 
 __all__ = ["Answer", "Client"]
@@ -51,7 +51,7 @@ class Client:
         logging.getLogger("urllib3").setLevel(logging.CRITICAL)
         self._timeout_s, self._ca_file = timeout_s, ca_file
         self._lock = threading.Lock()
-        self._current: Exchange | None = None
+        self._current: CancellableRequest | None = None
         self._cancelled = False
 
     @property
@@ -82,13 +82,13 @@ class Client:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], reading: _Reading
     ) -> tuple[Answer, bytes]:
         # Only the host is named in words: the path may be a secret, as Slack's is.
-        exchange = Exchange(reading.take)
+        request = CancellableRequest(reading.take)
         with self._lock:
             if self._cancelled:
                 return Answer(False, False, f"{reading.host}: not asked any more"), b""
-            self._current = exchange
+            self._current = request
         try:
-            over = exchange.run(
+            over = request.run(
                 method, url, body, {"User-Agent": "driftstream", **headers}, self._timeout_s,
                 self._ca_file,
             )  # fmt: skip
@@ -99,7 +99,7 @@ class Client:
         if not over:
             words = "hung up on" if self._cancelled else f"no whole answer in {self._timeout_s:g} s"
             return Answer(False, False, f"{reading.host}: {words}"), b""
-        error = exchange.error
+        error = request.error
         if not isinstance(error, OSError | HTTPError | http.client.HTTPException):
             raise error or RuntimeError("an exchange without an end")
         return Answer(False, False, f"{reading.host}: {_reason(error)}"), b""

@@ -9,27 +9,27 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from stream.metrics.families import build_info, counter, gauge
-from stream.notify.delivery_stats import TargetState
+from stream.notify.delivery_stats import TargetStats
 
 __all__ = ["NotifyCollector", "NotifyStatusProtocol"]
 
 
 class NotifyStatusProtocol(Protocol):
-    """What is read of a bridge."""
+    """The protocol by which the metrics page reads the notifier."""
 
     @property
     def open_episodes(self) -> int:
         """How many episodes fire."""
 
-    def targets(self) -> Sequence[TargetState]:
+    def targets(self) -> Sequence[TargetStats]:
         """All targets."""
 
 
 class NotifyCollector(Collector):
-    """Makes the families of the bridge's metrics page."""
+    """Makes the families of the notifier's metrics page."""
 
-    def __init__(self, state: NotifyStatusProtocol, *, environment: str = "") -> None:
-        self._state = state
+    def __init__(self, status: NotifyStatusProtocol, *, environment: str = "") -> None:
+        self._status = status
         self._environment = environment
 
     def describe(self) -> Iterable[Metric]:
@@ -39,18 +39,18 @@ class NotifyCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """All families as of now."""
         firing = gauge("notify_open_episodes", "Episodes that fire, by the alerts topic.", [])
-        firing.add_metric([], self._state.open_episodes)
+        firing.add_metric([], self._status.open_episodes)
         label = ["target"]
         delivered = counter("notify_delivered", "Requests that a target took.", label)
         failed = counter("notify_failed", "Requests not taken; tried again.", label)
         given_up = counter("notify_given_up", "Events that will never be delivered.", label)
         lag = gauge("notify_lag_records", "Alert events that a target has not had.", label)
         last = gauge("notify_last_delivery_timestamp_seconds", "When it last took one.", label)
-        for name, tally, behind, *_ in self._state.targets():
-            delivered.add_metric([name], tally.delivered)
-            failed.add_metric([name], tally.failed)
-            given_up.add_metric([name], tally.given_up)
+        for name, stats, behind, *_ in self._status.targets():
+            delivered.add_metric([name], stats.delivered)
+            failed.add_metric([name], stats.failed)
+            given_up.add_metric([name], stats.given_up)
             lag.add_metric([name], behind)
-            if tally.last_s:
-                last.add_metric([name], tally.last_s)
+            if stats.last_s:
+                last.add_metric([name], stats.last_s)
         return [build_info(self._environment), firing, delivered, failed, given_up, lag, last]

@@ -1,7 +1,7 @@
-"""How a target is served; and those that take event by event, in order.
+"""Sinks: how alert events are delivered to a target; here those that deliver them one by one.
 
-A sink is offered every record of the topic by number. What it has not delivered it tries again, and
-`done` says up to which number all is delivered: that is what may be committed.
+A sink is offered every record of the topic by number. A failed delivery is tried again, and all
+records up to number `done` are delivered or do not concern the target: they may be committed.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from stream.contracts.alert_event import SEVERITIES, AlertEvent
-from stream.notify.delivery_stats import Tally
+from stream.notify.delivery_stats import DeliveryStats
 from stream.notify.http import Answer, Client
 from stream.notify.open_episodes import Change
 from stream.notify.render import slack_message, webhook_request
-from stream.notify.suppression import Quiet
+from stream.notify.suppression import Suppression
 from stream.notify.targets import Target
 
-__all__ = ["LOOK_S", "QueueSink", "Sink"]
+__all__ = ["CHECK_S", "QueueSink", "Sink"]
 
 log = logging.getLogger(__name__)
-#: How often an idle sink looks whether a quiet has ended.
-LOOK_S: Final = 60.0
+#: Seconds between two checks of an idle sink whether a suppression has ended.
+CHECK_S: Final = 60.0
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 60.0
 #: No receiver may put off an event for longer at a time, so that a day has many tries.
@@ -37,20 +37,20 @@ GIVE_UP_S: Final = 86_400.0
 
 
 class Sink(ABC):
-    """What both kinds have in common: which events concern a target, and when to try again."""
+    """What all sinks have in common: which events concern a target, and when to try again."""
 
     gives_up = False  # whether an event that is refused for good is dropped
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], quiet: Quiet | None = None
+        self, target: Target, clock: Callable[[], float], suppression: Suppression | None = None
     ) -> None:
         self.target = target
         self.client = Client(target.timeout_s, target.ca_file)
-        self.quiet = quiet or Quiet()
+        self.suppression = suppression or Suppression()
         self._clock = clock
         self._lock = threading.Lock()
         self._seen = -1
-        self.tally = Tally()
+        self.stats = DeliveryStats()
         self._wait_s = 0.0  # after a failure
         self._not_before = 0.0
 
@@ -80,8 +80,8 @@ class Sink(ABC):
     def offer(self, number: int, change: Change | None) -> None:
         """Take the record of this number; None if it is no news."""
 
-    def renew(self) -> None:  # noqa: B027 - those that look by themselves need not know
-        """Look anew at what is quiet: somebody acknowledged an episode."""
+    def recheck(self) -> None:  # noqa: B027 - sinks that check by themselves need no call
+        """Check again what is suppressed: an episode was acknowledged."""
 
     @property
     def kept(self) -> dict[str, int]:
@@ -115,10 +115,10 @@ class Sink(ABC):
             if self._wait_s:
                 log.warning("notify %s: delivered again", target.name)
             self._wait_s = 0.0
-            self.tally.delivered += 1
-            self.tally.last_s = self._clock()
+            self.stats.delivered += 1
+            self.stats.last_s = self._clock()
             return answer
-        self.tally.failed += 1
+        self.stats.failed += 1
         self._wait_s = min(max(self._wait_s * 2, _FIRST_WAIT_S), _LONGEST_WAIT_S)
         self._wait_s = max(self._wait_s, min(answer.wait_s, LONGEST_PUT_OFF_S))
         self._not_before = self._clock() + self._wait_s
@@ -135,19 +135,21 @@ class Sink(ABC):
 class QueueSink(Sink):
     """Every event that is a step once, or every one, in order: webhooks and Slack.
 
-    What is quiet is held back: of each episode the newest revision, told when the quiet ends if it
-    still fires. Of an episode that nobody was told of its end is not told either.
+    While an episode is suppressed its newest revision is kept, and delivered when the suppression
+    ends if it still fires. The end of an episode of which nothing was delivered is not delivered.
     """
 
     gives_up = True
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], quiet: Quiet | None = None
+        self, target: Target, clock: Callable[[], float], suppression: Suppression | None = None
     ) -> None:
-        super().__init__(target, clock, quiet)
+        super().__init__(target, clock, suppression)
         self._queue: deque[tuple[int, AlertEvent, float]] = deque()
-        self._held: dict[str, AlertEvent] = {}  # by fingerprint
-        self._untold: dict[str, str] = {}  # fingerprint -> episode that nobody was told of
+        self._suppressed: dict[str, AlertEvent] = {}  # by fingerprint
+        self._unannounced: dict[
+            str, str
+        ] = {}  # fingerprint -> episode of which nothing was delivered
 
     @property
     def done(self) -> int:
@@ -163,37 +165,37 @@ class QueueSink(Sink):
                 return
             if change.step or self.target.revisions == "all":
                 self._queue.append((number, change.event, self._clock()))
-            elif change.event.data.fingerprint in self._held:  # the newest is told after a quiet
-                self._held[change.event.data.fingerprint] = change.event
+            elif change.event.data.fingerprint in self._suppressed:  # the newest is due
+                self._suppressed[change.event.data.fingerprint] = change.event
 
     def restore(self, change: Change, at_ms: int) -> None:
         """See `Sink`."""
         if self.concerns(change):
             with self._lock:
-                self._is_held(change.event, at_ms)
+                self._suppress(change.event, at_ms)
 
-    def _is_held(self, event: AlertEvent, now_ms: int) -> bool:
-        """Whether an event is not told now; if it may be told later it is kept."""
+    def _suppress(self, event: AlertEvent, now_ms: int) -> bool:
+        """Whether an event is not delivered now; if it may be delivered later it is kept."""
         data = event.data
-        known = self._untold.get(data.fingerprint) == data.episode
+        known = self._unannounced.get(data.fingerprint) == data.episode
         if data.status == "resolved":
-            self._held.pop(data.fingerprint, None)
-            self._untold.pop(data.fingerprint, None)
+            self._suppressed.pop(data.fingerprint, None)
+            self._unannounced.pop(data.fingerprint, None)
             return known
-        if self.quiet.until(event, now_ms) is None:
-            self._held.pop(data.fingerprint, None)
-            self._untold.pop(data.fingerprint, None)
+        if self.suppression.until(event, now_ms) is None:
+            self._suppressed.pop(data.fingerprint, None)
+            self._unannounced.pop(data.fingerprint, None)
             return False
-        self._held[data.fingerprint] = event
+        self._suppressed[data.fingerprint] = event
         if known or data.revision == 1:
-            self._untold[data.fingerprint] = data.episode
+            self._unannounced[data.fingerprint] = data.episode
         return True
 
     def _release(self, now_ms: int) -> None:
-        """Queue what was held back and may be told now."""
-        for identity, event in list(self._held.items()):
-            if self.quiet.until(event, now_ms) is None:
-                del self._held[identity]
+        """Queue what is not suppressed any more."""
+        for identity, event in list(self._suppressed.items()):
+            if self.suppression.until(event, now_ms) is None:
+                del self._suppressed[identity]
                 self._queue.append((self._seen, event, now_ms / 1000))
 
     def step(self) -> float:
@@ -202,11 +204,11 @@ class QueueSink(Sink):
         now_ms = int(now * 1000)
         with self._lock:
             self._release(now_ms)
-            while self._queue and self._is_held(self._queue[0][1], now_ms):
+            while self._queue and self._suppress(self._queue[0][1], now_ms):
                 self._queue.popleft()
             first = self._queue[0] if self._queue else None
         if first is None:
-            return LOOK_S
+            return CHECK_S
         if now < self._not_before:
             return self._not_before - now
         _, event, since = first
@@ -215,7 +217,7 @@ class QueueSink(Sink):
             if not answer.delivered:
                 log.error("notify %s: event %s was never delivered", self.target.name, event.id)
                 self._not_before = self._wait_s = 0.0  # it is not tried again
-                self.tally.given_up += 1
+                self.stats.given_up += 1
             with self._lock:
                 self._queue.popleft()
         return 0.0

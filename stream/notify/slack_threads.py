@@ -18,7 +18,7 @@ from stream.contracts.alert_event import AlertEvent
 from stream.notify.http import Answer
 from stream.notify.render import slack_message
 from stream.notify.sinks import QueueSink
-from stream.notify.suppression import Quiet
+from stream.notify.suppression import Suppression
 from stream.notify.targets import Target
 from stream.text.printable import printable
 
@@ -48,7 +48,7 @@ _ADVICE: Final = {
 }
 
 
-class _Said(msgspec.Struct):
+class _Reply(msgspec.Struct):
     """What chat.postMessage answers."""
 
     ok: bool = False
@@ -74,9 +74,9 @@ class SlackThreads(QueueSink):
     """Every event in order, into the thread of its story."""
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], quiet: Quiet | None = None
+        self, target: Target, clock: Callable[[], float], suppression: Suppression | None = None
     ) -> None:
-        super().__init__(target, clock, quiet)
+        super().__init__(target, clock, suppression)
         self._threads: OrderedDict[str, int] = OrderedDict()  # episode -> its thread's number
 
     @property
@@ -134,8 +134,8 @@ class SlackThreads(QueueSink):
                 del self._threads[episode]
 
 
-def _read(content: bytes) -> _Said:
+def _read(content: bytes) -> _Reply:
     try:
-        return msgspec.json.decode(content, type=_Said)
+        return msgspec.json.decode(content, type=_Reply)
     except msgspec.MsgspecError:
-        return _Said(error="what it answers is not as chat.postMessage answers")
+        return _Reply(error="what it answers is not as chat.postMessage answers")

@@ -1,4 +1,4 @@
-"""The alerts topic with committed positions, and the loop that feeds a bridge from it."""
+"""The alerts topic with committed positions, and the loop that feeds a dispatcher from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stream.kafka.failed_sockets import close_failed_sockets
 from stream.kafka.security import client_options
 from stream.kafka.topics import topic_partitions
 from stream.kafka.unreadable_batch import SkippingPoll
-from stream.notify.dispatcher import Bridge, Commit
+from stream.notify.dispatcher import Commit, Dispatcher
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
 
@@ -46,7 +46,7 @@ def run_notify(
     """Deliver alerts until `stop` is set. Run one of it: two would both deliver everything.
 
     Positions are committed under `group`, which has no members. `on_ready` is called with the
-    number of open episodes when the topic has been read to its end. `status` is given the bridge.
+    number of open episodes when the topic has been read to its end. `status` gets the dispatcher.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def run_notify(
             )
         consumer.assign(parts)
         ends = consumer.end_offsets(parts)
-        bridge = Bridge(
+        dispatcher = Dispatcher(
             targets,
             _committed(consumer, parts),
             {tp.partition: ends[tp] for tp in parts},
@@ -85,20 +85,20 @@ def run_notify(
             silences,
         )
         if status is not None:
-            status.bridge = bridge
+            status.dispatcher = dispatcher
         consumer.seek_to_beginning(*parts)
         poll = SkippingPoll(consumer, kafka, tell_unread)
         while any(consumer.position(tp) < ends[tp] for tp in parts) and not stop.is_set():
-            _feed(consumer, poll, bridge)
-        bridge.start()
+            _feed(consumer, poll, dispatcher)
+        dispatcher.start()
         try:
-            on_ready(len(bridge.open))
+            on_ready(len(dispatcher.open))
             while not stop.is_set():
-                _feed(consumer, poll, bridge)
-                _commit(consumer, topic, bridge)
+                _feed(consumer, poll, dispatcher)
+                _commit(consumer, topic, dispatcher)
         finally:
-            bridge.stop()
-            _commit(consumer, topic, bridge)
+            dispatcher.stop()
+            _commit(consumer, topic, dispatcher)
 
 
 @contextmanager
@@ -109,11 +109,11 @@ def _words(kafka: Mapping[str, object]) -> Iterator[None]:
         raise unreachable(error, kafka) from error
 
 
-def _feed(consumer: Any, poll: SkippingPoll, bridge: Bridge) -> None:
+def _feed(consumer: Any, poll: SkippingPoll, dispatcher: Dispatcher) -> None:
     for tp, records in poll.poll(_POLL_MS).items():
         for record in records:
-            bridge.feed(tp.partition, record.offset, record.value, record.timestamp)
-        bridge.end_at(tp.partition, consumer.highwater(tp) or 0)
+            dispatcher.feed(tp.partition, record.offset, record.value, record.timestamp)
+        dispatcher.end_at(tp.partition, consumer.highwater(tp) or 0)
 
 
 def _committed(consumer: Any, parts: Sequence[Any]) -> dict[int, Commit]:
@@ -125,8 +125,8 @@ def _committed(consumer: Any, parts: Sequence[Any]) -> dict[int, Commit]:
     return found
 
 
-def _commit(consumer: Any, topic: str, bridge: Bridge) -> None:
-    due = bridge.commits()
+def _commit(consumer: Any, topic: str, dispatcher: Dispatcher) -> None:
+    due = dispatcher.commits()
     if not due:
         return
     offsets = {
@@ -136,5 +136,5 @@ def _commit(consumer: Any, topic: str, bridge: Bridge) -> None:
     try:
         consumer.commit(offsets, timeout_ms=_COMMIT_TIMEOUT_MS)
     except KafkaError as error:
-        bridge.retract(due)
+        dispatcher.retract(due)
         log.warning("positions were not committed, tried again soon: %r", error)

@@ -1,7 +1,7 @@
-"""When nobody is to be told: acknowledged episodes, and silences.
+"""Suppression of notifications: by silences, and by acknowledgements of episodes.
 
-A silence is the bridge's alone. Alerts stay on their topic as they are, so the history is honest,
-and what still fires when a silence ends is told then.
+Only the notifier knows silences. Alerts stay on their topic as they are, so the history is honest,
+and what still fires when a silence ends is delivered then.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from stream.alerts.silences import Silence
 from stream.contracts.acks import Ack
 from stream.contracts.alert_event import AlertEvent
 
-__all__ = ["Quiet"]
+__all__ = ["Suppression"]
 
 #: An ack is forgotten when so many came after it.
 _MOST_ACKS: Final = 10_000
 
 
-class Quiet:
-    """Silences and acks together."""
+class Suppression:
+    """Which alerts are not delivered now, by silences and by acks."""
 
     def __init__(self, silences: Sequence[Silence] = ()) -> None:
         self._silences = tuple(silences)
@@ -34,7 +34,7 @@ class Quiet:
             del self._acks[next(iter(self._acks))]
 
     def until(self, alert: AlertEvent, now_ms: int) -> int | None:
-        """Until when nobody is to be told of an alert; None if it may be told now."""
+        """Until when an alert is suppressed, in milliseconds; None if it is not."""
         ends = [end for s in self._silences if (end := s.until(alert, now_ms)) is not None]
         ack = self._acks.get(alert.data.episode)
         if ack is not None and now_ms < ack.until_ms:
@@ -42,7 +42,7 @@ class Quiet:
         return max(ends, default=None)
 
     def reason(self, alert: AlertEvent, now_ms: int) -> str:
-        """Why, in words."""
+        """Why an alert is suppressed, in words."""
         ack = self._acks.get(alert.data.episode)
         if ack is not None and now_ms < ack.until_ms:
             by = f" by {ack.data.by}" if ack.data.by else ""

@@ -24,7 +24,7 @@ from detectors import fit_reference
 from stream.decode.record import FileRecord
 from stream.devbroker.broker import free_port
 from stream.metrics import MetricsCollector, serve
-from stream.notify.dispatcher import Bridge
+from stream.notify.dispatcher import Dispatcher
 from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
@@ -88,9 +88,11 @@ def scraping(folder: Path) -> Iterator[Server]:
     book.add(Plan(model="fraud", reference=reference, segments=("region",), window_events=1000))
     state = FileState(Replay(book))
     page = serve("127.0.0.1:0", MetricsCollector(state, environment="tests"), state)
-    bridge = NotifyStatus()
-    bridge.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
-    notify_page = serve("127.0.0.1:0", NotifyCollector(bridge, environment="tests"), bridge)
+    notify = NotifyStatus()
+    notify.dispatcher = Dispatcher(
+        [Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1}
+    )
+    notify_page = serve("127.0.0.1:0", NotifyCollector(notify, environment="tests"), notify)
     port = free_port()
     shutil.copy(ROOT / "deploy" / "prometheus" / "driftstream.rules.yml", folder)
     (folder / "prometheus.yml").write_text(

@@ -82,7 +82,7 @@ def test_what_prometheus_scrapes_is_served() -> None:
     assert notify[notify.index("--metrics-address") + 1] == "0.0.0.0:9465"
 
 
-def test_prometheus_tells_the_alertmanager_beside_it_but_not_of_what_the_bridge_tells() -> None:
+def test_prometheus_tells_the_alertmanager_beside_it_but_not_of_what_the_notifier_tells() -> None:
     alerting = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["alerting"]
     for found in (each for one in alerting["alertmanagers"] for each in one["dns_sd_configs"]):
         assert found["names"] == ["alertmanager"]

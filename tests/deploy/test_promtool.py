@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
 from stream.metrics import MetricsCollector
-from stream.notify.dispatcher import Bridge
+from stream.notify.dispatcher import Dispatcher
 from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
@@ -24,8 +24,10 @@ from tests.stream.test_metrics import state as state  # the fixture
 )
 def test_promtool_check_metrics(state: FileState) -> None:
     status = NotifyStatus()
-    status.bridge = Bridge([Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1})
-    status.bridge.targets()[0].tally.last_s = 1.5
+    status.dispatcher = Dispatcher(
+        [Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1}
+    )
+    status.dispatcher.targets()[0].stats.last_s = 1.5
     for collector in (MetricsCollector(state, max_series=20), NotifyCollector(status)):
         check(collector)
 

@@ -87,9 +87,9 @@ def test_rules_name_only_metrics_that_exist() -> None:
     from stream.notify.notify_status import NotifyStatus
     from tests.stream.test_metrics import CONTRACT
 
-    bridge = {family.name for family in NotifyCollector(NotifyStatus()).collect()}
+    notifier = {family.name for family in NotifyCollector(NotifyStatus()).collect()}
     known = {f"driftstream_{name}" for name in CONTRACT} | {
-        "driftstream_frontier_timestamp_seconds", *bridge, *(f"{name}_total" for name in bridge)
+        "driftstream_frontier_timestamp_seconds", *notifier, *(f"{name}_total" for name in notifier)
     }  # fmt: skip
     text = RULES.read_text()
     assert set(re.findall(r"\bdriftstream_[a-z_0-9]+", text)) <= known

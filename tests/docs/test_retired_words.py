@@ -35,6 +35,9 @@ RETIRED = {
     r"\b(PageView|EpisodeView)\b": "PageSource, EpisodeSource",
     r"\bworker\.(reach|stopped)\b": "read_progress, partition_stop",
     r"\bfaust\.owner\b": "partition_listener",
+    r"\b(notify\.(course|silencer|exchange|view)|Silencer)\b": "target_worker, silence_sync, ...",
+    r"\bnotify\b.*\b(Bridge|Quiet|Tally|Course)\b": "Dispatcher, Suppression, DeliveryStats, ...",
+    r"\bTargetState\b": "TargetStats",
     r"\b(look_at_broker|look_at_skips|look_for_idle)\b": "check_broker, apply_skips, ...",
 }
 

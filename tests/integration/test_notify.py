@@ -203,7 +203,7 @@ url = "{team.url}"
             wait_for(shows(("fraud", "critical")), log.read_text)
             wait_for(lambda: ("resolved", "fraud", "warning") in told(pager), log.read_text)
 
-            # Alertmanager goes away, forgets, and the bridge is killed in the meantime.
+            # Alertmanager goes away, forgets, and the notifier is killed in the meantime.
             alertmanager.stop()
             churn = alert("churn")
             say(churn)

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.broker
 
 
 @contextmanager
-def bridge(kafka: Mapping[str, object], topic: str, targets: Sequence[Target]) -> Iterator[None]:
+def dispatcher(
+    kafka: Mapping[str, object], topic: str, targets: Sequence[Target]
+) -> Iterator[None]:
     stop, ready = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 
@@ -49,7 +51,7 @@ def wait_for(what: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def test_what_comes_while_the_bridge_is_away_reaches_all_others(
+def test_what_comes_while_the_notifier_is_away_reaches_all_others(
     kafka: dict[str, object], topic_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
@@ -68,17 +70,17 @@ def test_what_comes_while_the_bridge_is_away_reaches_all_others(
             Target("webhook", "nobody", "http://127.0.0.1:9/hook"),
         ]
         told = say(alert("fraud"))
-        with bridge(kafka, topic, targets):
+        with dispatcher(kafka, topic, targets):
             wait_for(lambda: good.taken == told)
             told += say(alert("churn"))
             wait_for(lambda: good.taken == told)
         told += say(alert("loans"), alert("loans", revision=2, status="resolved"))
-        with bridge(kafka, topic, targets):
+        with dispatcher(kafka, topic, targets):
             wait_for(lambda: len(good.taken) >= len(told))
         assert good.taken == told, "all of it, and nothing twice"
         assert absent.taken == []
         absent.answers = []
-        with bridge(kafka, topic, targets):
+        with dispatcher(kafka, topic, targets):
             wait_for(lambda: len(absent.taken) >= len(told))
         assert absent.taken == good.taken == told
 
@@ -90,10 +92,10 @@ def test_a_thread_goes_on_after_a_restart(kafka: dict[str, object], topic_prefix
     models = [f"model-{number}" for number in range(100)]
     with slack() as here:
         targets = [Target("slack", "slack", here.url, token="xoxb-1", channel="#models")]
-        with bridge(kafka, topic, targets):
+        with dispatcher(kafka, topic, targets):
             publish(kafka, topic, [(b"", encode_alert(alert(model)), ()) for model in models])
             wait_for(lambda: len(here.posted) == 100)
-        with bridge(kafka, topic, targets):
+        with dispatcher(kafka, topic, targets):
             ends = [alert(m, revision=2, status="resolved") for m in models[-50:]]
             publish(kafka, topic, [(b"", encode_alert(event), ()) for event in ends])
             wait_for(lambda: len(here.posted) == 150)

@@ -177,26 +177,26 @@ def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Pa
         worker.write_text(text.replace('metrics_address = ""', served))
         for name in ("server.crt", "server.key"):
             shutil.copy(secured.ca.parent / name, folder / name)
-        bridge = config(
-            folder, "bridge", secured.kafka("notifier"),
+        notifier = config(
+            folder, "notifier", secured.kafka("notifier"),
             f'[[notify]]\ntype = "webhook"\nurl = "{pager.url}?key={HOOK_SECRET}"\n'
             'secret_file = "hook-secret"\ntoken = "${HOOK_TOKEN}"\n'
             f'[[notify]]\ntype = "slack"\nurl = "http://127.0.0.1:9/{HOOK_SECRET}"\n'
             f'[[notify]]\ntype = "alertmanager"\nurl = "https://{secured.address}/{HOOK_SECRET}"\n',
         )  # fmt: skip
-        worker_log, bridge_log = folder / "worker.log", folder / "bridge.log"
+        worker_log, notifier_log = folder / "worker.log", folder / "notifier.log"
         with (
             running(worker_log, "worker", "-v", "--no-publish", "-c", worker) as process,
-            running(bridge_log, "notify", "-v", "-c", bridge),
+            running(notifier_log, "notify", "-v", "-c", notifier),
         ):
             wait_for(lambda: "ready: " in worker_log.read_text(), worker_log)
-            wait_for(lambda: "ready: " in bridge_log.read_text(), bridge_log)
+            wait_for(lambda: "ready: " in notifier_log.read_text(), notifier_log)
             # One mechanism for the worker, the other for the producer.
             producer = as_user(secured, folder, "producer", sasl_mechanism="PLAIN")
             sent = must("produce", folder / "changed.csv", "-c", producer, "--model", "fraud")
             assert "4,000 events to" in sent
             wait_for(lambda: list(read_alerts(secured.super_user)), worker_log)
-            wait_for(lambda: pager.taken, bridge_log)
+            wait_for(lambda: pager.taken, notifier_log)
             shown = pages(port, secured.ca)
             assert "driftstream_events_total" in shown
             # Nothing of Faust's web server, whose /table would serve state.
@@ -213,10 +213,10 @@ def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Pa
     assert "fraud/3" in must("state", "list", "-c", operator)
     assert "frontier" in must("state", "show", "fraud", "-c", operator)
     assert "Workers rebuild from" in must("state", "reset", "--yes", "-c", operator)
-    assert "were not committed" not in bridge_log.read_text()
+    assert "were not committed" not in notifier_log.read_text()
     must("check", "-c", worker)
 
-    said = bridge_log.read_text() + worker_log.read_text() + shown
+    said = notifier_log.read_text() + worker_log.read_text() + shown
     assert "slack" in said  # its failures were logged
     for topic in ("summaries", "state", "alerts", "plans", "dead-letter"):
         for record in read_topic(secured.super_user, f"driftstream.{topic}"):

@@ -17,7 +17,7 @@ import pytest
 from stream.config.load import ConfigError, load_config
 from stream.contracts.alert_event import News, encode_alert, parse_time
 from stream.notify.alertmanager import FIRING_FOR_S, AlertmanagerSink
-from stream.notify.dispatcher import Bridge, Commit
+from stream.notify.dispatcher import Commit, Dispatcher
 from stream.notify.open_episodes import Change, OpenEpisodes
 from stream.notify.sinks import GIVE_UP_S, QueueSink
 from stream.notify.targets import Target
@@ -380,7 +380,7 @@ def test_alertmanager_down_for_a_while_hears_of_the_end_all_the_same() -> None:
         assert [parse_time(str(a["endsAt"])) <= clock.now * 1000 for a in last] == [True]
 
 
-# ---- the bridge
+# ---- the notifier
 
 
 def wait_for(what: Callable[[], object]) -> None:
@@ -390,15 +390,15 @@ def wait_for(what: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def run(bridge: Bridge, last: dict[int, Commit], until: Callable[[], object]) -> None:
+def run(dispatcher: Dispatcher, last: dict[int, Commit], until: Callable[[], object]) -> None:
     """Serve until it is so, then end; `last` is what a broker would have been told."""
-    bridge.start()
+    dispatcher.start()
     try:
         wait_for(until)
-        wait_for(lambda: last.update(bridge.commits()) or until())
+        wait_for(lambda: last.update(dispatcher.commits()) or until())
     finally:
-        bridge.stop()
-        last.update(bridge.commits())
+        dispatcher.stop()
+        last.update(dispatcher.commits())
 
 
 def test_a_restart_sends_only_what_was_not_delivered(caplog: pytest.LogCaptureFixture) -> None:
@@ -414,36 +414,36 @@ def test_a_restart_sends_only_what_was_not_delivered(caplog: pytest.LogCaptureFi
         bad.answers = [(503, {})] * 1_000
 
         # A first start: what fires is told, what has ended is not.
-        bridge = Bridge(pair, committed, {0: 3})
+        dispatcher = Dispatcher(pair, committed, {0: 3})
         for offset, value in enumerate(values[:3]):
-            bridge.feed(0, offset, value)
-        run(bridge, committed, lambda: good.taken == [topic[2].id])
+            dispatcher.feed(0, offset, value)
+        run(dispatcher, committed, lambda: good.taken == [topic[2].id])
         assert committed == {0: Commit(3, '{"good":3,"new:bad":3}')}
 
         # The other has no copy of it.
         bad.answers = []
-        bridge = Bridge(pair, committed, {0: 3})
+        dispatcher = Dispatcher(pair, committed, {0: 3})
         for offset, value in enumerate(values[:3]):
-            bridge.feed(0, offset, value)
-        run(bridge, committed, lambda: len(bad.taken) == 1)
+            dispatcher.feed(0, offset, value)
+        run(dispatcher, committed, lambda: len(bad.taken) == 1)
         assert good.taken == [topic[2].id]
         assert committed == {0: Commit(3, '{"good":3,"bad":3}')}
 
         # One is down: the other goes on, and its progress is kept.
         bad.answers = [(503, {})] * 1_000
-        bridge = Bridge(pair, committed, {0: 5})
+        dispatcher = Dispatcher(pair, committed, {0: 5})
         for offset, value in enumerate(values[:5]):
-            bridge.feed(0, offset, value)
-        run(bridge, committed, lambda: len(good.taken) == 2)
+            dispatcher.feed(0, offset, value)
+        run(dispatcher, committed, lambda: len(good.taken) == 2)
         wait_for(lambda: committed[0].offset == 3)
         assert msgspec.json.decode(committed[0].metadata) == {"good": 5, "bad": 3}
 
         # Both get what they lack, once: no copy of a revision, nothing twice.
         bad.answers = []
-        bridge = Bridge(pair, committed, {0: 6})
+        dispatcher = Dispatcher(pair, committed, {0: 6})
         for offset, value in enumerate(values):
-            bridge.feed(0, offset, value)
-        run(bridge, committed, lambda: len(good.taken) == 3 and len(bad.taken) == 3)
+            dispatcher.feed(0, offset, value)
+        run(dispatcher, committed, lambda: len(good.taken) == 3 and len(bad.taken) == 3)
         assert good.taken[-2:] == [topic[3].id, topic[5].id]
         assert bad.taken == [topic[2].id, topic[3].id, topic[5].id]
         assert committed == {0: Commit(6, '{"good":6,"bad":6}')}
@@ -452,7 +452,7 @@ def test_a_restart_sends_only_what_was_not_delivered(caplog: pytest.LogCaptureFi
 def test_a_target_that_was_never_there_costs_no_other_an_event(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What comes while the bridge is away reaches all, though one has not been reached yet."""
+    """What comes while the notifier is away reaches all, though one has not been reached yet."""
     caplog.set_level(logging.CRITICAL)
     topic = [
         alert("fraud"), alert("churn"),
@@ -465,26 +465,26 @@ def test_a_target_that_was_never_there_costs_no_other_an_event(
     with hook() as good, hook() as bad:
         pair = [Target("webhook", "good", good.url), Target("webhook", "bad", bad.url)]
         bad.answers = [(404, {})] * 1_000  # a wrong address
-        bridge = Bridge(pair, committed, {0: 1})
+        dispatcher = Dispatcher(pair, committed, {0: 1})
         for offset, value in enumerate(values[:2]):  # the second comes before it has begun
-            bridge.feed(0, offset, value)
-        run(bridge, committed, lambda: len(good.taken) == 2)
+            dispatcher.feed(0, offset, value)
+        run(dispatcher, committed, lambda: len(good.taken) == 2)
         assert committed == {0: Commit(1, '{"good":2,"new:bad":1}')}
 
-        # Opened and over while no bridge ran.
-        bridge = Bridge(pair, committed, {0: 5})
+        # Opened and over while no notifier ran.
+        dispatcher = Dispatcher(pair, committed, {0: 5})
         for offset, value in enumerate(values):
-            bridge.feed(0, offset, value)
-        run(bridge, committed, lambda: len(good.taken) == 5)
+            dispatcher.feed(0, offset, value)
+        run(dispatcher, committed, lambda: len(good.taken) == 5)
         assert good.taken == told
         assert bad.taken == []
 
         # Once it is there it has what fired where it began, and all from there on.
         bad.answers = []
-        bridge = Bridge(pair, committed, {0: 5})
+        dispatcher = Dispatcher(pair, committed, {0: 5})
         for offset, value in enumerate(values):
-            bridge.feed(0, offset, value)
-        run(bridge, committed, lambda: len(bad.taken) == 5)
+            dispatcher.feed(0, offset, value)
+        run(dispatcher, committed, lambda: len(bad.taken) == 5)
         assert bad.taken == told
         assert good.taken == told
         assert committed == {0: Commit(5, '{"good":5,"bad":5}')}
@@ -494,19 +494,19 @@ def test_positions_are_committed_again_lest_kafka_forgets_them() -> None:
     now = [1e9]
     with hook() as here:
         pair = [Target("webhook", "w", here.url)]
-        bridge = Bridge(pair, {0: Commit(1, '{"w":1}')}, {0: 1}, lambda: now[0])
-        bridge.feed(0, 0, encode_alert(alert()))
-        bridge.start()
+        dispatcher = Dispatcher(pair, {0: Commit(1, '{"w":1}')}, {0: 1}, lambda: now[0])
+        dispatcher.feed(0, 0, encode_alert(alert()))
+        dispatcher.start()
         try:
             expected = {0: Commit(1, '{"w":1}')}
-            assert bridge.commits() == expected
+            assert dispatcher.commits() == expected
             now[0] += 3_000
-            assert bridge.commits() == {}
+            assert dispatcher.commits() == {}
             now[0] += 700
-            assert bridge.commits() == expected
-            assert bridge.commits() == {}
+            assert dispatcher.commits() == expected
+            assert dispatcher.commits() == {}
         finally:
-            bridge.stop()
+            dispatcher.stop()
 
 
 def test_a_topic_that_was_made_again_is_read_from_its_beginning(
@@ -514,9 +514,9 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
 ) -> None:
     with hook() as here:
         committed = {0: Commit(100, '{"w":100}')}
-        bridge = Bridge([Target("webhook", "w", here.url)], committed, {0: 1})
-        bridge.feed(0, 0, encode_alert(alert()))
-        run(bridge, committed, lambda: here.taken)
+        dispatcher = Dispatcher([Target("webhook", "w", here.url)], committed, {0: 1})
+        dispatcher.feed(0, 0, encode_alert(alert()))
+        run(dispatcher, committed, lambda: here.taken)
         assert committed == {0: Commit(1, '{"w":1}')}
     assert "was made again" in caplog.text
 
@@ -524,9 +524,9 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
 def test_garbage_on_the_topic_is_passed_by(caplog: pytest.LogCaptureFixture) -> None:
     with hook() as here:
         committed = {0: Commit(0, '{"w":0}')}
-        bridge = Bridge([Target("webhook", "w", here.url)], committed, {0: 2})
-        bridge.feed(0, 0, b"{")
-        bridge.feed(0, 1, encode_alert(alert()))
-        run(bridge, committed, lambda: here.taken)
+        dispatcher = Dispatcher([Target("webhook", "w", here.url)], committed, {0: 2})
+        dispatcher.feed(0, 0, b"{")
+        dispatcher.feed(0, 1, encode_alert(alert()))
+        run(dispatcher, committed, lambda: here.taken)
         assert committed == {0: Commit(2, '{"w":2}')}
     assert "alerts[0]@0 is not" in caplog.text

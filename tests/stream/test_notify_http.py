@@ -14,9 +14,9 @@ import pytest
 
 from stream.config.load import ConfigError
 from stream.contracts.alert_event import encode_alert
-from stream.notify import dispatcher as bridge_module
+from stream.notify import dispatcher as dispatcher_module
 from stream.notify import sinks
-from stream.notify.dispatcher import Bridge
+from stream.notify.dispatcher import Dispatcher
 from stream.notify.http import Client
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.sinks import GIVE_UP_S, LONGEST_PUT_OFF_S, QueueSink
@@ -116,12 +116,12 @@ def test_nobody_there_and_no_such_name() -> None:
     assert "secret" not in words
 
 
-# ---- the bridge meanwhile
+# ---- the notifier meanwhile
 
 
-def bridge_to(*urls: str, timeout_s: float) -> Bridge:
+def dispatcher_to(*urls: str, timeout_s: float) -> Dispatcher:
     pair = [Target("webhook", f"w{i}", url, timeout_s=timeout_s) for i, url in enumerate(urls)]
-    made = Bridge(pair, {}, {0: 0})
+    made = Dispatcher(pair, {}, {0: 0})
     made.feed(0, 0, encode_alert(alert()))
     return made
 
@@ -132,15 +132,15 @@ def test_a_receiver_that_drips_is_named_and_holds_up_no_other(
     monkeypatch.setattr(sinks, "STALLED_S", 0.1)
     with listening(dripping(b"")) as port, hook() as good:
         status = NotifyStatus()
-        status.bridge = bridge_to(f"http://127.0.0.1:{port}", good.url, timeout_s=1.0)
-        status.bridge.start()
+        status.dispatcher = dispatcher_to(f"http://127.0.0.1:{port}", good.url, timeout_s=1.0)
+        status.dispatcher.start()
         try:
             wait_for(lambda: status.ready() == (True, "1 open episodes; slow to answer: w0"))
             wait_for(lambda: good.taken)
             wait_for(lambda: "trying again: w0" in status.ready()[1])
-            assert status.bridge.targets()[0].tally.failed >= 1
+            assert status.dispatcher.targets()[0].stats.failed >= 1
         finally:
-            status.bridge.stop()
+            status.dispatcher.stop()
 
 
 def test_the_end_waits_for_an_answer_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,21 +151,21 @@ def test_the_end_waits_for_an_answer_but_not_for_ever(monkeypatch: pytest.Monkey
         answering(OK)(connection, over)
 
     with listening(slow) as port:
-        made = bridge_to(f"http://127.0.0.1:{port}", timeout_s=60.0)
+        made = dispatcher_to(f"http://127.0.0.1:{port}", timeout_s=60.0)
         made.start()
-        wait_for(lambda: made._courses[0].sink.client.waiting_s > 0)
+        wait_for(lambda: made._workers[0].sink.client.waiting_s > 0)
         threading.Timer(0.2, release.set).start()
         made.stop()
-        assert made.targets()[0].tally.delivered == 1, "it was under way, and was waited for"
+        assert made.targets()[0].stats.delivered == 1, "it was under way, and was waited for"
 
-    monkeypatch.setattr(bridge_module, "_LAST_ANSWERS_S", 0.2)
+    monkeypatch.setattr(dispatcher_module, "_LAST_ANSWERS_S", 0.2)
     with listening(dripping(b"")) as port:
-        made = bridge_to(*[f"http://127.0.0.1:{port}"] * 5, timeout_s=600.0)
+        made = dispatcher_to(*[f"http://127.0.0.1:{port}"] * 5, timeout_s=600.0)
         made.start()
-        wait_for(lambda: all(c.sink.client.waiting_s > 0 for c in made._courses))
+        wait_for(lambda: all(c.sink.client.waiting_s > 0 for c in made._workers))
         made.stop()
-        assert not any(c._thread.is_alive() for c in made._courses)
-        assert made.targets()[0].tally.delivered == 0
+        assert not any(c._thread.is_alive() for c in made._workers)
+        assert made.targets()[0].stats.delivered == 0
 
 
 # ---- Retry-After, redirects, words of others
@@ -186,7 +186,7 @@ def test_a_receiver_cannot_put_an_event_off_until_it_is_given_up(
             clock.now += waits[-1]
         assert [wait for wait in waits if wait] == [LONGEST_PUT_OFF_S] * 3
         assert sink.done == 0
-        assert sink.tally.given_up == 0
+        assert sink.stats.given_up == 0
     assert "Next try in 3600 s, and not only in the" in caplog.text
 
 

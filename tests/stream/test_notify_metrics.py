@@ -1,4 +1,4 @@
-"""The bridge says of itself what it delivered, what it could not, and how far behind it is."""
+"""The notifier says of itself what it delivered, what it could not, and how far behind it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from stream.contracts.alert_event import encode_alert
 from stream.http.server import PageServer
 from stream.metrics import serve
-from stream.notify.dispatcher import Bridge
+from stream.notify.dispatcher import Dispatcher
 from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
@@ -55,18 +55,18 @@ def test_figures_and_health() -> None:
         with hook() as good, hook() as wrong:
             wrong.answers = [(400, {})]
             down = target("down", "http://127.0.0.1:9/hook")
-            bridge = Bridge(
+            dispatcher = Dispatcher(
                 [target("good", good.url), target("wrong", wrong.url), down], {}, {0: 0}
             )
-            status.bridge = bridge
-            bridge.feed(0, 0, encode_alert(alert()))
-            bridge.end_at(0, 1)
+            status.dispatcher = dispatcher
+            dispatcher.feed(0, 0, encode_alert(alert()))
+            dispatcher.end_at(0, 1)
             assert figures(status)["lag_records", "good"] == 1
-            bridge.start()
+            dispatcher.start()
             try:
 
                 def settled() -> bool:
-                    bridge.commits()
+                    dispatcher.commits()
                     found = figures(status)
                     return (
                         found["delivered_total", "good"] == 1
@@ -90,7 +90,7 @@ def test_figures_and_health() -> None:
                     in (get(server, "/metrics")[1])
                 )
             finally:
-                bridge.stop()
+                dispatcher.stop()
     finally:
         server.close()
 
@@ -98,6 +98,6 @@ def test_figures_and_health() -> None:
 def test_a_thread_that_ended_is_told() -> None:
     status = NotifyStatus()
     with hook() as good:
-        status.bridge = Bridge([target("good", good.url)], {}, {0: 0})
-        status.bridge._courses[0].failure = RuntimeError("a bug")
+        status.dispatcher = Dispatcher([target("good", good.url)], {}, {0: 0})
+        status.dispatcher._workers[0].failure = RuntimeError("a bug")
     assert status.healthy() == (False, "RuntimeError: a bug")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stream.config.load import ConfigError, load_config
 from stream.contracts.alert_event import AlertEvent, Kind, encode_alert
-from stream.notify.dispatcher import Bridge, Commit
+from stream.notify.dispatcher import Commit, Dispatcher
 from stream.notify.open_episodes import OpenEpisodes
 from stream.notify.slack_threads import SlackThreads
 from stream.notify.targets import Target
@@ -119,31 +119,31 @@ def test_threads_are_as_long_as_something_is_open(steps: list[tuple[Kind, bool]]
 # ---- a restart
 
 
-def run(bridge: Bridge, first: int, *events: AlertEvent) -> dict[int, Commit]:
+def run(dispatcher: Dispatcher, first: int, *events: AlertEvent) -> dict[int, Commit]:
     """Feed events, deliver in this thread, and give what is committed."""
     for offset, event in enumerate(events, first):
-        bridge.feed(0, offset, encode_alert(event))
-    for course in bridge._courses:
-        while course.sink.step() == 0.0:
+        dispatcher.feed(0, offset, encode_alert(event))
+    for worker in dispatcher._workers:
+        while worker.sink.step() == 0.0:
             pass
-    return bridge.commits()
+    return dispatcher.commits()
 
 
 @pytest.fixture
 def unthreaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread of its own for a target: the test takes the steps."""
-    monkeypatch.setattr("stream.notify.course.Course.start", lambda self: None)
+    monkeypatch.setattr("stream.notify.target_worker.TargetWorker.start", lambda self: None)
 
 
 @pytest.mark.usefixtures("unthreaded")
-def test_a_bridge_that_is_started_again_goes_on_in_the_thread() -> None:
+def test_a_notifier_that_is_started_again_goes_on_in_the_thread() -> None:
     drift, quality = alert(), alert(kind="data_quality", opened=1, beside=[alert()])
     with slack() as here:
-        first = Bridge([target(here)], {}, {0: 0}, Clock())
+        first = Dispatcher([target(here)], {}, {0: 0}, Clock())
         first.start()
         commits = run(first, 0, drift)
         assert commits[0].offset == 1
-        second = Bridge([target(here)], commits, {0: 1}, Clock())
+        second = Dispatcher([target(here)], commits, {0: 1}, Clock())
         second.feed(0, 0, encode_alert(drift))
         second.start()
         commits = run(second, 1, quality, alert(revision=2, status="resolved", beside=[quality]))
@@ -156,12 +156,12 @@ def test_a_bridge_that_is_started_again_goes_on_in_the_thread() -> None:
 def test_more_threads_than_a_commit_holds_are_said(caplog: pytest.LogCaptureFixture) -> None:
     models = [f"model-{number}" for number in range(120)]
     with slack() as here:
-        first = Bridge([target(here)], {}, {0: 0}, Clock())
+        first = Dispatcher([target(here)], {}, {0: 0}, Clock())
         first.start()
         commits = run(first, 0, *(alert(model) for model in models))
         assert len(commits[0].metadata) <= 4_096
         assert "more threads are open than a restart can remember" in caplog.text
-        second = Bridge([target(here)], commits, {0: 120}, Clock())
+        second = Dispatcher([target(here)], commits, {0: 120}, Clock())
         for offset, model in enumerate(models):
             second.feed(0, offset, encode_alert(alert(model)))
         second.start()
@@ -220,7 +220,7 @@ def test_what_slack_will_never_take_does_not_stop_the_rest(
         here.errors = ["msg_too_long"]
         sink = tell(here, alert(), alert("churn"))
         assert sink.done == 1
-        assert sink.tally.given_up == 1
+        assert sink.stats.given_up == 1
         ((only,),) = here.threads()
     assert f"driftstream ack {alert('churn').data.episode[:8]}" in only["text"]
     assert "was never delivered" in caplog.text

@@ -1,7 +1,8 @@
-"""One HTTP exchange in a thread of its own, which can be ended from outside at any point.
+"""One HTTP request in a thread of its own, which can be cancelled from outside at any point.
 
-A read that times out bounds the wait for the next byte only. Here the whole has a time: a receiver
-that sends a byte a second, a proxy that never connects, a name server that does not answer.
+The read timeout of a socket bounds the wait for the next byte only. Here the whole request has a
+time limit: for a receiver that sends a byte a second, a proxy that never connects, a name server
+that does not answer.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from urllib3 import (
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import make_headers
 
-__all__ = ["Exchange"]
+__all__ = ["CancellableRequest"]
 
 #: Addresses of a name are tried one after the other, each with its share of the time.
 _CONNECT_SHARE: Final = 0.5
 
 
-class Exchange:
+class CancellableRequest:
     """Sends one request in a thread and gives the response to `take`.
 
     Parameters
     ----------
     take : callable
-        Reads what it needs of the response, in the exchange's thread.
+        Reads what it needs of the response, in the request's thread.
     """
 
     def __init__(self, take: Callable[[BaseHTTPResponse], None]) -> None:
@@ -55,7 +56,7 @@ class Exchange:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float,
         ca_file: str,
     ) -> bool:  # fmt: skip
-        """Do it; False if it was not over within the time, or `end` was called meanwhile."""
+        """Send it; False if it was not done within the time, or `end` was called meanwhile."""
 
         def go() -> None:
             try:
@@ -73,12 +74,12 @@ class Exchange:
             finally:
                 self._done.set()
 
-        threading.Thread(target=go, name="notify-exchange", daemon=True).start()
+        threading.Thread(target=go, name="notify-request", daemon=True).start()
         self._done.wait(timeout_s)
         return not self.end()
 
     def end(self) -> bool:
-        """Hang up, if it is not over; whether it was not."""
+        """Close its connections if it is not done; whether it was not."""
         with self._lock:
             ended = self._over or not self._done.is_set()
             self._over = True
@@ -100,15 +101,15 @@ class Exchange:
         return connection
 
     def _manager(self, url: str, ca_file: str) -> PoolManager:
-        exchange = self
+        request = self
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
-                return exchange._watched(super()._new_conn())
+                return request._watched(super()._new_conn())
 
         class Encrypted(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
-                return exchange._watched(super()._new_conn())
+                return request._watched(super()._new_conn())
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

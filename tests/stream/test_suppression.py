@@ -19,9 +19,9 @@ from stream.config.load import ConfigError, load_config
 from stream.contracts.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
 from stream.contracts.alert_event import AlertError, AlertEvent, encode_alert, format_time
 from stream.notify.alertmanager import AlertmanagerSink
-from stream.notify.dispatcher import Bridge, Commit
+from stream.notify.dispatcher import Commit, Dispatcher
 from stream.notify.sinks import QueueSink
-from stream.notify.suppression import Quiet
+from stream.notify.suppression import Suppression
 from stream.notify.targets import Target
 from tests.stream.notify_tools import alert, hook, serving
 from tests.stream.test_notify import BASE, NOW, Clock, news
@@ -67,14 +67,16 @@ def test_the_published_schema_of_acks_is_that_of_the_code() -> None:
 
 
 def test_the_last_ack_of_an_episode_counts() -> None:
-    quiet, event = Quiet(), alert()
-    quiet.note(make_ack(event, NOW_MS, NOW_MS + HOUR, "ann", "known"))
-    assert quiet.until(event, NOW_MS) == NOW_MS + HOUR
-    assert quiet.until(event, NOW_MS + HOUR) is None
-    assert quiet.until(alert(opened=1), NOW_MS) is None  # another episode of the same fingerprint
-    assert quiet.reason(event, NOW_MS) == "acknowledged by ann: known"
-    quiet.note(make_ack(event, NOW_MS + 1, NOW_MS + 1))
-    assert quiet.until(event, NOW_MS + 1) is None
+    suppression, event = Suppression(), alert()
+    suppression.note(make_ack(event, NOW_MS, NOW_MS + HOUR, "ann", "known"))
+    assert suppression.until(event, NOW_MS) == NOW_MS + HOUR
+    assert suppression.until(event, NOW_MS + HOUR) is None
+    assert (
+        suppression.until(alert(opened=1), NOW_MS) is None
+    )  # another episode of the same fingerprint
+    assert suppression.reason(event, NOW_MS) == "acknowledged by ann: known"
+    suppression.note(make_ack(event, NOW_MS + 1, NOW_MS + 1))
+    assert suppression.until(event, NOW_MS + 1) is None
 
 
 # ---- silences of the config
@@ -108,7 +110,7 @@ timezone = "Europe/Berlin"
     assert weekly.until(event, at("2026-03-08T04:29:59")) == at("2026-03-08T04:30:00")
     assert weekly.until(event, at("2026-03-08T04:30:00")) is None
     assert weekly.until(alert(severity="critical"), saturday) is None
-    assert Quiet((once, weekly)).reason(event, saturday) == "reindexing"
+    assert Suppression((once, weekly)).reason(event, saturday) == "reindexing"
     assert late.until(event, at("2026-01-05T08:30:00")) == at("2026-01-05T09:00:00")  # winter
     assert late.until(event, at("2026-07-06T08:30:00")) is None  # summer
 
@@ -137,8 +139,8 @@ def test_wrong_silences(tmp_path: Path, text: str, words: str) -> None:
 # ---- webhooks and Slack
 
 
-def quiet_sink(url: str, quiet: Quiet, clock: Clock) -> QueueSink:
-    return QueueSink(Target("webhook", "w", url), clock, quiet=quiet)
+def suppressing_sink(url: str, suppression: Suppression, clock: Clock) -> QueueSink:
+    return QueueSink(Target("webhook", "w", url), clock, suppression=suppression)
 
 
 def drain(sink: QueueSink) -> None:
@@ -153,7 +155,7 @@ def test_what_still_fires_is_told_when_the_silence_ends() -> None:
     clock = Clock()
     first, second = alert(), alert(revision=2, severity="critical")
     with hook() as here:
-        sink = quiet_sink(here.url, Quiet([NIGHT]), clock)
+        sink = suppressing_sink(here.url, Suppression([NIGHT]), clock)
         other = alert("churn")
         for number, event in enumerate((first, other, second)):
             sink.offer(number, news(event))
@@ -173,11 +175,11 @@ def test_what_still_fires_is_told_when_the_silence_ends() -> None:
 def test_what_began_and_ended_in_silence_is_not_told() -> None:
     clock = Clock()
     with hook() as here:
-        sink = quiet_sink(here.url, Quiet([NIGHT]), clock)
+        sink = suppressing_sink(here.url, Suppression([NIGHT]), clock)
         sink.offer(0, news(alert()))
         drain(sink)
         clock.now += 3_601  # it ends before anybody looked
-        sink._held.clear()
+        sink._suppressed.clear()
         sink.offer(1, news(alert(revision=2, status="resolved")))
         drain(sink)
         assert here.taken == []
@@ -188,14 +190,14 @@ def test_what_began_and_ended_in_silence_is_not_told() -> None:
 
 
 def test_an_acknowledged_episode_is_told_of_when_it_ends() -> None:
-    clock, quiet = Clock(), Quiet()
+    clock, suppression = Clock(), Suppression()
     first, second = alert(), alert(revision=2, severity="critical")
     end = alert(revision=3, status="resolved")
     with hook() as here:
-        sink = quiet_sink(here.url, quiet, clock)
+        sink = suppressing_sink(here.url, suppression, clock)
         sink.offer(0, news(first))
         drain(sink)
-        quiet.note(make_ack(first, NOW_MS, NOW_MS + HOUR))
+        suppression.note(make_ack(first, NOW_MS, NOW_MS + HOUR))
         sink.offer(1, news(second))
         drain(sink)
         assert here.taken == [first.id]
@@ -207,37 +209,37 @@ def test_an_acknowledged_episode_is_told_of_when_it_ends() -> None:
         assert here.taken == [first.id, end.id]
 
 
-def test_a_bridge_that_starts_again_knows_what_it_held_back() -> None:
-    """Held by a silence that ended while the bridge was away: told, not lost."""
+def test_a_notifier_that_starts_again_knows_what_it_held_back() -> None:
+    """Held by a silence that ended while the notifier was away: told, not lost."""
     clock = Clock()
     event, told = alert(), alert("churn")
     with hook() as here:
         target = Target("webhook", "w", here.url)
-        bridge = Bridge([target], {0: Commit(2, '{"w": 2}')}, {0: 2}, clock, [NIGHT])
+        dispatcher = Dispatcher([target], {0: Commit(2, '{"w": 2}')}, {0: 2}, clock, [NIGHT])
         clock.now += 7_200
-        bridge.feed(0, 0, encode_alert(event), NOW_MS + 60_000)
-        bridge.feed(0, 1, encode_alert(told), NOW_MS + 60_000)
-        sink = bridge._courses[0].sink
+        dispatcher.feed(0, 0, encode_alert(event), NOW_MS + 60_000)
+        dispatcher.feed(0, 1, encode_alert(told), NOW_MS + 60_000)
+        sink = dispatcher._workers[0].sink
         assert isinstance(sink, QueueSink)
         drain(sink)
         assert here.taken == [event.id]
 
 
-def test_a_bridge_reads_acks_from_the_topic() -> None:
+def test_a_notifier_reads_acks_from_the_topic() -> None:
     clock = Clock()
     first, second = alert(), alert(revision=2, severity="critical")
     ack = make_ack(first, NOW_MS, NOW_MS + HOUR)
     with hook() as here:
         target = Target("webhook", "w", here.url)
-        bridge = Bridge([target], {0: Commit(1, '{"w": 1}')}, {0: 1}, clock)
-        bridge.feed(0, 0, encode_alert(first), NOW_MS)
-        bridge.feed(0, 1, encode_ack(ack), NOW_MS)
-        bridge.feed(0, 2, encode_alert(second), NOW_MS)
-        sink = bridge._courses[0].sink
+        dispatcher = Dispatcher([target], {0: Commit(1, '{"w": 1}')}, {0: 1}, clock)
+        dispatcher.feed(0, 0, encode_alert(first), NOW_MS)
+        dispatcher.feed(0, 1, encode_ack(ack), NOW_MS)
+        dispatcher.feed(0, 2, encode_alert(second), NOW_MS)
+        sink = dispatcher._workers[0].sink
         assert isinstance(sink, QueueSink)
         drain(sink)
         assert here.taken == []
-        assert bridge.commits()[0].offset == 3
+        assert dispatcher.commits()[0].offset == 3
         clock.now += 3_600
         drain(sink)
         assert here.taken == [second.id]
@@ -303,8 +305,8 @@ def alertmanager_api() -> Iterator[Silences]:
         yield here
 
 
-def am_sink(here: Silences, clock: Clock, quiet: Quiet) -> AlertmanagerSink:
-    return AlertmanagerSink(Target("alertmanager", "am", here.url), clock, quiet=quiet)
+def am_sink(here: Silences, clock: Clock, suppression: Suppression) -> AlertmanagerSink:
+    return AlertmanagerSink(Target("alertmanager", "am", here.url), clock, suppression=suppression)
 
 
 def offered(sink: AlertmanagerSink, number: int, event: AlertEvent) -> None:
@@ -313,14 +315,14 @@ def offered(sink: AlertmanagerSink, number: int, event: AlertEvent) -> None:
 
 
 def test_what_is_quiet_is_silenced_in_alertmanager() -> None:
-    clock, quiet = Clock(), Quiet()
+    clock, suppression = Clock(), Suppression()
     event = alert()
     with alertmanager_api() as here:
-        sink = am_sink(here, clock, quiet)
+        sink = am_sink(here, clock, suppression)
         offered(sink, 0, event)
         assert here.active() == []
-        quiet.note(make_ack(event, NOW_MS, NOW_MS + HOUR, "ann"))
-        sink.renew()
+        suppression.note(make_ack(event, NOW_MS, NOW_MS + HOUR, "ann"))
+        sink.recheck()
         sink.step()
         (silence,) = here.active()
         assert silence["comment"] == f"episode {event.data.episode}: acknowledged by ann"
@@ -334,8 +336,8 @@ def test_what_is_quiet_is_silenced_in_alertmanager() -> None:
         sink.step()
         assert here.asked[-1] == "POST /api/v2/alerts"
         assert len(here.held) == 1
-        # A bridge that starts again finds the silence by its comment.
-        again = am_sink(here, clock, quiet)
+        # A notifier that starts again finds the silence by its comment.
+        again = am_sink(here, clock, suppression)
         again.restore(news(event), NOW_MS)
         again.step()
         assert len(here.held) == 1
@@ -345,21 +347,21 @@ def test_what_is_quiet_is_silenced_in_alertmanager() -> None:
 
 
 def test_a_silence_that_was_left_over_is_ended() -> None:
-    clock, quiet = Clock(), Quiet()
+    clock, suppression = Clock(), Suppression()
     event = alert()
-    quiet.note(make_ack(event, NOW_MS, NOW_MS + HOUR))
+    suppression.note(make_ack(event, NOW_MS, NOW_MS + HOUR))
     with alertmanager_api() as here:
-        offered(am_sink(here, clock, quiet), 0, event)
+        offered(am_sink(here, clock, suppression), 0, event)
         assert len(here.active()) == 1
-        offered(am_sink(here, clock, Quiet()), 0, event)
+        offered(am_sink(here, clock, Suppression()), 0, event)
         assert here.active() == []
 
 
 def test_alerts_are_posted_though_they_cannot_be_silenced() -> None:
-    clock, quiet = Clock(), Quiet([NIGHT])
+    clock, suppression = Clock(), Suppression([NIGHT])
     with alertmanager_api() as here:
         here.broken = True
-        sink = am_sink(here, clock, quiet)
+        sink = am_sink(here, clock, suppression)
         offered(sink, 0, alert())
         assert here.asked == ["GET /api/v2/silences", "POST /api/v2/alerts"]
         assert sink.done == 0

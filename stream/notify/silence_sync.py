@@ -1,8 +1,8 @@
-"""Silences of an Alertmanager that stand for what is quiet here.
+"""Keeps silences in an Alertmanager for the alerts that are suppressed here.
 
-An alert that was posted no more would end there as if it were resolved. So it goes on being posted,
-and is silenced in Alertmanager itself: people see it there, marked as what it is. The silences of
-earlier runs are found by their comment, so nothing has to be remembered.
+An alert that is not posted any more would end there as if it were resolved. So it is still posted,
+and silenced in Alertmanager itself, where people see it marked as silenced. The silences of earlier
+runs are found by their comment, so nothing has to be stored.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import msgspec
 from stream.contracts.alert_event import AlertEvent, AlertTime, format_time, parse_time
 from stream.notify.http import Answer, Client
 from stream.notify.render import alertmanager_labels
-from stream.notify.suppression import Quiet
+from stream.notify.suppression import Suppression
 
-__all__ = ["Silencer"]
+__all__ = ["SilenceSync"]
 
 _AUTHOR: Final = "driftstream notify"
 _COMMENT: Final = re.compile(r"^episode ([0-9a-f]{32})\b")
@@ -38,8 +38,8 @@ class _Silence(msgspec.Struct):
     status: _Status = msgspec.field(default_factory=_Status)
 
 
-class Silencer:
-    """Keeps an Alertmanager's silences as `quiet` says.
+class SilenceSync:
+    """Makes and ends an Alertmanager's silences to match a `Suppression`.
 
     Parameters
     ----------
@@ -52,11 +52,15 @@ class Silencer:
 
     def __init__(self, url: str, headers: Mapping[str, str], client: Client) -> None:
         self._url, self._headers, self._client = url, headers, client
-        self._held: dict[str, int] = {}  # episode -> until, as brought about last
-        self._known: set[str] = set()  # episodes of this bridge
+        self._synced: dict[str, int] = {}  # episode -> until, as of the last sync
+        self._known: set[str] = set()  # episodes of this notifier
 
     def sync(
-        self, firing: Iterable[AlertEvent], ended: Iterable[AlertEvent], quiet: Quiet, now_ms: int
+        self,
+        firing: Iterable[AlertEvent],
+        ended: Iterable[AlertEvent],
+        suppression: Suppression,
+        now_ms: int,
     ) -> Answer:
         """Make and end silences until they are as they should be."""
         alerts = {alert.data.episode: alert for alert in firing}
@@ -64,21 +68,21 @@ class Silencer:
         wanted = {
             episode: until
             for episode, alert in alerts.items()
-            if (until := quiet.until(alert, now_ms)) is not None
+            if (until := suppression.until(alert, now_ms)) is not None
         }
         news = not alerts.keys() <= self._known  # one of an earlier run may be silenced still
         self._known |= alerts.keys()
-        if wanted == self._held and not news:
+        if wanted == self._synced and not news:
             return _DONE
         answer, body = self._ask("GET", "/api/v2/silences")
         if not answer.delivered:
             return answer
         try:
-            there = msgspec.json.decode(body, type=list[_Silence])
+            existing = msgspec.json.decode(body, type=list[_Silence])
         except msgspec.MsgspecError as error:
             return Answer(False, False, f"/api/v2/silences gives no silences: {error}")
         kept: dict[str, int] = {}
-        for silence in there:
+        for silence in existing:
             found = _COMMENT.match(silence.comment)
             if silence.createdBy != _AUTHOR or silence.status.state == "expired" or not found:
                 continue
@@ -90,12 +94,12 @@ class Silencer:
                 if not answer.delivered:
                     return answer
         for episode in wanted.keys() - kept.keys():
-            reason = quiet.reason(alerts[episode], now_ms)
+            reason = suppression.reason(alerts[episode], now_ms)
             body = _silence(alerts[episode], now_ms, wanted[episode], reason)
             answer, _ = self._ask("POST", "/api/v2/silences", body)
             if not answer.delivered:
                 return answer
-        self._held = wanted
+        self._synced = wanted
         return _DONE
 
     def _ask(self, method: str, path: str, body: bytes = b"") -> tuple[Answer, bytes]:

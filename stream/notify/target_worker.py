@@ -1,4 +1,4 @@
-"""How far one target is on the alerts topic, and the thread that serves it."""
+"""The worker of one target: its position on the alerts topic, and the thread that delivers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Final
 from stream.notify.open_episodes import Change, OpenEpisodes
 from stream.notify.sinks import Sink
 
-__all__ = ["NEW", "Course"]
+__all__ = ["NEW", "TargetWorker"]
 
 #: Before the name of a target that was not told yet what fired where it began.
 NEW: Final = "new:"
 
 
-class Course:
-    """How far one sink is, and the thread that serves it.
+class TargetWorker:
+    """The position of one sink, and the thread that delivers to it.
 
-    `begins` is by partition: records before are known to it, or of one `is_new`, are history.
+    `begins` has an offset by partition: records before it were delivered by an earlier run, or are
+    history that a target which `is_new` does not get.
     """
 
     def __init__(self, sink: Sink, begins: dict[int, int], *, is_new: bool) -> None:
@@ -38,14 +39,14 @@ class Course:
         )
 
     def stored(self, partition: int) -> tuple[str, int]:
-        """Under which name a commit holds its position, and that."""
+        """The key of its position in a commit's metadata, and the position."""
         name = self.sink.target.name
         if partition in self.positions:
             return name, self.positions[partition]
         return NEW + name, self.begins.get(partition, 0)
 
     def take(self, number: int, partition: int, offset: int, change: Change | None) -> None:
-        """Offer it a record that it has not had."""
+        """Offer the sink a record that was not delivered to it yet."""
         self.sink.offer(number, change)
         self.note(number, partition, offset + 1)
 
@@ -61,7 +62,7 @@ class Course:
             self.positions[partition] = max(offset, self.positions.get(partition, 0))
 
     def behind(self, ends: Mapping[int, int]) -> int:
-        """Records before these ends that the target has not had."""
+        """How many records before these ends are not delivered yet."""
         return sum(max(0, end - self.positions.get(p, 0)) for p, end in ends.items())
 
     def start(self) -> None:
