@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from detectors.figures import figures
 from stream.alerts.members import SEVERITY_OF_LEVEL, Member, list_names
-from stream.alerts.single_days import words_by_day
 from stream.contracts.alert_event import News
 
 __all__ = ["CLEAR_LEAD", "Told", "news_of"]
@@ -35,7 +34,7 @@ def news_of(
     news: list[tuple[News, str]] = []
     if not told.revision:
         news.append(("opened", ""))
-    for words, odd in words_by_day(ranked).items():
+    for words, odd in _words_by_day(ranked).items():
         news.append(("day", f"{list_names(odd, private)} {words}"))
     if told.revision and joined:
         news.append(("joined", f"{list_names(joined, private)} joined"))
@@ -59,3 +58,12 @@ def news_of(
         news.append(("from_start", f"{list_names(early, private)} {are} different from the "
                      "reference from the start: is it the right reference?"))  # fmt: skip
     return news
+
+
+def _words_by_day(members: Iterable[Member]) -> dict[str, list[Member]]:
+    """What is to be told of single days, and of whom."""
+    told: dict[str, list[Member]] = {}
+    for member in members:
+        if member.days.words:
+            told.setdefault(member.days.words, []).append(member)
+    return told

@@ -8,18 +8,14 @@ is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from stream.alerts.finding import Finding
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after
 
-if TYPE_CHECKING:
-    from stream.alerts.members import Member
-
-__all__ = ["DayRun", "words_by_day"]
+__all__ = ["DayRun"]
 
 _DAY_MS: Final = 86_400_000
 
@@ -43,12 +39,3 @@ class DayRun(msgspec.Struct, array_like=True):
         self.looks, self.first_ms = looks_after(last, finding.end_ms), finding.end_ms
         self.words = finding.note
         return True
-
-
-def words_by_day(members: Iterable[Member]) -> dict[str, list[Member]]:
-    """What is to be told of single days, and of whom."""
-    told: dict[str, list[Member]] = {}
-    for member in members:
-        if member.days.words:
-            told.setdefault(member.days.words, []).append(member)
-    return told

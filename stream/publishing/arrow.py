@@ -9,8 +9,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stream.contracts.prediction_event import ARROW_CONTENT_TYPE, ModelId
+from stream.publishing.batches import Batch, Refuse, Roles, cut
 from stream.publishing.errors import InvalidEventError
-from stream.publishing.frames import Batch, Refuse, Roles, cut
 
 __all__ = ["arrow_batches"]
 

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Any, Final
 
 from stream.contracts.prediction_event import ModelId
+from stream.publishing.batches import Roles
 from stream.publishing.delivery import Delivery
 from stream.publishing.errors import DroppedEventError
 from stream.publishing.events import EventMaker
-from stream.publishing.frames import Roles, batches, rows_of
+from stream.publishing.frames import batches, rows_of
 from stream.publishing.intake import Intake
 from stream.publishing.notices import Notices
 from stream.publishing.outbox import POLICIES, Message, Outbox, WhenFull

@@ -1,4 +1,4 @@
-"""How long a version of a model is monitored: until it was not heard for long, or others need room.
+"""How long a version of a model is monitored: until it was not heard for long.
 
 Only versions that share the plan of every version end so, since anybody can invent those; the one
 without a name and those with plans of their own stay. The end by time is an event time that sealed
@@ -7,25 +7,19 @@ panes alone decide, so it is the same for any partitioning and through any resta
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from stream.plans.plan import ANY_VERSION, AnyPlan, Subject
-from stream.stage1.versions import OTHER_VERSION
 
 if TYPE_CHECKING:
     from stream.stage2.panes import SealedPane
-    from stream.stage2.subject import SubjectMonitor
 
-__all__ = ["FOLDS_FOR_MS", "MAX_VERSIONS", "Lifetime", "gives_way"]
+__all__ = ["FOLDS_FOR_MS", "Lifetime"]
 
-#: Versions of one model in one partition of the summaries: each takes the memory of a monitor.
-MAX_VERSIONS: Final = 1_000
 #: The episode about versions that are counted together is over when there were none for so long.
 FOLDS_FOR_MS: Final = 3_600_000
-_NEVER: Final = 2**62
 
 
 class Lifetime(msgspec.Struct, array_like=True):
@@ -59,20 +53,3 @@ class Lifetime(msgspec.Struct, array_like=True):
         if plan is None or plan.version != ANY_VERSION or not subject.version:
             return None
         return None if self.heard_to_ms < 0 else self.heard_to_ms + plan.retire_after_ms
-
-
-def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
-    """Which of a model's versions ends for a new one; None if all stay.
-
-    The one that was not heard for longest; but as long as more than half of all were never tested,
-    one of those: a flood of versions with an event each does not push out what is monitored.
-    """
-    mortal = [held for held in versions if held.subject.version not in ("", OTHER_VERSION)]
-    untested = [held for held in mortal if not held.lifetime.tested]
-    among = untested if 2 * len(untested) > len(mortal) else mortal
-    return min(among, key=lambda held: (_newest_ms(held), held.subject), default=None)
-
-
-def _newest_ms(held: SubjectMonitor) -> int:
-    """The newest event time that was heard of it, to a pane."""
-    return max(held.lifetime.heard_to_ms, *held.store.due(_NEVER)[-1:], -1)

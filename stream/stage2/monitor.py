@@ -25,9 +25,9 @@ from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage2.admission import is_source, marks
 from stream.stage2.detection import OnWindow
 from stream.stage2.frontier import ALL_IDLE_SEALS_MS, Sources
-from stream.stage2.lifetime import MAX_VERSIONS, gives_way
 from stream.stage2.snapshot import Manifest, Round, SnapshotError, SnapshotWriter, cut_blocks
 from stream.stage2.subject import SubjectMonitor
+from stream.stage2.version_bound import MAX_VERSIONS, gives_way
 
 __all__ = ["PartitionMonitor", "UnknownPlanError"]
 

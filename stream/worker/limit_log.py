@@ -15,8 +15,8 @@ from faust.types import TP
 from stream.stage1.chunk_counts import MAX_SEGMENT_CHARS, MAX_SEGMENTS
 from stream.stage1.stats import Stage1Stats
 from stream.stage1.versions import AT_ONCE, OTHER_VERSION
-from stream.stage2.lifetime import MAX_VERSIONS
 from stream.stage2.monitor import PartitionMonitor
+from stream.stage2.version_bound import MAX_VERSIONS
 from stream.stage2.windows import MAX_SCOPES
 from stream.text.printable import MAX_NAME, printable
 

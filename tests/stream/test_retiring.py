@@ -11,7 +11,8 @@ from stream.plans.plan import Plan, PlanError, Subject
 from stream.stage1.versions import OTHER_VERSION
 from stream.stage2 import monitor as module
 from stream.stage2.health import VERSIONS
-from stream.stage2.lifetime import FOLDS_FOR_MS, gives_way
+from stream.stage2.lifetime import FOLDS_FOR_MS
+from stream.stage2.version_bound import gives_way
 from tests.stream.harness import (
     START_S,
     make_events,

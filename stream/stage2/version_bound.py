@@ -1,0 +1,32 @@
+"""How many versions of a model are monitored, and which one ends when others need room."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from stream.stage1.versions import OTHER_VERSION
+from stream.stage2.subject import SubjectMonitor
+
+__all__ = ["MAX_VERSIONS", "gives_way"]
+
+#: Versions of one model in one partition of the summaries: each takes the memory of a monitor.
+MAX_VERSIONS: Final = 1_000
+_NEVER: Final = 2**62
+
+
+def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
+    """Which of a model's versions ends for a new one; None if all stay.
+
+    The one that was not heard for longest; but as long as more than half of all were never tested,
+    one of those: a flood of versions with an event each does not push out what is monitored.
+    """
+    mortal = [held for held in versions if held.subject.version not in ("", OTHER_VERSION)]
+    untested = [held for held in mortal if not held.lifetime.tested]
+    among = untested if 2 * len(untested) > len(mortal) else mortal
+    return min(among, key=lambda held: (_newest_ms(held), held.subject), default=None)
+
+
+def _newest_ms(held: SubjectMonitor) -> int:
+    """The newest event time that was heard of it, to a pane."""
+    return max(held.lifetime.heard_to_ms, *held.store.due(_NEVER)[-1:], -1)
