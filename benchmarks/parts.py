@@ -302,13 +302,13 @@ def encode(bench: Bench) -> Iterator[Figure]:
 def merge(bench: Bench) -> Iterator[Figure]:
     """Summaries of eight partitions into one pane, and the pane sealed."""
     encoded = [encode_counts(bench.counts(500, seed)) for seed in range(8)]
-    counting = bench.plan.counting
+    merge_rule = bench.plan.merge_rule
 
     def job() -> None:
         store = PaneStore()
         for partition, counts in enumerate(encoded):
-            store.offer(partition, 0, 499, "", 0, counts, counting)
-        store.seal(0, counting)
+            store.offer(partition, 0, 499, "", 0, counts, merge_rule)
+        store.seal(0, merge_rule)
 
     yield Figure(
         "merge", "merge a summary of 20 signals into its pane and seal", "us",

@@ -13,7 +13,7 @@ from stream.commands.shared import answer, config_option, open_config, say, when
 from stream.text.counted import counted
 
 if TYPE_CHECKING:
-    from stream.stage2.pane_reader import Recent
+    from stream.stage2.pane_reader import ReadPanes
 
 __all__ = ["command"]
 
@@ -53,14 +53,14 @@ def command(
     span_ms = duration_ms(last)
     if span_ms is None:
         raise click.BadParameter(f'--last must be a length such as "24h"; got {last!r}.')
-    recent = _recent(config, model, version, since, span_ms)
+    read = _read_panes(config, model, version, since, span_ms)
     reference = rebased(
-        recent.plan.reference, recent.plan.monitored, recent.batches.table,
-        first_ms=recent.first_ms, last_ms=recent.last_ms,
+        read.plan.reference, read.plan.monitored, read.batches.table,
+        first_ms=read.first_ms, last_ms=read.last_ms,
     )  # fmt: skip
-    events = counted(recent.events, "event")
-    of = f"{events} from {when(recent.first_ms)} to {when(recent.last_ms)} UTC"
-    if recent.events < 10_000:
+    events = counted(read.events, "event")
+    of = f"{events} from {when(read.first_ms)} to {when(read.last_ms)} UTC"
+    if read.events < 10_000:
         say(f"{of} are few for a reference: 10,000 make a good one.")
     if dry_run:
         answer(f"{model}: would be rebased on {of}")
@@ -73,7 +73,7 @@ def command(
     except ValueError:
         fresh.unlink()
         raise
-    kept = path.with_name(f"{path.stem}.{recent.plan.reference.hash[7:15]}{path.suffix}")
+    kept = path.with_name(f"{path.stem}.{read.plan.reference.hash[7:15]}{path.suffix}")
     path.replace(kept)
     fresh.replace(path)
     done = publish_plan(config.kafka, config.topics.plans, plan, again=True)
@@ -83,20 +83,20 @@ def command(
     )
 
 
-def _recent(
+def _read_panes(
     config: Any, model: str, version: str | None, since: str | None, span_ms: int
-) -> Recent:
+) -> ReadPanes:
     from stream.client.plan_topic import read_plans
     from stream.client.records import read_topic, tell_unread
     from stream.commands.moments import moment_ms
     from stream.plans.plan import PlanBook
-    from stream.stage2.pane_reader import RecentPanes
+    from stream.stage2.pane_reader import PaneReader
 
     plans = PlanBook()
     for plan, from_ms in read_plans(config.kafka, config.topics.plans):
         plans.add(plan, from_ms)
     since_ms = None if since is None else moment_ms(since, time.time(), ago=True)
-    panes = RecentPanes(plans, model, since_ms=since_ms, span_ms=span_ms)
+    panes = PaneReader(plans, model, since_ms=since_ms, span_ms=span_ms)
     for record in read_topic(config.kafka, config.topics.summaries, on_unread=tell_unread):
         panes.add(record.value)
     if not panes.versions:

@@ -36,7 +36,7 @@ from stream.contracts.plan_document import (
 )
 from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
 from stream.plans.slots import check_slots
-from stream.sketches.merge import Counting, Sketches, Vectors
+from stream.sketches.merge import MergeRule, SketchMerge, VectorMerge
 from stream.sketches.sketch import MOST_PLACE_BYTES, MOST_SIGNALS
 
 __all__ = [
@@ -151,9 +151,9 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         return Layout({s.name: s.binning for s in self.monitored})
 
     @cached_property
-    def counting(self) -> Counting[Any]:
+    def merge_rule(self) -> MergeRule[Any]:
         """How counts of panes are merged."""
-        return Vectors(self.layout.width)
+        return VectorMerge(self.layout.width)
 
     def expected(self, index: int, counts: npt.NDArray[Any]) -> SignalReference:
         """What monitored signal `index` is compared with, for the flat counts of a stretch of time.
@@ -220,9 +220,9 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
         return "learn", self.learn
 
     @property
-    def counting(self) -> Counting[Any]:
+    def merge_rule(self) -> MergeRule[Any]:
         """How counts of panes are merged."""
-        return Sketches()
+        return SketchMerge()
 
     def with_reference(self, reference: Reference) -> Plan:
         """The plan to monitor under, with this reference."""

@@ -18,7 +18,7 @@ from detectors.counting.sparse import (
 )
 from stream.sketches.sketch import Sketch
 
-__all__ = ["Counting", "Sketches", "Vectors"]
+__all__ = ["MergeRule", "SketchMerge", "VectorMerge"]
 
 #: More events than a chunk can hold, 16,384 records of 100,000 rows: sums of 16-bit scores of
 #: thousands of such summaries stay below 2**62.
@@ -27,8 +27,8 @@ _MAX_EVENTS = 2**31
 T = TypeVar("T")
 
 
-class Counting(Protocol[T]):
-    """Counts of one kind: a commutative monoid with an encoding."""
+class MergeRule(Protocol[T]):
+    """How counts of one kind are decoded, checked, added up and encoded: a commutative monoid."""
 
     def decode(self, data: bytes) -> T:
         """Counts of a summary.
@@ -59,7 +59,7 @@ class Counting(Protocol[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
+class VectorMerge:
     """int64[width] over the bins of a layout."""
 
     width: int
@@ -98,7 +98,7 @@ class Vectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Sketches:
+class SketchMerge:
     """Sketches of panes that no reference has bins for."""
 
     def decode(self, data: bytes) -> Sketch:

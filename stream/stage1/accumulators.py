@@ -1,4 +1,4 @@
-"""The rows of a sheet: counts of one (segment, pane) each, as a vector over bins or as a sketch."""
+"""Where events are counted: a row for each (segment, pane), a vector over bins or a sketch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from stream.decode.schemaless_values import ValuesBySignal, sort_by_signal
 from stream.plans.plan import AnyPlan, Learn, LearningPlan
 from stream.sketches.sketch import Sketch
 
-__all__ = ["Rows", "SketchRows", "VectorRows", "identify", "rows_for"]
+__all__ = [
+    "Accumulators",
+    "SketchAccumulators",
+    "VectorAccumulators",
+    "accumulators_for",
+    "identify",
+]
 
 _Slots = npt.NDArray[np.int32]
 
 
-class Rows(Protocol):
+class Accumulators(Protocol):
     """Numbered rows of counts, all empty at first."""
 
     def grow(self, size: int) -> None:
@@ -39,11 +45,11 @@ class Rows(Protocol):
         """Empty a row."""
 
 
-def rows_for(plan: AnyPlan) -> Rows:
-    """The rows that a plan's events are counted in."""
+def accumulators_for(plan: AnyPlan) -> Accumulators:
+    """The accumulators that a plan's events are counted in."""
     if isinstance(plan, LearningPlan):
-        return SketchRows(plan.learn)
-    return VectorRows(plan.layout)
+        return SketchAccumulators(plan.learn)
+    return VectorAccumulators(plan.layout)
 
 
 def identify(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
@@ -69,10 +75,10 @@ def _told_by(plan: AnyPlan) -> str:
     return "" if by == "values" and some else by
 
 
-class VectorRows:
+class VectorAccumulators:
     """Vectors over the bins of a layout, in 32 bits: a chunk has at most 1.6e9 events.
 
-    Every open chunk has a sheet of each model, so these rows are most of what stage 1 holds.
+    Every open chunk has rows of each model, so they are most of the memory of stage 1.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -101,7 +107,7 @@ class VectorRows:
         self._counts[row] = 0
 
 
-class SketchRows:
+class SketchAccumulators:
     """Sketches, for events of a plan that has no bins yet."""
 
     def __init__(self, learn: Learn) -> None:

@@ -16,9 +16,9 @@ from detectors.counting.ids import IdRows
 from stream.contracts.summary_message import OTHER_SEGMENT, SummaryEntry
 from stream.decode.columns import Columns
 from stream.plans.plan import AnyPlan, Subject
-from stream.stage1.accumulators import identify, rows_for
+from stream.stage1.accumulators import accumulators_for, identify
 
-__all__ = ["MAX_SEGMENTS", "MAX_SEGMENT_CHARS", "Sheet"]
+__all__ = ["MAX_SEGMENTS", "MAX_SEGMENT_CHARS", "ChunkCounts"]
 
 #: Values beyond this many of one segment in one chunk are counted together.
 MAX_SEGMENTS: Final = 2_000
@@ -54,7 +54,7 @@ class _Values(dict[str | None, int]):
         return number
 
 
-class Sheet:
+class ChunkCounts:
     """Counts of one subject under one plan in the open chunk.
 
     Attributes
@@ -83,7 +83,7 @@ class Sheet:
         self.stale = 0
         self.aged = 0
         self._rows: dict[tuple[str, int], int] = {}
-        self._counts = rows_for(plan)
+        self._accumulators = accumulators_for(plan)
         self._ids: IdRows | None = None  # until an event is identified
         self._changed = np.zeros(0, np.bool_)
         self._free: list[int] = []
@@ -110,11 +110,11 @@ class Sheet:
             pane, time_ms = pane[~late], time_ms[~late]
         if not pane.size:
             return n_late
-        by_signal = self._counts.place(columns)
+        by_signal = self._accumulators.place(columns)
         ids = identify(columns, time_ms)
         panes, which = np.unique(pane, return_inverse=True)
         for slots in self._scopes(columns, panes.tolist(), which.astype(np.int32)):
-            self._counts.count(by_signal, slots)
+            self._accumulators.count(by_signal, slots)
             if ids is not None:
                 self._id_rows().count(ids, slots)
         return n_late
@@ -176,7 +176,7 @@ class Sheet:
                 size = len(self._changed)
                 more = max(size, _FIRST_ROWS)
                 self._free = list(range(size, size + more))[::-1]
-                self._counts.grow(size + more)
+                self._accumulators.grow(size + more)
                 self._changed = np.concatenate([self._changed, np.zeros(more, np.bool_)])
                 if self._ids is not None:
                     self._ids.grow(size + more)
@@ -213,10 +213,10 @@ class Sheet:
             if self._changed[row] and (complete or not only_complete):
                 self._changed[row] = False
                 ids = b"" if self._ids is None else self._ids.sample(row).encode()
-                entries.append(SummaryEntry(segment, pane_ms, self._counts.encode(row), ids))
+                entries.append(SummaryEntry(segment, pane_ms, self._accumulators.encode(row), ids))
             if complete:
                 del self._rows[segment, pane_ms]
-                self._counts.clear(row)
+                self._accumulators.clear(row)
                 if self._ids is not None:
                     self._ids.clear(row)
                 self._free.append(row)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.decode.columns import Ahead, Columns, Decoded, Reject
-from stream.stage1.chunk_counts import Sheet
+from stream.stage1.chunk_counts import ChunkCounts
 from stream.stage1.clock import FURTHEST_MS, LEAD_MS, Reading
 from stream.stage1.quorum import NEVER
 from stream.stage1.versions import AT_ONCE, MAX_VERSION_CHARS, OTHER_VERSION
@@ -31,7 +31,7 @@ _Bools = npt.NDArray[np.bool_]
 class _Doubted(NamedTuple):
     """Events that may be ahead, and the record of the chunk at which that shows."""
 
-    sheet: Sheet
+    counts: ChunkCounts
     time_ms: _Ints
     due: _Ints
 
@@ -59,10 +59,10 @@ class Leads:
             self._refused.add(who.version)
         return who.version if who.version in self._refused else OTHER_VERSION
 
-    def count(self, sheet: Sheet, events: int, most_ms: int) -> None:
+    def count(self, counts: ChunkCounts, events: int, most_ms: int) -> None:
         """Count events that are ahead for certain."""
-        sheet.note_ahead(events, most_ms)
-        model = sheet.subject.model
+        counts.note_ahead(events, most_ms)
+        model = counts.subject.model
         self._totals[model] = self._totals.get(model, 0) + events
         self.most_ms[model] = max(self.most_ms.get(model, 0), most_ms)
 
@@ -77,17 +77,17 @@ class Leads:
         return far if far.any() else None
 
     def note(
-        self, sheet: Sheet, time_ms: _Ints, record: _Ints, reading: Reading, first: int
+        self, counts: ChunkCounts, time_ms: _Ints, record: _Ints, reading: Reading, first: int
     ) -> None:
         """Count or doubt suspects of one subject; `first` is the chunk's number of record 0."""
         sure = reading.stamped[record]
         if sure.any():
             lead = time_ms[sure] - reading.clock[record[sure]]
-            self.count(sheet, lead.size, int(lead.max()))
+            self.count(counts, lead.size, int(lead.max()))
         if not sure.all():
             here = record[~sure]
             wait = np.maximum(_LEAST_RECORDS, 2 * reading.windows[here])
-            self._doubted.append(_Doubted(sheet, time_ms[~sure], first + here + wait))
+            self._doubted.append(_Doubted(counts, time_ms[~sure], first + here + wait))
 
     def settle(self, reading: Reading, first: int) -> None:
         """Judge the doubted events whose record has come."""
@@ -95,16 +95,16 @@ class Leads:
             return
         end = first + len(reading.own)
         left = []
-        for sheet, time_ms, due in self._doubted:
+        for counts, time_ms, due in self._doubted:
             come = due < end
             if come.any():
                 lead = time_ms[come] - reading.clock[due[come] - first]
                 ahead = lead[lead > LEAD_MS]
                 if ahead.size:
-                    self.count(sheet, ahead.size, int(ahead.max()))
+                    self.count(counts, ahead.size, int(ahead.max()))
                 time_ms, due = time_ms[~come], due[~come]
             if due.size:
-                left.append(_Doubted(sheet, time_ms, due))
+                left.append(_Doubted(counts, time_ms, due))
         self._doubted = left
 
 

@@ -34,7 +34,7 @@ from stream.contracts.unread import Unread
 from stream.decode.columns import Columns, Decoded, Reject
 from stream.decode.record import Record, offset_after, stamps_of
 from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
-from stream.stage1.chunk_counts import Sheet
+from stream.stage1.chunk_counts import ChunkCounts
 from stream.stage1.clock import ChunkClock
 from stream.stage1.leads import Leads, refuse_beyond
 from stream.stage1.stats import Stage1Stats
@@ -120,7 +120,7 @@ class Summariser:
         self._clock = ChunkClock()
         self._leads = Leads(self.stats.ahead)
         self._flushed_through = -1
-        self._sheets: dict[tuple[Subject, bytes], Sheet] = {}
+        self._chunk_counts: dict[tuple[Subject, bytes], ChunkCounts] = {}
         self._versions: defaultdict[bytes, ChunkVersions] = defaultdict(ChunkVersions)  # by plan
 
     def add(self, records: Sequence[Record]) -> list[Flush]:
@@ -145,7 +145,7 @@ class Summariser:
 
     def flush_idle(self) -> Flush | None:
         """All that changed since the last flush, for a partition that has fallen silent."""
-        news = any(sheet.has_news for sheet in self._sheets.values())
+        news = any(counts.has_news for counts in self._chunk_counts.values())
         if self._chunk < 0 or (self._flushed_through == self._next - 1 and not news):
             return None
         return self._flush(only_complete=False)
@@ -186,13 +186,13 @@ class Summariser:
                         folded = stats.versions_folded.get(group.model, 0)
                         stats.versions_folded[group.model] = folded + len(group.rows)
                     subject = Subject(group.model, version)
-                    sheet = self._count_group(subject, group, time_ms, mark[group.rows])
+                    counts = self._count_group(subject, group, time_ms, mark[group.rows])
                     if ahead is not None and (far := ahead[group.rows]).any():
-                        self._leads.note(sheet, time_ms[far], record[far], reading, first)
+                        self._leads.note(counts, time_ms[far], record[far], reading, first)
                     if after_ms := group.plan.stale_after_ms:
                         age = stamps[record] - time_ms
-                        sheet.stale += int(np.count_nonzero(age > after_ms))
-                        sheet.aged += age.size
+                        counts.stale += int(np.count_nonzero(age > after_ms))
+                        counts.aged += age.size
         self._leads.settle(reading, first)
         stats.clock, stats.lead_ms = self._clock, self._leads.most_ms
         self._chunk_size += len(records)
@@ -211,28 +211,28 @@ class Summariser:
         self.stats.last_reject[reject.reason] = (record.offset, reject.error)
         if who := reject.ahead:
             subject = Subject(who.model, self._leads.version_of(who))
-            self._leads.count(self._sheet(subject, who.plan), who.events, who.lead_ms)
+            self._leads.count(self._counts_of(subject, who.plan), who.events, who.lead_ms)
 
-    def _sheet(self, subject: Subject, plan: AnyPlan) -> Sheet:
+    def _counts_of(self, subject: Subject, plan: AnyPlan) -> ChunkCounts:
         key = (subject, plan.short_hash)
-        sheet = self._sheets.get(key)
-        if sheet is None:
-            sheet = self._sheets[key] = Sheet(subject, plan)
-        return sheet
+        counts = self._chunk_counts.get(key)
+        if counts is None:
+            counts = self._chunk_counts[key] = ChunkCounts(subject, plan)
+        return counts
 
     def _count_group(
         self, subject: Subject, group: Columns, time_ms: npt.NDArray[np.int64],
         mark: npt.NDArray[np.int64],
-    ) -> Sheet:  # fmt: skip
-        sheet = self._sheet(subject, group.plan)
-        folded = sheet.folded
-        late = sheet.add(group, time_ms, mark)
-        self.stats.segments_folded += sheet.folded - folded
+    ) -> ChunkCounts:  # fmt: skip
+        counts = self._counts_of(subject, group.plan)
+        folded = counts.folded
+        late = counts.add(group, time_ms, mark)
+        self.stats.segments_folded += counts.folded - folded
         model = subject.model
         self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
         if late:
             self.stats.late[model] = self.stats.late.get(model, 0) + late
-        return sheet
+        return counts
 
     def _pane_completed(self) -> bool:
         """Whether the watermark ended a pane of any plan since the last flush.
@@ -260,16 +260,16 @@ class Summariser:
     def _flush(self, *, only_complete: bool) -> Flush:
         through = self._next - 1
         summaries = []
-        for sheet in self._sheets.values():
-            news = sheet.has_news_of_clocks
-            taken = sheet.take(self._clock.mark_ms, only_complete=only_complete)
+        for counts in self._chunk_counts.values():
+            news = counts.has_news_of_clocks
+            taken = counts.take(self._clock.mark_ms, only_complete=only_complete)
             for entries in _cut_batches(taken, even_empty=news):
                 batch = SummaryBatch(
-                    self.source, self._chunk, through, *sheet.subject,
-                    sheet.plan.short_hash, sheet.late, entries, sheet.stale,
-                    sheet.aged, sheet.ahead, sheet.ahead_max_ms,
+                    self.source, self._chunk, through, *counts.subject,
+                    counts.plan.short_hash, counts.late, entries, counts.stale,
+                    counts.aged, counts.ahead, counts.ahead_max_ms,
                 )  # fmt: skip
-                summaries.append((sheet.subject.key, encode_message(batch)))
+                summaries.append((counts.subject.key, encode_message(batch)))
         progress = Progress(self.source, self._chunk, through, self._clock.mark_ms)
         rejects, self._rejects, self._reject_bytes = self._rejects, [], 0
         self._flushed_through = through

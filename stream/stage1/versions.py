@@ -1,6 +1,6 @@
 """Under which version an event is counted in one chunk: its own, or with others beyond a bound.
 
-A version that is new with every event would otherwise cost a sheet, a message and a monitor each.
+A version that is new with every event would otherwise cost counts, a message and a monitor each.
 As with segments, what is decided depends on the chunk's records and their order alone.
 """
 

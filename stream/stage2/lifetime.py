@@ -46,7 +46,7 @@ class Lifetime(msgspec.Struct, array_like=True):
         """Note a sealed pane."""
         self.heard_to_ms = sealed.start_ms + plan.pane_ms
         if (whole := sealed.counts.get("")) is not None:
-            self.events += plan.counting.events(whole)
+            self.events += plan.merge_rule.events(whole)
 
     def ends_ms(self, subject: Subject, plan: AnyPlan | None) -> int | None:
         """Event time at which the version ends if nothing more comes; None if it does not."""

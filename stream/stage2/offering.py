@@ -55,7 +55,7 @@ def _offer(
         if not came_late and not sealed:
             return store.offer(
                 batch.source.partition, batch.chunk, batch.through, entry.segment, entry.pane_ms,
-                entry.counts, plan.counting, entry.ids,
+                entry.counts, plan.merge_rule, entry.ids,
             )  # fmt: skip
         read_before = (
             batch.chunk == progress.chunk and pane_end <= progress.chunk_max_ms - plan.lateness_ms
@@ -64,8 +64,8 @@ def _offer(
             return DUPLICATE
         if entry.segment:
             return LATE if entry.pane_ms in late.refused else DUPLICATE
-        plan.counting.check(entry.counts)
-        if not late.refuse(entry.pane_ms, plan.counting.events_in(entry.counts)):
+        plan.merge_rule.check(entry.counts)
+        if not late.refuse(entry.pane_ms, plan.merge_rule.events_in(entry.counts)):
             return DUPLICATE
     except ValueError:
         return "undecodable"

@@ -14,10 +14,10 @@ from stream.contracts.summary_message import SummaryBatch, SummaryError, decode_
 from stream.plans.plan import Plan, PlanBook
 from stream.stage2.panes import PaneStore
 
-__all__ = ["Recent", "RecentPanes"]
+__all__ = ["PaneReader", "ReadPanes"]
 
 
-class Recent(msgspec.Struct):
+class ReadPanes(msgspec.Struct):
     """Batches of panes in the order of time, and what they are of."""
 
     plan: Plan
@@ -27,7 +27,7 @@ class Recent(msgspec.Struct):
     events: int
 
 
-class _Line:
+class _VersionPanes:
     """The panes of one version under the newest of its plans that was seen."""
 
     def __init__(self, plan: Plan, place: int) -> None:
@@ -37,7 +37,7 @@ class _Line:
         self.newest_ms = 0
 
 
-class RecentPanes:
+class PaneReader:
     """Collects the last panes of each version of one model.
 
     Parameters
@@ -53,12 +53,12 @@ class RecentPanes:
     ) -> None:
         self._plans, self._model = plans, model
         self._since_ms, self._span_ms = since_ms, span_ms
-        self._lines: dict[str, _Line] = {}
+        self._by_version: dict[str, _VersionPanes] = {}
 
     @property
     def versions(self) -> list[str]:
         """Those that were seen, sorted."""
-        return sorted(self._lines)
+        return sorted(self._by_version)
 
     def add(self, value: bytes | None) -> None:
         """Take the next record of the summaries topic in; all but this model's are passed over."""
@@ -68,45 +68,45 @@ class RecentPanes:
             return
         if not isinstance(batch, SummaryBatch) or batch.model != self._model:
             return
-        line = self._line(batch)
-        if line is None:
+        version_panes = self._panes_of(batch)
+        if version_panes is None:
             return
-        if line.topic_id not in ("", batch.source.topic_id):
-            line.store.begin_source()
-        line.topic_id = batch.source.topic_id
+        if version_panes.topic_id not in ("", batch.source.topic_id):
+            version_panes.store.begin_source()
+        version_panes.topic_id = batch.source.topic_id
         for entry in batch.entries:
-            if entry.segment or entry.pane_ms < self._from(line):
+            if entry.segment or entry.pane_ms < self._from(version_panes):
                 continue
-            line.newest_ms = max(line.newest_ms, entry.pane_ms)
+            version_panes.newest_ms = max(version_panes.newest_ms, entry.pane_ms)
             try:
-                line.store.offer(
+                version_panes.store.offer(
                     batch.source.partition, batch.chunk, batch.through, "", entry.pane_ms,
-                    entry.counts, line.plan.counting, entry.ids,
+                    entry.counts, version_panes.plan.merge_rule, entry.ids,
                 )  # fmt: skip
             except ValueError:  # stage 2 refuses it too
                 continue
-        for pane_ms in line.store.due(self._from(line)):
-            line.store.seal(pane_ms, line.plan.counting)
+        for pane_ms in version_panes.store.due(self._from(version_panes)):
+            version_panes.store.seal(pane_ms, version_panes.plan.merge_rule)
 
-    def _from(self, line: _Line) -> int:
-        return line.newest_ms - self._span_ms if self._since_ms is None else self._since_ms
+    def _from(self, version_panes: _VersionPanes) -> int:
+        return version_panes.newest_ms - self._span_ms if self._since_ms is None else self._since_ms
 
-    def _line(self, batch: SummaryBatch) -> _Line | None:
+    def _panes_of(self, batch: SummaryBatch) -> _VersionPanes | None:
         """Where a batch belongs; None if it was counted under a plan that is gone, or learning."""
         timeline = self._plans.timeline(batch.model, batch.version)
         place = next(
             (i for i, (_, plan) in enumerate(timeline) if plan.short_hash == batch.plan), -1
         )
         plan = timeline[place][1] if place >= 0 else None
-        line = self._lines.get(batch.version)
-        if line is not None and place <= line.place:
-            return line if place == line.place else None
+        version_panes = self._by_version.get(batch.version)
+        if version_panes is not None and place <= version_panes.place:
+            return version_panes if place == version_panes.place else None
         if not isinstance(plan, Plan):
             return None
-        line = self._lines[batch.version] = _Line(plan, place)
-        return line
+        version_panes = self._by_version[batch.version] = _VersionPanes(plan, place)
+        return version_panes
 
-    def take(self, version: str) -> Recent:
+    def take(self, version: str) -> ReadPanes:
         """The complete panes of one version; after it no more can be added.
 
         Raises
@@ -114,18 +114,18 @@ class RecentPanes:
         ReferenceError
             If there are none.
         """
-        line = self._lines[version]
-        plan = line.plan
+        version_panes = self._by_version[version]
+        plan = version_panes.plan
         batches = PaneBatches(plan.layout.width, plan.cycle_ms)
-        whole_to_ms = line.newest_ms - plan.lateness_ms
-        panes = [p for p in line.store.due(whole_to_ms) if p + plan.pane_ms <= whole_to_ms]
+        whole_to_ms = version_panes.newest_ms - plan.lateness_ms
+        panes = [p for p in version_panes.store.due(whole_to_ms) if p + plan.pane_ms <= whole_to_ms]
         if not panes:
             raise ReferenceError(
                 f"{self._model}/{version}: there is no complete pane in that time. Go further back."
             )
         events = 0
         for pane_ms in panes:
-            counts = line.store.seal(pane_ms, plan.counting).counts[""]
+            counts = version_panes.store.seal(pane_ms, plan.merge_rule).counts[""]
             events += int(counts[0])
             batches.add(pane_ms, counts)
-        return Recent(plan, batches, panes[0], panes[-1] + plan.pane_ms, events)
+        return ReadPanes(plan, batches, panes[0], panes[-1] + plan.pane_ms, events)

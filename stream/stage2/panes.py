@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.ids import IdSample
-from stream.sketches.merge import Counting
+from stream.sketches.merge import MergeRule
 
 __all__ = [
     "ACCEPTED",
@@ -105,7 +105,7 @@ class PaneStore:
 
     def offer(
         self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
-        counts: bytes, counting: Counting[Any], ids: bytes = b"",
+        counts: bytes, merge_rule: MergeRule[Any], ids: bytes = b"",
     ) -> str:  # fmt: skip
         """Take a summary of an open pane in; one of the outcomes above.
 
@@ -114,7 +114,7 @@ class PaneStore:
         ValueError
             If the counts or ids are no encoding of this kind, or absurdly large.
         """
-        counting.check(counts)
+        merge_rule.check(counts)
         fresh_ids = IdSample.decode(ids)
         by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
         held = by_partition.get(partition)
@@ -125,7 +125,7 @@ class PaneStore:
         elif (chunk, through) <= (held.chunk, held.through):
             return DUPLICATE
         elif chunk == held.chunk:
-            if counting.is_less(counting.decode(counts), held.counts):
+            if merge_rule.is_less(merge_rule.decode(counts), held.counts):
                 return SHRUNK
             if not fresh_ids.covers(IdSample.decode(held.ids)):
                 return SHRUNK
@@ -137,13 +137,13 @@ class PaneStore:
             held.close()
             held.chunk, held.through, held.counts, held.ids = chunk, through, counts, ids
             if len(held.closed) > _MERGE_ABOVE:
-                self._merge(held, counting)
+                self._merge(held, merge_rule)
         self.bytes_held += len(counts) + len(ids)
         return ACCEPTED
 
-    def _merge(self, held: _Held, counting: Counting[Any]) -> None:
+    def _merge(self, held: _Held, merge_rule: MergeRule[Any]) -> None:
         self.bytes_held -= sum(map(len, (*held.closed, *held.closed_ids)))
-        held.closed = [counting.encode(counting.total(held.closed))]
+        held.closed = [merge_rule.encode(merge_rule.total(held.closed))]
         if held.closed_ids:
             held.closed_ids = [_merged(held.closed_ids).encode()]
         self.bytes_held += sum(map(len, (*held.closed, *held.closed_ids)))
@@ -165,21 +165,21 @@ class PaneStore:
         """Starts of the panes that began before the frontier, oldest first."""
         return sorted(pane for pane in self._panes if pane < frontier_ms)
 
-    def seal(self, pane_ms: int, counting: Counting[T]) -> SealedPane[T]:
+    def seal(self, pane_ms: int, merge_rule: MergeRule[T]) -> SealedPane[T]:
         """Remove a pane and add up what is held of it."""
         sealed: dict[str, T] = {}
         ids: dict[str, IdSample] = {}
         offsets: dict[int, tuple[int, int]] = {}
         segments = self._panes.pop(pane_ms)
         newest = {
-            partition: (held.chunk, counting.events_in(held.counts))
+            partition: (held.chunk, merge_rule.events_in(held.counts))
             for partition, held in segments.get("", {}).items()
             if partition != _FORMER
         }
         for segment in sorted(segments):
             by_partition = segments[segment]
             counts, id_parts = self._give_up(by_partition)
-            sealed[segment] = counting.total(counts)
+            sealed[segment] = merge_rule.total(counts)
             if id_parts:
                 ids[segment] = _merged(id_parts)
             for partition, held in by_partition.items():

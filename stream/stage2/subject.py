@@ -162,7 +162,7 @@ class SubjectMonitor:
                 phase = self._evictable.begin(plan)
             yield from self._pass_time(phase, pane_ms)
             self.panes_sealed += 1
-            sealed = self.store.seal(pane_ms, plan.counting)
+            sealed = self.store.seal(pane_ms, plan.merge_rule)
             step = phase.pane(sealed)
             self.lifetime.hear(sealed, plan)
             for partition, (chunk, events) in sealed.newest.items():

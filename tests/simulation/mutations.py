@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from stream.plans.plan import MINUS_INFINITY
-from stream.stage1.chunk_counts import Sheet
+from stream.stage1.chunk_counts import ChunkCounts
 from stream.stage2 import offering
 from stream.stage2.frontier import PartitionProgress, Sources, SourceTopic
 from stream.stage2.panes import ACCEPTED, PaneStore
@@ -39,15 +39,15 @@ BY_EDGE: Final[dict[int, tuple[str, ...]]] = {
 
 
 def summaries_of_news_alone(patch: pytest.MonkeyPatch) -> None:
-    take = Sheet.take
+    take = ChunkCounts.take
 
     def broken(self, newest_ms, *, only_complete):
         entries = take(self, newest_ms, only_complete=only_complete)
         for row in self._rows.values():
-            self._counts.clear(row)
+            self._accumulators.clear(row)
         return entries
 
-    patch.setattr(Sheet, "take", broken)
+    patch.setattr(ChunkCounts, "take", broken)
 
 
 def late_is_what_the_frontier_has_passed(patch: pytest.MonkeyPatch) -> None:

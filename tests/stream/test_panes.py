@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from detectors import Layout, fit_reference
 from detectors.changes.history import History
 from detectors.counting.sparse import encode_counts
-from stream.sketches.merge import Sketches, Vectors
+from stream.sketches.merge import SketchMerge, VectorMerge
 from stream.sketches.sketch import Sketch
 from stream.stage2.panes import ACCEPTED, DUPLICATE, OVERLAP, SHRUNK, Late, PaneStore
 
 WIDTH = 6
-BINS = Vectors(WIDTH)
+BINS = VectorMerge(WIDTH)
 few = settings(derandomize=True, max_examples=60, deadline=None)
 
 
@@ -59,8 +59,8 @@ def test_counts_are_checked_and_their_events_known_without_a_vector(counts):
 
 def test_events_of_a_sketch_are_known_from_its_bytes():
     data = Sketch(events=17).encode()
-    Sketches().check(data)
-    assert Sketches().events_in(data) == Sketches().events(Sketches().decode(data)) == 17
+    SketchMerge().check(data)
+    assert SketchMerge().events_in(data) == SketchMerge().events(SketchMerge().decode(data)) == 17
 
 
 def test_what_is_not_news_is_not_taken():
@@ -208,7 +208,7 @@ def test_the_most_that_a_summary_may_hold_can_be_summed_up():
     layout = Layout({"x": signal.binning})
     most = np.zeros(layout.width, np.int64)
     most[[0, 64]] = 2**31  # all of them in the bin with the largest score
-    assert Vectors(layout.width).decode(encode_counts(most)).max() == 2**31
+    assert VectorMerge(layout.width).decode(encode_counts(most)).max() == 2**31
     history = History([signal], layout)
     for pane in range(5_000):
         history.add(most, pane, pane + 1)
@@ -217,6 +217,6 @@ def test_the_most_that_a_summary_may_hold_can_be_summed_up():
 
 def test_a_sketch_of_more_events_than_a_chunk_can_hold_is_refused():
     sketch = Sketch(events=2**31)
-    assert Sketches().decode(sketch.encode()).events == 2**31
+    assert SketchMerge().decode(sketch.encode()).events == 2**31
     with pytest.raises(ValueError, match=r"2\*\*31"):
-        Sketches().decode(Sketch(2**31 + 1).encode())
+        SketchMerge().decode(Sketch(2**31 + 1).encode())

@@ -15,7 +15,7 @@ from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, Subject
 from stream.replay.replay import Replay
 from stream.stage2.monitor import PartitionMonitor
-from stream.stage2.pane_reader import RecentPanes
+from stream.stage2.pane_reader import PaneReader
 from tests.stream.harness import START_S, deal, make_events, make_plan, make_reference, run_stages
 from tests.stream.test_monitor import SOURCE, Reader, restored
 from tests.stream.test_notify import BASE
@@ -223,21 +223,21 @@ def test_a_reference_of_the_last_panes_knows_no_drift():
     plan = make_plan(segments=())
     plans = PlanBook()
     plans.add(plan)
-    panes = RecentPanes(plans, "fraud", span_ms=4_000_000)
+    panes = PaneReader(plans, "fraud", span_ms=4_000_000)
     for value in (*summaries(plan, 1_000), b"\xc1", encode_message(Idle(SOURCE, 5))):
         panes.add(value)
     assert panes.versions == ["1"]
-    recent = panes.take("1")
-    assert recent.plan.hash == plan.hash
+    read = panes.take("1")
+    assert read.plan.hash == plan.hash
     # 6,000 events a second apart; the last pane and what may still come late are left out.
-    assert recent.last_ms - recent.first_ms == pytest.approx(4_000_000, abs=200_000)
-    assert recent.events == (recent.last_ms - recent.first_ms) // 1000
+    assert read.last_ms - read.first_ms == pytest.approx(4_000_000, abs=200_000)
+    assert read.events == (read.last_ms - read.first_ms) // 1000
     fresh = rebased(
-        plan.reference, plan.monitored, recent.batches.table,
-        first_ms=recent.first_ms, last_ms=recent.last_ms,
+        plan.reference, plan.monitored, read.batches.table,
+        first_ms=read.first_ms, last_ms=read.last_ms,
     )  # fmt: skip
     x_before, x = (r.signals[0] for r in (plan.reference, fresh))
-    assert fresh.events == recent.events
+    assert fresh.events == read.events
     assert fresh.hash != plan.reference.hash
     assert x.binning is x_before.binning
     assert x_before.mean == pytest.approx(0.0, abs=0.1)
@@ -264,19 +264,19 @@ def test_a_plan_that_came_later_takes_the_place_of_the_one_before():
     plans = PlanBook()
     plans.add(old)
     plans.add(new, 2**40)
-    panes = RecentPanes(plans, "fraud", since_ms=0, span_ms=1)
+    panes = PaneReader(plans, "fraud", since_ms=0, span_ms=1)
     for value in (*summaries(old, None)[:200], *summaries(new, None), *summaries(old, None)[:50]):
         panes.add(value)
-    recent = panes.take("1")
-    assert recent.plan.hash == new.hash
-    assert 5_900 < recent.events < 6_000
+    read = panes.take("1")
+    assert read.plan.hash == new.hash
+    assert 5_900 < read.events < 6_000
 
 
 def test_too_little_for_a_reference():
     plan = make_plan(segments=())
     plans = PlanBook()
     plans.add(plan)
-    panes = RecentPanes(plans, "fraud", since_ms=2**50, span_ms=1)
+    panes = PaneReader(plans, "fraud", since_ms=2**50, span_ms=1)
     for value in summaries(plan, None)[:50]:
         panes.add(value)
     with pytest.raises(ReferenceError, match=r"no complete pane in that time\. Go further back"):

@@ -19,7 +19,7 @@ from stream.contracts.summary_message import MAX_BATCH_BYTES
 from stream.decode.schemaless_values import NOT_SENT, SchemalessValues, sort_by_signal
 from stream.plans.plan import DeclaredSignal, Learn
 from stream.sketches import sketch as module
-from stream.sketches.merge import Sketches
+from stream.sketches.merge import SketchMerge
 from stream.sketches.sketch import MOST_SIGNALS, Sketch
 
 scalars = st.one_of(
@@ -148,9 +148,9 @@ def test_a_later_state_covers_an_earlier_one_and_not_the_other_way(rows, cut):
         patch.setattr(names_module, "MOST_NAMES", 2)
         patch.setattr("detectors.counting.logbins.MOST_BINS", 4)
         early, late = sketch_of(rows[:cut]), sketch_of(rows)
-        counting = Sketches()
-        assert not counting.is_less(late, early.encode())
-        assert counting.is_less(early, late.encode()) == (cut < len(rows))
+        merge_rule = SketchMerge()
+        assert not merge_rule.is_less(late, early.encode())
+        assert merge_rule.is_less(early, late.encode()) == (cut < len(rows))
 
 
 @few

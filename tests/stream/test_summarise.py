@@ -18,7 +18,7 @@ from stream.contracts.summary_message import Source, decode_message
 from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook
-from stream.stage1 import chunk_counts as sheet_module
+from stream.stage1 import chunk_counts as chunk_counts_module
 from stream.stage1.summarise import CHUNK_RECORDS, CHUNK_SPAN_MS, Flush, Summariser
 from tests.stream.harness import START_S, make_plan, make_reference
 
@@ -300,9 +300,9 @@ def test_old_events_cost_no_more_memory_than_their_open_panes(reference):
     reader = reader_of(make_plan(reference=reference))
     for i in range(0, 3_000, 10):
         reader.add([record(j, 60.0 * j, stamp_s=10**6) for j in range(i, i + 10)])
-    ((_, sheet),) = reader._sheets.items()
-    assert len(sheet) <= 2
-    assert len(sheet._changed) <= 32
+    ((_, counts),) = reader._chunk_counts.items()
+    assert len(counts) <= 2
+    assert len(counts._changed) <= 32
     assert reader.stats.events == {"fraud": 3_000}
     assert reader.stats.late == {}
 
@@ -320,7 +320,7 @@ def test_rows_that_are_used_again_begin_at_nothing(reference):
 def test_which_segments_are_beyond_the_limit_does_not_depend_on_polls(
     reference, monkeypatch, sizes
 ):
-    monkeypatch.setattr(sheet_module, "MAX_SEGMENTS", 5)
+    monkeypatch.setattr(chunk_counts_module, "MAX_SEGMENTS", 5)
     reader = reader_of(make_plan(reference=reference, segments=("a", "b")))
     log = [
         record(i, 100, segments={"a": f"v{i % 9}", "b": "x" * 300 if i % 2 else f"w{i % 6}"})

@@ -15,7 +15,7 @@ from stream.decode.columns import Columns
 from stream.decode.native import NativeDecoder
 from stream.plans.plan import Plan, Subject
 from stream.stage1 import chunk_counts as module
-from stream.stage1.chunk_counts import Sheet
+from stream.stage1.chunk_counts import ChunkCounts
 from stream.stage1.summarise import CHUNK_RECORDS
 from tests.stream.decode_tools import plan
 
@@ -39,7 +39,7 @@ def test_counts_of_segments(few, limit, poll, monkeypatch):
     values = [None if i == 0 else "x" * 300 if i == 1 else f"r{i}"
               for i in rng.integers(0, 90, 600).tolist()]  # fmt: skip
     time_ms = np.sort(rng.integers(0, 30_000, 600))
-    counted = Sheet(Subject("fraud", ""), PLAN)
+    counted = ChunkCounts(Subject("fraud", ""), PLAN)
     for at in range(0, 600, poll):
         times = time_ms[at : at + poll]
         assert counted.add(columns(values[at : at + poll]), times, times) == 0
@@ -63,19 +63,19 @@ def test_counts_of_segments(few, limit, poll, monkeypatch):
 
 
 def test_the_table_is_in_use():
-    counted = Sheet(Subject("fraud", ""), PLAN)
+    counted = ChunkCounts(Subject("fraud", ""), PLAN)
     times = np.zeros(100, np.int64)
     counted.add(columns([f"r{i % 50}" for i in range(100)]), times, times)
     assert len(counted._tables) == 1
     assert counted.has_news
 
 
-def test_a_sheet_holds_a_row_for_each_open_pane_in_32_bits_which_no_chunk_overflows():
+def test_a_chunk_has_a_row_for_each_open_pane_in_32_bits_which_no_chunk_overflows():
     most = inspect.signature(NativeDecoder).parameters["max_batch_rows"].default
     assert most * CHUNK_RECORDS < 2**31
-    counted = Sheet(Subject("fraud", ""), PLAN)
+    counted = ChunkCounts(Subject("fraud", ""), PLAN)
     counted.add(columns([None] * 5), np.zeros(5, np.int64), np.zeros(5, np.int64))
-    assert counted._counts._counts.nbytes == 4 * PLAN.layout.width
+    assert counted._accumulators._counts.nbytes == 4 * PLAN.layout.width
 
 
 @pytest.mark.parametrize("with_ids_first", [True, False])
@@ -84,10 +84,10 @@ def test_events_without_ids_between_events_with_them(with_ids_first):
     alike = fit_reference({"x": np.repeat([1.0, 2.0], 200)}, model="fraud")
     assert alike.copies.rows == "", "events are told apart by their ids alone"
     watched = Plan(model="fraud", reference=alike, segments=("region",))
-    counted = Sheet(Subject("fraud", ""), watched)
+    counted = ChunkCounts(Subject("fraud", ""), watched)
     sent = []
     for batch in range(6):
-        n = 4 << batch  # so that each makes the sheet grow
+        n = 4 << batch  # so that each makes the rows grow
         has_ids = (batch % 2 == 0) is with_ids_first
         ids = np.arange(1, n + 1, dtype=np.int64) + 100 * batch if has_ids else None
         events = Columns("fraud", "", watched, np.arange(n), np.ones((n, 1)),
