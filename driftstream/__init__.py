@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from stream import __version__
     from stream.client.alert_log import latest_alerts, read_alerts
     from stream.client.records import DeliveryError, producer, publish
-    from stream.contracts.alert_event import AlertEvent, decode_alert
+    from stream.config.toml_table import ConfigError
+    from stream.contracts.alert_event import AlertError, AlertEvent, decode_alert
+    from stream.contracts.errors import DriftstreamError, NotFoundError, SettingError
     from stream.contracts.prediction_event import (
         ARROW_CONTENT_TYPE,
         BATCH_CONTENT_TYPE,
@@ -54,6 +56,11 @@ if TYPE_CHECKING:
         encode_batch,
         encode_event,
     )
+    from stream.files.files import DataError
+    from stream.kafka.access import AccessError
+    from stream.kafka.topics import TopicError
+    from stream.kafka.unreadable_batch import UnreadableError
+    from stream.plans.plan import PlanError
     from stream.publishing import (
         DroppedEventError,
         InvalidEventError,
@@ -68,13 +75,18 @@ __all__ = [
     "BATCH_CONTENT_TYPE",
     "CUSUM",
     "EVENT_CONTENT_TYPE",
+    "AccessError",
     "Actual",
+    "AlertError",
     "AlertEvent",
     "BatchColumns",
     "ColumnResult",
     "ColumnTest",
     "Comparison",
+    "ConfigError",
+    "DataError",
     "DeliveryError",
+    "DriftstreamError",
     "DroppedEventError",
     "Episode",
     "InvalidEventError",
@@ -82,7 +94,9 @@ __all__ = [
     "Monitor",
     "MonitorMiddleware",
     "MonitorStats",
+    "NotFoundError",
     "PageHinkley",
+    "PlanError",
     "Prediction",
     "PredictionBatch",
     "PredictionEvent",
@@ -90,6 +104,9 @@ __all__ = [
     "ReferenceError",
     "ReplayResult",
     "Seasons",
+    "SettingError",
+    "TopicError",
+    "UnreadableError",
     "__version__",
     "chi2",
     "compare",
@@ -140,7 +157,20 @@ _HOME: Final = {
     **{name: ("stream.client.records", name) for name in ("DeliveryError", "producer", "publish")},
     **{name: ("stream.client.alert_log", name) for name in ("latest_alerts", "read_alerts")},
     **{name: ("stream.publishing", name) for name in _PUBLISHING},
-    **{name: ("stream.contracts.alert_event", name) for name in ("AlertEvent", "decode_alert")},
+    **{
+        name: ("stream.contracts.alert_event", name)
+        for name in ("AlertError", "AlertEvent", "decode_alert")
+    },
+    **{
+        name: ("stream.contracts.errors", name)
+        for name in ("DriftstreamError", "NotFoundError", "SettingError")
+    },
+    "AccessError": ("stream.kafka.access", "AccessError"),
+    "ConfigError": ("stream.config.toml_table", "ConfigError"),
+    "DataError": ("stream.files.files", "DataError"),
+    "PlanError": ("stream.plans.plan", "PlanError"),
+    "TopicError": ("stream.kafka.topics", "TopicError"),
+    "UnreadableError": ("stream.kafka.unreadable_batch", "UnreadableError"),
     "__version__": ("stream", "__version__"),
 }
 

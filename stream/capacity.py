@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors.figures import figure
+from stream.contracts.errors import SettingError
 from stream.text.counted import counted
 
 __all__ = ["FORMS", "UNITS", "Line", "Load", "Units", "capacity"]
@@ -109,7 +110,7 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
 
     Raises
     ------
-    ValueError
+    SettingError
         If a number of the load is not positive, or the form is unknown.
     """
     _check(load)
@@ -177,11 +178,11 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
 def _check(load: Load) -> None:
     for name in ("events_per_second", "signals", "models", "pane_s", "retention_hours"):
         if not 0 < getattr(load, name) < math.inf:
-            raise ValueError(f"{name} must be > 0 and finite; got {getattr(load, name)}.")
+            raise SettingError(f"{name} must be > 0 and finite; got {getattr(load, name)}.")
     if load.segments < 0:
-        raise ValueError(f"segments must be >= 0; got {load.segments}.")
+        raise SettingError(f"segments must be >= 0; got {load.segments}.")
     if load.form not in FORMS:
-        raise ValueError(f"form must be one of {', '.join(FORMS)}; got {load.form!r}.")
+        raise SettingError(f"form must be one of {', '.join(FORMS)}; got {load.form!r}.")
 
 
 def _cores(cores: float) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from stream.commands.spelling import SpellingGroup, name_nearest
+from stream.contracts.errors import DriftstreamError
 from stream.process.extras import missing_words
 from stream.process.patient_stderr import make_stderr_patient
 from stream.text.printable import printable
@@ -45,6 +46,8 @@ COMMANDS: Final = {
 }
 
 
+#: Packages below this one, with errors of their own that are for users too.
+_LIBRARIES: Final = ("detectors", "kafka", "aiokafka")
 _COMPLETION: Final = """\b
 Completion of commands and options, in bash (in zsh: zsh_source), for this session:
   source <(_DRIFTSTREAM_COMPLETE=bash_source driftstream)
@@ -88,7 +91,7 @@ class _Commands(SpellingGroup):
             if os.environ.get("DRIFTSTREAM_TRACEBACK") or not _is_for_user(error):
                 raise
             click.echo(f"driftstream: {_words(error)}", err=True)
-            ctx.exit(2 if type(error).__name__ == "ConfigError" else 1)
+            ctx.exit(error.exit_code if isinstance(error, DriftstreamError) else 1)
 
 
 def _is_for_user(error: Exception) -> bool:
@@ -99,14 +102,9 @@ def _is_for_user(error: Exception) -> bool:
         return False  # the reader went away: `main` ends without a word
     if isinstance(error, ModuleNotFoundError):
         return bool(missing_words(error, "this"))
-    if isinstance(error, OSError):
+    if isinstance(error, DriftstreamError | OSError):
         return True
-    module = type(error).__module__
-    # A plain LookupError or ValueError is ours where it says so in whole sentences; a bug's is
-    # a KeyError, an IndexError or ends without a full stop.
-    if type(error) in (LookupError, ValueError, RuntimeError):
-        return str(error).endswith(".")
-    return module.split(".")[0] in ("stream", "detectors", "kafka", "aiokafka")
+    return type(error).__module__.partition(".")[0] in _LIBRARIES
 
 
 def _words(error: Exception) -> str:

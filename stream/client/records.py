@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from stream.contracts.errors import DriftstreamError, NotFoundError
 from stream.contracts.unread import Unread
 from stream.kafka.access import check_connection, explain, unreachable
 from stream.kafka.codecs import bound_kafka_python
@@ -52,7 +53,7 @@ class KafkaRecord(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
-class DeliveryError(RuntimeError):
+class DeliveryError(DriftstreamError, RuntimeError):
     """Records were not delivered; the message says where, the first of them and why."""
 
 
@@ -93,7 +94,7 @@ def publish(
 
     Raises
     ------
-    LookupError
+    NotFoundError
         If there is no such topic.
     DeliveryError
         As soon as a failure is known; earlier messages may have been delivered.
@@ -146,7 +147,7 @@ def read_topic(
 
     Raises
     ------
-    LookupError
+    NotFoundError
         If there is no such topic.
     UnreadableError
         Without `on_unread`, if a batch cannot be read.
@@ -202,9 +203,9 @@ def _note(failures: list[tuple[int, BaseException]], number: int) -> Callable[..
     return failed
 
 
-def _no_topic(kafka: Mapping[str, object], topic: str) -> LookupError:
+def _no_topic(kafka: Mapping[str, object], topic: str) -> NotFoundError:
     servers = ", ".join(client_options(kafka)["bootstrap_servers"])
-    return LookupError(
+    return NotFoundError(
         f"there is no topic {topic} at {servers}. Check its name, or create it: "
         "driftstream topics --create."
     )

@@ -41,7 +41,7 @@ def read_state(
 
     Raises
     ------
-    LookupError
+    NotFoundError
         If there is no such topic.
     """
     found = [StoredPartition(p, log_id) for p in range(n_partitions)]

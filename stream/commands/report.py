@@ -10,6 +10,7 @@ import click
 
 from stream.commands.report_file import FORMS, form_of, report_text
 from stream.commands.shared import IN_FILE, open_config, say
+from stream.contracts.errors import NotFoundError
 from stream.text.counted import counted
 
 if TYPE_CHECKING:
@@ -95,12 +96,12 @@ def _notes(config: Config, found: Iterable[AlertEvent]) -> list[str]:
 def _check_one(episode: str, found: Iterable[AlertEvent], where: str) -> None:
     ids = sorted({event.data.episode for event in found})
     if not ids:
-        raise LookupError(
+        raise NotFoundError(
             f"there is no episode {episode} on {where}. See which there are: driftstream alerts "
             "--json; those older than the topic's retention are gone."
         )
     if len(ids) > 1:
-        raise LookupError(
+        raise NotFoundError(
             f"{len(ids)} episodes begin with {episode}: {', '.join(ids[:5])}. Give more characters."
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream.contracts.declared import one_of
+from stream.contracts.errors import DriftstreamError
 from stream.text.durations import DAY_MS, duration_ms
 
 __all__ = ["ConfigError", "EnvText", "Table"]
@@ -25,11 +26,13 @@ _INDEX: Final = re.compile(r"\[\d+\]")
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class ConfigError(ValueError):
+class ConfigError(DriftstreamError, ValueError):
     """A config file that cannot be used; the message names the file, the key and the remedy.
 
     Of a message with a very long key or value the middle is left out.
     """
+
+    exit_code = 2  # wrong use, as of an option
 
     def __init__(self, words: str) -> None:
         super().__init__(

@@ -23,6 +23,7 @@ from stream.contracts.alert_signal import (
     AlertTime,
 )
 from stream.contracts.budget_summary import BudgetSummary
+from stream.contracts.errors import DriftstreamError
 
 __all__ = [
     "ALERT_TYPE",
@@ -92,7 +93,7 @@ News: TypeAlias = Literal[
 _Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 
 
-class AlertError(ValueError):
+class AlertError(DriftstreamError, ValueError):
     """Bytes that are not an alert event of this version."""
 
 

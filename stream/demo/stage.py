@@ -19,6 +19,7 @@ from stream.client.alert_log import read_alerts
 from stream.client.plan_topic import publish_plans
 from stream.config.load import Config, load_config
 from stream.contracts.alert_event import AlertEvent
+from stream.contracts.errors import DriftstreamError
 from stream.devbroker.broker import free_port
 from stream.kafka.topics import create_topics, wanted_topics
 
@@ -28,7 +29,7 @@ _READY_S = 60.0
 _STOP_S = 20.0
 
 
-class DemoError(RuntimeError):
+class DemoError(DriftstreamError, RuntimeError):
     """A part of the demo failed; the message says which, and shows its last words."""
 
 

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stream.contracts.errors import DriftstreamError
+
 __all__ = ["HOST", "BrokerError", "Node", "broker_properties", "free_port", "new_nodes"]
 
 HOST = "127.0.0.1"
 
 
-class BrokerError(RuntimeError):
+class BrokerError(DriftstreamError, RuntimeError):
     """A broker did not start or stop; the message ends with its own last words."""
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from stream.contracts.errors import DriftstreamError
 from stream.process.extras import extra_packages, install_command
 
 POM = Path(__file__).with_name("broker.pom.xml")
@@ -26,7 +27,7 @@ OLDEST_JAVA = 17
 MAVEN_TIMEOUT_S = 600.0
 
 
-class BrokerUnavailableError(RuntimeError):
+class BrokerUnavailableError(DriftstreamError, RuntimeError):
     """No broker can be run here; the message says what is missing and what to install."""
 
 

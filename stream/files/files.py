@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
+from stream.contracts.errors import DriftstreamError
 from stream.decode.arrow_values import is_text
 from stream.files import arrow_ipc
 from stream.files.content import NOT_UTF8, mistaken_for_text
@@ -33,7 +34,7 @@ _BUFFER: Final = 32 << 20
 _LEAST_BUFFER: Final = 64 << 10
 
 
-class DataError(ValueError):
+class DataError(DriftstreamError, ValueError):
     """A data file that cannot be used: which, where in it, what was got and what to do."""
 
 

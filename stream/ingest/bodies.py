@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from stream.contracts.errors import DriftstreamError
 from stream.contracts.prediction_event import (
     ARROW_CONTENT_TYPE,
     BATCH_CONTENT_TYPE,
@@ -29,7 +30,7 @@ _ACCEPTED: Final = ", ".join(
 _list: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class BodyError(ValueError):
+class BodyError(DriftstreamError, ValueError):
     """A body that is not what its content type says; `status` is the answer's."""
 
     def __init__(self, status: int, words: str) -> None:

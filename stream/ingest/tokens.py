@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from stream.contracts.errors import DriftstreamError
+
 __all__ = ["TokenError", "Tokens"]
 
 log = logging.getLogger(__name__)
@@ -15,7 +17,7 @@ log = logging.getLogger(__name__)
 _LEAST: Final = 16
 
 
-class TokenError(ValueError):
+class TokenError(DriftstreamError, ValueError):
     """The file cannot be used; the message says why."""
 
 

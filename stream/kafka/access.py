@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
+from stream.contracts.errors import DriftstreamError
 from stream.kafka.security import client_options
 
 __all__ = ["AccessError", "check_connection", "explain", "unreachable"]
@@ -30,7 +31,7 @@ _API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 _DOCS: Final = "docs/security.md has the rights that each program needs and the commands for them"
 
 
-class AccessError(ConnectionError):
+class AccessError(DriftstreamError, ConnectionError):
     """A broker refuses the connection or a right; the message says why and what to change."""
 
 
@@ -44,7 +45,7 @@ def check_connection(kafka: Mapping[str, object], *, timeout_s: float = 5.0) -> 
     ------
     AccessError
         If TLS, the mechanism or the credentials are refused, by every server that answers.
-    ValueError
+    SettingError
         If the settings or the certificates cannot be used.
     """
     options = client_options(kafka)

@@ -28,6 +28,7 @@ from aiokafka.consumer import fetcher as internals
 from aiokafka.errors import UnsupportedCodecError
 from aiokafka.record import default_records, legacy_records
 
+from stream.contracts.errors import IncompatibleClientError
 from stream.contracts.unread import Unread
 from stream.kafka import stalls, unpack
 
@@ -74,14 +75,14 @@ def check_aiokafka() -> None:
 
     Raises
     ------
-    RuntimeError
+    IncompatibleClientError
         If it has not the parts that are used here.
     """
     for kind, name, expected in _METHODS:
         method = getattr(kind, name, None)
         got = tuple(inspect.signature(method).parameters) if callable(method) else None
         if got != expected:
-            raise RuntimeError(
+            raise IncompatibleClientError(
                 f"aiokafka {aiokafka.__version__}: {kind.__name__}.{name} should take {expected}; "
                 f"got {got}. Install aiokafka>=0.12,<0.15."
             )

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
+from stream.contracts.errors import SettingError
 from stream.kafka.security import client_options
 
 __all__ = ["RepeatFilter", "connection_arguments", "quieten", "retry_until_available"]
@@ -36,7 +37,7 @@ def connection_arguments(kafka: Mapping[str, object]) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError
+    SettingError
         For unknown settings, and for certificates that cannot be read.
     """
     options = client_options(kafka)
@@ -60,7 +61,7 @@ def _ssl_context(options: Mapping[str, Any]) -> ssl.SSLContext:
         if ciphers := options.get("ssl_ciphers"):
             context.set_ciphers(ciphers)
     except (OSError, ssl.SSLError) as error:
-        raise ValueError(
+        raise SettingError(
             f"kafka.ssl_*: the certificates cannot be used: {error}. Check "
             "ssl_ca_location, ssl_certificate_location and ssl_key_location."
         ) from error

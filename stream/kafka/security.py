@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from stream.contracts.errors import SettingError
+
 # librdkafka name -> kafka-python name. Dots and underscores are the same to us, because TOML keys
 # read better with underscores.
 _NAMES = {
@@ -37,7 +39,7 @@ def client_options(kafka: Mapping[str, object]) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError
+    SettingError
         For an unknown key (the nearest known one is named), a missing `bootstrap_servers`, an
         unknown security protocol, and keys that it lacks or would ignore.
     """
@@ -47,11 +49,11 @@ def client_options(kafka: Mapping[str, object]) -> dict[str, Any]:
         if name is None:
             near = difflib.get_close_matches(key.replace(".", "_"), _BY_UNDERSCORE, 1, 0.6)
             hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_BY_UNDERSCORE)}."
-            raise ValueError(f"kafka.{key} is not a known connection setting. {hint}")
+            raise SettingError(f"kafka.{key} is not a known connection setting. {hint}")
         options[_NAMES[name]] = value
     servers = options.get("bootstrap_servers")
     if not servers:
-        raise ValueError(
+        raise SettingError(
             "kafka.bootstrap_servers is missing. Give the broker's address, for example "
             '"localhost:9092", or start one: driftstream broker start.'
         )
@@ -59,7 +61,7 @@ def client_options(kafka: Mapping[str, object]) -> dict[str, Any]:
         options["bootstrap_servers"] = [s.strip() for s in servers.split(",") if s.strip()]
     protocol = str(options.get("security_protocol", "PLAINTEXT")).upper()
     if protocol not in PROTOCOLS:
-        raise ValueError(
+        raise SettingError(
             f"kafka.security_protocol must be one of {', '.join(PROTOCOLS)}; got "
             f"{options['security_protocol']!r}."  # a text of the environment hides itself
         )
@@ -77,19 +79,19 @@ def _must_fit(protocol: str, kafka: Mapping[str, object], options: Mapping[str, 
         given = [key for key in kafka if key.replace(".", "_").startswith(f"{prefix}_")]
         used = protocol.startswith(part) if part == "SASL" else protocol.endswith(part)
         if given and not used:
-            raise ValueError(
+            raise SettingError(
                 f"kafka.{given[0]} is set, but with security_protocol {protocol} it is not used. "
                 f"Set kafka.security_protocol (SASL_SSL, say), or remove the key."
             )
     if protocol.startswith("SASL"):
         mechanism = options.get("sasl_mechanism")
         if mechanism not in MECHANISMS:
-            raise ValueError(
+            raise SettingError(
                 f"kafka.sasl_mechanism must be one of {', '.join(MECHANISMS)}; got {mechanism!r}."
             )
         for key in ("username", "password"):
             if mechanism != "GSSAPI" and not options.get(f"sasl_plain_{key}"):
-                raise ValueError(
+                raise SettingError(
                     f"kafka.sasl_{key} is missing or empty, and {mechanism} needs it. Give it as "
                     f'sasl_{key} = "${{VARIABLE}}" or in a file with sasl_{key}_file.'
                 )

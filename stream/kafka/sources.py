@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+from stream.contracts.errors import DriftstreamError, NotFoundError
 from stream.kafka.admin import admin, described
 from stream.plans.plan import PlanBook
 
@@ -33,7 +34,7 @@ _AGAIN_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-class SourceChangedError(RuntimeError):
+class SourceChangedError(DriftstreamError, RuntimeError):
     """A topic is not the one that the worker started with."""
 
 
@@ -71,7 +72,7 @@ async def source_topics(
 
     Raises
     ------
-    LookupError
+    NotFoundError
         Naming those that do not.
     """
     wanted = sorted(set(names))
@@ -86,7 +87,7 @@ async def source_topics(
             missing = ", ".join(n for n in wanted if n not in found and n not in may_lack)
             if not missing:
                 return found
-            raise LookupError(
+            raise NotFoundError(
                 f"no topic {missing} on this Kafka. Create what is missing: "
                 "driftstream topics --create."
             )

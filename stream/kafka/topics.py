@@ -9,6 +9,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from stream.contracts.errors import DriftstreamError
 from stream.kafka.admin import admin, described, surely_described
 from stream.text.counted import counted
 
@@ -27,7 +28,7 @@ STATE_SEGMENT_BYTES = 16 * 1024 * 1024
 LOG_APPEND = {"message.timestamp.type": "LogAppendTime"}
 
 
-class TopicError(RuntimeError):
+class TopicError(DriftstreamError, RuntimeError):
     """Topics cannot be read or created; the message says which and why."""
 
 

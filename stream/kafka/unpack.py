@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from stream.contracts.errors import DriftstreamError
+
 __all__ = [
     "ADVICE",
     "CODECS",
@@ -44,7 +46,7 @@ _XERIAL: Final = b"\x82SNAPPY\x00"
 _XERIAL_HEADER: Final = 16
 
 
-class UnpackError(ValueError):
+class UnpackError(DriftstreamError, ValueError):
     """A batch that cannot be unpacked."""
 
 

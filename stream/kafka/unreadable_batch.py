@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError as AiokafkaError
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
+from stream.contracts.errors import DriftstreamError, NotFoundError
 from stream.contracts.unread import Unread
 from stream.kafka import batch_fetch
 from stream.kafka.connection import connection_arguments
@@ -27,7 +28,7 @@ OnUnread = Callable[[str, int, Unread], None]
 _PATIENCE_S: Final = 20.0
 
 
-class UnreadableError(RuntimeError):
+class UnreadableError(DriftstreamError, RuntimeError):
     """A batch of a topic cannot be read; the message says which and why."""
 
 
@@ -38,7 +39,7 @@ def find_unreadable_batch(
 
     Raises
     ------
-    LookupError
+    NotFoundError
         If the partition has no such offset.
     """
     return asyncio.run(_find(connection_arguments(kafka), topic, partition, offset))
@@ -57,12 +58,12 @@ async def _find(
         tp = TopicPartition(topic, partition)
         await consumer._client.add_topic(topic)
         if partition not in (consumer.partitions_for_topic(topic) or ()):
-            raise LookupError(f"there is no partition {topic}[{partition}]. Check the name.")
+            raise NotFoundError(f"there is no partition {topic}[{partition}]. Check the name.")
         consumer.assign([tp])
         begin = (await consumer.beginning_offsets([tp]))[tp]
         end = (await consumer.end_offsets([tp]))[tp]
         if not begin <= offset < end:
-            raise LookupError(
+            raise NotFoundError(
                 f"{topic}[{partition}] holds offsets {begin} to {end - 1}; got {offset}."
             )
         consumer.seek(tp, offset)

@@ -15,6 +15,7 @@ from kafka.structs import OffsetAndMetadata
 
 from stream.alerts.silences import Silence
 from stream.client.records import tell_unread
+from stream.contracts.errors import NotFoundError
 from stream.kafka.access import check_connection, unreachable
 from stream.kafka.codecs import bound_kafka_python
 from stream.kafka.failed_sockets import close_failed_sockets
@@ -50,7 +51,7 @@ def run_notify(
 
     Raises
     ------
-    LookupError
+    NotFoundError
         If there is no such topic.
     ConnectionError
         If Kafka cannot be reached at the start, or refuses us. Later it is waited for.
@@ -71,7 +72,7 @@ def run_notify(
         found = consumer.partitions_for_topic(topic) or range(topic_partitions(kafka, topic))
         parts = [TopicPartition(topic, p) for p in sorted(found)]
         if not parts:
-            raise LookupError(
+            raise NotFoundError(
                 f"there is no topic {topic}. Check its name, or create it: "
                 "driftstream topics --create."
             )

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from stream.contracts.declared import settings_of
+from stream.contracts.errors import DriftstreamError
 from stream.contracts.plan_document import (
     ANY_VERSION,
     PLAN_FORMAT,
@@ -24,7 +25,7 @@ _SETTINGS: Final = settings_of(PlanSettings)
 _DEFAULT_OPTIONS: Final = SignalOptions()
 
 
-class PlanError(ValueError):
+class PlanError(DriftstreamError, ValueError):
     """A plan that cannot be used, saying which field, what it holds and what it may hold."""
 
 

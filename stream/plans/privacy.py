@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 
 from detectors import CategoricalBinning, Reference, SignalReference
+from stream.contracts.errors import DriftstreamError
+from stream.plans.base import PlanError
 
 __all__ = ["CategoryHash", "HashKeyError", "apply_privacy", "hashed_with"]
 
@@ -25,7 +27,7 @@ LEAST_KEY: Final = 16
 _HASHED: Final = re.compile(r"#([0-9a-f]{8}):[0-9a-f]{16}")
 
 
-class HashKeyError(ValueError):
+class HashKeyError(DriftstreamError, ValueError):
     """A key that is missing, too short, or not the one that names were hashed with."""
 
 
@@ -91,20 +93,20 @@ def apply_privacy(
     ------
     HashKeyError
         If a key is needed, or names are hashed with another one.
-    ValueError
+    PlanError
         If there is no such signal, or a numeric one is to be hashed.
     """
     kinds = {signal.name: signal.kind for signal in reference.signals}
     for name in drop:  # a misspelt name would let the right one through
         if name not in kinds and name not in reference.columns.ignored:
-            raise ValueError(
+            raise PlanError(
                 f"signal {name!r} cannot be dropped: it is neither in the reference nor was it "
                 "left out when that was fitted. Correct the name."
             )
     for name in hashed:
         if kinds.get(name) != "categorical":
             there = f"is {kinds[name]}" if name in kinds else "is not in the reference"
-            raise ValueError(
+            raise PlanError(
                 f"signal {name!r} cannot be hashed: it {there}. Drop it, or correct the name."
             )
     signals = []
@@ -114,7 +116,7 @@ def apply_privacy(
         elif signal.name not in drop:
             signals.append(signal)
     if not signals:
-        raise ValueError("every signal is dropped; nothing is left to watch.")
+        raise PlanError("every signal is dropped; nothing is left to watch.")
     named = reference.columns
     columns = replace(
         named,

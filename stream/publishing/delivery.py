@@ -17,6 +17,7 @@ from typing import Any, Final
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from stream.contracts.errors import SettingError
 from stream.kafka.access import explain
 from stream.kafka.admin import admin, described
 from stream.kafka.failed_sockets import close_failed_sockets
@@ -77,7 +78,7 @@ class Delivery:
             **settings,
         }
         for name in self._options.keys() - KafkaProducer.DEFAULT_CONFIG.keys():
-            raise ValueError(f"producer: {name!r} is no setting of kafka-python's producer.")
+            raise SettingError(f"producer: {name!r} is no setting of kafka-python's producer.")
         self._servers = ", ".join(self._options["bootstrap_servers"])
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stream.contracts.alert_event import KINDS
+from stream.contracts.errors import DriftstreamError
 
 __all__ = [
     "Runbook",
@@ -26,7 +27,7 @@ _INDEX: Final = "README.md"
 _ALERT_ROW: Final = re.compile(r"^\| `(\w+)` \| \[[^]]+\]\(([\w-]+)\.md\) \|$", re.M)
 
 
-class UnknownRunbookError(LookupError):
+class UnknownRunbookError(DriftstreamError, LookupError):
     """There is no runbook of that name."""
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from stream.contracts.alert_event import AlertEvent
+from stream.contracts.errors import DriftstreamError
 from stream.contracts.summary_message import (
     Idle,
     Progress,
@@ -34,7 +35,7 @@ __all__ = ["PartitionMonitor", "UnknownPlanError"]
 _SOURCES: Final = "@sources"
 
 
-class UnknownPlanError(LookupError):
+class UnknownPlanError(DriftstreamError, LookupError):
     """A summary names a plan that the plan book does not have (yet): read the plans topic on."""
 
 

@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from stream.contracts.errors import DriftstreamError
+
 __all__ = [
     "MAX_BLOCK_BYTES",
     "Manifest",
@@ -43,7 +45,7 @@ _SUM_BYTES: Final = 16
 _MAX_PAYLOAD: Final = 64 * 2**20
 
 
-class SnapshotError(ValueError):
+class SnapshotError(DriftstreamError, ValueError):
     """A block or manifest that is truncated, corrupted or of another version."""
 
 

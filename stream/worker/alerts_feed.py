@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.contracts.acks import Ack, decode_alert_or_ack
 from stream.contracts.alert_event import AlertError, AlertEvent
+from stream.contracts.errors import NotFoundError
 from stream.contracts.unread import Unread
 from stream.kafka import batch_fetch
 from stream.kafka.rights import check_rights
@@ -84,7 +85,7 @@ class AlertsFeed:
                 for p in sorted(consumer.partitions_for_topic(self._topic) or ())
             ]
             if not parts:
-                raise LookupError(f"there is no topic {self._topic} yet")
+                raise NotFoundError(f"there is no topic {self._topic} yet")
             consumer.assign(parts)
             begin = await consumer.beginning_offsets(parts)
             end = await consumer.end_offsets(parts)

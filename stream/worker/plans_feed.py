@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.contracts.errors import NotFoundError
 from stream.contracts.unread import Unread
 from stream.kafka import batch_fetch
 from stream.kafka.connection import retry_until_available
@@ -69,7 +70,7 @@ class PlansFeed:
         await self._consumer.seek_to_beginning(*self._partitions)
         await self.current()
         if self.unread:
-            raise LookupError(self.unread)
+            raise NotFoundError(self.unread)
 
     async def _find(self) -> list[int]:
         """The topic's partitions; a broker that has just begun may not know it yet."""
@@ -78,7 +79,7 @@ class PlansFeed:
         await client.add_topic(self._topic)
         while not (found := self._consumer.partitions_for_topic(self._topic)):
             if time.monotonic() >= end:
-                raise LookupError(
+                raise NotFoundError(
                     f"the plans topic {self._topic} does not exist. Create it: "
                     "driftstream topics --create."
                 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from stream.alerts.silences import Silence
+from stream.contracts.errors import SettingError
 from stream.decode.formats.contract import SourceOptions
 from stream.kafka.topics import TopicNames
 from stream.plans.privacy import CategoryHash
@@ -79,13 +80,13 @@ class WorkerSettings:
 
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
-            raise ValueError(f"--stage must be one of {', '.join(STAGES)}; got {self.stage!r}.")
+            raise SettingError(f"--stage must be one of {', '.join(STAGES)}; got {self.stage!r}.")
         if self.data_dir and not Path(self.data_dir).expanduser().parent.is_dir():
-            raise ValueError(
+            raise SettingError(
                 f"worker.data_dir {self.data_dir} is in a directory that does not exist. "
                 "Make it, or leave data_dir out for a temporary one."
             )
         times = "idle_after_s", "snapshot_interval_s", "session_timeout_s", "idle_timeout_s"
         for name in times:
             if not (value := getattr(self, name)) > 0:
-                raise ValueError(f"worker.{name[:-2]} must be > 0; got {value}.")
+                raise SettingError(f"worker.{name[:-2]} must be > 0; got {value}.")

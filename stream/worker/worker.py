@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from stream.contracts.errors import NotFoundError
 from stream.decode import FormatDecoder, NativeDecoder
 from stream.kafka.connection import connection_arguments
 from stream.kafka.rights import check_rights, worker_rights
@@ -152,7 +153,7 @@ class Worker:
         settings, topics = self.settings, self.settings.topics
         events = event_topics(self.plans)
         if not events and settings.stage != "monitor":
-            raise LookupError(
+            raise NotFoundError(
                 f"the plans topic {topics.plans} holds no plan, so there is nothing to read. "
                 "Publish one: driftstream plan publish -c CONFIG."
             )
@@ -163,14 +164,14 @@ class Worker:
             absent = {topic: events[topic] for topic in self._awaited if events[topic]}
             words = [absent_words(topic, models) for topic, models in absent.items()]
             if len(self._awaited) == len(events):
-                raise LookupError(f"{'; '.join(words)}. Create it: driftstream topics --create.")
+                raise NotFoundError(f"{'; '.join(words)}. Create it: driftstream topics --create.")
             self.status.absent = absent
             for said in words:
                 log.warning("%s: nothing of it is watched", said)
             await self._must_have(dict.fromkeys(events, ("READ",)))
         n_summaries = self._sources[topics.summaries][1]
         if self._sources[topics.state][1] != n_summaries:
-            raise LookupError(
+            raise NotFoundError(
                 f"{topics.state} must have as many partitions as {topics.summaries}, "
                 f"{n_summaries}; got {self._sources[topics.state][1]}. Make it again."
             )

@@ -11,11 +11,12 @@ import pytest
 from faust.types import TP
 
 from stream.client.records import publish
+from stream.contracts.errors import IncompatibleClientError
 from stream.kafka.admin import admin
 from stream.kafka.connection import connection_arguments
 from stream.kafka.topics import create_topics, wanted_topics
 from stream.worker.faust.app import Stages, build_app
-from stream.worker.faust.version_check import TransportError, check_faust
+from stream.worker.faust.version_check import check_faust
 from stream.worker.worker_status import WorkerStatus
 
 
@@ -130,11 +131,13 @@ def test_a_log_shorter_than_what_was_read_stops_its_partition_alone(
 
 
 def test_another_faust_is_refused_with_advice() -> None:
-    with pytest.raises(TransportError, match=r"needs faust-streaming 0\.15\.x; got 0\.16\.0"):
+    with pytest.raises(
+        IncompatibleClientError, match=r"needs faust-streaming 0\.15\.x; got 0\.16\.0"
+    ):
         check_faust(version="0.16.0")
 
     class Moved:
         async def getmany(self, timeout: float, extra: int) -> None: ...
 
-    with pytest.raises(TransportError, match="Install faust-streaming"):
+    with pytest.raises(IncompatibleClientError, match="Install faust-streaming"):
         check_faust(consumer=Moved)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from stream.contracts.errors import DriftstreamError
 from stream.decode.formats.paths import Path
 from stream.decode.values import RefusedError, parse_object
 
@@ -33,7 +34,7 @@ Document: TypeAlias = Mapping[str, Any]
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class OptionsError(ValueError):
+class OptionsError(DriftstreamError, ValueError):
     """Settings of a source that a format cannot work with: `key` and what is wrong with it."""
 
     def __init__(self, key: str, words: str) -> None:

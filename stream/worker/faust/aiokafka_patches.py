@@ -13,6 +13,8 @@ from aiokafka import client as internals
 from aiokafka.client import AIOKafkaClient
 from aiokafka.producer.message_accumulator import MessageAccumulator
 
+from stream.contracts.errors import IncompatibleClientError
+
 __all__ = ["check", "hold_back_metadata", "limit_connecting", "never_expire"]
 
 #: Between two looks for brokers when nobody answers.
@@ -22,11 +24,11 @@ _CONNECT_S: Final = 10.0
 
 
 def check() -> None:
-    """Raise a RuntimeError that says so if aiokafka is not as it was."""
+    """Raise an IncompatibleClientError if aiokafka is not the one that is patched here."""
     names = MessageAccumulator.__init__.__code__.co_names
     parts = hasattr(AIOKafkaClient, "_metadata_update") and hasattr(internals, "create_conn")
     if not parts or "_batch_ttl" not in names:
-        raise RuntimeError(
+        raise IncompatibleClientError(
             "aiokafka is not as driftstream was written against it. Install aiokafka>=0.14,<0.15."
         )
 

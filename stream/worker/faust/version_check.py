@@ -13,7 +13,9 @@ from typing import Any, Final
 import faust
 from faust.transport.drivers import aiokafka as driver
 
-__all__ = ["TransportError", "check_faust"]
+from stream.contracts.errors import IncompatibleClientError
+
+__all__ = ["check_faust"]
 
 #: What `BatchConsumer` overrides or calls, with the parameters it was written against.
 _INTERNALS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -45,33 +47,29 @@ _ATTRIBUTES: Final = (
 )
 
 
-class TransportError(RuntimeError):
-    """Faust is not the one this transport was written for."""
-
-
 def check_faust(consumer: type[Any] = driver.Consumer, version: str = faust.__version__) -> None:
     """Compare Faust with what this module was written against.
 
     Raises
     ------
-    TransportError
+    IncompatibleClientError
         If the minor version differs, or an overridden method has other parameters.
     """
     advice = "Install faust-streaming>=0.15.3,<0.16."
     if tuple(version.split(".")[:2]) != ("0", "15"):
-        raise TransportError(
+        raise IncompatibleClientError(
             f"the Kafka transport needs faust-streaming 0.15.x; got {version}. {advice}"
         )
     for name, expected in _INTERNALS.items():
         method = getattr(consumer, name, None)
         got = tuple(inspect.signature(method).parameters) if callable(method) else None
         if got != expected:
-            raise TransportError(
+            raise IncompatibleClientError(
                 f"faust-streaming {version}: Consumer.{name} should take {expected}; got {got}. "
                 f"{advice}"
             )
     known = set().union(*(getattr(c, "__annotations__", {}) for c in consumer.__mro__))
     if missing := [name for name in _ATTRIBUTES if name not in known]:
-        raise TransportError(
+        raise IncompatibleClientError(
             f"faust-streaming {version}: Consumer has no {', '.join(missing)}. {advice}"
         )
