@@ -9,9 +9,9 @@ from typing import Any, Final
 __all__ = ["ColumnResult", "ColumnTest", "Comparison"]
 
 #: Smaller p-values are printed as below this: their last digits say nothing.
-_LEAST_P: Final = 1e-12
+_MIN_P: Final = 1e-12
 #: Of a change so many parts are printed.
-_MOST_WORDS: Final = 3
+_MAX_WORDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ class Comparison:
 def _line(column: ColumnResult) -> str:
     if not column.tests:
         return "not tested"
-    p = f"p < {_LEAST_P:g}" if column.p_value < _LEAST_P else f"p {column.p_value:.2g}"
+    p = f"p < {_MIN_P:g}" if column.p_value < _MIN_P else f"p {column.p_value:.2g}"
     if not column.drifted:
         return f"{'-':8}  {p}"
-    change = "; ".join(column.change.split("; ")[:_MOST_WORDS])
+    change = "; ".join(column.change.split("; ")[:_MAX_WORDS])
     return f"{column.severity:8}  {p:9}  {column.test}: {change}"

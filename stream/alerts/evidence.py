@@ -19,7 +19,7 @@ from stream.plans.slots import DAY
 __all__ = ["evidence"]
 
 #: Tails below this were not measured: no more is claimed.
-_LEAST_P: Final = 1e-9
+_MIN_P: Final = 1e-9
 _YEAR_WEEKS: Final = 365.25 / 7.0
 _COUNTED: Final = "This was counted, not estimated: chance has no part in it."
 
@@ -59,7 +59,7 @@ def evidence(finding: Finding, began: ChangePoint | None, budget: BudgetSummary 
 def _by_window(finding: Finding, budget: BudgetSummary) -> str:
     what = TEST_TEXT.get(finding.test, finding.test)
     p = 1.0 if finding.p_value is None else finding.p_value
-    often = "less than once in a billion" if p < _LEAST_P else f"once in {round_figure(1.0 / p)}"
+    often = "less than once in a billion" if p < _MIN_P else f"once in {round_figure(1.0 / p)}"
     said = (
         f"If nothing had changed, a {what} this high would come by chance {often} windows of "
         f"{finding.events:,} events"
@@ -67,7 +67,7 @@ def _by_window(finding: Finding, budget: BudgetSummary) -> str:
     if finding.segment:
         level = round_figure(1.0 / budget.segment_alpha)
         return f"{said}. The tests of this segment's windows alarm from once in {level}."
-    if p >= _LEAST_P:
+    if p >= _MIN_P:
         said += f", {_time(1.0 / p / budget.windows_per_week)} of this stream"
     return (
         f"{said}. The window tests of this signal are set to raise one false alarm in "
@@ -76,7 +76,7 @@ def _by_window(finding: Finding, budget: BudgetSummary) -> str:
 
 
 def _by_day(finding: Finding) -> str:
-    p = max(_LEAST_P, finding.p_value or 0.0)
+    p = max(_MIN_P, finding.p_value or 0.0)
     return (
         f"If nothing had changed, a day as unlike those of the reference would come by chance once "
         f"in {round_figure(1.0 / p)} days. It alarms from {figure(round(finding.threshold, 1))} "

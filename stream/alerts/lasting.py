@@ -15,7 +15,7 @@ __all__ = ["Size", "Way"]
 
 _WINDOWS: Final = 2
 #: What is told counts as at least so much: half of what a warning begins with.
-_LEAST_SIZE: Final = 0.05
+_MIN_SIZE: Final = 0.05
 #: A size that was less than half of the told one for so many windows is what counts as told.
 _EASED_WINDOWS: Final = 8
 
@@ -63,7 +63,7 @@ class Size(msgspec.Struct, array_like=True):
 
     def see(self, effect: float, doubling: float) -> None:
         """Take the effect of a window; it doubled from `doubling` times the told one on."""
-        told = max(self.told, _LEAST_SIZE)
+        told = max(self.told, _MIN_SIZE)
         if effect >= doubling * told:
             self.least = min(effect, self.least) if self.windows else effect
             self.windows += 1

@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["FEWEST_LOOKS", "MOST_LOOKS", "Rest", "looks_after"]
+__all__ = ["FEWEST_LOOKS", "MAX_LOOKS", "Rest", "looks_after"]
 
 #: Looks in a row without a finding after which a signal leaves: at each window that closes, and
 #: where half of it is full. False alarms of slow streams would last for weeks otherwise.
 FEWEST_LOOKS: Final = 2
-MOST_LOOKS: Final = 16
+MAX_LOOKS: Final = 16
 #: Soon is within so many times as long as the last episode lasted.
 _SOON: Final = 4
 
@@ -33,4 +33,4 @@ def looks_after(last: Rest | None, opened_ms: int) -> int:
     """Looks that an episode waits that opens now."""
     if last is None or opened_ms - last.ended_ms > _SOON * last.lasted_ms:
         return FEWEST_LOOKS
-    return min(2 * last.looks, MOST_LOOKS)
+    return min(2 * last.looks, MAX_LOOKS)

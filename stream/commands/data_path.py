@@ -13,7 +13,7 @@ from stream.text.counted import some_of
 
 __all__ = ["DataPath"]
 
-_MOST: Final = 5
+_MAX_SHOWN: Final = 5
 #: So many kinds of files are named.
 _KINDS: Final = 6
 
@@ -51,7 +51,7 @@ def _found_in(folder: Path) -> str:
     files = _files(folder)
     if not files:
         return f"Name a file; none in it ends in {_kinds()}."
-    return f"Name one of its files: {some_of([str(folder / name) for name in files], _MOST)}."
+    return f"Name one of its files: {some_of([str(folder / name) for name in files], _MAX_SHOWN)}."
 
 
 def _instead_of(path: Path) -> str:
@@ -64,7 +64,7 @@ def _instead_of(path: Path) -> str:
     where = folder.resolve()
     if not files:
         return f"No file in {where} ends in {_kinds()}."
-    return f"In {where} there are {some_of(files, _MOST)}."
+    return f"In {where} there are {some_of(files, _MAX_SHOWN)}."
 
 
 def _kinds() -> str:

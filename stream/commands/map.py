@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_MOST_BYTES: Final = 1 << 20
+_MAX_BYTES: Final = 1 << 20
 _SHOWN: Final = 20
-_MOST_ROWS: Final = 60
+_MAX_ROWS: Final = 60
 
 
 @click.command("map")
@@ -86,7 +86,7 @@ def command(sample: Path, config_path: Path | None, topic: str, model: str) -> N
 
 def _read(sample: Path) -> tuple[bytes, Any]:
     """The first record of a file: all of it if that is JSON, else its first line."""
-    text = sample.read_bytes()[:_MOST_BYTES]
+    text = sample.read_bytes()[:_MAX_BYTES]
     lines = [line for line in text.splitlines() if line.strip()]
     for part in (text, lines[0] if lines else b""):
         try:
@@ -94,7 +94,7 @@ def _read(sample: Path) -> tuple[bytes, Any]:
         except (ValueError, RecursionError):
             continue
     raise click.ClickException(
-        f"{sample}: neither it nor its first line is JSON of at most {_MOST_BYTES:,} bytes. "
+        f"{sample}: neither it nor its first line is JSON of at most {_MAX_BYTES:,} bytes. "
         "Give one record, as it is on the topic."
     )
 
@@ -149,10 +149,10 @@ def _tell(event: dict[str, Any]) -> None:
             rows += [(f"{name}.{key}", _shown(value)) for key, value in member.items()]
         else:
             rows.append((name, _shown(member)))
-    for name, text in rows[:_MOST_ROWS]:
+    for name, text in rows[:_MAX_ROWS]:
         say(f"  {name:<32} {text}")
-    if len(rows) > _MOST_ROWS:
-        say(f"  and {len(rows) - _MOST_ROWS:,} more")
+    if len(rows) > _MAX_ROWS:
+        say(f"  and {len(rows) - _MAX_ROWS:,} more")
 
 
 def _shown(value: Any) -> str:

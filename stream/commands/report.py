@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 #: So many characters of an episode's id are enough if they fit one episode only.
-_LEAST_ID = 4
+_MIN_ID = 4
 
 
 @click.command("report")
@@ -50,8 +50,8 @@ def command(
     """
     if alerts_path is None and config_path is None:
         raise click.UsageError("Give either -c CONFIG or --alerts FILE.")
-    if len(episode) < _LEAST_ID:
-        raise click.UsageError(f"--episode must have at least {_LEAST_ID} characters.")
+    if len(episode) < _MIN_ID:
+        raise click.UsageError(f"--episode must have at least {_MIN_ID} characters.")
     from stream.report import report_of_episode
     from stream.report.fetch import UNKNOWN_BROKER
 

@@ -17,9 +17,9 @@ from stream.text.durations import DAY_MS, duration_ms
 __all__ = ["ConfigError", "EnvText", "Table"]
 
 #: Longer durations and larger numbers are typing errors, and would not fit 64 bits somewhere.
-_MOST_DAYS: Final = 36_500
-_MOST: Final = 2**53
-_MOST_WORDS: Final = 3_000
+_MAX_DAYS: Final = 36_500
+_MAX_NUMBER: Final = 2**53
+_MAX_WORDS: Final = 3_000
 #: Keys of earlier versions, with their table -> the key now.
 _RENAMED: Final = {"worker.put_away_after": "idle_timeout"}
 _INDEX: Final = re.compile(r"\[\d+\]")
@@ -35,9 +35,7 @@ class ConfigError(DriftstreamError, ValueError):
     exit_code = 2  # wrong use, as of an option
 
     def __init__(self, words: str) -> None:
-        super().__init__(
-            words if len(words) <= _MOST_WORDS else f"{words[:1_000]} … {words[-500:]}"
-        )
+        super().__init__(words if len(words) <= _MAX_WORDS else f"{words[:1_000]} … {words[-500:]}")
 
 
 class EnvText(str):
@@ -132,8 +130,8 @@ class Table:
             raise self.error(key, f"must be a whole number; got {_kind(value)}.")
         if value < least:
             raise self.error(key, f"must be >= {least}; got {value}. {advice or 'Raise it.'}")
-        if value > _MOST:
-            raise self.error(key, f"must be at most {_MOST}. Lower it.")
+        if value > _MAX_NUMBER:
+            raise self.error(key, f"must be at most {_MAX_NUMBER}. Lower it.")
         return value
 
     def number(self, key: str, default: float | None, *, above: float) -> float | None:
@@ -143,8 +141,8 @@ class Table:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self.error(key, f"must be a number; got {_kind(value)}.")
-        if abs(value) > _MOST:  # first: an int can be too long for a float
-            raise self.error(key, f"must be at most {_MOST}. Lower it.")
+        if abs(value) > _MAX_NUMBER:  # first: an int can be too long for a float
+            raise self.error(key, f"must be at most {_MAX_NUMBER}. Lower it.")
         if not math.isfinite(value) or value <= above:
             raise self.error(key, f"must be > {above:g} and finite; got {value}.")
         return float(value)
@@ -167,8 +165,8 @@ class Table:
             )
         if found < least_ms:
             raise self.error(key, f"must be at least {least_ms} ms; got {value!r}. Raise it.")
-        if found > _MOST_DAYS * DAY_MS:
-            raise self.error(key, f"must be at most {_MOST_DAYS} d; got {value!r}. Lower it.")
+        if found > _MAX_DAYS * DAY_MS:
+            raise self.error(key, f"must be at most {_MAX_DAYS} d; got {value!r}. Lower it.")
         return found
 
     def texts(self, key: str, allowed: Sequence[str] = ()) -> tuple[str, ...]:

@@ -455,18 +455,18 @@ class Config:
         """Pane and largest age of a window: what the config leaves out follows the reference."""
         from stream.plans.proposal import DEFAULT_MAX_AGE_MS, DEFAULT_PANE_MS, propose
 
-        most_ms = settings.get("window_max_age_ms")
+        given_ms = settings.get("window_max_age_ms")
         if reference is None:
             pane_ms, max_age_ms = DEFAULT_PANE_MS, DEFAULT_MAX_AGE_MS
         else:
             events = settings["window_events"]
             pane_ms, max_age_ms = propose(
-                reference, cycle_ms=cycle_ms, window_events=events, most_ms=most_ms
+                reference, cycle_ms=cycle_ms, window_events=events, max_age_ms=given_ms
             )
         pane_ms = settings.get("pane_ms", pane_ms)
         return {
             "pane_ms": pane_ms,
-            "window_max_age_ms": max(pane_ms, max_age_ms) if most_ms is None else most_ms,
+            "window_max_age_ms": max(pane_ms, max_age_ms) if given_ms is None else given_ms,
         }
 
     def _learn(self, model: ModelConfig) -> Learn:

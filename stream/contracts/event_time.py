@@ -21,7 +21,7 @@ from stream.contracts.time_forms import ACCEPTED, Time, as_time
 __all__ = [
     "ACCEPTED",
     "END_MS",
-    "LEAST_NUMBER_MS",
+    "MIN_NUMBER_MS",
     "Floats",
     "Time",
     "as_time",
@@ -44,7 +44,7 @@ _NO_TIME: Final = (253_370_764_800.0, 253_402_300_800.0)
 #: Whole numbers in this range are dates. As seconds they would be of August 1970.
 _FIRST_DATE, _LAST_DATE = 19_700_101, 21_991_231
 #: 1990-01-01. A smaller number in a file is another thing: 202601, 202601011200, a day, a row.
-LEAST_NUMBER_MS: Final = 631_152_000_000
+MIN_NUMBER_MS: Final = 631_152_000_000
 #: Whole numbers such as 2026010112 in this range may be dates with an hour.
 _FIRST_HOUR, _LAST_HOUR = _FIRST_DATE * 100, _LAST_DATE * 100 + 23
 _zone_of: Final = attrgetter("tzinfo")
@@ -128,7 +128,7 @@ def misread(values: Floats) -> npt.NDArray[np.bool_]:
     of many seconds look like YYYYMMDDHH by chance does not happen: one in a hundred does.
     """
     some = (values != 0) & ~_are_dates(values)
-    wrong: npt.NDArray[np.bool_] = some & (np.abs(numbers_ms(values)) < LEAST_NUMBER_MS)
+    wrong: npt.NDArray[np.bool_] = some & (np.abs(numbers_ms(values)) < MIN_NUMBER_MS)
     return some if some.any() and _are_hours(values[some]) else wrong
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 __all__ = [
     "ANY_VERSION",
-    "LEAST_WARM_UP",
+    "MIN_WARM_UP",
     "PLAN_FORMAT",
     "DeclaredSignal",
     "Learn",
@@ -22,7 +22,7 @@ PLAN_FORMAT: Final = "driftstream.plan.v1"
 #: A plan's version that stands for every version of its model.
 ANY_VERSION: Final = "*"
 #: A reference learned from fewer events would find nothing.
-LEAST_WARM_UP: Final = 1_000
+MIN_WARM_UP: Final = 1_000
 
 
 class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -60,7 +60,7 @@ class Learn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warm_up: Annotated[
         int,
         Meta(
-            ge=LEAST_WARM_UP,
+            ge=MIN_WARM_UP,
             description="Events that a reference is learned from, where there is none.",
             extra={"advice": "Raise it: a reference learned from fewer events finds nothing."},
         ),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from detectors import category_text
 from detectors.counting.names import bounded_name
 from stream.plans.plan import DeclaredSignal, Learn, place_of
-from stream.sketches.sketch import GROUPS, MOST_PLACE_BYTES, MOST_SIGNALS, Sketch, least
+from stream.sketches.sketch import GROUPS, MAX_PLACE_BYTES, MAX_SIGNALS, Sketch, least
 
 __all__ = ["NOT_SENT", "SchemalessValues", "ValuesBySignal", "sort_by_signal"]
 
@@ -157,7 +157,7 @@ def sort_by_signal(events: Sequence[SchemalessValues], learn: Learn) -> ValuesBy
         if event.features is not None:
             in_features.append(row)
             found = event.features
-            if len(found) > MOST_SIGNALS and not kinds:
+            if len(found) > MAX_SIGNALS and not kinds:
                 found, crowded = _least(found)
                 if crowded:
                     by_signal.crowded_rows.append(row)
@@ -195,7 +195,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _is_short(place: str) -> bool:
-    return len(place.encode(errors="surrogatepass")) <= MOST_PLACE_BYTES
+    return len(place.encode(errors="surrogatepass")) <= MAX_PLACE_BYTES
 
 
 def _least(features: dict[str, Any]) -> tuple[dict[str, Any], bool]:

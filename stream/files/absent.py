@@ -13,7 +13,7 @@ from stream.text.counted import some_of
 
 __all__ = ["no_column_hint"]
 
-_MOST: Final = 20
+_MAX_SHOWN: Final = 20
 
 
 def no_column_hint(
@@ -27,4 +27,4 @@ def no_column_hint(
         return f"Did you mean {near[0]}?"
     if len(there) == 1 and not is_typed(path) and (uneven := uneven_lines(path)):
         return f"All of a line was read as one field. {uneven}"
-    return f"It has: {some_of([*map(repr, there)], _MOST)}."
+    return f"It has: {some_of([*map(repr, there)], _MAX_SHOWN)}."

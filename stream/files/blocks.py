@@ -12,7 +12,7 @@ from detectors.fitting.values import Column, coded_names
 __all__ = ["Blocks"]
 
 #: Fewer rows a block are no block.
-_LEAST_ROWS: Final = 20
+_MIN_ROWS: Final = 20
 
 
 class Blocks:
@@ -47,6 +47,6 @@ class Blocks:
         return [
             name
             for name, changes in self._changes.items()
-            if 2 <= len(self._names[name]) <= self._rows / _LEAST_ROWS
+            if 2 <= len(self._names[name]) <= self._rows / _MIN_ROWS
             and changes == len(self._names[name]) - 1
         ]

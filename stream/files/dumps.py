@@ -23,7 +23,7 @@ _JSON: Final = (".jsonl", ".ndjson", ".json")
 _PACKED: Final = (".gz", ".bz2", ".zst")
 #: Bytes of an Arrow batch as it is handed on: a worker takes a megabyte.
 _BATCH_BYTES: Final = 500_000
-_MOST_ROWS: Final = 50_000
+_MAX_ROWS: Final = 50_000
 _MEMBERS: Final = ("features.", "prediction", "actual", "latency_seconds", "segments.")
 
 
@@ -140,7 +140,7 @@ def _arrow(path: Path, model: str) -> Iterator[Dumped]:
     start = 0
     try:
         for batch in arrow_ipc.batches(path):
-            rows = max(1, min(_MOST_ROWS, _BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)))
+            rows = max(1, min(_MAX_ROWS, _BATCH_BYTES * batch.num_rows // max(1, batch.nbytes)))
             for at in range(0, batch.num_rows, rows):
                 sink = pa.BufferOutputStream()
                 with pa.ipc.new_stream(sink, schema) as stream:

@@ -31,7 +31,7 @@ SUFFIXES: Final = {
 _BLOCK: Final = 4 << 20
 #: Bytes of a Parquet file that are read at a time, however large its row groups are.
 _BUFFER: Final = 32 << 20
-_LEAST_BUFFER: Final = 64 << 10
+_MIN_BUFFER: Final = 64 << 10
 
 
 class DataError(DriftstreamError, ValueError):
@@ -137,7 +137,7 @@ def _parquet(
     texts = [field.name for field in schema if coded and is_text(field.type)]
     # Without buffers whole column chunks would be held, and they may be as long as the file.
     wanted = [n for n in schema.names if names is None or n in names]
-    buffer = max(_LEAST_BUFFER, _BUFFER // max(1, len(wanted)))
+    buffer = max(_MIN_BUFFER, _BUFFER // max(1, len(wanted)))
     file = pa.parquet.ParquetFile(path, read_dictionary=texts, buffer_size=buffer, pre_buffer=False)
     for batch in file.iter_batches(batch_size=rows, columns=wanted):
         yield {name: batch.column(i) for i, name in enumerate(batch.schema.names)}

@@ -27,7 +27,7 @@ _CLOCK: Final = re.compile(r"-?([0-9]+ days?,? )?[0-9]+:[0-9]{2}(:[0-9]{2}([.,][
 #: Longer texts are none, and are not tried: they could match in many ways, one after the other.
 _LONGEST: Final = 64
 #: Fewer different ones are classes such as `18 %` and `7 %`.
-_LEAST: Final = 10
+_MIN_VALUES: Final = 10
 _MOSTLY: Final = 0.9
 _HALF: Final = 0.5
 
@@ -56,7 +56,7 @@ def formatted_note(texts: Sequence[str], counts: Sequence[int]) -> str:
             found[text] = count
             after = (match["after"] or "").strip()
             affixes[match["before"].strip(), after if after.isalpha() else ""] += count
-    if len(found) < _LEAST or sum(found.values()) < _MOSTLY * sum(counts):
+    if len(found) < _MIN_VALUES or sum(found.values()) < _MOSTLY * sum(counts):
         return ""
     common = sum(count for _, count in affixes.most_common(1))
     if affixes and common < _MOSTLY * affixes.total():
@@ -74,7 +74,7 @@ def mixed_note(
     total = sum(counts)
     others = {t: n for t, n, is_one in zip(texts, counts, are_numbers, strict=True) if not is_one}
     numbers = total - sum(others.values())
-    if not others or len(texts) - len(others) < _LEAST or numbers < _HALF * total:
+    if not others or len(texts) - len(others) < _MIN_VALUES or numbers < _HALF * total:
         return ""
     most = max(others, key=lambda text: others[text])
     if others[most] >= (1 - _MOSTLY) * total / 2:

@@ -21,9 +21,9 @@ from stream.contracts.prediction_event import (
 )
 from stream.files.row_events import RowEvent
 
-__all__ = ["MOST_ROWS", "as_arrow", "as_batch", "packed"]
+__all__ = ["MAX_ROWS", "as_arrow", "as_batch", "packed"]
 
-MOST_ROWS: Final = 1_000
+MAX_ROWS: Final = 1_000
 
 
 def as_batch(model: ModelId, events: Sequence[PredictionEvent]) -> bytes:
@@ -81,7 +81,7 @@ def _by_name(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 
 def packed(
-    events: Iterable[RowEvent], form: str, most: int = MOST_ROWS
+    events: Iterable[RowEvent], form: str, most: int = MAX_ROWS
 ) -> Iterator[tuple[list[RowEvent], bytes, str]]:
     """Events as messages of a form: those of each message, its value and its content type.
 

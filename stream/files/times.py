@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from stream.contracts.event_time import (
     ACCEPTED,
     END_MS,
-    LEAST_NUMBER_MS,
+    MIN_NUMBER_MS,
     Floats,
     as_time,
     misread,
@@ -62,7 +62,7 @@ def problem_of(got: object, ms: float, *, small: bool = False) -> str:
     if np.isnan(ms):
         return f"is not a time; got {got!r}"
     if small:
-        early = abs(ms) < LEAST_NUMBER_MS
+        early = abs(ms) < MIN_NUMBER_MS
         why = "numbers of before 1990 are not read" if early else "it may be a date with an hour"
         return (
             f"is not a time: got {got!r}, which since the epoch is {time_text(ms)} UTC; {why} "

@@ -18,11 +18,11 @@ import threading
 import time
 from typing import Any, Final
 
-__all__ = ["BoundedServer", "most_connections"]
+__all__ = ["BoundedServer", "max_connections"]
 
 log = logging.getLogger(__name__)
 
-_MOST: Final = 64
+_MAX_CONNECTIONS: Final = 64
 #: Of the files that this process may open: the rest is for the brokers, logs and state.
 _SHARE: Final = 4
 #: Nobody who is faster than this is hung up on to make room.
@@ -32,10 +32,12 @@ _SAY_EVERY_S: Final = 60.0
 _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-def most_connections() -> int:
+def max_connections() -> int:
     """How many connections at a time leave enough open files to all else in the process."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MOST if soft == resource.RLIM_INFINITY else max(4, min(_MOST, soft // _SHARE))
+    if soft == resource.RLIM_INFINITY:
+        return _MAX_CONNECTIONS
+    return max(4, min(_MAX_CONNECTIONS, soft // _SHARE))
 
 
 class BoundedServer(socketserver.ThreadingTCPServer):

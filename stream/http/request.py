@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 PLAIN: Final = "text/plain; charset=utf-8"
 #: Request line and headers together.
-_MOST_BYTES: Final = 32_768
-_MOST_ARGUMENTS: Final = 20
+_MAX_BYTES: Final = 32_768
+_MAX_ARGUMENTS: Final = 20
 #: What a client still sends after its answer is read for so long, or its end would undo the answer.
 _LINGER_S: Final = 0.5
 _LINGER_BYTES: Final = 1 << 20
@@ -198,7 +198,7 @@ class _Bounded:
 
     def __init__(self, stream: BufferedIOBase) -> None:
         self._stream = stream
-        self._left = _MOST_BYTES
+        self._left = _MAX_BYTES
         self.close = stream.close
 
     def readline(self, limit: int = -1) -> bytes:
@@ -211,7 +211,7 @@ class _Bounded:
 
 def _arguments(query: str) -> dict[str, str]:
     try:
-        found = urllib.parse.parse_qs(query, max_num_fields=_MOST_ARGUMENTS)
+        found = urllib.parse.parse_qs(query, max_num_fields=_MAX_ARGUMENTS)
     except ValueError:  # more than anybody needs
         return {}
     return {name: values[0] for name, values in found.items()}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from stream.http.bounded_server import BoundedServer, most_connections
+from stream.http.bounded_server import BoundedServer, max_connections
 from stream.http.request import PLAIN, Handler, Page, Post, PostRequest, Render, Request
 
 __all__ = ["PLAIN", "Page", "PageServer", "Post", "PostRequest", "Render", "Request"]
@@ -60,7 +60,7 @@ class PageServer:
         try:
             self._server = BoundedServer(
                 (host.strip("[]"), int(port)), Ours, context, deadline_s,
-                most or most_connections(),
+                most or max_connections(),
             )  # fmt: skip
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE

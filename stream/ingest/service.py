@@ -26,8 +26,8 @@ CONFIRM_S: Final = 10.0
 _RETRY_AFTER_S: Final = 5
 #: A broker that has confirmed nothing for so long, of what is on its way, gets nothing more.
 _FLOWING_S: Final = 3.0
-_MOST_EVENTS: Final = 100_000
-_MOST_SHOWN: Final = 100
+_MAX_EVENTS: Final = 100_000
+_MAX_SHOWN: Final = 100
 
 
 class IngestService:
@@ -53,7 +53,7 @@ class IngestService:
     ) -> None:  # fmt: skip
         self._rules, self._tokens, self._confirm_s = rules, tokens, confirm_s
         self._notices = Notices("ingest")
-        self._outbox = Outbox(_MOST_EVENTS, max_queued_bytes, "drop_newest")
+        self._outbox = Outbox(_MAX_EVENTS, max_queued_bytes, "drop_newest")
         self._delivery = Delivery(kafka, topics, self._outbox, self._notices, {"linger_ms": 5})
         self._delivery.start(eager=True)
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class IngestService:
             others = len(incoming) - len(checked.refused)
             return self._answer(HTTPStatus.BAD_REQUEST, {
                 "accepted": 0,
-                "refused": checked.refused[:_MOST_SHOWN],
+                "refused": checked.refused[:_MAX_SHOWN],
                 "refused_total": len(checked.refused),
                 "others": f"{others} that are right were not sent either: mend or leave out those "
                 "above, and send the request again" if others else "",

@@ -14,7 +14,7 @@ __all__ = ["TokenError", "Tokens"]
 
 log = logging.getLogger(__name__)
 
-_LEAST: Final = 16
+_MIN_CHARS: Final = 16
 
 
 class TokenError(DriftstreamError, ValueError):
@@ -72,9 +72,9 @@ class Tokens:
         except (OSError, UnicodeDecodeError) as error:
             raise TokenError(self._unreadable(error)) from error
         tokens = [line.strip() for line in lines if line.strip() and line.strip()[0] != "#"]
-        if not tokens or min(map(len, tokens)) < _LEAST:
+        if not tokens or min(map(len, tokens)) < _MIN_CHARS:
             raise TokenError(
-                f"ingest.tokens_file {self._path} must hold tokens of at least {_LEAST} "
+                f"ingest.tokens_file {self._path} must hold tokens of at least {_MIN_CHARS} "
                 "characters, one a line. Make one: openssl rand -hex 32."
             )
         return tuple(token.encode() for token in tokens)

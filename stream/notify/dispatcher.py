@@ -39,7 +39,7 @@ _LAST_ANSWERS_S: Final = 3.0
 #: Before the name of a target and a slash: what it keeps, after which its own key follows.
 _KEPT: Final = "kept:"
 #: Of a commit's metadata: brokers refuse more than 4,096, their default.
-_MOST_METADATA: Final = 3_500
+_MAX_METADATA: Final = 3_500
 _HANG_UP_S: Final = 1.0
 
 
@@ -197,7 +197,7 @@ class Dispatcher:
 
     def _all_kept(self, used: int) -> dict[str, int]:
         """What the sinks keep, as far as there is room: the newest of each."""
-        room = (_MOST_METADATA - used) // max(1, len(self._workers))
+        room = (_MAX_METADATA - used) // max(1, len(self._workers))
         found: dict[str, int] = {}
         for worker in self._workers:
             left = room

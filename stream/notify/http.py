@@ -22,8 +22,8 @@ __all__ = ["Answer", "Client"]
 
 #: The request itself is wrong: the same again would be refused again.
 _REFUSED: Final = frozenset({400, 413, 415, 422})
-_MOST_BYTES: Final = 4_000_000
-_MOST_WORDS: Final = 500
+_MAX_BYTES: Final = 4_000_000
+_MAX_WORDS: Final = 500
 
 
 class Answer(NamedTuple):
@@ -75,7 +75,7 @@ class Client:
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[Answer, bytes]:
         """As `post`, with the body of the answer, up to a few megabytes."""
-        reading = _Reading(urlsplit(url).hostname or "", _MOST_BYTES)
+        reading = _Reading(urlsplit(url).hostname or "", _MAX_BYTES)
         return self._ask(method, url, body, headers, reading)
 
     def _ask(
@@ -136,14 +136,14 @@ class _Reading:
         )
         final = status in _REFUSED
         self.answer = Answer(False, final, words, wait_s)
-        text = response.read(_MOST_WORDS).decode(errors="replace")
+        text = response.read(_MAX_WORDS).decode(errors="replace")
         if text.strip():
             self.answer = Answer(False, final, f"{words}: {_one_line(text)}", wait_s)
 
 
 def _one_line(text: str) -> str:
     """Somebody else's words on one line of a log."""
-    return printable(" ".join(text.split()))[:_MOST_WORDS]
+    return printable(" ".join(text.split()))[:_MAX_WORDS]
 
 
 def _retry_after(value: str, date: str) -> float:

@@ -29,7 +29,7 @@ _TS: Final = re.compile(r"(\d{1,12})\.(\d{6})")
 _MICROS: Final = 1_000_000
 #: Digits of an episode's id that it is kept under: as many as `driftstream ack` shows.
 _DIGITS: Final = 8
-_MOST_EPISODES: Final = 1_000
+_MAX_EPISODES: Final = 1_000
 #: The message itself is wrong: it would be refused again.
 _REFUSED: Final = frozenset({"msg_too_long", "no_text"})
 #: Nothing can be said in this thread any more.
@@ -125,7 +125,7 @@ class SlackThreads(QueueSink):
             self._threads.pop(episode, None)
             if thread is not None and event.data.status == "firing":
                 self._threads[episode] = thread
-            while len(self._threads) > _MOST_EPISODES:
+            while len(self._threads) > _MAX_EPISODES:
                 self._threads.popitem(last=False)
 
     def _forget(self, thread: int) -> None:

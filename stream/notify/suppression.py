@@ -16,7 +16,7 @@ from stream.contracts.alert_event import AlertEvent
 __all__ = ["Suppression"]
 
 #: An ack is forgotten when so many came after it.
-_MOST_ACKS: Final = 10_000
+_MAX_ACKS: Final = 10_000
 
 
 class Suppression:
@@ -30,7 +30,7 @@ class Suppression:
         """Take an ack in; the last one of an episode counts."""
         self._acks.pop(ack.data.episode, None)
         self._acks[ack.data.episode] = ack
-        if len(self._acks) > _MOST_ACKS:
+        if len(self._acks) > _MAX_ACKS:
             del self._acks[next(iter(self._acks))]
 
     def until(self, alert: AlertEvent, now_ms: int) -> int | None:

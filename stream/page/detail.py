@@ -21,13 +21,13 @@ from stream.stage2.subject import SubjectMonitor
 from stream.stage2.untested import untested_now
 
 __all__ = [
-    "MOST_HISTOGRAMS", "MOST_SIGNALS", "Bars", "Detail", "SegmentRow", "SignalRow", "detail_of",
+    "MAX_HISTOGRAMS", "MAX_SIGNALS", "Bars", "Detail", "SegmentRow", "SignalRow", "detail_of",
     "segments_of", "signal_row",
 ]  # fmt: skip
 
-MOST_SIGNALS: Final = 60
-MOST_HISTOGRAMS: Final = 9
-MOST_SEGMENTS: Final = 20
+MAX_SIGNALS: Final = 60
+MAX_HISTOGRAMS: Final = 9
+MAX_SEGMENTS: Final = 20
 
 
 class Bars(msgspec.Struct):
@@ -118,8 +118,8 @@ def detail_of(held: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | Non
 
 def _signals(detection: Detection, loud: Mapping[int, Loud]) -> Iterator[SignalRow]:
     """The loudest signals, the first few with their histogram."""
-    for at, (index, worst) in enumerate(islice(loud.items(), MOST_SIGNALS)):
-        yield signal_row(detection, index, worst, drawn=at < MOST_HISTOGRAMS)
+    for at, (index, worst) in enumerate(islice(loud.items(), MAX_SIGNALS)):
+        yield signal_row(detection, index, worst, drawn=at < MAX_HISTOGRAMS)
 
 
 def signal_row(detection: Detection, index: int, worst: Loud, *, drawn: bool) -> SignalRow:
@@ -178,4 +178,4 @@ def segments_of(detection: Detection, index: int | None = None) -> tuple[list[Se
         name = detection.plan.monitored[int(result.signal[row])].name
         rows.append(SegmentRow(segment, name, result.test(row), ratio, window.events))
     rows.sort(key=lambda row: (-row.ratio, row.segment))
-    return rows[:MOST_SEGMENTS], max(0, len(rows) - MOST_SEGMENTS)
+    return rows[:MAX_SEGMENTS], max(0, len(rows) - MAX_SEGMENTS)

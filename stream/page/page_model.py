@@ -25,8 +25,8 @@ from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["PageModel", "PageSource", "held_of", "page_model_of"]
 
-MOST_MODELS: Final = 100
-MOST_EPISODES: Final = 60
+MAX_MODELS: Final = 100
+MAX_EPISODES: Final = 60
 
 
 class PageSource(EpisodeSource, Protocol):
@@ -139,10 +139,10 @@ def page_model_of(status: PageSource, model: str, version: str, now_ms: int) -> 
         partitions=len(lag),
         counted=sum(sum(list(each.events.values())) for each in stats),
         newest=max(0, *(each.max_time_ms for each in stats), 0),
-        models=[row for row, _ in rows[:MOST_MODELS]],
-        more_models=max(0, len(rows) - MOST_MODELS),
-        episodes=episodes[:MOST_EPISODES],
-        more_episodes=max(0, len(episodes) - MOST_EPISODES),
+        models=[row for row, _ in rows[:MAX_MODELS]],
+        more_models=max(0, len(rows) - MAX_MODELS),
+        episodes=episodes[:MAX_EPISODES],
+        more_episodes=max(0, len(episodes) - MAX_EPISODES),
         unseen_episodes=_unseen(held, episodes),
         silences=silences_now(status.silences, now_ms),
         alerts_unread=status.alerts_unread,

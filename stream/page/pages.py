@@ -47,7 +47,7 @@ _HEADERS: Final = (
 )
 #: However many look, the state is read at most once a second for each model.
 _FRESH_S: Final = 1.0
-_MOST_KEPT: Final = 16
+_MAX_KEPT: Final = 16
 _LONGEST_NAME: Final = 500
 _ATTEMPTS: Final = 5
 
@@ -111,7 +111,7 @@ class _StatePage:
                 body = self._encoded(key, round(now * 1000))
                 self._kept.pop(key, None)
                 self._kept[key] = (now, body)
-                if len(self._kept) > _MOST_KEPT:
+                if len(self._kept) > _MAX_KEPT:
                     del self._kept[next(iter(self._kept))]
         return Page(HTTPStatus.OK, "application/json", body, _HEADERS)
 

@@ -18,10 +18,10 @@ from stream.report.phrases import SEVERITIES_OR_NONE
 
 __all__ = ["AckRow", "EpisodeRow", "QuietRow", "RecentEpisodes"]
 
-_MOST: Final = 400
-_MOST_STEPS: Final = 40
+_MAX_ROWS: Final = 400
+_MAX_STEPS: Final = 40
 _NAMED: Final = 5
-_MOST_NAMES: Final = 100
+_MAX_NAMES: Final = 100
 #: Where an alert's summary goes on from what happened to what is to be done.
 _ADVICE: Final = " Recommended action:"
 
@@ -95,7 +95,7 @@ class RecentEpisodes:
             return
         self._acks[data.episode] = made
         self._acks.move_to_end(data.episode)
-        while len(self._acks) > _MOST:
+        while len(self._acks) > _MAX_ROWS:
             self._acks.popitem(last=False)
 
     def note(self, alert: AlertEvent, *, told: bool = True) -> None:
@@ -136,15 +136,15 @@ class RecentEpisodes:
                 f"{s.name} ({s.segment})" if s.segment else s.name for s in data.signals[:_NAMED]
             ],
             from_start=[s.name for s in data.signals if s.from_start][:_NAMED],
-            course=course[:1] + course[1:][-_MOST_STEPS:],
+            course=course[:1] + course[1:][-_MAX_STEPS:],
             runbook=runbook_address(data.labels.kind, data.annotations.runbook_url),
-            names=list(dict.fromkeys(names))[:_MOST_NAMES],
-            related=list(dict.fromkeys(related))[:_MOST_NAMES],
+            names=list(dict.fromkeys(names))[:_MAX_NAMES],
+            related=list(dict.fromkeys(related))[:_MAX_NAMES],
             heard=heard_in(data),
             told=told,
         )
         self._rows.move_to_end(data.episode)
-        while len(self._rows) > _MOST:  # what ended goes first
+        while len(self._rows) > _MAX_ROWS:  # what ended goes first
             ended = (id_ for id_, row in self._rows.items() if row.ends)
             del self._rows[next(ended, next(iter(self._rows)))]
 

@@ -19,7 +19,7 @@ from stream.stage2.subject import SubjectMonitor
 __all__ = ["SignalState", "signal_state"]
 
 #: So many other signals of the model are offered.
-_MOST_OTHERS: Final = 60
+_MAX_OTHERS: Final = 60
 
 
 class SignalState(msgspec.Struct, rename="camel"):
@@ -88,7 +88,7 @@ def _fill(state: SignalState, held: SubjectMonitor, heard: Collection[Heard]) ->
         return
     names = [signal.name for signal in detection.plan.monitored]
     others = [name for name in names if name != state.name]
-    state.others, state.more_others = others[:_MOST_OTHERS], max(0, len(others) - _MOST_OTHERS)
+    state.others, state.more_others = others[:_MAX_OTHERS], max(0, len(others) - _MAX_OTHERS)
     if state.name not in names:
         return
     index = names.index(state.name)

@@ -24,12 +24,12 @@ from detectors.figures import figure, percent
 __all__ = ["Course", "Trend", "trend_of"]
 
 _EVENTS, _X, _Y, _MISSING, _INVALID, _NEW = range(len(COLUMNS))
-_MOST_BLOCKS: Final = 255
+_MAX_BLOCKS: Final = 255
 _ATTEMPTS: Final = 5
 #: Of fewer events a mean says little.
-_LEAST_EVENTS: Final = 100
+_MIN_EVENTS: Final = 100
 #: The scale of a course spans at least so much, or noise would fill it.
-_LEAST_SPAN: Final = 0.02
+_MIN_SPAN: Final = 0.02
 
 Ints = npt.NDArray[np.int64]
 
@@ -80,11 +80,11 @@ def _enough(events: Sequence[int]) -> list[int]:
     """The first block of each stretch: the newest blocks are short, and are joined."""
     firsts, held = [0], 0
     for block, count in enumerate(events):
-        if held >= _LEAST_EVENTS:
+        if held >= _MIN_EVENTS:
             firsts.append(block)
             held = 0
         held += count
-    if held < _LEAST_EVENTS and len(firsts) > 1:
+    if held < _MIN_EVENTS and len(firsts) > 1:
         firsts.pop()
     return firsts
 
@@ -95,7 +95,7 @@ def _read(history: History, width: int) -> tuple[list[int], list[int], Ints] | N
         starts, ends = [*history.start_ms], [*history.end_ms]
         try:
             data = history.dump()
-            held = Blocks(width, _MOST_BLOCKS)
+            held = Blocks(width, _MAX_BLOCKS)
             held.load(data)
             same = (held.start_ms, held.end_ms) == (starts, ends)
             if same and (starts, ends) == ([*history.start_ms], [*history.end_ms]):
@@ -137,7 +137,7 @@ def _ranks(name: str, sums: Ints, ranked: Ints, signal: SignalReference | None) 
     """A mean of scores, 0 to 1; its ticks say which value of `signal` has such a rank."""
     values = _ratios(sums, ranked * SCORE_SCALE)
     there = [0.5, *(value for value in values if value is not None)]
-    low, high = max(0.0, min(there) - _LEAST_SPAN), min(1.0, max(there) + _LEAST_SPAN)
+    low, high = max(0.0, min(there) - _MIN_SPAN), min(1.0, max(there) + _MIN_SPAN)
     ticks = [(tick, percent(tick)) for tick in _round(low, high)]
     if signal is not None:
         found = bin_quantiles(signal, signal.counts, tuple(tick for tick, _ in ticks))
@@ -149,7 +149,7 @@ def _ranks(name: str, sums: Ints, ranked: Ints, signal: SignalReference | None) 
 
 def _shares(name: str, sums: Ints, of: Ints, usual: float) -> Course:
     values = _ratios(sums, of)
-    high = min(1.0, 1.1 * max(_LEAST_SPAN, usual, *(v for v in values if v is not None)))
+    high = min(1.0, 1.1 * max(_MIN_SPAN, usual, *(v for v in values if v is not None)))
     ticks = [(tick, percent(tick)) for tick in _round(0.0, high)]
     return Course(name, values, usual, 0.0, high, ticks)
 

@@ -21,10 +21,10 @@ from stream.stage1.versions import OTHER_VERSION
 from stream.stage2.detection import Detection
 from stream.stage2.subject import SubjectMonitor
 
-__all__ = ["MOST_VERSIONS", "Versions", "versions_of"]
+__all__ = ["MAX_VERSIONS", "Versions", "versions_of"]
 
-MOST_VERSIONS: Final = 4
-_MOST_SIGNALS: Final = 60
+MAX_VERSIONS: Final = 4
+_MAX_SIGNALS: Final = 60
 
 
 class Cell(msgspec.Struct):
@@ -70,7 +70,7 @@ def versions_of(
         and (detection := each.detection) is not None
     ]
     found.sort(key=lambda pair: (pair[0] is not chosen, -pair[0].frontier_ms, pair[0].subject))
-    shown = found[:MOST_VERSIONS]
+    shown = found[:MAX_VERSIONS]
     if len(shown) < 2 or chosen is not shown[0][0]:
         return None
     columns = [
@@ -90,10 +90,10 @@ def versions_of(
         references=[detection.plan.reference.hash for _, detection in shown],
         rows=[
             VersionRow(name, [column.get(name) for column in columns])
-            for name in loud[:_MOST_SIGNALS]
+            for name in loud[:_MAX_SIGNALS]
         ],
         more_versions=len(found) - len(shown),
-        more_signals=max(0, len(loud) - _MOST_SIGNALS),
+        more_signals=max(0, len(loud) - _MAX_SIGNALS),
     )
 
 

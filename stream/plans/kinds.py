@@ -26,7 +26,7 @@ from detectors import (
 from stream.contracts.alert_event import Kind
 from stream.contracts.declared import settings_of
 from stream.contracts.plan_document import (
-    LEAST_WARM_UP,
+    MIN_WARM_UP,
     PLAN_FORMAT,
     DeclaredSignal,
     Learn,
@@ -37,7 +37,7 @@ from stream.contracts.plan_document import (
 from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
 from stream.plans.slots import check_slots
 from stream.sketches.merge import MergeRule, SketchMerge, VectorMerge
-from stream.sketches.sketch import MOST_PLACE_BYTES, MOST_SIGNALS
+from stream.sketches.sketch import MAX_PLACE_BYTES, MAX_SIGNALS
 
 __all__ = [
     "ANY_VERSION",
@@ -190,14 +190,14 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         declared = self.learn.signals
-        if len(declared) > MOST_SIGNALS:
+        if len(declared) > MAX_SIGNALS:
             raise PlanError(
-                f"plan {self.model}: signals must be at most {MOST_SIGNALS} to be learned; got "
+                f"plan {self.model}: signals must be at most {MAX_SIGNALS} to be learned; got "
                 f"{len(declared)}. Fit a reference for so many."
             )
-        if self.learn.warm_up < LEAST_WARM_UP:
+        if self.learn.warm_up < MIN_WARM_UP:
             raise PlanError(
-                f"plan {self.model}: warm_up must be >= {LEAST_WARM_UP} events; "
+                f"plan {self.model}: warm_up must be >= {MIN_WARM_UP} events; "
                 f"got {self.learn.warm_up}. Raise it: a small reference finds nothing."
             )
         if unknown := sorted(set(self.signals) - set(declared)):
@@ -206,7 +206,7 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
         places: dict[str, str] = {}
         for name, signal in declared.items():
             place = place_of(name, signal.role)
-            if len(place.encode(errors="surrogatepass")) > MOST_PLACE_BYTES:
+            if len(place.encode(errors="surrogatepass")) > MAX_PLACE_BYTES:
                 raise PlanError(f"plan {self.model}: signals.{name[:20]}... has too long a name.")
             if (other := places.setdefault(place, name)) != name:
                 raise PlanError(

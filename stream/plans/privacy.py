@@ -23,7 +23,7 @@ from stream.plans.base import PlanError
 __all__ = ["CategoryHash", "HashKeyError", "apply_privacy", "hashed_with"]
 
 #: Below it, a key can be guessed.
-LEAST_KEY: Final = 16
+MIN_KEY: Final = 16
 _HASHED: Final = re.compile(r"#([0-9a-f]{8}):[0-9a-f]{16}")
 
 
@@ -49,9 +49,9 @@ class CategoryHash:
     """
 
     def __init__(self, key: str) -> None:
-        if len(key) < LEAST_KEY:
+        if len(key) < MIN_KEY:
             raise HashKeyError(
-                f"the hash key must have at least {LEAST_KEY} characters; got {len(key)}. "
+                f"the hash key must have at least {MIN_KEY} characters; got {len(key)}. "
                 "Make one: openssl rand -hex 32."
             )
         self._key = key.encode()

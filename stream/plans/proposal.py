@@ -32,7 +32,7 @@ _LABELS: Final = {10_000: "10s", 60_000: "1m", 600_000: "10m", 3_600_000: "1h", 
 
 def propose(
     reference: Reference, *, cycle_ms: int | None = None, window_events: int = _WINDOW_EVENTS,
-    most_ms: int | None = None,
+    max_age_ms: int | None = None,
 ) -> tuple[int, int]:  # fmt: skip
     """Pane and largest age of a window in milliseconds.
 
@@ -47,7 +47,7 @@ def propose(
         The season, which is to be a whole number of panes; the reference's unless given.
     window_events : int
         Events that close a window.
-    most_ms : int, optional
+    max_age_ms : int, optional
         The pane must not be longer.
     """
     rate = reference.events_per_week / _WEEK_MS
@@ -63,7 +63,7 @@ def propose(
     cycle = reference.cycle_ms if cycle_ms is None else cycle_ms
     fitting = [
         p for p in _PANES_MS
-        if p <= pane and cycle % p == 0 and (most_ms is None or p <= most_ms)
+        if p <= pane and cycle % p == 0 and (max_age_ms is None or p <= max_age_ms)
     ]  # fmt: skip
     days = -(-int(2 * window_events / rate) // _DAY_MS)
     return fitting[-1] if fitting else _PANES_MS[0], max(1, days) * _DAY_MS

@@ -14,7 +14,7 @@ from stream.publishing.errors import InvalidEventError
 
 __all__ = ["arrow_batches"]
 
-_MOST_ROWS: Final = 8_192
+_MAX_ROWS: Final = 8_192
 _HEADERS: Final = [("content-type", ARROW_CONTENT_TYPE.encode())]
 
 
@@ -51,7 +51,7 @@ def arrow_batches(
         value: bytes = sink.getvalue().to_pybytes()
         return value
 
-    for value, rows in cut(timed.num_rows, _MOST_ROWS, most_bytes, make, refuse):
+    for value, rows in cut(timed.num_rows, _MAX_ROWS, most_bytes, make, refuse):
         yield value, _HEADERS, rows
 
 

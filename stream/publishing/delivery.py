@@ -30,7 +30,7 @@ from stream.text.counted import counted
 __all__ = ["Delivery"]
 
 #: So many events are the producer's at a time, at most.
-_MOST_ON_WAY: Final = 5_000
+_MAX_ON_WAY: Final = 5_000
 #: No confirmation for so long is worth a look, and a word.
 _STALLED_S: Final = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 5.0
@@ -62,7 +62,7 @@ class Delivery:
     ) -> None:  # fmt: skip
         self._kafka, self._topics = kafka, topics
         self._outbox, self._notices = outbox, notices
-        self._most_on_way = _MOST_ON_WAY
+        self._most_on_way = _MAX_ON_WAY
         self._options: dict[str, Any] = {
             "linger_ms": 20,
             "batch_size": 262_144,

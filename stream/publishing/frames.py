@@ -19,7 +19,7 @@ from stream.publishing.values import Values
 
 __all__ = ["batches", "is_arrow", "rows_of"]
 
-_MOST_ROWS: Final = 1_000
+_MAX_ROWS: Final = 1_000
 _HEADERS: Final = [("content-type", BATCH_CONTENT_TYPE.encode())]
 
 
@@ -54,7 +54,7 @@ def batches(
         part = {name: column[start:end] for name, column in columns.items()}
         return encode(PredictionBatch(model, _as_members(part)))
 
-    for value, rows in cut(n, _MOST_ROWS, most_bytes, make, refuse):
+    for value, rows in cut(n, _MAX_ROWS, most_bytes, make, refuse):
         yield value, _HEADERS, rows
 
 

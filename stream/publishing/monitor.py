@@ -25,7 +25,7 @@ from stream.text.counted import counted
 __all__ = ["Monitor"]
 
 #: Kafka's own default limit is 1 MiB with everything around it.
-_MOST_BYTES: Final = 1_000_000
+_MAX_BYTES: Final = 1_000_000
 
 
 class Monitor:
@@ -78,7 +78,7 @@ class Monitor:
         when_full: WhenFull = "drop_oldest",
         strict: bool = False,
         exit_timeout: float = 5.0,
-        max_message_bytes: int = _MOST_BYTES,
+        max_message_bytes: int = _MAX_BYTES,
         producer: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(model, str) or not model:

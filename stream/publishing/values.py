@@ -23,8 +23,8 @@ __all__ = ["PLAIN", "Values", "repaired"]
 #: Types that are encoded as they are; floats that are not finite become null.
 PLAIN: Final = frozenset((float, int, str, bool, type(None)))
 _MISSING_TYPES: Final = frozenset(("NAType", "NaTType", "MaskedConstant"))
-_MOST_KINDS: Final = 100
-_MOST_TYPES: Final = 1_000
+_MAX_KINDS: Final = 100
+_MAX_TYPES: Final = 1_000
 _ZONELESS: Final = (
     "a time without a zone is taken as UTC. datetime.now() is local time: use "
     "datetime.now(timezone.utc), or leave timestamp out."
@@ -79,7 +79,7 @@ class Values:
             return value
         convert = self._converters.get(kind)
         if convert is None:
-            if len(self._converters) >= _MOST_TYPES:
+            if len(self._converters) >= _MAX_TYPES:
                 self._converters.clear()
             convert = self._converters[kind] = self._converter(value)
         return convert(value)
@@ -178,7 +178,7 @@ class Values:
 
     def _nothing_of(self, value: Any) -> dict[str, str]:
         name = type(value).__name__
-        if name not in self.unserialisable and len(self.unserialisable) >= _MOST_KINDS:
+        if name not in self.unserialisable and len(self.unserialisable) >= _MAX_KINDS:
             name = "__other__"
         self.unserialisable[name] += 1
         self._notices.warn(

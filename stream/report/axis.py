@@ -24,10 +24,10 @@ _ONE_VALUE: Final = 1e-6
 #: What is nearer to 0 is 0, which has no logarithm.
 _NOTHING: Final = 1e-300
 #: Levels further apart than so many of their steps are not drawn one by one.
-_MOST_STEPS: Final = 100_000
+_MAX_STEPS: Final = 100_000
 #: A bin that is wider than all others together is taken off, with what is beyond it, while at most
 #: this share of the reference goes with it.
-_MOST_OFF: Final = 0.06
+_MAX_OFF: Final = 0.06
 #: The axis is logarithmic if half of the values would be on less than this part of a linear one,
 #: and on several times as much of the logarithmic one.
 _SQUEEZED: Final = 0.06
@@ -35,8 +35,8 @@ _BETTER: Final = 2.5
 #: Values from here on have no logarithm worth drawing: negative ones.
 _NEGATIVE: Final = -1e-30
 #: More levels than this are a scale of numbers, which may be logarithmic.
-_MOST_LEVELS: Final = 160
-_MOST_MARKS: Final = 5
+_MAX_LEVELS: Final = 160
+_MAX_MARKS: Final = 5
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def choose_axis(edges: Floats, reference: Floats, window: Floats) -> Axis | None
     levels = _levels(edges, reference + window)
     if levels is not None:
         linear = _trimmed("levels", levels[0], 0, reference, levels[1])
-        if linear is None or linear.places[-1] - linear.places[0] <= _MOST_LEVELS * linear.step:
+        if linear is None or linear.places[-1] - linear.places[0] <= _MAX_LEVELS * linear.step:
             return linear
     else:
         linear = _trimmed("linear", edges, 0, reference)
@@ -123,7 +123,7 @@ def _beside_levels(edges: Floats, step: float) -> Floats | None:
     """Edges half a step beside the multiples of `step` that they are at; None if they are not."""
     at = np.rint(edges / step)
     off = edges - at * step
-    if np.abs(at[[0, -1]]).max() > _MOST_STEPS or (np.abs(off) > 1e-3 * step).any():
+    if np.abs(at[[0, -1]]).max() > _MAX_STEPS or (np.abs(off) > 1e-3 * step).any():
         return None
     # An edge is just under its level, at it (which is in the bin that begins there), or just over.
     rounding = 0.0 if step == 1.0 else 1e-12 * float(np.abs(edges).max())
@@ -146,7 +146,7 @@ def _trimmed(
         widest = low + int(np.argmax(widths[low:high]))
         before, after = shares[low : widest + 1].sum(), shares[widest:high].sum()
         off += float(min(before, after))
-        if widths[widest] <= widths[low:high].sum() / 2 or off > _MOST_OFF:
+        if widths[widest] <= widths[low:high].sum() / 2 or off > _MAX_OFF:
             break
         low, high = (widest + 1, high) if before < after else (low, widest)
     if places[high] <= places[low]:
@@ -173,7 +173,7 @@ def marks_of(axis: Axis, low: float, high: float) -> list[tuple[float, str]]:
         places = _round_logs(low, high)
         return [(place, figure(axis.value(place))) for place in places]
     step = axis.step
-    if step and (high - low) / step <= _MOST_MARKS + 1:
+    if step and (high - low) / step <= _MAX_MARKS + 1:
         count = round((high - low) / step)
         places = [low + (i + 0.5) * step for i in range(count)]
     else:
@@ -182,8 +182,8 @@ def marks_of(axis: Axis, low: float, high: float) -> list[tuple[float, str]]:
 
 
 def _round_numbers(low: float, high: float, least: float) -> Iterator[float]:
-    """Multiples of 1, 2 or 5 times a power of ten, at most `_MOST_MARKS`."""
-    raw = max((high - low) / _MOST_MARKS, least)
+    """Multiples of 1, 2 or 5 times a power of ten, at most `_MAX_MARKS`."""
+    raw = max((high - low) / _MAX_MARKS, least)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
     for i in range(math.ceil(low / step), math.floor(high / step) + 1):
@@ -194,12 +194,12 @@ def _round_logs(low: float, high: float) -> list[float]:
     """Powers of ten; with 2 and 5 times them where there are few."""
     powers = range(math.ceil(low), math.floor(high) + 1)
     if len(powers) > 2:
-        every = -(-len(powers) // _MOST_MARKS)
+        every = -(-len(powers) // _MAX_MARKS)
         return [float(p) for p in powers if p % every == 0]
     between = range(math.floor(low), math.ceil(high) + 1)
     for kinds in ((1, 2, 5), (1, 3), (1,)):
         found = [p + math.log10(m) for p in between for m in kinds]
         found = [place for place in found if low <= place <= high]
-        if len(found) <= _MOST_MARKS:
+        if len(found) <= _MAX_MARKS:
             return found
     return found

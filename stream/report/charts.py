@@ -21,13 +21,13 @@ __all__ = ["HEAT_COLUMNS", "heat", "level", "meter", "ratio_scale", "sparkline",
 HEAT_COLUMNS: Final = 120
 _HEAT_PX: Final = 20
 _LANE_PX: Final = 46
-_MOST_TICKS: Final = 24
+_MAX_TICKS: Final = 24
 #: An episode is at least so wide, or it would not be seen.
-_LEAST_BLOCK: Final = 0.004
+_MIN_BLOCK: Final = 0.004
 #: The scale of ratios to a threshold: its ends, its marks, and the shortest bar for a quiet test.
 _RATIOS: Final = (0.5, 20.0)
 _MARKS: Final = (1, 2, 5, 10)
-_LEAST_METER: Final = 0.02
+_MIN_METER: Final = 0.02
 
 
 def level(value: float) -> int:
@@ -64,7 +64,7 @@ def meter(value: float, name: str, *, labelled: bool = False) -> Markup:
         label(place_of(mark), 23, f"{mark}×", anchor="middle", kind="axis")
         for mark in (_MARKS if labelled else ())
     ]
-    shown = max(_LEAST_METER, place_of(value)) if value > 0 else 0.0
+    shown = max(_MIN_METER, place_of(value)) if value > 0 else 0.0
     return chart(
         name, said, 26 if labelled else 12,
         bar(0, 3, 1, 6, "track"), bar(0, 3, shown, 6, f"level{level(value)}"), marks, texts,
@@ -134,11 +134,11 @@ def _blocks(episode: Episode, start_ms: int, whole: int, y: float) -> Iterable[M
         begin = episode.start_ms if run[0] is told[0] else run[0].time_ms
         after = told.index(run[-1]) + 1
         until = told[after].time_ms if after < len(told) else episode.end_ms
-        x = min(at(begin), 1.0 - _LEAST_BLOCK)
+        x = min(at(begin), 1.0 - _MIN_BLOCK)
         said = f"{words(episode.kind)}, {severity}, {span(begin, until)} UTC"
-        yield bar(x, y, max(_LEAST_BLOCK, at(until) - x), 14, f"sev-{severity}", said)
+        yield bar(x, y, max(_MIN_BLOCK, at(until) - x), 14, f"sev-{severity}", said)
     changed = [r for r in told[1:] if r.joined or r.left]
-    if len(changed) <= _MOST_TICKS:  # more would hide what they are on
+    if len(changed) <= _MAX_TICKS:  # more would hide what they are on
         for revision in changed:
             yield line(at(revision.time_ms), y - 3, at(revision.time_ms), y + 17, "tick")
 

@@ -24,8 +24,8 @@ from stream.report.words import bin_name
 __all__ = ["Box", "Mark", "Shape", "shape_of", "shape_of_coarse", "shape_of_counts"]
 
 #: Bars on the axis: as many as the fewer events of the two can fill without mere noise.
-_LEAST_BARS: Final = 12
-_MOST_BARS: Final = 40
+_MIN_BARS: Final = 12
+_MAX_BARS: Final = 40
 #: Width of a column beside the axis, and of the gap between, as shares of the drawing.
 _COLUMN: Final = 0.11
 _GAP: Final = 0.025
@@ -170,12 +170,12 @@ def _ends(axis: Axis, edges: Floats) -> tuple[str, str]:
 def _grid(axis: Axis, events: int) -> tuple[Floats, float]:
     """Where the bars begin and the last ends; and the step of levels that they hold."""
     # Rice's rule: twice the cube root.
-    bars = min(_MOST_BARS, max(_LEAST_BARS, math.ceil(2.0 * max(1, events) ** (1 / 3))))
+    bars = min(_MAX_BARS, max(_MIN_BARS, math.ceil(2.0 * max(1, events) ** (1 / 3))))
     low, high = float(axis.places[0]), float(axis.places[-1])
     if axis.scale != "levels":
         return np.linspace(low, high, bars + 1), 0.0
     levels = round((high - low) / axis.step)
-    step = -(-levels // max(bars, _MOST_BARS)) if levels > _MOST_BARS else 1
+    step = -(-levels // max(bars, _MAX_BARS)) if levels > _MAX_BARS else 1
     count = -(-levels // step)
     grid: Floats = low + axis.step * step * np.arange(count + 1, dtype=np.float64)
     return grid, axis.step * step

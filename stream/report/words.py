@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 #: As in the evidence of alerts: tails below this were not measured.
-_LEAST_P: Final = 1e-9
+_MIN_P: Final = 1e-9
 #: Bins of no known value.
 _SPECIAL: Final = {"unseen": "new names", "invalid": "wrong type"}
 _TESTS: Final = {
@@ -69,7 +69,7 @@ def _sided(value: float, side: int | None) -> str:
 
 def chance(p: float) -> str:
     """How often chance alone would: `once in 3,400`. Tails below one in a billion are not known."""
-    if p < _LEAST_P:
+    if p < _MIN_P:
         return "less than once in a billion"
     return "always" if p >= 1.0 else f"once in {round_figure(float(f'{1.0 / p:.2g}'))}"
 

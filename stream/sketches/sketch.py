@@ -1,7 +1,7 @@
 """Counts of a pane where no reference exists yet: log bins of numbers and tables of names.
 
 A sketch is a function of the multiset of events it counted: the same for any order, any partition
-into parts and any cumulative growth. It is bounded: `MOST_SIGNALS` signals, whose bins and names
+into parts and any cumulative growth. It is bounded: `MAX_SIGNALS` signals, whose bins and names
 are bounded by their own caps, so that every sketch fits a message.
 """
 
@@ -25,14 +25,14 @@ from detectors.counting.names import (
 )
 from detectors.counting.sparse import decode_sparse, encode_sparse
 
-__all__ = ["GROUPS", "MOST_PLACE_BYTES", "MOST_SIGNALS", "SignalSketch", "Sketch", "least"]
+__all__ = ["GROUPS", "MAX_PLACE_BYTES", "MAX_SIGNALS", "SignalSketch", "Sketch", "least"]
 
 #: Members of an event that hold signals. A signal's place is its member, or member.key.
 GROUPS: Final = ("features", "prediction", "actual", "latency_seconds")
 #: A message takes 1 MB: so many signals of 512 bins and 3,500 bytes of names are below it, whatever
 #: is sent.
-MOST_SIGNALS: Final = 128
-MOST_PLACE_BYTES: Final = 200
+MAX_SIGNALS: Final = 128
+MAX_PLACE_BYTES: Final = 200
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
@@ -78,7 +78,7 @@ class SignalSketch:
 
 
 class _Signal(msgspec.Struct, array_like=True, gc=False):
-    place: Annotated[str, msgspec.Meta(max_length=MOST_PLACE_BYTES)]
+    place: Annotated[str, msgspec.Meta(max_length=MAX_PLACE_BYTES)]
     level: Annotated[int, msgspec.Meta(ge=0, le=MOST_LEVELS)]
     zero: _Count
     bins: bytes
@@ -92,7 +92,7 @@ class _Wire(msgspec.Struct, array_like=True, tag="k2"):
     events: _Count
     groups: tuple[_Count, _Count, _Count, _Count]
     more: bool
-    signals: Annotated[list[_Signal], msgspec.Meta(max_length=MOST_SIGNALS)]
+    signals: Annotated[list[_Signal], msgspec.Meta(max_length=MAX_SIGNALS)]
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(_Wire)
@@ -108,7 +108,7 @@ class Sketch:
     groups : list of 4 int
         Events that have each of `GROUPS`.
     signals : dict of place to SignalSketch
-        Those of the least hash, where there are more than `MOST_SIGNALS`; `more` says so.
+        Those of the least hash, where there are more than `MAX_SIGNALS`; `more` says so.
     """
 
     events: int = 0
@@ -125,7 +125,7 @@ class Sketch:
 
     def bound(self) -> None:
         """Forget the signals of largest hash that are too many."""
-        if len(self.signals) > MOST_SIGNALS:
+        if len(self.signals) > MAX_SIGNALS:
             self.more = True
             self.signals = {place: self.signals[place] for place in least(self.signals)}
 
@@ -233,7 +233,7 @@ def _signal(wire: _Signal) -> SignalSketch:
 
 def least(places: Iterable[str]) -> list[str]:
     """Those places that a sketch keeps of too many."""
-    return sorted(places, key=_hash)[:MOST_SIGNALS]
+    return sorted(places, key=_hash)[:MAX_SIGNALS]
 
 
 def _hash(place: str) -> bytes:

@@ -184,10 +184,10 @@ class ChunkCounts:
         self._changed[row] = True
         return row
 
-    def note_ahead(self, events: int, most_ms: int) -> None:
-        """Count events that are ahead of the clock, by up to `most_ms`."""
+    def note_ahead(self, events: int, max_lead_ms: int) -> None:
+        """Count events that are ahead of the clock, by up to `max_lead_ms`."""
         self.ahead += events
-        self.ahead_max_ms = max(self.ahead_max_ms, most_ms)
+        self.ahead_max_ms = max(self.ahead_max_ms, max_lead_ms)
 
     @property
     def has_news_of_clocks(self) -> bool:

@@ -22,7 +22,7 @@ __all__ = ["AHEAD_MS", "Leads", "refuse_beyond"]
 
 #: An event so far ahead of the broker's time comes from a clock that is wrong.
 AHEAD_MS: Final = 1_000
-_LEAST_RECORDS: Final = 16
+_MIN_RECORDS: Final = 16
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
@@ -41,12 +41,12 @@ class Leads:
 
     Attributes
     ----------
-    most_ms : dict
+    max_lead_ms : dict
         The most that an event leads by, by model.
     """
 
     def __init__(self, totals: dict[str, int]) -> None:
-        self.most_ms: dict[str, int] = {}
+        self.max_lead_ms: dict[str, int] = {}
         self._totals = totals  # of events ahead by model, over chunks
         self._doubted: list[_Doubted] = []
         self._refused: set[str] = set()  # versions that events were refused of
@@ -59,12 +59,12 @@ class Leads:
             self._refused.add(who.version)
         return who.version if who.version in self._refused else OTHER_VERSION
 
-    def count(self, counts: ChunkCounts, events: int, most_ms: int) -> None:
+    def count(self, counts: ChunkCounts, events: int, max_lead_ms: int) -> None:
         """Count events that are ahead for certain."""
-        counts.note_ahead(events, most_ms)
+        counts.note_ahead(events, max_lead_ms)
         model = counts.subject.model
         self._totals[model] = self._totals.get(model, 0) + events
-        self.most_ms[model] = max(self.most_ms.get(model, 0), most_ms)
+        self.max_lead_ms[model] = max(self.max_lead_ms.get(model, 0), max_lead_ms)
 
     @staticmethod
     def suspects(reading: Reading, time_ms: _Ints, record: _Ints) -> _Bools | None:
@@ -86,7 +86,7 @@ class Leads:
             self.count(counts, lead.size, int(lead.max()))
         if not sure.all():
             here = record[~sure]
-            wait = np.maximum(_LEAST_RECORDS, 2 * reading.windows[here])
+            wait = np.maximum(_MIN_RECORDS, 2 * reading.windows[here])
             self._doubted.append(_Doubted(counts, time_ms[~sure], first + here + wait))
 
     def settle(self, reading: Reading, first: int) -> None:

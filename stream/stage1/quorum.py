@@ -20,8 +20,8 @@ __all__ = ["NEVER", "SPAN_MS", "Quorum", "warm_up"]
 NEVER: Final = -(2**62)
 #: The window: records of so many ms by the chunk's mean rate, at least and at most so many records.
 SPAN_MS: Final = 3_000
-_LEAST: Final = 6
-_MOST: Final = 1_024
+_MIN_RECORDS: Final = 6
+_MAX_RECORDS: Final = 1_024
 #: All of so many have to agree; above that three quarters.
 _SURE: Final = 8
 #: A step further than this needs more evidence: a wrong one blinds for as long.
@@ -33,7 +33,7 @@ _LATEST: Final = 2**53
 
 # Places in the state. The window's times in order stand in `ordered` from BEGIN on.
 _NOW, _GONE, _SINCE, _COUNT, _HAVE, _BEGIN = range(6)
-_RING: Final = 2_048  # a power of two above _MOST + 1
+_RING: Final = 2_048  # a power of two above _MAX_RECORDS + 1
 _ROOM: Final = 4_096
 
 _Ints = npt.NDArray[np.int64]
@@ -106,13 +106,13 @@ def _slide(time: int, scalars: _Ints, last: _Ints, ordered: _Ints) -> int:
     count += 1
     scalars[_COUNT] = count
     _insert(time, scalars, ordered)
-    n = _MOST
+    n = _MAX_RECORDS
     gone = scalars[_GONE]
     if gone >= SPAN_MS:
-        n = min(_MOST, max(_LEAST, (scalars[_SINCE] * SPAN_MS + gone - 1) // gone))
+        n = min(_MAX_RECORDS, max(_MIN_RECORDS, (scalars[_SINCE] * SPAN_MS + gone - 1) // gone))
     while scalars[_HAVE] > n:
         _remove(last[(count - scalars[_HAVE]) & (_RING - 1)], scalars, ordered)
-    while scalars[_HAVE] < n and scalars[_HAVE] < min(count, _MOST + 1):
+    while scalars[_HAVE] < n and scalars[_HAVE] < min(count, _MAX_RECORDS + 1):
         _insert(last[(count - scalars[_HAVE] - 1) & (_RING - 1)], scalars, ordered)
     return n
 
@@ -145,21 +145,21 @@ def agree(
     """
     for i in range(len(times)):
         if times[i] == NEVER:
-            agreed[i], windows[i] = scalars[_NOW], _MOST
+            agreed[i], windows[i] = scalars[_NOW], _MAX_RECORDS
             continue
         time = min(max(times[i], _EARLIEST), _LATEST)
         n = _slide(time, scalars, last, ordered)
         scalars[_SINCE] += 1
         now, have, begin = scalars[_NOW], scalars[_HAVE], scalars[_BEGIN]
         best = NEVER
-        if have >= _LEAST:
+        if have >= _MIN_RECORDS:
             need = max(min(have, _SURE), (3 * have + 3) // 4)
             reached = ordered[begin + have - need]
             if now == NEVER:
                 # A chunk is not begun by one producer's batch: a record whose clock is far ahead
                 # ends a chunk, and so stands first in the next.
                 spread = ordered[begin + have - 1] - reached
-                if have >= _SURE and (spread >= SPAN_MS or have >= _MOST):
+                if have >= _SURE and (spread >= SPAN_MS or have >= _MAX_RECORDS):
                     best = reached
             elif reached > now and (reached <= now + _FAR_MS or have >= _SURE_OF_FAR):
                 best = reached

@@ -194,7 +194,7 @@ class Summariser:
                         counts.stale += int(np.count_nonzero(age > after_ms))
                         counts.aged += age.size
         self._leads.settle(reading, first)
-        stats.clock, stats.lead_ms = self._clock, self._leads.most_ms
+        stats.clock, stats.lead_ms = self._clock, self._leads.max_lead_ms
         self._chunk_size += len(records)
         self._next = offset_after(records[-1])
 

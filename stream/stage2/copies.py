@@ -23,19 +23,19 @@ from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import format_time
 from stream.stage2.panes import Sealed
 
-__all__ = ["DUPLICATES", "LEAST_SHARE", "CopyCounter"]
+__all__ = ["DUPLICATES", "MIN_SHARE", "CopyCounter"]
 
 #: The signal of an episode about events that come more than once.
 DUPLICATES: Final = "duplicates"
 #: So much more of the events than in the reference have to be copies before it is told: what is
 #: less costs the tests next to nothing.
-LEAST_SHARE: Final = 0.02
+MIN_SHARE: Final = 0.02
 _WARNING, _CRITICAL = 0.05, 0.25
 #: Events of a pane that show alone that it has no more copies than usual.
 _LARGE: Final = 50
 #: Ids are remembered for so long, and of at least the pane before, but of no more panes than this.
 _REMEMBERED_MS: Final = 120_000
-_MOST_PANES: Final = 8
+_MAX_PANES: Final = 8
 #: A mean number of copies so near to a whole number is said to be that of every event.
 _NEAR_WHOLE: Final = 0.05
 
@@ -122,13 +122,13 @@ class CopyCounter:
             tally.all_events += found.events
             tally.all_again += found.again
             self._note_run(start_ms, found)
-        scope.panes = [*scope.panes[-(_MOST_PANES - 1) :], (start_ms, sample.encode())]
+        scope.panes = [*scope.panes[-(_MAX_PANES - 1) :], (start_ms, sample.encode())]
         return scope.factor
 
     def _note_run(self, start_ms: int, found: Seen) -> None:
         """Note whether more copies come than usual, as far as a pane alone can tell."""
         tally = self._tally
-        many = found.again > (self.usual + LEAST_SHARE) * found.events
+        many = found.again > (self.usual + MIN_SHARE) * found.events
         if not many and found.events >= _LARGE:
             tally.since_ms, tally.run_events, tally.run_again = -1, 0, 0
         if many and tally.since_ms < 0:
@@ -155,7 +155,7 @@ class CopyCounter:
         events, again, start_ms = tally.events, tally.again, tally.start_ms
         tally.events = tally.again = 0
         tally.start_ms = -1
-        least = min(usual + LEAST_SHARE, 1.0)
+        least = min(usual + MIN_SHARE, 1.0)
         p_value = 1.0
         if events and again > least * events:
             p_value = beta_cdf(least, float(again), float(events - again + 1))

@@ -28,7 +28,7 @@ _NINE_IN_TEN: Final = 1.5
 #: Half of the weight of a signal's evidence is its values', the other half its rates'.
 _OF_VALUES: Final = 2.0
 #: What takes more windows, and windows do not find, is not foretold.
-_MOST_WINDOWS: Final = 10
+_MAX_WINDOWS: Final = 10
 #: A shift is in all of a window at the end of the second from then on.
 _UNTIL_WHOLE: Final = 2.0
 #: Windows that find so much less of a shift find it clearly.
@@ -49,7 +49,7 @@ def delay_words(plan: Plan, names: Collection[str]) -> list[str]:
     one = {name: n for name, n in told_within(plan, _ONE).items() if name in names}
     if not one:
         return []
-    limit = _MOST_WINDOWS * plan.window_events
+    limit = _MAX_WINDOWS * plan.window_events
     slow = {name: n for name, n in one.items() if n > min(limit, _SLOWER * min(one.values()))}
     words = []
     if len(slow) < len(one):

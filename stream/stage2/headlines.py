@@ -26,7 +26,7 @@ Ints = npt.NDArray[np.int64]
 #: Names are cut beyond so many characters: a headline is to be read at a glance.
 _NAME_CHARS: Final = 40
 #: A mean that is so many times the former one, or its inverse, is told as a multiple.
-_LEAST_TIMES: Final = 2.0
+_MIN_TIMES: Final = 2.0
 #: Of a mean nearer to 0 than this part of the spread no multiple is told.
 _FROM_ZERO: Final = 0.2
 _SPECIAL: Final = {
@@ -99,9 +99,9 @@ def _centre(change: Change, name: str) -> str:
     kind, rest = change.centre.split(" ", 1)
     times = ""
     if kind == "mean" and (ratio := _ratio(change)):
-        if ratio >= _LEAST_TIMES:
+        if ratio >= _MIN_TIMES:
             times = f" ({figure(round(ratio, 1 if ratio < 10.0 else 0))} times as high)"
-        elif ratio <= 1.0 / _LEAST_TIMES:
+        elif ratio <= 1.0 / _MIN_TIMES:
             times = f" ({percent(round(ratio, 2))} of what it was)"
     return f"{kind} of {name} {rest}{times}"
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
 from stream.stage2.untested import untested_by_plan
-from stream.stage2.windows import MOST_CYCLES
+from stream.stage2.windows import MAX_CYCLES
 from stream.text.durations import short_duration
 
 __all__ = ["other_notes", "plan_mismatches", "plan_notes", "plan_summary"]
@@ -80,7 +80,7 @@ def _of_cycle(plan: Plan) -> list[str]:
     events = plan.reference.events_per_week * plan.cycle_ms / _WEEK_MS
     least = min(plan.window_min_events, plan.window_events)
     cycles = -(-least // max(1, int(events)))
-    if not 0 < events < least or cycles > MOST_CYCLES:
+    if not 0 < events < least or cycles > MAX_CYCLES:
         return []
     return [
         f"a cycle of {short_duration(plan.cycle_ms)} holds about {events:,.0f} events at the "

@@ -11,7 +11,7 @@ from detectors import Budget, SlotWindowBank, WindowBank
 from detectors.references.calendar import DAYS_TOLD
 from detectors.windowed.power import Powerless, powerless
 from stream.plans.plan import Plan
-from stream.stage2.windows import MOST_CYCLES
+from stream.stage2.windows import MAX_CYCLES
 
 __all__ = ["MONDAY_MS", "Fill", "fill_of", "powerless_tests"]
 
@@ -46,7 +46,7 @@ def fill_of(plan: Plan, budget: Budget) -> Fill:
     if plan.cycle_ms:
         events = weekly * plan.cycle_ms / _WEEK_MS
         cycles = max(1, -(-least // max(1, int(events))))
-        return Fill(events * min(cycles, MOST_CYCLES), least, plan.cycle_ms * cycles)
+        return Fill(events * min(cycles, MAX_CYCLES), least, plan.cycle_ms * cycles)
     fills_ms = wanted * _WEEK_MS / weekly
     events = min(float(wanted), weekly * plan.window_max_age_ms / _WEEK_MS)
     return Fill(events, least, min(fills_ms, float(plan.window_max_age_ms)))

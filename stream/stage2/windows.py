@@ -19,17 +19,23 @@ from detectors.counting.sparse import decode_counts, encode_counts
 from stream.contracts.summary_message import OTHER_SEGMENT
 
 __all__ = [
-    "MAX_SCOPES", "MOST_CYCLES", "Closed", "Skipped", "Window", "WindowRule", "Windows",
+    "MAX_CYCLES",
+    "MAX_SCOPES",
+    "Closed",
+    "Skipped",
+    "Window",
+    "WindowRule",
+    "Windows",
 ]  # fmt: skip
 
 #: Segments of one subject with a window of their own; what is beyond them is counted together.
 MAX_SCOPES: Final = 2_000
 #: Fewer events show nothing of a distribution.
-_LEAST_LOOK: Final = 100
+_MIN_LOOK: Final = 100
 #: Half windows that fill sooner are not looked at.
-_LEAST_HALF_MS: Final = 300_000
+_MIN_HALF_MS: Final = 300_000
 #: A window of whole cycles that is still too small after so many is given up.
-MOST_CYCLES: Final = 8
+MAX_CYCLES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class WindowRule:
         detectors that still settle after a change would only open the next one.
         """
         half = self.events // 2
-        slow = elapsed_ms >= _LEAST_HALF_MS and half >= _LEAST_LOOK
+        slow = elapsed_ms >= _MIN_HALF_MS and half >= _MIN_LOOK
         return slow and not self.cycle_ms and before < half <= after < self.events
 
     @property
@@ -76,7 +82,7 @@ class WindowRule:
         return (
             self.cycle_ms > 0
             and window.events < self.least_events
-            and window.deadline_ms - window.start_ms <= (MOST_CYCLES - 1) * self.cycle_ms
+            and window.deadline_ms - window.start_ms <= (MAX_CYCLES - 1) * self.cycle_ms
             and not self.is_cut(window.start_ms, born_ms)
         )
 

@@ -24,7 +24,7 @@ __all__ = ["AlertsFeed"]
 
 log = logging.getLogger(__name__)
 #: So many records of each partition are read back at the start.
-_MOST_BACK: Final = 5_000
+_MAX_BACK: Final = 5_000
 _POLL_S: Final = 1.0
 _POLL_RECORDS: Final = 200
 #: Between two tries where it cannot be read.
@@ -90,7 +90,7 @@ class AlertsFeed:
             begin = await consumer.beginning_offsets(parts)
             end = await consumer.end_offsets(parts)
             for tp in parts:
-                consumer.seek(tp, max(begin[tp], end[tp] - _MOST_BACK))
+                consumer.seek(tp, max(begin[tp], end[tp] - _MAX_BACK))
             self.unread, self.lost = "", 0
             while True:
                 await self._poll(consumer._fetcher)

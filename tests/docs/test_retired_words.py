@@ -74,3 +74,14 @@ def test_a_retired_word_is_used_nowhere(texts: list[tuple[str, str]], pattern: s
         for found in re.finditer(pattern, text)
     ]
     assert not used, f"the word is now {RETIRED[pattern]}: {used[:10]}"
+
+
+def test_bounds_in_stream_are_called_max_and_min(texts: list[tuple[str, str]]) -> None:
+    bound = re.compile(r"^_?(MOST|LEAST)(_\w+)?(?=:| =)", re.MULTILINE)
+    found = [
+        f"{path}: {named[0]}"
+        for path, text in texts
+        if path.startswith("stream/")
+        for named in bound.finditer(text)
+    ]
+    assert not found

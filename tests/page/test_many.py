@@ -14,7 +14,7 @@ from detectors import fit_reference
 from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages
-from stream.page.page_model import MOST_EPISODES, MOST_MODELS, page_model_of
+from stream.page.page_model import MAX_EPISODES, MAX_MODELS, page_model_of
 from stream.page.signal import signal_state
 from stream.plans.plan import PlanBook
 from stream.replay.replay import Replay
@@ -69,14 +69,14 @@ def test_a_look_is_bounded(many: FileState, tell: Callable[[str], None]) -> None
     spent = 1000 * (time.thread_time() - began)
     tell(f"page of 200 models x 50 signals: {spent:.0f} ms of CPU, {len(text) / 1000:.0f} kB")
     assert len(text) < MOST_BYTES
-    assert (len(said.models), said.more_models) == (MOST_MODELS, MODELS * VERSIONS - MOST_MODELS)
+    assert (len(said.models), said.more_models) == (MAX_MODELS, MODELS * VERSIONS - MAX_MODELS)
     assert said.models[0].worst > 1
     assert said.detail is not None
     assert (said.detail.model, said.detail.version) == ("model_1", "7")
     assert len(said.detail.signals) == SIGNALS
     assert said.versions is not None
     assert said.versions.more_versions == VERSIONS - len(said.versions.versions)
-    assert len(said.episodes) <= MOST_EPISODES
+    assert len(said.episodes) <= MAX_EPISODES
     assert len(said.episodes) + said.more_episodes == MODELS * VERSIONS // 2
     of = signal_state(many, "model_1", "7", said.detail.signals[0].name, 0)
     assert len(msgspec.json.encode(of)) < MOST_BYTES
@@ -89,7 +89,7 @@ def test_it_is_drawn_whole(many: FileState, browser: Callable[..., Any], width: 
         with browser(f"http://127.0.0.1:{server.port}/", width=width) as tab:
             tab.wait_for(DRAWN)
             rows = tab.evaluate("document.querySelectorAll('#models tbody tr').length")
-            assert rows == MOST_MODELS
+            assert rows == MAX_MODELS
             assert "Left out: 100 quieter models." in tab.evaluate("document.body.innerText")
             assert tab.evaluate("document.querySelectorAll('*').length") < 20_000
             assert tab.evaluate("document.documentElement.scrollWidth") == width

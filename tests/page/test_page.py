@@ -28,8 +28,8 @@ from stream.decode.record import FileRecord
 from stream.http.server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
-from stream.page.detail import MOST_HISTOGRAMS, MOST_SIGNALS
-from stream.page.page_model import MOST_EPISODES, page_model_of
+from stream.page.detail import MAX_HISTOGRAMS, MAX_SIGNALS
+from stream.page.page_model import MAX_EPISODES, page_model_of
 from stream.page.runbooks import runbook_html
 from stream.page.signal import signal_state
 from stream.plans.plan import PlanBook
@@ -241,13 +241,13 @@ def test_the_work_is_bounded() -> None:
     state = state_after(events, model="wide", reference=reference, signals={}, segments=())
     detail = page_model_of(state, "", "", 0).detail
     assert detail is not None
-    assert len(detail.signals) == MOST_SIGNALS
-    assert detail.more_signals == 200 - MOST_SIGNALS
+    assert len(detail.signals) == MAX_SIGNALS
+    assert detail.more_signals == 200 - MAX_SIGNALS
     of = signal_state(state, detail.model, detail.version, "f0", 0)
     assert of.found
     assert len(of.others) + of.more_others == 199
     assert of.more_others > 0
-    assert sum(signal.bars is not None for signal in detail.signals) == MOST_HISTOGRAMS
+    assert sum(signal.bars is not None for signal in detail.signals) == MAX_HISTOGRAMS
 
 
 def test_private_models_show_shapes_only() -> None:
@@ -330,8 +330,8 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
     rows = recent.rows()
     assert len(rows) == 400
     said = page_model_of(status, "", "", 0)
-    assert said.episodes == rows[:MOST_EPISODES]
-    assert said.more_episodes == 400 - MOST_EPISODES
+    assert said.episodes == rows[:MAX_EPISODES]
+    assert said.more_episodes == 400 - MAX_EPISODES
     assert [row.severity for row in rows] == ["critical"] * 200 + ["info"] * 200
     over = msgspec.structs.replace(
         first.data, episode=rows[0].id, status="resolved", revision=9,

@@ -154,7 +154,7 @@ def test_segments_are_of_those_that_test_it_and_what_is_left_out_is_counted(
     )
     rows, more = segments_of(detection, 0)
     assert (len(rows), more) == (2, 0)
-    monkeypatch.setattr("stream.page.detail.MOST_SEGMENTS", 1)
+    monkeypatch.setattr("stream.page.detail.MAX_SEGMENTS", 1)
     assert segments_of(detection, 0) == (rows[:1], 1)
     assert of(state, "x").more_segments == 1
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from stream.page.page_model import page_model_of
-from stream.page.versions import MOST_VERSIONS
+from stream.page.versions import MAX_VERSIONS
 from tests.page.test_page import state_after
 from tests.stream.harness import START_S
 from tests.stream.test_metrics import FileState
@@ -61,9 +61,9 @@ def test_a_few_are_shown_and_the_others_counted() -> None:
     said = page_model_of(two_versions(*"1234567"), "fraud", "5", 0).versions
     assert said is not None
     assert said.versions[0] == "5"
-    assert len(said.versions) == MOST_VERSIONS
-    assert said.more_versions == 7 - MOST_VERSIONS
-    assert all(len(row.cells) == MOST_VERSIONS for row in said.rows)
+    assert len(said.versions) == MAX_VERSIONS
+    assert said.more_versions == 7 - MAX_VERSIONS
+    assert all(len(row.cells) == MAX_VERSIONS for row in said.rows)
 
 
 def test_a_private_model_shows_no_values() -> None:

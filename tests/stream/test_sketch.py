@@ -20,7 +20,7 @@ from stream.decode.schemaless_values import NOT_SENT, SchemalessValues, sort_by_
 from stream.plans.plan import DeclaredSignal, Learn
 from stream.sketches import sketch as module
 from stream.sketches.merge import SketchMerge
-from stream.sketches.sketch import MOST_SIGNALS, Sketch
+from stream.sketches.sketch import MAX_SIGNALS, Sketch
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from([10**400, -(10**20)]),
@@ -124,7 +124,7 @@ def test_a_sketch_counts_what_its_naive_twin_counts(rows):
 def test_any_partition_order_and_growth_give_the_same_bytes_over_the_caps_too(rows, seed):
     rng = random.Random(seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MOST_SIGNALS", 5)
+        patch.setattr(module, "MAX_SIGNALS", 5)
         patch.setattr(names_module, "MOST_NAMES", 3)
         patch.setattr("detectors.counting.logbins.MOST_BINS", 4)
         truth = sketch_of(rows).encode()
@@ -144,7 +144,7 @@ def test_any_partition_order_and_growth_give_the_same_bytes_over_the_caps_too(ro
 @given(st.lists(events, min_size=1, max_size=40), st.integers(0, 40))
 def test_a_later_state_covers_an_earlier_one_and_not_the_other_way(rows, cut):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "MOST_SIGNALS", 4)
+        patch.setattr(module, "MAX_SIGNALS", 4)
         patch.setattr(names_module, "MOST_NAMES", 2)
         patch.setattr("detectors.counting.logbins.MOST_BINS", 4)
         early, late = sketch_of(rows[:cut]), sketch_of(rows)
@@ -175,7 +175,7 @@ def test_damaged_bytes_are_a_value_error_or_a_sketch_within_bounds(rows, seed, n
             sketch = Sketch.decode(hostile)
         except ValueError:
             continue
-        assert len(sketch.signals) <= MOST_SIGNALS
+        assert len(sketch.signals) <= MAX_SIGNALS
         Sketch.total([hostile, hostile]).encode()
 
 
@@ -218,7 +218,7 @@ def test_of_too_many_signals_those_of_least_hash_are_kept():
     sketch = sketch_of(rows)
     places = [f"features.f{i}" for i in range(500)]
     least = sorted(places, key=lambda p: hashlib.blake2b(p.encode(), digest_size=8).digest())
-    assert set(sketch.signals) == set(least[:MOST_SIGNALS])
+    assert set(sketch.signals) == set(least[:MAX_SIGNALS])
     assert sketch.more
     assert sketch.missing(least[0]) == 499
 
@@ -233,7 +233,7 @@ def test_an_event_with_a_hundred_thousand_features_is_cut_as_the_sketch_is():
     assert apart.more
     assert one.signals.keys() - {"prediction.score"} <= apart.signals.keys()
     by_signal = sort_by_signal(rows[:1], Learn())
-    assert len(by_signal.columns) == MOST_SIGNALS + 1
+    assert len(by_signal.columns) == MAX_SIGNALS + 1
 
 
 def test_the_largest_sketch_fits_a_message():
@@ -244,7 +244,7 @@ def test_the_largest_sketch_fits_a_message():
     for length in (1, 2, 8, 60):
         names = {f"{i:x}".rjust(length, "é")[:length]: huge for i in range(3_000)}
         sketch = Sketch()
-        for i in range(MOST_SIGNALS):
+        for i in range(MAX_SIGNALS):
             held = sketch.at(f"features.{i:é>95}")
             held.numbers.keys, held.numbers.counts = keys, np.full(512, huge)
             held.names.add(names)

@@ -32,7 +32,7 @@ _FEATURES: Final = ("features", "inputs", "input", "instances", "instance", "req
 _UNITS: Final = (("ms", "millis", "milliseconds"), ("us", "micros", "microseconds"),
                  ("ns", "nanos", "nanoseconds"), ("s", "sec", "seconds"))  # fmt: skip
 _DEEPEST: Final = 8
-_MOST: Final = 2_000
+_MAX_FIELDS: Final = 2_000
 _Leaf = tuple[Path, Any]
 
 
@@ -59,7 +59,7 @@ def leaves_of(document: Any) -> list[_Leaf]:
     found: list[_Leaf] = []
     for leaf in _walk(document, ()):
         found.append(leaf)
-        if len(found) == _MOST:
+        if len(found) == _MAX_FIELDS:
             break
     return found
 

@@ -30,7 +30,7 @@ from stream.stage2.untested.reasons import (
     listed,
     tests_named,
 )
-from stream.stage2.windows import MOST_CYCLES
+from stream.stage2.windows import MAX_CYCLES
 from stream.text.durations import short_duration
 
 __all__ = ["followed_after", "untested_by_plan"]
@@ -274,7 +274,7 @@ def _too_few(plan: Plan, fill: Fill, weekly: int, followed: list[str]) -> str:
     )
     if plan.cycle_ms:
         return (
-            f"{said}, more than {MOST_CYCLES} cycles hold: nothing will be tested. Lower "
+            f"{said}, more than {MAX_CYCLES} cycles hold: nothing will be tested. Lower "
             "window.min_events, or watch without a cycle."
         )
     least_ms = -(-span_ms * fill.least // max(1, round(events)))
