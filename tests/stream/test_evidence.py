@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors import WINDOWED_TESTS, ChangePoint, WindowBank, fit_reference
+from detectors import WINDOWED_TESTS, Budget, ChangePoint, WindowBank, fit_reference
 from stream.alerts.evidence import evidence
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.budget_summary import BudgetSummary
@@ -135,6 +135,24 @@ def test_one_change_has_one_size_by_every_test(shift: float) -> None:
     assert set(sizes) >= set(tests)
     for name in tests:
         assert 0.6 * shift**2 < sizes[name] < 1.5 * shift**2, (name, sizes)
+
+
+@pytest.mark.parametrize(("segments", "share_of_all"), [(0, 1.0), (2, 0.8)])
+def test_the_groups_of_tests_that_are_told_of_share_what_is_spent(
+    segments: int, share_of_all: float
+) -> None:
+    """Of each signal those of ADWIN, of the windows, and of the e-detector."""
+    rng = np.random.default_rng(1)
+    columns = {name: rng.normal(size=2_000) for name in "xyz"}
+    reference = fit_reference(columns, model="m")
+    budget = Budget.of(
+        reference, reference.signals, false_alarms_per_week=1.0, pane_ms=10_000, segments=segments,
+        edetector=True,
+    )  # fmt: skip
+    told = BudgetSummary.of(budget, len(reference.signals), cycle=False)
+    of_values = 0.99 * share_of_all  # a hundredth is for events that come more than once
+    assert told.tests * told.share_per_week == pytest.approx(of_values)
+    assert told.tests * budget.adwin_alarms * budget.panes_per_week == pytest.approx(of_values)
 
 
 def test_an_alert_says_it_all() -> None:

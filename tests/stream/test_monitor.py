@@ -283,6 +283,19 @@ def test_late_is_what_came_after_its_partition_had_passed_the_pane(plan):
     assert reader.held().late_total == 7
 
 
+@pytest.mark.parametrize(("passed_ms", "late"), [(1_014_999, False), (1_015_000, True)])
+def test_late_begins_where_a_partition_has_just_passed_the_pane(plan, passed_ms, late):
+    """The frontier, which other partitions hold back, has no say in it."""
+    reader = Reader(plan)
+    one, two = (Source("id", "predictions", p, 2) for p in range(2))
+    reader.progress(900_000, source=two)
+    reader.events(1_000_000, source=one)
+    reader.progress(passed_ms, source=one)
+    reader.events(1_000_000, 3, source=one, chunk=10)
+    assert reader.monitor.refused == ({"late": 1} if late else {})
+    assert reader.held().late_total == (3 if late else 0)
+
+
 def test_late_events_under_two_plans_of_one_chunk_add_up(plan):
     reader = Reader(plan)
     later = make_plan(reference=plan.reference, window_events=300)

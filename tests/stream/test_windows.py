@@ -41,6 +41,12 @@ def test_a_window_closes_when_it_holds_enough_events():
     assert windows.filling[""].start_ms == 40
 
 
+@pytest.mark.parametrize(("events", "full"), [(99, False), (100, True), (101, True)])
+def test_a_window_is_full_with_as_many_events_as_were_asked_for(events, full):
+    windows = Windows(WindowRule(100, 1_000, 50), WIDTH)
+    assert (add(windows, 0, events) is not None) is full
+
+
 @pytest.mark.parametrize(("events", "cycle_ms"), [(1_000, 0), (200, 0), (199, 0), (1_000, 50)])
 @pytest.mark.parametrize("a_pane", [1, 7, 499, 500, 999, 1_000])
 def test_a_window_passes_half_once_unless_it_is_full(
@@ -115,6 +121,14 @@ def test_up_to_a_seventh_of_the_first_cycle_may_be_missing(born, full):
     windows = Windows(WindowRule(100, 50, 20, cycle_ms=70), WIDTH)
     add(windows, born, 5_000)
     assert [c.full for c in windows.expire(70)] == [full]
+
+
+def test_a_week_may_lack_its_first_day_and_not_an_hour_more():
+    hour, week = 3_600_000, 604_800_000
+    rule = WindowRule(100, 50, 20, cycle_ms=week)
+    begun = [first for first in range(0, week, hour) if not rule.is_cut(first, born_ms=first)]
+    assert begun == list(range(0, 25 * hour, hour))
+    assert not rule.is_cut(week, born_ms=30 * hour), "a later week lacks nothing"
 
 
 @pytest.mark.parametrize(("events", "size"), [(200, 1), (1_000, 2), (70_000, 4)])

@@ -1,0 +1,42 @@
+"""Rates of missing, invalid and new values, against exact tails from scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from detectors import Reference, SignalReference, WindowBank, fit_reference
+from tests.detectors.tools import counts_of, window_of
+
+N_REFERENCE = 10_000
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    """Three names that are all frequent, and no missing value: the reference saw nothing rare."""
+    names = np.random.default_rng(3).choice(["a", "b", "c"], N_REFERENCE)
+    return fit_reference({"name": names.tolist()}, model="m")
+
+
+def p_value(signal: SignalReference, test: str, values: list[str | None]) -> float:
+    bank = WindowBank([signal])
+    window = window_of(bank.layout, [counts_of(signal, values)], len(values))
+    result = bank.test(window, 1e-4)
+    return float(result.p_value[result.tests.index(test)])
+
+
+@pytest.mark.parametrize("n", [200, 1_000])
+@pytest.mark.parametrize("held", [2, 10, 40])
+@pytest.mark.parametrize(
+    ("test", "value", "expected"), [("unseen_rate", "new", 1), ("missing_rate", None, 0)]
+)
+def test_what_the_reference_never_had_is_tested_exactly(
+    reference: Reference, n: int, held: int, test: str, value: str | None, expected: int
+) -> None:
+    """Of new values one is expected all the same: the next row may be the first of its name."""
+    (signal,) = reference.signals
+    assert signal.calibration.novel == 0
+    got = p_value(signal, test, [value] * held + ["a", "b"] * ((n - held) // 2))
+    chance = n / (n + N_REFERENCE)
+    assert got == pytest.approx(stats.binom.sf(held - 1, held + expected, chance), rel=1e-6)
