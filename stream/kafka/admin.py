@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from kafka.errors import KafkaError, TopicAuthorizationFailedError
 from stream.kafka.access import check_connection, explain, unreachable
 from stream.kafka.failed_sockets import close_failed_sockets
 from stream.kafka.security import client_options
+from stream.process.retry import Retry
 
 __all__ = [
     "Cluster", "admin", "cluster", "described", "group_members", "live_brokers", "somebody_listens",
@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 #: Between two questions to brokers that do not answer, or do not know yet.
-_AGAIN_S: Final = 0.25
+_PAUSE_S: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -122,14 +122,13 @@ class _Persistent:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def ask(*args: Any, **named: Any) -> Any:
-            end = time.monotonic() + self._timeout_s
+            retry = Retry(_PAUSE_S, within_s=self._timeout_s)
             while True:
                 try:
                     return getattr(self._client, name)(*args, **named)
                 except KafkaError as error:
-                    if not error.retriable or time.monotonic() > end:
+                    if not error.retriable or not retry.sleep():
                         raise
-                time.sleep(_AGAIN_S)
                 self._client.close()
                 self._client = self._connect()
 
@@ -156,18 +155,17 @@ def described(client: Any, names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def surely_described(
-    client: Any, names: Sequence[str], patience_s: float
+    client: Any, names: Sequence[str], within_s: float
 ) -> dict[str, dict[str, Any]]:
     """As `described`, but a topic is believed to be missing only after this time.
 
     A broker that has just begun may not know all topics yet.
     """
-    end = time.monotonic() + patience_s
+    retry = Retry(_PAUSE_S, within_s=within_s)
     while True:
         found = described(client, names)
-        if len(found) == len(set(names)) or time.monotonic() >= end:
+        if len(found) == len(set(names)) or not retry.sleep():
             return found
-        time.sleep(_AGAIN_S)
 
 
 def group_members(kafka: Mapping[str, object], group: str) -> int:

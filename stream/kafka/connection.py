@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
-
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from stream.contracts.errors import SettingError
 from stream.kafka.security import client_options
 
-__all__ = ["RepeatFilter", "connection_arguments", "quieten", "retry_until_available"]
+__all__ = ["RepeatFilter", "connection_arguments", "quieten"]
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-#: Between two questions to a broker that is away.
-_AGAIN_S: Final = 1.0
 
 _PLAIN: Final[tuple[str, ...]] = (
     "bootstrap_servers",
@@ -66,24 +60,6 @@ def _ssl_context(options: Mapping[str, Any]) -> ssl.SSLContext:
             "ssl_ca_location, ssl_certificate_location and ssl_key_location."
         ) from error
     return context
-
-
-async def retry_until_available(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until a broker answers: an outage lasts as long as it lasts, and ends nobody.
-
-    What would fail for ever is raised at once, such as a missing right.
-    """
-    asked = 0
-    while True:
-        try:
-            return await ask()
-        except KafkaError as error:
-            if not (error.retriable or isinstance(error, KafkaTimeoutError)):
-                raise
-            asked += 1
-            if asked == 1:
-                log.warning("asking again until a broker answers: %r", error)
-            await asyncio.sleep(_AGAIN_S)
 
 
 class RepeatFilter(logging.Filter):

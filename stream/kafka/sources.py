@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from stream.contracts.errors import DriftstreamError, NotFoundError
 from stream.kafka.admin import admin, described
 from stream.plans.plan import PlanBook
+from stream.process.retry import Retry
 
 __all__ = [
     "PATIENCE_S",
@@ -30,7 +30,7 @@ _TIMEOUT_S: Final = 5.0
 #: A topic that no broker knows for so long is not there. It may be being made again, and a broker
 #: that has just begun may not know all yet.
 PATIENCE_S: Final = 10.0
-_AGAIN_S: Final = 1.0
+_PAUSE_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -76,25 +76,21 @@ async def source_topics(
         Naming those that do not.
     """
     wanted = sorted(set(names))
-    end = time.monotonic() + PATIENCE_S
-    said = False
+    retry = Retry(_PAUSE_S, within_s=PATIENCE_S)
     while True:
         found = await asyncio.to_thread(describe_topics, kafka, wanted)
-        missing = ", ".join(name for name in wanted if name not in found)
+        missing = [name for name in wanted if name not in found]
         if not missing:
             return found
-        if time.monotonic() >= end:
-            missing = ", ".join(n for n in wanted if n not in found and n not in may_lack)
-            if not missing:
-                return found
-            raise NotFoundError(
-                f"no topic {missing} on this Kafka. Create what is missing: "
-                "driftstream topics --create."
-            )
-        if not said:
-            log.warning("no topic %s; asking again for %g s", missing, PATIENCE_S)
-            said = True
-        await asyncio.sleep(_AGAIN_S)
+        if not retry.pause_s:
+            log.warning("no topic %s; asking again for %g s", ", ".join(missing), PATIENCE_S)
+        if not await retry.sleep_async():
+            break
+    if needed := ", ".join(name for name in missing if name not in may_lack):
+        raise NotFoundError(
+            f"no topic {needed} on this Kafka. Create what is missing: driftstream topics --create."
+        )
+    return found
 
 
 async def refresh_sources(

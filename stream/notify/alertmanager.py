@@ -90,7 +90,7 @@ class AlertmanagerSink(Sink):
     def step(self) -> float:
         """See `Sink`."""
         now = self._clock()
-        if now < self._not_before and self._wait_s:
+        if now < self._not_before and self._retry.pause_s:
             return self._not_before - now
         with self._lock:
             if not self._news and now < self._next_s:
@@ -112,7 +112,7 @@ class AlertmanagerSink(Sink):
             if not answer.delivered:
                 with self._lock:
                     self._news = True
-                return self._wait_s
+                return self._retry.pause_s
         with self._lock:
             for key, event in ended.items():
                 if self._ended.get(key) is event:

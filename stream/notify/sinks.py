@@ -20,14 +20,15 @@ from stream.notify.open_episodes import Change
 from stream.notify.render import slack_message, webhook_request
 from stream.notify.suppression import Suppression
 from stream.notify.targets import Target
+from stream.process.retry import Retry
 
 __all__ = ["CHECK_S", "QueueSink", "Sink"]
 
 log = logging.getLogger(__name__)
 #: Seconds between two checks of an idle sink whether a suppression has ended.
 CHECK_S: Final = 60.0
-_FIRST_WAIT_S: Final = 1.0
-_LONGEST_WAIT_S: Final = 60.0
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0
 #: No receiver may put off an event for longer at a time, so that a day has many tries.
 LONGEST_PUT_OFF_S: Final = 3_600.0
 #: A receiver that takes longer to answer is named on /readyz.
@@ -51,13 +52,13 @@ class Sink(ABC):
         self._lock = threading.Lock()
         self._seen = -1
         self.stats = DeliveryStats()
-        self._wait_s = 0.0  # after a failure
+        self._retry = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._not_before = 0.0
 
     @property
     def failing(self) -> bool:
         """Whether the last request was not taken."""
-        return self._wait_s > 0
+        return self._retry.pause_s > 0
 
     @property
     def stalled(self) -> bool:
@@ -112,21 +113,20 @@ class Sink(ABC):
         """Note when to try again after an answer."""
         target = self.target
         if answer.delivered:
-            if self._wait_s:
+            if self._retry.pause_s:
                 log.warning("notify %s: delivered again", target.name)
-            self._wait_s = 0.0
+            self._retry.succeeded()
             self.stats.delivered += 1
             self.stats.last_s = self._clock()
             return answer
         self.stats.failed += 1
-        self._wait_s = min(max(self._wait_s * 2, _FIRST_WAIT_S), _LONGEST_WAIT_S)
-        self._wait_s = max(self._wait_s, min(answer.wait_s, LONGEST_PUT_OFF_S))
-        self._not_before = self._clock() + self._wait_s
+        pause_s = self._retry.next_pause(min(answer.wait_s, LONGEST_PUT_OFF_S))
+        self._not_before = self._clock() + pause_s
         longer = answer.wait_s > LONGEST_PUT_OFF_S
         log.warning(
             "notify %s: not delivered: %s. %s", target.name, answer.words,
             "Given up: it would be refused again." if answer.final and self.gives_up
-            else f"Next try in {self._wait_s:g} s"
+            else f"Next try in {pause_s:g} s"
             + (f", and not only in the {answer.wait_s:.0f} s that it asks for." if longer else "."),
         )  # fmt: skip
         return answer
@@ -216,7 +216,8 @@ class QueueSink(Sink):
         if answer.delivered or answer.final or self._clock() - since > GIVE_UP_S:
             if not answer.delivered:
                 log.error("notify %s: event %s was never delivered", self.target.name, event.id)
-                self._not_before = self._wait_s = 0.0  # it is not tried again
+                self._not_before = 0.0  # it is not tried again
+                self._retry.succeeded()
                 self.stats.given_up += 1
             with self._lock:
                 self._queue.popleft()

@@ -22,6 +22,7 @@ from stream.kafka.access import explain
 from stream.kafka.admin import admin, described
 from stream.kafka.failed_sockets import close_failed_sockets
 from stream.kafka.security import client_options
+from stream.process.retry import Retry
 from stream.publishing.notices import Notices
 from stream.publishing.outbox import Outbox
 from stream.publishing.quiet_kafka import quieten_kafka_python
@@ -133,7 +134,7 @@ class Delivery:
     # ---- the thread
 
     def _run(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        retry = Retry(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while not self._stop.is_set() and not self._outbox.is_over:
             try:
                 if not (self._eager and self._producer is None):
@@ -154,15 +155,14 @@ class Delivery:
                     self._send(number, message)
                 self._look_for_progress()
                 if self._broken is None:
-                    pause_s = _FIRST_PAUSE_S
+                    retry.succeeded()
                 continue
             except _NotNowError as trouble:
                 self._hindered(trouble.kind, f"{trouble} {self._waiting()}")
             except Exception as error:
                 self._broken = error
                 self._hindered(f"bug {type(error).__name__}", f"sending failed: {error!r}.")
-            self._stop.wait(pause_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            self._stop.wait(retry.next_pause())
         self._say_if_over()
         self._give_up_producer()
 

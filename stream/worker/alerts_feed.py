@@ -19,6 +19,7 @@ from stream.contracts.errors import NotFoundError
 from stream.contracts.unread import Unread
 from stream.kafka import batch_fetch
 from stream.kafka.rights import check_rights
+from stream.process.retry import Retry
 
 __all__ = ["AlertsFeed"]
 
@@ -28,7 +29,7 @@ _MAX_BACK: Final = 5_000
 _POLL_S: Final = 1.0
 _POLL_RECORDS: Final = 200
 #: Between two tries where it cannot be read.
-_AGAIN_S: Final = 30.0
+_PAUSE_S: Final = 30.0
 
 
 class AlertsFeed:
@@ -61,6 +62,7 @@ class AlertsFeed:
 
     async def follow(self) -> None:
         """Read for ever, whatever happens."""
+        retry = Retry(_PAUSE_S)
         while True:
             try:
                 await self._read()
@@ -69,7 +71,7 @@ class AlertsFeed:
                 if words != self.unread:
                     log.warning("%s is not read for the page: %s", self._topic, words)
                 self.unread = words
-            await asyncio.sleep(_AGAIN_S)
+            await retry.sleep_async()
 
     async def _read(self) -> None:
         await asyncio.to_thread(check_rights, self._kafka, {self._topic: ("READ",)})

@@ -10,6 +10,7 @@ from typing import Final
 from stream.kafka.access import AccessError
 from stream.kafka.admin import somebody_listens
 from stream.kafka.security import client_options
+from stream.process.retry import Retry
 from stream.worker.sender import Sender
 from stream.worker.worker_status import WorkerStatus
 
@@ -31,6 +32,7 @@ _LOST: Final = {
 async def wait_for_broker(kafka: Mapping[str, object], status: WorkerStatus) -> None:
     """Return when a broker listens, so that a worker may be started before its broker."""
     logged = float("-inf")
+    retry = Retry(_CHECK_AGAIN_S)
     while not await asyncio.to_thread(somebody_listens, kafka, timeout_s=CHECK_S):
         now = status.clock()
         status.broker_away_since = status.broker_away_since or now
@@ -40,7 +42,7 @@ async def wait_for_broker(kafka: Mapping[str, object], status: WorkerStatus) -> 
             log.warning(
                 "no broker answers at %s (kafka.bootstrap_servers); waiting for one", servers
             )
-        await asyncio.sleep(_CHECK_AGAIN_S)
+        await retry.sleep_async()
     status.broker_away_since = 0.0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,17 +12,18 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream.contracts.errors import NotFoundError
 from stream.contracts.unread import Unread
 from stream.kafka import batch_fetch
-from stream.kafka.connection import retry_until_available
+from stream.kafka.retry import retry_until_available
 from stream.kafka.skips import SkipBook, unread_plans
 from stream.kafka.sources import PATIENCE_S
 from stream.plans.parts import PlanAssembler
 from stream.plans.plan import PlanBook
+from stream.process.retry import Retry
 
 __all__ = ["PlansFeed", "plan_taker"]
 
 log = logging.getLogger(__name__)
 _POLL_MS: Final = 500
-_AGAIN_S: Final = 0.5
+_PAUSE_S: Final = 0.5
 _POLL_RECORDS: Final = 500
 
 
@@ -74,16 +74,15 @@ class PlansFeed:
 
     async def _find(self) -> list[int]:
         """The topic's partitions; a broker that has just begun may not know it yet."""
-        client, end = self._consumer._client, time.monotonic() + PATIENCE_S
+        client, retry = self._consumer._client, Retry(_PAUSE_S, within_s=PATIENCE_S)
         # Metadata of a topic comes with the first question about it.
         await client.add_topic(self._topic)
         while not (found := self._consumer.partitions_for_topic(self._topic)):
-            if time.monotonic() >= end:
+            if not await retry.sleep_async():
                 raise NotFoundError(
                     f"the plans topic {self._topic} does not exist. Create it: "
                     "driftstream topics --create."
                 )
-            await asyncio.sleep(_AGAIN_S)
             await client.force_metadata_update()
         return sorted(found)
 

@@ -33,7 +33,7 @@ def test_what_was_there_and_what_comes_is_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """A topic that is made late, garbage on it, an alert of before, an ack that comes later."""
-    monkeypatch.setattr(alerts_feed, "_AGAIN_S", 0.2)
+    monkeypatch.setattr(alerts_feed, "_PAUSE_S", 0.2)
     topic, alert = f"{topic_prefix}alerts", an_alert("fraud", "3", "amount", "", "")
     key, recent = alert.data.fingerprint.encode(), RecentEpisodes()
 

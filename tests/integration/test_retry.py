@@ -20,14 +20,15 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import BrokerMetadata
 
-from stream.kafka import connection
-from stream.kafka.connection import connection_arguments, retry_until_available
-from stream.worker.faust import aiokafka_patches as outage
+from stream.kafka import retry
+from stream.kafka.connection import connection_arguments
+from stream.kafka.retry import retry_until_available
+from stream.worker.faust import aiokafka_patches
 from stream.worker.sender import Outgoing, Sender
 
 
 def test_an_outage_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(retry, "_PAUSE_S", 0.0)
     answers = iter([KafkaTimeoutError("away"), NodeNotReadyError("coming"), 7])
 
     async def ask() -> int:
@@ -58,8 +59,8 @@ def test_a_look_for_brokers_that_failed_is_not_repeated_at_once(
         return looks > 2
 
     monkeypatch.setattr(AIOKafkaClient, "_metadata_update", update)
-    outage.hold_back_metadata(pause_s=0.05)
-    outage.hold_back_metadata(pause_s=100.0)  # the second time does nothing
+    aiokafka_patches.hold_back_metadata(pause_s=0.05)
+    aiokafka_patches.hold_back_metadata(pause_s=100.0)  # the second time does nothing
 
     async def look() -> float:
         began = asyncio.get_running_loop().time()
@@ -132,8 +133,8 @@ def somebody_silent() -> Iterator[str]:
 
 def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aiokafka_client, "create_conn", aiokafka_client.create_conn)
-    outage.limit_connecting(0.2)
-    outage.limit_connecting(1_000.0)  # the second time does nothing
+    aiokafka_patches.limit_connecting(0.2)
+    aiokafka_patches.limit_connecting(1_000.0)  # the second time does nothing
 
     async def look(address: str) -> None:
         client = AIOKafkaClient(bootstrap_servers=address, request_timeout_ms=1_000_000)
