@@ -21,7 +21,7 @@ def form_of(path: Path) -> str:
 
 
 def report_text(report: Report, form: str, rows: Sequence[tuple[str, Sequence[float]]] = ()) -> str:
-    """A report in one of the `FORMS`; `rows` are the course of its signals, which HTML draws."""
+    """A report in one of the `FORMS`; HTML draws `rows`, its signals' loudness over time."""
     from stream.page import asset
     from stream.report import render, render_markdown
 

@@ -45,9 +45,9 @@ class QuietRow(msgspec.Struct):
 class EpisodeRow(msgspec.Struct, rename="camel"):
     """An episode as the page shows it; times in milliseconds, `ends` 0 while it fires.
 
-    `from_start` names signals that differed as soon as the reference was compared to; `course` is
-    (since, severity), a pair for each change of it; `runbook` an address, of the page's own where
-    none is configured. `names` are the signals of all its revisions, without segments; `related`
+    `from_start` names signals that differed as soon as the reference was compared to; `severities`
+    has (since, severity) for each change of it; `runbook` an address, of the page's own where none
+    is configured. `names` are the signals of all its revisions, without segments; `related`
     (id, kind) of episodes of the model that were open beside it. `summary` is what is read in one
     breath, `advice` what follows. `heard` is what tests without a window found of the whole stream.
     """
@@ -66,7 +66,7 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
     evidence: str
     signals: list[str]
     from_start: list[str]
-    course: list[tuple[int, str]]
+    severities: list[tuple[int, str]] = msgspec.field(name="course")
     runbook: str
     names: list[str]
     related: list[tuple[str, str]]
@@ -107,14 +107,14 @@ class RecentEpisodes:
             held.told = told
             return
         starts = parse_time(data.starts_at)
-        course: list[tuple[int, str]] = [(starts, data.severity)]
+        severities: list[tuple[int, str]] = [(starts, data.severity)]
         names = [s.name for s in data.signals]
         related = [(r.episode, str(r.kind)) for r in data.related]
         if held is not None:
-            course = list(held.course)
+            severities = list(held.severities)
             names, related = held.names + names, held.related + related
-        if course[-1][1] != data.severity:
-            course.append((parse_time(alert.time), data.severity))
+        if severities[-1][1] != data.severity:
+            severities.append((parse_time(alert.time), data.severity))
         resolved = data.status == "resolved"
         summary, begin, advice = data.annotations.summary.rpartition(_ADVICE)
         if not begin:
@@ -136,7 +136,7 @@ class RecentEpisodes:
                 f"{s.name} ({s.segment})" if s.segment else s.name for s in data.signals[:_NAMED]
             ],
             from_start=[s.name for s in data.signals if s.from_start][:_NAMED],
-            course=course[:1] + course[1:][-_MAX_STEPS:],
+            severities=severities[:1] + severities[1:][-_MAX_STEPS:],
             runbook=runbook_address(data.labels.kind, data.annotations.runbook_url),
             names=list(dict.fromkeys(names))[:_MAX_NAMES],
             related=list(dict.fromkeys(related))[:_MAX_NAMES],

@@ -1,4 +1,4 @@
-"""What the page of one signal shows: its course, then and now, segments, and its episodes."""
+"""What the page of one signal shows: its trend, then and now, segments, and its episodes."""
 
 from __future__ import annotations
 

@@ -21,20 +21,20 @@ from detectors.changes.history import COLUMNS, History
 from detectors.counting.binning import SCORE_SCALE
 from detectors.figures import figure, percent
 
-__all__ = ["Course", "Trend", "trend_of"]
+__all__ = ["Trend", "TrendLine", "trend_of"]
 
 _EVENTS, _X, _Y, _MISSING, _INVALID, _NEW = range(len(COLUMNS))
 _MAX_BLOCKS: Final = 255
 _ATTEMPTS: Final = 5
 #: Of fewer events a mean says little.
 _MIN_EVENTS: Final = 100
-#: The scale of a course spans at least so much, or noise would fill it.
+#: The scale of a line spans at least so much, or noise would fill it.
 _MIN_SPAN: Final = 0.02
 
 Ints = npt.NDArray[np.int64]
 
 
-class Course(msgspec.Struct):
+class TrendLine(msgspec.Struct):
     """One quantity over time: `low` to `high` is its scale, `usual` what the reference has.
 
     `ticks` are (value, text) on that scale. A value is None where no event had one.
@@ -49,12 +49,12 @@ class Course(msgspec.Struct):
 
 
 class Trend(msgspec.Struct):
-    """Courses over the same stretches of event time, in milliseconds."""
+    """Lines over the same stretches of event time, in milliseconds."""
 
     starts: list[int]
     ends: list[int]
     events: list[int]
-    courses: list[Course]
+    lines: list[TrendLine] = msgspec.field(name="courses")
 
 
 def trend_of(
@@ -72,8 +72,8 @@ def trend_of(
     firsts = _enough(of[:, _EVENTS].tolist())
     of = np.add.reduceat(of, firsts, axis=0)
     ends = [ends[first - 1] for first in [*firsts[1:], len(ends)]]
-    courses = list(_courses(of, signals[index], told=not hidden))
-    return Trend([starts[first] for first in firsts], ends, of[:, _EVENTS].tolist(), courses)
+    lines = list(_lines(of, signals[index], told=not hidden))
+    return Trend([starts[first] for first in firsts], ends, of[:, _EVENTS].tolist(), lines)
 
 
 def _enough(events: Sequence[int]) -> list[int]:
@@ -106,7 +106,7 @@ def _read(history: History, width: int) -> tuple[list[int], list[int], Ints] | N
     raise RuntimeError("the history changed at every look.")
 
 
-def _courses(of: Ints, signal: SignalReference, *, told: bool) -> Iterator[Course]:
+def _lines(of: Ints, signal: SignalReference, *, told: bool) -> Iterator[TrendLine]:
     is_number = isinstance(signal.binning, NumericBinning)
     ranked = of[:, _EVENTS] - of[:, _MISSING] - of[:, _INVALID]
     if not is_number:  # a name that the reference does not have has no rank
@@ -133,7 +133,7 @@ def _ratios(sums: Ints, of: Ints) -> list[float | None]:
     return [None if n <= 0 else float(part) / float(n) for part, n in zip(sums, of)]
 
 
-def _ranks(name: str, sums: Ints, ranked: Ints, signal: SignalReference | None) -> Course:
+def _ranks(name: str, sums: Ints, ranked: Ints, signal: SignalReference | None) -> TrendLine:
     """A mean of scores, 0 to 1; its ticks say which value of `signal` has such a rank."""
     values = _ratios(sums, ranked * SCORE_SCALE)
     there = [0.5, *(value for value in values if value is not None)]
@@ -144,14 +144,14 @@ def _ranks(name: str, sums: Ints, ranked: Ints, signal: SignalReference | None) 
         ticks = [
             (tick, f"{text} ({figure(q.value)})") for (tick, text), q in zip(ticks, found)
         ] or ticks
-    return Course(name, values, 0.5, low, high, ticks)
+    return TrendLine(name, values, 0.5, low, high, ticks)
 
 
-def _shares(name: str, sums: Ints, of: Ints, usual: float) -> Course:
+def _shares(name: str, sums: Ints, of: Ints, usual: float) -> TrendLine:
     values = _ratios(sums, of)
     high = min(1.0, 1.1 * max(_MIN_SPAN, usual, *(v for v in values if v is not None)))
     ticks = [(tick, percent(tick)) for tick in _round(0.0, high)]
-    return Course(name, values, usual, 0.0, high, ticks)
+    return TrendLine(name, values, usual, 0.0, high, ticks)
 
 
 def _round(low: float, high: float) -> list[float]:

@@ -20,7 +20,7 @@ __all__ = ["render"]
 def render(report: Report, css: str, rows: Sequence[tuple[str, Sequence[float]]] = ()) -> str:
     """Give the HTML of a report.
 
-    `css` is put into the file. `rows` are signals with their course over the report's time, for
+    `css` is put into the file. `rows` are signals with their loudness over the report's time, for
     the map of signals; there may be none.
     """
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()

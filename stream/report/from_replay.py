@@ -1,7 +1,7 @@
 """A replay, as it goes, to a report: every window that was tested leaves its trace here.
 
 What is kept is bounded by the number of signals and segments, not by the length of the file: the
-course of each signal has at most so many columns, and neighbours are merged where it has more.
+history of each signal has at most so many columns, and neighbours are merged where it has more.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.contracts.alert_event import AlertEvent
 from stream.plans.plan import Plan
-from stream.report.course import Course
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.loudness import FOLLOWING, NEAR, evidence_ratios
+from stream.report.loudness_history import LoudnessHistory
 from stream.report.model import Bars, Report, SegmentRow, Signal, TestRow
 from stream.report.quality import quality_rows
 from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
@@ -46,7 +46,7 @@ class ReplayRecorder:
     def __init__(self) -> None:
         self._plan: Plan | None = None
         self._monitor: PartitionMonitor | None = None
-        self._course = Course(())
+        self._history = LoudnessHistory(())
         self._worst: dict[int, Signal] = {}
         self._segments: dict[str, SegmentRow] = {}
         self._counts: npt.NDArray[np.int64] = np.zeros(0, np.int64)
@@ -63,14 +63,14 @@ class ReplayRecorder:
     def alert(self, event: AlertEvent) -> None:
         """Note an alert event."""
         self._alerts.append(event)
-        self._course.tell(event)
+        self._history.tell(event)
 
     def window(self, plan: Plan, window: Closed, result: WindowResult) -> None:
         """Note a tested window; `OnWindow` of a replay."""
         if self._plan is None or self._plan.layout.names != plan.layout.names:
-            self._course, self._worst = Course(plan.layout.names), {}
+            self._history, self._worst = LoudnessHistory(plan.layout.names), {}
             for alert in self._alerts:
-                self._course.tell(alert)
+                self._history.tell(alert)
             self._counts = np.zeros(plan.layout.width, np.int64)
         self._plan = plan
         self._start_ms = min(self._start_ms, window.start_ms)
@@ -84,7 +84,7 @@ class ReplayRecorder:
             self._windows += 1
             self._counts += window.counts[: self._counts.size]
             evidence = self._evidence(result)
-            self._course.window(window.end_ms, np.maximum(worst, evidence))
+            self._history.window(window.end_ms, np.maximum(worst, evidence))
         for row in np.flatnonzero(result.ratio > 0).tolist():
             index, ratio = int(result.signal[row]), result.ratio[row]
             held = self._worst.get(index)
@@ -127,8 +127,8 @@ class ReplayRecorder:
         )
 
     def rows(self) -> list[tuple[str, list[float]]]:
-        """The course of each signal, the loudest first, for `stream.report.render`."""
-        return self._course.loudest_first()
+        """The loudness of each signal over time, the loudest first, for `stream.report.render`."""
+        return self._history.loudest_first()
 
     def report(
         self, plan: Plan, data: str, events: int, rejected: int, late: int,
@@ -208,7 +208,7 @@ class ReplayRecorder:
         found |= {name: s for (where, name), s in told.items() if not where and name not in found}
         loud = sorted(found.values(), key=lambda one: (one.name not in named, -one.ratio))
         loud = [one for one in loud if one.name in named or one.ratio >= 1] or loud[:2]
-        return tuple(self._with_course(signal, told) for signal in loud[:_CARDS])
+        return tuple(self._with_history(signal, told) for signal in loud[:_CARDS])
 
     @staticmethod
     def _by_any_test(signal: Signal, told: Mapping[tuple[str, str], Signal]) -> Signal:
@@ -218,12 +218,12 @@ class ReplayRecorder:
             return signal
         return replace(alert, bars=alert.bars or signal.bars, moments=alert.moments, since="")
 
-    def _with_course(self, signal: Signal, told: Mapping[tuple[str, str], Signal]) -> Signal:
-        """A signal with how it went, and since when by the alerts."""
+    def _with_history(self, signal: Signal, told: Mapping[tuple[str, str], Signal]) -> Signal:
+        """A signal with its loudness over time, and since when by the alerts."""
         alert = told.get((signal.segment, signal.name)) or told.get(("", signal.name))
         return replace(
             signal,
-            history=self._course.of(signal.name),
+            history=self._history.of(signal.name),
             history_of="The whole stream over time" if signal.segment else "Over time",
             change_point=alert.change_point if alert is not None else None,
             gradual=alert is not None and alert.gradual,

@@ -48,7 +48,7 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
 
 
 def stretched(points: str, y: float, height: float, kind: str) -> Markup:
-    """Give a course through points of a square of 100, drawn over the whole width."""
+    """Give a line through points of a square of 100, drawn over the whole width."""
     return tag(
         "svg", tag("polyline", points=points, class_=kind, vector_effect="non-scaling-stroke"),
         viewBox="0 0 100 100", preserveAspectRatio="none", width="100%", height=height, y=y,

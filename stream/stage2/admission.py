@@ -34,4 +34,4 @@ def marks(held: SubjectMonitor) -> tuple[int, int, bool, tuple[int, int], int, b
     closed = -1 if held.detection is None else held.detection.windows.n_closed
     life = held.lifetime
     return (held.panes_sealed, closed, held.silent, held.clocks_judged, life.heard_to_ms,
-            life.folds)  # fmt: skip
+            life.is_folding)  # fmt: skip

@@ -27,7 +27,7 @@ __all__ = [
     "STALE_SHARE_LIMIT",
     "VERSIONS",
     "Health",
-    "folded",
+    "versions_folded",
 ]
 
 #: A share of late events above this in a window is raised as a `system` episode.
@@ -181,7 +181,7 @@ class Health(msgspec.Struct, array_like=True):
         return ends
 
 
-def folded(step: Step) -> Finding:
+def versions_folded(step: Step) -> Finding:
     """What is said of a pane of events whose versions are counted together."""
     words = (
         f"events of more versions than have counts of their own ({AT_ONCE} in a chunk) are counted "

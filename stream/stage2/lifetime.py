@@ -16,10 +16,10 @@ from stream.plans.plan import ANY_VERSION, AnyPlan, Subject
 if TYPE_CHECKING:
     from stream.stage2.panes import SealedPane
 
-__all__ = ["FOLDS_FOR_MS", "Lifetime"]
+__all__ = ["FOLDED_EPISODE_ENDS_MS", "Lifetime"]
 
-#: The episode about versions that are counted together is over when there were none for so long.
-FOLDS_FOR_MS: Final = 3_600_000
+#: The episode about folded versions is over after so long without an event of any.
+FOLDED_EPISODE_ENDS_MS: Final = 3_600_000
 
 
 class Lifetime(msgspec.Struct, array_like=True):
@@ -31,15 +31,15 @@ class Lifetime(msgspec.Struct, array_like=True):
         End of the last sealed pane; -1 before the first.
     tested : bool
         Whether a full window of it was ever tested.
-    folds : bool
-        Whether an episode says that versions are counted together here.
+    is_folding : bool
+        Whether an episode says that versions are folded here.
     events : int
         In sealed panes; each once, however often it was read.
     """
 
     heard_to_ms: int = -1
     tested: bool = False
-    folds: bool = False
+    is_folding: bool = False
     events: int = 0
 
     def hear(self, sealed: SealedPane[Any], plan: AnyPlan) -> None:

@@ -21,8 +21,8 @@ from stream.stage2.alert_context import context_of
 from stream.stage2.detection import Detection, OnWindow, Step
 from stream.stage2.eviction import EvictablePhase
 from stream.stage2.frontier import PartitionProgress
-from stream.stage2.health import NO_DATA, VERSIONS, Health, folded
-from stream.stage2.lifetime import FOLDS_FOR_MS, Lifetime
+from stream.stage2.health import NO_DATA, VERSIONS, Health, versions_folded
+from stream.stage2.lifetime import FOLDED_EPISODE_ENDS_MS, Lifetime
 from stream.stage2.offering import offer_all
 from stream.stage2.panes import Late, PaneStore
 from stream.stage2.phase import PlanPhase
@@ -170,8 +170,8 @@ class SubjectMonitor:
             yield from self._judge(step, phase)
             self.alarms.pane(pane_ms, phase, self.episodes.active)
             if self.subject.version == OTHER_VERSION:
-                self.lifetime.folds = True
-                yield from self._tell(step._replace(findings=[folded(step)]), phase)
+                self.lifetime.is_folding = True
+                yield from self._tell(step._replace(findings=[versions_folded(step)]), phase)
             if self._health.hear(step.at_ms):
                 context = context_of(phase, step.offsets)
                 yield from self.episodes.leave("system", NO_DATA, step.at_ms, context)
@@ -208,9 +208,9 @@ class SubjectMonitor:
     def _retire(self, to_ms: int) -> Iterator[AlertEvent]:
         """End the version if it was not heard for too long by this time; it may begin anew."""
         life = self.lifetime
-        over_ms = life.heard_to_ms + FOLDS_FOR_MS
-        if life.folds and over_ms <= to_ms and (phase := self._evictable.take()):
-            life.folds = False
+        over_ms = life.heard_to_ms + FOLDED_EPISODE_ENDS_MS
+        if life.is_folding and over_ms <= to_ms and (phase := self._evictable.take()):
+            life.is_folding = False
             yield from self.episodes.leave("system", VERSIONS, over_ms, context_of(phase, {}))
         ends_ms = life.ends_ms(self.subject, self._evictable.plan)
         if ends_ms is None or ends_ms > to_ms or (phase := self._evictable.take()) is None:

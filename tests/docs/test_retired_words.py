@@ -21,6 +21,7 @@ RETIRED = {
     r"\b(VectorRows|SketchRows|rows_for)\b": "VectorAccumulators, SketchAccumulators",
     r"\bRecentPanes\b": "PaneReader",
     r"\bplan\.counting\b": "plan.merge_rule",
+    r"\b(Course|with_course)\b": "PlanPhase, LoudnessHistory, TrendLine",
     r"\bwatching_since_ms\b": "tested_since_ms",
     r"\b(OpenCompiled|OpenValues)\b": "SchemalessDecoder, SchemalessValues",
     r"\b(Placed|place_values)\b": "ValuesBySignal, sort_by_signal",

@@ -100,7 +100,7 @@ def _change(event: dict[str, Any], model: str, version: str, region: str, luck: 
 
 
 def report_of(model: str) -> tuple[Report, list[tuple[str, list[float]]]]:
-    """The report of a replay of one model's last version, and the course of its signals."""
+    """The report of a replay of one model's last version, and its signals' loudness over time."""
     plan = next(each for each in plans() if each.model == model)
     recorder, replay = replayed(plan, events(model))
     (held,) = replay.monitor.subjects.values()

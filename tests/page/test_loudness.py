@@ -10,8 +10,8 @@ import pytest
 
 from stream.page.page_model import page_model_of
 from stream.page.signal import signal_state
-from stream.report.course import Course
 from stream.report.loudness import NEAR, Heard, evidence_ratios, loudest, loudest_of_all
+from stream.report.loudness_history import LoudnessHistory
 from stream.stage2.detection import Detection
 from stream.stage2.shared_tables import SharedTables
 from tests.page.test_page import state_after
@@ -98,7 +98,7 @@ def test_the_loudest_of_all_is_the_first(which: str, request: pytest.FixtureRequ
     )
 
 
-def test_a_course_has_what_an_episode_tells_while_it_is_open(slow: FileState) -> None:
+def test_a_history_has_what_an_episode_tells_while_it_is_open(slow: FileState) -> None:
     first = slow.first
     assert first is not None
     signal = msgspec.structs.replace(
@@ -111,17 +111,17 @@ def test_a_course_has_what_an_episode_tells_while_it_is_open(slow: FileState) ->
         return msgspec.structs.replace(first, data=data, time=f"1970-01-01T{hour:02d}:00:00.000Z")
 
     hour = 3_600_000
-    course = Course(("x", "z"))
+    history = LoudnessHistory(("x", "z"))
     quiet = np.array([0.2, 0.3])
-    course.window(1 * hour, quiet)
-    course.tell(at(2, "firing", segment="region=eu"))  # type: ignore[arg-type]
-    course.window(2 * hour, quiet)
-    course.tell(at(2, "firing"))  # type: ignore[arg-type]
-    course.window(3 * hour, quiet)
-    course.tell(at(4, "resolved"))  # type: ignore[arg-type]
-    course.window(4 * hour, quiet)
-    course.window(5 * hour, quiet)
-    assert [value for _, value in course.of("x")] == pytest.approx([0.2, 4.0, 4.0, 4.0, 0.2])
-    assert [value for _, value in course.of("z")] == [0.3] * 5
-    assert course.of("y") == ()
-    assert course.loudest_first()[0][0] == "x"
+    history.window(1 * hour, quiet)
+    history.tell(at(2, "firing", segment="region=eu"))  # type: ignore[arg-type]
+    history.window(2 * hour, quiet)
+    history.tell(at(2, "firing"))  # type: ignore[arg-type]
+    history.window(3 * hour, quiet)
+    history.tell(at(4, "resolved"))  # type: ignore[arg-type]
+    history.window(4 * hour, quiet)
+    history.window(5 * hour, quiet)
+    assert [value for _, value in history.of("x")] == pytest.approx([0.2, 4.0, 4.0, 4.0, 0.2])
+    assert [value for _, value in history.of("z")] == [0.3] * 5
+    assert history.of("y") == ()
+    assert history.loudest_first()[0][0] == "x"

@@ -122,7 +122,7 @@ def test_what_fires_since_before_this_worker_began_is_known_from_the_topic(
     hear(restarted, *alerts)
     row = only(restarted)
     assert row.told is False
-    assert (row.id, row.names, row.course) == (before.id, before.names, before.course)
+    assert (row.id, row.names, row.severities) == (before.id, before.names, before.severities)
     restarted.count(decode_alert(encode_alert(alerts[-1])))
     assert only(restarted).told is True
 

@@ -1,4 +1,4 @@
-"""What the page of a signal is told: its course as a plain count gives it, and its episodes."""
+"""What the page of a signal is told: its trend as a plain count gives it, and its episodes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def of(state: FileState, name: str) -> SignalState:
     return signal_state(state, "fraud", "1", name, 0)
 
 
-def test_the_course_is_what_a_plain_count_gives(state: FileState) -> None:
+def test_the_trend_is_what_a_plain_count_gives(state: FileState) -> None:
     signals = {signal.name: signal for signal in detection_of(state).plan.monitored}
     events = [json.loads(event) for event in EVENTS]
     x, z = of(state, "x").trend, of(state, "z").trend
@@ -58,9 +58,9 @@ def test_the_course_is_what_a_plain_count_gives(state: FileState) -> None:
     assert x.ends[:-1] == x.starts[1:]
     binning = signals["x"].binning
     scores = binning.scores(signals["x"].counts) / 65_535  # type: ignore[union-attr]
-    (rank, *_), courses = x.courses, {course.name: course for course in z.courses}
-    assert [course.name for course in x.courses][:2] == ["Mean rank", "Rank spread"]
-    beyond = x.courses[2]
+    (rank, *_), lines = x.lines, {line.name: line for line in z.lines}
+    assert [line.name for line in x.lines][:2] == ["Mean rank", "Rank spread"]
+    beyond = x.lines[2]
     assert beyond.name == "Where the reference has none"
     for i, (start, end) in enumerate(zip(x.starts, x.ends, strict=True)):
         within = [e["features"] for e in events if start <= e["timestamp"] * 1000 < end]
@@ -70,7 +70,7 @@ def test_the_course_is_what_a_plain_count_gives(state: FileState) -> None:
         counts = signals["x"].counts
         assert beyond.values[i] == pytest.approx((counts[bins] == 0).mean())
         missing = np.mean([each["z"] is None for each in within])
-        assert courses["Missing"].values[i] == pytest.approx(missing)
+        assert lines["Missing"].values[i] == pytest.approx(missing)
     assert rank.usual == 0.5
     first, last = rank.values[0], rank.values[-1]
     assert first is not None

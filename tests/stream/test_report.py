@@ -290,12 +290,12 @@ def test_private_plans_show_shapes_only() -> None:
         assert "Distribution of x" in text
 
 
-def test_a_course_is_bounded(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
+def test_a_history_is_bounded(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
     plan = make_plan(window_events=100, window_min_events=50)
     recorder, _ = replayed(plan, make_events(4, 30_000))
     assert recorder._windows > 2 * HEAT_COLUMNS
-    for _, course in recorder.rows():
-        assert HEAT_COLUMNS <= len(course) < 2 * HEAT_COLUMNS
+    for _, ratios in recorder.rows():
+        assert HEAT_COLUMNS <= len(ratios) < 2 * HEAT_COLUMNS
 
 
 def test_what_only_tests_of_panes_found_is_drawn() -> None:
@@ -317,9 +317,9 @@ def test_what_only_tests_of_panes_found_is_drawn() -> None:
         if s.test in FOLLOWING and (s.name, s.segment) == ("x", "")
     ]
     assert heard
-    (course,) = [course for name, course in recorder.rows() if name == "x"]
-    assert max(course) >= max(heard)
-    assert course[0] < 1
+    (ratios,) = [ratios for name, ratios in recorder.rows() if name == "x"]
+    assert max(ratios) >= max(heard)
+    assert ratios[0] < 1
 
 
 def test_a_quiet_replay_says_so() -> None:

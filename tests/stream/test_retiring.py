@@ -11,7 +11,7 @@ from stream.plans.plan import Plan, PlanError, Subject
 from stream.stage1.versions import OTHER_VERSION
 from stream.stage2 import monitor as module
 from stream.stage2.health import VERSIONS
-from stream.stage2.lifetime import FOLDS_FOR_MS
+from stream.stage2.lifetime import FOLDED_EPISODE_ENDS_MS
 from stream.stage2.version_bound import gives_way
 from tests.stream.harness import (
     START_S,
@@ -236,8 +236,8 @@ def test_versions_counted_together_are_told_once_and_it_ends():
     assert [s["name"] for s in told[0]["data"]["signals"]] == [VERSIONS]
     assert "counted together" in told[0]["data"]["annotations"]["summary"]
     last_ms = 1_000_000 + 600_000
-    assert not reader.progress(last_ms + FOLDS_FOR_MS + 4_999, chunk=600)
-    ended = reader.progress(last_ms + FOLDS_FOR_MS + 5_000, chunk=600, through=700)
+    assert not reader.progress(last_ms + FOLDED_EPISODE_ENDS_MS + 4_999, chunk=600)
+    ended = reader.progress(last_ms + FOLDED_EPISODE_ENDS_MS + 5_000, chunk=600, through=700)
     assert [(a.data.status, a.data.labels.kind) for a in ended] == [("resolved", "system")]
 
 

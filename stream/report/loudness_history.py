@@ -16,12 +16,12 @@ from stream.contracts.alert_event import AlertEvent, parse_time
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.loudness import heard_in
 
-__all__ = ["Course"]
+__all__ = ["LoudnessHistory"]
 
 Floats = npt.NDArray[np.float64]
 
 
-class Course:
+class LoudnessHistory:
     """The worst ratio of each signal, by time.
 
     Attributes
@@ -72,13 +72,13 @@ class Course:
         return heard
 
     def loudest_first(self) -> list[tuple[str, list[float]]]:
-        """Each signal with its course."""
+        """Each signal with its ratios by time."""
         if not self.columns:
             return []
         names = list(self._index)
-        course = np.array(self.columns)
-        order = np.argsort(-course.max(axis=0), kind="stable").tolist()
-        return [(names[i], course[:, i].tolist()) for i in order]
+        history = np.array(self.columns)
+        order = np.argsort(-history.max(axis=0), kind="stable").tolist()
+        return [(names[i], history[:, i].tolist()) for i in order]
 
     def of(self, name: str) -> tuple[tuple[int, float], ...]:
         """(time, ratio) of one signal; nothing of one that is not known."""
