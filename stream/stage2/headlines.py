@@ -51,7 +51,7 @@ def headline(
     if not said and moves.startswith("mean"):
         said = _centre(change, name)
     if not said and change.spread and not moves.startswith("mean"):
-        said = f"{name}: {change.spread}"
+        said = _spread(change.spread, name)
     is_numeric = isinstance(signal.binning, NumericBinning)
     said = said or _bins(change, name, is_numeric=is_numeric, public=public)
     said = said or _centre(change, name) or f"{name} changed"
@@ -106,6 +106,12 @@ def _centre(change: Change, name: str) -> str:
     return f"{kind} of {name} {rest}{times}"
 
 
+def _spread(words: str, name: str) -> str:
+    """`90 % within 1 to 3 -> 0 to 5`, with whose values."""
+    share, rest = words.split(" % ", 1)
+    return f"{share} % of {name} {rest}"
+
+
 def _ratio(change: Change) -> float:
     """The mean as a multiple of what it was; 0 where that says nothing, as of a mean near 0."""
     before, after, quantiles = change.mean_before, change.mean_after, change.quantiles_before
@@ -125,7 +131,9 @@ def _bins(change: Change, name: str, *, is_numeric: bool, public: bool) -> str:
     usual = f"(usually {percent(change.reference[at])})"
     if label in _SPECIAL:
         return f"{now} of {name} {_SPECIAL[label]} {usual}"
-    if public and not is_numeric and label != "other":
+    if is_numeric:
+        return f"{now} of {name} is {label} {usual}"
+    if public and label != "other":
         label = quoted(printable(label, _NAME_CHARS))
     return f"{label} is {now} of {name} {usual}"
 

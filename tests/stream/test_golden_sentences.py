@@ -93,7 +93,7 @@ def summaries() -> dict[str, list[str]]:
     ("mean", "14:20", "Data drift: median of 'amount' 18.6 -> over 47.1"),
     ("zero mean", "14:20", "Data drift: median of 'delta' 0.007 -> 1.08"),
     ("spread", "14:20",
-     "Data drift: 'delta': 90 % within -1.65 to 1.69 -> under -2.19 to over "
+     "Data drift: 90 % of 'delta' within -1.65 to 1.69 -> under -2.19 to over "
      "2.2"),
     ("missing", "14:20", "Data quality problem: 5 % of 'amount' is missing (usually 0 %)"),
     ("wrong type", "14:20",
@@ -110,7 +110,7 @@ def summaries() -> dict[str, list[str]]:
     ("score", "14:20",
      "Prediction drift: mean of 'score' 0.284 -> 0.449 without what is beyond "
      "0.0022 to 0.923"),
-    ("segment", "14:20", "Data drift: 1.92 to 3.9 is 8.89 % of 'delta' (usually 3.13 %)"),
+    ("segment", "14:20", "Data drift: 8.89 % of 'delta' is 1.92 to 3.9 (usually 3.13 %)"),
     ("slow", "14:24", "Data drift: mean of 'delta' 0.0099 -> 0.31"),
 ])  # fmt: skip
 def test_golden(name: str, since: str, golden: str, summaries: dict[str, list[str]]) -> None:
