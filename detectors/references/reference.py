@@ -27,7 +27,8 @@ from detectors.references.slots import SignalSlots
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
 
-ROLES: Final = ("feature", "score", "label", "actual", "latency")
+#: What a signal may be to the model. What that means is in stream/contracts/roles.py.
+ROLES: Final = ("feature", "label", "score", "actual", "latency")
 FORMAT: Final = "driftstream.reference.v1"
 
 

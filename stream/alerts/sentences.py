@@ -8,6 +8,7 @@ from typing import Final
 from detectors.figures import figures
 from stream.alerts.finding import Finding
 from stream.contracts.alert_event import Action, AlertSignal, Kind, format_time
+from stream.contracts.roles import ROLES
 from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
@@ -23,10 +24,8 @@ KIND_TEXT: Final[Mapping[Kind, str]] = {
     "data_quality": "data quality problem",
     "system": "system problem",
 }
+#: What to do where no signal's role says it.
 _ACTION: Final[Mapping[Kind, Action]] = {
-    "data_drift": "investigate_features",
-    "prediction_drift": "investigate_features",
-    "concept_drift": "retrain",
     "performance": "rollback",
     "data_quality": "check_pipeline",
     "system": "check_pipeline",
@@ -73,7 +72,8 @@ def alert_name(kind: Kind) -> str:
 
 def action_for(kind: Kind, role: str) -> Action:
     """The recommended action, from the kind and the leading signal's role."""
-    return "scale" if kind == "system" and role == "latency" else _ACTION[kind]
+    known = ROLES.get(role)
+    return _ACTION[kind] if known is None or known.kind != kind else known.action
 
 
 def sentence(

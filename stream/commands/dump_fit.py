@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stream.commands.shared import say
+from stream.contracts.roles import OUTPUTS
 from stream.text.counted import counted
 from stream.text.row_problems import RowProblems
 
@@ -38,8 +39,8 @@ def open_dump(
         return None
     opened = flattened(data, model, version, segments, source)
     table = click.get_current_context().with_resource(opened)
-    ours = {"timestamp": "timestamp", "prediction": table.columns.get("label")}
-    ours |= {role: table.columns.get(role) for role in ("score", "actual")}
+    ours = {role.option: table.columns.get(role.name) for role in OUTPUTS}
+    ours["timestamp"] = "timestamp"
     for option, column in named.items():
         if column and column != ours.get(option):
             raise click.UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,6 +13,7 @@ from stream.commands.fit_columns import check_columns, choose, look_again
 from stream.commands.fit_guess import Guessed, guess_columns
 from stream.commands.fit_seasons import seasons_of, wanted_cycle
 from stream.commands.shared import progress, read_hash_key, say
+from stream.contracts.roles import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,12 +75,10 @@ def fit_file(
     events = open_dump(data, model, version, segments, columns, config_path)
     if events is not None:
         data, timestamp, version = events.path, "timestamp", version_of(events, version)
-        prediction, score, actual = map(events.columns.get, ("label", "score", "actual"))
     reading = Reading(_delimiter(delimiter), tuple(t for t in missing if t) if missing else None)
     table = DataTable(data, reading, decimal or "")
-    role_of = _roles(roles, {"label": prediction, "score": score, "actual": actual})
-    if events is not None and (latency := events.columns.get("latency")):
-        role_of[latency] = "latency"
+    asked = {role.name: columns[role.option] for role in OUTPUTS if role.option in columns}
+    role_of = _roles(roles, asked if events is None else events.columns)
     guessed = Guessed()
     if guess and events is None:
         taken = {timestamp, identity, *role_of, *segments, *ignored, *categorical, *numeric, *keep}
@@ -143,7 +142,7 @@ def _delimiter(said: str) -> str:
     return delimiter
 
 
-def _roles(said: tuple[str, ...], named: dict[str, str | None]) -> dict[str, str]:
+def _roles(said: tuple[str, ...], named: Mapping[Any, str | None]) -> dict[str, str]:
     """Column to role, from --role and the options that name one."""
     from detectors.references.reference import ROLES
 

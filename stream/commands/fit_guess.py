@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from stream.contracts.roles import OUTPUTS
+
 if TYPE_CHECKING:
     from stream.files import DataTable
 
@@ -20,16 +22,8 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _TIME_WORDS: Final = frozenset(("time", "timestamp", "ts", "date", "datetime", "epoch", "at"))
 #: 2000 to 2100: numbers of other times are likelier something else.
 _EARLIEST_MS, _LATEST_MS = 946_684_800_000, 4_102_444_800_000
-#: Names that have one meaning, wherever they are used.
-_NAMES: Final = {
-    "label": ("prediction", "predicted", "y_pred", "yhat", "y_hat", "predicted_label",
-              "predicted_class"),
-    "score": ("score", "probability", "proba", "y_score", "y_proba", "predicted_probability"),
-    "actual": ("actual", "y_true", "ground_truth"),
-}  # fmt: skip
 #: Names of what turned out to be true, or of what the model said: it is asked.
 _EITHER: Final = ("label", "target", "class", "outcome", "y")
-_OPTION: Final = {"label": "prediction", "score": "score", "actual": "actual"}
 
 
 @dataclass(frozen=True)
@@ -68,17 +62,17 @@ def guess_columns(
     hints: list[str] = []
     timestamp, why = (None, "") if timed else _timestamp(table, free, hints)
     found: dict[str, str] = {}
-    for role, names in _NAMES.items():
-        named = [name for name in free if name.lower() in names]
+    for role in OUTPUTS:
+        named = [name for name in free if name.lower() in role.columns]
         named = [name for name in named if table.columns[name].kind in ("numeric", "categorical")]
-        if role in roles or not named:
+        if role.name in roles or not named:
             continue
         if len(named) > 1:
-            hints.append(f"{_quoted(named)}: if one is what --{_OPTION[role]} means, say which")
+            hints.append(f"{_quoted(named)}: if one is what --{role.option} means, say which")
             continue
-        found[named[0]] = role
+        found[named[0]] = role.name
         hints.append(
-            f"{named[0]!r} is the {_OPTION[role]}, by its name; if it is not: "
+            f"{named[0]!r} is the {role.option}, by its name; if it is not: "
             f"--role {shlex.quote(named[0])}=feature"
         )
     either = [name for name in free if name.lower() in _EITHER]

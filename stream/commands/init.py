@@ -11,6 +11,7 @@ import click
 
 from stream.commands.fit_options import fit_options
 from stream.commands.shared import OUT_FILE, answer, say, when
+from stream.contracts.roles import ROLES
 from stream.text.counted import counted, some_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _NAMED: Final = 12
-_ROLES: Final = {"label": "prediction", "score": "score", "actual": "actual", "latency": "latency"}
 _PAGE: Final = "http://127.0.0.1:9464/"
 
 
@@ -99,8 +99,9 @@ def _tell_found(fitted: Fitted, data: Path) -> None:
     if stamp is not None:
         why = f" ({fitted.guessed.why})" if fitted.guessed.why else ""
         answer(f"  {'times':<11} {stamp or 'the column without a name'}{why}")
-    for role, title in _ROLES.items():
-        _tell(title, [s for s in signals if s.role == role], kinds=True)
+    for role in ROLES.values():
+        if role.name != "feature":
+            _tell(role.option, [s for s in signals if s.role == role.name], kinds=True)
     features = [s for s in signals if s.role == "feature"]
     for kind, title in (("numeric", "numbers"), ("categorical", "names")):
         _tell(title, [s for s in features if s.kind == kind])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from stream.contracts.roles import OUTPUTS
+
 if TYPE_CHECKING:
     from stream.files.row_events import EventRows
     from stream.plans.plan import AnyPlan
@@ -17,10 +19,10 @@ __all__ = ["column_options", "event_rows"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _COLUMNS = {
-    "timestamp": "Event time", "id": "Identifier of each prediction",
-    "prediction": "What the model said", "score": "The model's score",
-    "actual": "What turned out to be true",
-}  # fmt: skip
+    "timestamp": "Event time",
+    "id": "Identifier of each prediction",
+    **{role.option: role.meaning for role in OUTPUTS},
+}
 
 
 def column_options(command: F) -> F:
@@ -72,11 +74,7 @@ def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> 
     table = DataTable(data)
     ignored = named.pop("ignored", ())
     check_columns(table, [*named.values(), *ignored, *plan.segments])
-    role_of = {
-        named[key]: role
-        for key, role in (("prediction", "label"), ("score", "score"), ("actual", "actual"))
-        if key in named
-    }
+    role_of = {named[role.option]: role.name for role in OUTPUTS if role.option in named}
     aside = {named.get("timestamp"), named.get("id"), *ignored, *plan.segments}
     roles = {
         name: role_of.get(name, "feature")

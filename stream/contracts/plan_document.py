@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from stream.contracts.roles import RoleName
+
 __all__ = [
     "ANY_VERSION",
     "MIN_WARM_UP",
@@ -49,7 +51,7 @@ class DeclaredSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Only without a reference: what to take it for."),
     ] = "auto"
     role: Annotated[
-        Literal["feature", "score", "label", "actual", "latency"],
+        RoleName,
         Meta(description="Only without a reference: what it is to the model."),
     ] = "feature"
 

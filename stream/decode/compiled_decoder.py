@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
 from detectors import CategoricalBinning
+from stream.contracts.roles import ROLES
 from stream.decode.columns import ABSENT, INVALID
 from stream.decode.hashed import code_table
 from stream.decode.model import model_struct, refusing
@@ -44,6 +45,7 @@ from stream.decode.values import (
 )
 from stream.plans.plan import Plan, Subject
 from stream.plans.privacy import CategoryHash
+from stream.sketches.sketch import GROUPS
 
 __all__ = ["CompiledDecoder"]
 
@@ -79,13 +81,10 @@ class CompiledDecoder:
             if isinstance(signal.binning, CategoricalBinning):
                 later = signal.role == "actual"
                 table = code_table(signal.name, signal.binning, hashing, known_later=later)
-            group, key = _PLACE_OF_ROLE.get(signal.role, (signal.role, signal.name))
-            key = key or signal.name
-            members.setdefault(group, {}).setdefault(key, (key, table, at[i]))
-        groups = {
-            name: SignalGroup(name, list(members.get(name, {}).values()))
-            for name in ("features", "prediction", "actual", "latency_seconds")
-        }
+            role = ROLES[signal.role]
+            key = role.key(signal.name)
+            members.setdefault(role.member, {}).setdefault(key, (key, table, at[i]))
+        groups = {name: SignalGroup(name, list(members.get(name, {}).values())) for name in GROUPS}
         self.features = groups["features"]
         self.prediction = groups["prediction"]
         self.actual = groups["actual"]
@@ -98,7 +97,9 @@ class CompiledDecoder:
         roles = {signal.role for signal in plan.reference.signals}
         self.bare_number = "score" if "score" in roles or "label" not in roles else "label"
         self.bare_text = "label" if "label" in roles or "score" not in roles else "score"
-        self.known_features = {s.name for s in plan.reference.signals if s.role == "feature"}
+        self.known_features = {
+            s.name for s in plan.reference.signals if ROLES[s.role].member == "features"
+        }
         self._segment_fields = [f"v{i}" for i in range(len(plan.segments))]
         self._define(own)
 
@@ -216,13 +217,3 @@ class CompiledDecoder:
         if isinstance(value, dict):
             return group.coerce(value)
         return as_category(value)
-
-
-#: role -> (member of the event, key in it or None for the signal's own name)
-_PLACE_OF_ROLE: Final[Mapping[str, tuple[str, str | None]]] = {
-    "feature": ("features", None),
-    "label": ("prediction", "label"),
-    "score": ("prediction", "score"),
-    "actual": ("actual", "label"),
-    "latency": ("latency_seconds", "latency_seconds"),
-}

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from detectors import category_text
 from detectors.counting.names import bounded_name
-from stream.plans.plan import DeclaredSignal, Learn, place_of
+from stream.contracts.roles import keys_of, place_of
+from stream.plans.plan import DeclaredSignal, Learn
 from stream.sketches.sketch import GROUPS, MAX_PLACE_BYTES, MAX_SIGNALS, Sketch, least
 
 __all__ = ["NOT_SENT", "SchemalessValues", "ValuesBySignal", "sort_by_signal"]
@@ -20,6 +21,7 @@ __all__ = ["NOT_SENT", "SchemalessValues", "ValuesBySignal", "sort_by_signal"]
 #: Stands for a member that an event does not have, where null means something else.
 NOT_SENT: Final = object()
 _AUTO: Final = DeclaredSignal()
+_PREDICTED: Final = tuple(keys_of("prediction"))
 
 
 class SchemalessValues(NamedTuple):
@@ -169,7 +171,7 @@ def sort_by_signal(events: Sequence[SchemalessValues], learn: Learn) -> ValuesBy
         if event.prediction is not None:
             in_prediction.append(row)
             if isinstance(event.prediction, dict):
-                for key in ("score", "label"):
+                for key in _PREDICTED:
                     take(row, f"prediction.{key}", event.prediction.get(key))
             else:
                 take(row, _bare_place(event.prediction, kinds), event.prediction)

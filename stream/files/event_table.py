@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from stream.contracts.roles import ROLES, keys_of
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.columns import Columns, Reject
 from stream.decode.envelope import decode_envelope
@@ -32,11 +33,8 @@ _FOREVER_MS: Final = 2**62
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Column of the event's time.
 _TIME: Final = "timestamp"
-#: role -> its column, and its column where a feature has that name
-_COLUMNS: Final = {
-    "label": ("label", "prediction.label"), "score": ("score", "prediction.score"),
-    "actual": ("actual", "actual.label"), "latency": ("latency", "latency_seconds"),
-}  # fmt: skip
+#: Role by its key in `prediction`.
+_PREDICTED: Final = keys_of("prediction")
 
 
 @dataclass
@@ -182,9 +180,9 @@ def _others(event: SchemalessValues) -> Iterator[tuple[str, Any]]:
     """What is no feature, by role: a bare number is the score, as a worker takes it."""
     prediction = event.prediction
     if isinstance(prediction, dict):
-        for role in ("label", "score"):
-            if role in prediction:
-                yield role, prediction[role]
+        for key, role in _PREDICTED.items():
+            if key in prediction:
+                yield role, prediction[key]
     elif prediction is not None:
         yield "label" if isinstance(prediction, str | bool) else "score", prediction
     if event.actual is not None:
@@ -197,8 +195,7 @@ def _others(event: SchemalessValues) -> Iterator[tuple[str, Any]]:
 def _column(table: EventTable, role: str, features: dict[str, Any]) -> str:
     """The column of a role: its own name, unless the first event that has it has such a feature."""
     if role not in table.columns:
-        plain, full = _COLUMNS[role]
-        table.columns[role] = full if plain in features else plain
+        table.columns[role] = ROLES[role].path if role in features else role
     name = table.columns[role]
     if name in features:
         raise DataError(f"the feature {name!r} and the {role} have one name. Rename the feature.")

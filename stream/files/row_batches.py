@@ -15,6 +15,7 @@ from stream.contracts.prediction_event import (
     EVENT_CONTENT_TYPE,
     BatchColumns,
     ModelId,
+    Prediction,
     PredictionBatch,
     PredictionEvent,
     encode_batch,
@@ -64,7 +65,7 @@ def _columns(events: Sequence[PredictionEvent]) -> BatchColumns:
         prediction_id=None if first.prediction_id is None else [e.prediction_id for e in events],
         features=_by_name([event.features or {} for event in events]),
         prediction=None if first.prediction is None else {
-            "label": [p.label for p in predicted], "score": [p.score for p in predicted],
+            key: [getattr(p, key) for p in predicted] for key in Prediction.__struct_fields__
         },
         actual=None if first.actual is None
         else {"label": [event.actual and event.actual.label for event in events]},

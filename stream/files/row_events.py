@@ -19,12 +19,15 @@ from stream.contracts.prediction_event import (
     PredictionEvent,
     encode_event,
 )
+from stream.contracts.roles import OUTPUTS, ROLES, keys_of
 from stream.files import DataError, Reading, no_column_hint
 from stream.files.times import problem_of, read_times
 
 __all__ = ["EventRows", "RowEvent", "RowMapping"]
 
 _ROW_MS: Final = 1_000
+#: Role by its key in `prediction`.
+_PREDICTED: Final = keys_of("prediction")
 #: From here on epoch seconds are sent as a number; before, eight digits would be a date.
 _NUMBER_MS: Final = 100_000_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -110,9 +113,9 @@ class EventRows:
         self.model = ModelId(mapping.model, mapping.version)
         self.rows = 0
         self._names = {
-            role: [name for name, said in mapping.roles.items() if said == role]
-            for role in ("feature", "label", "score", "actual", "latency")
+            role: [name for name, said in mapping.roles.items() if said == role] for role in ROLES
         }
+        self._features = [n for n, said in mapping.roles.items() if ROLES[said] not in OUTPUTS]
         columns = mapping.columns
         self.times = set() if columns.timestamp is None else {columns.timestamp}
 
@@ -144,11 +147,15 @@ class EventRows:
         columns = self.mapping.columns
         n = len(next(iter(batch.values())))
         nothing: list[Any] = [None] * n
-        features = [(name, batch.get(name, nothing)) for name in self._names["feature"]]
+        features = [(name, batch.get(name, nothing)) for name in self._features]
         segments = [(name, batch.get(name, nothing)) for name in self.mapping.segments]
         ids = nothing if columns.id is None else batch.get(columns.id, nothing)
         stamps, problems = self._stamps(batch, n, shift) if times is None else (times, {})
-        label, score = self._one(batch, "label"), self._one(batch, "score")
+        predicted = {
+            key: column
+            for key, role in _PREDICTED.items()
+            if (column := self._one(batch, role)) is not None
+        }
         actual, latency = self._one(batch, "actual"), self._one(batch, "latency")
         if actual is None and columns.actual:
             actual = batch.get(columns.actual)
@@ -163,9 +170,8 @@ class EventRows:
                 timestamp=_stamp(seconds),
                 prediction_id=identity,
                 features={name: values[i] for name, values in features},
-                prediction=Prediction(
-                    None if label is None else label[i], None if score is None else score[i]
-                ) if label is not None or score is not None else None,
+                prediction=Prediction(**{key: column[i] for key, column in predicted.items()})
+                if predicted else None,
                 actual=None if actual is None or actual[i] is None else Actual(actual[i]),
                 segments={name: values[i] for name, values in segments} or None,
                 latency_seconds=None if latency is None else latency[i],

@@ -6,7 +6,6 @@ baseline: a reference, or how to learn one. It is immutable and hashed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -23,7 +22,6 @@ from detectors import (
     choose_tests,
     expected_signal,
 )
-from stream.contracts.alert_event import Kind
 from stream.contracts.declared import settings_of
 from stream.contracts.plan_document import (
     MIN_WARM_UP,
@@ -34,6 +32,7 @@ from stream.contracts.plan_document import (
     PlanSettings,
     SignalOptions,
 )
+from stream.contracts.roles import place_of
 from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
 from stream.plans.slots import check_slots
 from stream.sketches.merge import MergeRule, SketchMerge, VectorMerge
@@ -41,7 +40,6 @@ from stream.sketches.sketch import MAX_PLACE_BYTES, MAX_SIGNALS
 
 __all__ = [
     "ANY_VERSION",
-    "KIND_OF_ROLE",
     "MINUS_INFINITY",
     "AnyPlan",
     "DeclaredSignal",
@@ -52,26 +50,8 @@ __all__ = [
     "SignalOptions",
     "Subject",
     "decode_plan",
-    "place_of",
     "readable",
 ]
-
-#: Which kind of alert a drifting signal of this role is.
-KIND_OF_ROLE: Final[Mapping[str, Kind]] = {
-    "feature": "data_drift",
-    "score": "prediction_drift",
-    "label": "prediction_drift",
-    "actual": "concept_drift",
-    "latency": "system",
-}
-#: Where a signal that is no feature is in an event.
-PLACE_OF_ROLE: Final[Mapping[str, str]] = {
-    "label": "prediction.label",
-    "score": "prediction.score",
-    "actual": "actual.label",
-    "latency": "latency_seconds",
-}
-
 
 #: Settings that every stored plan has.
 _NEEDED: Final = {s.field for s in settings_of(PlanSettings) if not s.extra.get("added")}
@@ -233,11 +213,6 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
 
 
 AnyPlan: TypeAlias = Plan | LearningPlan
-
-
-def place_of(name: str, role: str) -> str:
-    """Where in an event a signal is: its member, or member.key."""
-    return PLACE_OF_ROLE.get(role) or f"features.{name}"
 
 
 def readable(plan: Plan) -> Plan:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from stream.plans.kinds import (
     ANY_VERSION,
-    KIND_OF_ROLE,
     MINUS_INFINITY,
     AnyPlan,
     DeclaredSignal,
@@ -21,14 +20,12 @@ from stream.plans.kinds import (
     SignalOptions,
     Subject,
     decode_plan,
-    place_of,
     readable,
 )
 from stream.plans.timeline import join_timeline, sealed_to_ms
 
 __all__ = [
     "ANY_VERSION",
-    "KIND_OF_ROLE",
     "MINUS_INFINITY",
     "AnyPlan",
     "DeclaredSignal",
@@ -40,7 +37,6 @@ __all__ = [
     "SignalOptions",
     "Subject",
     "decode_plan",
-    "place_of",
     "readable",
 ]
 

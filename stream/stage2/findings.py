@@ -12,7 +12,8 @@ from detectors.changes.explain import QUANTILES
 from stream.alerts.episodes import Finding
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import AlertBins, AlertQuantiles, Kind, Severity
-from stream.plans.plan import KIND_OF_ROLE, Plan
+from stream.contracts.roles import ROLES
+from stream.plans.plan import Plan
 from stream.stage2.explained_by_quality import QUALITY_TESTS
 from stream.stage2.headlines import headline
 
@@ -89,7 +90,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     effect = on_one_scale(about, hit.effect)
     moves, direction = _way(hit, effect, change.shift)
     of_quality = hit.of_quality or about in QUALITY_TESTS
-    kind: Kind = "data_quality" if of_quality else KIND_OF_ROLE[signal.role]
+    kind: Kind = "data_quality" if of_quality else ROLES[signal.role].kind
     return Finding(
         kind=kind,
         signal=signal.name,

@@ -25,19 +25,15 @@ from detectors.counting.learned import (
 )
 from detectors.counting.names import MANY_NEW, is_identifier
 from detectors.references.calibration import calibrate
-from stream.plans.plan import LearningPlan, place_of
+from stream.contracts.roles import OUTPUTS, place_of
+from stream.plans.plan import LearningPlan
 from stream.sketches.sketch import GROUPS, SignalSketch, Sketch
 
 __all__ = ["LearnedReference", "LearnedSignal", "begin_reference", "finish_reference"]
 
 _WEEK_MS: Final = 604_800_000
-#: Role and name of signals that are no features, by their place.
-_OTHERS: Final = {
-    "prediction.label": ("label", "label"),
-    "prediction.score": ("score", "score"),
-    "actual.label": ("actual", "actual"),
-    "latency_seconds": ("latency", "latency"),
-}
+#: Role of signals that are no features, by their place.
+_ROLE_AT: Final = {role.path: role.name for role in OUTPUTS}
 
 Ints = npt.NDArray[np.int64]
 
@@ -141,7 +137,8 @@ def _signals(plan: LearningPlan, sketch: Sketch) -> Iterator[tuple[str, str, str
     # Features first: their names are the user's.
     for place in sorted(sketch.signals, key=lambda p: (GROUPS.index(p.partition(".")[0]), p)):
         held = sketch.signals[place]
-        role, name = _OTHERS.get(place, ("feature", place.partition(".")[2]))
+        role = _ROLE_AT.get(place, "feature")
+        name = place.partition(".")[2] if role == "feature" else role
         kind = _kind(held)
         if not name or (role == "feature" and kind == "categorical" and _is_identifier(held)):
             continue

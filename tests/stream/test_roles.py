@@ -1,0 +1,59 @@
+"""One table says what a role is: names in other layers are the same, and a row is all it takes."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from detectors.references.reference import ROLES as OF_REFERENCES
+from stream.alerts.sentences import action_for
+from stream.contracts.alert_event import KINDS, Action
+from stream.contracts.prediction_event import Actual, Prediction, PredictionEvent
+from stream.contracts.roles import OUTPUTS, ROLES, RoleName, keys_of, place_of
+from stream.sketches.sketch import GROUPS
+
+
+def test_references_plans_and_types_know_the_same_roles():
+    assert tuple(ROLES) == OF_REFERENCES == get_args(RoleName)
+
+
+@pytest.mark.parametrize("role", ROLES.values(), ids=list(ROLES))
+def test_a_role_is_of_the_contracts(role):
+    assert role.kind in KINDS
+    assert role.action in get_args(Action)
+    assert role.member in GROUPS
+    assert role.member in PredictionEvent.__struct_fields__
+    members: dict[str, type[msgspec.Struct]] = {"prediction": Prediction, "actual": Actual}
+    if role.member in members:
+        assert role.key("x") in members[role.member].__struct_fields__
+
+
+def test_no_two_roles_have_one_place_option_or_column():
+    for of in (
+        [role.path for role in OUTPUTS],
+        [role.option for role in ROLES.values()],
+        [column for role in ROLES.values() for column in role.columns],
+    ):
+        assert len(of) == len(set(of))
+
+
+def test_where_signals_are_in_an_event():
+    assert place_of("amount", "feature") == "features.amount"
+    assert place_of("whatever", "label") == "prediction.label"
+    assert place_of("whatever", "latency") == "latency_seconds"
+    assert keys_of("prediction") == {"label": "label", "score": "score"}
+    assert keys_of("actual") == {"label": "actual"}
+    assert keys_of("latency_seconds") == {"latency_seconds": "latency"}
+    assert {role.key("amount") for role in ROLES.values()} == {
+        "amount", "label", "score", "latency_seconds",
+    }  # fmt: skip
+
+
+def test_the_action_is_that_of_the_role_where_the_alert_is_of_its_kind():
+    for role in ROLES.values():
+        assert action_for(role.kind, role.name) == role.action
+        assert action_for("data_quality", role.name) == "check_pipeline"
+    for kind in ("performance", "data_quality", "system"):
+        assert action_for(kind, "event") in get_args(Action)
