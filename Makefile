@@ -13,7 +13,7 @@ PEERS_STAMP := $(PEERS)/.installed
 PEERS_LISTS := $(addprefix benchmarks/comparison/,peers.txt peers-alone.txt peers-imports.txt)
 PEERS_PIP := $(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install axe demo demo-live test check chaos fuzz bench quality comparison plots dashboards reference docs dist lock clean
+.PHONY: help install axe demo demo-live test check chaos fuzz mutants bench quality comparison plots dashboards reference docs dist lock clean
 
 help:
 	@echo "make install    everything into $(VENV), hash-checked"
@@ -24,6 +24,7 @@ help:
 	@echo "make check      ruff and mypy --strict"
 	@echo "make chaos      workers killed, frozen and cut off from a real broker: nothing lost, nothing invented"
 	@echo "make fuzz       a million mutated inputs to every reader of bytes; two to ten minutes"
+	@echo "make mutants    the code changed in one place at a time: does a test notice? some ten minutes"
 	@echo "make bench      speed and memory, with the peers beside them; half an hour; resumable"
 	@echo "make quality    the statistical gates in full, some 95 minutes on one core; resumable"
 	@echo "make comparison driftstream beside seven libraries, in an environment of their own; an hour; resumable"
@@ -75,6 +76,10 @@ fuzz: $(STAMP)
 
 chaos: $(STAMP)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seeds $(SEED)) $(if $(EVENTS),--events $(EVENTS)) $(CHAOS_ARGS)
+
+# MUTANTS_ARGS: stream/stage2 --number 50 --seed 7; python -m tests.mutants --help.
+mutants: $(STAMP)
+	@$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
 # Quix Streams and Bytewax want another confluent-kafka; without them the bench goes on.
 $(STREAM_PEERS)/.installed: benchmarks/peers/requirements.txt
