@@ -24,8 +24,8 @@ def tell_learned(replay: Any, mapping: RowMapping, path: Path | None) -> None:
     from stream.plans.plan import LearningPlan
 
     written = False
-    for subject, held in sorted(replay.monitor.subjects.items()):
-        phase = held.phase
+    for subject, monitor in sorted(replay.monitor.subjects.items()):
+        phase = monitor.phase
         if phase is None:
             continue
         plan, verb = phase.plan, "learned"

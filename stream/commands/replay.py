@@ -187,7 +187,9 @@ def _write_report(
 
     stats = replay.summariser.stats
     detections = [
-        held.detection for held in replay.monitor.subjects.values() if held.detection is not None
+        monitor.detection
+        for monitor in replay.monitor.subjects.values()
+        if monitor.detection is not None
     ]
     if isinstance(plan, LearningPlan):
         if not detections:
@@ -195,7 +197,7 @@ def _write_report(
             return
         plan = detections[0].plan
     alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in detections]
-    panes = sum(held.panes_sealed for held in replay.monitor.subjects.values())
+    panes = sum(monitor.panes_sealed for monitor in replay.monitor.subjects.values())
     report = recorder.report(
         plan, data, _events_of(replay.summariser.stats, refused), refused.count,
         sum(stats.late.values()),
@@ -249,8 +251,8 @@ def _plan_from(
 
 def _alarm_time(replay: Any) -> tuple[int, int]:
     """Panes after which an episode of drift or data quality was open, and all tested ones."""
-    held = [subject.alarms for subject in replay.monitor.subjects.values()]
-    return sum(a.in_alarm for a in held), sum(a.panes for a in held)
+    alarms = [subject.alarms for subject in replay.monitor.subjects.values()]
+    return sum(a.in_alarm for a in alarms), sum(a.panes for a in alarms)
 
 
 def _in_alarm(replay: Any) -> str:

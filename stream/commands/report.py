@@ -87,10 +87,10 @@ def _notes(config: Config, found: Iterable[AlertEvent]) -> list[str]:
         plans = read_plans(config.kafka, config.topics.plans)
     except (LookupError, OSError, RuntimeError, ValueError) as error:
         return [f"what limits its reference is not known: {error}"]
-    held = [plan for plan, _ in plans if plan.hash == last.data.config]
-    if not held:
+    published = [plan for plan, _ in plans if plan.hash == last.data.config]
+    if not published:
         return [f"what limits its reference is not known: {config.topics.plans} has not its plan"]
-    return other_notes(held[-1])
+    return other_notes(published[-1])
 
 
 def _check_one(episode: str, found: Iterable[AlertEvent], where: str) -> None:

@@ -178,19 +178,20 @@ def _restored(config: Config, held: StoredPartition) -> list[tuple[int, SubjectM
     return [(monitor.fence, subject) for subject in monitor.subjects.values()]
 
 
-def _facts(held: SubjectMonitor) -> dict[str, Any]:
-    phase = held.phase
-    panes = held.store.due(2**62)
+def _facts(monitor: SubjectMonitor) -> dict[str, Any]:
+    phase = monitor.phase
+    panes = monitor.store.due(2**62)
     return {
-        "subject": str(held.subject),
-        "topic_id": held.topic_id,
-        "plan": phase.plan.hash if phase is not None else "idle" if held.is_idle else "none yet",
-        "frontier": when(held.frontier_ms) if held.frontier_ms > -(2**60) else "none yet",
-        "panes_sealed": held.panes_sealed,
+        "subject": str(monitor.subject),
+        "topic_id": monitor.topic_id,
+        "plan": phase.plan.hash if phase is not None else "idle" if monitor.is_idle else "none yet",
+        "frontier": when(monitor.frontier_ms) if monitor.frontier_ms > -(2**60) else "none yet",
+        "panes_sealed": monitor.panes_sealed,
         "open_panes": len(panes),
         "first_open_pane": when(panes[0]) if panes else "none",
-        "late_events": held.late_total,
-        "open_episodes": ", ".join(f"{k} ({s})" for k, s in held.episodes.active.items()) or "none",
+        "late_events": monitor.late_total,
+        "open_episodes": ", ".join(f"{k} ({s})" for k, s in monitor.episodes.active.items())
+        or "none",
     }
 
 

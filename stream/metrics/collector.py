@@ -78,7 +78,7 @@ class MetricsCollector(Collector):
 
     def _collect(self) -> list[Metric]:
         monitors = list(self._state.monitors())
-        subjects = [held for monitor in monitors for held in list(monitor.subjects.values())]
+        subjects = [each for monitor in monitors for each in list(monitor.subjects.values())]
         return [
             *self._worker(),
             *self._stage1(),

@@ -129,30 +129,30 @@ def of_subjects(
         "state, so it goes with the model from worker to worker.",
         [*_SUBJECT, "outcome"],
     )
-    for held in subjects:
-        model, version = held.subject
-        judged.add_metric([model, version, "counted"], held.lifetime.events)
-        judged.add_metric([model, version, "late"], held.late_total)
-        for kind, severity in held.episodes.active.items():
+    for monitor in subjects:
+        model, version = monitor.subject
+        judged.add_metric([model, version, "counted"], monitor.lifetime.events)
+        judged.add_metric([model, version, "late"], monitor.late_total)
+        for kind, severity in monitor.episodes.active.items():
             active.add_metric([model, version, kind, severity], 1)
             episode, summary = telling.get((model, version, kind), ("", _UNKNOWN))
             info.add_metric([model, version, kind, severity, episode[:8], summary], 1)
-        if held.frontier_ms > 0:
-            frontier.add_metric([model, version], held.frontier_ms / 1000)
-        if (ratio := held.alarms.ratio) is not None:
+        if monitor.frontier_ms > 0:
+            frontier.add_metric([model, version], monitor.frontier_ms / 1000)
+        if (ratio := monitor.alarms.ratio) is not None:
             alarm.add_metric([model, version], ratio)
-        phase = held.phase
+        phase = monitor.phase
         if phase is not None and phase.warmup is not None:
             learning.add_metric([model, version], phase.warmup.events)
         if phase is not None and phase.tested_since_ms:
             learned.add_metric([model, version], phase.tested_since_ms / 1000)
-        detection = held.detection
+        detection = monitor.detection
         if detection is None:
             continue
         scopes.add_metric([model, version], sum(map(bool, detection.windows.filling)))
         allowed = detection.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
-        spent.add_metric([model, version], held.opened_this_week / allowed)
+        spent.add_metric([model, version], monitor.opened_this_week / allowed)
     return [budget, spent, alarm, active, info, frontier, scopes, learning, learned, judged]
 
 

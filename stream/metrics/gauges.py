@@ -52,9 +52,9 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
 
     A private model has neither segments nor means and quantiles: they are values.
     """
-    for held in subjects:
-        yield from _untested(held)
-        detection = held.detection
+    for monitor in subjects:
+        yield from _untested(monitor)
+        detection = monitor.detection
         if detection is None:
             continue
         hidden = detection.plan.private
@@ -62,35 +62,37 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
             if segment and hidden:
                 continue
             events = float(filling.events)
-            yield Gauge("window_events", *held.subject, segment, "", "filling", events, 0.0)
+            yield Gauge("window_events", *monitor.subject, segment, "", "filling", events, 0.0)
         for segment, window in list(detection.windows.last.items()):
             if segment and hidden:
                 continue
             events = float(window.events)
-            yield Gauge("window_events", *held.subject, segment, "", "full", events, 0.0)
+            yield Gauge("window_events", *monitor.subject, segment, "", "full", events, 0.0)
             ended = window.end_ms / 1000
-            yield Gauge("window_end_timestamp_seconds", *held.subject, segment, "", "", ended, 0.0)
-            yield from _of_window(held, detection, segment, window)
+            yield Gauge(
+                "window_end_timestamp_seconds", *monitor.subject, segment, "", "", ended, 0.0
+            )
+            yield from _of_window(monitor, detection, segment, window)
             if not segment:
-                yield from _of_bins(held, detection, window)
+                yield from _of_bins(monitor, detection, window)
 
 
-def _untested(held: SubjectMonitor) -> Iterator[Gauge]:
+def _untested(monitor: SubjectMonitor) -> Iterator[Gauge]:
     """What is not tested, a row for each signal and reason."""
-    if held.phase is None:
+    if monitor.phase is None:
         return
     rows: dict[tuple[str, str], int] = {}
-    for each in untested_now(held.phase):
+    for each in untested_now(monitor.phase):
         for signal in each.signals or (ALL,):
             rows[signal, each.reason] = each.amount if each.is_gap else 0
     for (signal, reason), amount in rows.items():
-        yield Gauge("untested", *held.subject, "", signal, reason, float(amount), _KEPT)
+        yield Gauge("untested", *monitor.subject, "", signal, reason, float(amount), _KEPT)
 
 
 def _of_window(
-    held: SubjectMonitor, detection: Detection, segment: str, window: Closed
+    monitor: SubjectMonitor, detection: Detection, segment: str, window: Closed
 ) -> Iterator[Gauge]:
-    model, version = held.subject
+    model, version = monitor.subject
     result = detection.results.get(segment)
     if result is not None:
         for row in range(len(result.tests)):
@@ -107,7 +109,7 @@ def _of_window(
             yield Gauge(family, model, version, segment, signal_reference.name, extra, value, 0.0)
 
 
-def _of_bins(held: SubjectMonitor, detection: Detection, window: Closed) -> Iterator[Gauge]:
+def _of_bins(monitor: SubjectMonitor, detection: Detection, window: Closed) -> Iterator[Gauge]:
     """Reference and window of the leading signals, in bins that do not change with the window."""
     result = detection.results.get("")
     if result is None:
@@ -116,7 +118,7 @@ def _of_bins(held: SubjectMonitor, detection: Detection, window: Closed) -> Iter
         signal = detection.plan.monitored[index]
         counts = window.counts[detection.layout.slice(index)]
         for name, before, now in shares(signal, counts, detection.plan.private):
-            labels = (*held.subject, "", signal.name, name)
+            labels = (*monitor.subject, "", signal.name, name)
             yield Gauge("signal_bin_reference_share", *labels, before, _FIRST_TO_GO)
             yield Gauge("signal_bin_share", *labels, now, _FIRST_TO_GO)
 
@@ -156,8 +158,8 @@ def bounded(gauges: Iterable[Gauge], limit: int) -> tuple[list[Gauge], int]:
         if gauge.weight < 0:
             continue
         key = (gauge.family, gauge.model, gauge.version, gauge.extra)
-        held = worst.get(key)
-        if held is None or (gauge.weight, gauge.value) > (held.weight, held.value):
+        known = worst.get(key)
+        if known is None or (gauge.weight, gauge.value) > (known.weight, known.value):
             worst[key] = gauge
     kept += [gauge._replace(segment=OTHER, signal=OTHER) for _, gauge in sorted(worst.items())]
     return kept, len(rest)

@@ -88,9 +88,9 @@ class Detail(msgspec.Struct, rename="camel"):
     untested: list[str]
 
 
-def detail_of(held: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | None:
+def detail_of(monitor: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | None:
     """What its last full window shows, and tests without one; None while nothing is tested."""
-    detection = held.detection
+    detection = monitor.detection
     if detection is None:
         return None
     plan = detection.plan
@@ -99,8 +99,8 @@ def detail_of(held: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | Non
     signals = list(_signals(detection, loud))
     segments, more_segments = segments_of(detection)
     return Detail(
-        model=held.subject.model,
-        version=held.subject.version,
+        model=monitor.subject.model,
+        version=monitor.subject.version,
         starts=window.start_ms if window else 0,
         ends=window.end_ms if window else 0,
         events=window.events if window else 0,
@@ -111,8 +111,8 @@ def detail_of(held: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | Non
         segments=segments,
         more_segments=more_segments,
         private=plan.private,
-        idle=held.is_idle,
-        untested=[each.words for each in untested_now(held.phase)] if held.phase else [],
+        idle=monitor.is_idle,
+        untested=[each.words for each in untested_now(monitor.phase)] if monitor.phase else [],
     )
 
 

@@ -54,15 +54,15 @@ def silences_now(silences: Iterable[Silence], now_ms: int) -> list[SilenceRow]:
     ]  # fmt: skip
 
 
-def rows_of(status: EpisodeSource, held: Subjects, now_ms: int) -> list[EpisodeRow]:
+def rows_of(status: EpisodeSource, subjects: Subjects, now_ms: int) -> list[EpisodeRow]:
     """Those this worker told of, and what the alerts topic has of the models it holds."""
-    rows = [row for row in status.recent.rows() if row.told or _is_of(held, row)]
+    rows = [row for row in status.recent.rows() if row.told or _is_of(subjects, row)]
     return [_with_silence(row, status.silences, now_ms) for row in _without_stale(rows)]
 
 
-def _is_of(held: Subjects, row: EpisodeRow) -> bool:
+def _is_of(subjects: Subjects, row: EpisodeRow) -> bool:
     """Whether it is of a model here, which has it open still if the topic says so."""
-    monitor = held.get((row.model, row.version))
+    monitor = subjects.get((row.model, row.version))
     return monitor is not None and (bool(row.ends) or row.kind in monitor.episodes.active)
 
 

@@ -23,7 +23,7 @@ from stream.stage1.stats import Stage1Stats
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.subject import SubjectMonitor
 
-__all__ = ["PageModel", "PageSource", "held_of", "page_model_of"]
+__all__ = ["PageModel", "PageSource", "monitors_of", "page_model_of"]
 
 MAX_MODELS: Final = 100
 MAX_EPISODES: Final = 60
@@ -105,18 +105,18 @@ class PageModel(msgspec.Struct, rename="camel"):
     versions: Versions | None
 
 
-def held_of(status: PageSource) -> list[SubjectMonitor]:
+def monitors_of(status: PageSource) -> list[SubjectMonitor]:
     """The models of all monitors that run now."""
     return [each for monitor in list(status.monitors()) for each in list(monitor.subjects.values())]
 
 
 def page_model_of(status: PageSource, model: str, version: str, now_ms: int) -> PageModel:
     """What to show now; details of the model asked for, or of the loudest."""
-    held = held_of(status)
-    episodes = rows_of(status, {each.subject: each for each in held}, now_ms)
+    monitors = monitors_of(status)
+    episodes = rows_of(status, {each.subject: each for each in monitors}, now_ms)
     heard = heard_of(episodes)
     rows = sorted(
-        ((_model_row(each, heard.get(each.subject, ())), each) for each in held),
+        ((_model_row(each, heard.get(each.subject, ())), each) for each in monitors),
         key=lambda pair: (
             -SEVERITIES_OR_NONE.index(pair[0].severity),
             -pair[0].worst,
@@ -143,39 +143,41 @@ def page_model_of(status: PageSource, model: str, version: str, now_ms: int) -> 
         more_models=max(0, len(rows) - MAX_MODELS),
         episodes=episodes[:MAX_EPISODES],
         more_episodes=max(0, len(episodes) - MAX_EPISODES),
-        unseen_episodes=_unseen(held, episodes),
+        unseen_episodes=_unseen(monitors, episodes),
         silences=silences_now(status.silences, now_ms),
         alerts_unread=status.alerts_unread,
         alerts_lost=status.alerts_lost,
         detail=detail_of(chosen[0], heard.get(chosen[0].subject, ())) if chosen else None,
-        versions=versions_of(chosen[0], held, heard) if chosen else None,
+        versions=versions_of(chosen[0], monitors, heard) if chosen else None,
     )
 
 
-def _unseen(held: Iterable[SubjectMonitor], episodes: Iterable[EpisodeRow]) -> int:
+def _unseen(monitors: Iterable[SubjectMonitor], episodes: Iterable[EpisodeRow]) -> int:
     known = {(row.model, row.version, row.kind) for row in episodes if not row.ends}
-    return sum((*each.subject, kind) not in known for each in held for kind in each.episodes.active)
+    return sum(
+        (*each.subject, kind) not in known for each in monitors for kind in each.episodes.active
+    )
 
 
-def _model_row(held: SubjectMonitor, heard: Collection[Heard]) -> ModelRow:
-    model, version = held.subject
-    active = held.episodes.active
-    detection = held.detection
+def _model_row(monitor: SubjectMonitor, heard: Collection[Heard]) -> ModelRow:
+    model, version = monitor.subject
+    active = monitor.episodes.active
+    detection = monitor.detection
     row = ModelRow(
         model=model,
         version=version,
-        state=_stage_of(held),
-        collected=held.phase.warmup.events if held.phase and held.phase.warmup else 0,
+        state=_stage_of(monitor),
+        collected=monitor.phase.warmup.events if monitor.phase and monitor.phase.warmup else 0,
         severity=worst_severity(active.values()),
         firing=sorted(active),
         worst=0.0,
         signal="",
-        judged_until=max(0, held.frontier_ms),
+        judged_until=max(0, monitor.frontier_ms),
         filling=0,
         window=0,
         allowed=0.0,
-        opened=held.opened_this_week,
-        in_alarm=held.alarms.ratio,
+        opened=monitor.opened_this_week,
+        in_alarm=monitor.alarms.ratio,
     )
     if detection is None:
         return row
@@ -188,12 +190,12 @@ def _model_row(held: SubjectMonitor, heard: Collection[Heard]) -> ModelRow:
     return row
 
 
-def _stage_of(held: SubjectMonitor) -> str:
+def _stage_of(monitor: SubjectMonitor) -> str:
     """What is done with a model's events now; what is idle has sent none for a while."""
-    if held.is_idle:
+    if monitor.is_idle:
         return "idle"
-    if held.phase is None:
+    if monitor.phase is None:
         return "waiting"
-    if held.phase.detection is not None:
+    if monitor.phase.detection is not None:
         return "watching"
-    return "learning" if isinstance(held.phase.plan, LearningPlan) else "calibrating"
+    return "learning" if isinstance(monitor.phase.plan, LearningPlan) else "calibrating"

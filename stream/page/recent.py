@@ -89,9 +89,9 @@ class RecentEpisodes:
             self.note(said, told=False)
             return
         data = said.data
-        held = self._acks.get(data.episode)
+        known = self._acks.get(data.episode)
         made = AckRow(data.by, parse_time(said.time), said.until_ms, data.note)
-        if held is not None and held.at > made.at:
+        if known is not None and known.at > made.at:
             return
         self._acks[data.episode] = made
         self._acks.move_to_end(data.episode)
@@ -101,18 +101,18 @@ class RecentEpisodes:
     def note(self, alert: AlertEvent, *, told: bool = True) -> None:
         """Take in what was published, `told` by this worker."""
         data = alert.data
-        held = self._rows.get(data.episode)
-        told = told or (held is not None and held.told)
-        if held is not None and held.revision >= data.revision:
-            held.told = told
+        known = self._rows.get(data.episode)
+        told = told or (known is not None and known.told)
+        if known is not None and known.revision >= data.revision:
+            known.told = told
             return
         starts = parse_time(data.starts_at)
         severities: list[tuple[int, str]] = [(starts, data.severity)]
         names = [s.name for s in data.signals]
         related = [(r.episode, str(r.kind)) for r in data.related]
-        if held is not None:
-            severities = list(held.severities)
-            names, related = held.names + names, held.related + related
+        if known is not None:
+            severities = list(known.severities)
+            names, related = known.names + names, known.related + related
         if severities[-1][1] != data.severity:
             severities.append((parse_time(alert.time), data.severity))
         resolved = data.status == "resolved"

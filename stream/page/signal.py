@@ -10,7 +10,7 @@ import msgspec
 import stream
 from stream.page.detail import SegmentRow, SignalRow, segments_of, signal_row
 from stream.page.episodes import heard_of, rows_of
-from stream.page.page_model import PageSource, held_of
+from stream.page.page_model import PageSource, monitors_of
 from stream.page.recent import EpisodeRow
 from stream.page.trend import Trend, trend_of
 from stream.report.loudness import Heard, loudest
@@ -58,14 +58,14 @@ def signal_state(
 ) -> SignalState:
     """What to show of one signal now."""
     state = SignalState(stream.__version__, now_ms, model, version, name, False)
-    held: dict[tuple[str, str], SubjectMonitor]
-    held = {each.subject: each for each in held_of(status)}
-    rows = rows_of(status, held, now_ms)
+    monitors: dict[tuple[str, str], SubjectMonitor]
+    monitors = {each.subject: each for each in monitors_of(status)}
+    rows = rows_of(status, monitors, now_ms)
     own = [row for row in rows if (row.model, row.version) == (model, version)]
     state.episodes = [row for row in own if name in row.names]
     state.related = _related(state.episodes, own)
     state.alerts_unread, state.alerts_lost = status.alerts_unread, status.alerts_lost
-    if (found := held.get((model, version))) is not None:
+    if (found := monitors.get((model, version))) is not None:
         _fill(state, found, heard_of(own).get((model, version), ()))
     return state
 
@@ -82,8 +82,8 @@ def _related(own: Iterable[EpisodeRow], rows: Iterable[EpisodeRow]) -> list[Epis
     ]
 
 
-def _fill(state: SignalState, held: SubjectMonitor, heard: Collection[Heard]) -> None:
-    detection = held.detection
+def _fill(state: SignalState, monitor: SubjectMonitor, heard: Collection[Heard]) -> None:
+    detection = monitor.detection
     if detection is None:
         return
     names = [signal.name for signal in detection.plan.monitored]
@@ -92,7 +92,7 @@ def _fill(state: SignalState, held: SubjectMonitor, heard: Collection[Heard]) ->
     if state.name not in names:
         return
     index = names.index(state.name)
-    state.found, state.idle, state.private = True, held.is_idle, detection.plan.private
+    state.found, state.idle, state.private = True, monitor.is_idle, detection.plan.private
     state.by_hour = detection.calendar is not None
     hidden = state.private or state.by_hour
     state.trend = trend_of(

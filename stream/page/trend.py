@@ -64,10 +64,10 @@ def trend_of(
 
     `hidden` leaves out which values a rank stands for.
     """
-    held = _read(history, len(signals) * len(COLUMNS))
-    if held is None:
+    read = _read(history, len(signals) * len(COLUMNS))
+    if read is None:
         return None
-    starts, ends, sums = held
+    starts, ends, sums = read
     of = sums.reshape(len(starts), len(signals), len(COLUMNS))[:, index]
     firsts = _enough(of[:, _EVENTS].tolist())
     of = np.add.reduceat(of, firsts, axis=0)
@@ -78,13 +78,13 @@ def trend_of(
 
 def _enough(events: Sequence[int]) -> list[int]:
     """The first block of each stretch: the newest blocks are short, and are joined."""
-    firsts, held = [0], 0
+    firsts, events_in_stretch = [0], 0
     for block, count in enumerate(events):
-        if held >= _MIN_EVENTS:
+        if events_in_stretch >= _MIN_EVENTS:
             firsts.append(block)
-            held = 0
-        held += count
-    if held < _MIN_EVENTS and len(firsts) > 1:
+            events_in_stretch = 0
+        events_in_stretch += count
+    if events_in_stretch < _MIN_EVENTS and len(firsts) > 1:
         firsts.pop()
     return firsts
 
@@ -95,11 +95,11 @@ def _read(history: History, width: int) -> tuple[list[int], list[int], Ints] | N
         starts, ends = [*history.start_ms], [*history.end_ms]
         try:
             data = history.dump()
-            held = Blocks(width, _MAX_BLOCKS)
-            held.load(data)
-            same = (held.start_ms, held.end_ms) == (starts, ends)
+            copy = Blocks(width, _MAX_BLOCKS)
+            copy.load(data)
+            same = (copy.start_ms, copy.end_ms) == (starts, ends)
             if same and (starts, ends) == ([*history.start_ms], [*history.end_ms]):
-                blocks = [held[b] for b in range(len(held))]
+                blocks = [copy[b] for b in range(len(copy))]
                 return (starts, ends, np.array(blocks)) if blocks else None
         except (IndexError, ValueError):  # it changed meanwhile
             continue

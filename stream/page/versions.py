@@ -57,14 +57,14 @@ class Versions(msgspec.Struct, rename="camel"):
 
 def versions_of(
     chosen: SubjectMonitor,
-    held: Sequence[SubjectMonitor],
+    monitors: Sequence[SubjectMonitor],
     heard: Mapping[tuple[str, str], Collection[Heard]],
 ) -> Versions | None:
     """The chosen version beside the others of its model; None if no other one is tested."""
     model = chosen.subject.model
     found = [
         (each, detection)
-        for each in held
+        for each in monitors
         if each.subject.model == model
         and each.subject.version != OTHER_VERSION
         and (detection := each.detection) is not None

@@ -86,7 +86,7 @@ class Replay:
         subjects = self.monitor.subjects
         if not subjects:
             return untested_at_end(None)
-        ends = {subject: untested_at_end(held.phase) for subject, held in subjects.items()}
+        ends = {subject: untested_at_end(monitor.phase) for subject, monitor in subjects.items()}
         tested = any(end.tested for end in ends.values())
         return AtEnd(
             tested,

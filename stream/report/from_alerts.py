@@ -220,10 +220,10 @@ def _quality(signals: Sequence[Signal]) -> tuple[QualityRow, ...]:
         bars = signal.bars
         if bars is None or not bars.labels:
             continue
-        held = {label: b for b, label in enumerate(bars.labels)}
+        bin_of = {label: b for b, label in enumerate(bars.labels)}
         shares = tuple(
             (name, bars.reference[b], bars.window[b])
-            if (b := held.get(name)) is not None
+            if (b := bin_of.get(name)) is not None
             else (name, 0.0, 0.0)
             for name in _QUALITY
         )

@@ -87,8 +87,8 @@ class ReplayRecorder:
             self._history.window(window.end_ms, np.maximum(worst, evidence))
         for row in np.flatnonzero(result.ratio > 0).tolist():
             index, ratio = int(result.signal[row]), result.ratio[row]
-            held = self._worst.get(index)
-            if ratio >= worst[index] and (held is None or ratio > held.ratio):
+            known = self._worst.get(index)
+            if ratio >= worst[index] and (known is None or ratio > known.ratio):
                 self._worst[index] = _signal(plan, index, window, result, row)
 
     def _count_tests(self, window: Closed, result: WindowResult) -> None:
@@ -107,19 +107,19 @@ class ReplayRecorder:
         return 0.0
 
     def _detections(self) -> Iterable[Detection]:
-        held = [] if self._monitor is None else self._monitor.subjects.values()
-        return (each.detection for each in held if each.detection is not None)
+        monitors = [] if self._monitor is None else self._monitor.subjects.values()
+        return (each.detection for each in monitors if each.detection is not None)
 
     def _note_segment(self, plan: Plan, window: Closed, result: WindowResult) -> None:
         row = int(np.argmax(result.ratio)) if result.ratio.size else -1
         if row < 0:
             return
         name = window.segment.split("=", 1)[0] if plan.private else window.segment
-        held = self._segments.get(name)
-        n, found = (held.windows, held.findings) if held else (0, 0)
+        known = self._segments.get(name)
+        n, found = (known.windows, known.findings) if known else (0, 0)
         best = float(result.ratio[row])
-        if held is not None and held.ratio >= best:
-            signal, test, best = held.signal, held.test, held.ratio
+        if known is not None and known.ratio >= best:
+            signal, test, best = known.signal, known.test, known.ratio
         else:
             signal, test = plan.monitored[int(result.signal[row])].name, result.test(row)
         self._segments[name] = SegmentRow(

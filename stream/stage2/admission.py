@@ -11,7 +11,7 @@ __all__ = ["is_source", "marks"]
 
 
 def is_source(
-    batch: SummaryBatch, plan: AnyPlan, held: SubjectMonitor | None, plans: PlanBook,
+    batch: SummaryBatch, plan: AnyPlan, monitor: SubjectMonitor | None, plans: PlanBook,
     sources: Sources,
 ) -> bool:  # fmt: skip
     """Whether a subject's events may come from this topic.
@@ -21,17 +21,17 @@ def is_source(
     """
     if plan.topic != batch.source.topic:
         return False
-    if held is None or held.topic_id in ("", batch.source.topic_id):
+    if monitor is None or monitor.topic_id in ("", batch.source.topic_id):
         return True
     line = [known for _, known in plans.timeline(batch.model, batch.version)]
     later = line[line.index(plan) + 1 :]
-    followed = sources.topics.get(held.topic_id)
+    followed = sources.topics.get(monitor.topic_id)
     return followed is None or followed.topic not in {known.topic for known in later}
 
 
-def marks(held: SubjectMonitor) -> tuple[int, int, bool, tuple[int, int], int, bool]:
+def marks(monitor: SubjectMonitor) -> tuple[int, int, bool, tuple[int, int], int, bool]:
     """What changes when a subject's state does, other than the frontier alone."""
-    closed = -1 if held.detection is None else held.detection.windows.n_closed
-    life = held.lifetime
-    return (held.panes_sealed, closed, held.silent, held.clocks_judged, life.heard_to_ms,
+    closed = -1 if monitor.detection is None else monitor.detection.windows.n_closed
+    life = monitor.lifetime
+    return (monitor.panes_sealed, closed, monitor.silent, monitor.clocks_judged, life.heard_to_ms,
             life.is_folding)  # fmt: skip

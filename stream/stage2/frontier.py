@@ -149,32 +149,32 @@ class Sources:
         """
         self.enter(source)
         partitions = self.topics[source.topic_id].partitions
-        held = partitions.get(source.partition)
-        if held is None:
-            held = partitions[source.partition] = PartitionProgress()
-        return held
+        partition = partitions.get(source.partition)
+        if partition is None:
+            partition = partitions[source.partition] = PartitionProgress()
+        return partition
 
     def refuse_overlap(self, source: Source, chunk: int, through: int) -> bool:
         """Whether this part of a chunk must not be counted; each such chunk is a declared loss."""
-        held = self.partition(source)
-        if not held.overlaps(chunk, through):
+        partition = self.partition(source)
+        if not partition.overlaps(chunk, through):
             return False
-        self.declared_loss += held.lost_chunk != chunk
-        held.lost_chunk = chunk
+        self.declared_loss += partition.lost_chunk != chunk
+        partition.lost_chunk = chunk
         return True
 
     def progress(self, message: Progress) -> bool:
         """Apply a progress record; True if the frontier may have moved."""
-        held = self.partition(message.source)
+        partition = self.partition(message.source)
         if self.refuse_overlap(message.source, message.chunk, message.through):
             return False
-        if not held.is_news(message):
+        if not partition.is_news(message):
             return False
         topic = self.topics[message.source.topic_id]
-        may_move = held.silent or held.max_time_ms <= topic.frontier_ms
-        if held.silent:
+        may_move = partition.silent or partition.max_time_ms <= topic.frontier_ms
+        if partition.silent:
             topic.wake()
-        held.accept(message)
+        partition.accept(message)
         if may_move:  # else the frontier waits for another one, as before: none is looked at
             topic.advance()
         return True
@@ -184,13 +184,13 @@ class Sources:
 
         One that speaks of less than is accepted comes from a writer that was overtaken.
         """
-        held = self.partition(message.source)
-        if message.next_offset <= held.through:
+        partition = self.partition(message.source)
+        if message.next_offset <= partition.through:
             return False
-        held.idle_next = message.next_offset
-        held.asked = False
-        if not held.idle:
-            held.idle_since_ms = record_time_ms
+        partition.idle_next = message.next_offset
+        partition.asked = False
+        if not partition.idle:
+            partition.idle_since_ms = record_time_ms
         topic = self.topics[message.source.topic_id]
         topic.advance()
         if all(p.idle for p in topic.partitions.values()):

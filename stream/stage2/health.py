@@ -93,8 +93,8 @@ class Health(msgspec.Struct, array_like=True):
             if late.note(batch.chunk, batch.through, batch.ahead, batch.plan):
                 self.ahead_max_ms = max(self.ahead_max_ms, batch.ahead_max_ms)
         if batch.aged or partition in self.aged:
-            for held, said in ((self.stale, batch.stale), (self.aged, batch.aged)):
-                late = held.setdefault(partition, Late())
+            for kept, said in ((self.stale, batch.stale), (self.aged, batch.aged)):
+                late = kept.setdefault(partition, Late())
                 late.note(batch.chunk, batch.through, said, batch.plan)
 
     @property

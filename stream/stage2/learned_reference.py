@@ -49,19 +49,19 @@ class LearnedSignal:
     def count(self, sketch: Sketch) -> Ints:
         """Counts of a sketch over the signal's bins."""
         binning = self.signal.binning
-        held = sketch.signals.get(self.place)
-        if held is None:
+        values = sketch.signals.get(self.place)
+        if values is None:
             counts = np.zeros(binning.n_bins, np.int64)
             if sketch.more:  # it may be one of those the sketch had no room for
                 return counts
-            held = SignalSketch()
+            values = SignalSketch()
         if isinstance(binning, NumericBinning):
-            counts = count_numbers(binning, held.numbers, self.basis.numbers)
-            counts[binning.invalid] += held.names.total
+            counts = count_numbers(binning, values.numbers, self.basis.numbers)
+            counts[binning.invalid] += values.names.total
         else:
-            counts = count_names(binning, held.names, self.signal.counts)
-            counts[binning.invalid] += held.numbers.numbers
-        counts[binning.invalid] += held.invalid
+            counts = count_names(binning, values.names, self.signal.counts)
+            counts[binning.invalid] += values.numbers.numbers
+        counts[binning.invalid] += values.invalid
         counts[binning.missing] += sketch.missing(self.place)
         return counts
 
@@ -98,8 +98,8 @@ class LearnedReference:
     def dump(self) -> tuple[list[str], bytes]:
         """Places and sketches, which a `Reference` does not hold; `load` is the inverse."""
         largest = max((each.basis.present for each in self.learned_signals), default=0)
-        held = {each.place: each.basis for each in self.learned_signals}
-        basis = Sketch(largest, [largest] * len(GROUPS), signals=held)
+        by_place = {each.place: each.basis for each in self.learned_signals}
+        basis = Sketch(largest, [largest] * len(GROUPS), signals=by_place)
         return [each.place for each in self.learned_signals], basis.encode()
 
     @classmethod
@@ -114,12 +114,14 @@ def begin_reference(plan: LearningPlan, first: Sketch) -> LearnedReference:
     """Signals and bins from the first half of what is learned from."""
     learned_signals = []
     for place, name, role, kind in _signals(plan, first):
-        held = first.signals.get(place) or SignalSketch()
-        binning = learn_edges(held.numbers) if kind == "numeric" else learn_categories(held.names)
+        values = first.signals.get(place) or SignalSketch()
+        binning = (
+            learn_edges(values.numbers) if kind == "numeric" else learn_categories(values.names)
+        )
         none = np.zeros(binning.n_bins, np.int64)
         empty = SignalReference(name, role, binning, none, calibrate(binning, none, 0))
-        counts = LearnedSignal(place, empty, held).count(first)
-        learned_signals.append(LearnedSignal(place, replace(empty, counts=counts), held))
+        counts = LearnedSignal(place, empty, values).count(first)
+        learned_signals.append(LearnedSignal(place, replace(empty, counts=counts), values))
     return LearnedReference(learned_signals)
 
 
@@ -127,20 +129,25 @@ def _signals(plan: LearningPlan, sketch: Sketch) -> Iterator[tuple[str, str, str
     """(place, name, role, kind) of the signals to monitor."""
     declared = plan.learn.signals
     if declared:
-        for name, said in declared.items():
+        for name, declaration in declared.items():
             if plan.options(name).monitor:
-                place = place_of(name, said.role)
-                held = sketch.signals.get(place) or SignalSketch()
-                yield place, name, said.role, _kind(held) if said.kind == "auto" else said.kind
+                place = place_of(name, declaration.role)
+                values = sketch.signals.get(place) or SignalSketch()
+                yield (
+                    place,
+                    name,
+                    declaration.role,
+                    _kind(values) if declaration.kind == "auto" else declaration.kind,
+                )
         return
     taken = set()
     # Features first: their names are the user's.
     for place in sorted(sketch.signals, key=lambda p: (GROUPS.index(p.partition(".")[0]), p)):
-        held = sketch.signals[place]
+        values = sketch.signals[place]
         role = _ROLE_AT.get(place, "feature")
         name = place.partition(".")[2] if role == "feature" else role
-        kind = _kind(held)
-        if not name or (role == "feature" and kind == "categorical" and _is_identifier(held)):
+        kind = _kind(values)
+        if not name or (role == "feature" and kind == "categorical" and _is_identifier(values)):
             continue
         while name in taken:
             name = f"_{name}"
@@ -148,12 +155,12 @@ def _signals(plan: LearningPlan, sketch: Sketch) -> Iterator[tuple[str, str, str
         yield place, name, role, kind
 
 
-def _kind(held: SignalSketch) -> str:
-    return "numeric" if held.numbers.numbers >= held.names.total else "categorical"
+def _kind(values: SignalSketch) -> str:
+    return "numeric" if values.numbers.numbers >= values.names.total else "categorical"
 
 
-def _is_identifier(held: SignalSketch) -> bool:
-    return is_identifier(held.names.once, held.names.total)
+def _is_identifier(values: SignalSketch) -> bool:
+    return is_identifier(values.names.once, values.names.total)
 
 
 def finish_reference(
@@ -222,10 +229,10 @@ def _left_out(plan: LearningPlan, learned: LearnedReference, whole: Sketch) -> l
         if place not in known
     ]
     identifiers = [
-        f"{place.partition('.')[2]}: left out: about {held.names.distinct:,} different names, so "
+        f"{place.partition('.')[2]}: left out: about {values.names.distinct:,} different names, so "
         "an identifier"
-        for place, held in sorted(whole.signals.items())
-        if place not in known and not plan.learn.signals and _is_identifier(held)
+        for place, values in sorted(whole.signals.items())
+        if place not in known and not plan.learn.signals and _is_identifier(values)
     ]
     return late + identifiers
 
@@ -233,25 +240,25 @@ def _left_out(plan: LearningPlan, learned: LearnedReference, whole: Sketch) -> l
 def _finished(each: LearnedSignal, whole: Sketch, table: Ints) -> LearnedSignal:
     """One signal with bins for what only the second half had, its counts and its calibration."""
     signal, binning = each.signal, each.signal.binning
-    held = whole.signals.get(each.place) or SignalSketch()
+    values = whole.signals.get(each.place) or SignalSketch()
     rows = table[table.sum(axis=1) > 0]
     basis = SignalSketch(numbers=each.basis.numbers)
     if isinstance(binning, NumericBinning):
         new = np.flatnonzero(signal.counts[: binning.missing] == 0)
-        wide, moved = widen(binning, held.numbers.bins())
+        wide, moved = widen(binning, values.numbers.bins())
         place = np.arange(binning.n_bins) + moved
         place[binning.missing :] += wide.n_bins - binning.n_bins - moved
         news = rows[:, new].sum(axis=1)
-        mean, std, quantiles = moments(held.numbers)
+        mean, std, quantiles = moments(values.numbers)
         signal = replace(signal, binning=wide, mean=mean, std=std, quantiles=quantiles)
     else:
         place = np.arange(binning.n_bins)
         place[binning.new] -= binning.tail  # known from now on
         news = rows[:, binning.new].sum(axis=1)
-        known = (each.basis.names.counts.keys() | held.names.counts.keys()) - set(
+        known = (each.basis.names.counts.keys() | values.names.counts.keys()) - set(
             binning.categories
         )
-        others, level = tuple(sorted(known)), held.names.level
+        others, level = tuple(sorted(known)), values.names.level
         signal = replace(signal, binning=replace(binning, others=others, halvings=level))
     fine = np.zeros((len(rows), signal.binning.n_bins), np.int64)
     np.add.at(fine.T, place, rows.T)

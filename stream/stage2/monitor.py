@@ -114,7 +114,7 @@ class PartitionMonitor:
         return alerts
 
     def seal_all(self) -> list[AlertEvent]:
-        """Seal every pane held, as at the end of a file."""
+        """Seal every open pane, as at the end of a file."""
         alerts = []
         for subject in sorted(self.subjects):
             alerts += self.subjects[subject].seal_all()
@@ -124,7 +124,7 @@ class PartitionMonitor:
     def _lose(self) -> None:
         """Declare a loss: summaries were deleted before they were read.
 
-        What they held of open panes is missing from them; everything else is as it was.
+        Their part of open panes is missing from them; everything else is as it was.
         """
         self.sources.declared_loss += 1
 
@@ -141,10 +141,10 @@ class PartitionMonitor:
         replaced = self.sources.enter(source)
         if replaced is None:
             return
-        for subject, held in self.subjects.items():
-            if held.topic_id == replaced:
-                held.store.begin_source()
-                held.follow(source.topic_id)
+        for subject, monitor in self.subjects.items():
+            if monitor.topic_id == replaced:
+                monitor.store.begin_source()
+                monitor.follow(source.topic_id)
                 self._dirty.add(subject)
 
     def _accept(self, batch: SummaryBatch) -> list[AlertEvent]:
@@ -153,38 +153,38 @@ class PartitionMonitor:
             self._refuse("overlap")
             return []
         plan = self._plan_of(batch)
-        held = self.subjects.get(subject)
-        if held is None and plan is None:
+        monitor = self.subjects.get(subject)
+        if monitor is None and plan is None:
             self._refuse("plan")
             return []
-        if plan is not None and not is_source(batch, plan, held, self.plans, self.sources):
+        if plan is not None and not is_source(batch, plan, monitor, self.plans, self.sources):
             self._refuse("source")
             return []
         alerts: list[AlertEvent] = []
-        if held is None:
+        if monitor is None:
             alerts = self._make_room(subject.model)
-            held = self.subjects[subject] = SubjectMonitor(subject, self.plans, self._on_window)
-        if held.topic_id not in ("", batch.source.topic_id):
-            held.store.begin_source()
-        held.follow(batch.source.topic_id)
-        held.raise_frontier(self.sources.frontier_ms(batch.source.topic_id))
+            monitor = self.subjects[subject] = SubjectMonitor(subject, self.plans, self._on_window)
+        if monitor.topic_id not in ("", batch.source.topic_id):
+            monitor.store.begin_source()
+        monitor.follow(batch.source.topic_id)
+        monitor.raise_frontier(self.sources.frontier_ms(batch.source.topic_id))
         self._dirty.add(subject)
         progress = self.sources.partition(batch.source)
         if batch.through < progress.idle_next:
             return alerts  # read again after a restart: panes that idleness has sealed hold it
-        for outcome, n in held.accept(batch, progress).items():
+        for outcome, n in monitor.accept(batch, progress).items():
             self._refuse(outcome, n)
         return alerts
 
     def _make_room(self, model: str) -> list[AlertEvent]:
         """End a version of a model that has as many as there may be."""
-        versions = [held for subject, held in self.subjects.items() if subject.model == model]
-        if len(versions) < MAX_VERSIONS or (held := gives_way(versions)) is None:
+        versions = [monitor for subject, monitor in self.subjects.items() if subject.model == model]
+        if len(versions) < MAX_VERSIONS or (monitor := gives_way(versions)) is None:
             return []
-        if lost := held.store.n_summaries:  # of panes that will never be judged
+        if lost := monitor.store.n_summaries:  # of panes that will never be judged
             self._refuse("versions", lost)
-        alerts = held.end(held.frontier_ms)
-        self._drop(held.subject, "bound")
+        alerts = monitor.end(monitor.frontier_ms)
+        self._drop(monitor.subject, "bound")
         return alerts
 
     def _drop(self, subject: Subject, reason: str) -> None:
@@ -199,15 +199,15 @@ class PartitionMonitor:
         frontier = self.sources.frontier_ms(topic_id)
         for subject in sorted(
             subject
-            for subject, held in self.subjects.items()
-            if held.topic_id == topic_id and not held.is_settled_at(frontier)
+            for subject, monitor in self.subjects.items()
+            if monitor.topic_id == topic_id and not monitor.is_settled_at(frontier)
         ):
-            held = self.subjects[subject]
-            before = marks(held)
-            yield from held.advance(frontier)
-            if held.is_over:
+            monitor = self.subjects[subject]
+            before = marks(monitor)
+            yield from monitor.advance(frontier)
+            if monitor.is_over:
                 self._drop(subject, "unheard")
-            elif marks(held) != before:
+            elif marks(monitor) != before:
                 self._dirty.add(subject)
 
     def _idle(self, message: Idle, timestamp_ms: int) -> list[AlertEvent]:
@@ -217,9 +217,9 @@ class PartitionMonitor:
         alerts = list(self._advance(topic_id))
         if self.sources.sealed_by_idle(topic_id):
             for subject in sorted(self.subjects):
-                held = self.subjects[subject]
-                if held.topic_id == topic_id and len(held.store):
-                    alerts += held.seal_all(self._now_ms(topic_id, timestamp_ms))
+                monitor = self.subjects[subject]
+                if monitor.topic_id == topic_id and len(monitor.store):
+                    alerts += monitor.seal_all(self._now_ms(topic_id, timestamp_ms))
                     self._dirty.add(subject)
         return [*alerts, *self._wait(topic_id, timestamp_ms)]
 
@@ -236,7 +236,9 @@ class PartitionMonitor:
         if topic.all_idle_since_ms < 0:
             return
         now_ms = topic.now_ms(timestamp_ms)
-        for subject in sorted(s for s, held in self.subjects.items() if held.topic_id == topic_id):
+        for subject in sorted(
+            s for s, monitor in self.subjects.items() if monitor.topic_id == topic_id
+        ):
             for alert in self.subjects[subject].wait(now_ms):
                 self._dirty.add(subject)
                 yield alert
@@ -246,7 +248,7 @@ class PartitionMonitor:
 
         It saves memory and decides nothing, so it may be called at any time, or never.
         """
-        return sum(held.release() for held in self.subjects.values())
+        return sum(monitor.release() for monitor in self.subjects.values())
 
     def take_round(self, writer: SnapshotWriter) -> Round | None:
         """Plan a snapshot round of what changed since the last one; None if nothing was read."""
@@ -254,11 +256,11 @@ class PartitionMonitor:
             return None
         dirty = cut_blocks(_SOURCES, self.sources.dump())
         names = list(dirty)
-        for subject, held in self.subjects.items():
+        for subject, monitor in self.subjects.items():
             known = self._parts.get(subject, [])
             if subject in self._dirty or not known or not writer.written.issuperset(known):
                 # The length keeps a/b + c and a + b/c apart.
-                parts = cut_blocks(f"{len(subject.model)}:{subject}", held.dump())
+                parts = cut_blocks(f"{len(subject.model)}:{subject}", monitor.dump())
                 dirty |= parts
                 known = self._parts[subject] = list(parts)
             names += known
@@ -280,11 +282,11 @@ class PartitionMonitor:
                 whole.setdefault(name.rpartition("#")[0], []).append(payloads[name])
             self.sources.load(b"".join(whole.pop(_SOURCES)))
             for parts in whole.values():
-                held = SubjectMonitor.load(b"".join(parts), self.plans)
-                self.subjects[held.subject] = held
+                monitor = SubjectMonitor.load(b"".join(parts), self.plans)
+                self.subjects[monitor.subject] = monitor
                 # A subject that nothing happened to is not written anew when the frontier moves.
-                moved = self._sealed_to(held)
-                held.frontier_ms = max(held.frontier_ms, moved)
+                moved = self._sealed_to(monitor)
+                monitor.frontier_ms = max(monitor.frontier_ms, moved)
         except (
             ArithmeticError, LookupError, RecursionError, TypeError, ValueError,
             msgspec.MsgspecError,
@@ -296,6 +298,6 @@ class PartitionMonitor:
             ) from error
         self.fence = manifest.fence
 
-    def _sealed_to(self, held: SubjectMonitor) -> int:
-        frontier = self.sources.frontier_ms(held.topic_id)
-        return self.plans.sealed_to_ms(*held.subject, frontier)
+    def _sealed_to(self, monitor: SubjectMonitor) -> int:
+        frontier = self.sources.frontier_ms(monitor.topic_id)
+        return self.plans.sealed_to_ms(*monitor.subject, frontier)

@@ -30,7 +30,7 @@ __all__ = [
 
 # Outcomes of offering a summary; all but ACCEPTED leave the store as it was.
 ACCEPTED: Final = "accepted"
-DUPLICATE: Final = "duplicate"  # the same or less of a chunk that is already held
+DUPLICATE: Final = "duplicate"  # the same or less of a chunk that is already stored
 LATE: Final = "late"  # its pane is sealed
 OVERLAP: Final = "overlap"  # a chunk cut anew inside an accepted one: declared loss
 SHRUNK: Final = "shrunk"  # newer but smaller in some bin: a bug, never to be counted
@@ -42,7 +42,7 @@ _FORMER: Final = -1
 T = TypeVar("T")
 
 
-class _Held(msgspec.Struct):
+class _StoredCounts(msgspec.Struct):
     """One (source partition, scope, pane): the newest chunk, and the chunks before it."""
 
     chunk: int
@@ -92,7 +92,7 @@ class PaneStore:
     """Summaries by pane, segment and source partition, in the encoded form they came in."""
 
     def __init__(self) -> None:
-        self._panes: dict[int, dict[str, dict[int, _Held]]] = {}
+        self._panes: dict[int, dict[str, dict[int, _StoredCounts]]] = {}
         self.bytes_held = 0
 
     def __len__(self) -> int:
@@ -100,8 +100,8 @@ class PaneStore:
 
     @property
     def n_summaries(self) -> int:
-        """Summaries that are held, over panes, segments and partitions."""
-        return sum(len(held) for segments in self._panes.values() for held in segments.values())
+        """Summaries in the store, over panes, segments and partitions."""
+        return sum(len(stored) for segments in self._panes.values() for stored in segments.values())
 
     def offer(
         self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
@@ -117,63 +117,63 @@ class PaneStore:
         merge_rule.check(counts)
         fresh_ids = IdSample.decode(ids)
         by_partition = self._panes.setdefault(pane_ms, {}).setdefault(segment, {})
-        held = by_partition.get(partition)
-        if held is None:
-            by_partition[partition] = _Held(chunk, through, counts, chunk, ids=ids)
-        elif chunk < held.chunk <= through:
+        stored = by_partition.get(partition)
+        if stored is None:
+            by_partition[partition] = _StoredCounts(chunk, through, counts, chunk, ids=ids)
+        elif chunk < stored.chunk <= through:
             return OVERLAP
-        elif (chunk, through) <= (held.chunk, held.through):
+        elif (chunk, through) <= (stored.chunk, stored.through):
             return DUPLICATE
-        elif chunk == held.chunk:
-            if merge_rule.is_less(merge_rule.decode(counts), held.counts):
+        elif chunk == stored.chunk:
+            if merge_rule.is_less(merge_rule.decode(counts), stored.counts):
                 return SHRUNK
-            if not fresh_ids.covers(IdSample.decode(held.ids)):
+            if not fresh_ids.covers(IdSample.decode(stored.ids)):
                 return SHRUNK
-            self.bytes_held -= held.size
-            held.through, held.counts, held.ids = through, counts, ids
-        elif chunk <= held.through:
+            self.bytes_held -= stored.size
+            stored.through, stored.counts, stored.ids = through, counts, ids
+        elif chunk <= stored.through:
             return OVERLAP
         else:
-            held.close()
-            held.chunk, held.through, held.counts, held.ids = chunk, through, counts, ids
-            if len(held.closed) > _MERGE_ABOVE:
-                self._merge(held, merge_rule)
+            stored.close()
+            stored.chunk, stored.through, stored.counts, stored.ids = chunk, through, counts, ids
+            if len(stored.closed) > _MERGE_ABOVE:
+                self._merge(stored, merge_rule)
         self.bytes_held += len(counts) + len(ids)
         return ACCEPTED
 
-    def _merge(self, held: _Held, merge_rule: MergeRule[Any]) -> None:
-        self.bytes_held -= sum(map(len, (*held.closed, *held.closed_ids)))
-        held.closed = [merge_rule.encode(merge_rule.total(held.closed))]
-        if held.closed_ids:
-            held.closed_ids = [_merged(held.closed_ids).encode()]
-        self.bytes_held += sum(map(len, (*held.closed, *held.closed_ids)))
+    def _merge(self, stored: _StoredCounts, merge_rule: MergeRule[Any]) -> None:
+        self.bytes_held -= sum(map(len, (*stored.closed, *stored.closed_ids)))
+        stored.closed = [merge_rule.encode(merge_rule.total(stored.closed))]
+        if stored.closed_ids:
+            stored.closed_ids = [_merged(stored.closed_ids).encode()]
+        self.bytes_held += sum(map(len, (*stored.closed, *stored.closed_ids)))
 
     def begin_source(self) -> None:
-        """Keep what is held and let partition numbers stand for those of another topic.
+        """Keep what is stored and let partition numbers stand for those of another topic.
 
         The source was made again: its offsets begin anew and say nothing about the old ones.
         """
         for segments in self._panes.values():
             for by_partition in segments.values():
-                held = [h.parts() for h in by_partition.values()]
-                parts = [part for counts, _ in held for part in counts]
-                ids = [part for _, ids in held for part in ids]
+                stored = [h.parts() for h in by_partition.values()]
+                parts = [part for counts, _ in stored for part in counts]
+                ids = [part for _, ids in stored for part in ids]
                 by_partition.clear()
-                by_partition[_FORMER] = _Held(0, 0, parts.pop(), 0, parts, closed_ids=ids)
+                by_partition[_FORMER] = _StoredCounts(0, 0, parts.pop(), 0, parts, closed_ids=ids)
 
     def due(self, frontier_ms: int) -> list[int]:
         """Starts of the panes that began before the frontier, oldest first."""
         return sorted(pane for pane in self._panes if pane < frontier_ms)
 
     def seal(self, pane_ms: int, merge_rule: MergeRule[T]) -> SealedPane[T]:
-        """Remove a pane and add up what is held of it."""
+        """Remove a pane and add up what is stored of it."""
         sealed: dict[str, T] = {}
         ids: dict[str, IdSample] = {}
         offsets: dict[int, tuple[int, int]] = {}
         segments = self._panes.pop(pane_ms)
         newest = {
-            partition: (held.chunk, merge_rule.events_in(held.counts))
-            for partition, held in segments.get("", {}).items()
+            partition: (stored.chunk, merge_rule.events_in(stored.counts))
+            for partition, stored in segments.get("", {}).items()
             if partition != _FORMER
         }
         for segment in sorted(segments):
@@ -182,18 +182,18 @@ class PaneStore:
             sealed[segment] = merge_rule.total(counts)
             if id_parts:
                 ids[segment] = _merged(id_parts)
-            for partition, held in by_partition.items():
+            for partition, stored in by_partition.items():
                 if partition == _FORMER:
                     continue
-                first, last = offsets.get(partition, (held.first, held.through))
-                offsets[partition] = (min(first, held.first), max(last, held.through))
+                first, last = offsets.get(partition, (stored.first, stored.through))
+                offsets[partition] = (min(first, stored.first), max(last, stored.through))
         return SealedPane(pane_ms, sealed, offsets, newest, ids)
 
-    def _give_up(self, by_partition: dict[int, _Held]) -> tuple[list[bytes], list[bytes]]:
-        """Counts and ids that are held of a pane's segment, no longer accounted for."""
-        held = [h.parts() for h in by_partition.values()]
-        counts = [part for parts, _ in held for part in parts]
-        ids = [part for _, parts in held for part in parts]
+    def _give_up(self, by_partition: dict[int, _StoredCounts]) -> tuple[list[bytes], list[bytes]]:
+        """Counts and ids that are stored of a pane's segment, no longer accounted for."""
+        stored = [h.parts() for h in by_partition.values()]
+        counts = [part for parts, _ in stored for part in parts]
+        ids = [part for _, parts in stored for part in parts]
         self.bytes_held -= sum(map(len, (*counts, *ids)))
         return counts, ids
 
@@ -203,7 +203,7 @@ class PaneStore:
 
     def load(self, data: bytes) -> None:
         """Replace the state by a dumped one."""
-        kind = tuple[dict[int, dict[str, dict[int, _Held]]], int]
+        kind = tuple[dict[int, dict[str, dict[int, _StoredCounts]]], int]
         self._panes, self.bytes_held = msgspec.msgpack.decode(data, type=kind)
 
 

@@ -114,10 +114,10 @@ class SharedTables:
     @classmethod
     def of(cls, plan: Plan) -> SharedTables:
         """The tables of a plan, made if no subject has them yet."""
-        held = _MADE.get(plan.hash)
-        if held is None:
-            held = _MADE[plan.hash] = cls(plan)
-        return held
+        tables = _MADE.get(plan.hash)
+        if tables is None:
+            tables = _MADE[plan.hash] = cls(plan)
+        return tables
 
 
 def _followed(bank: WindowBank, powerless: Sequence[Powerless]) -> dict[str, list[str]]:

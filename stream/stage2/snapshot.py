@@ -164,12 +164,12 @@ class SnapshotWriter:
         places: dict[str, _Place] = {}
         blocks = []
         for name in names:
-            held = self._complete.get(name)
-            if name not in dirty and held is not None:
-                places[name] = held
+            complete = self._complete.get(name)
+            if name not in dirty and complete is not None:
+                places[name] = complete
                 continue
             first = self._key(name, 0)
-            key = self._key(name, 1) if held is not None and held.key == first else first
+            key = self._key(name, 1) if complete is not None and complete.key == first else first
             value = seal_block(dirty[name])
             places[name] = _Place(key, _checksum(value))
             blocks.append((key, value))

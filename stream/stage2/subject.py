@@ -288,13 +288,13 @@ class SubjectMonitor:
             If the plan that the state was made under is not in the plan book.
         """
         state = msgspec.msgpack.decode(data, type=SubjectState)
-        held = cls(Subject(state.model, state.version), plans)
-        held.topic_id, held.frontier_ms = state.topic_id, state.frontier_ms
-        held.panes_sealed, held.late = state.panes_sealed, state.late
-        held._health = state.health
-        held.alarms, held.lifetime = state.alarms, state.lifetime
-        held.store.load(state.store)
-        held.episodes = Episodes.load(held.subject, state.episodes)
+        monitor = cls(Subject(state.model, state.version), plans)
+        monitor.topic_id, monitor.frontier_ms = state.topic_id, state.frontier_ms
+        monitor.panes_sealed, monitor.late = state.panes_sealed, state.late
+        monitor._health = state.health
+        monitor.alarms, monitor.lifetime = state.alarms, state.lifetime
+        monitor.store.load(state.store)
+        monitor.episodes = Episodes.load(monitor.subject, state.episodes)
         if state.plan:
-            held._evictable.load(state.plan_in(plans), state.phase)
-        return held
+            monitor._evictable.load(state.plan_in(plans), state.phase)
+        return monitor

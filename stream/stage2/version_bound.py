@@ -21,12 +21,12 @@ def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
     The one that was not heard for longest; but as long as more than half of all were never tested,
     one of those: a flood of versions with an event each does not push out what is monitored.
     """
-    mortal = [held for held in versions if held.subject.version not in ("", OTHER_VERSION)]
-    untested = [held for held in mortal if not held.lifetime.tested]
+    mortal = [monitor for monitor in versions if monitor.subject.version not in ("", OTHER_VERSION)]
+    untested = [monitor for monitor in mortal if not monitor.lifetime.tested]
     among = untested if 2 * len(untested) > len(mortal) else mortal
-    return min(among, key=lambda held: (_newest_ms(held), held.subject), default=None)
+    return min(among, key=lambda monitor: (_newest_ms(monitor), monitor.subject), default=None)
 
 
-def _newest_ms(held: SubjectMonitor) -> int:
+def _newest_ms(monitor: SubjectMonitor) -> int:
     """The newest event time that was heard of it, to a pane."""
-    return max(held.lifetime.heard_to_ms, *held.store.due(_NEVER)[-1:], -1)
+    return max(monitor.lifetime.heard_to_ms, *monitor.store.due(_NEVER)[-1:], -1)

@@ -103,8 +103,8 @@ class LimitLog:
                     count,
                     (f"%d versions of {_plain(model)} were forgotten: {why}"),
                 )
-            for subject, held in list(monitor.subjects.items()):
-                detection = held.detection
+            for subject, subject_monitor in list(monitor.subjects.items()):
+                detection = subject_monitor.detection
                 if detection is None or len(detection.windows.filling) < MAX_SCOPES:
                     continue
                 words = (
