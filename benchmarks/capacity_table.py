@@ -1,6 +1,8 @@
 """`python -m benchmarks.capacity_table`: the sizing table of docs/operations.md.
 
-`--fit` first writes the unit costs of stream/capacity.py anew, from results/latest.json.
+`--fit` first writes stream/capacity/units.json anew, from results/latest.json: JSON from W1 and W2,
+20 and 100 features; batches from W6 and W7; entries from 2,000 segments against 10; memory from
+benchmarks.memory.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from stream.capacity import UNITS, Load, Units, capacity
 __all__ = ["fit", "table"]
 
 DOCS = figures.HERE.parent / "docs" / "operations.md"
-SOURCE = figures.HERE.parent / "stream" / "capacity.py"
+SOURCE = figures.HERE.parent / "stream" / "capacity" / "units.json"
 LOADS = {
     "1,000 events a day, 1 model": Load(1_000 / 86_400, 20),
     "100 events/s, 10 models": Load(100, 20, models=10),
@@ -71,27 +73,13 @@ def fit(result: Mapping[str, Any]) -> Units:
         model_signal_bytes=max(0.0, round((signal - scope_signal) * 1_000, -2)),
         worker_bytes=round(value["W1.peak_mb"] * 1e6, -6),
         source=f"benchmarks at commit {facts['commit']}, {facts['cores']} shared cores, "
-        f"CPython {facts['versions']['python']} (stream/capacity.py)",
+        f"CPython {facts['versions']['python']} (stream/capacity/units.json)",
     )
 
 
 def write(units: Units) -> None:
-    """Put the constants into the source."""
-    text = SOURCE.read_text()
-    before, found, rest = text.partition("UNITS: Final = Units(\n")
-    _, closed, after = rest.partition("\n)\n")
-    if not (found and closed):
-        raise ValueError(f"{SOURCE} has no UNITS: Final = Units(...); put it back.")
-    why = (
-        "    # Written by benchmarks.capacity_table --fit. JSON: W1 and W2, 20 and 100 features;\n"
-        "    # batches: W6 and W7; entries: 2,000 segments against 10; memory: benchmarks.memory.\n"
-    )
-    fields = "\n".join(f"    {name}={_literal(v)}," for name, v in asdict(units).items())
-    SOURCE.write_text(f"{before}{found}{why}{fields}{closed}{after}")
-
-
-def _literal(value: object) -> str:
-    return repr(value).replace("'", '"')
+    """Put the unit costs where the command reads them."""
+    SOURCE.write_text(json.dumps(asdict(units), indent=2) + "\n")
 
 
 def table(units: Units = UNITS) -> str:

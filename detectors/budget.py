@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from detectors._data import measured
 from detectors.references.reference import Reference, SignalReference
 
 __all__ = ["WEEK_MS", "Budget", "adwin_delta_for", "edetector_threshold_for"]
@@ -37,19 +38,12 @@ _SHARE_OF_DAYS: Final = 0.1
 #: Share of the budget for events that come more than once.
 _SHARE_OF_DUPLICATES: Final = 0.01
 
-#: Measured runs of false alarms of one ADWIN a pane, long after its start, when they are most:
-#: events a pane, rate at delta = .01, power of delta that it falls with. Made by
-#: benchmarks/adwin_table.py; for 1 and 5 events the upper ends of the intervals, the power of 20.
-_ADWIN_ALARMS: Final = (
-    (1, 1.1e-6, 1.2), (5, 4.3e-6, 1.2), (20, 1.13e-5, 1.2), (100, 3.7e-5, 1.2),
-    (1_000, 1.14e-4, 1.05), (10_000, 1.9e-4, 1.0),
-)  # fmt: skip
+#: Events a pane, false alarms of one ADWIN a pane at delta = .01, power that they fall with.
+_ADWIN_ALARMS: Final = measured("adwin_alarms")
 _MOST_DELTA: Final = 0.01
-#: How much less often an e-detector alarms than its bound allows: events a pane over rows of the
-#: reference, at A = 300, from A = 3,000 on. Made by benchmarks/edetector_table.py: 1, the bound
-#: itself, or no more than the lower ends of the intervals of the worst of several sizes of panes
-#: and laws. The margin for the reference's own error, wider the fewer its rows, is what makes it.
-_EDETECTOR_SLACK: Final = ((1e-5, 1.0, 1.2), (1e-4, 1.0, 2.5), (1e-3, 1.7, 7.0), (1e-2, 7.0, 7.0))
+#: Events a pane over rows of the reference, slack of an e-detector's bound at `_SLACK_FROM`, and
+#: from `_SLACK_TO` on.
+_EDETECTOR_SLACK: Final = measured("edetector_slack")
 #: Rows for one unit of slack: in small references rare values are so uncertain that some alarm
 #: again and again, however high the threshold.
 _ROWS_OF_SLACK: Final = 1_000

@@ -1,8 +1,8 @@
 """How many cores, partitions and bytes a load needs: arithmetic over measured unit costs.
 
-Every constant of `UNITS` is a measurement of `python -m benchmarks`, with the commit it is of, on
-2 cores of a cloud server with the broker beside the worker. Other machines scale all of them much
-alike: measure your own and compare.
+Every unit cost of `units.json` is a measurement of `python -m benchmarks`, with the commit it is
+of, on 2 cores of a cloud server with the broker beside the worker. Other machines scale all of them
+much alike: measure your own and compare.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Final
+
+import msgspec
 
 from detectors.figures import figure
 from stream.contracts.errors import SettingError
@@ -52,21 +55,8 @@ class Units:
     source: str
 
 
-UNITS: Final = Units(
-    # Written by benchmarks.capacity_table --fit. JSON: W1 and W2, 20 and 100 features;
-    # batches: W6 and W7; entries: 2,000 segments against 10; memory: benchmarks.memory.
-    event_us={"json": 1.59, "batch": 0.35, "arrow": 0.2},
-    value_us={"json": 0.12, "batch": 0.053, "arrow": 0.03},
-    entry_us=23.0,
-    entry_signal_us=2.3,
-    entry_bytes=60.0,
-    entry_signal_bytes=100.0,
-    scope_bytes=7300.0,
-    scope_signal_bytes=3700.0,
-    model_bytes=21300.0,
-    model_signal_bytes=9600.0,
-    worker_bytes=320000000.0,
-    source="benchmarks at commit 0ab0f87, 2 shared cores, CPython 3.11.7 (stream/capacity.py)",
+UNITS: Final = msgspec.json.decode(
+    files("stream.capacity").joinpath("units.json").read_bytes(), type=Units
 )
 
 FORMS: Final = tuple(UNITS.event_us)
