@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +17,14 @@ from detectors.budget import (
     edetector_threshold_for,
 )
 from tests.detectors.tools import counts_of, window_of
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+
+
+def measured(name: str) -> list[dict[str, Any]]:
+    """Cells of a table of false alarms in which there are enough of them to say much."""
+    cells = json.loads((RESULTS / name).read_text())["cells"]
+    return [cell for cell in cells if cell.get("runs", cell["alarms"]) >= 15]
 
 
 def budget(reference: Reference, per_week: int, **options: object) -> Budget:
@@ -60,6 +72,45 @@ def test_slow_streams_buy_no_more_than_an_alarm_in_five_windows(
     assert got.edetector_threshold == pytest.approx(as_asked.edetector_threshold, rel=0.02)
     assert got.window_alpha == pytest.approx(as_asked.window_alpha, rel=0.02)
     assert got.false_alarms_per_week == asked
+
+
+@pytest.mark.parametrize(
+    ("weeks", "spent"), [(1, 1 / 5), (26, 1 / 26 / 5), (26.01, 1 / 4), (100, 1 / 4)]
+)
+def test_with_a_window_in_half_a_year_or_none_the_other_tests_may_alarm_once_a_month(
+    mixed: Reference, weeks: float, spent: float
+) -> None:
+    got = budget(mixed, 7, window_max_age_ms=round(weeks * WEEK_MS))
+    assert got.spent_per_week == pytest.approx(spent)
+
+
+@pytest.mark.parametrize(
+    "cell", measured("adwin_table.json"), ids=lambda c: f"{c['n']}-{c['delta']}"
+)
+def test_adwins_delta_is_the_one_that_such_a_rate_was_measured_with(cell: dict[str, Any]) -> None:
+    low, rate, high = (adwin_delta_for(cell[key], cell["n"]) for key in ("low", "rate", "high"))
+    if cell["n"] >= 20:
+        assert low <= cell["delta"] <= 1.05 * high
+    else:  # few alarms were seen: the rate is taken from the upper end of what they allow
+        assert 0.5 * cell["delta"] < rate < 0.8 * cell["delta"]
+
+
+def test_an_e_detector_alarms_no_more_often_than_was_measured() -> None:
+    """Of the worst law and size of panes of a ratio; where that kept the bound at all."""
+    slack: dict[tuple[float, bool], float] = defaultdict(lambda: np.inf)
+    for cell in measured("edetector_table.json"):
+        kept = cell["threshold"] * cell["high"] <= 1.0
+        got = edetector_threshold_for(cell["high"], cell["n"], cell["rows"])
+        assert got >= cell["threshold"] or not kept
+        key = cell["ratio"], cell["threshold"] > 300.0
+        slack[key] = min(slack[key], 1.0 / (cell["threshold"] * cell["high"]))
+    rows = 10**9  # so many that their own error, which leaves the slack, is no bound
+    for (ratio, far), least in slack.items():
+        if ratio > 0.001:
+            continue  # there the slack stays as it is, for laws that were not measured
+        bound = 1e6 if far else 300.0 * max(1.0, least)
+        got = bound / edetector_threshold_for(1.0 / bound, ratio * rows, rows)
+        assert 0.6 * max(1.0, least) < got < 1.05 * max(1.0, least), (ratio, far)
 
 
 def test_panes_with_events_are_no_more_than_events(mixed: Reference) -> None:
