@@ -14,10 +14,10 @@ from typing import Final
 
 from detectors._data import measured
 from detectors.references.reference import Reference, SignalReference
+from detectors.units import DAY_MS, WEEK_MS
 
-__all__ = ["WEEK_MS", "Budget", "adwin_delta_for", "edetector_threshold_for"]
+__all__ = ["Budget", "adwin_delta_for", "edetector_threshold_for"]
 
-WEEK_MS: Final = 604_800_000
 #: Below this alpha the null law of PSI is not known well enough: the window is enlarged instead.
 LEAST_ALPHA: Final = 1e-6
 #: A generous budget for few checks buys no test weaker than these.
@@ -134,7 +134,7 @@ class Budget:
     def of(
         cls, reference: Reference, signals: Sequence[SignalReference], *,
         false_alarms_per_week: float, pane_ms: int, cycle_ms: int = 0, window_events: int = 1_000,
-        window_max_age_ms: int = WEEK_MS // 7, segments: int = 0, edetector: bool = False,
+        window_max_age_ms: int = DAY_MS, segments: int = 0, edetector: bool = False,
     ) -> Budget:  # fmt: skip
         """Budget of a subject.
 

@@ -20,6 +20,7 @@ from driftstream.frames import Frame, columns_of, missing_column
 from stream.contracts.alert_event import SEVERITIES
 from stream.files.table import typed_column
 from stream.text.counted import counted, some_of
+from stream.text.durations import HOUR_MS
 
 __all__ = ["compare"]
 
@@ -170,7 +171,7 @@ def _limits(reference: Reference, there: Collection[str]) -> list[str]:
         )
     if reference.cycle_ms:
         notes.append(
-            f"the reference has a cycle of {reference.cycle_ms / 3_600_000:g} hours: compare whole "
+            f"the reference has a cycle of {reference.cycle_ms / HOUR_MS:g} hours: compare whole "
             "cycles"
         )
     if reference.copies.share:

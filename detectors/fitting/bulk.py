@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.fitting.pace import Pace
+from detectors.units import DAY_MS, WEEK_MS
 
 __all__ = ["Bulk"]
 
-_WEEK_MS: Final = 604_800_000
 #: Rows with odd times that are named.
 _NAMED: Final = 3
 
@@ -55,7 +55,7 @@ class Bulk:
             return 0
         span_ms = (self.last_ms - self.first_ms - self.pace.holes_ms) * n // (n - 1)
         usual = n - round(self.pace.burst * n)
-        return usual * _WEEK_MS // span_ms if span_ms > 0 else 0
+        return usual * WEEK_MS // span_ms if span_ms > 0 else 0
 
     def warnings(self) -> list[str]:
         """What is noteworthy about the times."""
@@ -69,7 +69,7 @@ class Bulk:
             )
         if self.pace.holes_ms:
             found.append(
-                f"gaps of {self.pace.holes_ms / 86_400_000:,.0f} days without rows: the rate is "
+                f"gaps of {self.pace.holes_ms / DAY_MS:,.0f} days without rows: the rate is "
                 "that of the time between them"
             )
         if self.pace.burst:

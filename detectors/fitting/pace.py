@@ -8,13 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.units import DAY_MS, HOUR_MS, WEEK_MS
+
 __all__ = ["Pace", "pace_of"]
 
 Ints = npt.NDArray[np.int64]
 
-_HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 86_400_000
-_WEEK_MS: Final = 604_800_000
 #: Rows are far from the others where a gap is longer than so many times the middle half of them.
 _FAR: Final = 2
 #: A hole is so many times longer than any gap that recurs.
@@ -27,7 +26,7 @@ _LEAST_DAYS: Final = 7
 #: Times have a step if this share of them is on it.
 _ON_STEP: Final = 0.99
 _STEP_ROWS: Final = 100_000
-_STEPS_MS: Final = (_HOUR_MS, 600_000, 60_000)
+_STEPS_MS: Final = (HOUR_MS, 600_000, 60_000)
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def pace_of(times_ms: Ints) -> Pace:
     """
     times = np.sort(times_ms)
     low, high = _bulk(times)
-    reach = max(_WEEK_MS, _FAR * int(_middle(times)))
+    reach = max(WEEK_MS, _FAR * int(_middle(times)))
     bulk = times[low : high + 1]
     first, last = int(bulk[0]), int(bulk[-1])
     return Pace(first - reach, last + reach, _holes(bulk), _burst(bulk), _step(bulk))
@@ -81,7 +80,7 @@ def _middle(times: Ints) -> int:
 
 def _bulk(times: Ints) -> tuple[int, int]:
     """First and last of the rows that belong together: outwards from the middle half."""
-    far = np.flatnonzero(np.diff(times) > max(_WEEK_MS, _FAR * _middle(times)))
+    far = np.flatnonzero(np.diff(times) > max(WEEK_MS, _FAR * _middle(times)))
     before = far[far < times.size // 4]
     after = far[far >= times.size * 3 // 4]
     low = int(before[-1]) + 1 if before.size else 0
@@ -93,7 +92,7 @@ def _holes(times: Ints) -> int:
     gaps = np.sort(np.diff(times))[::-1]
     span = int(times[-1] - times[0])
     after = np.append(gaps[1:], 0)
-    stands_out = (gaps > _WEEK_MS) & (gaps > _MUCH_LONGER * after)
+    stands_out = (gaps > WEEK_MS) & (gaps > _MUCH_LONGER * after)
     for last in np.flatnonzero(stands_out)[::-1].tolist():
         holes = int(gaps[: last + 1].sum())
         if span - holes >= _LEAST_COVERED * (last + 1) * span:
@@ -103,7 +102,7 @@ def _holes(times: Ints) -> int:
 
 def _burst(times: Ints) -> float:
     """Share of the rows by which some days exceed what is usual."""
-    _, rows = np.unique(times // _DAY_MS, return_counts=True)
+    _, rows = np.unique(times // DAY_MS, return_counts=True)
     if rows.size < _LEAST_DAYS:
         return 0.0
     most = _BURST * float(np.median(rows))
@@ -113,12 +112,12 @@ def _burst(times: Ints) -> float:
 def _step(times: Ints) -> int:
     """The step of times: dates in a zone with summer time have two times of day, in UTC."""
     times = times[:: -(-times.size // _STEP_ROWS)]
-    moments, rows = np.unique(times % _DAY_MS, return_counts=True)
+    moments, rows = np.unique(times % DAY_MS, return_counts=True)
     often = np.argsort(rows)[::-1][:2]
-    an_hour_apart = int(np.ptp(moments[often])) in (0, _HOUR_MS, _DAY_MS - _HOUR_MS)
+    an_hour_apart = int(np.ptp(moments[often])) in (0, HOUR_MS, DAY_MS - HOUR_MS)
     of_day = rows[often].sum() if an_hour_apart else rows[often[0]]
-    if of_day >= _ON_STEP * times.size and times[-1] - times[0] >= _DAY_MS:
-        return _DAY_MS
+    if of_day >= _ON_STEP * times.size and times[-1] - times[0] >= DAY_MS:
+        return DAY_MS
     for step in _STEPS_MS:
         _, rows = np.unique(times % step, return_counts=True)
         if rows.max() >= _ON_STEP * times.size:

@@ -17,12 +17,12 @@ from detectors.changes.estimates import bin_mean, bin_quantiles
 from detectors.counting.binning import NumericBinning
 from detectors.references.calibration import LEAST_BATCHES, calibrate
 from detectors.references.reference import Reference, ReferenceError, SignalReference
+from detectors.units import WEEK_MS
 
 __all__ = ["LEAST_EVENTS", "rebased"]
 
 #: As many as a reference is fitted on at least.
 LEAST_EVENTS: Final = 300
-_WEEK_MS: Final = 604_800_000
 _QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 Ints = npt.NDArray[np.int64]
@@ -84,7 +84,7 @@ def rebased(
         ordered=True,
         first_ms=first_ms,
         last_ms=last_ms,
-        events_per_week=events * _WEEK_MS // max(1, last_ms - first_ms),
+        events_per_week=events * WEEK_MS // max(1, last_ms - first_ms),
         warnings=tuple(warnings),
     )
 

@@ -16,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.references.checked import Place
+from detectors.units import DAY_MS, HOUR_MS
 
 __all__ = [
-    "DAYS_TOLD", "DAY_MS", "HOURS", "HOUR_MS", "STEPS", "Calendar", "Mixture", "SlotPlace",
+    "DAYS_TOLD", "HOURS", "STEPS", "Calendar", "Mixture", "SlotPlace",
     "local_times", "zone_of",
 ]  # fmt: skip
 
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 86_400_000
 #: Of a week.
 HOURS: Final = 168
 #: Parts of an hour that a slope between two slots knows.

@@ -17,12 +17,12 @@ from detectors.counting.binning import CategoricalBinning
 from detectors.counting.sparse import decode_counts, encode_counts, merge_encoded
 from detectors.references.calibration import GOOD_BATCHES, calibrate
 from detectors.references.reference import Reference, SignalReference
+from detectors.units import WEEK_MS
 
 __all__ = ["MOST_BATCHES", "PaneBatches", "calibrated", "outside_bins"]
 
 #: Beyond this many batches each two neighbours become one: at least half as many remain.
 MOST_BATCHES: Final = 128
-_WEEK_MS: Final = 604_800_000
 
 Ints = npt.NDArray[np.int64]
 
@@ -144,6 +144,6 @@ def calibrated(
         ordered=True,
         first_ms=first_ms,
         last_ms=last_ms,
-        events_per_week=events * _WEEK_MS // max(1, last_ms - first_ms),
+        events_per_week=events * WEEK_MS // max(1, last_ms - first_ms),
         warnings=tuple(warnings),
     )

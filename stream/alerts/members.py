@@ -23,6 +23,7 @@ from stream.contracts.alert_event import (
     format_time,
 )
 from stream.plans.slots import DAY
+from stream.text.durations import WEEK_MS
 from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
@@ -43,7 +44,7 @@ SEVERITY_OF_LEVEL: Final[tuple[Severity, ...]] = ("info", "info", "warning", "cr
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
 #: A segment without a finding for so long that closed no window either is silent, not drifted.
-_SILENT_MS: Final = 7 * 86_400_000
+_SILENT_MS: Final = WEEK_MS
 _LARGEST: Final = 1.7e308
 #: Signals kept in an episode: bounds the state when a thousand segments drift at once.
 _MAX_MEMBERS: Final = 200

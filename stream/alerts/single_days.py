@@ -8,16 +8,13 @@ is over.
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from stream.alerts.finding import Finding
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after
+from stream.text.durations import DAY_MS
 
 __all__ = ["DayRun"]
-
-_DAY_MS: Final = 86_400_000
 
 
 class DayRun(msgspec.Struct, array_like=True):
@@ -30,10 +27,10 @@ class DayRun(msgspec.Struct, array_like=True):
 
     def see(self, finding: Finding) -> bool:
         """Take a day; whether it begins a run, which is to be told."""
-        ended_ms, self.latest_ms = self.latest_ms + self.looks * _DAY_MS, finding.end_ms
+        ended_ms, self.latest_ms = self.latest_ms + self.looks * DAY_MS, finding.end_ms
         last = None
         if self.first_ms:
-            if finding.end_ms <= ended_ms + _DAY_MS // 2:  # a day of local time may be 25 hours
+            if finding.end_ms <= ended_ms + DAY_MS // 2:  # a day of local time may be 25 hours
                 return False
             last = Rest(ended_ms, ended_ms - self.first_ms, self.looks)
         self.looks, self.first_ms = looks_after(last, finding.end_ms), finding.end_ms

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream.client.records import Message, publish, read_topic
+from stream.contracts.moments import MINUS_INFINITY
 from stream.contracts.unread import Unread
 from stream.kafka.skips import SkipBook, unread_plans
 from stream.kafka.unreadable_batch import UnreadableError
 from stream.plans.parts import PlanAssembler, plan_parts
-from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook
+from stream.plans.plan import AnyPlan, PlanBook
 
 __all__ = ["Published", "publish_plan", "publish_plans", "read_plans"]
 

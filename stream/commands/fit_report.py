@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
 from stream.text.counted import counted
+from stream.text.durations import DAY_MS
 
 if TYPE_CHECKING:
     from detectors import Binning
     from stream.commands.fit_file import Fitted
 
 __all__ = ["report", "tell_doubts"]
-
-_DAY_MS: Final = 86_400_000
 
 
 def report(fitted: Fitted) -> None:
@@ -40,8 +39,8 @@ def tell_doubts(fitted: Fitted) -> None:
 
     reference, plan = fitted.reference, proposed_plan(fitted.reference)
     _held = SharedTables.of(plan)  # or each question below would make it anew
-    if reference.time_step_ms == _DAY_MS:
-        dates = reference.first_ms % _DAY_MS == 0
+    if reference.time_step_ms == DAY_MS:
+        dates = reference.first_ms % DAY_MS == 0
         say(
             f"the times are {'dates without a time of day' if dates else 'one a day'}: a pane of "
             "one day (1d) is proposed"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stream.commands.shared import IN_FILE, say
+from stream.text.durations import DAY_MS, WEEK_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["season_options", "seasons_of", "tell_seasons", "wanted_cycle"]
 
-_DAY_MS: Final = 86_400_000
-_WEEK_MS: Final = 7 * _DAY_MS
 #: A season is proposed to somebody who did not ask if slots explain this share of the variance.
 _WORTH_SAYING: Final = 0.02
 #: Days that show all types of days, and days that show well how days vary.
@@ -69,7 +68,7 @@ def wanted_cycle(cycle: str, slots: str | None) -> tuple[int, str | None]:
         )
     if slots is not None:
         raise click.UsageError("--cycle and --slots say the same: leave --cycle out.")
-    if _DAY_MS % length and length not in (_DAY_MS, _WEEK_MS):
+    if DAY_MS % length and length not in (DAY_MS, WEEK_MS):
         return length, "off"  # no slot of the week tells it
     return 0, "auto"
 

@@ -19,6 +19,7 @@ from stream.commands.shared import (
     when,
 )
 from stream.commands.spelling import SpellingGroup
+from stream.contracts.moments import MINUS_INFINITY
 from stream.text.counted import counted
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _read(config: Any) -> list[tuple[AnyPlan, int]]:
 
 def _since(time_ms: int) -> str:
     # The first plan of a model holds from before every event.
-    return "the beginning" if time_ms < -(2**61) else f"{when(time_ms)} UTC"
+    return "the beginning" if time_ms <= MINUS_INFINITY else f"{when(time_ms)} UTC"
 
 
 def _text(value: Any) -> str:

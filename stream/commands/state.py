@@ -19,6 +19,7 @@ from stream.commands.shared import (
     when,
 )
 from stream.commands.spelling import SpellingGroup
+from stream.contracts.moments import INFINITY, MINUS_INFINITY
 from stream.text.counted import counted, some_of
 
 if TYPE_CHECKING:
@@ -180,12 +181,13 @@ def _restored(config: Config, held: StoredPartition) -> list[tuple[int, SubjectM
 
 def _facts(monitor: SubjectMonitor) -> dict[str, Any]:
     phase = monitor.phase
-    panes = monitor.store.due(2**62)
+    panes = monitor.store.due(INFINITY)
+    reached = monitor.frontier_ms > MINUS_INFINITY // 2  # lengths of time may have been added
     return {
         "subject": str(monitor.subject),
         "topic_id": monitor.topic_id,
         "plan": phase.plan.hash if phase is not None else "idle" if monitor.is_idle else "none yet",
-        "frontier": when(monitor.frontier_ms) if monitor.frontier_ms > -(2**60) else "none yet",
+        "frontier": when(monitor.frontier_ms) if reached else "none yet",
         "panes_sealed": monitor.panes_sealed,
         "open_panes": len(panes),
         "first_open_pane": when(panes[0]) if panes else "none",

@@ -47,7 +47,7 @@ def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> N
 def _publish(config: Config) -> Callable[[], None]:
     from stream.client.plan_topic import publish_plans
     from stream.commands.plan import superseded
-    from stream.plans.base import MINUS_INFINITY
+    from stream.contracts.moments import MINUS_INFINITY
     from stream.stage2.plan_notes import plan_mismatches, plan_notes
 
     plans = config.plans()  # before anything else: a fault in a file is said at once

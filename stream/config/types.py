@@ -24,6 +24,7 @@ from stream.contracts.plan_document import (
     SignalOptions,
 )
 from stream.notify.targets import Target
+from stream.text.durations import WEEK_MS
 
 if TYPE_CHECKING:
     from detectors import Reference
@@ -42,7 +43,6 @@ __all__ = [
     "WorkerConfig",
 ]
 
-_WEEK_MS: Final = 604_800_000
 _SECRET: Final = ("password", "secret", "token")
 
 
@@ -434,7 +434,7 @@ class Config:
             settings.setdefault("segments", reference.segments)
             if "cycle_ms" not in settings:
                 cycle_ms = reference.cycle_ms
-            elif reference.calendar is not None and not _WEEK_MS % cycle_ms:
+            elif reference.calendar is not None and not WEEK_MS % cycle_ms:
                 cycle_ms = 0  # its slots are of that season
         return (
             settings

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from stream.contracts.roles import RoleName
+from stream.text.durations import DAY_MS
 
 __all__ = [
     "ANY_VERSION",
@@ -148,7 +149,7 @@ class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "rate of the reference, at least a day; 24h without one.",
             extra={"table": "window", "by_reference": True},
         ),
-    ] = 86_400_000
+    ] = DAY_MS
     window_min_events: Annotated[
         int,
         Meta(

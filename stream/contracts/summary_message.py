@@ -16,6 +16,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 
 from stream.contracts.errors import DriftstreamError
+from stream.contracts.moments import INFINITY, MINUS_INFINITY
 
 __all__ = [
     "MAX_BATCH_BYTES",
@@ -40,7 +41,7 @@ OTHER_SEGMENT: Final = "__other__"
 # whose sums do not fit into 64 bits.
 _Partition = Annotated[int, msgspec.Meta(ge=0, lt=100_000)]
 _Offset = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-_Time = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+_Time = Annotated[int, msgspec.Meta(ge=MINUS_INFINITY, le=INFINITY)]
 
 
 class SummaryError(DriftstreamError, ValueError):

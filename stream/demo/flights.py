@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.contracts.errors import NotFoundError
+from stream.contracts.moments import INFINITY
+from stream.text.durations import DAY_MS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +57,7 @@ class Flights:
 
     def deal_days(self, seed: int) -> tuple[Flights, Flights]:
         """Two halves: the days dealt at random."""
-        days = self.table["time_ms"].to_numpy() // 86_400_000
+        days = self.table["time_ms"].to_numpy() // DAY_MS
         names = np.unique(days)
         chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
         first = np.isin(days, chosen)
@@ -89,7 +91,7 @@ class Flights:
         times = self.table["time_ms"].tolist()
         arrivals = self.table["arrival_ms"].to_numpy()
         actuals = self.table["actual"].tolist()
-        when = np.concatenate([self.times_ms, np.where(arrivals < 0, 2**62, arrivals)])
+        when = np.concatenate([self.times_ms, np.where(arrivals < 0, INFINITY, arrivals)])
         n = len(self.table)
         for at in np.argsort(when, kind="stable").tolist():
             row = at % n

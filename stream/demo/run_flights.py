@@ -24,11 +24,10 @@ from stream.plans.plan import Plan, PlanBook
 from stream.plans.proposal import propose
 from stream.replay.replay import Replay
 from stream.text.counted import counted
+from stream.text.durations import HOUR_MS, WEEK_MS
 
 __all__ = ["demo_flights"]
 
-HOUR_MS = 3_600_000
-WEEK_MS = 7 * 24 * HOUR_MS
 #: One false alarm a year: weeks are tested, so the budget of a week is small.
 FLIGHTS_BUDGET = 0.02
 _METRICS_SHOWN = 8

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from stream.contracts.moments import INFINITY
 from stream.contracts.roles import ROLES, keys_of
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.columns import Columns, Reject
@@ -29,7 +30,6 @@ from stream.plans.plan import Learn, LearningPlan, PlanBook
 __all__ = ["EventTable", "flattened"]
 
 _POLL: Final = 4_000
-_FOREVER_MS: Final = 2**62
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Column of the event's time.
 _TIME: Final = "timestamp"
@@ -118,7 +118,7 @@ def _write(
 ) -> None:  # fmt: skip
     book = PlanBook()
     book.add(LearningPlan(model=model, learn=Learn(), segments=segments))
-    decoder = FormatDecoder(NativeDecoder(book, max_ahead_ms=_FOREVER_MS), source)
+    decoder = FormatDecoder(NativeDecoder(book, max_ahead_ms=INFINITY), source)
     records = dump_records(path, model)
     while some := list(islice(records, _POLL)):
         decoded = decoder.decode([_record(one) for one in some])

@@ -12,8 +12,8 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from stream.contracts.errors import DriftstreamError
 from stream.kafka.admin import admin, described, surely_described
 from stream.text.counted import counted
+from stream.text.durations import DAY_MS
 
-DAY_MS = 86_400_000
 #: With so many copies one broker may die and another be away, and two must have what is taken.
 COPIES = 3
 IN_SYNC = 2

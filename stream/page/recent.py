@@ -12,6 +12,7 @@ import msgspec
 
 from stream.contracts.acks import Ack
 from stream.contracts.alert_event import AlertEvent, parse_time
+from stream.contracts.moments import INFINITY
 from stream.page.runbooks import runbook_address
 from stream.report.loudness import Heard, heard_in
 from stream.report.phrases import SEVERITIES_OR_NONE
@@ -165,7 +166,7 @@ class RecentEpisodes:
                 for row in list(self._rows.values())
             ),
             key=lambda row: (
-                (row.ends, 0) if row.ends else (2**62, SEVERITIES_OR_NONE.index(row.severity))
+                (row.ends, 0) if row.ends else (INFINITY, SEVERITIES_OR_NONE.index(row.severity))
             ),
             reverse=True,
         )

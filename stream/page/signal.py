@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 import stream
+from stream.contracts.moments import INFINITY
 from stream.page.detail import SegmentRow, SignalRow, segments_of, signal_row
 from stream.page.episodes import heard_of, rows_of
 from stream.page.page_model import PageSource, monitors_of
@@ -73,12 +74,12 @@ def signal_state(
 def _related(own: Iterable[EpisodeRow], rows: Iterable[EpisodeRow]) -> list[EpisodeRow]:
     """Other episodes of the model that were open at a time with one of its own."""
     ids = {row.id for row in own}
-    spans = [(row.starts, row.ends or 2**62) for row in own]
+    spans = [(row.starts, row.ends or INFINITY) for row in own]
     return [
         row
         for row in rows
         if row.id not in ids
-        and any(row.starts <= ends and starts <= (row.ends or 2**62) for starts, ends in spans)
+        and any(row.starts <= ends and starts <= (row.ends or INFINITY) for starts, ends in spans)
     ]
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from stream.contracts.declared import settings_of
 from stream.contracts.errors import DriftstreamError
+from stream.contracts.moments import MINUS_INFINITY
 from stream.contracts.plan_document import (
     ANY_VERSION,
     PLAN_FORMAT,
@@ -17,10 +18,9 @@ from stream.contracts.plan_document import (
     SignalOptions,
 )
 
-__all__ = ["ANY_VERSION", "MINUS_INFINITY", "BasePlan", "PlanError"]
+__all__ = ["ANY_VERSION", "BasePlan", "PlanError"]
 
 #: A time before every event.
-MINUS_INFINITY: Final = -(2**62)
 _SETTINGS: Final = settings_of(PlanSettings)
 _DEFAULT_OPTIONS: Final = SignalOptions()
 

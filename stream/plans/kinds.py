@@ -33,14 +33,13 @@ from stream.contracts.plan_document import (
     SignalOptions,
 )
 from stream.contracts.roles import place_of
-from stream.plans.base import ANY_VERSION, MINUS_INFINITY, BasePlan, PlanError
+from stream.plans.base import ANY_VERSION, BasePlan, PlanError
 from stream.plans.slots import check_slots
 from stream.sketches.merge import MergeRule, SketchMerge, VectorMerge
 from stream.sketches.sketch import MAX_PLACE_BYTES, MAX_SIGNALS
 
 __all__ = [
     "ANY_VERSION",
-    "MINUS_INFINITY",
     "AnyPlan",
     "DeclaredSignal",
     "Learn",

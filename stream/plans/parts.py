@@ -11,7 +11,8 @@ import hashlib
 import logging
 from typing import NamedTuple
 
-from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanError, Subject, decode_plan
+from stream.contracts.moments import MINUS_INFINITY
+from stream.plans.plan import AnyPlan, PlanError, Subject, decode_plan
 
 __all__ = ["PART_BYTES", "PlanAssembler", "plan_parts"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stream.contracts.moments import MINUS_INFINITY
 from stream.plans.kinds import (
     ANY_VERSION,
-    MINUS_INFINITY,
     AnyPlan,
     DeclaredSignal,
     Learn,
@@ -26,7 +26,6 @@ from stream.plans.timeline import join_timeline, sealed_to_ms
 
 __all__ = [
     "ANY_VERSION",
-    "MINUS_INFINITY",
     "AnyPlan",
     "DeclaredSignal",
     "Learn",

@@ -9,25 +9,24 @@ from typing import Final
 
 from detectors import Reference
 from stream.plans.plan import Plan
+from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS
 
 __all__ = [
     "DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "model_toml", "propose", "proposed_lengths",
     "proposed_plan", "toml_text",
 ]  # fmt: skip
 
-_WEEK_MS: Final = 604_800_000
-_DAY_MS: Final = 86_400_000
 #: Panes that divide a day, and so every cycle of whole days.
-_PANES_MS: Final = (10_000, 60_000, 600_000, 3_600_000, _DAY_MS)
+_PANES_MS: Final = (10_000, 60_000, 600_000, HOUR_MS, DAY_MS)
 #: A pane should hold about this many events, for the sequential detectors to be worth their update.
 _PANE_EVENTS: Final = 20
 #: But be no longer: a change is told at a pane's end, and an hour of the day is seen by its hour.
-_LONGEST_PANE_MS: Final = 3_600_000
+_LONGEST_PANE_MS: Final = HOUR_MS
 _WINDOW_EVENTS: Final = 1_000
 #: Where there is no reference, or one without a rate.
 DEFAULT_PANE_MS: Final = _PANES_MS[0]
-DEFAULT_MAX_AGE_MS: Final = _DAY_MS
-_LABELS: Final = {10_000: "10s", 60_000: "1m", 600_000: "10m", 3_600_000: "1h", _DAY_MS: "1d"}
+DEFAULT_MAX_AGE_MS: Final = DAY_MS
+_LABELS: Final = {10_000: "10s", 60_000: "1m", 600_000: "10m", HOUR_MS: "1h", DAY_MS: "1d"}
 
 
 def propose(
@@ -50,7 +49,7 @@ def propose(
     max_age_ms : int, optional
         The pane must not be longer.
     """
-    rate = reference.events_per_week / _WEEK_MS
+    rate = reference.events_per_week / WEEK_MS
     if not rate:
         return DEFAULT_PANE_MS, DEFAULT_MAX_AGE_MS
     filled = next((p for p in _PANES_MS if rate * p >= _PANE_EVENTS), _PANES_MS[-1])
@@ -65,8 +64,8 @@ def propose(
         p for p in _PANES_MS
         if p <= pane and cycle % p == 0 and (max_age_ms is None or p <= max_age_ms)
     ]  # fmt: skip
-    days = -(-int(2 * window_events / rate) // _DAY_MS)
-    return fitting[-1] if fitting else _PANES_MS[0], max(1, days) * _DAY_MS
+    days = -(-int(2 * window_events / rate) // DAY_MS)
+    return fitting[-1] if fitting else _PANES_MS[0], max(1, days) * DAY_MS
 
 
 def proposed_plan(reference: Reference) -> Plan:
@@ -81,7 +80,7 @@ def proposed_plan(reference: Reference) -> Plan:
 def proposed_lengths(reference: Reference) -> tuple[str, str]:
     """Pane and largest age of a window as a config writes them."""
     pane, max_age = propose(reference)
-    return _LABELS[pane], f"{max_age // _DAY_MS}d"
+    return _LABELS[pane], f"{max_age // DAY_MS}d"
 
 
 def model_toml(reference: Reference) -> str:

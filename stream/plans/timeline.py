@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+from stream.contracts.moments import INFINITY, MINUS_INFINITY
 
 __all__ = ["join_timeline", "sealed_to_ms"]
-
-_FOREVER: Final = 2**62
 
 
 class _Timed(Protocol):
@@ -52,9 +52,9 @@ def sealed_to_ms(timeline: Sequence[tuple[int, P]], source_frontier_ms: int) -> 
     Each plan's lateness holds for its own panes: one with a shorter lateness seals nothing before
     the last pane of the plan before it is complete. The result grows with the frontier.
     """
-    sealed = -_FOREVER
+    sealed = MINUS_INFINITY
     for i, (_, plan) in enumerate(timeline):
-        until = timeline[i + 1][0] if i + 1 < len(timeline) else _FOREVER
+        until = timeline[i + 1][0] if i + 1 < len(timeline) else INFINITY
         sealed = max(sealed, source_frontier_ms - plan.lateness_ms)
         if sealed < until:
             return sealed

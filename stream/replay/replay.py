@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from stream.contracts.alert_event import AlertEvent
+from stream.contracts.moments import INFINITY
 from stream.contracts.summary_message import Source
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.columns import Reject
@@ -60,7 +61,7 @@ class Replay:
     ) -> None:
         partition = Source("file", topic, 0, 1)
         # A file is read long after its events, and a record has no time of its own: none is ahead.
-        native = NativeDecoder(plans, max_ahead_ms=2**62, hashing=hashing)
+        native = NativeDecoder(plans, max_ahead_ms=INFINITY, hashing=hashing)
         decoder = FormatDecoder(native, source)
         self._blocks = PaneBlocks(decoder, plans, topic)
         self.summariser = Summariser(partition, plans, self._blocks)

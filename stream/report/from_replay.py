@@ -18,6 +18,7 @@ from detectors import SignalReference, WindowResult, describe
 from detectors.changes.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.contracts.alert_event import AlertEvent
+from stream.contracts.moments import INFINITY
 from stream.plans.plan import Plan
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.loudness import FOLLOWING, NEAR, evidence_ratios
@@ -32,11 +33,11 @@ from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.untested import AtEnd
 from stream.stage2.windows import Closed
 from stream.text.counted import counted
+from stream.text.durations import WEEK_MS
 
 __all__ = ["ReplayRecorder", "bars_of_counts"]
 
 _CARDS: Final = 12
-_WEEK_MS: Final = 604_800_000
 _ALL_TESTED: Final = AtEnd(True, [])
 
 
@@ -52,7 +53,7 @@ class ReplayRecorder:
         self._counts: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._tests: dict[tuple[str, str], list[int]] = {}
         self._windows = 0
-        self._start_ms = 2**62
+        self._start_ms = INFINITY
         self._end_ms = 0
         self._alerts: list[AlertEvent] = []
 
@@ -150,7 +151,7 @@ class ReplayRecorder:
         end_ms = max([end_ms, *(e.end_ms for e in episodes)])
         firing = [e for e in episodes if e.firing]
         drifted = {s.name for s in leading_signals(self._alerts)}
-        weeks = max(1.0, (end_ms - start_ms) / _WEEK_MS)
+        weeks = max(1.0, (end_ms - start_ms) / WEEK_MS)
         named = subject(plan.model, plan.reference.version)
         lead = lead_of_replay(len(episodes), len(firing), sorted(drifted), untested)
         return Report(

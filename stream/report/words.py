@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from detectors.figures import figure, percent, round_figure
+from stream.text.durations import DAY_MS
 
 __all__ = [
     "arrows",
@@ -124,11 +125,11 @@ def minute(time_ms: int) -> str:
 
 def day(time_ms: int, within_ms: int) -> str:
     """A mark on an axis that spans so much: a time, a day or a month."""
-    if within_ms < 86_400_000:
+    if within_ms < DAY_MS:
         return _utc(time_ms).strftime("%H:%M")
-    if within_ms < 5 * 86_400_000:
+    if within_ms < 5 * DAY_MS:
         return _utc(time_ms).strftime("%-d %b %H:%M")
-    if within_ms < 300 * 86_400_000:
+    if within_ms < 300 * DAY_MS:
         return _utc(time_ms).strftime("%-d %b")
     return _utc(time_ms).strftime("%b %Y")
 

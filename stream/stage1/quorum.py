@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
+from stream.contracts.moments import MINUS_INFINITY
 
 __all__ = ["NEVER", "SPAN_MS", "Quorum", "warm_up"]
 
-NEVER: Final = -(2**62)
+NEVER: Final = MINUS_INFINITY
 #: The window: records of so many ms by the chunk's mean rate, at least and at most so many records.
 SPAN_MS: Final = 3_000
 _MIN_RECORDS: Final = 6

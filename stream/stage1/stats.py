@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stream.plans.plan import MINUS_INFINITY
+from stream.contracts.moments import MINUS_INFINITY
 from stream.stage1.clock import ChunkClock
 
 __all__ = ["Stage1Stats"]

@@ -22,6 +22,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from stream.contracts.moments import MINUS_INFINITY
 from stream.contracts.summary_message import (
     MAX_BATCH_BYTES,
     Progress,
@@ -33,7 +34,7 @@ from stream.contracts.summary_message import (
 from stream.contracts.unread import Unread
 from stream.decode.columns import Columns, Decoded, Reject
 from stream.decode.record import Record, offset_after, stamps_of
-from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
+from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage1.chunk_counts import ChunkCounts
 from stream.stage1.clock import ChunkClock
 from stream.stage1.leads import Leads, refuse_beyond

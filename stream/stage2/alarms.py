@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from stream.contracts.alert_event import AlertEvent
+from stream.text.durations import DAY_MS, WEEK_MS
 
 if TYPE_CHECKING:
     from stream.stage2.phase import PlanPhase
 
 __all__ = ["SPAN_DAYS", "Alarms"]
 
-_DAY_MS: Final = 86_400_000
 #: Days that the share of time in alarm is of: four weeks.
 SPAN_DAYS: Final = 28
 
@@ -65,7 +65,7 @@ class Alarms(msgspec.Struct, array_like=True):
         alarm = int(any(kind != "system" for kind in firing))
         self.panes += 1
         self.in_alarm += alarm
-        day, panes, alarms = pane_ms // _DAY_MS, 0, 0
+        day, panes, alarms = pane_ms // DAY_MS, 0, 0
         if self.days and self.days[-1][0] == day:
             _, panes, alarms = self.days.pop()
         self.days.append((day, panes + 1, alarms + alarm))
@@ -80,4 +80,4 @@ class Alarms(msgspec.Struct, array_like=True):
 
 
 def _week_of(time_ms: int) -> int:
-    return (time_ms + 3 * _DAY_MS) // (7 * _DAY_MS)  # 1970 began on a Thursday, weeks on Mondays
+    return (time_ms + 3 * DAY_MS) // (WEEK_MS)  # 1970 began on a Thursday, weeks on Mondays

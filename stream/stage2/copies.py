@@ -21,6 +21,7 @@ from detectors.laws.special import beta_cdf
 from stream.alerts.episodes import Finding
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import format_time
+from stream.contracts.moments import NOT_YET
 from stream.stage2.panes import Sealed
 
 __all__ = ["DUPLICATES", "MIN_SHARE", "CopyCounter"]
@@ -56,10 +57,10 @@ class _Tally(msgspec.Struct, array_like=True):
 
     events: int = 0
     again: int = 0
-    start_ms: int = -1
+    start_ms: int = NOT_YET
     run_events: int = 0
     run_again: int = 0
-    since_ms: int = -1
+    since_ms: int = NOT_YET
     all_events: int = 0
     all_again: int = 0
 
@@ -130,7 +131,7 @@ class CopyCounter:
         tally = self._tally
         many = found.again > (self.usual + MIN_SHARE) * found.events
         if not many and found.events >= _LARGE:
-            tally.since_ms, tally.run_events, tally.run_again = -1, 0, 0
+            tally.since_ms, tally.run_events, tally.run_again = NOT_YET, 0, 0
         if many and tally.since_ms < 0:
             tally.since_ms = start_ms
         elif tally.since_ms >= 0:
@@ -154,13 +155,13 @@ class CopyCounter:
         tally, usual = self._tally, self.usual
         events, again, start_ms = tally.events, tally.again, tally.start_ms
         tally.events = tally.again = 0
-        tally.start_ms = -1
+        tally.start_ms = NOT_YET
         least = min(usual + MIN_SHARE, 1.0)
         p_value = 1.0
         if events and again > least * events:
             p_value = beta_cdf(least, float(again), float(events - again + 1))
         if p_value > alpha:
-            tally.since_ms, tally.run_events, tally.run_again = -1, 0, 0
+            tally.since_ms, tally.run_events, tally.run_again = NOT_YET, 0, 0
             return None
         share = again / events
         if tally.since_ms < 0:

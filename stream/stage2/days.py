@@ -10,13 +10,13 @@ from detectors import Calendar, ChangePoint, DayTests
 from detectors.changes.history import COLUMNS, History
 from detectors.changes.latest import Latest
 from detectors.counting.binning import SCORE_SCALE
-from detectors.references.calendar import DAY_MS
 from stream.alerts.finding import Finding
 from stream.contracts.alert_event import format_time
 from stream.plans.plan import Plan
 from stream.plans.slots import DAY
 from stream.stage2.findings import Hit, Span, explained, severity_of_shift
 from stream.stage2.shared_tables import SharedTables
+from stream.text.durations import DAY_MS
 
 __all__ = ["DayLooks"]
 

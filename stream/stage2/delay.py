@@ -16,11 +16,10 @@ from stream.plans.plan import Plan
 from stream.stage2.powerless import fill_of
 from stream.stage2.shared_tables import SharedTables
 from stream.text.counted import some_of
-from stream.text.durations import duration
+from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, duration
 
 __all__ = ["delay_words", "foretold", "lasting", "told_within"]
 
-_WEEK_MS: Final = 604_800_000
 #: Standard deviations by which values move.
 _ONE, _HALF = 1.0, 0.5
 #: Nine in ten simulated delays are below so many times the median.
@@ -165,7 +164,7 @@ def lasting(plan: Plan, events: float) -> str:
     weekly = plan.reference.events_per_week
     events = max(events, weekly / SharedTables.of(plan).budget.panes_per_week)
     digit = 10.0 ** max(0, math.floor(math.log10(events)) - 1)
-    ms = events * _WEEK_MS / weekly
-    unit = next((u for u in (86_400_000, 3_600_000, 60_000) if ms >= 2 * u), 1_000)
+    ms = events * WEEK_MS / weekly
+    unit = next((u for u in (DAY_MS, HOUR_MS, 60_000) if ms >= 2 * u), 1_000)
     lasts = duration(math.ceil(ms / unit) * unit)
     return f"{math.ceil(events / digit) * digit:,.0f} events, {lasts}"

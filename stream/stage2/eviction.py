@@ -7,15 +7,12 @@ whose alert fires stays in memory, because people look at what it was found in.
 
 from __future__ import annotations
 
-from typing import Final
-
+from stream.contracts.moments import INFINITY
 from stream.plans.plan import AnyPlan
 from stream.stage2.detection import OnWindow
 from stream.stage2.phase import PlanPhase
 
 __all__ = ["EvictablePhase"]
-
-_NEVER: Final = 2**62
 
 
 class EvictablePhase:
@@ -84,8 +81,8 @@ class EvictablePhase:
         self._rests = keep
         if keep:
             return False
-        due_ms = _NEVER if phase.detection is None else phase.detection.windows.next_deadline_ms
-        self._evicted = (phase.plan, phase.dump(), _NEVER if due_ms is None else due_ms)
+        due_ms = INFINITY if phase.detection is None else phase.detection.windows.next_deadline_ms
+        self._evicted = (phase.plan, phase.dump(), INFINITY if due_ms is None else due_ms)
         self.phase = None
         return True
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
+from stream.contracts.moments import MINUS_INFINITY, NOT_YET
 from stream.contracts.summary_message import Idle, Progress, Source
-from stream.plans.plan import MINUS_INFINITY
 
 __all__ = ["ALL_IDLE_SEALS_MS", "PartitionProgress", "SourceTopic", "Sources"]
 
@@ -34,7 +34,7 @@ class PartitionProgress(msgspec.Struct):
     through: int = -1
     chunk_max_ms: int = MINUS_INFINITY
     base_ms: int = MINUS_INFINITY
-    idle_since_ms: int = -1
+    idle_since_ms: int = NOT_YET
     idle_next: int = 0
     lost_chunk: int = -1
     asked: bool = False
@@ -78,7 +78,7 @@ class PartitionProgress(msgspec.Struct):
         else:
             self.chunk_max_ms = max(self.chunk_max_ms, progress.max_time_ms)
         self.chunk, self.through = progress.chunk, progress.through
-        self.idle_since_ms = -1
+        self.idle_since_ms = NOT_YET
         self.asked = False
 
 
@@ -88,7 +88,7 @@ class SourceTopic(msgspec.Struct):
     topic: str
     partitions: dict[int, PartitionProgress]
     frontier_ms: int = MINUS_INFINITY
-    all_idle_since_ms: int = -1
+    all_idle_since_ms: int = NOT_YET
     sealed_by_idle: bool = False
 
     def now_ms(self, record_time_ms: int) -> int:
@@ -104,14 +104,14 @@ class SourceTopic(msgspec.Struct):
         if all(p.silent for p in self.partitions.values()):
             for partition in self.partitions.values():
                 partition.asked = partition.asked or partition.idle
-                partition.idle_since_ms = -1
+                partition.idle_since_ms = NOT_YET
 
     def advance(self) -> None:
         """Move the frontier to the least time over the partitions that are not idle."""
         waiting = [p.max_time_ms for p in self.partitions.values() if not p.idle]
         if waiting:
             self.frontier_ms = max(self.frontier_ms, min(waiting))
-            self.all_idle_since_ms = -1
+            self.all_idle_since_ms = NOT_YET
             self.sealed_by_idle = False
 
 

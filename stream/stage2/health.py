@@ -13,6 +13,7 @@ import msgspec
 from detectors.figures import percent
 from stream.alerts.episodes import Finding
 from stream.alerts.sizes import on_one_scale
+from stream.contracts.moments import NOT_YET
 from stream.contracts.summary_message import SummaryBatch
 from stream.plans.plan import AnyPlan
 from stream.stage1.versions import AT_ONCE
@@ -68,7 +69,7 @@ class Health(msgspec.Struct, array_like=True):
 
     late_judged: int = 0
     bad_plans: int = 0
-    heard_to_ms: int = -1
+    heard_to_ms: int = NOT_YET
     silent: bool = False
     stale: dict[int, Late] = {}
     aged: dict[int, Late] = {}
@@ -78,7 +79,7 @@ class Health(msgspec.Struct, array_like=True):
     ahead_judged: int = 0
     ahead_max_ms: int = 0
     told: int = 0
-    waits_since_ms: int = -1
+    waits_since_ms: int = NOT_YET
 
     def begin_source(self) -> None:
         """The events come from another topic: what was counted of partitions begins anew."""
@@ -110,7 +111,7 @@ class Health(msgspec.Struct, array_like=True):
         """
         waiting = late_total + self.ahead_total - self.told
         if not waiting:
-            self.waits_since_ms = -1
+            self.waits_since_ms = NOT_YET
             return False
         if self.waits_since_ms < 0:
             self.waits_since_ms = now_ms
@@ -119,7 +120,7 @@ class Health(msgspec.Struct, array_like=True):
 
     def of_clocks(self, step: Step, late_total: int) -> list[Finding]:
         """What clocks that trail or lead did since the last full window."""
-        self.told, self.waits_since_ms = late_total + self.ahead_total, -1
+        self.told, self.waits_since_ms = late_total + self.ahead_total, NOT_YET
         findings = []
         late = late_total - self.late_judged
         events = max(1, late + step.events)

@@ -28,10 +28,10 @@ from detectors.references.calibration import calibrate
 from stream.contracts.roles import OUTPUTS, place_of
 from stream.plans.plan import LearningPlan
 from stream.sketches.sketch import GROUPS, SignalSketch, Sketch
+from stream.text.durations import WEEK_MS
 
 __all__ = ["LearnedReference", "LearnedSignal", "begin_reference", "finish_reference"]
 
-_WEEK_MS: Final = 604_800_000
 #: Role of signals that are no features, by their place.
 _ROLE_AT: Final = {role.path: role.name for role in OUTPUTS}
 
@@ -214,7 +214,7 @@ def finish_reference(
         ordered=True,
         first_ms=first_ms,
         last_ms=last_ms,
-        events_per_week=events * _WEEK_MS // max(1, last_ms - first_ms),
+        events_per_week=events * WEEK_MS // max(1, last_ms - first_ms),
         warnings=tuple(warnings),
     )
     return final, reference

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from stream.contracts.moments import NOT_YET
 from stream.plans.plan import ANY_VERSION, AnyPlan, Subject
+from stream.text.durations import HOUR_MS
 
 if TYPE_CHECKING:
     from stream.stage2.panes import SealedPane
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDED_EPISODE_ENDS_MS", "Lifetime"]
 
 #: The episode about folded versions is over after so long without an event of any.
-FOLDED_EPISODE_ENDS_MS: Final = 3_600_000
+FOLDED_EPISODE_ENDS_MS: Final = HOUR_MS
 
 
 class Lifetime(msgspec.Struct, array_like=True):
@@ -37,7 +39,7 @@ class Lifetime(msgspec.Struct, array_like=True):
         In sealed panes; each once, however often it was read.
     """
 
-    heard_to_ms: int = -1
+    heard_to_ms: int = NOT_YET
     tested: bool = False
     is_folding: bool = False
     events: int = 0

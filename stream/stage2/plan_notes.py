@@ -7,11 +7,10 @@ from typing import Final
 from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
 from stream.stage2.untested import untested_by_plan
 from stream.stage2.windows import MAX_CYCLES
-from stream.text.durations import short_duration
+from stream.text.durations import WEEK_MS, short_duration
 
 __all__ = ["other_notes", "plan_mismatches", "plan_notes", "plan_summary"]
 
-_WEEK_MS: Final = 604_800_000
 #: Apart are rows of a file without times.
 _ROW_MS: Final = 1_000
 
@@ -66,7 +65,7 @@ def other_notes(plan: AnyPlan) -> list[str]:
 def _of_rate(plan: Plan) -> list[str]:
     """Rows without times are one second apart: in a file as good as any, in production a guess."""
     reference = plan.reference
-    if reference.columns.timestamp or reference.events_per_week != _WEEK_MS // _ROW_MS:
+    if reference.columns.timestamp or reference.events_per_week != WEEK_MS // _ROW_MS:
         return []
     return [
         "the rows of the reference had no times and count as one a second, which pane "
@@ -77,7 +76,7 @@ def _of_rate(plan: Plan) -> list[str]:
 
 def _of_cycle(plan: Plan) -> list[str]:
     """Cycles that are joined until they hold enough."""
-    events = plan.reference.events_per_week * plan.cycle_ms / _WEEK_MS
+    events = plan.reference.events_per_week * plan.cycle_ms / WEEK_MS
     least = min(plan.window_min_events, plan.window_events)
     cycles = -(-least // max(1, int(events)))
     if not 0 < events < least or cycles > MAX_CYCLES:

@@ -12,13 +12,12 @@ from detectors.references.calendar import DAYS_TOLD
 from detectors.windowed.power import Powerless, powerless
 from stream.plans.plan import Plan
 from stream.stage2.windows import MAX_CYCLES
+from stream.text.durations import HOUR_MS, WEEK_MS
 
 __all__ = ["MONDAY_MS", "Fill", "fill_of", "powerless_tests"]
 
-_HOUR_MS: Final = 3_600_000
-_WEEK_MS: Final = 604_800_000
 #: A Monday of 1970.
-MONDAY_MS: Final = 4 * 24 * _HOUR_MS
+MONDAY_MS: Final = 4 * 24 * HOUR_MS
 
 
 class Fill(NamedTuple):
@@ -44,11 +43,11 @@ def fill_of(plan: Plan, budget: Budget) -> Fill:
     if not weekly:
         return Fill(wanted, least, 0.0)
     if plan.cycle_ms:
-        events = weekly * plan.cycle_ms / _WEEK_MS
+        events = weekly * plan.cycle_ms / WEEK_MS
         cycles = max(1, -(-least // max(1, int(events))))
         return Fill(events * min(cycles, MAX_CYCLES), least, plan.cycle_ms * cycles)
-    fills_ms = wanted * _WEEK_MS / weekly
-    events = min(float(wanted), weekly * plan.window_max_age_ms / _WEEK_MS)
+    fills_ms = wanted * WEEK_MS / weekly
+    events = min(float(wanted), weekly * plan.window_max_age_ms / WEEK_MS)
     return Fill(events, least, min(fills_ms, float(plan.window_max_age_ms)))
 
 
@@ -66,11 +65,11 @@ def _told(plan: Plan, events: int) -> npt.NDArray[np.int64] | None:
     calendar, weekly = plan.reference.calendar, plan.reference.events_per_week
     if calendar is None:
         return None
-    hours = -(-events * _WEEK_MS // max(1, weekly) // _HOUR_MS)
+    hours = -(-events * WEEK_MS // max(1, weekly) // HOUR_MS)
     hours = max(1, min(hours, DAYS_TOLD * 24))
     told = np.zeros(calendar.tail, np.int64)
     for hour in range(hours):
-        start_ms = MONDAY_MS + hour * _HOUR_MS
+        start_ms = MONDAY_MS + hour * HOUR_MS
         place = calendar.place(start_ms, calendar.longest_pane_ms)
         told += calendar.told(place, start_ms, max(1, events // hours))
     return told

@@ -33,10 +33,10 @@ from detectors.windowed.power import Powerless
 from stream.plans.plan import Plan
 from stream.plans.slots import DAY
 from stream.stage2.powerless import powerless_tests
+from stream.text.durations import HOUR_MS
 
 __all__ = ["SharedTables"]
 
-HOUR_MS = 3_600_000
 
 #: Why a test finds nothing, where larger windows alone would not help.
 _OF_THE_REFERENCE: Final = ("dependence", "no_room", "small_reference")

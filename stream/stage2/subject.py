@@ -7,14 +7,14 @@ function of the sealed panes: how often and how far the frontier moved leaves no
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
 from stream.alerts.episodes import Episodes
 from stream.contracts.alert_event import AlertEvent
+from stream.contracts.moments import INFINITY, MINUS_INFINITY
 from stream.contracts.summary_message import SummaryBatch
-from stream.plans.plan import MINUS_INFINITY, AnyPlan, PlanBook, Subject
+from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage1.versions import OTHER_VERSION
 from stream.stage2.alarms import Alarms
 from stream.stage2.alert_context import context_of
@@ -29,8 +29,6 @@ from stream.stage2.phase import PlanPhase
 from stream.stage2.subject_state import SubjectState
 
 __all__ = ["SubjectMonitor"]
-
-_NEVER: Final = 2**62
 
 
 class SubjectMonitor:
@@ -142,9 +140,9 @@ class SubjectMonitor:
         if plan := self._plan_at(frontier):
             yield from self._judge_clocks(plan, frontier)
 
-    def seal_all(self, begun_ms: int = _NEVER) -> list[AlertEvent]:
+    def seal_all(self, begun_ms: int = INFINITY) -> list[AlertEvent]:
         """Seal the panes that began before; the frontier moves to the end of the last."""
-        alerts = list(self._seal(self.store.due(begun_ms), _NEVER))
+        alerts = list(self._seal(self.store.due(begun_ms), INFINITY))
         phase = self._evictable.take()
         if phase is not None and phase.sealed_to_ms > self.frontier_ms:
             self.frontier_ms = phase.sealed_to_ms
@@ -195,7 +193,7 @@ class SubjectMonitor:
         if plan is None or not plan.no_data_after_ms:
             return
         if time_ms > self.frontier_ms:  # what is not sealed yet was heard all the same
-            for pane_ms in self.store.due(_NEVER)[-1:]:
+            for pane_ms in self.store.due(INFINITY)[-1:]:
                 self._health.note_pane(pane_ms + plan.pane_ms)
         deadline = self._health.deadline_ms(plan.no_data_after_ms)
         if deadline is None or deadline > time_ms or (phase := self._evictable.take()) is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from stream.contracts.moments import INFINITY, NOT_YET
 from stream.stage1.versions import OTHER_VERSION
 from stream.stage2.subject import SubjectMonitor
 
@@ -12,7 +13,6 @@ __all__ = ["MAX_VERSIONS", "gives_way"]
 
 #: Versions of one model in one partition of the summaries: each takes the memory of a monitor.
 MAX_VERSIONS: Final = 1_000
-_NEVER: Final = 2**62
 
 
 def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
@@ -29,4 +29,4 @@ def gives_way(versions: Collection[SubjectMonitor]) -> SubjectMonitor | None:
 
 def _newest_ms(monitor: SubjectMonitor) -> int:
     """The newest event time that was heard of it, to a pane."""
-    return max(monitor.lifetime.heard_to_ms, *monitor.store.due(_NEVER)[-1:], -1)
+    return max(monitor.lifetime.heard_to_ms, *monitor.store.due(INFINITY)[-1:], NOT_YET)

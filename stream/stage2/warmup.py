@@ -13,16 +13,17 @@ import numpy as np
 from detectors.figures import figure
 from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES
 from detectors.references.production import PaneBatches, calibrated
+from stream.contracts.moments import NOT_YET
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.sketches.sketch import Sketch
 from stream.stage2.learned_reference import LearnedReference, begin_reference, finish_reference
 from stream.stage2.panes import Sealed, SealedPane
+from stream.text.durations import HOUR_MS
 
 __all__ = ["CalibrationWarmup", "LearningWarmup", "Warmup", "warmup_for"]
 
 #: So many cycles show how one differs from the next.
 _GOOD_CYCLES: Final = 4
-_NEVER: Final = -1
 
 _Batches = tuple[int, int, list[tuple[int, bytes]]]
 
@@ -66,12 +67,12 @@ class CalibrationWarmup:
         self.learned_reference: LearnedReference | None = None
         self.events = 0
         self._plan = plan
-        self._began_ms = _NEVER
+        self._began_ms = NOT_YET
         self._batches = PaneBatches(plan.layout.width, plan.cycle_ms)
 
     def add(self, sealed: Sealed) -> int:
         """Take the next pane in; how many events it has."""
-        if self._began_ms == _NEVER:
+        if self._began_ms == NOT_YET:
             self._began_ms = sealed.start_ms
         whole = sealed.counts.get("")
         if whole is None:
@@ -94,7 +95,7 @@ class CalibrationWarmup:
     def missing(self) -> str:
         """What is missing until there is an outcome, in words."""
         return (
-            f"calibrates for {figure(self._plan.calibrate_ms / 3_600_000)} h of event time; "
+            f"calibrates for {figure(self._plan.calibrate_ms / HOUR_MS)} h of event time; "
             f"{self.events:,} events in {len(self._batches)} batches so far"
         )
 
@@ -123,7 +124,7 @@ class LearningWarmup:
     def __init__(self, plan: LearningPlan) -> None:
         self.learned_reference: LearnedReference | None = None
         self._plan = plan
-        self._began_ms = self._second_ms = _NEVER
+        self._began_ms = self._second_ms = NOT_YET
         self._first = b""  # the sketch that the bins are from
         self._whole = Sketch()
         self._batches: PaneBatches | None = None
@@ -135,7 +136,7 @@ class LearningWarmup:
 
     def add(self, sealed: SealedPane[Sketch]) -> int:
         """Take the next pane in; how many events it has."""
-        if self._began_ms == _NEVER:
+        if self._began_ms == NOT_YET:
             self._began_ms = sealed.start_ms
         pane = sealed.counts.get("") or Sketch()
         self._whole.merge(pane)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stream.contracts.alert_event import parse_time
+from stream.contracts.moments import MINUS_INFINITY
 from stream.kafka.sources import absent_words
 from stream.metrics.delays import Delays
 from stream.metrics.status_protocol import PartitionClock
 from stream.page import RecentEpisodes
-from stream.plans.plan import MINUS_INFINITY
 from stream.text.counted import counted
 
 if TYPE_CHECKING:

@@ -28,7 +28,8 @@ from detectors import (
     expected_signal,
     fit_reference,
 )
-from detectors.references.calendar import DAY_MS, HOUR_MS, STEPS, SlotPlace
+from detectors.references.calendar import STEPS, SlotPlace
+from detectors.units import DAY_MS, HOUR_MS
 
 WEEK_MS = 7 * DAY_MS
 MONDAY_MS = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp() * 1000)

@@ -17,11 +17,12 @@ from stream.client.alert_log import latest_alerts, read_alerts
 from stream.client.plan_topic import publish_plan, read_plans
 from stream.client.records import DeliveryError, publish, read_topic
 from stream.contracts import alert_event as alerts
+from stream.contracts.moments import MINUS_INFINITY
 from stream.devbroker.broker import Broker
 from stream.kafka.connection import connection_arguments
 from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
 from stream.plans.parts import PART_BYTES, plan_parts
-from stream.plans.plan import MINUS_INFINITY, Plan
+from stream.plans.plan import Plan
 from stream.worker.snapshot_store import read_partition
 from tests.driftstream.test_library_page import KAFKA
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from stream.plans.plan import MINUS_INFINITY
+from stream.contracts.moments import MINUS_INFINITY
 from stream.stage1.chunk_counts import ChunkCounts
 from stream.stage2 import offering
 from stream.stage2.frontier import PartitionProgress, Sources, SourceTopic

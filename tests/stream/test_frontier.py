@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.contracts.moments import MINUS_INFINITY
 from stream.contracts.summary_message import Idle, Progress, Source
-from stream.plans.plan import MINUS_INFINITY
 from stream.stage2.frontier import Sources
 
 few = settings(derandomize=True, max_examples=100, deadline=None)

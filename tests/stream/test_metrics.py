@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from detectors import fit_reference
 from stream.alerts.silences import Silence
 from stream.contracts.alert_event import AlertEvent, parse_time
+from stream.contracts.moments import MINUS_INFINITY
 from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
 from stream.metrics.bin_shares import shares
@@ -25,7 +26,7 @@ from stream.metrics.delays import BOUNDS_S, Delays
 from stream.metrics.gauges import OTHER, Gauge, bounded
 from stream.metrics.status_protocol import PartitionClock
 from stream.page import RecentEpisodes
-from stream.plans.plan import MINUS_INFINITY, Plan, PlanBook
+from stream.plans.plan import Plan, PlanBook
 from stream.replay.replay import Replay
 from stream.stage1.clock import BY_PRODUCER, NO_TIME
 from stream.stage2.subject import SubjectMonitor

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import fit_reference
+from stream.contracts.moments import MINUS_INFINITY
 from stream.plans.plan import (
-    MINUS_INFINITY,
     Plan,
     PlanBook,
     PlanError,

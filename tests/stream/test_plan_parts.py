@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
+from stream.contracts.moments import MINUS_INFINITY
 from stream.plans.parts import PlanAssembler, plan_parts
-from stream.plans.plan import MINUS_INFINITY, Plan
+from stream.plans.plan import Plan
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.counting.sparse import decode_counts
+from stream.contracts.moments import MINUS_INFINITY
 from stream.contracts.summary_message import Source, SummaryBatch, decode_message
 from stream.decode import NativeDecoder, native
 from stream.decode.columns import Columns
-from stream.plans.plan import MINUS_INFINITY, Plan, PlanBook
+from stream.plans.plan import Plan, PlanBook
 from stream.stage1 import versions as module
 from stream.stage1.summarise import Summariser
 from stream.stage1.versions import OTHER_VERSION, ChunkVersions

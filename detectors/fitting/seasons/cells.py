@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.fitting.pace import Pace
-from detectors.references.calendar import HOUR_MS, local_times
+from detectors.references.calendar import local_times
+from detectors.units import HOUR_MS
 
 __all__ = ["MOST_CELLS", "CellSurvey", "Cells", "hours_of_week"]
 

@@ -14,9 +14,10 @@ from detectors.fitting.seasons.adding import added
 from detectors.fitting.seasons.cells import Cells, hours_of_week
 from detectors.fitting.seasons.merging import Summary, slots_of_week, summaries_of
 from detectors.fitting.seasons.variance import Batching, Residuals, with_slots
-from detectors.references.calendar import HOUR_MS, HOURS, Calendar
+from detectors.references.calendar import HOURS, Calendar
 from detectors.references.reference import SignalReference
 from detectors.references.slots import slot_scores
+from detectors.units import HOUR_MS
 
 __all__ = ["LEAST_DAYS", "Seasonal", "find_slots"]
 

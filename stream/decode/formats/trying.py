@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from stream.contracts.moments import INFINITY
 from stream.decode.dispatch import FormatDecoder
 from stream.decode.formats.contract import OptionsError, SourceOptions
 from stream.decode.native import NativeDecoder
@@ -56,6 +57,6 @@ def try_record(value: bytes, source: SourceOptions, stamp_ms: int) -> Tried:
         events.append(event)
         if isinstance(name, str) and name and name not in {plan.model for _, plan in book}:
             book.add(LearningPlan(model=name, learn=Learn()))
-    decoded = FormatDecoder(NativeDecoder(book, max_ahead_ms=2**62), source).decode([sample])
+    decoded = FormatDecoder(NativeDecoder(book, max_ahead_ms=INFINITY), source).decode([sample])
     refused = [(reject.reason, reject.error) for reject in decoded.rejects]
     return Tried(events, len(decoded.time_ms) + decoded.actuals, refused)

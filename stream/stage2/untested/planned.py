@@ -21,9 +21,6 @@ from stream.stage2.delay import delay_words, told_within
 from stream.stage2.powerless import MONDAY_MS, Fill, fill_of
 from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested.reasons import (
-    DAY_MS,
-    HOUR_MS,
-    WEEK_MS,
     Reason,
     Untested,
     days,
@@ -31,7 +28,7 @@ from stream.stage2.untested.reasons import (
     tests_named,
 )
 from stream.stage2.windows import MAX_CYCLES
-from stream.text.durations import short_duration
+from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, short_duration
 
 __all__ = ["followed_after", "untested_by_plan"]
 

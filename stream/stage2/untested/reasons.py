@@ -7,15 +7,13 @@ from itertools import product
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from stream.text.counted import some_of
+from stream.text.durations import DAY_MS
 
 __all__ = [
-    "DAY_MS", "HOUR_MS", "WEEK_MS", "Reason", "Untested", "days", "listed",
+    "Reason", "Untested", "days", "listed",
     "tests_named",
 ]  # fmt: skip
 
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 86_400_000
-WEEK_MS: Final = 604_800_000
 
 #: Why something is not tested; a label of `driftstream_untested`.
 Reason: TypeAlias = Literal[
