@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from river.drift import ADWIN
+from river.drift import ADWIN as RiverADWIN
 
 import detectors
 from benchmarks.figures import Figure
 from benchmarks.workloads import START, WORKLOADS, Workload, w1
 from detectors import (
-    Adwin,
+    ADWIN,
     AdwinBank,
     EDetectorBank,
     ScoreTable,
@@ -426,7 +426,7 @@ def _adwin_items() -> Iterator[Figure]:
     plain = values.tolist()
 
     def over_array() -> None:
-        Adwin(0.002, reset="oldest").update_many(values)
+        ADWIN(0.002, reset="oldest").update_many(values)
 
     def one_by_one(make: Callable[..., Any]) -> None:
         detector = make(delta=0.002)
@@ -437,8 +437,8 @@ def _adwin_items() -> Iterator[Figure]:
 
     took = _in_turn({
         "array": over_array,
-        "update": lambda: one_by_one(Adwin),
-        "river": lambda: one_by_one(ADWIN),
+        "update": lambda: one_by_one(ADWIN),
+        "river": lambda: one_by_one(RiverADWIN),
     })  # fmt: skip
     each = {name: _per(seconds, len(plain), 1e-9) for name, seconds in took.items()}
     river = {"river ADWIN.update": median(each["river"])}

@@ -1,12 +1,12 @@
 """Drift statistics over integer counts: usable alone, with numpy and numba only."""
 
 from detectors.budget import Budget
-from detectors.changes.changepoint import ChangePoint, ChangePoints
-from detectors.changes.explain import Change, describe
-from detectors.changes.slot_expected import SlotRanks, expected_signal
+from detectors.change_points.changepoint import ChangePoint, ChangePoints
+from detectors.change_points.explain import Change, describe
+from detectors.change_points.slot_expected import SlotRanks, expected_signal
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.counts import Layout, accumulate
-from detectors.counting.logbins import LogCounts
+from detectors.counting.log_histogram import LogCounts
 from detectors.counting.meaning import category_text
 from detectors.fitting import Coded, ReferenceFitter
 from detectors.fitting.seasonal import Seasons
@@ -16,9 +16,9 @@ from detectors.references.calibration import Calibration
 from detectors.references.reference import ColumnMapping, Reference, ReferenceError, SignalReference
 from detectors.registry import REGISTRY, Detector
 from detectors.sequential import (
-    Adwin,
+    ADWIN,
+    CUSUM,
     AdwinBank,
-    Cusum,
     CusumBank,
     EDetectorBank,
     EvidenceBank,
@@ -39,9 +39,10 @@ from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
 from detectors.windowed.slot_bank import SlotWindowBank
 
 __all__ = [
+    "ADWIN",
+    "CUSUM",
     "REGISTRY",
     "WINDOWED_TESTS",
-    "Adwin",
     "AdwinBank",
     "Binning",
     "Budget",
@@ -53,7 +54,6 @@ __all__ = [
     "ChangePoints",
     "Coded",
     "ColumnMapping",
-    "Cusum",
     "CusumBank",
     "DayTests",
     "Detector",

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from detectors.laws import divergences
-from detectors.sequential.adwin import Adwin
+from detectors.distances import divergences
+from detectors.sequential.adwin import ADWIN
 from detectors.sequential.adwin_bank import AdwinBank
-from detectors.sequential.cusum import Cusum, CusumBank
+from detectors.sequential.cusum import CUSUM, CusumBank
 from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.page_hinkley import PageHinkley
 from detectors.windowed.bank import WindowBank
@@ -44,8 +44,8 @@ _BOTH: Final = ("numeric", "categorical")
 _RANKS: Final = ("ks", "wasserstein")
 
 REGISTRY: Final[Mapping[str, Detector]] = MappingProxyType({
-    "Adwin": Detector("item", Adwin, _NUMERIC),
-    "Cusum": Detector("item", Cusum, _NUMERIC),
+    "ADWIN": Detector("item", ADWIN, _NUMERIC),
+    "CUSUM": Detector("item", CUSUM, _NUMERIC),
     "PageHinkley": Detector("item", PageHinkley, _NUMERIC),
     "AdwinBank": Detector("bank", AdwinBank, _NUMERIC),
     "CusumBank": Detector("bank", CusumBank, _NUMERIC),

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from numba.core.event import Listener, register
 
-from detectors.changes.changepoint import ChangePoints
-from detectors.changes.slot_expected import SlotRanks
+from detectors.change_points.changepoint import ChangePoints
+from detectors.change_points.slot_expected import SlotRanks
 from detectors.counting.counts import accumulate
 from detectors.counting.ids import IdRows, IdSample, hash_columns, hash_texts
-from detectors.counting.numerals import read_numbers
+from detectors.counting.json_floats import read_numbers
 from detectors.counting.sparse import (
     MAX_COUNT,
     check_counts,
@@ -20,13 +20,13 @@ from detectors.counting.sparse import (
     encode_counts,
     merge_encoded,
 )
+from detectors.distances import divergences
 from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import LEAST_ROWS, fit_reference
-from detectors.laws import divergences
-from detectors.laws.scarce import scarce_chi2
+from detectors.null_distributions.small_counts import small_counts_chi2
 from detectors.references.calendar import STEPS, SlotPlace
 from detectors.references.reference import SignalReference
-from detectors.sequential.adwin import Adwin
+from detectors.sequential.adwin import ADWIN
 from detectors.sequential.adwin_bank import AdwinBank
 from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.evidence_bank import EvidenceBank
@@ -98,10 +98,10 @@ def warm_up() -> None:
         adwin = AdwinBank(2 * layout.numeric.size, 0.01)
         adwin.update(*(values.ravel() for values in moments))
     _warm_up_slots()
-    Adwin().update_many(np.zeros(64))
+    ADWIN().update_many(np.zeros(64))
     number = np.zeros(1)
     read_numbers(b"[1.5]", number, number.view(np.uint64))
-    scarce_chi2(divergences.PSI, (5, 95), 100)
+    small_counts_chi2(divergences.PSI, (5, 95), 100)
     hash_columns([np.zeros(1)], 1)
     ids = IdRows()
     ids.grow(1)

@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from driftstream._neighbours import what_is_in_the_way
 
 if TYPE_CHECKING:
-    from detectors import Adwin as ADWIN  # noqa: N814
-    from detectors import Cusum as CUSUM  # noqa: N814
-    from detectors import PageHinkley, Reference, ReferenceError, Seasons
-    from detectors.laws.divergences import (
+    from detectors import ADWIN, CUSUM, PageHinkley, Reference, ReferenceError, Seasons
+    from detectors.distances.divergences import (
         chi2,
         g,
         hellinger,
@@ -139,13 +137,13 @@ _EVENTS: Final = (
 _PUBLISHING: Final = (
     "DroppedEventError", "InvalidEventError", "Monitor", "MonitorMiddleware", "MonitorStats",
 )  # fmt: skip
+_DETECTORS: Final = (
+    "ADWIN", "CUSUM", "PageHinkley", "Reference", "ReferenceError", "Seasons",
+)  # fmt: skip
 #: Public name -> (module, name there).
 _HOME: Final = {
-    "ADWIN": ("detectors", "Adwin"),
-    "CUSUM": ("detectors", "Cusum"),
-    "PageHinkley": ("detectors", "PageHinkley"),
-    **{name: ("detectors.laws.divergences", name) for name in _DISTANCES},
-    **{name: ("detectors", name) for name in ("Reference", "ReferenceError", "Seasons")},
+    **{name: ("detectors.distances.divergences", name) for name in _DISTANCES},
+    **{name: ("detectors", name) for name in _DETECTORS},
     "compare": ("driftstream.comparing", "compare"),
     "fit_reference": ("driftstream.fitting", "fit_reference"),
     **{

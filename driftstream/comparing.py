@@ -13,7 +13,7 @@ from detectors import WINDOWED_TESTS, Reference, SignalReference, WindowBank, de
 from detectors.counting.binning import NumericBinning
 from detectors.fitting import numbers
 from detectors.fitting.values import MISSING, coded_names
-from detectors.windowed.levels import EVENTS_PER_BIN, most_bins
+from detectors.windowed.coarsening import EVENTS_PER_BIN, most_bins
 from driftstream.comparison import ColumnResult, ColumnTest, Comparison
 from driftstream.fitting import as_reference, fit_reference
 from driftstream.frames import Frame, columns_of, missing_column

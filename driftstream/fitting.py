@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import ColumnMapping, Reference, ReferenceError, ReferenceFitter, Seasons
-from detectors.counting.names import is_identifier
+from detectors.counting.category_sketch import is_identifier
 from detectors.fitting import Column, suspects
 from driftstream.frames import Frame, columns_of, missing_column
 from stream.files import ColumnInfo, Reading, parse_times

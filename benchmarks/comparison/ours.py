@@ -12,7 +12,7 @@ import numpy.typing as npt
 from benchmarks.comparison.contestant import WINDOW, Contestant, Run
 from benchmarks.gates.subject import SubjectRun
 from detectors import (
-    Adwin,
+    ADWIN,
     AdwinBank,
     CategoricalBinning,
     Reference,
@@ -99,7 +99,7 @@ class AdwinItems(_Single):
         signal = prepared.signals[0]
         x = signal.binning.scores(signal.counts)[signal.binning.bin(values)] / SCORE_SCALE
         found = [
-            Adwin(setting, reset="oldest").update_many(score) for score in (x, np.abs(2 * x - 1))
+            ADWIN(setting, reset="oldest").update_many(score) for score in (x, np.abs(2 * x - 1))
         ]
         return Run(np.union1d(*found), len(values))
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.comparison.contestant import Contestant, ItemContestant
-from detectors import Adwin
+from detectors import ADWIN
 
 __all__ = ["PUBLISHED", "covering", "f1_score", "measure"]
 
@@ -97,7 +97,7 @@ def _adwin(*, clock: int, start_of_window: bool) -> Detect:
 
     def detect(values: Floats) -> list[int]:
         low, high = float(values.min()), float(values.max())
-        detector = Adwin(clock=clock, reset="oldest")
+        detector = ADWIN(clock=clock, reset="oldest")
         found = []
         for i, x in enumerate(((values - low) / ((high - low) or 1.0)).tolist()):
             if detector.update(x).drift_detected:

@@ -19,7 +19,7 @@ from benchmarks.gates.fitted import positions
 from benchmarks.gates.g10_memory import autoregressive, moving_average, nightly, slow_part
 from benchmarks.gates.measured import Measured, median_of, share_of
 from detectors import ChangePoint, accumulate, fit_reference
-from detectors.changes.changepoint import NEAR
+from detectors.change_points.changepoint import NEAR
 from stream.plans.plan import Plan
 from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed

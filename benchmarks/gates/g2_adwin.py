@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from river.drift import ADWIN
+from river.drift import ADWIN as RiverADWIN
 
 from benchmarks.gates.measured import Measured, exactly
-from detectors import Adwin
+from detectors import ADWIN
 
 __all__ = ["run"]
 
@@ -42,7 +42,7 @@ def streams(n: int, seed: int) -> dict[str, np.ndarray]:
 
 def peer_alarms(values: np.ndarray, delta: float, clock: int) -> list[int]:
     """Indices of river's alarms."""
-    peer = ADWIN(delta=delta, clock=clock)
+    peer = RiverADWIN(delta=delta, clock=clock)
     found = []
     for i, x in enumerate(values.tolist()):
         peer.update(x)
@@ -60,9 +60,9 @@ def run(
     first = every = total = 0
     for values in streams(n, seed).values():
         expected = peer_alarms(values, 0.002, 32)
-        own = Adwin(0.002, reset="oldest").update_many(values)[:1].tolist()
+        own = ADWIN(0.002, reset="oldest").update_many(values)[:1].tolist()
         first += own == expected[:1]
-        every += Adwin(0.002, reset="full").update_many(values).tolist() == expected
+        every += ADWIN(0.002, reset="full").update_many(values).tolist() == expected
         total += len(expected)
     rows.append(Measured("streams whose first alarm is river's, clock 32", *exactly(first),
                          least=12, note=f"12 streams of {n:,}, delta .002"))  # fmt: skip
@@ -75,7 +75,7 @@ def run(
         mean = np.clip(0.5 - slope * np.maximum(0, np.arange(10_000) - 9_000), 0, 1)
         values = (rng.random(10_000) < mean).astype(float)
         expected = peer_alarms(values, 0.3, 1)
-        own = Adwin(0.3, clock=1, reset="full").update_many(values).tolist()
+        own = ADWIN(0.3, clock=1, reset="full").update_many(values).tolist()
         same += own == expected
         found += any(i >= 9_000 for i in own)
     rows.append(Measured("ramps (last 1,000 of 10,000 bits) equal to river's", *exactly(same),
@@ -83,7 +83,7 @@ def run(
     for p, delta in cells:
         expected_mean = PAPER[p, delta]
         counts = np.array([
-            len(Adwin(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(bits) < p)))
+            len(ADWIN(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(bits) < p)))
             for _ in range(runs)
         ]) * (100_000 / bits)  # fmt: skip
         error = float(counts.std(ddof=1) / np.sqrt(runs))

@@ -18,8 +18,8 @@ from typing import ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.counting.category_sketch import MOST_HALVINGS, TAIL_BINS, is_below, name_hash
 from detectors.counting.meaning import category_text
-from detectors.counting.names import MOST_HALVINGS, TAIL_BINS, is_below, name_hash
 
 __all__ = [
     "MAX_CATEGORIES",

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.changes.estimates import bin_mean, bin_quantiles
+from detectors.change_points.estimates import bin_mean, bin_quantiles
 from detectors.counting.binning import NumericBinning
 from detectors.references.calibration import LEAST_BATCHES, calibrate
 from detectors.references.reference import Reference, ReferenceError, SignalReference

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from detectors.references.checked import Place
+from detectors.references.json_reader import Place
 from detectors.units import DAY_MS, HOUR_MS
 
 __all__ = [

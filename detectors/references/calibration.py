@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import SCORE_SCALE, Binning, NumericBinning
-from detectors.counting.coarse import base_groups
-from detectors.laws.special import chi2_quantile
+from detectors.counting.merge_bins import base_groups
+from detectors.null_distributions.special import chi2_quantile
 from detectors.references.batch_means import (
     FEWEST_BATCHES,
     BatchMeans,

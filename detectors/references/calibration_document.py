@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from detectors.references.calibration import Calibration
-from detectors.references.checked import Place
+from detectors.references.json_reader import Place
 
 __all__ = ["calibration_document", "read_calibration"]
 

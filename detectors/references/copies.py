@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from detectors.references.checked import Place
+from detectors.references.json_reader import Place
 
 __all__ = ["Copies"]
 

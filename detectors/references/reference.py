@@ -20,9 +20,9 @@ from detectors.references.calendar import Calendar
 from detectors.references.calibration import Calibration
 from detectors.references.calibration_document import calibration_document, read_calibration
 from detectors.references.canonical import canonical, content_hash
-from detectors.references.checked import CheckedError, Place
 from detectors.references.columns import ColumnMapping
 from detectors.references.copies import Copies
+from detectors.references.json_reader import DocumentError, Place
 from detectors.references.slots import SignalSlots
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
@@ -142,7 +142,7 @@ class Reference:
             raise ReferenceError(f"{source} is not JSON: {error!s:.600}") from None
         try:
             there = (reference := _read(Place(document, ""))).hash
-        except CheckedError as error:
+        except DocumentError as error:
             raise ReferenceError(f"{source}: {error!s:.600}") from None
         except UnicodeEncodeError as error:  # half of a surrogate pair
             raise ReferenceError(f"{source}: a name is no Unicode text: {error.reason}.") from None
@@ -269,6 +269,6 @@ def _read_binning(place: Place) -> Binning:
     try:
         return NumericBinning(place["edges"].numbers())
     except ValueError as error:
-        if isinstance(error, CheckedError):
+        if isinstance(error, DocumentError):
             raise
         place.fail(str(error), of_member=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from detectors.counting.binning import SCORE_SCALE
 from detectors.references.calibration import Calibration
 from detectors.references.calibration_document import calibration_document, read_calibration
-from detectors.references.checked import Place
+from detectors.references.json_reader import Place
 
 __all__ = ["LEAST_ROWS", "SignalSlots", "slot_scores"]
 

@@ -1,4 +1,4 @@
-"""The window of `Adwin` in arrays: how items go in and where it is cut.
+"""The window of `ADWIN` in arrays: how items go in and where it is cut.
 
 Nothing is decided between two checks, so items go in by blocks: which buckets merge depends on
 their numbers alone, and a whole row merges in one pass. The same additions are made in the same

@@ -18,13 +18,13 @@ import numpy.typing as npt
 from detectors.sequential._adwin_window import BLOCK, MAX_BUCKETS, ROWS, SUM, WHOLE, N, feed
 from detectors.sequential._items import ItemDetector
 
-__all__ = ["Adwin"]
+__all__ = ["ADWIN"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-class Adwin(ItemDetector):
+class ADWIN(ItemDetector):
     """Change of the mean of a stream of numbers between 0 and 1.
 
     Parameters
@@ -41,7 +41,7 @@ class Adwin(ItemDetector):
     --------
     >>> import numpy as np
     >>> stream = np.r_[np.full(1000, 0.2), np.full(1000, 0.8)]
-    >>> int(Adwin().update_many(stream)[0])
+    >>> int(ADWIN().update_many(stream)[0])
     1023
     """
 

@@ -149,7 +149,7 @@ class AdwinBank:
     ----------
     n_slots : int
     delta : float or float64[n_slots]
-        As of `Adwin`, at each pane.
+        As of `ADWIN`, at each pane.
     phi : float64[n_slots], optional
         Design effects, at least 1.
 

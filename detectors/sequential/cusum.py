@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.laws.special import normal_tail
+from detectors.null_distributions.special import normal_tail
 from detectors.sequential._items import ItemDetector
 
-__all__ = ["Cusum", "CusumBank", "cusum_run_length", "cusum_threshold"]
+__all__ = ["CUSUM", "CusumBank", "cusum_run_length", "cusum_threshold"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -122,7 +122,7 @@ def _feed(
     return found
 
 
-class Cusum(ItemDetector):
+class CUSUM(ItemDetector):
     """Change of the mean of numbers whose mean and standard deviation are known.
 
     Parameters
@@ -140,7 +140,7 @@ class Cusum(ItemDetector):
     Examples
     --------
     >>> import numpy as np
-    >>> Cusum(10_000).update_many(np.r_[np.zeros(100), np.full(20, 1.5)]).tolist()
+    >>> CUSUM(10_000).update_many(np.r_[np.zeros(100), np.full(20, 1.5)]).tolist()
     [108, 117]
     """
 

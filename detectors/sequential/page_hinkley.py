@@ -56,7 +56,7 @@ class PageHinkley(ItemDetector):
 
     At these usual settings it alarms by itself: measured over 20 million items without change,
     628 times per million standard normal ones, and 29 times per million uniform ones of 0 to 1,
-    since the threshold is in units of the data. For a stated rate use `Cusum` or `Adwin`.
+    since the threshold is in units of the data. For a stated rate use `CUSUM` or `ADWIN`.
 
     Parameters
     ----------

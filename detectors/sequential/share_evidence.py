@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 from detectors.counting.counts import Layout
-from detectors.laws.special import binomial_upper, normal_tail
+from detectors.null_distributions.special import binomial_upper, normal_tail
 from detectors.references.calendar import STEPS, Calendar
 from detectors.references.reference import SignalReference
 from detectors.sequential.edetector import BETS, STARTS

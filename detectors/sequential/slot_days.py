@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.laws.special import f_quantile, f_tail
+from detectors.null_distributions.special import f_quantile, f_tail
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
 from detectors.sequential.slot_scores import SlotScores

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from detectors.counting.counts import Layout
 from detectors.references.reference import Reference, SignalReference
 from detectors.windowed.catalogue import WINDOWED_TESTS, choose_tests
+from detectors.windowed.coarsening import EVENTS_PER_BIN, coarsen, most_bins, rank_scales
 from detectors.windowed.kernels import (
     FORM,
     Bins,
@@ -34,7 +35,6 @@ from detectors.windowed.kernels import (
     quantile,
     tails,
 )
-from detectors.windowed.levels import EVENTS_PER_BIN, coarsen, most_bins, rank_scales
 from detectors.windowed.name_share import NameShares
 from detectors.windowed.rates import LEAST_RISE, Rates
 from detectors.windowed.result import WindowResult

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from detectors.laws import divergences
+from detectors.distances import divergences
 
 __all__ = ["DEFAULT_TESTS", "WINDOWED_TESTS", "WindowTest", "choose_tests"]
 

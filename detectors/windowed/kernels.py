@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.laws.bridge import bridge_quantile, bridge_tail, norm_quantile, norm_tail
-from detectors.laws.divergences import statistic
-from detectors.laws.quadratic import form_quantile, form_tail
-from detectors.laws.special import chi2_quantile, chi2_tail
+from detectors.distances.divergences import statistic
+from detectors.null_distributions.brownian_bridge import (
+    bridge_quantile,
+    bridge_tail,
+    norm_quantile,
+    norm_tail,
+)
+from detectors.null_distributions.special import chi2_quantile, chi2_tail
+from detectors.null_distributions.weighted_chi2 import form_quantile, weighted_chi2_tail
 
 __all__ = [
     "FORM", "NORM", "Bins", "Level", "Rows", "distances", "found_by_tail", "limit_rows", "quantile",
@@ -129,7 +134,7 @@ def _tail_of_row(r: int, value: float, scale: float, rows: Rows, level: Level) -
     free = level.size[i] - 1
     if np.isinf(level.df[r]):
         return chi2_tail(unit, float(free))
-    return form_tail(unit, level.weights[i, :free], level.df[r])
+    return weighted_chi2_tail(unit, level.weights[i, :free], level.df[r])
 
 
 @kernel

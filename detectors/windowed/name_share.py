@@ -22,7 +22,7 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.counting.binning import CategoricalBinning
 from detectors.counting.counts import Layout
-from detectors.laws.fisher import fisher_tail
+from detectors.null_distributions.fisher import fisher_tail
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
 from detectors.windowed.rates import LEAST_RISE

@@ -20,7 +20,7 @@ from detectors.references.calibration import Calibration
 from detectors.references.reference import SignalReference
 from detectors.windowed.bank import WindowBank
 from detectors.windowed.catalogue import WINDOWED_TESTS
-from detectors.windowed.levels import coarsen, most_bins
+from detectors.windowed.coarsening import coarsen, most_bins
 
 __all__ = ["OF_VALUES", "Powerless", "Why", "known_values", "moved_windows", "powerless"]
 

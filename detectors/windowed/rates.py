@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.counting.coarse import special_bins
 from detectors.counting.counts import Layout
-from detectors.laws.special import beta_cdf
+from detectors.counting.merge_bins import special_bins
+from detectors.null_distributions.special import beta_cdf
 from detectors.references.calendar import Mixture
 from detectors.references.calibration import margin_of_few, share_effect
 from detectors.references.reference import SignalReference

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.counts import Layout
-from detectors.laws.bridge import AREA, AREA_MEAN, MAXIMUM, MAXIMUM_MEAN
-from detectors.laws.scarce import scarce_chi2
+from detectors.null_distributions.brownian_bridge import AREA, AREA_MEAN, MAXIMUM, MAXIMUM_MEAN
+from detectors.null_distributions.small_counts import small_counts_chi2
 from detectors.windowed.catalogue import WINDOWED_TESTS
+from detectors.windowed.coarsening import EVENTS_PER_BIN, Coarse, norm_law
 from detectors.windowed.kernels import NORM, Level, Rows
-from detectors.windowed.levels import EVENTS_PER_BIN, Coarse, norm_law
 
 __all__ = ["Scales", "level_of"]
 
@@ -63,7 +63,7 @@ def level_of(
                 law[r], dimension[r] = NORM, norm.dimension
                 factor[r], mean[r] = norm.scale**2, norm.mean**2
             elif row.scarce:
-                scale, dimension[r], higher = scarce_chi2(
+                scale, dimension[r], higher = small_counts_chi2(
                     test.code, tuple(row.reference.tolist()), EVENTS_PER_BIN * k
                 )
                 if higher > 1.0 and math.isinf(row.df):

@@ -13,7 +13,7 @@ from detectors.references.reference import SignalReference
 from detectors.windowed.bank import Against, WindowBank
 from detectors.windowed.name_share import NameShares
 from detectors.windowed.rows import Scales, level_of
-from detectors.windowed.slot_levels import SlotLevels
+from detectors.windowed.slot_coarsening import SlotLevels
 
 __all__ = ["SlotWindowBank"]
 

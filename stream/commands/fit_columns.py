@@ -172,7 +172,7 @@ def look_again(
 
 def _identifier(fitter: ReferenceFitter, name: str, chosen: Chosen) -> str:
     """Why a column of names is one of identifiers, or an empty text; a warning if it is near."""
-    from detectors.counting.names import LEAST_VALUES, MANY_NEW, is_identifier
+    from detectors.counting.category_sketch import LEAST_VALUES, MANY_NEW, is_identifier
 
     names, distinct = fitter.names(name), fitter.distinct(name)
     if distinct == len(names):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import astuple
 
-from detectors.counting.numerals import read_numbers
+from detectors.counting.json_floats import read_numbers
 from stream.contracts.event_time import times_ms
 from stream.decode.columnar_batch import (
     TIMES,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import category_text
-from detectors.counting.names import bounded_name
+from detectors.counting.category_sketch import bounded_name
 from stream.contracts.roles import keys_of, place_of
 from stream.plans.plan import DeclaredSignal, Learn
 from stream.sketches.sketch import GROUPS, MAX_PLACE_BYTES, MAX_SIGNALS, Sketch, least

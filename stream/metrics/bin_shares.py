@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference, WindowResult
-from detectors.counting.coarse import merge_neighbours, special_bins
+from detectors.counting.merge_bins import merge_neighbours, special_bins
 from detectors.figures import figures
 
 __all__ = ["LEADING", "leading_signals", "shares", "stable_bins"]

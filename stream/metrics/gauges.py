@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference
-from detectors.changes.estimates import QUANTILES, bin_mean, bin_quantiles
+from detectors.change_points.estimates import QUANTILES, bin_mean, bin_quantiles
 from stream.metrics.bin_shares import leading_signals, shares
 from stream.stage2.detection import Detection
 from stream.stage2.subject import SubjectMonitor

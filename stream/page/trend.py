@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference
-from detectors.changes.blocks import Blocks
-from detectors.changes.estimates import bin_quantiles
-from detectors.changes.history import COLUMNS, History
+from detectors.change_points.blocks import Blocks
+from detectors.change_points.estimates import bin_quantiles
+from detectors.change_points.history import COLUMNS, History
 from detectors.counting.binning import SCORE_SCALE
 from detectors.figures import figure, percent
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference
-from detectors.changes.estimates import bin_quantiles
+from detectors.change_points.estimates import bin_quantiles
 from detectors.figures import figure, percent
 from stream.report.loudness import Heard, Loud, loudest
 from stream.report.words import minute

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 import stream
 from detectors import SignalReference, WindowResult, describe
-from detectors.changes.explain import QUANTILES, Change
+from detectors.change_points.explain import QUANTILES, Change
 from detectors.figures import figures, percent
 from stream.contracts.alert_event import AlertEvent
 from stream.contracts.moments import INFINITY

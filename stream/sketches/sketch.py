@@ -15,14 +15,14 @@ from typing import Annotated, Final
 import msgspec
 import numpy as np
 
-from detectors.counting.logbins import LAST_KEY, MOST_BINS, MOST_LEVELS, LogCounts
-from detectors.counting.names import (
+from detectors.counting.category_sketch import (
     MOST_HALVINGS,
     MOST_NAME_BYTES,
     MOST_NAMES,
     TAIL_BINS,
     NameCounts,
 )
+from detectors.counting.log_histogram import LAST_KEY, MOST_BINS, MOST_LEVELS, LogCounts
 from detectors.counting.sparse import decode_sparse, encode_sparse
 
 __all__ = ["GROUPS", "MAX_PLACE_BYTES", "MAX_SIGNALS", "SignalSketch", "Sketch", "least"]

@@ -17,7 +17,7 @@ from detectors import ChangePoint
 from detectors.counting.ids import IdSample
 from detectors.counting.once import MOST_COPIES, Seen, counted_once, seen
 from detectors.figures import percent
-from detectors.laws.special import beta_cdf
+from detectors.null_distributions.special import beta_cdf
 from stream.alerts.episodes import Finding
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import format_time

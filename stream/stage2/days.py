@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from detectors import Calendar, ChangePoint, DayTests
-from detectors.changes.history import COLUMNS, History
-from detectors.changes.latest import Latest
+from detectors.change_points.history import COLUMNS, History
+from detectors.change_points.latest import Latest
 from detectors.counting.binning import SCORE_SCALE
 from stream.alerts.finding import Finding
 from stream.contracts.alert_event import format_time

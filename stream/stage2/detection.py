@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Calendar, ChangePoint, ChangePoints, WindowResult
-from detectors.changes.latest import Latest
+from detectors.change_points.latest import Latest
 from stream.alerts.episodes import Finding
 from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.plan import Plan

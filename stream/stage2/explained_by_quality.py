@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import SignalReference, WindowBank, WindowResult
-from detectors.counting.coarse import special_bins
+from detectors.counting.merge_bins import special_bins
 from stream.plans.plan import Plan
 
 __all__ = ["QUALITY_TESTS", "as_whole", "explained_rows", "mostly_gone"]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import ChangePoint, describe
-from detectors.changes.explain import QUANTILES
+from detectors.change_points.explain import QUANTILES
 from stream.alerts.episodes import Finding
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import AlertBins, AlertQuantiles, Kind, Severity

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import CategoricalBinning, NumericBinning, SignalReference
-from detectors.changes.estimates import outside
-from detectors.changes.explain import LEAST_EVENTS, Change, ends_of
-from detectors.changes.name_words import quoted, shares_of_look
-from detectors.counting.coarse import special_bins
+from detectors.change_points.estimates import outside
+from detectors.change_points.explain import LEAST_EVENTS, Change, ends_of
+from detectors.change_points.name_words import quoted, shares_of_look
+from detectors.counting.merge_bins import special_bins
 from detectors.figures import figure, figures, percent
 from stream.text.printable import printable
 

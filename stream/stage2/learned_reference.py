@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Layout, NumericBinning, Reference, SignalReference
-from detectors.counting.learned import (
+from detectors.counting.category_sketch import MANY_NEW, is_identifier
+from detectors.counting.project import (
     count_names,
     count_numbers,
     learn_categories,
@@ -23,7 +24,6 @@ from detectors.counting.learned import (
     moments,
     widen,
 )
-from detectors.counting.names import MANY_NEW, is_identifier
 from detectors.references.calibration import calibrate
 from stream.contracts.roles import OUTPUTS, place_of
 from stream.plans.plan import LearningPlan

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from detectors import ReferenceError
-from detectors.references.production import PaneBatches
+from detectors.references.recalibrate import PaneBatches
 from stream.contracts.summary_message import SummaryBatch, SummaryError, decode_message
 from stream.plans.plan import Plan, PlanBook
 from stream.stage2.panes import PaneStore

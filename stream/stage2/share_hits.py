@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detectors import WINDOWED_TESTS, CategoricalBinning, ChangePoint, ChangePoints, Share
-from detectors.changes.name_words import beyond_own
+from detectors.change_points.name_words import beyond_own
 from detectors.figures import percent
 from stream.alerts.sentences import TEST_TEXT
 from stream.plans.plan import Plan

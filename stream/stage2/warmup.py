@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.figures import figure
 from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES
-from detectors.references.production import PaneBatches, calibrated
+from detectors.references.recalibrate import PaneBatches, calibrated
 from stream.contracts.moments import NOT_YET
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.sketches.sketch import Sketch

@@ -108,8 +108,8 @@ cd /
 exec "$2" -P -c "
 import sys; sys.path.insert(0, sys.argv[1])
 import detectors, stream.cli
-from detectors import Adwin
-found = Adwin()
+from detectors import ADWIN
+found = ADWIN()
 for x in [0.0] * 200 + [1.0] * 200: found.update(x)
 print('works')
 " "$1"

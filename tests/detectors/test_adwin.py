@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from river.drift import ADWIN
+from river.drift import ADWIN as RiverADWIN
 from scipy import stats
 
-from detectors import Adwin, AdwinBank, Cusum, PageHinkley
+from detectors import ADWIN, CUSUM, AdwinBank, PageHinkley
 from detectors.sequential._items import ItemDetector
 from tests.oracles.adwin import BucketAdwin, NaiveAdwin, NaivePaneAdwin
 
@@ -29,7 +29,7 @@ def stream(kind: int, seed: int, n: int = 12_000) -> np.ndarray:
 
 
 def peer_alarms(values: np.ndarray) -> list[int]:
-    peer = ADWIN(delta=0.002)
+    peer = RiverADWIN(delta=0.002)
     expected = []
     for i, x in enumerate(values.tolist()):
         peer.update(x)
@@ -44,8 +44,8 @@ def test_alarms_are_rivers(kind: int, seed: int) -> None:
     values = stream(kind, seed)
     expected = peer_alarms(values)
     assert expected
-    assert Adwin(0.002, reset="oldest").update_many(values)[0] == expected[0]
-    assert Adwin(0.002).update_many(values).tolist() == expected
+    assert ADWIN(0.002, reset="oldest").update_many(values)[0] == expected[0]
+    assert ADWIN(0.002).update_many(values).tolist() == expected
 
 
 @pytest.mark.parametrize("kind", range(4))
@@ -54,7 +54,7 @@ def test_item_form_equals_its_twin(kind: int, clock: int) -> None:
     values = stream(kind, 5, 700)
     values[350:] = np.clip(values[350:] + 0.3, 0, 1.5)
     values[[3, 400]] = math.nan
-    detector, twin = Adwin(0.05, clock=clock, reset="oldest"), NaiveAdwin(0.05, clock)
+    detector, twin = ADWIN(0.05, clock=clock, reset="oldest"), NaiveAdwin(0.05, clock)
     got = []
     for x in values.tolist():
         detector.update(x)
@@ -78,7 +78,7 @@ def test_blocks_and_skipped_cuts_change_no_bit(clock: int, full: bool, scale: st
         values = stream(kind, 9, 3_000) * factor + offset
         values[[2, 900, 901]] = math.nan, math.inf, math.nan
         values[2_500:] = values[2_499]  # no spread at all: the quick look decides nothing
-        detector = Adwin(0.1, clock=clock, reset="full" if full else "oldest")
+        detector = ADWIN(0.1, clock=clock, reset="full" if full else "oldest")
         twin = BucketAdwin(0.1, clock, full=full)
         expected = [i for i, x in enumerate(values.tolist()) if twin.update(x)]
         assert detector.update_many(values).tolist() == expected
@@ -95,15 +95,15 @@ def test_single_items_wait_for_the_next_check(clock: int, monkeypatch: pytest.Mo
     values = stream(0, 4, 3_200)
     values[1_600:] = 1.0
     values[[5, 40, 2_000]] = math.nan
-    detector, twin = Adwin(clock=clock), Adwin(clock=clock)
+    detector, twin = ADWIN(clock=clock), ADWIN(clock=clock)
     fed: list[int] = []
-    feed = Adwin._feed
+    feed = ADWIN._feed
 
-    def noted(self: Adwin, items: np.ndarray, alarms: np.ndarray) -> int:
+    def noted(self: ADWIN, items: np.ndarray, alarms: np.ndarray) -> int:
         fed.append(len(items))
         return feed(self, items, alarms)
 
-    monkeypatch.setattr(Adwin, "_feed", noted)
+    monkeypatch.setattr(ADWIN, "_feed", noted)
     found = [i for i, x in enumerate(values.tolist()) if detector.update(x).drift_detected]
     checks = (values.size - 3) // clock
     assert len(fed) <= checks + checks * clock // 32 + 3  # one call a block or check, not an item
@@ -115,18 +115,18 @@ def test_single_items_wait_for_the_next_check(clock: int, monkeypatch: pytest.Mo
 
 def test_a_change_is_told_once_as_river_does() -> None:
     values = np.r_[np.full(1_024, 0.2), np.full(1_024, 0.8)]
-    assert Adwin().update_many(values).tolist() == peer_alarms(values)
-    assert len(Adwin().update_many(values)) == 1
-    assert len(Adwin(reset="oldest").update_many(values)) > 1  # what is left tells it again
+    assert ADWIN().update_many(values).tolist() == peer_alarms(values)
+    assert len(ADWIN().update_many(values)) == 1
+    assert len(ADWIN(reset="oldest").update_many(values)) > 1  # what is left tells it again
 
 
 @pytest.mark.parametrize(
     ("detector", "said"),
     [
-        (Adwin(), "Adwin(delta=0.002, clock=32, reset='full')"),
+        (ADWIN(), "ADWIN(delta=0.002, clock=32, reset='full')"),
         (
-            Cusum(1_000.0, shift=0.5),
-            "Cusum(run_length=1000.0, mean=0.0, sd=1.0, shift=0.5)",
+            CUSUM(1_000.0, shift=0.5),
+            "CUSUM(run_length=1000.0, mean=0.0, sd=1.0, shift=0.5)",
         ),
         (
             PageHinkley(threshold=20.0),
@@ -139,13 +139,13 @@ def test_a_detector_says_its_parameters(detector: ItemDetector, said: str) -> No
 
 
 def test_items_that_wait_are_seen_dumped_and_forgotten_by_load() -> None:
-    detector = Adwin()
+    detector = ADWIN()
     empty = detector.dump()
     for x in (0.5, math.nan, 0.25):
         detector.update(x)
     assert (detector.width, detector.mean, detector.missing) == (2, 0.375, 1)
     detector.update(0.5)
-    again = Adwin()
+    again = ADWIN()
     again.load(detector.dump())
     assert again.width == 3
     detector.update(0.5)
@@ -158,11 +158,11 @@ def test_items_that_wait_are_seen_dumped_and_forgotten_by_load() -> None:
 
 
 def test_a_state_that_no_adwin_has_is_refused() -> None:
-    detector = Adwin()
+    detector = ADWIN()
     detector.update_many(np.ones(100))
     state = detector.dump()
     for damage in (bytes(8) + state[8:], state[:-400] + b"\x09" + state[-399:]):
-        with pytest.raises(ValueError, match="not a Adwin state"):
+        with pytest.raises(ValueError, match="not a ADWIN state"):
             detector.load(damage)
     assert detector.dump() == state
 
@@ -172,14 +172,14 @@ def test_a_state_that_no_adwin_has_is_refused() -> None:
 def test_item_form_does_not_depend_on_chunks_or_restarts(cuts: list[int], seed: int) -> None:
     values = stream(0, seed, 300)
     values[150:] = 1.0
-    whole = Adwin(0.01).update_many(values)
-    detector = Adwin(0.01)
+    whole = ADWIN(0.01).update_many(values)
+    detector = ADWIN(0.01)
     found: list[int] = []
     edges = [0, *sorted(cuts), 300]
     for low, high in pairwise(edges):
         found += (low + detector.update_many(values[low:high])).tolist()
         state = detector.dump()
-        detector = Adwin(0.01)
+        detector = ADWIN(0.01)
         detector.load(state)
         assert detector.dump() == state
     assert found == whole.tolist()
@@ -189,9 +189,9 @@ def test_missing_values_are_counted_and_harmless() -> None:
     values = stream(0, 1)
     holes = np.insert(values, slice(0, None, 10), math.nan)
     holes[3] = math.inf
-    clean = Adwin()
+    clean = ADWIN()
     n = len(clean.update_many(values))
-    detector = Adwin()
+    detector = ADWIN()
     assert abs(len(detector.update_many(holes)) - n) <= 1
     assert detector.missing == int((~np.isfinite(holes)).sum())
     assert math.isfinite(detector.mean)
@@ -200,7 +200,7 @@ def test_missing_values_are_counted_and_harmless() -> None:
 @pytest.mark.parametrize("options", [{"delta": 0.0}, {"delta": 1.0}, {"clock": 0}, {"reset": "no"}])
 def test_wrong_parameters_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Adwin(**options)  # type: ignore[arg-type]
+        ADWIN(**options)  # type: ignore[arg-type]
 
 
 def test_false_alarms_are_those_of_the_paper() -> None:
@@ -208,7 +208,7 @@ def test_false_alarms_are_those_of_the_paper() -> None:
     for mean, delta, expected in ((0.1, 0.3, 18.8), (0.5, 0.3, 42.0)):
         rng = np.random.default_rng(7)
         found = sum(
-            len(Adwin(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(n) < mean)))
+            len(ADWIN(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(n) < mean)))
             for n in [100_000] * 8
         )
         low, high = stats.poisson.ppf([0.0005, 0.9995], 8 * expected)
@@ -353,4 +353,4 @@ def test_a_bank_refuses_what_is_no_state(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"encoded counts|not a state"):
         AdwinBank(2, 0.01).load(data)
     with pytest.raises(ValueError, match="bytes"):
-        Adwin().load(data)
+        ADWIN().load(data)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from detectors import CategoricalBinning, Layout, NumericBinning, accumulate, category_text
-from detectors.counting.names import name_hash
+from detectors.counting.category_sketch import name_hash
 from tests.oracles import bins as naive
 
 numbers = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-5, 5).map(float)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from detectors import ChangePoints, Reference, fit_reference
-from detectors.changes.history import COLUMNS, History, score_tables
+from detectors.change_points.history import COLUMNS, History, score_tables
 
 PANE = 1_000
 
@@ -77,7 +77,7 @@ def test_blocks_are_the_sums_of_their_panes(events: list[int], gap: int) -> None
 
 
 def test_the_oldest_block_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detectors.changes.history._MOST_BLOCKS", 20)
+    monkeypatch.setattr("detectors.change_points.history._MOST_BLOCKS", 20)
     reference = fit_reference({"x": np.arange(400.0)}, model="m")
     history = History(reference.signals, reference.layout())
     counts = np.ones(reference.layout().width, np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors import Cusum, CusumBank, PageHinkley, Reference, ScoreTable
+from detectors import CUSUM, CusumBank, PageHinkley, Reference, ScoreTable
 from detectors.sequential import cusum, cusum_run_length, cusum_threshold, page_hinkley
 from tests.detectors.tools import counts_of, window_of
 from tests.oracles import sums as naive
@@ -40,7 +40,7 @@ def test_thresholds_have_their_run_length(run_length: float, shift: float) -> No
 def test_false_alarms_are_as_many_as_said(shift: float) -> None:
     """An exact interval (Poisson; alarms are nearly independent) of those in 2 million items."""
     rng = np.random.default_rng(4)
-    alarms = Cusum(2_000, shift=shift, mean=3.0, sd=2.0).update_many(rng.normal(3, 2, 2_000_000))
+    alarms = CUSUM(2_000, shift=shift, mean=3.0, sd=2.0).update_many(rng.normal(3, 2, 2_000_000))
     low = stats.chi2.ppf(5e-4, 2 * alarms.size) / 2
     high = stats.chi2.isf(5e-4, 2 * alarms.size + 2) / 2
     assert low <= 1_000 <= high
@@ -106,11 +106,11 @@ def test_page_hinkley_equals_river(alpha: float, threshold: float) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Cusum(5), "run_length must be 10 to 1e10; got 5"),
-        (lambda: Cusum(100, shift=0.01), "shift must be"),
-        (lambda: Cusum(50, shift=5), "run_length must be above 80"),
-        (lambda: Cusum(100, sd=0.0), "sd must be > 0"),
-        (lambda: Cusum(100, mean=np.nan), "mean must be a finite number"),
+        (lambda: CUSUM(5), "run_length must be 10 to 1e10; got 5"),
+        (lambda: CUSUM(100, shift=0.01), "shift must be"),
+        (lambda: CUSUM(50, shift=5), "run_length must be above 80"),
+        (lambda: CUSUM(100, sd=0.0), "sd must be > 0"),
+        (lambda: CUSUM(100, mean=np.nan), "mean must be a finite number"),
         (lambda: PageHinkley(threshold=0), "threshold must be > 0"),
         (lambda: PageHinkley(delta=-1), "delta must be >= 0"),
         (lambda: PageHinkley(alpha=0), "alpha must be above 0"),

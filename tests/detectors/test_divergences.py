@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import REGISTRY
-from detectors.laws import divergences
+from detectors.distances import divergences
 from tests.oracles import distances as naive
 
 NAMES = [name.split(":")[1] for name in REGISTRY if name.startswith("distance:")]

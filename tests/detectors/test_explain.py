@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from detectors import Change, Reference, SignalReference, describe, fit_reference
-from detectors.changes import explain
-from detectors.changes.estimates import Quantile
-from detectors.changes.explain import LEAST_EVENTS
+from detectors.change_points import explain
+from detectors.change_points.estimates import Quantile
+from detectors.change_points.explain import LEAST_EVENTS
 from tests.detectors.tools import counts_of
 
 

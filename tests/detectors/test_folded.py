@@ -5,9 +5,14 @@ import pytest
 from scipy import special, stats
 
 from detectors import fit_reference
-from detectors.laws.folded import _faddeeva, folded_chi, folded_moments, folded_quantiles
-from detectors.laws.special import chi2_tail
-from detectors.windowed.levels import coarsen, norm_law
+from detectors.null_distributions.special import chi2_tail
+from detectors.null_distributions.total_variation import (
+    _faddeeva,
+    total_variation_chi,
+    total_variation_moments,
+    total_variation_quantiles,
+)
+from detectors.windowed.coarsening import coarsen, norm_law
 from tests.detectors.tools import binomial_interval
 
 TAILS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -36,7 +41,7 @@ def test_the_complex_error_function_is_scipys() -> None:
 def test_two_shares_are_half_a_normal() -> None:
     for share in (0.5, 0.2, 0.01):
         exact = np.sqrt(share * (1 - share)) * stats.norm.isf(np.array(TAILS) / 2)
-        assert folded_quantiles(np.array([share, 1 - share]), TAILS) == pytest.approx(
+        assert total_variation_quantiles(np.array([share, 1 - share]), TAILS) == pytest.approx(
             exact, rel=3e-3
         )
 
@@ -45,14 +50,14 @@ def test_two_shares_are_half_a_normal() -> None:
 def test_tails_are_those_of_draws(name: str) -> None:
     shares = SHARES[name]
     t = draws(shares, 400_000)
-    mean, second = folded_moments(np.diag(shares) - np.outer(shares, shares))
+    mean, second = total_variation_moments(np.diag(shares) - np.outer(shares, shares))
     assert t.mean() == pytest.approx(mean, rel=5e-3)
     assert np.square(t).mean() == pytest.approx(second, rel=1e-2)
-    quantiles = folded_quantiles(shares, TAILS)
+    quantiles = total_variation_quantiles(shares, TAILS)
     for tail, quantile in zip(TAILS[:3], quantiles, strict=False):
         low, high = binomial_interval(int((t > quantile).sum()), t.size)
         assert low / 1.05 <= tail <= high * 1.05
-    scale, dimension = folded_chi(tuple(shares.tolist()))
+    scale, dimension = total_variation_chi(tuple(shares.tolist()))
     for tail, quantile in zip(TAILS, quantiles, strict=True):
         assert chi2_tail((quantile / scale) ** 2, dimension) == pytest.approx(tail, rel=0.15)
 

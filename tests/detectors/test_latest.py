@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import ChangePoint
-from detectors.changes.blocks import Blocks
-from detectors.changes.explain import LEAST_EVENTS
-from detectors.changes.latest import Latest
+from detectors.change_points.blocks import Blocks
+from detectors.change_points.explain import LEAST_EVENTS
+from detectors.change_points.latest import Latest
 
 PANE_MS = 10
 WIDTH = 4

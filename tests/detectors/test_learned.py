@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.counting.learned import (
+from detectors.counting.category_sketch import NameCounts
+from detectors.counting.log_histogram import LogCounts
+from detectors.counting.project import (
     count_names,
     count_numbers,
     deal,
@@ -16,8 +18,6 @@ from detectors.counting.learned import (
     moments,
     widen,
 )
-from detectors.counting.logbins import LogCounts
-from detectors.counting.names import NameCounts
 
 few = settings(deadline=None, max_examples=60)
 # Beyond the largest float but one nothing is above it.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from detectors.counting.logbins import MOST_BINS, MOST_LEVELS, LogCounts
+from detectors.counting.log_histogram import MOST_BINS, MOST_LEVELS, LogCounts
 
 values = hnp.arrays(np.float64, st.integers(0, 1200), elements=st.floats())
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from detectors import Reference, SignalReference, WindowBank, WindowResult, describe, fit_reference
-from detectors.laws.fisher import fisher_tail
+from detectors.null_distributions.fisher import fisher_tail
 from detectors.windowed.rates import LEAST_RISE
 from tests.detectors.tools import binomial_interval, counts_of, window_of
 from tests.oracles import names as naive

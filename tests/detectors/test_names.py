@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.counting import names as module
-from detectors.counting.names import MOST_NAME_BYTES, NameCounts, bounded_name
+from detectors.counting import category_sketch as module
+from detectors.counting.category_sketch import MOST_NAME_BYTES, NameCounts, bounded_name
 
 texts = st.lists(st.text("abcdé", max_size=3), max_size=200)
 

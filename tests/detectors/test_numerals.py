@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.counting.numerals import read_numbers
+from detectors.counting.json_floats import read_numbers
 
 SEED = 20_261_121
 

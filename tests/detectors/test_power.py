@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from detectors import Reference, WindowBank, fit_reference
-from detectors.sequential.adwin import Adwin
+from detectors.sequential.adwin import ADWIN
 from detectors.sequential.power import adwin_needs
 from detectors.windowed.power import powerless
 
@@ -98,7 +98,7 @@ def test_adwin_cuts_when_it_is_said_to() -> None:
 
     def cuts(n: int) -> bool:
         moved = np.where(rng.random(n) < 0.5, rng.random(n), 1.0)
-        return bool(Adwin(delta=1e-4).update_many([*rng.random(n), *moved]).size)
+        return bool(ADWIN(delta=1e-4).update_many([*rng.random(n), *moved]).size)
 
     assert cuts(2 * half)
     assert not cuts(half // 4)

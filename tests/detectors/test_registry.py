@@ -17,11 +17,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from detectors import (
+    ADWIN,
+    CUSUM,
     REGISTRY,
-    Adwin,
     AdwinBank,
     CategoricalBinning,
-    Cusum,
     CusumBank,
     EDetectorBank,
     NumericBinning,
@@ -31,7 +31,7 @@ from detectors import (
     WindowBank,
     fit_reference,
 )
-from detectors.windowed.levels import coarsen
+from detectors.windowed.coarsening import coarsen
 from detectors.windowed.rates import LEAST_RISE
 from tests.detectors.tools import window_of
 from tests.oracles import bins as naive_bins
@@ -48,10 +48,10 @@ def names(form: str) -> list[str]:
 # ---- items: name -> (detector, twin), settings under which short streams alarm
 
 ITEMS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
-    "Adwin": (lambda: Adwin(0.3, clock=1, reset="oldest"), lambda: NaiveAdwin(0.3, 1)),
-    "Cusum": (
-        lambda: Cusum(20, mean=0.4, sd=0.3),
-        lambda: NaiveCusum(0.5, Cusum(20).threshold, 0.4, 0.3),
+    "ADWIN": (lambda: ADWIN(0.3, clock=1, reset="oldest"), lambda: NaiveAdwin(0.3, 1)),
+    "CUSUM": (
+        lambda: CUSUM(20, mean=0.4, sd=0.3),
+        lambda: NaiveCusum(0.5, CUSUM(20).threshold, 0.4, 0.3),
     ),
     "PageHinkley": (
         lambda: PageHinkley(threshold=1.0, least_items=5),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from detectors import WindowBank, fit_reference
-from detectors.laws import divergences
-from detectors.laws.scarce import bin_part, scarce_chi2
-from detectors.laws.special import chi2_quantile
+from detectors.distances import divergences
+from detectors.null_distributions.small_counts import bin_part, small_counts_chi2
+from detectors.null_distributions.special import chi2_quantile
 from tests.detectors.tools import binomial_interval, window_of
 
 CODES = {
@@ -28,19 +28,19 @@ def test_distances_are_sums_over_bins(test: str) -> None:
 
 def test_full_bins_have_a_plain_chi2() -> None:
     for code in CODES.values():
-        assert scarce_chi2(code, (500,) * 20, 2_000) == (1.0, 19.0, 1.0)
-        assert scarce_chi2(code, (0, 100), 1_000) == (1.0, 1.0, 1.0)
+        assert small_counts_chi2(code, (500,) * 20, 2_000) == (1.0, 19.0, 1.0)
+        assert small_counts_chi2(code, (0, 100), 1_000) == (1.0, 1.0, 1.0)
 
 
 def test_scarce_bins_raise_thresholds_and_never_lower_them() -> None:
     reference = (9_100, *[100] * 9)
     for code in CODES.values():
-        scale, dimension, higher = scarce_chi2(code, reference, 1_000)
+        scale, dimension, higher = small_counts_chi2(code, reference, 1_000)
         assert higher >= 1.0
         assert scale * chi2_quantile(1e-4, dimension) == pytest.approx(
             higher * chi2_quantile(1e-4, 9.0), rel=1e-3
         )
-    assert scarce_chi2(divergences.PSI, reference, 1_000)[2] > 1.1
+    assert small_counts_chi2(divergences.PSI, reference, 1_000)[2] > 1.1
 
 
 @pytest.mark.parametrize("ordered", [False, True])

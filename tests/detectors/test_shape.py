@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.changes.shape import Means, _gain, ramp
+from detectors.change_points.shape import Means, _gain, ramp
 
 HOUR = 3_600_000
 

@@ -20,7 +20,7 @@ from detectors import (
     ShareTable,
     fit_reference,
 )
-from detectors.laws.special import binomial_upper
+from detectors.null_distributions.special import binomial_upper
 from detectors.references.calibration import Calibration, share_effect
 from detectors.sequential.shares import Share
 from tests.detectors.test_edetector import twin_of

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors.laws import special
-from detectors.laws.quadratic import form_quantile, form_tail
+from detectors.null_distributions import special
+from detectors.null_distributions.weighted_chi2 import form_quantile, weighted_chi2_tail
 
 TAILS = (0.5, 1e-2, 1e-4, 1e-6, 1e-9)
 RELATIVE = 1e-6
@@ -54,9 +54,9 @@ def test_normal(tail: float) -> None:
 def test_forms_with_equal_weights_are_chi2_and_f_within_7_percent(df: int, tail: float) -> None:
     weights = np.ones(df)
     x = float(stats.chi2.isf(tail, df))
-    assert form_tail(x, weights, np.inf) == pytest.approx(tail, rel=0.07)
+    assert weighted_chi2_tail(x, weights, np.inf) == pytest.approx(tail, rel=0.07)
     x = df * float(stats.f.isf(tail, df, 14))
-    assert form_tail(x, weights, 14.0) == pytest.approx(tail, rel=0.07)
+    assert weighted_chi2_tail(x, weights, 14.0) == pytest.approx(tail, rel=0.07)
 
 
 def test_forms_with_unequal_weights_against_simulation() -> None:

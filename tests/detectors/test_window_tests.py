@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from detectors import Reference, WindowBank, fit_reference
-from detectors.laws.bridge import (
+from detectors.null_distributions.brownian_bridge import (
     AREA,
     AREA_MEAN,
     MAXIMUM,
@@ -19,7 +19,7 @@ from detectors.laws.bridge import (
     bridge_tail,
 )
 from detectors.windowed.catalogue import WINDOWED_TESTS
-from detectors.windowed.levels import coarsen, norm_law, rank_scales
+from detectors.windowed.coarsening import coarsen, norm_law, rank_scales
 from tests.detectors.tools import binomial_interval, counts_of, window_of
 from tests.oracles.bridge import area_tail
 

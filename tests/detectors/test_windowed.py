@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from detectors import Reference, WindowBank, fit_reference
-from detectors.counting.coarse import merge_neighbours
+from detectors.counting.merge_bins import merge_neighbours
 from detectors.synth import autoregressive
 from detectors.windowed.bank import LEAST_RISE
-from detectors.windowed.levels import coarsen
+from detectors.windowed.coarsening import coarsen
 from tests.detectors.tools import binomial_interval, counts_of, window_of
 from tests.oracles import bins as naive
 

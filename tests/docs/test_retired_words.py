@@ -42,6 +42,12 @@ RETIRED = {
     r"\b(notify\.(course|silencer|exchange|view)|Silencer)\b": "target_worker, silence_sync, ...",
     r"\bnotify\b.*\b(Bridge|Quiet|Tally|Course)\b": "Dispatcher, Suppression, DeliveryStats, ...",
     r"\bTargetState\b": "TargetStats",
+    r"\b(Adwin|Cusum)\b": "ADWIN, CUSUM",
+    r"\b(scarce_chi2|form_tail)\b|\bfolded_(moments|quantiles|chi)\b": "weighted_chi2_tail, ...",
+    r"\bdetectors\.(laws|changes)\b": "null_distributions, distances, change_points",
+    r"\bcounting\.(numerals|names|logbins|coarse|learned)\b": "json_floats, category_sketch, ...",
+    r"\breferences\.(checked|production)\b|\bCheckedError\b": "json_reader, recalibrate",
+    r"\bwindowed\.(slot_)?levels\b|\bLogBins\b": "coarsening, LogHistogramBins",
     r"\b(look_at_broker|look_at_skips|look_for_idle)\b": "check_broker, apply_skips, ...",
 }
 

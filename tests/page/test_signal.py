@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.changes.history import History
+from detectors.change_points.history import History
 from stream.http.server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages

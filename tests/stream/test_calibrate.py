@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from detectors.references.production import MOST_BATCHES, PaneBatches, calibrated
+from detectors.references.recalibrate import MOST_BATCHES, PaneBatches, calibrated
 from stream.plans.plan import Plan, PlanBook, Subject
 from tests.stream.harness import START_S, make_events, make_plan, make_reference, run_stages
 

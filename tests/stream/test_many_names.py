@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detectors import CategoricalBinning, Reference, fit_reference
-from detectors.counting.names import name_hash
+from detectors.counting.category_sketch import name_hash
 from detectors.fitting.rebase import rebased
 from stream.contracts.alert_event import format_time
 from stream.decode.hashed import code_table

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import Layout, fit_reference
-from detectors.changes.history import History
+from detectors.change_points.history import History
 from detectors.counting.sparse import encode_counts
 from stream.sketches.merge import SketchMerge, VectorMerge
 from stream.sketches.sketch import Sketch

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.counting import names as names_module
+from detectors.counting import category_sketch as names_module
 from stream.contracts.summary_message import MAX_BATCH_BYTES
 from stream.decode.schemaless_values import NOT_SENT, SchemalessValues, sort_by_signal
 from stream.plans.plan import DeclaredSignal, Learn
@@ -126,7 +126,7 @@ def test_any_partition_order_and_growth_give_the_same_bytes_over_the_caps_too(ro
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MAX_SIGNALS", 5)
         patch.setattr(names_module, "MOST_NAMES", 3)
-        patch.setattr("detectors.counting.logbins.MOST_BINS", 4)
+        patch.setattr("detectors.counting.log_histogram.MOST_BINS", 4)
         truth = sketch_of(rows).encode()
         assert sketch_of(rows, rng=rng).encode() == truth
         owner = [rng.randrange(4) for _ in rows]
@@ -146,7 +146,7 @@ def test_a_later_state_covers_an_earlier_one_and_not_the_other_way(rows, cut):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MAX_SIGNALS", 4)
         patch.setattr(names_module, "MOST_NAMES", 2)
-        patch.setattr("detectors.counting.logbins.MOST_BINS", 4)
+        patch.setattr("detectors.counting.log_histogram.MOST_BINS", 4)
         early, late = sketch_of(rows[:cut]), sketch_of(rows)
         merge_rule = SketchMerge()
         assert not merge_rule.is_less(late, early.encode())

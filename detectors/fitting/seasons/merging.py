@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.counting.coarse import merge_neighbours
+from detectors.counting.merge_bins import merge_neighbours
 from detectors.fitting.seasons.adding import added
 from detectors.references.reference import SignalReference
 from detectors.references.slots import LEAST_ROWS

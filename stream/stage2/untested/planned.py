@@ -13,7 +13,7 @@ from detectors import WINDOWED_TESTS
 from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.sequential.slot_days import LEAST_VALUES
-from detectors.windowed.levels import MOST_BY_BIN
+from detectors.windowed.coarsening import MOST_BY_BIN
 from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.plans.slots import DAY

@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.changes.history import (
+from detectors.change_points.history import (
     COLUMNS,
     INVALID,
     MISSING,
@@ -35,7 +35,7 @@ from detectors.changes.history import (
     Ranks,
     score_tables,
 )
-from detectors.changes.shape import Means, ramp
+from detectors.change_points.shape import Means, ramp
 from detectors.counting.binning import SCORE_SCALE
 from detectors.counting.counts import Layout
 from detectors.references.calibration import margin_of_few

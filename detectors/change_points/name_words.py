@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import CategoricalBinning
-from detectors.counting.coarse import BASE_GROUPS, special_bins
+from detectors.counting.merge_bins import BASE_GROUPS, special_bins
 from detectors.figures import percent
 from detectors.references.reference import SignalReference
 

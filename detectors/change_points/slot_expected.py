@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from detectors.changes.estimates import bin_mean, bin_quantiles
-from detectors.changes.history import score_tables
+from detectors.change_points.estimates import bin_mean, bin_quantiles
+from detectors.change_points.history import score_tables
 from detectors.counting.counts import Layout
 from detectors.references.calendar import STEPS, Calendar, Mixture
 from detectors.references.reference import SignalReference

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.changes.blocks import Blocks
+from detectors.change_points.blocks import Blocks
 from detectors.counting.binning import SCORE_SCALE, Binning, NumericBinning
 from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference

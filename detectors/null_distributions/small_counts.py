@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.laws.divergences import CHI2, HELLINGER, JS, KL, PSI, G
-from detectors.laws.folded import chi_through
-from detectors.laws.special import chi2_quantile, normal_quantile
+from detectors.distances.divergences import CHI2, HELLINGER, JS, KL, PSI, G
+from detectors.null_distributions.special import chi2_quantile, normal_quantile
+from detectors.null_distributions.total_variation import chi_through
 
-__all__ = ["ENOUGH", "bin_part", "scarce_chi2"]
+__all__ = ["ENOUGH", "bin_part", "small_counts_chi2"]
 
 #: Expected events in a bin from which on the chi2 is right by itself.
 ENOUGH: Final = 50.0
@@ -136,7 +136,7 @@ def _saddlepoints(code: int, reference: Ints, n: float, points: Floats, out: Flo
 
 
 @lru_cache(4096)
-def scarce_chi2(code: int, reference: tuple[int, ...], n: int) -> tuple[float, float, float]:
+def small_counts_chi2(code: int, reference: tuple[int, ...], n: int) -> tuple[float, float, float]:
     """Factor and dimension of the chi2 for a window of n events, in units of the full bins' law.
 
     The third is by how much thresholds are higher at 1e-4. (1, bins - 1, 1) where bins are full

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LAST_KEY", "MOST_BINS", "MOST_LEVELS", "LogBins", "LogCounts", "edges_of"]
+__all__ = ["LAST_KEY", "MOST_BINS", "MOST_LEVELS", "LogCounts", "LogHistogramBins", "edges_of"]
 
 MOST_BINS: Final = 512
 #: Bits of a float below those that number its bin.
@@ -33,7 +33,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class LogBins(NamedTuple):
+class LogHistogramBins(NamedTuple):
     """Filled bins in rising order, zero among them: `[lower, upper)` and the count of each."""
 
     lower: Floats
@@ -106,7 +106,7 @@ class LogCounts:
         copy.level = level
         return copy.merge(self)
 
-    def bins(self) -> LogBins:
+    def bins(self) -> LogHistogramBins:
         """The filled bins with their edges."""
         lower, upper = edges_of(self.keys, self.level)
         counts = self.counts
@@ -114,7 +114,7 @@ class LogCounts:
             at = int(np.searchsorted(self.keys, 0))
             lower, upper = np.insert(lower, at, 0.0), np.insert(upper, at, _LEAST)
             counts = np.insert(counts, at, self.zero)
-        return LogBins(lower, upper, counts)
+        return LogHistogramBins(lower, upper, counts)
 
     def quantile(self, q: float) -> float:
         """Estimate a quantile of the numbers, within `relative_error`; NaN if there are none."""

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.counting.coarse import LEAST_EXPECTED
+from detectors.counting.merge_bins import LEAST_EXPECTED
 from detectors.references.calendar import Calendar, Mixture
 from detectors.references.calibration import margin_of_few
 from detectors.references.reference import SignalReference
-from detectors.windowed.levels import Coarse, even_enough, merged_groups
+from detectors.windowed.coarsening import Coarse, even_enough, merged_groups
 from detectors.windowed.rows import Scales
 
 __all__ = ["SlotLevels"]

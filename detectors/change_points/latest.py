@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.changes.blocks import Blocks
-from detectors.changes.changepoint import ChangePoint
-from detectors.changes.explain import LEAST_EVENTS
+from detectors.change_points.blocks import Blocks
+from detectors.change_points.changepoint import ChangePoint
+from detectors.change_points.explain import LEAST_EVENTS
 
 __all__ = ["Latest", "Since"]
 

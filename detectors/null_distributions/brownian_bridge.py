@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from detectors._jit import kernel
-from detectors.laws.special import _solve, chi2_tail, f_tail
+from detectors.null_distributions.special import _solve, chi2_tail, f_tail
 
 __all__ = [
     "AREA",

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.laws.special import normal_tail
+from detectors.null_distributions.special import normal_tail
 
-__all__ = ["form_quantile", "form_tail"]
+__all__ = ["form_quantile", "weighted_chi2_tail"]
 
 
 @kernel
-def form_tail(x: float, weights: npt.NDArray[np.float64], df: float) -> float:
+def weighted_chi2_tail(x: float, weights: npt.NDArray[np.float64], df: float) -> float:
     """P(sum w_j chi2_1 > x chi2_df / df); weights are positive, df may be infinite.
 
     With a finite df this is the tail at 0 of a form with one negative weight, -x / df.
@@ -77,15 +77,15 @@ def form_tail(x: float, weights: npt.NDArray[np.float64], df: float) -> float:
 
 @kernel
 def form_quantile(tail: float, weights: npt.NDArray[np.float64], df: float) -> float:
-    """The x with `form_tail(x, weights, df) = tail`, for a tail below one half."""
+    """The x with `weighted_chi2_tail(x, weights, df) = tail`, for a tail below one half."""
     low = float(weights.sum())
     high = 2.0 * low
-    while form_tail(high, weights, df) > tail:
+    while weighted_chi2_tail(high, weights, df) > tail:
         low = high
         high *= 2.0
     while high - low > 1e-10 * high:
         middle = 0.5 * (low + high)
-        if form_tail(middle, weights, df) > tail:
+        if weighted_chi2_tail(middle, weights, df) > tail:
             low = middle
         else:
             high = middle

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import MAX_BINS, CategoricalBinning, NumericBinning
-from detectors.counting.logbins import LogBins, LogCounts, edges_of
-from detectors.counting.names import NameCounts
+from detectors.counting.category_sketch import NameCounts
+from detectors.counting.log_histogram import LogCounts, LogHistogramBins, edges_of
 
 __all__ = [
     "count_names",
@@ -53,7 +53,7 @@ def learn_edges(numbers: LogCounts) -> NumericBinning:
     return NumericBinning(np.unique(edges))
 
 
-def widen(binning: NumericBinning, bins: LogBins) -> tuple[NumericBinning, int]:
+def widen(binning: NumericBinning, bins: LogHistogramBins) -> tuple[NumericBinning, int]:
     """The binning with a bin more on each side where there are numbers beyond it.
 
     Also gives by how much the places of its bins have moved, 0 or 1. Bins of numbers below and

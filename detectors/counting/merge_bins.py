@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from detectors._jit import kernel
 from detectors.counting.binning import Binning, CategoricalBinning
+from detectors.counting.category_sketch import name_hash
 from detectors.counting.name_bins import TAIL_CELLS
-from detectors.counting.names import name_hash
 
 __all__ = [
     "BASE_GROUPS",

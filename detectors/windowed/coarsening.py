@@ -13,14 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import CategoricalBinning
-from detectors.counting.coarse import (
+from detectors.counting.merge_bins import (
     BASE_GROUPS,
     LEAST_EXPECTED,
     bins_apart,
     join_small,
     merge_neighbours,
 )
-from detectors.laws.folded import folded_chi, folded_moments
+from detectors.null_distributions.total_variation import (
+    total_variation_chi,
+    total_variation_moments,
+)
 from detectors.references.calibration import GOOD_BATCHES, margin_of_few
 from detectors.references.reference import SignalReference
 
@@ -191,9 +194,9 @@ def norm_law(coarse: Coarse) -> NormLaw:
     normal, a chi of dimension 1.
     """
     shares = coarse.reference / int(coarse.reference.sum())
-    mean, second = folded_moments(coarse.covariance)
+    mean, second = total_variation_moments(coarse.covariance)
     if math.isinf(coarse.df) and shares.size > 2:
-        scale, dimension = folded_chi(tuple(shares.tolist()))
+        scale, dimension = total_variation_chi(tuple(shares.tolist()))
         return NormLaw(scale, dimension, mean / scale)
     # Never below what independent events give, as for the weights of the form.
     least = 0.5 * math.sqrt(2.0 / math.pi) * float(np.sqrt(shares * (1.0 - shares)).sum())

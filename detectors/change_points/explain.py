@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.changes.estimates import (
+from detectors.change_points.estimates import (
     QUANTILES,
     Quantile,
     bin_mean,
@@ -21,9 +21,9 @@ from detectors.changes.estimates import (
     known_quantiles,
     outside,
 )
-from detectors.changes.name_words import name_groups, quoted, told_share
+from detectors.change_points.name_words import name_groups, quoted, told_share
 from detectors.counting.binning import SCORE_SCALE, NumericBinning
-from detectors.counting.coarse import BASE_GROUPS, merge_neighbours, special_bins
+from detectors.counting.merge_bins import BASE_GROUPS, merge_neighbours, special_bins
 from detectors.figures import figure, figures, percent
 from detectors.references.reference import SignalReference
 

@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CheckedError", "Place"]
+__all__ = ["DocumentError", "Place"]
 
 _NAMES = {dict: "object", list: "array", str: "text", bool: "boolean", type(None): "null"}
 
 
-class CheckedError(ValueError):
+class DocumentError(ValueError):
     """A value that is not what it must be; the message begins with its place."""
 
 
@@ -28,7 +28,7 @@ class Place:
     def fail(self, message: str, *, of_member: bool = False) -> NoReturn:
         """Raise the error; `of_member` if the message begins with the name of a member."""
         joint = "." if of_member and self.path else " "
-        raise CheckedError(f"{self.path}{joint}{message}".strip())
+        raise DocumentError(f"{self.path}{joint}{message}".strip())
 
     def _expect(self, kind: type | tuple[type, ...], name: str) -> None:
         right = isinstance(self.value, kind)

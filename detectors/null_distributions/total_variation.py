@@ -18,9 +18,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.laws.special import chi2_quantile, normal_quantile
+from detectors.null_distributions.special import chi2_quantile, normal_quantile
 
-__all__ = ["chi_through", "folded_chi", "folded_moments", "folded_quantiles"]
+__all__ = [
+    "chi_through",
+    "total_variation_chi",
+    "total_variation_moments",
+    "total_variation_quantiles",
+]
 
 Floats = npt.NDArray[np.float64]
 Complex = npt.NDArray[np.complexfloating]
@@ -98,7 +103,7 @@ def _cumulants(s: Floats, deviations: Floats) -> Floats:
     return result
 
 
-def folded_moments(covariance: Floats) -> tuple[float, float]:
+def total_variation_moments(covariance: Floats) -> tuple[float, float]:
     """E[T] and E[T^2] for normal e with this covariance (Kamat 1953, Biometrika 40)."""
     deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     both = np.outer(deviation, deviation)
@@ -108,9 +113,9 @@ def folded_moments(covariance: Floats) -> tuple[float, float]:
     return mean, 0.25 * 2.0 / math.pi * float(products.sum())
 
 
-def folded_quantiles(shares: Floats, tails: Sequence[float]) -> Floats:
+def total_variation_quantiles(shares: Floats, tails: Sequence[float]) -> Floats:
     """The T whose tails these are, from .03 to 1e-8; shares add up to 1."""
-    mean, second = folded_moments(np.diag(shares) - np.outer(shares, shares))
+    mean, second = total_variation_moments(np.diag(shares) - np.outer(shares, shares))
     deviations = 0.5 * np.sqrt(np.sort(shares)[::-1])
     s = _POINTS / math.sqrt(second - mean * mean)
     near = 0.02 * s
@@ -125,9 +130,9 @@ def folded_quantiles(shares: Floats, tails: Sequence[float]) -> Floats:
 
 
 @lru_cache(4096)
-def folded_chi(shares: tuple[float, ...]) -> tuple[float, float]:
+def total_variation_chi(shares: tuple[float, ...]) -> tuple[float, float]:
     """Scale and dimension of the chi that has T's values at two tails."""
-    return chi_through(_TAILS, folded_quantiles(np.array(shares), _TAILS))
+    return chi_through(_TAILS, total_variation_quantiles(np.array(shares), _TAILS))
 
 
 def chi_through(tails: tuple[float, float], values: Floats) -> tuple[float, float]:

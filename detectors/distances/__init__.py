@@ -1,0 +1,5 @@
+"""Distances between histograms over the same bins."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
