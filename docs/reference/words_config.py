@@ -70,6 +70,12 @@ template_file = "pager.json"
 ca_file = "pager-ca.pem"
 
 [[notify]]
+type = "webhook"
+name = "signed"
+url = "https://pager.example/hook"
+secret = "s3cret"
+
+[[notify]]
 type = "slack"
 url_file = "secrets/slack-url"
 

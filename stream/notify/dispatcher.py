@@ -20,11 +20,8 @@ import msgspec
 from stream.alerts.silences import Silence
 from stream.contracts.acks import Ack, decode_alert_or_ack
 from stream.contracts.alert_event import AlertError
-from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.delivery_stats import TargetStats
 from stream.notify.open_episodes import Change, OpenEpisodes
-from stream.notify.sinks import QueueSink, Sink
-from stream.notify.slack_threads import SlackThreads
 from stream.notify.suppression import Suppression
 from stream.notify.target_worker import NEW, TargetWorker
 from stream.notify.targets import Target
@@ -90,7 +87,7 @@ class Dispatcher:
             had = _stored(target.name, committed, ends)
             began = _stored(NEW + target.name, committed, ends) if had is None else had
             begins = dict(ends) if began is None else began
-            sink = _make_sink(target, clock, self._suppression)
+            sink = target.make_sink(clock, self._suppression)
             sink.recall(_kept(target.name, committed))
             self._workers.append(TargetWorker(sink, begins, is_new=had is None))
 
@@ -229,13 +226,6 @@ class Dispatcher:
         end = time.monotonic() + _HANG_UP_S
         for worker in self._workers:
             worker.join(end)
-
-
-def _make_sink(target: Target, clock: Callable[[], float], suppression: Suppression) -> Sink:
-    kind = AlertmanagerSink if target.kind == "alertmanager" else QueueSink
-    if target.channel:
-        kind = SlackThreads
-    return kind(target, clock, suppression=suppression)
 
 
 def _kept(name: str, committed: Mapping[int, Commit]) -> dict[str, int]:

@@ -9,34 +9,22 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProxySchemeUnknown
 
+from stream.notify.answer import Answer
 from stream.notify.cancellable_request import CancellableRequest
 from stream.text.printable import printable
 
-__all__ = ["Answer", "Client"]
+__all__ = ["Client"]
 
 #: The request itself is wrong: the same again would be refused again.
 _REFUSED: Final = frozenset({400, 413, 415, 422})
 _MAX_BYTES: Final = 4_000_000
 _MAX_WORDS: Final = 500
-
-
-class Answer(NamedTuple):
-    """How a request went.
-
-    `delivered`: taken. `final`: refused, and no use to repeat. Otherwise try again, not before
-    `wait_s` if the other side said so.
-    """
-
-    delivered: bool
-    final: bool
-    words: str
-    wait_s: float = 0.0
 
 
 class Client:

@@ -11,16 +11,17 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stream.contracts.alert_event import SEVERITIES, AlertEvent
+from stream.notify.answer import Answer
 from stream.notify.delivery_stats import DeliveryStats
-from stream.notify.http import Answer, Client
 from stream.notify.open_episodes import Change
-from stream.notify.render import slack_message, webhook_request
 from stream.notify.suppression import Suppression
-from stream.notify.targets import Target
 from stream.process.retry import Retry
+
+if TYPE_CHECKING:
+    from stream.notify.targets.contract import Target
 
 __all__ = ["CHECK_S", "QueueSink", "Sink"]
 
@@ -46,6 +47,9 @@ class Sink(ABC):
         self, target: Target, clock: Callable[[], float], suppression: Suppression | None = None
     ) -> None:
         self.target = target
+        # Late, for urllib3: the config reads targets where no notifier is installed.
+        from stream.notify.http import Client
+
         self.client = Client(target.timeout_s, target.ca_file)
         self.suppression = suppression or Suppression()
         self._clock = clock
@@ -133,7 +137,7 @@ class Sink(ABC):
 
 
 class QueueSink(Sink):
-    """Every event that is a step once, or every one, in order: webhooks and Slack.
+    """Every event that is a step once, or every one, in order.
 
     While an episode is suppressed its newest revision is kept, and delivered when the suppression
     ends if it still fires. The end of an episode of which nothing was delivered is not delivered.
@@ -223,11 +227,6 @@ class QueueSink(Sink):
                 self._queue.popleft()
         return 0.0
 
+    @abstractmethod
     def _deliver(self, event: AlertEvent) -> Answer:
-        target = self.target
-        if target.kind == "slack":
-            return self._post(
-                target.url, slack_message(event), {"Content-Type": "application/json"}
-            )
-        body, headers = webhook_request(event, target.secret, int(self._clock()), target.template)
-        return self._post(target.url, body, headers)
+        """Send one event, by `_post` or as `_judge` takes the answer."""

@@ -27,7 +27,7 @@ from stream.metrics import MetricsCollector, serve
 from stream.notify.dispatcher import Dispatcher
 from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
-from stream.notify.targets import Target
+from stream.notify.targets.webhook import WebhookTarget
 from stream.plans.plan import Plan, PlanBook
 from stream.replay.replay import Replay
 from tests.stream.test_metrics import START_MS, FileState, columns, records
@@ -89,9 +89,7 @@ def scraping(folder: Path) -> Iterator[Server]:
     state = FileState(Replay(book))
     page = serve("127.0.0.1:0", MetricsCollector(state, environment="tests"), state)
     notify = NotifyStatus()
-    notify.dispatcher = Dispatcher(
-        [Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1}
-    )
+    notify.dispatcher = Dispatcher([WebhookTarget(name="a", url="http://127.0.0.1:9")], {}, {0: 1})
     notify_page = serve("127.0.0.1:0", NotifyCollector(notify, environment="tests"), notify)
     port = free_port()
     shutil.copy(ROOT / "deploy" / "prometheus" / "driftstream.rules.yml", folder)

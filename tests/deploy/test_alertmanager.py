@@ -11,9 +11,8 @@ import msgspec
 import pytest
 import yaml
 
-from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.open_episodes import OpenEpisodes
-from stream.notify.targets import Target
+from stream.notify.targets.alertmanager import AlertmanagerSink, AlertmanagerTarget
 from tests.integration.test_notify import ALERTMANAGER, Alertmanager, wait_for
 from tests.stream.notify_tools import Hook, alert, hook
 
@@ -62,7 +61,7 @@ def test_one_story_is_one_group_and_a_severity_that_rose_is_told_once(
 ) -> None:
     drift = alert(beside=[alert(kind="data_quality")])
     quality = alert(kind="data_quality", beside=[alert()])
-    sink = AlertmanagerSink(Target("alertmanager", "am", alertmanager.url), time.time)
+    sink = AlertmanagerSink(AlertmanagerTarget("am", alertmanager.url), time.time)
     episodes = OpenEpisodes()
 
     def say(number: int, event: Any) -> None:

@@ -13,7 +13,7 @@ from stream.metrics import MetricsCollector
 from stream.notify.dispatcher import Dispatcher
 from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
-from stream.notify.targets import Target
+from stream.notify.targets.webhook import WebhookTarget
 from tests.stream.test_metrics import FileState
 from tests.stream.test_metrics import state as state  # the fixture
 
@@ -24,9 +24,7 @@ from tests.stream.test_metrics import state as state  # the fixture
 )
 def test_promtool_check_metrics(state: FileState) -> None:
     status = NotifyStatus()
-    status.dispatcher = Dispatcher(
-        [Target(kind="webhook", name="a", url="http://127.0.0.1:9")], {}, {0: 1}
-    )
+    status.dispatcher = Dispatcher([WebhookTarget(name="a", url="http://127.0.0.1:9")], {}, {0: 1})
     status.dispatcher.targets()[0].stats.last_s = 1.5
     for collector in (MetricsCollector(state, max_series=20), NotifyCollector(status)):
         check(collector)

@@ -15,6 +15,8 @@ from stream.contracts.alert_event import AlertEvent, encode_alert
 from stream.kafka.topics import WantedTopic, create_topics
 from stream.notify.source import run_notify
 from stream.notify.targets import Target
+from stream.notify.targets.slack import SlackTarget
+from stream.notify.targets.webhook import WebhookTarget
 from tests.stream.notify_tools import alert, hook, slack
 
 pytestmark = pytest.mark.broker
@@ -65,9 +67,9 @@ def test_what_comes_while_the_notifier_is_away_reaches_all_others(
     with hook() as good, hook() as absent:
         absent.answers = [(404, {})] * 1_000
         targets = [
-            Target("webhook", "good", good.url),
-            Target("webhook", "absent", absent.url),
-            Target("webhook", "nobody", "http://127.0.0.1:9/hook"),
+            WebhookTarget("good", good.url),
+            WebhookTarget("absent", absent.url),
+            WebhookTarget("nobody", "http://127.0.0.1:9/hook"),
         ]
         told = say(alert("fraud"))
         with dispatcher(kafka, topic, targets):
@@ -91,7 +93,7 @@ def test_a_thread_goes_on_after_a_restart(kafka: dict[str, object], topic_prefix
     create_topics(kafka, [WantedTopic(topic, 1, {"cleanup.policy": "delete"})])
     models = [f"model-{number}" for number in range(100)]
     with slack() as here:
-        targets = [Target("slack", "slack", here.url, token="xoxb-1", channel="#models")]
+        targets = [SlackTarget("slack", here.url, token="xoxb-1", channel="#models")]
         with dispatcher(kafka, topic, targets):
             publish(kafka, topic, [(b"", encode_alert(alert(model)), ()) for model in models])
             wait_for(lambda: len(here.posted) == 100)

@@ -28,8 +28,9 @@ from stream.contracts.alert_event import (
     encode_alert,
 )  # fmt: skip
 from stream.metrics.families import counter, gauge
-from stream.notify.render import alertmanager_alert, slack_message, slack_text
-from stream.notify.template import fill_template
+from stream.notify.targets.alertmanager import alertmanager_alert
+from stream.notify.targets.slack import slack_message, slack_text
+from stream.notify.targets.template import fill_template
 from stream.page import asset
 from stream.plans.plan import Subject
 from stream.report import render, report_of_episode

@@ -6,22 +6,30 @@ import base64
 import hashlib
 import hmac
 import logging
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import msgspec
 import pytest
 
 from stream.config.load import ConfigError, load_config
-from stream.contracts.alert_event import News, encode_alert, parse_time
-from stream.notify.alertmanager import FIRING_FOR_S, AlertmanagerSink
+from stream.contracts.alert_event import AlertEvent, News, encode_alert, parse_time
+from stream.notify.answer import Answer
 from stream.notify.dispatcher import Commit, Dispatcher
 from stream.notify.open_episodes import Change, OpenEpisodes
-from stream.notify.sinks import GIVE_UP_S, QueueSink
-from stream.notify.targets import Target
-from stream.notify.template import TEMPLATE_FIELDS
+from stream.notify.sinks import GIVE_UP_S, QueueSink, Sink
+from stream.notify.suppression import Suppression
+from stream.notify.targets import Target, registry
+from stream.notify.targets.alertmanager import FIRING_FOR_S, AlertmanagerSink, AlertmanagerTarget
+from stream.notify.targets.contract import OptionTable
+from stream.notify.targets.slack import SlackSink, SlackTarget
+from stream.notify.targets.template import TEMPLATE_FIELDS
+from stream.notify.targets.webhook import WebhookSink, WebhookTarget
 from tests.stream.notify_tools import alert, hook
 
 NOW = 1_800_000_000.0
@@ -79,10 +87,10 @@ url_file = "slack-url"
         {"HOOK_SECRET": "s3cret"},
     )
     assert found == (
-        Target("alertmanager", "alertmanager", "http://alertmanager:9093"),
-        Target("webhook", "pager", "https://pager.example/hook", "s3cret", "t0ken", ("fraud",),
-               "critical", 3.0),
-        Target("slack", "slack", "https://hooks.example/T0/B0/xyzzy"),
+        AlertmanagerTarget("alertmanager", "http://alertmanager:9093"),
+        WebhookTarget("pager", "https://pager.example/hook", "t0ken", ("fraud",),
+                      "critical", 3.0, secret="s3cret"),
+        SlackTarget("slack", "https://hooks.example/T0/B0/xyzzy"),
     )  # fmt: skip
     for secret in ("s3cret", "t0ken", "xyzzy"):
         assert secret not in repr(found)
@@ -118,6 +126,77 @@ def test_mistakes_are_said(tmp_path: Path, text: str, words: str) -> None:
     assert "hooks.example" not in str(caught.value)  # it may be a secret
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("slack", 'template_file = "t.json"', "template_file is for webhooks only"),
+        ("alertmanager", 'channel = "#a"', "channel is for Slack only"),
+        ("alertmanager", 'revisions = "all"', "revisions is not for Alertmanager"),
+    ],
+)
+def test_keys_of_another_kind_are_mistakes(
+    tmp_path: Path, kind: str, text: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        targets(tmp_path, f'[[notify]]\ntype = "{kind}"\nurl = "http://a"\n{text}\n')
+
+
+def test_a_kind_is_one_row_of_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The config reads, and the dispatcher delivers to, a kind that neither of them knows."""
+
+    @dataclass(frozen=True)
+    class FileTarget(Target):
+        kind = "file"
+        own_keys: ClassVar[Mapping[str, str]] = {"path": "is for files only."}
+        path: str = ""
+
+        @classmethod
+        def read(cls, table: OptionTable, common: Mapping[str, Any]) -> Self:
+            return cls(url="file:", path=table.text("path", least=1), **common)
+
+        def make_sink(self, clock: Callable[[], float], suppression: Suppression) -> Sink:
+            return FileSink(self, clock, suppression)
+
+    class FileSink(QueueSink):
+        target: FileTarget
+
+        def _deliver(self, event: AlertEvent) -> Answer:
+            with Path(self.target.path).open("a") as file:
+                file.write(f"{event.id}\n")
+            return self._judge(Answer(True, False, "written"))
+
+    monkeypatch.setitem(registry.BY_KIND, "file", FileTarget)
+    monkeypatch.setitem(registry.OWN_KEYS, "path", (["file"], "is for files only."))
+    written = tmp_path / "alerts.txt"
+    found = targets(tmp_path, f'[[notify]]\ntype = "file"\npath = "{written}"\n')
+    with pytest.raises(ConfigError, match="path is for files only"):
+        targets(tmp_path, '[[notify]]\ntype = "slack"\nurl = "http://a"\npath = "x"\n')
+    event, committed = alert(), {0: Commit(0, '{"file":0}')}
+    dispatcher = Dispatcher(found, committed, {0: 1})
+    dispatcher.feed(0, 0, encode_alert(event))
+    run(dispatcher, committed, written.exists)
+    assert written.read_text() == f"{event.id}\n"
+    assert committed[0].offset == 1
+
+
+def test_a_config_with_targets_is_read_where_no_notifier_is_installed(tmp_path: Path) -> None:
+    """`replay` and `check` need the config, and not the packages that send requests."""
+    (tmp_path / "config.toml").write_text(
+        '[kafka]\nbootstrap_servers = "x:1"\n[[models]]\nname = "m"\nreference = "m.json"\n'
+        + "".join(f'[[notify]]\ntype = "{kind}"\nurl = "http://a"\n' for kind in registry.BY_KIND)
+    )
+    program = (
+        "import sys\nsys.modules['urllib3'] = sys.modules['prometheus_client'] = None\n"
+        "from pathlib import Path\nfrom stream.config.load import load_config\n"
+        "print(len(load_config(Path(sys.argv[1]), {}).notify))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "config.toml")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (f"{len(registry.BY_KIND)}\n", "")
+
+
 # ---- which events are news
 
 
@@ -151,8 +230,8 @@ def test_a_hook_is_told_the_steps_or_all(revisions: str, told: list[int], news: 
     milder = alert(revision=4, severity="info")
     events = [alert(), joined, step, milder, alert(revision=5, status="resolved")]
     with hook() as here:
-        target = Target("webhook", "w", here.url, revisions=revisions)
-        sink, episodes = QueueSink(target, Clock()), OpenEpisodes()
+        target = WebhookTarget("w", here.url, revisions=revisions)
+        sink, episodes = WebhookSink(target, Clock()), OpenEpisodes()
         for number, event in enumerate(events):
             sink.offer(number, episodes.apply(event))
         while sink.step() == 0.0:
@@ -173,7 +252,7 @@ def test_alertmanager_has_no_revisions_to_choose(tmp_path: Path) -> None:
 
 def test_a_webhook_is_the_signed_cloudevent() -> None:
     with hook() as here:
-        sink = QueueSink(Target("webhook", "w", here.url, "s3cret", "t0ken"), Clock())
+        sink = WebhookSink(WebhookTarget("w", here.url, "t0ken", secret="s3cret"), Clock())
         event = alert()
         sink.offer(0, news(event))
         assert sink.done == -1
@@ -201,7 +280,7 @@ def test_a_failure_is_tried_again_later_and_later_in_order(
     clock = Clock()
     with hook() as here:
         here.answers = [(503, {}), (500, {}), (429, {"Retry-After": "30"})]
-        sink = QueueSink(Target("webhook", "w", here.url), clock)
+        sink = WebhookSink(WebhookTarget("w", here.url), clock)
         events = [alert(), alert(revision=2, severity="critical")]
         for number, event in enumerate(events):
             sink.offer(number, news(event))
@@ -221,7 +300,7 @@ def test_a_failure_is_tried_again_later_and_later_in_order(
 def test_what_is_refused_for_good_does_not_stop_the_rest(caplog: pytest.LogCaptureFixture) -> None:
     with hook() as here:
         here.answers = [(400, {})]
-        sink = QueueSink(Target("webhook", "w", here.url), Clock())
+        sink = WebhookSink(WebhookTarget("w", here.url), Clock())
         sink.offer(0, news(alert()))
         sink.offer(1, news(alert("churn")))
         while sink.done < 1:
@@ -234,7 +313,7 @@ def test_nobody_there_for_a_day_gives_up(caplog: pytest.LogCaptureFixture) -> No
     clock = Clock()
     with hook() as here:
         url = here.url
-    sink = QueueSink(Target("webhook", "w", url), clock)
+    sink = WebhookSink(WebhookTarget("w", url), clock)
     sink.offer(0, news(alert()))
     sink.step()
     assert sink.done == -1
@@ -246,8 +325,8 @@ def test_nobody_there_for_a_day_gives_up(caplog: pytest.LogCaptureFixture) -> No
 
 def test_slack_is_told_in_words_and_only_what_it_wants() -> None:
     with hook() as here:
-        sink = QueueSink(
-            Target("slack", "s", here.url, models=("fraud",), min_severity="warning"), Clock()
+        sink = SlackSink(
+            SlackTarget("s", here.url, models=("fraud",), min_severity="warning"), Clock()
         )
         sink.offer(0, news(alert("churn")))
         sink.offer(1, news(alert(severity="info")))
@@ -277,7 +356,7 @@ def test_any_json_by_template(tmp_path: Path) -> None:
             tmp_path,
             f'[[notify]]\ntype = "webhook"\nurl = "{here.url}"\ntemplate_file = "pager.json"\n',
         )
-        sink = QueueSink(target, Clock())
+        sink = WebhookSink(target, Clock())
         sink.offer(0, news(alert('a "quoted" \\ model')))
         sink.offer(1, news(alert(revision=2, status="resolved")))
         while sink.done < 1:
@@ -320,7 +399,7 @@ def posts(requests: list[tuple[str, dict[str, str], bytes]]) -> list[Any]:
 def test_alertmanager_hears_of_what_fires_every_minute_until_it_ends() -> None:
     clock = Clock()
     with hook() as here:
-        sink = AlertmanagerSink(Target("alertmanager", "am", here.url), clock)
+        sink = AlertmanagerSink(AlertmanagerTarget("am", here.url), clock)
         sink.restore(news(alert("churn")), 0)
         assert sink.step() == 60.0
         sink.offer(0, news(alert()))
@@ -367,7 +446,7 @@ def test_alertmanager_down_for_a_while_hears_of_the_end_all_the_same() -> None:
     clock = Clock()
     with hook() as here:
         here.answers = [(200, {}), (500, {}), (500, {})]
-        sink = AlertmanagerSink(Target("alertmanager", "am", here.url), clock)
+        sink = AlertmanagerSink(AlertmanagerTarget("am", here.url), clock)
         sink.offer(0, news(alert()))
         sink.step()
         sink.offer(1, news(alert(revision=2, status="resolved")))
@@ -410,7 +489,7 @@ def test_a_restart_sends_only_what_was_not_delivered(caplog: pytest.LogCaptureFi
     values = [encode_alert(event) for event in topic]
     committed: dict[int, Commit] = {}
     with hook() as good, hook() as bad:
-        pair = [Target("webhook", "good", good.url), Target("webhook", "bad", bad.url)]
+        pair = [WebhookTarget("good", good.url), WebhookTarget("bad", bad.url)]
         bad.answers = [(503, {})] * 1_000
 
         # A first start: what fires is told, what has ended is not.
@@ -463,7 +542,7 @@ def test_a_target_that_was_never_there_costs_no_other_an_event(
     told = [event.id for event in topic]
     committed: dict[int, Commit] = {}
     with hook() as good, hook() as bad:
-        pair = [Target("webhook", "good", good.url), Target("webhook", "bad", bad.url)]
+        pair = [WebhookTarget("good", good.url), WebhookTarget("bad", bad.url)]
         bad.answers = [(404, {})] * 1_000  # a wrong address
         dispatcher = Dispatcher(pair, committed, {0: 1})
         for offset, value in enumerate(values[:2]):  # the second comes before it has begun
@@ -493,7 +572,7 @@ def test_a_target_that_was_never_there_costs_no_other_an_event(
 def test_positions_are_committed_again_lest_kafka_forgets_them() -> None:
     now = [1e9]
     with hook() as here:
-        pair = [Target("webhook", "w", here.url)]
+        pair = [WebhookTarget("w", here.url)]
         dispatcher = Dispatcher(pair, {0: Commit(1, '{"w":1}')}, {0: 1}, lambda: now[0])
         dispatcher.feed(0, 0, encode_alert(alert()))
         dispatcher.start()
@@ -514,7 +593,7 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
 ) -> None:
     with hook() as here:
         committed = {0: Commit(100, '{"w":100}')}
-        dispatcher = Dispatcher([Target("webhook", "w", here.url)], committed, {0: 1})
+        dispatcher = Dispatcher([WebhookTarget("w", here.url)], committed, {0: 1})
         dispatcher.feed(0, 0, encode_alert(alert()))
         run(dispatcher, committed, lambda: here.taken)
         assert committed == {0: Commit(1, '{"w":1}')}
@@ -524,7 +603,7 @@ def test_a_topic_that_was_made_again_is_read_from_its_beginning(
 def test_garbage_on_the_topic_is_passed_by(caplog: pytest.LogCaptureFixture) -> None:
     with hook() as here:
         committed = {0: Commit(0, '{"w":0}')}
-        dispatcher = Dispatcher([Target("webhook", "w", here.url)], committed, {0: 2})
+        dispatcher = Dispatcher([WebhookTarget("w", here.url)], committed, {0: 2})
         dispatcher.feed(0, 0, b"{")
         dispatcher.feed(0, 1, encode_alert(alert()))
         run(dispatcher, committed, lambda: here.taken)

@@ -19,8 +19,8 @@ from stream.notify import sinks
 from stream.notify.dispatcher import Dispatcher
 from stream.notify.http import Client
 from stream.notify.notify_status import NotifyStatus
-from stream.notify.sinks import GIVE_UP_S, LONGEST_PUT_OFF_S, QueueSink
-from stream.notify.targets import Target
+from stream.notify.sinks import GIVE_UP_S, LONGEST_PUT_OFF_S
+from stream.notify.targets.webhook import WebhookSink, WebhookTarget
 from tests.security.secured import make_certificates
 from tests.stream.bad_receivers import Proxy, answering, dripping, listening, silent
 from tests.stream.notify_tools import alert, hook
@@ -120,7 +120,7 @@ def test_nobody_there_and_no_such_name() -> None:
 
 
 def dispatcher_to(*urls: str, timeout_s: float) -> Dispatcher:
-    pair = [Target("webhook", f"w{i}", url, timeout_s=timeout_s) for i, url in enumerate(urls)]
+    pair = [WebhookTarget(f"w{i}", url, timeout_s=timeout_s) for i, url in enumerate(urls)]
     made = Dispatcher(pair, {}, {0: 0})
     made.feed(0, 0, encode_alert(alert()))
     return made
@@ -178,7 +178,7 @@ def test_a_receiver_cannot_put_an_event_off_until_it_is_given_up(
     clock = Clock()
     with hook() as here:
         here.answers = [(503, {"Retry-After": put_off})] * 3
-        sink = QueueSink(Target("webhook", "w", here.url), clock)
+        sink = WebhookSink(WebhookTarget("w", here.url), clock)
         sink.offer(0, news(alert()))
         waits = []
         while not here.taken:

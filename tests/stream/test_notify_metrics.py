@@ -14,11 +14,12 @@ from stream.notify.dispatcher import Dispatcher
 from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets import Target
+from stream.notify.targets.webhook import WebhookTarget
 from tests.stream.notify_tools import alert, hook
 
 
 def target(name: str, url: str) -> Target:
-    return Target(kind="webhook", name=name, url=url, timeout_s=2.0)
+    return WebhookTarget(name=name, url=url, timeout_s=2.0)
 
 
 def figures(status: NotifyStatus) -> dict[tuple[str, str], float]:

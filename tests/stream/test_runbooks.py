@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 
 from stream.cli import cli
 from stream.contracts.alert_event import Kind
-from stream.notify.render import alertmanager_alert, slack_message
+from stream.notify.targets.alertmanager import alertmanager_alert
+from stream.notify.targets.slack import slack_message
 from stream.page.recent import RecentEpisodes
 from stream.runbooks import UnknownRunbookError, find_runbook, runbooks
 from tests.stream.notify_tools import alert

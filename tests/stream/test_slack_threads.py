@@ -15,8 +15,8 @@ from stream.config.load import ConfigError, load_config
 from stream.contracts.alert_event import AlertEvent, Kind, encode_alert
 from stream.notify.dispatcher import Commit, Dispatcher
 from stream.notify.open_episodes import OpenEpisodes
-from stream.notify.slack_threads import SlackThreads
 from stream.notify.targets import Target
+from stream.notify.targets.slack import SlackTarget, SlackThreads
 from tests.stream.notify_tools import Slack, alert, slack
 
 NOW = 1_800_000_000.0
@@ -32,7 +32,7 @@ class Clock:
 
 
 def target(here: Slack, **more: Any) -> Target:
-    return Target("slack", "s", here.url, token="xoxb-1", channel="#models", **more)
+    return SlackTarget("s", here.url, token="xoxb-1", channel="#models", **more)
 
 
 def tell(here: Slack, *events: AlertEvent, **more: Any) -> SlackThreads:
@@ -252,9 +252,7 @@ def read(tmp_path: Path, text: str) -> tuple[Target, ...]:
 
 def test_a_bot_needs_a_channel_and_a_token_only(tmp_path: Path) -> None:
     (found,) = read(tmp_path, 'type = "slack"\nchannel = "#models"\ntoken_file = "bot"')
-    assert found == Target(
-        "slack", "slack", "https://slack.com/api", token="xoxb-7", channel="#models"
-    )
+    assert found == SlackTarget("slack", "https://slack.com/api", token="xoxb-7", channel="#models")
     assert "xoxb" not in repr(found)
 
 

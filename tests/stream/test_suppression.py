@@ -18,11 +18,11 @@ from stream.cli import cli
 from stream.config.load import ConfigError, load_config
 from stream.contracts.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
 from stream.contracts.alert_event import AlertError, AlertEvent, encode_alert, format_time
-from stream.notify.alertmanager import AlertmanagerSink
 from stream.notify.dispatcher import Commit, Dispatcher
 from stream.notify.sinks import QueueSink
 from stream.notify.suppression import Suppression
-from stream.notify.targets import Target
+from stream.notify.targets.alertmanager import AlertmanagerSink, AlertmanagerTarget
+from stream.notify.targets.webhook import WebhookSink, WebhookTarget
 from tests.stream.notify_tools import alert, hook, serving
 from tests.stream.test_notify import BASE, NOW, Clock, news
 
@@ -140,7 +140,7 @@ def test_wrong_silences(tmp_path: Path, text: str, words: str) -> None:
 
 
 def suppressing_sink(url: str, suppression: Suppression, clock: Clock) -> QueueSink:
-    return QueueSink(Target("webhook", "w", url), clock, suppression=suppression)
+    return WebhookSink(WebhookTarget("w", url), clock, suppression=suppression)
 
 
 def drain(sink: QueueSink) -> None:
@@ -214,7 +214,7 @@ def test_a_notifier_that_starts_again_knows_what_it_held_back() -> None:
     clock = Clock()
     event, told = alert(), alert("churn")
     with hook() as here:
-        target = Target("webhook", "w", here.url)
+        target = WebhookTarget("w", here.url)
         dispatcher = Dispatcher([target], {0: Commit(2, '{"w": 2}')}, {0: 2}, clock, [NIGHT])
         clock.now += 7_200
         dispatcher.feed(0, 0, encode_alert(event), NOW_MS + 60_000)
@@ -230,7 +230,7 @@ def test_a_notifier_reads_acks_from_the_topic() -> None:
     first, second = alert(), alert(revision=2, severity="critical")
     ack = make_ack(first, NOW_MS, NOW_MS + HOUR)
     with hook() as here:
-        target = Target("webhook", "w", here.url)
+        target = WebhookTarget("w", here.url)
         dispatcher = Dispatcher([target], {0: Commit(1, '{"w": 1}')}, {0: 1}, clock)
         dispatcher.feed(0, 0, encode_alert(first), NOW_MS)
         dispatcher.feed(0, 1, encode_ack(ack), NOW_MS)
@@ -306,7 +306,7 @@ def alertmanager_api() -> Iterator[Silences]:
 
 
 def am_sink(here: Silences, clock: Clock, suppression: Suppression) -> AlertmanagerSink:
-    return AlertmanagerSink(Target("alertmanager", "am", here.url), clock, suppression=suppression)
+    return AlertmanagerSink(AlertmanagerTarget("am", here.url), clock, suppression=suppression)
 
 
 def offered(sink: AlertmanagerSink, number: int, event: AlertEvent) -> None:

@@ -20,8 +20,7 @@ from stream.cli import cli
 from stream.contracts.alert_event import AlertEvent, decode_alert
 from stream.decode.record import FileRecord
 from stream.notify.open_episodes import OpenEpisodes
-from stream.notify.slack_threads import SlackThreads
-from stream.notify.targets import Target
+from stream.notify.targets.slack import SlackTarget, SlackThreads
 from stream.plans.plan import PlanBook
 from stream.replay.replay import Replay
 from tests import insects
@@ -152,7 +151,7 @@ def test_a_number_of_which_six_percent_go_missing_is_two_messages(
 ) -> None:
     """It opens and ends, in one thread: no drift beside it, no segment apart from the others."""
     with slack() as here:
-        target = Target("slack", "s", here.url, token="x", channel="#models")
+        target = SlackTarget("s", here.url, token="x", channel="#models")
         sink, episodes, numbers = SlackThreads(target, lambda: 1.8e9), OpenEpisodes(), count()
         for alert in six_percent:
             sink.offer(next(numbers), episodes.apply(alert))

@@ -3,25 +3,51 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import msgspec
 
-from stream.contracts.alert_event import AlertEvent
+from stream.contracts.alert_event import AlertEvent, format_time, parse_time
 from stream.notify.open_episodes import Change
-from stream.notify.render import alertmanager_alert
-from stream.notify.silence_sync import SilenceSync
 from stream.notify.sinks import Sink
 from stream.notify.suppression import Suppression
-from stream.notify.targets import Target
+from stream.notify.targets.contract import OptionTable, Target, read_url
+from stream.notify.targets.silence_sync import SilenceSync, alertmanager_labels, filled
+from stream.runbooks import runbook_command
+from stream.text.printable import printable
 
-__all__ = ["FIRING_FOR_S", "REPOST_S", "AlertmanagerSink"]
+__all__ = [
+    "FIRING_FOR_S",
+    "REPOST_S",
+    "AlertmanagerSink",
+    "AlertmanagerTarget",
+    "alertmanager_alert",
+]
 
 log = logging.getLogger(__name__)
 #: Alertmanager lets an alert lapse that is not posted again in time: often enough to lose a few.
 REPOST_S: Final = 60.0
 FIRING_FOR_S: Final = 300.0
+
+
+@dataclass(frozen=True)
+class AlertmanagerTarget(Target):
+    """See `Target`; it always has the newest revision of an episode."""
+
+    kind = "alertmanager"
+
+    @classmethod
+    def read(cls, table: OptionTable, common: Mapping[str, Any]) -> Self:
+        """See `Target`."""
+        if table.has("revisions"):
+            raise table.error("revisions", "is not for Alertmanager, which has the newest one.")
+        return cls(url=read_url(table), **common)
+
+    def make_sink(self, clock: Callable[[], float], suppression: Suppression) -> AlertmanagerSink:
+        """See `Target`."""
+        return AlertmanagerSink(self, clock, suppression)
 
 
 class AlertmanagerSink(Sink):
@@ -130,3 +156,34 @@ class AlertmanagerSink(Sink):
             *(alertmanager_alert(event, now_ms, until_ms) for event in firing),
             *(alertmanager_alert(event, now_ms, now_ms) for event in ended),
         ]
+
+
+def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str, Any]:
+    """An alert of Alertmanager's v2 API, firing until `ends_ms`.
+
+    Severity is a label here, because routes go by it. Times that lie in the future of this clock
+    are drawn back: Alertmanager refuses alerts that end before they start.
+    """
+    data = event.data
+    said = data.annotations
+    annotations = {
+        "summary": said.summary,
+        "evidence": said.evidence,
+        "action": said.action,
+        "runbook_url": said.runbook_url,
+        "runbook": "" if said.runbook_url else runbook_command(data.labels.kind),
+        "dashboard_url": said.dashboard_url,
+        "episode": data.episode,
+        "revision": str(data.revision),
+        "related": ", ".join(f"{other.kind} {other.episode[:8]}" for other in data.related),
+        "signals": ", ".join(dict.fromkeys(signal.name for signal in data.signals)),
+    }
+    alert: dict[str, Any] = {
+        "labels": alertmanager_labels(event),
+        "annotations": filled(annotations),
+        "startsAt": format_time(min(parse_time(data.starts_at), now_ms - 1, ends_ms - 1)),
+        "endsAt": format_time(ends_ms),
+    }
+    if said.dashboard_url.startswith(("http://", "https://")):
+        alert["generatorURL"] = printable(said.dashboard_url)
+    return alert

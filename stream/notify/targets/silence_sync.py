@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import msgspec
 
 from stream.contracts.alert_event import AlertEvent, AlertTime, format_time, parse_time
-from stream.notify.http import Answer, Client
-from stream.notify.render import alertmanager_labels
+from stream.notify.answer import Answer
 from stream.notify.suppression import Suppression
+from stream.text.printable import printable
 
-__all__ = ["SilenceSync"]
+if TYPE_CHECKING:
+    from stream.notify.http import Client
+
+__all__ = ["SilenceSync", "alertmanager_labels", "filled"]
 
 _AUTHOR: Final = "driftstream notify"
 _COMMENT: Final = re.compile(r"^episode ([0-9a-f]{32})\b")
@@ -121,3 +124,22 @@ def _silence(alert: AlertEvent, now_ms: int, until_ms: int, reason: str) -> byte
         "createdBy": _AUTHOR,
         "comment": f"episode {alert.data.episode}: {reason}",
     })  # fmt: skip
+
+
+def alertmanager_labels(event: AlertEvent) -> dict[str, str]:
+    """What identifies an alert to Alertmanager."""
+    data = event.data
+    labels = {
+        "alertname": data.labels.alertname,
+        "environment": event.source.removeprefix("driftstream/"),
+        "kind": data.labels.kind,
+        "model": data.labels.model,
+        "model_version": data.labels.model_version,
+        "severity": data.severity,
+    }
+    return filled(labels)
+
+
+def filled(texts: dict[str, str]) -> dict[str, str]:
+    """The texts that are not empty, printable."""
+    return {key: printable(text) for key, text in texts.items() if text}

@@ -1,4 +1,6 @@
-"""Slack by a bot's token: episodes of one story are one thread.
+"""Slack as a target: an incoming webhook, or a bot's token and threads.
+
+By a bot's token episodes of one story are one thread.
 
 Episodes of one subject that are open at a time name each other (`related`). The first of them that
 is told is a message of the channel, and all that follows is a reply to it. An incoming webhook does
@@ -10,19 +12,29 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Self
+from urllib.parse import quote
 
 import msgspec
 
+from stream.alerts.sentences import KIND_TEXT
 from stream.contracts.alert_event import AlertEvent
-from stream.notify.http import Answer
-from stream.notify.render import slack_message
+from stream.notify.answer import Answer
 from stream.notify.sinks import QueueSink
 from stream.notify.suppression import Suppression
-from stream.notify.targets import Target
+from stream.notify.targets.contract import REVISIONS, OptionTable, Target, read_url
+from stream.runbooks import runbook_command
 from stream.text.printable import printable
 
-__all__ = ["SlackThreads"]
+__all__ = ["SlackSink", "SlackTarget", "SlackThreads", "slack_message", "slack_text"]
+
+_API: Final = "https://slack.com/api"
+_MARK: Final = {"critical": ":red_circle:", "warning": ":large_orange_circle:"}
+#: What Slack, and those who take the same, read as markup within a line.
+_LOOKALIKE: Final = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ", "@": "＠"})
+#: Slack cuts a text that is longer.
+_SLACK_CHARS: Final = 3_000
 
 #: A message's number within its channel: seconds and microseconds.
 _TS: Final = re.compile(r"(\d{1,12})\.(\d{6})")
@@ -70,11 +82,69 @@ class _Reply(msgspec.Struct):
         return Answer(False, self.error in _REFUSED, f"{words} {advice}".strip(" ."))
 
 
+@dataclass(frozen=True)
+class SlackTarget(Target):
+    """See `Target`.
+
+    Attributes
+    ----------
+    channel : str
+        Written to by a bot's token: episodes of one story are a thread. "" for an incoming webhook,
+        which has its own channel.
+    """
+
+    kind = "slack"
+    own_keys: ClassVar[Mapping[str, str]] = {"channel": "is for Slack only. Leave it out."}
+
+    channel: str = ""
+
+    @classmethod
+    def read(cls, table: OptionTable, common: Mapping[str, Any]) -> Self:
+        """See `Target`."""
+        channel = table.text("channel", least=1) if table.has("channel") else ""
+        if channel and not common["token"]:
+            raise table.error(
+                "channel",
+                "needs token_file or token, of a Slack app's bot with the scope chat:write. "
+                "An incoming webhook (url) has its own channel.",
+            )
+        if channel and not table.secret("url"):
+            url = _API
+        else:
+            url = read_url(table, instead=" Or give channel and token_file, for a bot.")
+        if channel and "/services/" in url:
+            raise table.error(
+                "url",
+                "is of an incoming webhook, which has its own channel. Leave out url or channel.",
+            )
+        revisions = table.choice("revisions", "steps", REVISIONS)
+        return cls(url=url, channel=channel, revisions=revisions, **common)
+
+    def make_sink(self, clock: Callable[[], float], suppression: Suppression) -> QueueSink:
+        """See `Target`."""
+        kind = SlackThreads if self.channel else SlackSink
+        return kind(self, clock, suppression)
+
+
+class SlackSink(QueueSink):
+    """Every event in order, as a message of an incoming webhook."""
+
+    def _deliver(self, event: AlertEvent) -> Answer:
+        """See `QueueSink`."""
+        headers = {"Content-Type": "application/json"}
+        return self._post(self.target.url, slack_message(event), headers)
+
+
 class SlackThreads(QueueSink):
-    """Every event in order, into the thread of its story."""
+    """Every event in order, by a bot's token, into the thread of its story."""
+
+    target: SlackTarget
 
     def __init__(
-        self, target: Target, clock: Callable[[], float], suppression: Suppression | None = None
+        self,
+        target: SlackTarget,
+        clock: Callable[[], float],
+        suppression: Suppression | None = None,
     ) -> None:
         super().__init__(target, clock, suppression)
         self._threads: OrderedDict[str, int] = OrderedDict()  # episode -> its thread's number
@@ -139,3 +209,53 @@ def _read(content: bytes) -> _Reply:
         return msgspec.json.decode(content, type=_Reply)
     except msgspec.MsgspecError:
         return _Reply(error="what it answers is not as chat.postMessage answers")
+
+
+def slack_message(event: AlertEvent, **place: str | bool) -> bytes:
+    """A message for Slack's incoming webhooks, and for those who take the same.
+
+    `place` is what chat.postMessage wants besides: channel, thread.
+    """
+    data = event.data
+    firing = data.status == "firing"
+    mark = _MARK.get(data.severity, ":large_blue_circle:") if firing else ":white_check_mark:"
+    head = f"*{data.severity}*" if firing else "*resolved*"
+    lines = [f"{mark} {head} {slack_text(data.annotations.summary)}"]
+    links = [
+        f"<{_slack_url(url)}|{name}>"
+        for name, url in (
+            ("Runbook", data.annotations.runbook_url),
+            ("Dashboard", data.annotations.dashboard_url),
+        )
+        if url.startswith(("http://", "https://"))
+    ]
+    if firing:
+        if not data.annotations.runbook_url:
+            links.append(f"`{runbook_command(data.labels.kind)}`")
+        if data.related:
+            others = ", ".join(
+                f"{KIND_TEXT[other.kind]} `{other.episode[:8]}`" for other in data.related
+            )
+            lines.append(f"Together with {others}")
+        if data.annotations.evidence:
+            lines.append(f"> {slack_text(data.annotations.evidence)}")
+        links.append(f"`driftstream ack {data.episode[:8]}`")
+    if links:
+        lines.append(" · ".join(links))
+    return msgspec.json.encode({"text": "\n".join(lines)[:_SLACK_CHARS], **place})
+
+
+def slack_text(text: str) -> str:
+    """A text that Slack shows as it is: no link, no mention, no picture, nothing bold.
+
+    What `<`, `>` and `&` start is escaped as Slack says. It has no escape for what else it reads as
+    markup, so that is shown by its like: no name can look as if it were ours.
+    """
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.translate(_LOOKALIKE).replace("://", "꞉//")
+    text = re.sub(r"(?<!\w)_|_(?!\w)", "＿", text)
+    return re.sub(r":(?=[\w+-]+:)", "꞉", text)
+
+
+def _slack_url(url: str) -> str:
+    return quote(url, safe="%/:?#[]@!$'()*+,;=~&").replace("&", "&amp;")
