@@ -20,6 +20,8 @@ class WindowTest(NamedTuple):
 
     Attributes
     ----------
+    text, short : str
+        What a sentence calls what it measures, and what a table calls the test.
     kinds : tuple of str
         Of signals that it can be made on.
     steps : (float, float)
@@ -36,6 +38,8 @@ class WindowTest(NamedTuple):
         The statistic has sample sizes in it already; its law is that of PSI / (1/N + 1/n).
     """
 
+    text: str
+    short: str
     kinds: tuple[str, ...]
     steps: tuple[float, float]
     code: int = -1
@@ -50,23 +54,31 @@ _SHARE: Final = (0.125, 0.195)
 _PSI: Final = (0.10, 0.25)
 _RATE: Final = (0.02, 0.10)
 
+#: Every windowed test, in the order in which they are made. A new one is a row at the end.
 WINDOWED_TESTS: Final[Mapping[str, WindowTest]] = MappingProxyType({
-    "psi": WindowTest(_BOTH, _PSI, divergences.PSI),
-    "kl": WindowTest(_BOTH, (0.05, 0.125), divergences.KL, factor=0.5),
-    "js": WindowTest(_BOTH, (0.0125, 0.031), divergences.JS, factor=0.125),
+    "psi": WindowTest("PSI", "PSI", _BOTH, _PSI, divergences.PSI),
+    "kl": WindowTest("KL divergence", "KL", _BOTH, (0.05, 0.125), divergences.KL, factor=0.5),
+    "js": WindowTest("JS divergence", "JS", _BOTH, (0.0125, 0.031), divergences.JS, factor=0.125),
     "hellinger": WindowTest(
-        _BOTH, (0.112, 0.176), divergences.HELLINGER, factor=0.125, root=True
+        "Hellinger distance", "Hellinger", _BOTH, (0.112, 0.176), divergences.HELLINGER,
+        factor=0.125, root=True,
     ),
-    "total_variation": WindowTest(_BOTH, _SHARE, divergences.TOTAL_VARIATION, root=True),
-    "chi2": WindowTest(_BOTH, _PSI, divergences.CHI2, pivot=True),
-    "g": WindowTest(_BOTH, _PSI, divergences.G, pivot=True),
-    "wasserstein": WindowTest(_NUMERIC, _SHIFT, divergences.WASSERSTEIN, ranks=True, root=True),
-    "ks": WindowTest(_NUMERIC, _SHARE, divergences.KS, ranks=True, root=True),
-    "name_share": WindowTest(_CATEGORICAL, _RATE),
-    "missing_rate": WindowTest(_BOTH, _RATE),
-    "invalid_rate": WindowTest(_BOTH, _RATE),
-    "unseen_rate": WindowTest(_CATEGORICAL, _RATE),
-    "range_rate": WindowTest(_NUMERIC, _RATE),
+    "total_variation": WindowTest(
+        "total variation", "total variation", _BOTH, _SHARE, divergences.TOTAL_VARIATION,
+        root=True,
+    ),
+    "chi2": WindowTest("chi2", "chi²", _BOTH, _PSI, divergences.CHI2, pivot=True),
+    "g": WindowTest("G", "G", _BOTH, _PSI, divergences.G, pivot=True),
+    "wasserstein": WindowTest(
+        "Wasserstein distance of ranks", "Wasserstein", _NUMERIC, _SHIFT, divergences.WASSERSTEIN,
+        ranks=True, root=True,
+    ),
+    "ks": WindowTest("KS distance", "KS", _NUMERIC, _SHARE, divergences.KS, ranks=True, root=True),
+    "name_share": WindowTest("change of a name's share", "a name's share", _CATEGORICAL, _RATE),
+    "missing_rate": WindowTest("missing rate", "missing", _BOTH, _RATE),
+    "invalid_rate": WindowTest("wrong type rate", "wrong type", _BOTH, _RATE),
+    "unseen_rate": WindowTest("unseen rate", "unseen", _CATEGORICAL, _RATE),
+    "range_rate": WindowTest("out of range rate", "out of range", _NUMERIC, _RATE),
 })  # fmt: skip
 
 #: What runs on a signal of each kind if nothing else is said.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from detectors import WINDOWED_TESTS
 from detectors.figures import figures
 from stream.alerts.finding import Finding
 from stream.contracts.alert_event import Action, AlertSignal, Kind, format_time
@@ -37,24 +38,12 @@ ACTION_TEXT: Final[Mapping[Action, str]] = {
     "check_pipeline": "check the pipeline that produces these events",
     "scale": "look at the load of the serving system and scale it",
 }
+#: What each test measures.
 TEST_TEXT: Final[Mapping[str, str]] = {
-    "psi": "PSI",
-    "name_share": "change of a name's share",
     "adwin": "ADWIN",
     "edetector": "log10 of evidence",
     "day": "standard deviations of days",
-    "missing_rate": "missing rate",
-    "invalid_rate": "wrong type rate",
-    "unseen_rate": "unseen rate",
-    "range_rate": "out of range rate",
-    "kl": "KL divergence",
-    "js": "JS divergence",
-    "hellinger": "Hellinger distance",
-    "total_variation": "total variation",
-    "chi2": "chi2",
-    "g": "G",
-    "wasserstein": "Wasserstein distance of ranks",
-    "ks": "KS distance",
+    **{name: test.text for name, test in WINDOWED_TESTS.items()},
 }
 #: A sentence names so many signals; the alert's list has more.
 _NAMED: Final = 3

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Final
 
+from detectors import WINDOWED_TESTS
 from detectors.figures import figure, percent, round_figure
 from stream.text.durations import DAY_MS
 
@@ -32,23 +33,10 @@ _MIN_P: Final = 1e-9
 #: Bins of no known value.
 _SPECIAL: Final = {"unseen": "new names", "invalid": "wrong type"}
 _TESTS: Final = {
-    "psi": "PSI",
-    "name_share": "a name's share",
     "adwin": "ADWIN",
     "edetector": "e-detector",
     "day": "single day",
-    "missing_rate": "missing",
-    "invalid_rate": "wrong type",
-    "unseen_rate": "unseen",
-    "range_rate": "out of range",
-    "kl": "KL",
-    "js": "JS",
-    "hellinger": "Hellinger",
-    "total_variation": "total variation",
-    "chi2": "chi²",
-    "g": "G",
-    "wasserstein": "Wasserstein",
-    "ks": "KS",
+    **{name: test.short for name, test in WINDOWED_TESTS.items()},
 }
 
 
