@@ -27,7 +27,7 @@ def read_declared(
     folder: Path = Path(),
     choices: Mapping[str, Sequence[str]] = {},
 ) -> dict[str, Any]:
-    """What a table says, by field, and defaults; what is `by_reference` is left out if not said.
+    """What a table says, by field, and defaults; what is `by_reference` is left out if not given.
 
     Of a setting with the mark `path` a value is against `folder`; one with `address` is host:port.
     `choices` are those that no type names, by field.

@@ -1,4 +1,4 @@
-"""The config file: TOML in, plain values out, every mistake said with its remedy.
+"""The config file: TOML in, plain values out, every mistake named with its remedy.
 
 Read by the command line only; what it says is passed down as plain values.
 """

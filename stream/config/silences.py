@@ -1,4 +1,4 @@
-"""`[[silences]]` of the config: when nobody is to be told."""
+"""`[[silences]]` of the config: when nobody is to be notified."""
 
 from __future__ import annotations
 

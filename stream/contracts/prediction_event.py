@@ -53,7 +53,7 @@ class ModelId(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Prediction(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the model said: a class or a number as `label`, its probability as `score`."""
+    """The model's output: a class or a number as `label`, its probability as `score`."""
 
     label: Scalar = None
     score: float | None = None

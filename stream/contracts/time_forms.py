@@ -11,7 +11,7 @@ import msgspec
 
 __all__ = ["ACCEPTED", "Time", "as_time"]
 
-#: A time that was read: a number still to be told by its size, or a moment (naive is UTC).
+#: A time that was read: a number whose unit its size will give, or a moment (naive is UTC).
 Time: TypeAlias = float | datetime
 
 ACCEPTED: Final = (

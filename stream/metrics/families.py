@@ -27,7 +27,7 @@ __all__ = [
     "refusals",
 ]
 
-#: Of an episode that was told before this worker began, until it is told again.
+#: Of an episode that was published before this worker began, until its next revision.
 _UNKNOWN: Final = "told before this worker began: `driftstream alerts` has the words"
 _SUBJECT: Final = ["model", "model_version"]
 _OF_WINDOWS: Final = frozenset(  # families without a signal

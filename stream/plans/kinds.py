@@ -150,7 +150,7 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         return msgspec.structs.replace(self, reference=reference, calibrate_ms=0)
 
     def importance(self, name: str) -> float:
-        """Share of a signal in the ranking: what the user said, else equal shares."""
+        """Share of a signal in the ranking: as the config gives it, else equal shares."""
         said = self.options(name).importance
         return 1.0 / len(self.monitored) if said is None else said
 

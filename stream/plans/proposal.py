@@ -20,7 +20,7 @@ __all__ = [
 _PANES_MS: Final = (10_000, 60_000, 600_000, HOUR_MS, DAY_MS)
 #: A pane should hold about this many events, for the sequential detectors to be worth their update.
 _PANE_EVENTS: Final = 20
-#: But be no longer: a change is told at a pane's end, and an hour of the day is seen by its hour.
+#: But be no longer: a change is found at a pane's end, and an hour of the day is seen by its hour.
 _LONGEST_PANE_MS: Final = HOUR_MS
 _WINDOW_EVENTS: Final = 1_000
 #: Where there is no reference, or one without a rate.

@@ -2,7 +2,7 @@
 
 Windowed tests are those of the last full window. Of the tests that follow every pane, e-detectors
 say how much evidence there is now; what each of them found counts for as long as the episode that
-tells of it is open, because a detector that found something starts anew.
+tells of it is open, because a detector that found something is reset.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def identify(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np
 
 
 def _told_by(plan: AnyPlan) -> str:
-    """By what events without an id are told apart: see `Copies.rows`."""
+    """By what events without an id are distinguished: see `Copies.rows`."""
     if isinstance(plan, LearningPlan):
         return ""
     by = plan.reference.copies.rows

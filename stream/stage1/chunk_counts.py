@@ -191,7 +191,7 @@ class ChunkCounts:
 
     @property
     def has_news_of_clocks(self) -> bool:
-        """Whether there are late events, or events ahead, that no flush told of yet."""
+        """Whether there are late events, or events ahead, that no flush reported yet."""
         return self.late != self.late_sent or self.ahead != self.ahead_sent
 
     @property

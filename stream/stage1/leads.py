@@ -52,7 +52,7 @@ class Leads:
         self._refused: set[str] = set()  # versions that events were refused of
 
     def version_of(self, who: Ahead) -> str:
-        """The version that refused events are told of under: their own, up to a bound."""
+        """The version that refused events are reported under: their own, up to a bound."""
         if len(who.version) > MAX_VERSION_CHARS:
             return OTHER_VERSION
         if len(self._refused) < AT_ONCE:

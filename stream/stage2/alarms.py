@@ -60,7 +60,7 @@ class Alarms(msgspec.Struct, array_like=True):
         """Count a sealed pane if it was tested; `firing` are the kinds that are open after it."""
         if phase.detection is None:
             return
-        if phase.reference_hash != self.reference:  # what was told against another is over
+        if phase.reference_hash != self.reference:  # alarms against another are over
             self.reference, self.panes, self.in_alarm, self.days = phase.reference_hash, 0, 0, []
         alarm = int(any(kind != "system" for kind in firing))
         self.panes += 1

@@ -1,4 +1,4 @@
-"""Events that come more than once: counted once, and told of.
+"""Events that come more than once: counted once, and reported.
 
 A producer that sends again what it was not told had arrived doubles all counts, and n is what every
 test relies on. The ids that summaries have a sample of say how often events came. Copies come up to
@@ -28,8 +28,8 @@ __all__ = ["DUPLICATES", "MIN_SHARE", "CopyCounter"]
 
 #: The signal of an episode about events that come more than once.
 DUPLICATES: Final = "duplicates"
-#: So much more of the events than in the reference have to be copies before it is told: what is
-#: less costs the tests next to nothing.
+#: The share of copies that exceeds the reference's by so much is a finding: less costs the tests
+#: next to nothing.
 MIN_SHARE: Final = 0.02
 _WARNING, _CRITICAL = 0.05, 0.25
 #: Events of a pane that show alone that it has no more copies than usual.
@@ -37,7 +37,7 @@ _LARGE: Final = 50
 #: Ids are remembered for so long, and of at least the pane before, but of no more panes than this.
 _REMEMBERED_MS: Final = 120_000
 _MAX_PANES: Final = 8
-#: A mean number of copies so near to a whole number is said to be that of every event.
+#: A mean number of copies so near to a whole number is reported as that of every event.
 _NEAR_WHOLE: Final = 0.05
 
 
@@ -147,7 +147,7 @@ class CopyCounter:
                 del self._scopes[segment]
 
     def judge(self, end_ms: int, alpha: float) -> Finding | None:
-        """What is to be said of the panes since the last call, at the end of a window.
+        """The finding about copies in the panes since the last call, at the end of a window.
 
         Said is it if the chance is below `alpha` of so many copies where as many as may pass
         without a word were usual.

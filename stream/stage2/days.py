@@ -89,7 +89,7 @@ class DayLooks:
         span, findings = Span("", *self._latest.since(when)), []
         for row in found.tolist():
             apart = result.apart[row]
-            # A day that is off to one side has a large spread, too: told is the side.
+            # A day that is off to one side has a large spread, too: the alert gives the side.
             axis = 0 if abs(apart[0]) >= _ONE_SIDED else 1
             effect = float(abs(means[row, axis] - self._tests.centre[row, axis]))
             way = ("low", "high")[int(apart[0] > 0.0)] if axis == 0 else "spread"

@@ -1,4 +1,4 @@
-"""How soon a shift would be told, in words: from the rate of a reference and the budget."""
+"""How soon a shift would be found, in words: from the rate of a reference and the budget."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MAX_WINDOWS: Final = 10
 _UNTIL_WHOLE: Final = 2.0
 #: Windows that find so much less of a shift find it clearly.
 _CLEARLY: Final = 0.8
-#: Signals so many times slower than the fastest are told apart.
+#: Signals so many times slower than the fastest are listed apart.
 _SLOWER: Final = 4.0
 _NAMED: Final = 3
 #: By standard deviations.
@@ -78,7 +78,7 @@ def delay_words(plan: Plan, names: Collection[str]) -> list[str]:
 
 
 def told_within(plan: Plan, sd: float) -> dict[str, float]:
-    """Events within which a shift of each number is told, by panes or by windows."""
+    """Events within which a shift of each number is found, by panes or by windows."""
     if plan.cycle_ms or not plan.reference.events_per_week:
         return {}  # a cycle is one window, and no test follows panes
     known = _TOLD.setdefault(SharedTables.of(plan), {})

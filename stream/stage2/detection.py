@@ -230,7 +230,7 @@ class Detection:
         self.latest.add(counts, start_ms, end_ms)
         findings = []
         for found in self.sequential.update(counts):
-            # A pane may hold one event: told is what all events since the change say.
+            # A pane may have one event: the alert describes all events since the change.
             span = Span("", *self.latest.since(found.hit.change_point))
             i = found.signal
             expected = self.plan.expected(i, span.counts)

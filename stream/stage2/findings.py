@@ -43,7 +43,7 @@ class Span(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """What the test said of one signal.
+    """The outcome of one test of one signal.
 
     `direction` is of what it says `moves`; a test that says neither has a direction if the mean
     accounts for what it found. A sequential test that found a share or a rate is `of` the test by

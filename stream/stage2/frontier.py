@@ -27,7 +27,7 @@ class PartitionProgress(msgspec.Struct):
     What lies before `idle_next` is on the topic wholly, summaries of open panes too: a partition
     says all it has before it says that it is idle. `lost_chunk` is the last chunk that was refused
     because it overlaps what is accepted. `asked` is one that was idle and has not spoken since all
-    were asked anew.
+    were asked again.
     """
 
     chunk: int = -1
@@ -51,7 +51,7 @@ class PartitionProgress(msgspec.Struct):
 
     @property
     def silent(self) -> bool:
-        """Whether it is idle, or has said nothing yet, or nothing since it was asked anew."""
+        """Whether it is idle, or sent no message yet, or none since it was asked again."""
         return self.idle or self.through < 0 or self.asked
 
     def base_of(self, chunk: int) -> int:
@@ -98,8 +98,8 @@ class SourceTopic(msgspec.Struct):
     def wake(self) -> None:
         """Before one of them speaks while all are silent: all are waited for.
 
-        Each must say anew that it is idle, or have data too. What was sent to all of them at once
-        would otherwise be late wherever it is read a little later.
+        Each must report again that it is idle, or have data too. What was sent to all of them at
+        once would otherwise be late wherever it is read a little later.
         """
         if all(p.silent for p in self.partitions.values()):
             for partition in self.partitions.values():
@@ -127,8 +127,8 @@ class Sources:
     def enter(self, source: Source) -> str | None:
         """Note the topic of a source; the id of the topic of that name which it replaces, if any.
 
-        A topic that was deleted and made again has a new id and begins anew. What workers that do
-        not know it yet still say of the old one is refused from then on (`former`).
+        A topic that was deleted and made again has a new id and begins at offset 0. What workers
+        that do not know it yet still send about the old one is refused from then on (`former`).
         """
         if source.topic_id in self.topics:
             return None

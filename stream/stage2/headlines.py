@@ -25,9 +25,9 @@ Ints = npt.NDArray[np.int64]
 
 #: Names are cut beyond so many characters: a headline is to be read at a glance.
 _NAME_CHARS: Final = 40
-#: A mean that is so many times the former one, or its inverse, is told as a multiple.
+#: A mean that is so many times the former one, or its inverse, is worded as a multiple.
 _MIN_TIMES: Final = 2.0
-#: Of a mean nearer to 0 than this part of the spread no multiple is told.
+#: Of a mean nearer to 0 than this part of the spread no multiple is given.
 _FROM_ZERO: Final = 0.2
 _SPECIAL: Final = {
     "missing": "is missing",

@@ -82,7 +82,7 @@ class Health(msgspec.Struct, array_like=True):
     waits_since_ms: int = NOT_YET
 
     def begin_source(self) -> None:
-        """The events come from another topic: what was counted of partitions begins anew."""
+        """The events come from another topic: counts of partitions begin again at 0."""
         self.late_judged = self.stale_judged = self.aged_judged = self.ahead_judged = self.told = 0
         self.stale, self.aged, self.ahead = {}, {}, {}
 
@@ -154,7 +154,7 @@ class Health(msgspec.Struct, array_like=True):
         return findings
 
     def deadline_ms(self, no_data_after_ms: int) -> int | None:
-        """Event time at which silence is told of; None if it is not, or was already."""
+        """Event time at which silence is alerted; None if it never is, or was already."""
         if not no_data_after_ms or self.silent or self.heard_to_ms < 0:
             return None
         return self.heard_to_ms + no_data_after_ms
@@ -183,7 +183,7 @@ class Health(msgspec.Struct, array_like=True):
 
 
 def versions_folded(step: Step) -> Finding:
-    """What is said of a pane of events whose versions are counted together."""
+    """The finding about a pane of events whose versions are folded."""
     words = (
         f"events of more versions than have counts of their own ({AT_ONCE} in a chunk) are counted "
         "together; is an id or a time in model.version?"

@@ -284,7 +284,7 @@ class PartitionMonitor:
             for parts in whole.values():
                 monitor = SubjectMonitor.load(b"".join(parts), self.plans)
                 self.subjects[monitor.subject] = monitor
-                # A subject that nothing happened to is not written anew when the frontier moves.
+                # A subject that nothing happened to is not written again when the frontier moves.
                 moved = self._sealed_to(monitor)
                 monitor.frontier_ms = max(monitor.frontier_ms, moved)
         except (

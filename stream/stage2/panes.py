@@ -32,7 +32,7 @@ __all__ = [
 ACCEPTED: Final = "accepted"
 DUPLICATE: Final = "duplicate"  # the same or less of a chunk that is already stored
 LATE: Final = "late"  # its pane is sealed
-OVERLAP: Final = "overlap"  # a chunk cut anew inside an accepted one: declared loss
+OVERLAP: Final = "overlap"  # a chunk cut again inside an accepted one: declared loss
 SHRUNK: Final = "shrunk"  # newer but smaller in some bin: a bug, never to be counted
 #: Closed chunks of one (partition, scope, pane) are merged when there are more than this many.
 _MERGE_ABOVE: Final = 8
@@ -151,7 +151,7 @@ class PaneStore:
     def begin_source(self) -> None:
         """Keep what is stored and let partition numbers stand for those of another topic.
 
-        The source was made again: its offsets begin anew and say nothing about the old ones.
+        The source was made again: its offsets begin again and say nothing about the old ones.
         """
         for segments in self._panes.values():
             for by_partition in segments.values():

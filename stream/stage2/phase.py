@@ -140,7 +140,7 @@ class PlanPhase:
         return [self._judged(step, detection) for step in detection.expire(time_ms)]
 
     def _judged(self, step: Step, detection: Detection) -> Step:
-        """The step with what is to be said of copies, if a window of the whole stream closed."""
+        """The step with the finding about copies, if a window of the whole stream closed."""
         if step.window_closed:
             found = self._copies.judge(step.at_ms, detection.budget.duplicates_alpha)
             if found is not None:

@@ -1,4 +1,4 @@
-"""What is noteworthy of a plan before its first event: said by check, worker and replay."""
+"""What is noteworthy of a plan before its first event: printed by check, worker and replay."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def plan_mismatches(plan: AnyPlan) -> list[str]:
 
 
 def plan_notes(plan: AnyPlan) -> list[str]:
-    """Sentences about what is noteworthy, and about what will not be tested or is told late.
+    """Sentences about what is noteworthy, and about what will not be tested or is found late.
 
     Those about windows go by the rate of the reference; without a rate nothing can be said.
     """

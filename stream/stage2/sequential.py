@@ -36,7 +36,7 @@ class Found(NamedTuple):
     way: int = 0
 
     def since(self, signal: SignalReference, expected: SignalReference, counts: Ints) -> Hit:
-        """The hit, told of the signal's counts since the change, and of what is expected there."""
+        """The hit, worded by the signal's counts since the change and by those expected."""
         if self.share is None or not self.way:
             return self.hit
         before = self.share.reference

@@ -204,7 +204,7 @@ class SubjectMonitor:
             yield from self._fall_silent(phase)
 
     def _retire(self, to_ms: int) -> Iterator[AlertEvent]:
-        """End the version if it was not heard for too long by this time; it may begin anew."""
+        """End the version if it was not heard for too long by this time; it may begin again."""
         life = self.lifetime
         over_ms = life.heard_to_ms + FOLDED_EPISODE_ENDS_MS
         if life.is_folding and over_ms <= to_ms and (phase := self._evictable.take()):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AtEnd", "untested_at_end", "untested_now"]
 
-#: A file's last events that filled no window are told of if they are more than one in so many.
+#: The last events of a file fill no window: reported if they are over one in `_TAIL` of all.
 _TAIL: Final = 5
 _NO_EVENTS: Final = Untested("no_events", "no event came in time to be counted")
 

@@ -32,7 +32,7 @@ from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, short_duration
 
 __all__ = ["followed_after", "untested_by_plan"]
 
-#: What is told this late is as good as not tested: it is said.
+#: What is found this late is as good as not tested, so it is reported.
 _LATE_MS: Final = 14 * DAY_MS
 _SOONER: Final = "More events, fewer signals or a larger false_alarms_per_week make it sooner"
 #: What sees the same change where a test cannot be made.
@@ -242,7 +242,7 @@ def _of_windows(plan: Plan, shared_tables: SharedTables) -> Iterator[Untested]:
 
 
 def _late(plan: Plan, slow: Mapping[str, float]) -> Iterator[Untested]:
-    """Signals of which panes find even a large change only after so many ms: when it is told."""
+    """Signals of which panes find even a large change only after so many ms: when it is found."""
     tests = ("adwin", "edetector")
     weekly = plan.reference.events_per_week
     foretold = told_within(plan, 1.0) if slow and plan.reference.calendar is None else {}

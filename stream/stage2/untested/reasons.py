@@ -1,4 +1,4 @@
-"""A reason why tests are not made, or can find nothing, and how it is said."""
+"""A reason why tests are not made, or can find nothing, and its wording."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Untested(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The words, behind what they are about: what is told late is tested all the same."""
+        """The words, behind what they are about: what is found late is tested all the same."""
         return f"{'told late' if self.reason == 'slow' else 'not tested'}: {self.words}"
 
     @property
