@@ -59,6 +59,6 @@ REGISTRY: Final[Mapping[str, Detector]] = MappingProxyType({
             "distance", getattr(divergences, name), _NUMERIC if name in _RANKS else _BOTH
         )
         for name in divergences.__all__
-        if name != "statistic"
+        if name not in ("bin_part", "statistic")
     },
 })  # fmt: skip

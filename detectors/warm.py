@@ -101,7 +101,7 @@ def warm_up() -> None:
     ADWIN().update_many(np.zeros(64))
     number = np.zeros(1)
     read_numbers(b"[1.5]", number, number.view(np.uint64))
-    small_counts_chi2(divergences.PSI, (5, 95), 100)
+    small_counts_chi2(divergences.PSI, 1.0, (5, 95), 100)
     hash_columns([np.zeros(1)], 1)
     ids = IdRows()
     ids.grow(1)

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
-from detectors.distances.divergences import CHI2, HELLINGER, JS, KL, PSI, G
+from detectors.distances.divergences import bin_part
 from detectors.null_distributions.special import chi2_quantile, normal_quantile
 from detectors.null_distributions.total_variation import chi_through
 
-__all__ = ["ENOUGH", "bin_part", "small_counts_chi2"]
+__all__ = ["ENOUGH", "small_counts_chi2"]
 
 #: Expected events in a bin from which on the chi2 is right by itself.
 ENOUGH: Final = 50.0
@@ -33,34 +33,9 @@ _RARE: Final = math.log(1e-6)
 #: Saddlepoints tried, of a chi2 that has them up to 1/2.
 _POINTS: Final = np.geomspace(0.08, 0.49, 14)
 _FAR: Final = 4.5  # standard deviations, beyond both tails
-#: Distances in question, with their null law's factor as of PSI.
-_FACTORS: Final = {PSI: 1.0, KL: 0.5, JS: 0.125, HELLINGER: 0.125}
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-
-@kernel
-def bin_part(code: int, a: float, b: float, n_a: float, n_b: float, bins: int) -> float:
-    """What a bin with these counts adds to the distance (to its square for Hellinger's)."""
-    if code in (CHI2, G):
-        both = a + b
-        if code == CHI2:
-            return (b / n_b - a / n_a) ** 2 / both * n_a * n_b
-        part = a * math.log(a * (n_a + n_b) / (both * n_a))
-        if b > 0.0:
-            part += b * math.log(b * (n_a + n_b) / (both * n_b))
-        return 2.0 * part
-    p = (a + 0.5) / (n_a + 0.5 * bins)
-    q = (b + 0.5) / (n_b + 0.5 * bins)
-    if code == PSI:
-        return (q - p) * math.log(q / p)
-    if code == KL:
-        return q * math.log(q / p)
-    if code == JS:
-        m = 0.5 * (p + q)
-        return 0.5 * (p * math.log(p / m) + q * math.log(q / m))
-    return 0.5 * (math.sqrt(q) - math.sqrt(p)) ** 2
 
 
 @kernel
@@ -136,18 +111,22 @@ def _saddlepoints(code: int, reference: Ints, n: float, points: Floats, out: Flo
 
 
 @lru_cache(4096)
-def small_counts_chi2(code: int, reference: tuple[int, ...], n: int) -> tuple[float, float, float]:
+def small_counts_chi2(
+    code: int, factor: float | None, reference: tuple[int, ...], n: int
+) -> tuple[float, float, float]:
     """Factor and dimension of the chi2 for a window of n events, in units of the full bins' law.
 
-    The third is by how much thresholds are higher at 1e-4. (1, bins - 1, 1) where bins are full
-    enough; and where thresholds would be lower, since a scarce reference makes up for that.
+    `factor` is that of the distance's null law as of PSI's, None where sample sizes are in the
+    distance already. The third is by how much thresholds are higher at 1e-4. (1, bins - 1, 1) where
+    bins are full enough; and where thresholds would be lower, since a scarce reference makes up for
+    that.
     """
     counts = np.array(reference, np.int64)
     total = int(counts.sum())
     plain = 1.0, float(counts.size - 1), 1.0
     if counts.min() < 1 or counts.min() * n >= ENOUGH * total:
         return plain
-    unit = _FACTORS[code] * (1.0 / total + 1.0 / n) if code in _FACTORS else 1.0
+    unit = 1.0 if factor is None else factor * (1.0 / total + 1.0 / n)
     out = np.empty((2, _POINTS.size))
     good = _saddlepoints(code, counts, float(n), _POINTS / unit, out)
     wanted = [normal_quantile(tail) for tail in _TAILS]

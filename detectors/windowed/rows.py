@@ -64,7 +64,10 @@ def level_of(
                 factor[r], mean[r] = norm.scale**2, norm.mean**2
             elif row.scarce:
                 scale, dimension[r], higher = small_counts_chi2(
-                    test.code, tuple(row.reference.tolist()), EVENTS_PER_BIN * k
+                    test.code,
+                    None if test.pivot else test.factor,
+                    tuple(row.reference.tolist()),
+                    EVENTS_PER_BIN * k,
                 )
                 if higher > 1.0 and math.isinf(row.df):
                     law[r] = NORM  # a norm's square is a chi2

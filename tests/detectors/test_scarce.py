@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors import WindowBank, fit_reference
+from detectors import WINDOWED_TESTS, WindowBank, fit_reference
 from detectors.distances import divergences
-from detectors.null_distributions.small_counts import bin_part, small_counts_chi2
+from detectors.distances.divergences import bin_part
+from detectors.null_distributions.small_counts import small_counts_chi2
 from detectors.null_distributions.special import chi2_quantile
 from tests.detectors.tools import binomial_interval, window_of
 
@@ -13,6 +14,11 @@ CODES = {
     "psi": divergences.PSI, "kl": divergences.KL, "js": divergences.JS,
     "hellinger": divergences.HELLINGER, "chi2": divergences.CHI2, "g": divergences.G,
 }  # fmt: skip
+#: Null law's factor by code; None where sample sizes are in the distance.
+FACTORS = {
+    CODES[name]: None if WINDOWED_TESTS[name].pivot else WINDOWED_TESTS[name].factor
+    for name in CODES
+}
 #: Nine categories of ten expected events each in a window of 1,000.
 LAW = np.r_[0.91, np.full(9, 0.01)]
 NAMES = np.array([f"c{i}" for i in range(LAW.size)])
@@ -27,20 +33,20 @@ def test_distances_are_sums_over_bins(test: str) -> None:
 
 
 def test_full_bins_have_a_plain_chi2() -> None:
-    for code in CODES.values():
-        assert small_counts_chi2(code, (500,) * 20, 2_000) == (1.0, 19.0, 1.0)
-        assert small_counts_chi2(code, (0, 100), 1_000) == (1.0, 1.0, 1.0)
+    for code, factor in FACTORS.items():
+        assert small_counts_chi2(code, factor, (500,) * 20, 2_000) == (1.0, 19.0, 1.0)
+        assert small_counts_chi2(code, factor, (0, 100), 1_000) == (1.0, 1.0, 1.0)
 
 
 def test_scarce_bins_raise_thresholds_and_never_lower_them() -> None:
     reference = (9_100, *[100] * 9)
-    for code in CODES.values():
-        scale, dimension, higher = small_counts_chi2(code, reference, 1_000)
+    for code, factor in FACTORS.items():
+        scale, dimension, higher = small_counts_chi2(code, factor, reference, 1_000)
         assert higher >= 1.0
         assert scale * chi2_quantile(1e-4, dimension) == pytest.approx(
             higher * chi2_quantile(1e-4, 9.0), rel=1e-3
         )
-    assert small_counts_chi2(divergences.PSI, reference, 1_000)[2] > 1.1
+    assert small_counts_chi2(divergences.PSI, 1.0, reference, 1_000)[2] > 1.1
 
 
 @pytest.mark.parametrize("ordered", [False, True])
