@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import ChangePoint
 from stream.alerts.episodes import Episodes, Finding
 from stream.alerts.lasting import Size
+from stream.alerts.patience import Rest, looks_after
 from stream.alerts.reminders import reminder_ms
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import (
@@ -23,6 +25,7 @@ from stream.contracts.alert_event import (
     encode_alert,
     is_reminder,
 )
+from stream.contracts.roles import ROLES
 from stream.plans.plan import Subject
 
 PANE = 10_000
@@ -32,8 +35,10 @@ CONTEXT = AlertContext()
 
 
 def finding(signal: str = "a", **changes: Any) -> Finding:
+    of_kind = [role.name for role in ROLES.values() if role.kind == changes.get("kind")]
     fields: dict[str, Any] = {
-        "kind": "data_drift", "signal": signal, "role": "feature", "test": "psi", "value": 0.3,
+        "kind": "data_drift", "signal": signal, "role": (of_kind or ["feature"])[0],
+        "test": "psi", "value": 0.3,
         "threshold": 0.1, "severity": "critical", "start_ms": T0 - 600_000, "end_ms": T0,
         "events": 1000, "p_value": 1e-9, "importance": 0.5, "effect": 0.3,
         "change": "mean 4.1 -> 2.7", "bins": AlertBins((0.5, 0.5), (0.25, 0.75), (1.0,)),
@@ -152,6 +157,14 @@ def test_what_comes_and_goes_is_soon_one_episode():
     # It waits 2, 4, then 8 clean windows, which no longer come between findings.
     assert [w for w in opened if w in (0, 6, 12)] == [0, 6, 12]
     assert ended == [2, 10]
+
+
+@pytest.mark.parametrize(
+    ("quiet_ms", "looks", "then"),
+    [(0, 2, 4), (40, 2, 4), (41, 2, 2), (40, 8, 16), (40, 9, 16), (40, 16, 16), (41, 16, 2)],
+)
+def test_soon_is_within_four_times_as_long_as_the_last_one_lasted(quiet_ms, looks, then):
+    assert looks_after(Rest(ended_ms=1_000, lasted_ms=10, looks=looks), 1_000 + quiet_ms) == then
 
 
 def test_after_a_long_quiet_an_episode_ends_as_the_first_did():
@@ -502,8 +515,9 @@ def test_segments_leave_with_their_own_windows():
 def test_a_segment_that_fell_silent_does_not_hold_an_episode_open():
     line = Line()
     line.window(finding("a", segment="region=eu"), segments=["region=eu"])
-    line.now += 8 * 86_400_000
-    assert said(line.window(segments=[])) == [("resolved", "critical", 2)]
+    line.now = T0 + 7 * DAY - PANE
+    assert said(line.window(segments=[])) == [("firing", "critical", 2)], "only a reminder"
+    assert said(line.window(segments=[])) == [("resolved", "critical", 3)], "a week is over"
 
 
 def test_segments_are_told_apart():
