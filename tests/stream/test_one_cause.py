@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -9,9 +11,11 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
+from detectors.counting.coarse import special_bins
 from stream.contracts.alert_event import decode_alert
 from stream.notify.open_episodes import OpenEpisodes
 from stream.plans.plan import Plan, PlanBook
+from stream.stage2.explained_by_quality import as_whole, mostly_gone
 from tests.stream.harness import START_S, run_stages
 
 EVENTS, CHANGE = 8_000, 2_000
@@ -107,6 +111,33 @@ def test_values_that_moved_as_well_are_told_and_the_episodes_name_each_other(nam
             one for some in named for one in some
         ]
         assert last[kind]["status"] == "firing"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_as_whole_is_beside_the_values_what_the_reference_has_beside_its_own(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    reference = fit_reference({"few": columns(rng, 1_000)["few"]}, model="m")
+    (signal,) = reference.signals
+    counts = rng.integers(0, 50, signal.counts.size)
+    special = {int(at) for bins in special_bins(signal.binning).values() for at in bins}
+    values = sum(int(n) for at, n in enumerate(counts) if at not in special)
+    usual = sum(int(n) for at, n in enumerate(signal.counts) if at not in special)
+    whole = as_whole(signal, counts)
+    assert special
+    assert any(whole[at] for at in special)
+    for at, n in enumerate(counts):
+        share = Fraction(int(signal.counts[at]) * values, usual)
+        assert whole[at] == (math.floor(share + Fraction(1, 2)) if at in special else n)
+    assert as_whole(signal, np.zeros_like(counts)).sum() == 0
+
+
+@pytest.mark.parametrize(("before", "after", "gone"), [
+    (0.4, 0.2, True), (0.4, 0.201, False), (-0.4, 0.2, True), (0.4, -0.201, False),
+])  # fmt: skip
+def test_half_of_a_change_may_be_left_of_what_quality_explains(
+    before: float, after: float, gone: bool
+) -> None:
+    assert mostly_gone(before, after) is gone
 
 
 def test_trouble_in_one_segment_is_no_drift_there() -> None:
