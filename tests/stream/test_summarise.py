@@ -339,6 +339,7 @@ def test_which_segments_are_beyond_the_limit_does_not_depend_on_polls(
         **{f"b=w{i}": 10 for i in (0, 2, 4)},
         "b=__other__": 30,
     }
+    assert reader.stats.segments_folded == counted["a=__other__"] + counted["b=__other__"]
 
 
 def test_a_version_that_fits_no_key_is_refused(reference):
