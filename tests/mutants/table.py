@@ -27,12 +27,12 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
             "bank": "detectors/test_windowed",
             "catalogue": "detectors/test_window_tests",
             "kernels": "detectors/test_windowed detectors/test_window_tests",
-            "levels": "detectors/test_windowed detectors/test_window_tests",
+            "coarsening": "detectors/test_windowed detectors/test_window_tests",
             "name_share": "detectors/test_name_share",
             "power": "detectors/test_power",
             "rates": "detectors/test_rates detectors/test_windowed",
             "slot_bank": "detectors/test_seasons",
-            "slot_levels": "detectors/test_seasons",
+            "slot_coarsening": "detectors/test_seasons",
             "slot_rates": "detectors/test_seasons",
         },
     ),
@@ -115,7 +115,7 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "detectors/budget.py", "return table[-1][1]", "return table[-1][0]",
     ): "not reached: `at` is within the table",
     (
-        "detectors/windowed/slot_levels.py", "return fine, Scales(0.0, 1.0, 1.0, 1.0)",
+        "detectors/windowed/slot_coarsening.py", "return fine, Scales(0.0, 1.0, 1.0, 1.0)",
         "return fine, Scales(0.0, 1.0, 1.0, 1.5)",
     ): "of no rows nothing is tested",
     (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
-from detectors.counting.coarse import special_bins
+from detectors.counting.merge_bins import special_bins
 from stream.contracts.alert_event import decode_alert
 from stream.notify.open_episodes import OpenEpisodes
 from stream.plans.plan import Plan, PlanBook
