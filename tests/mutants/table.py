@@ -135,4 +135,9 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         'order = np.argsort(which, kind="stable") if len(panes) > 1 else slice(None)',
         'order = np.argsort(which, kind="stable") if len(panes) >= 1 else slice(None)',
     ): "rows of one pane are in order already: it only takes longer",
+    (
+        "stream/stage2/panes.py",
+        "by_partition[_FORMER] = _StoredCounts(0, 0, parts.pop(), 0, parts, closed_ids=ids)",
+        "by_partition[_FORMER] = _StoredCounts(1, 0, parts.pop(), 0, parts, closed_ids=ids)",
+    ): "no summary comes of a former topic that it would be held against",
 }  # fmt: skip

@@ -296,6 +296,17 @@ def test_late_begins_where_a_partition_has_just_passed_the_pane(plan, passed_ms,
     assert reader.held().late_total == (3 if late else 0)
 
 
+def test_a_version_all_of_whose_events_are_late_is_not_taken_for_one_that_ended(plan):
+    reader, second = Reader(plan), Subject("fraud", "2")
+    reader.events(1_000_000)
+    reader.progress(1_030_000)
+    reader.events(1_000_000, 3, chunk=10, subject=second)
+    for now_ms in range(1_060_000, 1_200_000, 20_000):
+        reader.progress(now_ms, chunk=now_ms // 1_000)
+    assert reader.held(second).late_total == 3
+    assert reader.monitor.retired == {}
+
+
 def test_late_events_under_two_plans_of_one_chunk_add_up(plan):
     reader = Reader(plan)
     later = make_plan(reference=plan.reference, window_events=300)

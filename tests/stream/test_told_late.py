@@ -138,7 +138,7 @@ def test_what_panes_alone_test_is_said_to_be(tmp_path: Path) -> None:
     rows = written(tmp_path / "rows.csv", made, 600)
     output = run("fit", rows, "--model", "m", "--timestamp", "time", "-o", tmp_path / "m.json")
     (late,) = re.findall(r"told late: slow: .+", output)
-    assert "by what follows every pane alone: adwin, edetector" in late
+    assert "(by what follows every pane alone: adwin, edetector)" in late, "of all that are named"
     assert "not tested: slow: depends on its past for so long that psi would not find" in output
     (promised,) = (words for words in output.splitlines() if words.startswith("a shift of"))
     assert "alone" not in promised
