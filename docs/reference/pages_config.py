@@ -26,7 +26,7 @@ from stream.config.load import load_config
 from stream.config.toml_table import Table
 from stream.config.types import IngestConfig, SignalPrivacy, TopicsConfig, WorkerConfig
 from stream.contracts.declared import settings_of
-from stream.contracts.plan_document import DeclaredSignal, Learn, PlanSettings, SignalOptions
+from stream.contracts.plan_settings import DeclaredSignal, Learn, PlanSettings, SignalOptions
 from stream.kafka.security import KEYS
 
 _HEAD = """# The config file

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 import msgspec
 
 from detectors import ChangePoint
+from stream.alerts.severity import LEVEL_OF_SEVERITY
 from stream.contracts.alert_event import AlertBins, AlertQuantiles, Kind, Severity
 
-__all__ = ["LEVELS", "Finding"]
-
-#: Level of each severity; 0 is "no finding".
-LEVELS: Final[Mapping[str, int]] = {"info": 1, "warning": 2, "critical": 3}
+__all__ = ["Finding"]
 
 
 class Finding(msgspec.Struct, frozen=True, array_like=True):
@@ -74,5 +69,5 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     @property
     def strength(self) -> tuple[int, float, str, int, float, str]:
         """Orders the findings of one signal."""
-        level = LEVELS[self.severity]
+        level = LEVEL_OF_SEVERITY[self.severity]
         return level, self.weight, self.test, self.direction, self.value, self.change

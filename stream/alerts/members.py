@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from detectors import ChangePoint
-from stream.alerts.finding import LEVELS, Finding
+from stream.alerts.finding import Finding
 from stream.alerts.lasting import Size, Way
 from stream.alerts.sentences import described, gradually
+from stream.alerts.severity import LEVEL_OF_SEVERITY
 from stream.alerts.single_days import DayRun
 from stream.alerts.sizes import doubling
 from stream.contracts.alert_event import (
@@ -19,7 +20,6 @@ from stream.contracts.alert_event import (
     AlertBins,
     AlertChangePoint,
     AlertSignal,
-    Severity,
     format_time,
 )
 from stream.plans.slots import DAY
@@ -27,7 +27,6 @@ from stream.text.durations import WEEK_MS
 from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
-    "SEVERITY_OF_LEVEL",
     "Finding",
     "Member",
     "Members",
@@ -38,8 +37,6 @@ __all__ = [
     "take_findings",
 ]
 
-#: Severities by level; level 0 is "no finding".
-SEVERITY_OF_LEVEL: Final[tuple[Severity, ...]] = ("info", "info", "warning", "critical")
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
 #: would be told up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
@@ -185,7 +182,7 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
     """Enter the findings of one pane."""
     strongest = sorted(findings, key=lambda one: (one.strength, one.from_start), reverse=True)
     for finding in sorted(strongest, key=key_of):
-        level = LEVELS[finding.severity]
+        level = LEVEL_OF_SEVERITY[finding.severity]
         member = members.get(key_of(finding))
         if member is None:
             if len(members) >= _MAX_MEMBERS:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from detectors.figures import figures
-from stream.alerts.members import SEVERITY_OF_LEVEL, Member, list_names
+from stream.alerts.members import Member, list_names
+from stream.alerts.severity import SEVERITY_OF_LEVEL
 from stream.contracts.alert_event import News
 
 __all__ = ["CLEAR_LEAD", "Told", "news_of"]

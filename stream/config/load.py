@@ -29,7 +29,7 @@ from stream.config.types import (
     WorkerConfig,
 )
 from stream.contracts.declared import settings_of
-from stream.contracts.plan_document import DeclaredSignal, Learn, PlanSettings, SignalOptions
+from stream.contracts.plan_settings import DeclaredSignal, Learn, PlanSettings, SignalOptions
 
 if TYPE_CHECKING:
     from stream.plans.privacy import CategoryHash

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from stream.alerts.silences import Silence
 from stream.config.toml_table import ConfigError, EnvText
-from stream.contracts.plan_document import (
+from stream.contracts.plan_settings import (
     ANY_VERSION,
     DeclaredSignal,
     Learn,

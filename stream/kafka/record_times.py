@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from stream.kafka.topics import TopicState
-from stream.stage1.clock import BY_PRODUCER, LEAD_MS
 from stream.stage1.quorum import SPAN_MS
+from stream.stage1.watermark import BY_PRODUCER, LEAD_MS
 
 __all__ = ["Watched", "record_time_words"]
 

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 import stream
 from stream.metrics.gauges import Gauge
 from stream.metrics.status_protocol import PartitionClock
-from stream.stage1.clock import BY_PRODUCER
+from stream.stage1.watermark import BY_PRODUCER
 from stream.stage2.alarms import SPAN_DAYS
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.subject import SubjectMonitor

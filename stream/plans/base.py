@@ -11,7 +11,7 @@ import msgspec
 from stream.contracts.declared import settings_of
 from stream.contracts.errors import DriftstreamError
 from stream.contracts.moments import MINUS_INFINITY
-from stream.contracts.plan_document import (
+from stream.contracts.plan_settings import (
     ANY_VERSION,
     PLAN_FORMAT,
     PlanSettings,

@@ -23,7 +23,7 @@ from detectors import (
     expected_signal,
 )
 from stream.contracts.declared import settings_of
-from stream.contracts.plan_document import (
+from stream.contracts.plan_settings import (
     MIN_WARM_UP,
     PLAN_FORMAT,
     DeclaredSignal,

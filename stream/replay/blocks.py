@@ -16,9 +16,9 @@ from stream.contracts.unread import Unread
 from stream.decode.columns import Decoded
 from stream.decode.record import Record, stamps_of
 from stream.plans.plan import AnyPlan, PlanBook
-from stream.stage1.clock import ChunkClock
 from stream.stage1.quorum import NEVER
 from stream.stage1.summarise import CHUNK_RECORDS, Decoder
+from stream.stage1.watermark import ChunkClock
 
 __all__ = ["PaneBlocks"]
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from stream.decode.columns import Ahead, Columns, Decoded, Reject
 from stream.stage1.chunk_counts import ChunkCounts
-from stream.stage1.clock import FURTHEST_MS, LEAD_MS, Reading
 from stream.stage1.quorum import NEVER
 from stream.stage1.versions import AT_ONCE, MAX_VERSION_CHARS, OTHER_VERSION
+from stream.stage1.watermark import FURTHEST_MS, LEAD_MS, Reading
 
 __all__ = ["AHEAD_MS", "Leads", "refuse_beyond"]
 

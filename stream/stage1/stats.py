@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stream.contracts.moments import MINUS_INFINITY
-from stream.stage1.clock import ChunkClock
+from stream.stage1.watermark import ChunkClock
 
 __all__ = ["Stage1Stats"]
 

@@ -36,7 +36,6 @@ from stream.decode.columns import Columns, Decoded, Reject
 from stream.decode.record import Record, offset_after, stamps_of
 from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage1.chunk_counts import ChunkCounts
-from stream.stage1.clock import ChunkClock
 from stream.stage1.leads import Leads, refuse_beyond
 from stream.stage1.stats import Stage1Stats
 from stream.stage1.versions import (
@@ -45,6 +44,7 @@ from stream.stage1.versions import (
     ChunkVersions,
     by_version,
 )
+from stream.stage1.watermark import ChunkClock
 
 __all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Summariser"]
 

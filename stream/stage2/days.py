@@ -11,10 +11,11 @@ from detectors.change_points.history import COLUMNS, History
 from detectors.change_points.latest import Latest
 from detectors.counting.binning import SCORE_SCALE
 from stream.alerts.finding import Finding
+from stream.alerts.severity import severity_of_shift
 from stream.contracts.alert_event import format_time
 from stream.plans.plan import Plan
 from stream.plans.slots import DAY
-from stream.stage2.findings import Hit, Span, explained, severity_of_shift
+from stream.stage2.findings import Hit, Span, explained
 from stream.stage2.shared_tables import SharedTables
 from stream.text.durations import DAY_MS
 

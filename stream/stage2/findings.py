@@ -17,15 +17,12 @@ from stream.plans.plan import Plan
 from stream.stage2.explained_by_quality import QUALITY_TESTS
 from stream.stage2.headlines import headline
 
-__all__ = ["Hit", "Span", "explained", "severity_of_shift"]
+__all__ = ["Hit", "Span", "explained"]
 
 #: Tests of a rate, which go where the rate goes.
 _RATES: Final = QUALITY_TESTS | {"range_rate"}
 #: A distance goes where the mean goes if that alone makes so much of it.
 _OF_MEAN: Final = 0.5
-#: Shifts of the mean rank that are as large as a PSI of .10 and .25 for a moved normal.
-_WARNING_SHIFT: Final = 0.085
-_CRITICAL_SHIFT: Final = 0.14
 _SEVERITY: Final[dict[str, Severity]] = {
     "info": "info",
     "warning": "warning",
@@ -65,13 +62,6 @@ class Hit(NamedTuple):
     from_start: bool = False
     of: str = ""
     of_quality: bool = False
-
-
-def severity_of_shift(shift: float) -> str:
-    """Severity of a shift of the mean rank, 0 to 1."""
-    if shift < _WARNING_SHIFT:
-        return "info"
-    return "critical" if shift >= _CRITICAL_SHIFT else "warning"
 
 
 def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:

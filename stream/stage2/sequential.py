@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from detectors import AdwinBank, ChangePoints, Share, SignalReference
 from detectors.figures import figures
+from stream.alerts.severity import severity_of_shift
 from stream.plans.plan import Plan
 from stream.stage2.explained_by_quality import as_whole, mostly_gone
-from stream.stage2.findings import Hit, severity_of_shift
+from stream.stage2.findings import Hit
 from stream.stage2.share_hits import share_began, share_hit, with_rise, within_stream
 from stream.stage2.shared_tables import SharedTables
 

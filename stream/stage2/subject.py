@@ -22,8 +22,8 @@ from stream.stage2.detection import Detection, OnWindow, Step
 from stream.stage2.eviction import EvictablePhase
 from stream.stage2.frontier import PartitionProgress
 from stream.stage2.health import NO_DATA, VERSIONS, Health, versions_folded
+from stream.stage2.late_rule import offer_all
 from stream.stage2.lifetime import FOLDED_EPISODE_ENDS_MS, Lifetime
-from stream.stage2.offering import offer_all
 from stream.stage2.panes import Late, PaneStore
 from stream.stage2.phase import PlanPhase
 from stream.stage2.subject_state import SubjectState

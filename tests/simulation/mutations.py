@@ -13,7 +13,7 @@ import pytest
 
 from stream.contracts.moments import MINUS_INFINITY
 from stream.stage1.chunk_counts import ChunkCounts
-from stream.stage2 import offering
+from stream.stage2 import late_rule as offering
 from stream.stage2.frontier import PartitionProgress, Sources, SourceTopic
 from stream.stage2.panes import ACCEPTED, PaneStore
 

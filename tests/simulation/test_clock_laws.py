@@ -18,9 +18,9 @@ from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
 from stream.decode.record import LOG_APPEND_TIME
 from stream.plans.plan import PlanBook
-from stream.stage1 import clock as clock_module
-from stream.stage1.clock import ChunkClock, Reading
+from stream.stage1 import watermark as clock_module
 from stream.stage1.summarise import Summariser
+from stream.stage1.watermark import ChunkClock, Reading
 from stream.stage2.monitor import PartitionMonitor
 from tests.oracles.quorum import agreed
 from tests.simulation.scenario import LATENESS_S, Plans

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.decode.record import LOG_APPEND_TIME, stamps_of
-from stream.stage1.clock import LEAD_MS, ChunkClock
 from stream.stage1.quorum import NEVER, Quorum
+from stream.stage1.watermark import LEAD_MS, ChunkClock
 from tests.oracles.quorum import agreed
 
 CREATE_TIME = 0
