@@ -30,7 +30,7 @@ from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets.webhook import WebhookTarget
 from stream.plans.plan import Plan, PlanBook
 from stream.replay.replay import Replay
-from tests.stream.test_metrics import START_MS, FileState, columns, records
+from tests.stream.metrics.test_metrics import START_MS, FileState, columns, records
 
 __all__ = ["Server", "scraping", "wait_for"]
 

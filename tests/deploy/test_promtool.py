@@ -14,8 +14,8 @@ from stream.notify.dispatcher import Dispatcher
 from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets.webhook import WebhookTarget
-from tests.stream.test_metrics import FileState
-from tests.stream.test_metrics import state as state  # the fixture
+from tests.stream.metrics.test_metrics import FileState
+from tests.stream.metrics.test_metrics import state as state  # the fixture
 
 
 @pytest.mark.skipif(

@@ -85,7 +85,7 @@ def test_links_of_the_runbooks_lead_somewhere() -> None:
 def test_rules_name_only_metrics_that_exist() -> None:
     from stream.notify.metrics import NotifyCollector
     from stream.notify.notify_status import NotifyStatus
-    from tests.stream.test_metrics import CONTRACT
+    from tests.stream.metrics.test_metrics import CONTRACT
 
     notifier = {family.name for family in NotifyCollector(NotifyStatus()).collect()}
     known = {f"driftstream_{name}" for name in CONTRACT} | {

@@ -17,7 +17,7 @@ from stream.kafka.topics import WantedTopic, create_topics
 from stream.page import RecentEpisodes
 from stream.worker import alerts_feed
 from stream.worker.alerts_feed import AlertsFeed
-from tests.stream.test_names_are_data import alert as an_alert
+from tests.stream.text.test_names_are_data import alert as an_alert
 
 pytestmark = pytest.mark.broker
 

@@ -21,7 +21,7 @@ from stream.cli import cli
 from stream.config.load import load_config
 from stream.contracts.alert_event import decode_alert
 from stream.devbroker.broker import free_port
-from tests.stream.test_cli_files import FIT, write_rows
+from tests.stream.commands.test_cli_files import FIT, write_rows
 
 LIMIT_S = 180
 

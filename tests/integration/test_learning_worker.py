@@ -11,7 +11,7 @@ from stream.devbroker.broker import free_port
 from stream.plans.plan import Learn, LearningPlan, Subject
 from tests.integration.test_cli_kafka import must, page, wait_for, worker
 from tests.integration.worker_kit import Installation, make_events
-from tests.stream.test_cli_files import COLUMNS, write_rows
+from tests.stream.commands.test_cli_files import COLUMNS, write_rows
 
 pytestmark = pytest.mark.broker
 

@@ -14,7 +14,7 @@ from stream.plans.plan import PlanBook
 from stream.replay.replay import Replay
 from stream.report import render
 from tests.stream.harness import make_events, make_plan, replayed
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 __all__ = ["DRAWN", "SIZES", "Worker", "each_size", "write_report"]
 

@@ -22,7 +22,7 @@ from stream.plans.plan import Plan, PlanBook
 from stream.replay.replay import Replay
 from stream.report.model import Report
 from tests.stream.harness import replayed
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 __all__ = ["END_S", "SECONDS", "events", "plans", "report_of", "scene"]
 

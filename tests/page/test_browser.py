@@ -24,8 +24,8 @@ from stream.replay.replay import Replay
 from tests.page.live import DRAWN, Worker, each_size, write_report
 from tests.page.test_page import state_with_secrets
 from tests.page.test_versions import two_versions
-from tests.stream.test_metrics import FileState
-from tests.stream.test_report import HOSTILE, hostile_events, hostile_plan
+from tests.stream.metrics.test_metrics import FileState
+from tests.stream.report.test_report import HOSTILE, hostile_events, hostile_plan
 
 Open = Callable[..., Any]
 NAMED = ("table", "image", "link", "button", "region")

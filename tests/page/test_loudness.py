@@ -16,7 +16,7 @@ from stream.stage2.detection import Detection
 from stream.stage2.shared_tables import SharedTables
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 
 def detection_of(state: FileState) -> Detection:

@@ -20,7 +20,7 @@ from stream.plans.plan import PlanBook
 from stream.replay.replay import Replay
 from tests.page.live import DRAWN
 from tests.stream.harness import START_S, make_plan
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 MODELS, VERSIONS, SIGNALS, EVENTS = 5, 40, 50, 120
 MOST_BYTES = 400_000

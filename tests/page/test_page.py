@@ -40,7 +40,7 @@ from stream.runbooks import runbooks
 from stream.text.counted import counted
 from stream.text.printable import printable
 from tests.stream.harness import START_S, make_events, make_plan
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 STATIC = Path(__file__).parents[2] / "stream" / "page" / "static"
 

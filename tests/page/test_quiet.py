@@ -16,7 +16,7 @@ from stream.page.recent import EpisodeRow, RecentEpisodes
 from stream.page.signal import signal_state
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 NOW = 1_002_400_000
 HOUR = 3_600_000

@@ -21,7 +21,7 @@ from stream.page.trend import trend_of
 from stream.stage2.detection import Detection
 from tests.page.test_page import SECRETS, get, state_after, state_with_secrets
 from tests.stream.harness import make_events, make_plan
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 EVENTS = make_events(3, 3_000, drift_at=2_400)
 

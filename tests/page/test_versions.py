@@ -11,7 +11,7 @@ from stream.page.page_model import page_model_of
 from stream.page.versions import MAX_VERSIONS
 from tests.page.test_page import state_after
 from tests.stream.harness import START_S
-from tests.stream.test_metrics import FileState
+from tests.stream.metrics.test_metrics import FileState
 
 
 def two_versions(*names: str, n: int = 1_200, private: bool = False) -> FileState:

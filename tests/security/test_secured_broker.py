@@ -39,8 +39,8 @@ from tests.security.secured import (
     grant,
     revoke,
 )
+from tests.stream.commands.test_cli_files import FIT, write_rows
 from tests.stream.notify_tools import hook
-from tests.stream.test_cli_files import FIT, write_rows
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 180
