@@ -95,8 +95,16 @@ def measure(panes: int, seed: int = 301) -> list[dict[str, Any]]:
         for k, delta in enumerate(DELTAS):
             found, runs, done = alarms(n, delta, panes, seed + k)
             low, high = poisson(runs, done)
-            cell = {"n": n, "delta": delta, "alarms": found, "runs": runs, "panes": done,
-                    "rate": runs / done, "low": low, "high": high}  # fmt: skip
+            cell = {
+                "n": n,
+                "delta": delta,
+                "alarms": found,
+                "runs": runs,
+                "panes": done,
+                "rate": runs / done,
+                "low": low,
+                "high": high,
+            }
             cells.append(cell)
             print(f"n {n:>6,} delta {delta:g}: {runs} ({found}) in {done:,} panes", flush=True)
             if runs < 15:

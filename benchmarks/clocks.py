@@ -36,9 +36,18 @@ RATES: Final = ((100.0, 90, 100), (3.0, 900, 0), (0.1, 14_400, 0))
 #: (what is wrong, who of ten hosts or which model, by how many seconds, its rate beside the other)
 ROWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("all right", {}),
-    *((f"1 of 10 hosts ahead {name}", {"hosts": 1, "by_s": s})
-      for name, s in (("1 s", 1), ("5 s", 5), ("10 s", 10), ("20 s", 20), ("59 s", 59),
-                      ("10 min", 600), ("1 h", 3_600))),
+    *(
+        (f"1 of 10 hosts ahead {name}", {"hosts": 1, "by_s": s})
+        for name, s in (
+            ("1 s", 1),
+            ("5 s", 5),
+            ("10 s", 10),
+            ("20 s", 20),
+            ("59 s", 59),
+            ("10 min", 600),
+            ("1 h", 3_600),
+        )
+    ),
     ("3 of 10 hosts ahead 20 s", {"hosts": 3, "by_s": 20}),
     ("half of the hosts ahead 20 s", {"hosts": 5, "by_s": 20}),
     ("half of the hosts ahead 1 h", {"hosts": 5, "by_s": 3_600}),
@@ -51,13 +60,21 @@ ROWS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("1 of 2 models behind 20 s", {"model": 1, "by_s": -20}),
     ("a tenth is 2 h old", {"old": 0.1}),
     ("a silence of an hour", {"silence_s": 3_600}),
-)  # fmt: skip
+)
 
 
 def events(
-    seed: int, rate: float, seconds: int, linger: int, *, hosts: int = 0, model: float = 0.0,
-    by_s: float = 0.0, old: float = 0.0, silence_s: float = 0.0,
-) -> dict[str, Any]:  # fmt: skip
+    seed: int,
+    rate: float,
+    seconds: int,
+    linger: int,
+    *,
+    hosts: int = 0,
+    model: float = 0.0,
+    by_s: float = 0.0,
+    old: float = 0.0,
+    silence_s: float = 0.0,
+) -> dict[str, Any]:
     """Arrival, event time and producer's time, partition and honesty of each event, by arrival."""
     rng = np.random.default_rng(seed)
     n = int(rng.poisson(rate * _PARTITIONS * seconds))
@@ -85,8 +102,9 @@ def events(
     order = np.argsort(came, kind="stable")
     whole = {"came": came, "time": time, "made": sent + off}
     return {name: (_BASE_MS + v).astype(np.int64)[order] for name, v in whole.items()} | {
-        "partition": partition[order], "honest": honest[order]
-    }  # fmt: skip
+        "partition": partition[order],
+        "honest": honest[order],
+    }
 
 
 class Pipeline:
@@ -160,8 +178,9 @@ def measure(plans: PlanBook, log: dict[str, Any], *, by_broker: bool) -> str:
         deliver(came)
         event = {
             "model": {"name": "churn" if honest else "fraud", "version": "1"},
-            "timestamp": time, "features": {"x": 0.5},
-        }  # fmt: skip
+            "timestamp": time,
+            "features": {"x": 0.5},
+        }
         if not waiting[p]:
             due[p] = came + _FETCH_MS
         stamp = came if by_broker else made

@@ -35,11 +35,12 @@ PEERS = {
         "Bytewax + river ADWIN", 12.0, ("bytewax.run", "benchmarks.peers.bytewax_river"), apart=True
     ),
     "faust_river": Peer(
-        "Faust agent + river ADWIN", 12.0,
+        "Faust agent + river ADWIN",
+        12.0,
         ("benchmarks.peers.faust_river", "worker", "--without-web", "--loglevel", "error"),
     ),
     "raw_consumer": Peer("raw confluent consumer", 30.0, ("benchmarks.peers.raw_consumer",)),
-}  # fmt: skip
+}
 
 
 def peers_here() -> list[str]:
@@ -51,16 +52,24 @@ def run_peer(who: str, setup: Setup, number: int) -> Round:
     """One peer over the topic, for a fixed time where it would not reach the end."""
     peer = PEERS[who]
     env = {
-        "BROKER": setup.bootstrap, "TOPIC": setup.topic, "GROUP": f"{setup.name}-{who}-{number}",
-    }  # fmt: skip
+        "BROKER": setup.bootstrap,
+        "TOPIC": setup.topic,
+        "GROUP": f"{setup.name}-{who}-{number}",
+    }
     python = (python_apart() if peer.apart else None) or sys.executable
     log = setup.directory / f"{who}-{number}.log"
     with (
         tempfile.TemporaryDirectory(dir=setup.directory) as scratch,
-        Measured([python, "-m", *peer.module], log, {
-            **env, "FAUST_DATADIR": scratch, "Quix__State__Dir": scratch,
-        }) as process,
-    ):  # fmt: skip
+        Measured(
+            [python, "-m", *peer.module],
+            log,
+            {
+                **env,
+                "FAUST_DATADIR": scratch,
+                "Quix__State__Dir": scratch,
+            },
+        ) as process,
+    ):
         started = time.monotonic()
         while not process.progress():
             process.check()

@@ -132,10 +132,15 @@ def lag(setup: Setup) -> int:
 
 def consumer_of(setup: Setup, topic: str, partitions: list[int] | None = None) -> Consumer:
     """A consumer of everything in these partitions, all of them if none are named."""
-    consumer = Consumer({
-        "bootstrap.servers": setup.bootstrap, "group.id": f"{setup.name}.bench",
-        "enable.auto.commit": False, "fetch.wait.max.ms": 20, "enable.partition.eof": False,
-    })  # fmt: skip
+    consumer = Consumer(
+        {
+            "bootstrap.servers": setup.bootstrap,
+            "group.id": f"{setup.name}.bench",
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 20,
+            "enable.partition.eof": False,
+        }
+    )
     there = partitions or list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in there])
     return consumer

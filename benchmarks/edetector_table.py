@@ -61,9 +61,14 @@ def _subject(share: float | None, rows: int, rng: np.random.Generator) -> tuple[
 
 
 def alarms(
-    share: float | None, n: int, rows: int, threshold: float, seconds: float, seed: int,
+    share: float | None,
+    n: int,
+    rows: int,
+    threshold: float,
+    seconds: float,
+    seed: int,
     enough: int = 200,
-) -> tuple[np.ndarray, int]:  # fmt: skip
+) -> tuple[np.ndarray, int]:
     """Alarms of each reference's settled detector, and panes; till time is up or enough came."""
     rng = np.random.default_rng(seed)
     signals, draw = _subject(share, rows, rng)
@@ -91,13 +96,25 @@ def measure(seconds: float, seed: int = 302) -> list[dict[str, Any]]:
                 for threshold in THRESHOLDS:
                     found, panes = alarms(share, n, rows, threshold, seconds, seed)
                     rate, low, high = rate_of(found, panes)
-                    cell = {"ratio": ratio, "n": n, "rows": rows, "law": name, "z": Z,
-                            "threshold": threshold, "alarms": int(found.sum()),
-                            "panes": panes * REFERENCES, "rate": rate, "low": low,
-                            "high": high}  # fmt: skip
+                    cell = {
+                        "ratio": ratio,
+                        "n": n,
+                        "rows": rows,
+                        "law": name,
+                        "z": Z,
+                        "threshold": threshold,
+                        "alarms": int(found.sum()),
+                        "panes": panes * REFERENCES,
+                        "rate": rate,
+                        "low": low,
+                        "high": high,
+                    }
                     cells.append(cell)
-                    print(f"{ratio:g}, {n} a pane, {name}, A {threshold:g}: {found.sum()} in "
-                          f"{panes * REFERENCES:,} panes", flush=True)  # fmt: skip
+                    print(
+                        f"{ratio:g}, {n} a pane, {name}, A {threshold:g}: {found.sum()} in "
+                        f"{panes * REFERENCES:,} panes",
+                        flush=True,
+                    )
                     if found.sum() < 15:
                         break  # a higher threshold would only say less
     return cells
@@ -124,9 +141,11 @@ def table(cells: list[dict[str, Any]]) -> str:
                 1 / (cell["threshold"] * cell[key]) if cell[key] else float("inf")
                 for key in ("rate", "high", "low")
             )
-            row += [f"{slack:.3g} ({least:.3g} to {most:.3g})",
-                    f"{cell['law']}, {cell['n']} a pane, A {cell['threshold']:,.0f}; "
-                    f"{cell['alarms']} alarms in {cell['panes']:,} panes"]  # fmt: skip
+            row += [
+                f"{slack:.3g} ({least:.3g} to {most:.3g})",
+                f"{cell['law']}, {cell['n']} a pane, A {cell['threshold']:,.0f}; "
+                f"{cell['alarms']} alarms in {cell['panes']:,} panes",
+            ]
         lines.append("| " + " | ".join(row) + " |")
     lines.append(
         f"\nBound over measured rate, of the worst of panes of {', '.join(map(str, SIZES))} and of "

@@ -63,9 +63,12 @@ def about() -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     git = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE,
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        cwd=HERE,
         check=False,
-    )  # fmt: skip
+    )
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": git.stdout.strip(),

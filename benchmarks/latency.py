@@ -63,10 +63,14 @@ class _Load(threading.Thread):
         self.changed = [float("inf")] * len(self.heads)
         self.topic, self.rate = setup.topic, rate
         self.sent, self.behind, self.stop = 0, 0.0, False
-        self.producer = Producer({
-            "bootstrap.servers": setup.bootstrap, "acks": 1, "linger.ms": 5,
-            "queue.buffering.max.messages": 500_000,
-        })  # fmt: skip
+        self.producer = Producer(
+            {
+                "bootstrap.servers": setup.bootstrap,
+                "acks": 1,
+                "linger.ms": 5,
+                "queue.buffering.max.messages": 500_000,
+            }
+        )
 
     def run(self) -> None:
         began = time.time()
@@ -134,10 +138,15 @@ def measure(broker: Broker, repeats: int = REPEATS, rate: int = RATE) -> dict[st
     if missing:
         raise RuntimeError(f"no alert for {missing} in time")
     return {
-        "seconds": [seen[m] for m in workload.models], "rate": rate, "early": early,
-        "load_behind_s": load.behind, "worker_cores": cores, "lag_records": lag, "pane_s": PANE_S,
+        "seconds": [seen[m] for m in workload.models],
+        "rate": rate,
+        "early": early,
+        "load_behind_s": load.behind,
+        "worker_cores": cores,
+        "lag_records": lag,
+        "pane_s": PANE_S,
         "lateness_s": LATENESS_S,
-    }  # fmt: skip
+    }
 
 
 def _follow(setup: Setup, workload: Workload, load: _Load) -> tuple[dict[str, float], int]:
@@ -165,11 +174,17 @@ def figure(result: dict[str, Any]) -> list[figures.Figure]:
     found = []
     for q in (50, 95, 99):
         value = float(np.percentile(result["seconds"], q))
-        found.append(figures.Figure(
-            f"latency.p{q}", f"changed event to alert, p{q} of {len(result['seconds'])} changes, "
-            f"pane {result['pane_s']:g} s, lateness {result['lateness_s']:g} s, "
-            f"{result['rate']:,} events/s", "s", [value], goal=goal if q == 99 else None,
-        ))  # fmt: skip
+        found.append(
+            figures.Figure(
+                f"latency.p{q}",
+                f"changed event to alert, p{q} of {len(result['seconds'])} changes, "
+                f"pane {result['pane_s']:g} s, lateness {result['lateness_s']:g} s, "
+                f"{result['rate']:,} events/s",
+                "s",
+                [value],
+                goal=goal if q == 99 else None,
+            )
+        )
     return found
 
 

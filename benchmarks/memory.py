@@ -64,12 +64,21 @@ def fill(monitor: PartitionMonitor, book: PlanBook, n_segments: int, versions: i
         pane_ms = 1_700_000_000_000 + pane * some.pane_ms
         chunk = pane * 1_000
         messages = [
-            encode_message(SummaryBatch(
-                _SOURCE, chunk, chunk + 999, plan.model, str(version), plan.short_hash, 0,
-                [SummaryEntry(name, pane_ms, encoded) for name in names],
-            ))
-            for _, plan in book for version in range(versions)
-        ]  # fmt: skip
+            encode_message(
+                SummaryBatch(
+                    _SOURCE,
+                    chunk,
+                    chunk + 999,
+                    plan.model,
+                    str(version),
+                    plan.short_hash,
+                    0,
+                    [SummaryEntry(name, pane_ms, encoded) for name in names],
+                )
+            )
+            for _, plan in book
+            for version in range(versions)
+        ]
         messages.append(encode_message(Progress(_SOURCE, chunk, chunk + 999, pane_ms + 5_000)))
         for message in messages:
             alerts += len(monitor.apply(offset, message, pane_ms, plans_current=True))
@@ -100,10 +109,17 @@ def main() -> None:
     tested = sum(
         len(subject.detection.results) for subject in monitor.subjects.values() if subject.detection
     )
-    print(msgspec.json.encode({
-        "before": before, "after": process.memory_info().rss, "subjects": held,
-        "tested": tested, "alerts": alerts,
-    }).decode())  # fmt: skip
+    print(
+        msgspec.json.encode(
+            {
+                "before": before,
+                "after": process.memory_info().rss,
+                "subjects": held,
+                "tested": tested,
+                "alerts": alerts,
+            }
+        ).decode()
+    )
 
 
 if __name__ == "__main__":

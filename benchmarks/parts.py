@@ -128,11 +128,13 @@ def log_call(bench: Bench) -> list[Figure]:
     monitor = Monitor("m", bootstrap_servers="127.0.0.1:1", max_events=1_000, exit_timeout=0)
     monitor._delivery.start = lambda: None  # type: ignore[method-assign]
     said: dict[str, Any] = {"prediction": "ok", "score": 0.93, "prediction_id": "3f0c"}
-    times = _in_turn({
-        "log": lambda: [monitor.log(features, **said) for _ in range(1_000)],
-        "scalars": lambda: [monitor.log(scalars, **said) for _ in range(1_000)],
-        "json.dumps": lambda: [json.dumps(features) for _ in range(1_000)],
-    })  # fmt: skip
+    times = _in_turn(
+        {
+            "log": lambda: [monitor.log(features, **said) for _ in range(1_000)],
+            "scalars": lambda: [monitor.log(scalars, **said) for _ in range(1_000)],
+            "json.dumps": lambda: [json.dumps(features) for _ in range(1_000)],
+        }
+    )
     monitor.close(timeout=0)
     us = {name: [second * 1e3 for second in rounds] for name, rounds in times.items()}
     peer = {"json.dumps": median(us["json.dumps"])}
@@ -188,7 +190,9 @@ def decode(bench: Bench) -> Iterator[Figure]:
     assert not decoder.decode(batch).rejects
     values = [record.value for record in batch]
     yield Figure(
-        "decode", "decode and columns, 20 numeric features", "us/event",
+        "decode",
+        "decode and columns, 20 numeric features",
+        "us/event",
         _per(_seconds(lambda: decoder.decode(batch)), _BATCH, 1e-6),
         peers={
             "json.loads alone": _peer(lambda: [json.loads(v) for v in values], _BATCH, 1e-6),
@@ -196,7 +200,7 @@ def decode(bench: Bench) -> Iterator[Figure]:
                 lambda: [msgspec.json.decode(v) for v in values], _BATCH, 1e-6
             ),
         },
-    )  # fmt: skip
+    )
 
 
 def count(bench: Bench) -> Iterator[Figure]:
@@ -214,10 +218,13 @@ def count(bench: Bench) -> Iterator[Figure]:
             np.bincount(np.searchsorted(cuts, values, side="right"), minlength=len(cuts) + 1)
 
     yield Figure(
-        "count", "counting a value (positions and accumulate)", "ns",
-        _per(_seconds(ours), bench.numeric.size, 1e-9), goal=5.0,
+        "count",
+        "counting a value (positions and accumulate)",
+        "ns",
+        _per(_seconds(ours), bench.numeric.size, 1e-9),
+        goal=5.0,
         peers={"numpy searchsorted + bincount": _peer(with_numpy, bench.numeric.size, 1e-9)},
-    )  # fmt: skip
+    )
 
 
 def count_categories(bench: Bench) -> Iterator[Figure]:
@@ -242,9 +249,12 @@ def count_categories(bench: Bench) -> Iterator[Figure]:
         nothing()
 
     yield Figure(
-        "count_categories", "counting a category from a Python string", "ns",
-        _per(_seconds(ours), _BATCH * len(names), 1e-9), goal=60.0,
-    )  # fmt: skip
+        "count_categories",
+        "counting a category from a Python string",
+        "ns",
+        _per(_seconds(ours), _BATCH * len(names), 1e-9),
+        goal=60.0,
+    )
 
 
 def batches(_: Bench) -> Iterator[Figure]:
@@ -263,9 +273,11 @@ def batches(_: Bench) -> Iterator[Figure]:
                 summariser.add(records[at : at + 20])
 
         yield Figure(
-            f"stage1_{workload.form}", f"stage 1 in process: {workload.title}", "us/event",
+            f"stage1_{workload.form}",
+            f"stage 1 in process: {workload.title}",
+            "us/event",
             _per(_seconds(job, 0.5), workload.events, 1e-6),
-        )  # fmt: skip
+        )
 
 
 def summarise(bench: Bench) -> Iterator[Figure]:
@@ -278,9 +290,11 @@ def summarise(bench: Bench) -> Iterator[Figure]:
             summariser.add(bench.records[at : at + _BATCH])
 
     yield Figure(
-        "stage1", "stage 1 in process: decode, count, encode flushes", "us/event",
+        "stage1",
+        "stage 1 in process: decode, count, encode flushes",
+        "us/event",
         _per(_seconds(job, 0.5), len(bench.records), 1e-6),
-    )  # fmt: skip
+    )
 
 
 def encode(bench: Bench) -> Iterator[Figure]:
@@ -288,15 +302,19 @@ def encode(bench: Bench) -> Iterator[Figure]:
     counts = bench.counts(1_000)
     plain = _peer(lambda: msgspec.msgpack.encode(counts.tolist()), 1, 1e-6)
     yield Figure(
-        "encode", "encode a summary of 20 signals", "us",
+        "encode",
+        "encode a summary of 20 signals",
+        "us",
         _per(_seconds(lambda: encode_counts(counts)), 1, 1e-6),
         peers={"msgpack of the dense counts": plain},
-    )  # fmt: skip
+    )
     yield Figure(
-        "summary_bytes", "size of a summary of 20 signals, 1,000 events", "bytes",
+        "summary_bytes",
+        "size of a summary of 20 signals, 1,000 events",
+        "bytes",
         [float(len(encode_counts(counts)))],
         peers={"msgpack of the dense counts": len(msgspec.msgpack.encode(counts.tolist()))},
-    )  # fmt: skip
+    )
 
 
 def merge(bench: Bench) -> Iterator[Figure]:
@@ -311,9 +329,11 @@ def merge(bench: Bench) -> Iterator[Figure]:
         store.seal(0, merge_rule)
 
     yield Figure(
-        "merge", "merge a summary of 20 signals into its pane and seal", "us",
+        "merge",
+        "merge a summary of 20 signals into its pane and seal",
+        "us",
         _per(_seconds(job), len(encoded), 1e-6),
-    )  # fmt: skip
+    )
 
 
 def sealed_pane(bench: Bench) -> Iterator[Figure]:
@@ -349,9 +369,11 @@ def sealed_pane(bench: Bench) -> Iterator[Figure]:
         assert held.panes_sealed >= panes - 2
 
     yield Figure(
-        "stage2_pane", "stage 2 in process: a sealed pane of 20 signals, 4 partitions", "us",
+        "stage2_pane",
+        "stage 2 in process: a sealed pane of 20 signals, 4 partitions",
+        "us",
         _per(_seconds(job, 0.5), panes, 1e-6),
-    )  # fmt: skip
+    )
 
 
 def window_test(bench: Bench) -> Iterator[Figure]:
@@ -369,10 +391,12 @@ def window_test(bench: Bench) -> Iterator[Figure]:
             ks_2samp(reference[name], values, method="asymp")
 
     yield Figure(
-        "window_test", "windowed tests of a signal, window of 1,000 events", "us",
+        "window_test",
+        "windowed tests of a signal, window of 1,000 events",
+        "us",
         _per(_seconds(lambda: bank.test(counts, 1e-6)), n_signals, 1e-6),
         peers={"scipy ks_2samp, raw values": _peer(with_scipy, n_signals, 1e-6)},
-    )  # fmt: skip
+    )
 
 
 def adwin(bench: Bench) -> Iterator[Figure]:
@@ -381,9 +405,11 @@ def adwin(bench: Bench) -> Iterator[Figure]:
     panes = [table.moments(bench.counts(1_000, seed)) for seed in range(20, 40)]
     counts = bench.counts(1_000)
     yield Figure(
-        "moments", "scores of a pane from its counts, a signal", "ns",
+        "moments",
+        "scores of a pane from its counts, a signal",
+        "ns",
         _per(_seconds(lambda: table.moments(counts)), len(bench.plan.monitored), 1e-9),
-    )  # fmt: skip
+    )
     repeat = _SCOPES // panes[0][0].size
     wide = [tuple(np.tile(a.ravel(), repeat) for a in pane) for pane in panes]
     slots = wide[0][0].size
@@ -394,9 +420,12 @@ def adwin(bench: Bench) -> Iterator[Figure]:
             bank.update(n, s1, s2)
 
     yield Figure(
-        "adwin_pane", f"ADWIN, pane form, {slots:,} slots: a slot and pane", "ns",
-        _per(_seconds(feed, 0.5), slots * len(wide), 1e-9), goal=500.0,
-    )  # fmt: skip
+        "adwin_pane",
+        f"ADWIN, pane form, {slots:,} slots: a slot and pane",
+        "ns",
+        _per(_seconds(feed, 0.5), slots * len(wide), 1e-9),
+        goal=500.0,
+    )
     yield from _many_signals(bench)
     yield from _adwin_items()
 
@@ -411,13 +440,19 @@ def _many_signals(bench: Bench) -> Iterator[Figure]:
     e = EDetectorBank(signals, threshold=1e6)
     took = _in_turn({"psi": lambda: psi.test(wide, 1e-6), "e": lambda: e.update(wide)})
     yield Figure(
-        "psi_pane", f"PSI, {_SCOPES:,} signals: a signal and window", "ns",
-        _per(took["psi"], _SCOPES, 1e-9), goal=300.0,
-    )  # fmt: skip
+        "psi_pane",
+        f"PSI, {_SCOPES:,} signals: a signal and window",
+        "ns",
+        _per(took["psi"], _SCOPES, 1e-9),
+        goal=300.0,
+    )
     yield Figure(
-        "edetector_pane", f"e-detector x+y, {_SCOPES:,} signals: a signal and pane", "ns",
-        _per(took["e"], _SCOPES, 1e-9), goal=1_200.0,
-    )  # fmt: skip
+        "edetector_pane",
+        f"e-detector x+y, {_SCOPES:,} signals: a signal and pane",
+        "ns",
+        _per(took["e"], _SCOPES, 1e-9),
+        goal=1_200.0,
+    )
 
 
 def _adwin_items() -> Iterator[Figure]:
@@ -435,26 +470,38 @@ def _adwin_items() -> Iterator[Figure]:
             if detector.drift_detected:
                 raise RuntimeError("no change was there to be found")
 
-    took = _in_turn({
-        "array": over_array,
-        "update": lambda: one_by_one(ADWIN),
-        "river": lambda: one_by_one(RiverADWIN),
-    })  # fmt: skip
+    took = _in_turn(
+        {
+            "array": over_array,
+            "update": lambda: one_by_one(ADWIN),
+            "river": lambda: one_by_one(RiverADWIN),
+        }
+    )
     each = {name: _per(seconds, len(plain), 1e-9) for name, seconds in took.items()}
     river = {"river ADWIN.update": median(each["river"])}
     yield Figure(
-        "adwin_item", "ADWIN, item form, arrays: a value", "ns", each["array"], goal=30.0,
+        "adwin_item",
+        "ADWIN, item form, arrays: a value",
+        "ns",
+        each["array"],
+        goal=30.0,
         peers=river,
-    )  # fmt: skip
+    )
     yield Figure(
-        "adwin_times", "ADWIN, item form: river's time over ours", "times",
+        "adwin_times",
+        "ADWIN, item form: river's time over ours",
+        "times",
         [theirs / ours for theirs, ours in zip(each["river"], each["array"], strict=True)],
-        better="higher", goal=5.0,
-    )  # fmt: skip
+        better="higher",
+        goal=5.0,
+    )
     yield Figure(
-        "adwin_update", "ADWIN, item form, `update` from Python: a value", "ns", each["update"],
+        "adwin_update",
+        "ADWIN, item form, `update` from Python: a value",
+        "ns",
+        each["update"],
         peers=river,
-    )  # fmt: skip
+    )
 
 
 def fit(_: Bench) -> Iterator[Figure]:
@@ -497,11 +544,17 @@ def run_memory() -> list[Figure]:
             raise RuntimeError(f"{what}: only {found['tested']} scopes were tested: {found}")
         each = (found["after"] - found["before"]) / 1000 / n
         for figure in (
-            Figure(f"memory_{key}", f"memory of {what}", "MiB", [found["after"] / 2**20],
-                   goal=1_024.0),
-            Figure(f"memory_{key}_each", f"memory of one of {what}", "KB", [each],
-                   goal=None if models > 0 and not segments else 160.0),
-        ):  # fmt: skip
+            Figure(
+                f"memory_{key}", f"memory of {what}", "MiB", [found["after"] / 2**20], goal=1_024.0
+            ),
+            Figure(
+                f"memory_{key}_each",
+                f"memory of one of {what}",
+                "KB",
+                [each],
+                goal=None if models > 0 and not segments else 160.0,
+            ),
+        ):
             print(f"  {figure.what:<58} {figure.value:>9.3g} {figure.unit}", flush=True)
             figures.append(figure)
     return figures

@@ -83,21 +83,29 @@ def evaluate(name: str, effort: Effort, streams: real.RealStreams | None) -> dic
             continue
         rates[label] = {
             null: measure_rate(
-                contestant, setting, null, null_seconds if null == main else effort.dependent,
+                contestant,
+                setting,
+                null,
+                null_seconds if null == main else effort.dependent,
                 NULL_SEED,
             ).as_dict()
             for null in (nulls if label == "default" else [main])
-        }  # fmt: skip
+        }
         delays[label] = {
             change.name: measure_delay(
-                contestant, setting, change, effort.cell, effort.runs, DELAY_SEED,
+                contestant,
+                setting,
+                change,
+                effort.cell,
+                effort.runs,
+                DELAY_SEED,
                 effort.least,
             )
             for change in CHANGES.values()
             # a setting matched on one kind of stream says nothing about another
-            if change.kind in contestant.kinds and (label == "default" or contestant.promised
-                                                    or change.kind == NULLS[main][0])
-        }  # fmt: skip
+            if change.kind in contestant.kinds
+            and (label == "default" or contestant.promised or change.kind == NULLS[main][0])
+        }
     result = {
         "note": contestant.note, "main_null": main, "settings": settings, "nulls": rates,
         "delays": delays,
@@ -119,9 +127,14 @@ def delays_again(name: str, held: dict[str, Any], texts: list[str], effort: Effo
         for label, setting in held["settings"].items():
             if label == "default" or contestant.promised or change.kind == kind:
                 held["delays"][label][change.name] = measure_delay(
-                    contestant, setting, change, effort.cell, effort.runs, DELAY_SEED,
+                    contestant,
+                    setting,
+                    change,
+                    effort.cell,
+                    effort.runs,
+                    DELAY_SEED,
                     effort.least,
-                )  # fmt: skip
+                )
 
 
 def _on_real_streams(
@@ -161,10 +174,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     if options.resume and part is not None and part.exists():
         evaluated = json.loads(part.read_text())
     # A process a contestant: a library's threads and memory do not touch the next one's figures.
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn"),
-                             max_tasks_per_child=None if options.quick else 1) as pool:  # fmt: skip
-        waiting = {name: pool.submit(evaluate, name, effort, streams)
-                   for name in chosen if name not in evaluated}  # fmt: skip
+    with ProcessPoolExecutor(
+        options.jobs,
+        mp_context=get_context("spawn"),
+        max_tasks_per_child=None if options.quick else 1,
+    ) as pool:
+        waiting = {
+            name: pool.submit(evaluate, name, effort, streams)
+            for name in chosen
+            if name not in evaluated
+        }
         for name, future in waiting.items():
             try:
                 evaluated[name] = future.result()
@@ -210,10 +229,12 @@ def run_weeks(options: argparse.Namespace) -> dict[str, Any]:
     result = {"about": about, "contestants": held}
     mark = [about["made"], about["commit"]]
     todo = [
-        (w.name, stream) for w in found if any(text in w.name.lower() for text in texts)
+        (w.name, stream)
+        for w in found
+        if any(text in w.name.lower() for text in texts)
         for stream in weeks.streams_of(w)
         if held[w.name]["measured"].get(stream, [""])[0] != about["made"]
-    ]  # fmt: skip
+    ]
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(week_of, *each, options.quick): each for each in todo}
         for future in as_completed(waiting):

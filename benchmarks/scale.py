@@ -43,10 +43,14 @@ class Case:
         """20 numeric features, and about 800,000 events."""
         chunks = max(1, round(48 * max(share, 0.7) / self.partitions))  # panes after the change
         return replace(
-            WORKLOADS["W1"][0], id=f"S{self.id}", n_models=self.models, n_segments=self.segments,
-            events=self.partitions * CHUNK_RECORDS * chunks, events_per_s=self.events_per_s,
+            WORKLOADS["W1"][0],
+            id=f"S{self.id}",
+            n_models=self.models,
+            n_segments=self.segments,
+            events=self.partitions * CHUNK_RECORDS * chunks,
+            events_per_s=self.events_per_s,
             changed_share=0.5 if self.models > 1 or self.segments else 0.1,
-        )  # fmt: skip
+        )
 
 
 CASES = (
@@ -74,8 +78,11 @@ def run(broker: Broker, share: float = 1.0) -> tuple[list[Figure], dict[str, Any
             found[case.id] = found["p8"]
             continue
         found[case.id] = _one(broker, case, share)
-        print(f"  {case.what:<26} {found[case.id]['cpu_s_per_million']:.2f} CPU s a million, "
-              f"{found[case.id]['events_per_s']:,.0f} events/s", flush=True)  # fmt: skip
+        print(
+            f"  {case.what:<26} {found[case.id]['cpu_s_per_million']:.2f} CPU s a million, "
+            f"{found[case.id]['events_per_s']:,.0f} events/s",
+            flush=True,
+        )
     return list(_figures(found)), {"cases": found}
 
 

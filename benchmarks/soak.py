@@ -43,9 +43,11 @@ LIMIT = 1.05
 _AHEAD = 400_000
 _SAMPLE_S = 5.0
 _RETENTION = {
-    "cleanup.policy": "delete", "retention.bytes": str(256 * 2**20),
-    "segment.bytes": str(32 * 2**20), **LOG_APPEND,
-}  # fmt: skip
+    "cleanup.policy": "delete",
+    "retention.bytes": str(256 * 2**20),
+    "segment.bytes": str(32 * 2**20),
+    **LOG_APPEND,
+}
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,15 @@ def produce(bootstrap: str, topic: str, rate: int) -> None:
     workload = WORKLOADS["W1"][0]
     rows = bodies(workload, 1.0)
     head = b'{"model":{"name":"%s","version":"1"},"timestamp":' % workload.model.encode()
-    producer = Producer({
-        "bootstrap.servers": bootstrap, "acks": 1, "linger.ms": 20, "batch.size": 500_000,
-        "queue.buffering.max.messages": 200_000,
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "acks": 1,
+            "linger.ms": 20,
+            "batch.size": 500_000,
+            "queue.buffering.max.messages": 200_000,
+        }
+    )
     lag, at_lag = 0, 0
 
     def listen() -> None:
@@ -137,8 +144,14 @@ def soak(
             load.stdin.write(f"{lag}\n")
             load.stdin.flush()
             process = psutil.Process(worker.process.pid)
-            yield Sample(at, process.memory_info().rss / 1e6, used_s + _cpu_s(worker), sent.value,
-                         lag, process.num_fds())  # fmt: skip
+            yield Sample(
+                at,
+                process.memory_info().rss / 1e6,
+                used_s + _cpu_s(worker),
+                sent.value,
+                lag,
+                process.num_fds(),
+            )
             time.sleep(0.5 if rate == 0 else _SAMPLE_S)
         load.kill()
         if kill_every_s:
@@ -204,8 +217,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--kill-every", type=float, default=0.0, help="seconds between two kill -9; 0: none"
     )
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--produce", nargs=2, metavar=("BOOTSTRAP", "TOPIC"),
-                        help=argparse.SUPPRESS)  # fmt: skip
+    parser.add_argument(
+        "--produce", nargs=2, metavar=("BOOTSTRAP", "TOPIC"), help=argparse.SUPPRESS
+    )
     options = parser.parse_args(arguments)
     if options.produce:
         produce(*options.produce, options.rate)
@@ -241,8 +255,11 @@ def main(arguments: list[str] | None = None) -> int:
         f"at most {LIMIT} is allowed"
     )
     if options.out is not None:
-        plain = {"about": figures.about(), "growth": {"memory": grown, "handles": handles},
-                 "samples": list(map(asdict, samples))}  # fmt: skip
+        plain = {
+            "about": figures.about(),
+            "growth": {"memory": grown, "handles": handles},
+            "samples": list(map(asdict, samples)),
+        }
         options.out.write_text(json.dumps(plain, indent=1) + "\n")
     return 0 if max(grown, handles) <= LIMIT else 1
 

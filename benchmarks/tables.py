@@ -40,6 +40,13 @@ def end_to_end_table(details: Sequence[Mapping[str, Any]]) -> str:
             load = f"**{one['workload']}** {one['title']}" if ours else one["workload"]
             name = "**driftstream**, all tests on" if ours else PEERS[who].title
             rows.append([load, name, *cells, show(goal) if goal and ours else ""])
-    header = ["load", "who", "events/s", "CPU s a million events", "cores", "peak MB",
-              "goal, events/s"]  # fmt: skip
+    header = [
+        "load",
+        "who",
+        "events/s",
+        "CPU s a million events",
+        "cores",
+        "peak MB",
+        "goal, events/s",
+    ]
     return table(header, rows)

@@ -44,9 +44,13 @@ def run(
     if profile:
         return [], {}
     return _figures(workload, results, ready), {
-        "workload": workload.id, "title": workload.title, "events": workload.events,
-        "bytes": filled["bytes"], "partitions": PARTITIONS, "rounds": results,
-    }  # fmt: skip
+        "workload": workload.id,
+        "title": workload.title,
+        "events": workload.events,
+        "bytes": filled["bytes"],
+        "partitions": PARTITIONS,
+        "rounds": results,
+    }
 
 
 def _one(
@@ -66,13 +70,18 @@ def _one(
     for number in range(rounds):
         # Turned round every time, so that nobody always runs on the same page cache.
         for who in order if number % 2 == 0 else reversed(order):
-            one = run_ours(setup, workload, number) if who == "driftstream" else run_peer(
-                who, setup, number
-            )  # fmt: skip
+            one = (
+                run_ours(setup, workload, number)
+                if who == "driftstream"
+                else run_peer(who, setup, number)
+            )
             results[who].append(one)
-            print(f"  round {number + 1} {who:<12} {one['events_per_s']:>10,.0f} events/s, "
-                  f"{one['cpu_s_per_million']:.2f} CPU s a million, "
-                  f"{one['peak_mb']:.0f} MB", flush=True)  # fmt: skip
+            print(
+                f"  round {number + 1} {who:<12} {one['events_per_s']:>10,.0f} events/s, "
+                f"{one['cpu_s_per_million']:.2f} CPU s a million, "
+                f"{one['peak_mb']:.0f} MB",
+                flush=True,
+            )
     return results, filled, ready
 
 
@@ -85,8 +94,9 @@ def make_topic(setup: Setup, workload: Workload) -> dict[str, float]:
     filled = fill(setup.bootstrap, setup.topic, setup.partitions, workload)
     print(
         f"{workload.id}: {workload.events:,} events of {filled['bytes']:.0f} bytes in "
-        f"{setup.partitions} partitions, filled in {filled['seconds']:.0f} s", flush=True,
-    )  # fmt: skip
+        f"{setup.partitions} partitions, filled in {filled['seconds']:.0f} s",
+        flush=True,
+    )
     return filled
 
 
@@ -108,8 +118,14 @@ def measure_ready(setup: Setup, workload: Workload) -> list[float]:
     empty = f"{setup.name}-empty"
     create_topics({"bootstrap_servers": setup.bootstrap}, [WantedTopic(empty, PARTITIONS, {})])
     for number in range(3):
-        mine = Setup(setup.bootstrap, empty, PARTITIONS, setup.directory,
-                     f"{setup.name}-ready{number}", driftstream.free_port())  # fmt: skip
+        mine = Setup(
+            setup.bootstrap,
+            empty,
+            PARTITIONS,
+            setup.directory,
+            f"{setup.name}-ready{number}",
+            driftstream.free_port(),
+        )
         config = mine.write_config(workload)
         driftstream.create_topics(config)
         with driftstream.start_worker(mine, config) as worker:
@@ -122,8 +138,14 @@ def run_ours(
     setup: Setup, workload: Workload, number: int, profile: Path | None = None, workers: int = 1
 ) -> Round:
     """driftstream over the whole topic; raises unless all of the work was done."""
-    mine = Setup(setup.bootstrap, setup.topic, setup.partitions, setup.directory,
-                 f"{setup.name}-r{number}", driftstream.free_port())  # fmt: skip
+    mine = Setup(
+        setup.bootstrap,
+        setup.topic,
+        setup.partitions,
+        setup.directory,
+        f"{setup.name}-r{number}",
+        driftstream.free_port(),
+    )
     config = mine.write_config(workload)
     driftstream.create_topics(config)
     with contextlib.ExitStack() as stack:
@@ -180,40 +202,74 @@ def _figures(
     def figure(key: str, what: str, unit: str, **more: Any) -> Figure:
         peers = {
             peer.title: Figure("", "", "", column(who, key)).value
-            for who, peer in PEERS.items() if who in results
-        }  # fmt: skip
-        return Figure(f"{workload.id}.{key}", f"{workload.id}: {what}", unit,
-                      column("driftstream", key), peers=peers, **more)  # fmt: skip
+            for who, peer in PEERS.items()
+            if who in results
+        }
+        return Figure(
+            f"{workload.id}.{key}",
+            f"{workload.id}: {what}",
+            unit,
+            column("driftstream", key),
+            peers=peers,
+            **more,
+        )
 
     figures = [
         figure("events_per_s", "end to end", "events/s", better="higher", goal=workload.goal),
-        figure("cpu_s_per_million", "CPU a million events", "s",
-               goal=5.5 if workload.id == _WITH_PEERS else None),
+        figure(
+            "cpu_s_per_million",
+            "CPU a million events",
+            "s",
+            goal=5.5 if workload.id == _WITH_PEERS else None,
+        ),
         figure("peak_mb", "peak memory of the worker", "MB"),
-    ]  # fmt: skip
+    ]
     ours = column("driftstream", "events_per_s")
     # What one core's worth of CPU does: rates are lower where others share the machine.
-    figures.append(Figure(
-        f"{workload.id}.per_core", f"{workload.id}: with one core's worth of CPU", "events/s",
-        [1e6 / one for one in column("driftstream", "cpu_s_per_million")], "higher", workload.goal,
-    ))  # fmt: skip
+    figures.append(
+        Figure(
+            f"{workload.id}.per_core",
+            f"{workload.id}: with one core's worth of CPU",
+            "events/s",
+            [1e6 / one for one in column("driftstream", "cpu_s_per_million")],
+            "higher",
+            workload.goal,
+        )
+    )
     if workload.id == "W2":
         n = workload.n_numeric + workload.n_categorical
-        figures.append(Figure(f"{workload.id}.values_per_s", f"{workload.id}: feature values",
-                              "values/s", [n * one for one in ours], "higher", 4e6))  # fmt: skip
+        figures.append(
+            Figure(
+                f"{workload.id}.values_per_s",
+                f"{workload.id}: feature values",
+                "values/s",
+                [n * one for one in ours],
+                "higher",
+                4e6,
+            )
+        )
     if ready:
         figures.append(Figure("ready", "worker ready, warm numba cache", "s", ready, goal=5.0))
     for who, goal in (("quix_river", 10.0), ("bytewax_river", None), ("faust_river", None)):
         if who not in results:
             continue
-        figures.append(_times(
-            f"{workload.id}.ratio.{who}", f"{workload.id}: times {PEERS[who].title}", ours,
-            column(who, "events_per_s"), goal,
-        ))  # fmt: skip
-        figures.append(_times(
-            f"{workload.id}.cpu_ratio.{who}", f"{workload.id}: CPU of {PEERS[who].title} over ours",
-            column(who, "cpu_s_per_million"), column("driftstream", "cpu_s_per_million"),
-        ))  # fmt: skip
+        figures.append(
+            _times(
+                f"{workload.id}.ratio.{who}",
+                f"{workload.id}: times {PEERS[who].title}",
+                ours,
+                column(who, "events_per_s"),
+                goal,
+            )
+        )
+        figures.append(
+            _times(
+                f"{workload.id}.cpu_ratio.{who}",
+                f"{workload.id}: CPU of {PEERS[who].title} over ours",
+                column(who, "cpu_s_per_million"),
+                column("driftstream", "cpu_s_per_million"),
+            )
+        )
     return figures
 
 

@@ -26,9 +26,12 @@ class Measured:
         self.began = time.monotonic()
         with log.open("wb") as errors:
             self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL,
+                command,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                stdin=subprocess.DEVNULL,
                 env={**os.environ, **(env or {})},
-            )  # fmt: skip
+            )
         self._ps = psutil.Process(self.process.pid)
         self._samples: list[tuple[float, float]] = [(self.began, 0.0)]
         self.peak_rss = 0
@@ -91,7 +94,9 @@ class Measured:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.stop()

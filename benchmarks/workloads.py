@@ -158,10 +158,12 @@ class Workload:
         for start in range(0, n, self.rows):
             here = slice(start, start + self.rows)
             features = {name: values[here].tolist() for name, values in columns.items()}
-            yield msgspec.json.encode({
-                "model": {"name": self.model, "version": "1"},
-                "columns": {"timestamp": ms[here].tolist(), "features": features},
-            })  # fmt: skip
+            yield msgspec.json.encode(
+                {
+                    "model": {"name": self.model, "version": "1"},
+                    "columns": {"timestamp": ms[here].tolist(), "features": features},
+                }
+            )
 
     def _arrow(self, at: int, columns: dict[str, Any], n: int) -> Iterator[bytes]:
         import pyarrow as pa
@@ -209,20 +211,53 @@ WORKLOADS: Final = {
     for workload, size in (
         _whole("W1", "20 numeric features", 20, 30, goal=180_000.0),
         _whole("W2", "100 numeric features", 100, 6, goal=40_000.0),
-        _whole("W3", "20 features, 8 of them categorical, 5 % missing", 12, 16,
-               n_categorical=8, missing=0.05, goal=80_000.0),
-        _whole("W4", "200 models x 20 numeric features", 20, 12, n_models=200,
-               events_per_s=20_000,
-            changed_share=0.5),
-        _whole("W5", "1 model x 2,000 segments, 20 numeric features", 20, 12, n_segments=2_000,
-               events_per_s=20_000,
-            changed_share=0.5),
-        _whole("W6", "native batches of 500 events", 20, 0, form="batch", events_per_s=10_000,
-               goal=500_000.0),
-        _whole("W7", "Arrow batches of 1,000 events", 20, 0, form="arrow", events_per_s=10_000,
-               goal=1_000_000.0),
+        _whole(
+            "W3",
+            "20 features, 8 of them categorical, 5 % missing",
+            12,
+            16,
+            n_categorical=8,
+            missing=0.05,
+            goal=80_000.0,
+        ),
+        _whole(
+            "W4",
+            "200 models x 20 numeric features",
+            20,
+            12,
+            n_models=200,
+            events_per_s=20_000,
+            changed_share=0.5,
+        ),
+        _whole(
+            "W5",
+            "1 model x 2,000 segments, 20 numeric features",
+            20,
+            12,
+            n_segments=2_000,
+            events_per_s=20_000,
+            changed_share=0.5,
+        ),
+        _whole(
+            "W6",
+            "native batches of 500 events",
+            20,
+            0,
+            form="batch",
+            events_per_s=10_000,
+            goal=500_000.0,
+        ),
+        _whole(
+            "W7",
+            "Arrow batches of 1,000 events",
+            20,
+            0,
+            form="arrow",
+            events_per_s=10_000,
+            goal=1_000_000.0,
+        ),
     )
-}  # fmt: skip
+}
 _BATCH_EVENTS: Final = {"W6": 3_000_000, "W7": 6_000_000}
 
 
@@ -258,18 +293,29 @@ def fill(bootstrap: str, topic: str, partitions: int, workload: Workload) -> dic
         if error is not None:
             failed.append(str(error))
 
-    producer = Producer({
-        "bootstrap.servers": bootstrap, "acks": 1, "linger.ms": 20, "batch.size": 1_000_000,
-        "queue.buffering.max.messages": 500_000, "queue.buffering.max.kbytes": 1_000_000,
-    })  # fmt: skip
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "acks": 1,
+            "linger.ms": 20,
+            "batch.size": 1_000_000,
+            "queue.buffering.max.messages": 500_000,
+            "queue.buffering.max.kbytes": 1_000_000,
+        }
+    )
     began, size, headers = time.monotonic(), 0, workload.headers
     for i, message in enumerate(workload.messages()):
         size += len(message)
         while True:
             try:
                 # A callback for each would halve the rate: errors of the rest show in `flush`.
-                producer.produce(topic, message, partition=i % partitions, headers=headers,
-                                 on_delivery=delivered if i % 1_000 == 0 else None)  # fmt: skip
+                producer.produce(
+                    topic,
+                    message,
+                    partition=i % partitions,
+                    headers=headers,
+                    on_delivery=delivered if i % 1_000 == 0 else None,
+                )
                 break
             except BufferError:
                 producer.poll(0.05)

@@ -36,8 +36,9 @@ def kernel(function: F) -> F:
         if not _UNCACHED:
             log.warning(
                 "compiled kernels cannot be kept: %s. Each start compiles them anew, which takes "
-                "some 30 s. Set NUMBA_CACHE_DIR to a folder that can be written to.", error,
-            )  # fmt: skip
+                "some 30 s. Set NUMBA_CACHE_DIR to a folder that can be written to.",
+                error,
+            )
         compiled = numba.njit(**_FLAGS)(function)
         _UNCACHED.append(compiled)
     KERNELS.append(compiled)

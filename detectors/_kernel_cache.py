@@ -76,8 +76,10 @@ class _WholeFiles(IndexDataCacheFile):  # type: ignore[misc]
         log.warning(
             "compiled kernels in %s %s: %s. Such kernels are compiled anew, all in 30 s of CPU. If "
             "this is said at each start, delete the folder, or set NUMBA_CACHE_DIR to another.",
-            self._cache_path, what, why,
-        )  # fmt: skip
+            self._cache_path,
+            what,
+            why,
+        )
 
 
 def make_safe(compiled: Any, stamps: dict[int, str]) -> None:

@@ -132,10 +132,18 @@ class Budget:
 
     @classmethod
     def of(
-        cls, reference: Reference, signals: Sequence[SignalReference], *,
-        false_alarms_per_week: float, pane_ms: int, cycle_ms: int = 0, window_events: int = 1_000,
-        window_max_age_ms: int = DAY_MS, segments: int = 0, edetector: bool = False,
-    ) -> Budget:  # fmt: skip
+        cls,
+        reference: Reference,
+        signals: Sequence[SignalReference],
+        *,
+        false_alarms_per_week: float,
+        pane_ms: int,
+        cycle_ms: int = 0,
+        window_events: int = 1_000,
+        window_max_age_ms: int = DAY_MS,
+        segments: int = 0,
+        edetector: bool = False,
+    ) -> Budget:
         """Budget of a subject.
 
         Without a known rate of events every pane is taken to be filled, and every window to be one

@@ -60,8 +60,12 @@ def round_figure(value: float) -> str:
     """A number that is known roughly, in two figures: `1.2 billion`, `3,400`, `0.5`."""
     if not _is_number(value) or not 1e-4 <= abs(value) < 1e18:
         return figure(value)
-    for size, word in ((1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"),
-                       (1e6, "million")):  # fmt: skip
+    for size, word in (
+        (1e15, "quadrillion"),
+        (1e12, "trillion"),
+        (1e9, "billion"),
+        (1e6, "million"),
+    ):
         if abs(value) >= size:
             return f"{_fixed(Decimal(f'{value / size:.2g}'), 1)} {word}"
     rounded = Decimal(f"{value:.2g}")

@@ -43,22 +43,24 @@ class Detector(NamedTuple):
 _BOTH: Final = ("numeric", "categorical")
 _RANKS: Final = ("ks", "wasserstein")
 
-REGISTRY: Final[Mapping[str, Detector]] = MappingProxyType({
-    "ADWIN": Detector("item", ADWIN, _NUMERIC),
-    "CUSUM": Detector("item", CUSUM, _NUMERIC),
-    "PageHinkley": Detector("item", PageHinkley, _NUMERIC),
-    "AdwinBank": Detector("bank", AdwinBank, _NUMERIC),
-    "CusumBank": Detector("bank", CusumBank, _NUMERIC),
-    "EDetectorBank": Detector("bank", EDetectorBank, _NUMERIC),
-    **{
-        f"window:{name}": Detector("window", WindowBank, test.kinds)
-        for name, test in WINDOWED_TESTS.items()
-    },
-    **{
-        f"distance:{name}": Detector(
-            "distance", getattr(divergences, name), _NUMERIC if name in _RANKS else _BOTH
-        )
-        for name in divergences.__all__
-        if name not in ("bin_part", "statistic")
-    },
-})  # fmt: skip
+REGISTRY: Final[Mapping[str, Detector]] = MappingProxyType(
+    {
+        "ADWIN": Detector("item", ADWIN, _NUMERIC),
+        "CUSUM": Detector("item", CUSUM, _NUMERIC),
+        "PageHinkley": Detector("item", PageHinkley, _NUMERIC),
+        "AdwinBank": Detector("bank", AdwinBank, _NUMERIC),
+        "CusumBank": Detector("bank", CusumBank, _NUMERIC),
+        "EDetectorBank": Detector("bank", EDetectorBank, _NUMERIC),
+        **{
+            f"window:{name}": Detector("window", WindowBank, test.kinds)
+            for name, test in WINDOWED_TESTS.items()
+        },
+        **{
+            f"distance:{name}": Detector(
+                "distance", getattr(divergences, name), _NUMERIC if name in _RANKS else _BOTH
+            )
+            for name in divergences.__all__
+            if name not in ("bin_part", "statistic")
+        },
+    }
+)

@@ -159,8 +159,11 @@ def _limits(reference: Reference, there: Collection[str]) -> list[str]:
     """What is not compared, or not known."""
     mapping = reference.columns
     known = {signal.name for signal in reference.signals} | {
-        *reference.segments, *mapping.ignored, mapping.timestamp, mapping.id,
-    }  # fmt: skip
+        *reference.segments,
+        *mapping.ignored,
+        mapping.timestamp,
+        mapping.id,
+    }
     notes = []
     if new := [repr(name) for name in there if name not in known]:
         notes.append(f"not compared, the reference has no such column: {some_of(new, _NAMED)}")
@@ -208,12 +211,17 @@ def _results(bank: WindowBank, counts: Ints, alpha: float) -> dict[str, ColumnRe
         rows = np.flatnonzero(result.signal == i)
         made = tuple(
             ColumnTest(
-                result.test(row), float(result.value[row]), float(result.threshold[row]),
-                float(result.p_value[row]), float(result.effect[row]), int(result.n[row]),
-                bool(result.found[row]), result.severity(row),
+                result.test(row),
+                float(result.value[row]),
+                float(result.threshold[row]),
+                float(result.p_value[row]),
+                float(result.effect[row]),
+                int(result.n[row]),
+                bool(result.found[row]),
+                result.severity(row),
             )
             for row in rows.tolist()
-        )  # fmt: skip
+        )
         if not made:
             found[signal.name] = ColumnResult(signal.name, False, np.nan, "", "", "", ())
             continue
@@ -228,9 +236,14 @@ def _results(bank: WindowBank, counts: Ints, alpha: float) -> dict[str, ColumnRe
             window, look = counts[bank.layout.slice(i)], int(result.look[rows[best]])
             change = describe(signal, window, look=look).text
         found[signal.name] = ColumnResult(
-            signal.name, drifted, min(1.0, float(corrected.min())), worst, made[best].test, change,
+            signal.name,
+            drifted,
+            min(1.0, float(corrected.min())),
+            worst,
+            made[best].test,
+            change,
             made,
-        )  # fmt: skip
+        )
     return found
 
 

@@ -110,12 +110,19 @@ def fit_reference(
     for batch, moments in _batches(values, times):
         fitter.count(batch, moments)
     reference = fitter.finish(
-        model=model, version=version, segments=segments,
+        model=model,
+        version=version,
+        segments=segments,
         column_mapping=ColumnMapping(
-            timestamp, prediction_id, prediction, score, actual,
-            tuple(dict.fromkeys([*ignore, *chosen.gone])), chosen.numerals,
+            timestamp,
+            prediction_id,
+            prediction,
+            score,
+            actual,
+            tuple(dict.fromkeys([*ignore, *chosen.gone])),
+            chosen.numerals,
         ),
-    )  # fmt: skip
+    )
     return replace(reference, warnings=(*reference.warnings, *chosen.warnings))
 
 
@@ -195,9 +202,13 @@ def _choose(
 
 
 def _look_again(
-    fitter: ReferenceFitter, chosen: _Chosen, values: Mapping[str, Column],
-    times: npt.NDArray[np.int64], *, timed: bool,
-) -> None:  # fmt: skip
+    fitter: ReferenceFitter,
+    chosen: _Chosen,
+    values: Mapping[str, Column],
+    times: npt.NDArray[np.int64],
+    *,
+    timed: bool,
+) -> None:
     """Between the passes: leave out what follows the rows; doubt an order that is no time's."""
     sorted_by = []
     for name, kind in list(chosen.kinds.items()):

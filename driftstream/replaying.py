@@ -175,9 +175,13 @@ def replay(
     book, refused = PlanBook(), RowProblems("was refused", "were refused")
     book.add(plan)
     running = Replay(
-        book, plan.topic, lambda record, why: refused.add(record.offset + 1, why.error, why.reason),
-        None, hashing, source,
-    )  # fmt: skip
+        book,
+        plan.topic,
+        lambda record, why: refused.add(record.offset + 1, why.error, why.reason),
+        None,
+        hashing,
+        source,
+    )
     revisions: dict[str, list[AlertEvent]] = {}
     early: list[str] = []
     for alert in running.run(_records(data, plan, refused, dumped=source is not None)):
@@ -189,15 +193,20 @@ def replay(
     notes = [f"warning: {words}" for words in other_notes(plan)]
     notes += limits_of_replay(stats, at_end, refused, early, time.time())
     return ReplayResult(
-        tuple(map(_episode, revisions.values())), sum(stats.events.values()), refused.count,
-        at_end.tested, plan.pane_ms / 1000, tuple(notes),
-    )  # fmt: skip
+        tuple(map(_episode, revisions.values())),
+        sum(stats.events.values()),
+        refused.count,
+        at_end.tested,
+        plan.pane_ms / 1000,
+        tuple(notes),
+    )
 
 
 def _plan(
-    reference: Reference | str | os.PathLike[str] | None, config: str | os.PathLike[str] | None,
+    reference: Reference | str | os.PathLike[str] | None,
+    config: str | os.PathLike[str] | None,
     model: str | None,
-) -> tuple[Plan, CategoryHash | None, SourceOptions | None]:  # fmt: skip
+) -> tuple[Plan, CategoryHash | None, SourceOptions | None]:
     if (reference is None) == (config is None):
         raise ValueError("give either a reference or config=.")
     if reference is not None:
@@ -257,12 +266,18 @@ def _episode(alerts: list[AlertEvent]) -> Episode:
     told = [data for data in fired if data.news] or fired  # the others are reminders
     signals = dict.fromkeys(
         f"{signal.name} ({signal.segment})" if signal.segment else signal.name
-        for data in fired for signal in data.signals
-    )  # fmt: skip
+        for data in fired
+        for signal in data.signals
+    )
     ended = None if last.ends_at == NOT_ENDED else datetime.fromisoformat(last.ends_at)
     return Episode(
-        first.episode, first.labels.kind, last.status,
+        first.episode,
+        first.labels.kind,
+        last.status,
         max((data.severity for data in fired), key=SEVERITIES.index),
-        datetime.fromisoformat(first.starts_at), ended, tuple(signals),
-        told[-1].annotations.summary, tuple(alerts),
-    )  # fmt: skip
+        datetime.fromisoformat(first.starts_at),
+        ended,
+        tuple(signals),
+        told[-1].annotations.summary,
+        tuple(alerts),
+    )

@@ -62,13 +62,19 @@ class Contestant(ABC):
 
     @abstractmethod
     def run(
-        self, prepared: Any, values: Floats, setting: float | None, *,
-        since: int | None = None, deadline: float = math.inf,
-    ) -> Run:  # fmt: skip
+        self,
+        prepared: Any,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         """Alarms on a stream; may stop at the first one from item `since` on."""
 
-    def null_run(self, prepared: Any, values: Floats, setting: float | None,
-                 deadline: float) -> Run:  # fmt: skip
+    def null_run(
+        self, prepared: Any, values: Floats, setting: float | None, deadline: float
+    ) -> Run:
         """Alarms as a user would count them where nothing changes."""
         return self.run(prepared, values, setting, deadline=deadline)
 
@@ -80,9 +86,14 @@ class ItemContestant(Contestant):
     make: Callable[[float | None], Step] = field(default=lambda _: lambda _x: False)
 
     def run(
-        self, prepared: Any, values: Floats, setting: float | None, *,
-        since: int | None = None, deadline: float = math.inf,
-    ) -> Run:  # fmt: skip
+        self,
+        prepared: Any,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         step = self.make(setting)
         alarms: list[int] = []
         enough = len(values) if since is None else since
@@ -117,9 +128,14 @@ class WindowContestant(Contestant):
         return np.array(found)
 
     def run(
-        self, prepared: Any, values: Floats, setting: float | None, *,
-        since: int | None = None, deadline: float = math.inf,
-    ) -> Run:  # fmt: skip
+        self,
+        prepared: Any,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         reference, kind = prepared
         assert setting is not None
         alarms = []

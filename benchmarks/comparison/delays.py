@@ -25,16 +25,23 @@ def summary(delays: list[float], **more: Any) -> dict[str, Any]:
         for q in (0.5, 0.95)
     )
     return {
-        "changes": int(values.size), "missed": int((~found).sum()),
+        "changes": int(values.size),
+        "missed": int((~found).sum()),
         "median": median if np.isfinite(median) else None,
-        "p95": late if np.isfinite(late) else None, **more,
-    }  # fmt: skip
+        "p95": late if np.isfinite(late) else None,
+        **more,
+    }
 
 
 def measure_delay(
-    contestant: Contestant, setting: float | None, change: Change, seconds: float, runs: int,
-    seed: int, least: int = 3,
-) -> dict[str, Any] | None:  # fmt: skip
+    contestant: Contestant,
+    setting: float | None,
+    change: Change,
+    seconds: float,
+    runs: int,
+    seed: int,
+    least: int = 3,
+) -> dict[str, Any] | None:
     """Runs till time is up, at least `least`; None if so many did not come to their end.
 
     A run that is cut ends them all: to leave it out would leave out long delays.
@@ -47,10 +54,12 @@ def measure_delay(
     for k in range(runs):
         reference, values = change.make(1_000_000 * seed + k)
         prepared = contestant.prepare(reference, change.kind)
-        run = contestant.run(prepared, values, setting, since=BEFORE if once else None,
-                             deadline=patience)  # fmt: skip
-        cut = run.items < len(values) and not (once and run.alarms.size
-                                               and run.alarms[-1] >= BEFORE)  # fmt: skip
+        run = contestant.run(
+            prepared, values, setting, since=BEFORE if once else None, deadline=patience
+        )
+        cut = run.items < len(values) and not (
+            once and run.alarms.size and run.alarms[-1] >= BEFORE
+        )
         if cut:
             break
         done += 1

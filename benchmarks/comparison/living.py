@@ -87,12 +87,13 @@ LIVING = {
     for stream in (
         Living("independent", _remembering(memory.autoregressive(0.0))),
         Living("daily sine", _of_season(seasons.daily), seasonal=True),
-        Living("weekly pattern, day levels", _of_season(seasons.twice_at_weekends, 0.1),
-               seasonal=True),
+        Living(
+            "weekly pattern, day levels", _of_season(seasons.twice_at_weekends, 0.1), seasonal=True
+        ),
         Living("AR .99", _remembering(memory.autoregressive(0.99))),
         Living("AR .999", _remembering(memory.autoregressive(0.999))),
         Living("noise + OU of 6 h", _remembering(memory.slow_part)),
         Living("nightly loads", _of_season(seasons.flat, 0.1), nightly=True),
         Living("regimes", _remembering(memory.regimes)),
     )
-}  # fmt: skip
+}

@@ -80,8 +80,15 @@ class _Single(Contestant):
 class EDetector(_Single):
     """E-detector of x and y in panes."""
 
-    def run(self, prepared: Reference, values: Floats, setting: float | None, *,
-            since: int | None = None, deadline: float = math.inf) -> Run:  # fmt: skip
+    def run(
+        self,
+        prepared: Reference,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         assert setting is not None
         bank = EDetectorBank(prepared.signals, prepared.layout(), threshold=setting)
         panes = _panes(prepared, values, PANE)
@@ -93,8 +100,15 @@ class EDetector(_Single):
 class AdwinItems(_Single):
     """ADWIN of each item's rank in the reference, and one of its distance from the middle."""
 
-    def run(self, prepared: Reference, values: Floats, setting: float | None, *,
-            since: int | None = None, deadline: float = math.inf) -> Run:  # fmt: skip
+    def run(
+        self,
+        prepared: Reference,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         assert setting is not None
         signal = prepared.signals[0]
         x = signal.binning.scores(signal.counts)[signal.binning.bin(values)] / SCORE_SCALE
@@ -108,8 +122,15 @@ class AdwinItems(_Single):
 class AdwinPanes(_Single):
     """ADWIN of x and y, pane by pane."""
 
-    def run(self, prepared: Reference, values: Floats, setting: float | None, *,
-            since: int | None = None, deadline: float = math.inf) -> Run:  # fmt: skip
+    def run(
+        self,
+        prepared: Reference,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         assert setting is not None
         table = ScoreTable(prepared.signals, prepared.layout())
         bank = AdwinBank(2, setting, table.phi.ravel())
@@ -125,8 +146,15 @@ class AdwinPanes(_Single):
 class WindowedPsi(_Single):
     """Calibrated PSI of tumbling windows."""
 
-    def run(self, prepared: Reference, values: Floats, setting: float | None, *,
-            since: int | None = None, deadline: float = math.inf) -> Run:  # fmt: skip
+    def run(
+        self,
+        prepared: Reference,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         assert setting is not None
         if len(values) < WINDOW:
             return Run(np.zeros(0, np.int64), len(values))
@@ -149,21 +177,37 @@ class Product(Contestant):
     def prepare(self, reference: Floats, kind: str) -> Reference:
         return fit(reference if reference.ndim == 2 else reference[:, None], kind)
 
-    def run(self, prepared: Reference, values: Floats, setting: float | None, *,
-            since: int | None = None, deadline: float = math.inf) -> Run:  # fmt: skip
+    def run(
+        self,
+        prepared: Reference,
+        values: Floats,
+        setting: float | None,
+        *,
+        since: int | None = None,
+        deadline: float = math.inf,
+    ) -> Run:
         return self._run(prepared, values, setting, since, openings=False)
 
-    def null_run(self, prepared: Any, values: Floats, setting: float | None,
-                 deadline: float) -> Run:  # fmt: skip
+    def null_run(
+        self, prepared: Any, values: Floats, setting: float | None, deadline: float
+    ) -> Run:
         return self._run(prepared, values, setting, None, openings=True)
 
-    def _run(self, reference: Reference, values: Floats, setting: float | None,
-             since: int | None, *, openings: bool) -> Run:  # fmt: skip
+    def _run(
+        self,
+        reference: Reference,
+        values: Floats,
+        setting: float | None,
+        since: int | None,
+        *,
+        openings: bool,
+    ) -> Run:
         """Panes with a finding, or panes that opened an episode: what a user is told of."""
         assert setting is not None
         columns = values if values.ndim == 2 else values[:, None]
-        plan = Plan(model="m", reference=reference, pane_ms=self.pane_ms,
-                    false_alarms_per_week=setting)  # fmt: skip
+        plan = Plan(
+            model="m", reference=reference, pane_ms=self.pane_ms, false_alarms_per_week=setting
+        )
         run = _Noted(plan)
         slot = times_of(len(columns)) // self.pane_ms
         last = np.append(np.flatnonzero(np.diff(slot)), len(slot) - 1)
@@ -192,16 +236,40 @@ class _Noted(SubjectRun):
 def contestants() -> list[Contestant]:
     """Those of driftstream, each with its own default."""
     return [
-        Product("driftstream, default set", ALL, 1.0, promised={1: 1.0, 10: 10.0},
-                note="budget of 1 (10) false alarms a week at a million items a week; panes of "
-                "10 s, windows of 1,000; its false alarms are episodes opened"),
-        EDetector("driftstream e-detector x+y", NUMBERS, 50_000.0,
-                  (30.0, 100.0, 300.0, 1_000.0, 3_000.0),
-                  note="panes of 20; default A = 50,000 panes, a million items by its bound"),
-        AdwinItems("driftstream ADWIN, items", NUMBERS, 0.002, (0.3, 0.1, 0.03, 0.01, 0.002),
-                   note="on ranks x and on their spread y; knows nothing of dependence"),
-        AdwinPanes("driftstream ADWIN, panes", NUMBERS, 0.002, (0.6, 0.3, 0.1, 0.03, 0.01),
-                   note="panes of 20; x and y"),
-        WindowedPsi("driftstream PSI", ALL, 0.001, (0.1, 0.03, 0.01, 0.003, 0.001),
-                    note="windows of 1,000; default alpha .001"),
-    ]  # fmt: skip
+        Product(
+            "driftstream, default set",
+            ALL,
+            1.0,
+            promised={1: 1.0, 10: 10.0},
+            note="budget of 1 (10) false alarms a week at a million items a week; panes of "
+            "10 s, windows of 1,000; its false alarms are episodes opened",
+        ),
+        EDetector(
+            "driftstream e-detector x+y",
+            NUMBERS,
+            50_000.0,
+            (30.0, 100.0, 300.0, 1_000.0, 3_000.0),
+            note="panes of 20; default A = 50,000 panes, a million items by its bound",
+        ),
+        AdwinItems(
+            "driftstream ADWIN, items",
+            NUMBERS,
+            0.002,
+            (0.3, 0.1, 0.03, 0.01, 0.002),
+            note="on ranks x and on their spread y; knows nothing of dependence",
+        ),
+        AdwinPanes(
+            "driftstream ADWIN, panes",
+            NUMBERS,
+            0.002,
+            (0.6, 0.3, 0.1, 0.03, 0.01),
+            note="panes of 20; x and y",
+        ),
+        WindowedPsi(
+            "driftstream PSI",
+            ALL,
+            0.001,
+            (0.1, 0.03, 0.01, 0.003, 0.001),
+            note="windows of 1,000; default alpha .001",
+        ),
+    ]

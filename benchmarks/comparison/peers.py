@@ -65,20 +65,47 @@ def _river() -> list[Contestant]:
         return make
 
     return [
-        ItemContestant("river ADWIN", NUMBERS, 0.002, DELTAS,
-                       make=stepper(lambda d: drift.ADWIN(delta=d))),
-        ItemContestant("river PageHinkley", NUMBERS, 50.0, SUMS, log=False,
-                       make=stepper(lambda t: drift.PageHinkley(threshold=t))),
-        ItemContestant("river KSWIN", NUMBERS, 0.005,
-                       make=stepper(lambda a: drift.KSWIN(alpha=a, seed=1)),
-                       note="too slow to be matched"),
-        ItemContestant("river HDDM_A", BINARY, 0.001, CONFIDENCES,
-                       make=stepper(lambda c: binary.HDDMA(drift_confidence=c))),
-        ItemContestant("river HDDM_W", BINARY, 0.001, CONFIDENCES,
-                       make=stepper(lambda c: binary.HDDMW(drift_confidence=c))),
-        ItemContestant("river DDM", BINARY, 3.0, (2.0, 2.5, 3.0, 3.5, 4.0), log=False,
-                       make=stepper(lambda t: binary.DDM(drift_threshold=t))),
-    ]  # fmt: skip
+        ItemContestant(
+            "river ADWIN", NUMBERS, 0.002, DELTAS, make=stepper(lambda d: drift.ADWIN(delta=d))
+        ),
+        ItemContestant(
+            "river PageHinkley",
+            NUMBERS,
+            50.0,
+            SUMS,
+            log=False,
+            make=stepper(lambda t: drift.PageHinkley(threshold=t)),
+        ),
+        ItemContestant(
+            "river KSWIN",
+            NUMBERS,
+            0.005,
+            make=stepper(lambda a: drift.KSWIN(alpha=a, seed=1)),
+            note="too slow to be matched",
+        ),
+        ItemContestant(
+            "river HDDM_A",
+            BINARY,
+            0.001,
+            CONFIDENCES,
+            make=stepper(lambda c: binary.HDDMA(drift_confidence=c)),
+        ),
+        ItemContestant(
+            "river HDDM_W",
+            BINARY,
+            0.001,
+            CONFIDENCES,
+            make=stepper(lambda c: binary.HDDMW(drift_confidence=c)),
+        ),
+        ItemContestant(
+            "river DDM",
+            BINARY,
+            3.0,
+            (2.0, 2.5, 3.0, 3.5, 4.0),
+            log=False,
+            make=stepper(lambda t: binary.DDM(drift_threshold=t)),
+        ),
+    ]
 
 
 def _frouros() -> list[Contestant]:
@@ -100,16 +127,31 @@ def _frouros() -> list[Contestant]:
         return make
 
     return [
-        ItemContestant("frouros ADWIN", NUMBERS, 0.002, DELTAS,
-                       make=stepper(lambda d: frouros.ADWIN(frouros.ADWINConfig(delta=d)), 10.0),
-                       note="fed x + 10: it refuses sums below 0"),
-        ItemContestant("frouros PageHinkley", NUMBERS, 50.0, SUMS, log=False, note="one-sided",
-                       make=stepper(lambda t: frouros.PageHinkley(
-                           frouros.PageHinkleyConfig(lambda_=t)))),
-        ItemContestant("frouros HDDM_A", BINARY, 0.001, CONFIDENCES,
-                       make=stepper(lambda c: frouros.HDDMA(
-                           frouros.HDDMAConfig(alpha_d=c, alpha_w=5 * c)))),
-    ]  # fmt: skip
+        ItemContestant(
+            "frouros ADWIN",
+            NUMBERS,
+            0.002,
+            DELTAS,
+            make=stepper(lambda d: frouros.ADWIN(frouros.ADWINConfig(delta=d)), 10.0),
+            note="fed x + 10: it refuses sums below 0",
+        ),
+        ItemContestant(
+            "frouros PageHinkley",
+            NUMBERS,
+            50.0,
+            SUMS,
+            log=False,
+            note="one-sided",
+            make=stepper(lambda t: frouros.PageHinkley(frouros.PageHinkleyConfig(lambda_=t))),
+        ),
+        ItemContestant(
+            "frouros HDDM_A",
+            BINARY,
+            0.001,
+            CONFIDENCES,
+            make=stepper(lambda c: frouros.HDDMA(frouros.HDDMAConfig(alpha_d=c, alpha_w=5 * c))),
+        ),
+    ]
 
 
 def _menelaus() -> list[Contestant]:
@@ -128,17 +170,32 @@ def _menelaus() -> list[Contestant]:
         return make
 
     return [
-        ItemContestant("menelaus ADWIN", NUMBERS, 0.002, DELTAS,
-                       make=stepper(lambda d: menelaus.ADWIN(delta=d))),
-        ItemContestant("menelaus CUSUM", frozenset({"number"}), 5.0,
-                       (5.0, 10.0, 20.0, 40.0, 80.0), log=False,
-                       note="refuses 30 equal values, so no errors",
-                       make=stepper(lambda t: menelaus.CUSUM(threshold=t))),
-        ItemContestant("menelaus PageHinkley", NUMBERS, 20.0, (20.0, 30.0, 50.0, 75.0, 100.0),
-                       log=False,
-                       note="one-sided; fed x + 1: its threshold is a multiple of the mean",
-                       make=stepper(lambda t: menelaus.PageHinkley(threshold=t), 1.0)),
-    ]  # fmt: skip
+        ItemContestant(
+            "menelaus ADWIN",
+            NUMBERS,
+            0.002,
+            DELTAS,
+            make=stepper(lambda d: menelaus.ADWIN(delta=d)),
+        ),
+        ItemContestant(
+            "menelaus CUSUM",
+            frozenset({"number"}),
+            5.0,
+            (5.0, 10.0, 20.0, 40.0, 80.0),
+            log=False,
+            note="refuses 30 equal values, so no errors",
+            make=stepper(lambda t: menelaus.CUSUM(threshold=t)),
+        ),
+        ItemContestant(
+            "menelaus PageHinkley",
+            NUMBERS,
+            20.0,
+            (20.0, 30.0, 50.0, 75.0, 100.0),
+            log=False,
+            note="one-sided; fed x + 1: its threshold is a multiple of the mean",
+            make=stepper(lambda t: menelaus.PageHinkley(threshold=t), 1.0),
+        ),
+    ]
 
 
 def _capymoa() -> list[Contestant]:
@@ -164,15 +221,38 @@ def _capymoa() -> list[Contestant]:
         return make
 
     return [
-        ItemContestant("CapyMOA ADWIN", NUMBERS, 0.002, DELTAS, note="one-sided",
-                       make=stepper(lambda d: moa.ADWIN(delta=d))),
-        ItemContestant("CapyMOA PageHinkley", NUMBERS, 50.0, SUMS, log=False, note="one-sided",
-                       make=stepper(lambda t: moa.PageHinkley(lambda_=t))),
-        ItemContestant("CapyMOA SEED", NUMBERS, 0.05, (0.3, 0.1, 0.03, 0.01, 0.003),
-                       make=stepper(lambda d: moa.SEED(delta=d))),
-        ItemContestant("CapyMOA HDDM_A", BINARY, 0.001, CONFIDENCES,
-                       make=stepper(lambda c: moa.HDDMAverage(drift_confidence=c))),
-    ]  # fmt: skip
+        ItemContestant(
+            "CapyMOA ADWIN",
+            NUMBERS,
+            0.002,
+            DELTAS,
+            note="one-sided",
+            make=stepper(lambda d: moa.ADWIN(delta=d)),
+        ),
+        ItemContestant(
+            "CapyMOA PageHinkley",
+            NUMBERS,
+            50.0,
+            SUMS,
+            log=False,
+            note="one-sided",
+            make=stepper(lambda t: moa.PageHinkley(lambda_=t)),
+        ),
+        ItemContestant(
+            "CapyMOA SEED",
+            NUMBERS,
+            0.05,
+            (0.3, 0.1, 0.03, 0.01, 0.003),
+            make=stepper(lambda d: moa.SEED(delta=d)),
+        ),
+        ItemContestant(
+            "CapyMOA HDDM_A",
+            BINARY,
+            0.001,
+            CONFIDENCES,
+            make=stepper(lambda c: moa.HDDMAverage(drift_confidence=c)),
+        ),
+    ]
 
 
 def surprise(p: float) -> float:
@@ -186,17 +266,28 @@ def _scipy() -> list[Contestant]:
 
     def chi2(reference: Floats, window: Floats, _: str) -> float:
         k = int(max(reference.max(), window.max())) + 1
-        table = np.array([np.bincount(v.astype(np.int64), minlength=k)
-                          for v in (reference, window)])  # fmt: skip
+        table = np.array(
+            [np.bincount(v.astype(np.int64), minlength=k) for v in (reference, window)]
+        )
         return surprise(stats.chi2_contingency(table[:, table.sum(axis=0) > 0]).pvalue)
 
     usual = surprise(0.05)
     return [
-        WindowContestant("scipy ks_2samp", frozenset({"number"}), usual, statistic=ks,
-                         note="windows of 1,000; default p < .05"),
-        WindowContestant("scipy chi2", frozenset({"binary", "category"}), usual, statistic=chi2,
-                         note="windows of 1,000; default p < .05"),
-    ]  # fmt: skip
+        WindowContestant(
+            "scipy ks_2samp",
+            frozenset({"number"}),
+            usual,
+            statistic=ks,
+            note="windows of 1,000; default p < .05",
+        ),
+        WindowContestant(
+            "scipy chi2",
+            frozenset({"binary", "category"}),
+            usual,
+            statistic=chi2,
+            note="windows of 1,000; default p < .05",
+        ),
+    ]
 
 
 def _evidently() -> list[Contestant]:
@@ -208,13 +299,19 @@ def _evidently() -> list[Contestant]:
     def statistic(reference: Floats, window: Floats, kind: str) -> float:
         numeric = kind == "number"
         column = ColumnType.Numerical if numeric else ColumnType.Categorical
-        return float(psi.psi_stat_test(pd.Series(reference), pd.Series(window), column, 0.1)
-                     .drift_score)  # fmt: skip
+        return float(
+            psi.psi_stat_test(pd.Series(reference), pd.Series(window), column, 0.1).drift_score
+        )
 
     return [
-        WindowContestant("evidently PSI", ALL, 0.1, statistic=statistic,
-                         note="windows of 1,000; default PSI >= .1"),
-    ]  # fmt: skip
+        WindowContestant(
+            "evidently PSI",
+            ALL,
+            0.1,
+            statistic=statistic,
+            note="windows of 1,000; default PSI >= .1",
+        ),
+    ]
 
 
 def _alibi() -> list[Contestant]:
@@ -232,9 +329,14 @@ def _alibi() -> list[Contestant]:
         return surprise(float(found["data"]["p_val"][0]))
 
     return [
-        WindowContestant("alibi-detect KS / chi2", ALL, surprise(0.05), statistic=statistic,
-                         note="windows of 1,000; default p < .05"),
-    ]  # fmt: skip
+        WindowContestant(
+            "alibi-detect KS / chi2",
+            ALL,
+            surprise(0.05),
+            statistic=statistic,
+            note="windows of 1,000; default p < .05",
+        ),
+    ]
 
 
 def contestants(of: str | None = None) -> tuple[list[Contestant], dict[str, str]]:

@@ -42,15 +42,23 @@ class Rate:
         """With the rate a million items and its interval."""
         low, high = poisson_interval(self.alarms, self.items / 1e6)
         return {
-            "alarms": self.alarms, "items": self.items, "rate": self.alarms / self.items * 1e6,
-            "low": low, "high": high, "ns": self.seconds / self.items * 1e9,
-        }  # fmt: skip
+            "alarms": self.alarms,
+            "items": self.items,
+            "rate": self.alarms / self.items * 1e6,
+            "low": low,
+            "high": high,
+            "ns": self.seconds / self.items * 1e9,
+        }
 
 
 def measure_rate(
-    contestant: Contestant, setting: float | None, null: str, seconds: float, seed: int,
+    contestant: Contestant,
+    setting: float | None,
+    null: str,
+    seconds: float,
+    seed: int,
     most: int = 20_000_000,
-) -> Rate:  # fmt: skip
+) -> Rate:
     """Alarms on streams of 100,000 items, each with its own reference, till time is up."""
     rate = Rate()
     kind = NULLS[null][0]

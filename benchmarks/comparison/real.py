@@ -65,11 +65,12 @@ def insects_features(data: Path, contestant: Contestant, seconds: float) -> dict
             found = [
                 contestant.run(
                     contestant.prepare((reference[:, j] - mean[j]) / sd[j], "number"),
-                    (stream[:, j] - mean[j]) / sd[j], contestant.default,
+                    (stream[:, j] - mean[j]) / sd[j],
+                    contestant.default,
                     since=since,
                 ).alarms
                 for j in range(33)
-            ]  # fmt: skip
+            ]
             told = alarms = np.unique(np.concatenate(found))
         false += int((told < _NULL).sum())
         items += _NULL
@@ -117,24 +118,35 @@ def error_streams(data: Path) -> list[ErrorStream]:
     found = []
     sea = np.genfromtxt(data / "sea" / "sea.csv", delimiter=",", skip_header=1)
     errors = _prequential(sea[:, :3], sea[:, 3].astype(np.int64))
-    found.append(ErrorStream("SEA, prequential naive Bayes", errors[1_000:6_000], errors[6_000:],
-                             [6_500, 19_000, 31_500], 12_500))  # fmt: skip
+    found.append(
+        ErrorStream(
+            "SEA, prequential naive Bayes",
+            errors[1_000:6_000],
+            errors[6_000:],
+            [6_500, 19_000, 31_500],
+            12_500,
+        )
+    )
     with (data / "elec2" / "elec2.csv").open() as file:
         table = list(csv.reader(file))[1:]
     columns = np.array([[float(v) for v in row[:6]] for row in table])
     names = {name: k for k, name in enumerate(sorted({row[6] for row in table}))}
     errors = _prequential(columns, np.array([names[row[6]] for row in table]))
-    found.append(ErrorStream("Elec2, prequential naive Bayes", errors[1_000:6_000],
-                             errors[6_000:], [], 0))  # fmt: skip
+    found.append(
+        ErrorStream("Elec2, prequential naive Bayes", errors[1_000:6_000], errors[6_000:], [], 0)
+    )
     rows = _insects(data)
     for seed in range(_SPLICES):
         reference, stream = _splice(rows, seed)
         model = RandomForestClassifier(50, random_state=seed, n_jobs=1)
         model.fit(reference[:2_000, :33], reference[:2_000, 33].astype(int))
-        wrong = [(model.predict(part[:, :33]) != part[:, 33]).astype(np.float64)
-                 for part in (reference[2_000:], stream)]  # fmt: skip
-        found.append(ErrorStream("INSECTS spliced, random forest trained before", *wrong,
-                                 [_NULL], _AFTER))  # fmt: skip
+        wrong = [
+            (model.predict(part[:, :33]) != part[:, 33]).astype(np.float64)
+            for part in (reference[2_000:], stream)
+        ]
+        found.append(
+            ErrorStream("INSECTS spliced, random forest trained before", *wrong, [_NULL], _AFTER)
+        )
     return found
 
 
@@ -202,9 +214,18 @@ def nab_shifts(data: Path) -> list[dict[str, Any]]:
         train = max(300, int(0.15 * len(values)))
         shifts = [span for span in shifts if span[0] > train]
         if shifts:
-            found.append({"name": name, "values": values, "shifts": shifts, "train": train,
-                          "spans": [(stamps.index(a.split(".")[0]), stamps.index(b.split(".")[0]))
-                                    for a, b in spans]})  # fmt: skip
+            found.append(
+                {
+                    "name": name,
+                    "values": values,
+                    "shifts": shifts,
+                    "train": train,
+                    "spans": [
+                        (stamps.index(a.split(".")[0]), stamps.index(b.split(".")[0]))
+                        for a, b in spans
+                    ],
+                }
+            )
     return found
 
 

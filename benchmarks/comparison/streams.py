@@ -120,14 +120,28 @@ CHANGES = {
         Change("gradual to +.5 sd over 20,000", "number", "N(0,1)", _gradual, 30_000, items=30_000),
         Change("spread x1.5", "number", "N(0,1)", lambda rng, n: 1.5 * rng.standard_normal(n)),
         Change("shape only: two humps", "number", "N(0,1)", _two_humps),
-        Change("recurring +.5 sd, 2,000 on and off", "number", "N(0,1)", _recurring, 2_000,
-               (0, 4_000, 8_000, 12_000, 16_000)),
+        Change(
+            "recurring +.5 sd, 2,000 on and off",
+            "number",
+            "N(0,1)",
+            _recurring,
+            2_000,
+            (0, 4_000, 8_000, 12_000, 16_000),
+        ),
         Change("slow: +.05 sd a 10,000", "number", "N(0,1)", _slow, 100_000, items=100_000),
         # At an event a minute, 1 % of the standard deviation a week.
         Change("slow: +.01 sd a 10,000", "number", "N(0,1)", _slower, 300_000, items=300_000),
-        Change("errors .2 -> .3", "binary", "errors .2",
-               lambda rng, n: (rng.random(n) < CHANGED_ERROR).astype(np.float64)),
-        Change("a category's share .05 -> .10", "category", "5 categories",
-               lambda rng, n: rng.choice(5, n, p=CHANGED_SHARES).astype(np.float64)),
+        Change(
+            "errors .2 -> .3",
+            "binary",
+            "errors .2",
+            lambda rng, n: (rng.random(n) < CHANGED_ERROR).astype(np.float64),
+        ),
+        Change(
+            "a category's share .05 -> .10",
+            "category",
+            "5 categories",
+            lambda rng, n: rng.choice(5, n, p=CHANGED_SHARES).astype(np.float64),
+        ),
     )
-}  # fmt: skip
+}

@@ -109,8 +109,16 @@ def _real(results: Mapping[str, Any], key: str, unit: float) -> str:
 
 
 def _tcpd(rows: list[dict[str, Any]]) -> str:
-    listed = [[r["contestant"], f"{r['f1']:.3f}", f"{r['cover']:.3f}", str(r["found"]),
-               f"{r['series']} series, here"] for r in rows]  # fmt: skip
+    listed = [
+        [
+            r["contestant"],
+            f"{r['f1']:.3f}",
+            f"{r['cover']:.3f}",
+            str(r["found"]),
+            f"{r['series']} series, here",
+        ]
+        for r in rows
+    ]
     listed += [[name, f"{f1:.3f}", "", "", "published"] for name, f1 in PUBLISHED.items()]
     listed.sort(key=lambda row: -float(row[1]))
     return table(["detector", "F1", "cover", "points found", "source"], listed)
@@ -138,16 +146,25 @@ def headline(results: Mapping[str, Any]) -> str:
         label = "1" if "1" in held["settings"] else "default"
         rate = held["nulls"].get(label, {}).get(held["main_null"])
         dependent = held["nulls"]["default"].get("AR(1) .5")
-        rows.append([
-            name + (", default" if label == "default" and name.startswith("river") else ""),
-            _rate(rate), "" if dependent is None else _show(dependent["rate"]),
-            *(_median(held["delays"].get(label, {}), change) for change in _FRONT_CHANGES),
-            _median(held["delays"]["default"], _FRONT_ERRORS),
-        ])  # fmt: skip
+        rows.append(
+            [
+                name + (", default" if label == "default" and name.startswith("river") else ""),
+                _rate(rate),
+                "" if dependent is None else _show(dependent["rate"]),
+                *(_median(held["delays"].get(label, {}), change) for change in _FRONT_CHANGES),
+                _median(held["delays"]["default"], _FRONT_ERRORS),
+            ]
+        )
     return table(
-        ["", "false alarms a million (95 %)", "on AR(1) .5, default", *_FRONT_CHANGES.values(),
-         f"{_FRONT_ERRORS}, default"], rows,
-    )  # fmt: skip
+        [
+            "",
+            "false alarms a million (95 %)",
+            "on AR(1) .5, default",
+            *_FRONT_CHANGES.values(),
+            f"{_FRONT_ERRORS}, default",
+        ],
+        rows,
+    )
 
 
 def _median(cells: Mapping[str, Any], change: str) -> str:
@@ -180,7 +197,9 @@ def all_tables(results: Mapping[str, Any]) -> dict[str, str]:
     for name, found in held.items():
         for part, why in found.get("refused", {}).items():
             missing[f"{name}, {part}"] = why
-    made["missing"] = table(["who", "why not"],
-                            [[name, why] for name, why in missing.items()]) if missing else (
-        "All libraries could be installed.")  # fmt: skip
+    made["missing"] = (
+        table(["who", "why not"], [[name, why] for name, why in missing.items()])
+        if missing
+        else ("All libraries could be installed.")
+    )
     return made

@@ -65,10 +65,13 @@ def covering(annotations: Mapping[str, Sequence[int]], found: Iterable[int], n: 
         return shared / ((a[1] - a[0]) + (b[1] - b[0]) - shared)
 
     scores = [
-        sum((b - a) * max(overlap((a, b), other) for other in predicted)
-            for a, b in _segments(changes, n)) / n
+        sum(
+            (b - a) * max(overlap((a, b), other) for other in predicted)
+            for a, b in _segments(changes, n)
+        )
+        / n
         for changes in annotations.values()
-    ]  # fmt: skip
+    ]
     return float(np.mean(scores))
 
 
@@ -137,6 +140,13 @@ def measure(data: Path, peers: Iterable[Contestant]) -> list[dict[str, Any]]:
             points += len(found)
             f1.append(f1_score(marks, found))
             cover.append(covering(marks, found, len(values)))
-        scored.append({"contestant": name, "series": len(series), "found": points,
-                       "f1": float(np.mean(f1)), "cover": float(np.mean(cover))})  # fmt: skip
+        scored.append(
+            {
+                "contestant": name,
+                "series": len(series),
+                "found": points,
+                "f1": float(np.mean(f1)),
+                "cover": float(np.mean(cover)),
+            }
+        )
     return sorted(scored, key=lambda row: -row["f1"])

@@ -143,10 +143,12 @@ def _items(contestant: ItemContestant) -> Watch:
 def _statistics(contestant: WindowContestant, size: int) -> Callable[[Drawn], Any]:
     def statistics(drawn: Drawn) -> npt.NDArray[np.float64]:
         ends = range(size, drawn.values.size + 1, size)
-        return np.array([
-            contestant.statistic(drawn.history, drawn.values[end - size : end], "number")
-            for end in ends
-        ])  # fmt: skip
+        return np.array(
+            [
+                contestant.statistic(drawn.history, drawn.values[end - size : end], "number")
+                for end in ends
+            ]
+        )
 
     return statistics
 
@@ -160,8 +162,12 @@ def _windows(contestant: WindowContestant, size: int) -> Watch:
         alarm = statistics(drawn) >= setting
         opens = alarm & ~np.append(False, alarm[:-1])
         before = 0 if since is None else since // size
-        return Seen((np.flatnonzero(opens) + 1) * size - 1, drawn.values.size,
-                    float(alarm.mean()), bool(before and alarm[before - 1]))  # fmt: skip
+        return Seen(
+            (np.flatnonzero(opens) + 1) * size - 1,
+            drawn.values.size,
+            float(alarm.mean()),
+            bool(before and alarm[before - 1]),
+        )
 
     return watch
 
@@ -182,12 +188,24 @@ def watchers_of(contestant: Contestant) -> list[Watcher]:
     if "number" not in contestant.kinds or contestant.name == "never":
         return []
     if isinstance(contestant, WindowContestant):
-        return [Watcher(contestant.name, _windows(contestant, WINDOW), contestant.default,
-                        statistics=_statistics(contestant, DAY),
-                        tuned=_windows(contestant, DAY))]  # fmt: skip
+        return [
+            Watcher(
+                contestant.name,
+                _windows(contestant, WINDOW),
+                contestant.default,
+                statistics=_statistics(contestant, DAY),
+                tuned=_windows(contestant, DAY),
+            )
+        ]
     if isinstance(contestant, ItemContestant):
-        return [Watcher(contestant.name, _items(contestant), contestant.default,
-                        settings=_ladder(contestant))]  # fmt: skip
+        return [
+            Watcher(
+                contestant.name,
+                _items(contestant),
+                contestant.default,
+                settings=_ladder(contestant),
+            )
+        ]
     return []
 
 

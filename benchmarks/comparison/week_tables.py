@@ -98,8 +98,9 @@ def _of_stream(held: Mapping[str, Any], stream: str, suffix: str = "") -> str:
             continue
         usual = cells.get(f"default{suffix}") or cells["default"]
         tuned = cells.get(f"tuned{suffix}")
-        setting = "" if tuned is None or tuned.get("setting") is None else (
-            f"{tuned['setting']:.3g}")  # fmt: skip
+        setting = (
+            "" if tuned is None or tuned.get("setting") is None else (f"{tuned['setting']:.3g}")
+        )
         rows.append([name, *_cells(usual), setting, *_cells(tuned)])
     header = ["at its default", *_COLUMNS, "tuned to", *_COLUMNS]
     return table(header, rows)
@@ -139,21 +140,31 @@ def overview(held: Mapping[str, Any]) -> str:
         usual = [cell for cell in usual if "null" in cell]
         items = [cell["null"]["rate"] for cell in usual if "share" not in cell["null"]]
         windows = [cell["null"] for cell in usual if "share" in cell["null"]]
-        rows.append([
-            stream, *_cells(ours), _range(items, _show),
-            _range([null["rate"] for null in windows], _show),
-            _range([null["share"][0] for null in windows], _percent),
-            *_soonest(peers, stream, "tuned"),
-        ])  # fmt: skip
+        rows.append(
+            [
+                stream,
+                *_cells(ours),
+                _range(items, _show),
+                _range([null["rate"] for null in windows], _show),
+                _range([null["share"][0] for null in windows], _percent),
+                *_soonest(peers, stream, "tuned"),
+            ]
+        )
         if living.seasonal:
-            rows.append([f"{stream}, less its season"] + [""] * 6
-                        + _soonest(peers, stream, "tuned, less season"))  # fmt: skip
+            rows.append(
+                [f"{stream}, less its season"]
+                + [""] * 6
+                + _soonest(peers, stream, "tuned, less season")
+            )
     header = [
-        "stream in which nothing changes", *(f"driftstream: {column}" for column in _COLUMNS),
+        "stream in which nothing changes",
+        *(f"driftstream: {column}" for column in _COLUMNS),
         "peers of items, default: false alarms a week",
-        "windowed peers, default: false alarms a week", "time in alarm",
-        f"soonest tuned peer, {_SHIFT}: found after", "its false alarms a week",
-    ]  # fmt: skip
+        "windowed peers, default: false alarms a week",
+        "time in alarm",
+        f"soonest tuned peer, {_SHIFT}: found after",
+        "its false alarms a week",
+    ]
     return table(header, rows)
 
 

@@ -100,7 +100,7 @@ def _drawn(stream: Living, seed: int, run: int, less_season: bool, **more: Any) 
 
 def _null(
     watch: Watch, setting: float | None, stream: Living, less_season: bool, pains: Pains
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Alarms a week where nothing changes, with an interval; one that is cut is the last."""
     start, least, most = time.process_time(), *pains.streams(setting)
     least = least if setting is None else 1  # weeks are many already
@@ -123,14 +123,20 @@ def _null(
         rate, (low, high) = counts[0] / weeks, poisson(counts[0], weeks)
     else:
         rate, low, high = rate_of(np.array(counts), WATCHED)
-    found = {"alarms": sum(counts), "weeks": weeks, "streams": len(counts), "rate": rate,
-             "low": low, "high": high}  # fmt: skip
+    found = {
+        "alarms": sum(counts),
+        "weeks": weeks,
+        "streams": len(counts),
+        "rate": rate,
+        "low": low,
+        "high": high,
+    }
     return found | ({"share": list(mean_of(np.array(shares)))} if shares else {})
 
 
 def _power(
     watch: Watch, setting: float | None, stream: Living, less_season: bool, pains: Pains
-) -> dict[str, Any] | None:  # fmt: skip
+) -> dict[str, Any] | None:
     """Items from a shift to the first alarm that opens after it; None if too slow.
 
     Where an alarm is open when the shift comes, it is neither found nor missed.

@@ -85,9 +85,14 @@ def _alias(p: Floats) -> tuple[Floats, Ints]:
 
 @kernel
 def _draw(
-    state: npt.NDArray[np.uint64], keep: Floats, other: Ints, start: Ints, size: Ints, n: int,
+    state: npt.NDArray[np.uint64],
+    keep: Floats,
+    other: Ints,
+    start: Ints,
+    size: Ints,
+    n: int,
     out: Ints,
-) -> None:  # fmt: skip
+) -> None:
     s = state[0]
     levels = np.uint64(keep.shape[1] - 1)
     out[0] += n

@@ -20,9 +20,12 @@ _PANES = 500
 
 
 def run_fitted(
-    columns: Mapping[str, npt.NDArray[np.generic]], times: npt.NDArray[np.int64], rows: int,
-    seasons: Seasons | None = None, **settings: Any,
-) -> tuple[Reference, SubjectRun, int]:  # fmt: skip
+    columns: Mapping[str, npt.NDArray[np.generic]],
+    times: npt.NDArray[np.int64],
+    rows: int,
+    seasons: Seasons | None = None,
+    **settings: Any,
+) -> tuple[Reference, SubjectRun, int]:
     """Fit to the first rows, run over the others: the reference, the run, when these begin.
 
     `times` are event times in milliseconds, in order; `seasons` are the reference's, `settings` are

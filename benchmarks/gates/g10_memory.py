@@ -187,10 +187,15 @@ def null(name: str, *, subjects: int = 20, weeks: int = 8, seed: int = 110) -> l
     excused = of.warned and warned >= _MOST_WARNED * subjects
     most = (None, None) if excused else (1.0, of.most_in_alarm)
     return [
-        Measured(f"{name}: episodes a week, F = 1", *rate_of(opened, weeks), most=most[0],
-                 note=note, by_bound=True),
+        Measured(
+            f"{name}: episodes a week, F = 1",
+            *rate_of(opened, weeks),
+            most=most[0],
+            note=note,
+            by_bound=True,
+        ),
         Measured(f"{name}: share of panes in alarm", *mean_of(share), most=most[1]),
-    ]  # fmt: skip
+    ]
 
 
 def change(name: str, *, runs: int = 20, seed: int = 111) -> Measured:
@@ -215,9 +220,11 @@ def change(name: str, *, runs: int = 20, seed: int = 111) -> Measured:
 
 
 def run(
-    subjects: int = 20, weeks: int = 8, nulls: tuple[str, ...] = tuple(NULLS),
+    subjects: int = 20,
+    weeks: int = 8,
+    nulls: tuple[str, ...] = tuple(NULLS),
     changes: tuple[str, ...] = tuple(CHANGES),
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """Every null, then what must be found."""
     rows = [row for name in nulls for row in null(name, subjects=subjects, weeks=weeks)]
     return rows + [change(name, runs=subjects) for name in changes]

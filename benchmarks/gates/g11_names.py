@@ -68,31 +68,44 @@ def fitted(
 
 
 def draws(
-    reference: Reference, layout: Layout, share: npt.NDArray[np.float64], n: int, windows: int,
+    reference: Reference,
+    layout: Layout,
+    share: npt.NDArray[np.float64],
+    n: int,
+    windows: int,
     rng: np.random.Generator,
-) -> npt.NDArray[np.int64]:  # fmt: skip
+) -> npt.NDArray[np.int64]:
     """Counts of windows of n events: int64[windows, width of the layout]."""
     counts = np.zeros((windows, layout.width), np.int64)
     counts[:, 0] = n
     for i, signal in enumerate(reference.signals):
         binning = signal.binning
-        bins = np.array([
-            binning.bin(f"name {k}")  # type: ignore[union-attr,arg-type]
-            for k in range(share.shape[1])
-        ])  # fmt: skip
+        bins = np.array(
+            [
+                binning.bin(f"name {k}")  # type: ignore[union-attr,arg-type]
+                for k in range(share.shape[1])
+            ]
+        )
         by_bin = np.bincount(bins, share[i], binning.n_bins)
         counts[:, layout.slice(i)] = rng.multinomial(n, by_bin / by_bin.sum(), windows)
     return counts
 
 
 def level(
-    law: str, names: int, rows: int, n: int, *, references: int = 100, windows: int = 500,
+    law: str,
+    names: int,
+    rows: int,
+    n: int,
+    *,
+    references: int = 100,
+    windows: int = 500,
     seed: int = 111,
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """False alarms of PSI and of the rate of new names over their level."""
     rng = np.random.default_rng([seed, names, rows, n])
-    hits = {(test, a): np.zeros(references, np.int64) for test in ("psi", "unseen_rate")
-            for a in LEVELS}  # fmt: skip
+    hits = {
+        (test, a): np.zeros(references, np.int64) for test in ("psi", "unseen_rate") for a in LEVELS
+    }
     for first in range(0, references, AT_ONCE):
         size = min(AT_ONCE, references - first)
         reference, layout, share = fitted(law, names, rows, size, rng)
@@ -108,16 +121,23 @@ def level(
         note = f"{references} references x {windows} windows; worst reference {found.max()}"
         most = 2.0 if test == "psi" else None
         result.append(
-            Measured(f"{test}, {of}: false alarms over {a:g}", value, low, high, most=most,
-                     note=note)
-        )  # fmt: skip
+            Measured(
+                f"{test}, {of}: false alarms over {a:g}", value, low, high, most=most, note=note
+            )
+        )
     return result
 
 
 def power(
-    law: str, names: int, change: str, least: float | None, *, references: int = 60,
-    windows: int = 20, seed: int = 112,
-) -> Measured:  # fmt: skip
+    law: str,
+    names: int,
+    change: str,
+    least: float | None,
+    *,
+    references: int = 60,
+    windows: int = 20,
+    seed: int = 112,
+) -> Measured:
     """Share of windows of 1,000 in which PSI finds a change at a level of 1e-4."""
     rng = np.random.default_rng([seed, names, sum(map(ord, change))])
     reference, layout, share = fitted(law, names, 10_000, references, rng)

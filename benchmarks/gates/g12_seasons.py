@@ -43,7 +43,7 @@ from benchmarks.gates.seasonal_streams import (
     step,
     twice_at_weekends,
     with_holidays,
-)  # fmt: skip
+)
 from detectors import Seasons
 
 __all__ = ["CHANGES", "NULLS", "change", "null", "run"]
@@ -136,7 +136,7 @@ CHANGES: dict[str, Change] = {
     "names by hour, others": Change("names by hour", hours_later, 24.0),
     "missing by hour and day, a tenth more": Change("missing by hour and day", half_missing, None),
     "300 a minute, slopes, +.25 sd": Change("300 a minute, slopes", step(0.25), 2.0, watched=0.2),
-}  # fmt: skip
+}
 
 
 def _drawn(
@@ -145,10 +145,12 @@ def _drawn(
     """Times in UTC, columns, and where the reference ends."""
     begin = of.start_ms
     middle, end = begin + int(weeks * WEEK_MS), begin + int((weeks + watched) * WEEK_MS)
-    times = np.concatenate([
-        arrivals(rng, begin, middle, of.a_minute, of.rate),
-        arrivals(rng, middle, end, of.a_minute, of.rate_later or of.rate),
-    ])  # fmt: skip
+    times = np.concatenate(
+        [
+            arrivals(rng, begin, middle, of.a_minute, of.rate),
+            arrivals(rng, middle, end, of.a_minute, of.rate_later or of.rate),
+        ]
+    )
     local = times
     if of.zone != "UTC":
         hours, inverse = np.unique(times // HOUR_MS, return_inverse=True)
@@ -181,10 +183,15 @@ def null(name: str, *, subjects: int = 10, seed: int = 120) -> list[Measured]:
         f"{of.a_minute:g} events/min; {min(slots)} to {max(slots)} slots"
     )
     return [
-        Measured(f"{name}: episodes a week, F = 1", *rate_of(opened, of.watched), most=1.0,
-                 note=note, by_bound=subjects * of.watched >= 40),
+        Measured(
+            f"{name}: episodes a week, F = 1",
+            *rate_of(opened, of.watched),
+            most=1.0,
+            note=note,
+            by_bound=subjects * of.watched >= 40,
+        ),
         Measured(f"{name}: share of panes in alarm", *mean_of(share), most=of.most_in_alarm),
-    ]  # fmt: skip
+    ]
 
 
 def change(name: str, *, runs: int = 10, seed: int = 121) -> Measured:
@@ -212,9 +219,10 @@ def change(name: str, *, runs: int = 10, seed: int = 121) -> Measured:
 
 
 def run(
-    subjects: int = 10, nulls: tuple[str, ...] = tuple(NULLS),
+    subjects: int = 10,
+    nulls: tuple[str, ...] = tuple(NULLS),
     changes: tuple[str, ...] = tuple(CHANGES),
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """Every null, then what must be found."""
     rows = [row for name in nulls for row in null(name, subjects=subjects)]
     return rows + [change(name, runs=subjects) for name in changes]

@@ -56,13 +56,20 @@ POWER = (
 
 
 def level(
-    law: str, names: int, rows: int, n: int, *, references: int = 100, windows: int = 500,
+    law: str,
+    names: int,
+    rows: int,
+    n: int,
+    *,
+    references: int = 100,
+    windows: int = 500,
     seed: int = 131,
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """False alarms over the level: of `name_share`, and of it and PSI as they share a level."""
     rng = np.random.default_rng([seed, names, rows, n])
-    hits = {(what, a): np.zeros(references, np.int64) for what in ("name_share", "both")
-            for a in LEVELS}  # fmt: skip
+    hits = {
+        (what, a): np.zeros(references, np.int64) for what in ("name_share", "both") for a in LEVELS
+    }
     for first in range(0, references, AT_ONCE):
         size = min(AT_ONCE, references - first)
         reference, layout, share = fitted(law, names, rows, size, rng)
@@ -82,9 +89,10 @@ def level(
         note = f"{references} references x {windows} windows; worst reference {found.max()}"
         said = "psi and name_share" if what == "both" else what
         result.append(
-            Measured(f"{said}, {of}: false alarms over {a:g}", value, low, high, most=2.0,
-                     note=note)
-        )  # fmt: skip
+            Measured(
+                f"{said}, {of}: false alarms over {a:g}", value, low, high, most=2.0, note=note
+            )
+        )
     return result
 
 
@@ -109,9 +117,19 @@ def _grown(share: Floats, binning: CategoricalBinning, which: str, to: float) ->
 
 
 def power(
-    law: str, names: int, rows: int, n: int, which: str, to: float, alpha: float,
-    least: float | None, *, references: int = 60, windows: int = 20, seed: int = 132,
-) -> Measured:  # fmt: skip
+    law: str,
+    names: int,
+    rows: int,
+    n: int,
+    which: str,
+    to: float,
+    alpha: float,
+    least: float | None,
+    *,
+    references: int = 60,
+    windows: int = 20,
+    seed: int = 132,
+) -> Measured:
     """Share of windows in which `name_share` finds that one name grew, at its own level."""
     rng = np.random.default_rng([seed, names, rows, round(1_000 * to)])
     reference, layout, share = fitted(law, names, rows, references, rng)

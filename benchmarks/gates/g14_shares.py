@@ -100,27 +100,35 @@ _ERRORS = Column((0.9, 0.1))
 _MERCHANTS = Column((0.001,) * 62, tail=0.938)
 _MINUTE = 1 / 60
 DELAYS: dict[str, Delay] = {
-    "errors .1 -> .2 as a category, an event a minute":
-        Delay(_ERRORS, Column((0.8, 0.2)), _MINUTE, 300),
-    "errors .1 -> .2 as a category, an event a second":
-        Delay(_ERRORS, Column((0.8, 0.2)), 1.0, 400),
-    "one of five values .1 -> .2, an event a minute":
-        Delay(Column((0.3, 0.25, 0.2, 0.15, 0.1)), Column((0.25, 0.2, 0.2, 0.15, 0.2)), _MINUTE,
-              400),
-    "missing 1 -> 2 %, an event a second":
-        Delay(Column(missing=0.01), Column(missing=0.02), 1.0, 6_000),
-    "missing .2 -> 3 %, an event a second":
-        Delay(Column(missing=0.002), Column(missing=0.03), 1.0, 600),
+    "errors .1 -> .2 as a category, an event a minute": Delay(
+        _ERRORS, Column((0.8, 0.2)), _MINUTE, 300
+    ),
+    "errors .1 -> .2 as a category, an event a second": Delay(
+        _ERRORS, Column((0.8, 0.2)), 1.0, 400
+    ),
+    "one of five values .1 -> .2, an event a minute": Delay(
+        Column((0.3, 0.25, 0.2, 0.15, 0.1)), Column((0.25, 0.2, 0.2, 0.15, 0.2)), _MINUTE, 400
+    ),
+    "missing 1 -> 2 %, an event a second": Delay(
+        Column(missing=0.01), Column(missing=0.02), 1.0, 6_000
+    ),
+    "missing .2 -> 3 %, an event a second": Delay(
+        Column(missing=0.002), Column(missing=0.03), 1.0, 600
+    ),
     "missing 0 -> .4 %, an event a second": Delay(Column(), Column(missing=0.004), 1.0, 4_000),
-    "missing 1 -> 5 % of 50 names, an event a minute":
-        Delay(Column((0.02,) * 50, 0.01), Column((0.02,) * 50, 0.05), _MINUTE, 600),
-    "one of 50 names 2 -> 5 %, an event a minute":
-        Delay(Column((0.02,) * 50), Column((0.05, *(0.95 / 49,) * 49)), _MINUTE, 1_500),
-    "one of 1,000 names .1 -> 5 %, an event a second":
-        Delay(_MERCHANTS, replace(_MERCHANTS, grown=0.049), 1.0, 3_000),
-    "one of 1,000 names .1 -> 2 %, an event a second":
-        Delay(_MERCHANTS, replace(_MERCHANTS, grown=0.019), 1.0, None),
-}  # fmt: skip
+    "missing 1 -> 5 % of 50 names, an event a minute": Delay(
+        Column((0.02,) * 50, 0.01), Column((0.02,) * 50, 0.05), _MINUTE, 600
+    ),
+    "one of 50 names 2 -> 5 %, an event a minute": Delay(
+        Column((0.02,) * 50), Column((0.05, *(0.95 / 49,) * 49)), _MINUTE, 1_500
+    ),
+    "one of 1,000 names .1 -> 5 %, an event a second": Delay(
+        _MERCHANTS, replace(_MERCHANTS, grown=0.049), 1.0, 3_000
+    ),
+    "one of 1,000 names .1 -> 2 %, an event a second": Delay(
+        _MERCHANTS, replace(_MERCHANTS, grown=0.019), 1.0, None
+    ),
+}
 _COLUMNS = {
     "two values, .5": Column((0.5, 0.5)),
     "two values, .1": _ERRORS,
@@ -141,11 +149,14 @@ _COLUMNS = {
 #: Columns, events a second, rows of the reference, weeks.
 NULLS: dict[str, tuple[Column, float, int, float]] = {
     f"{name}, N {rows:,}, {'an event a second' if fast else 'an event a minute'}": (
-        column, 1.0 if fast else _MINUTE, rows, 2.0 if fast else 60.0,
+        column,
+        1.0 if fast else _MINUTE,
+        rows,
+        2.0 if fast else 60.0,
     )
     for name, column in _COLUMNS.items()
     for rows, fast in ((10_000, False), (1_000, False), (10_000, True))
-}  # fmt: skip
+}
 #: A part of the budget's, 1 / 15 of it; what the reference does not show is told and not bounded.
 _PART = 1 / 3 / _SIGNALS
 _NOT_SEEN = (
@@ -184,9 +195,15 @@ class Bank:
     """Sequential tests of many columns of one kind, each with a reference of its own."""
 
     def __init__(
-        self, column: Column, per_second: float, rows: int, references: int,
-        rng: np.random.Generator, *, ordered: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        column: Column,
+        per_second: float,
+        rows: int,
+        references: int,
+        rng: np.random.Generator,
+        *,
+        ordered: bool = True,
+    ) -> None:
         self._law, binning = column.law, column.binning
         length, batches = batches_of_rows(rows)
         pieces = pieces_of_batch(length, batches)
@@ -204,9 +221,12 @@ class Bank:
         few = tuple(replace(signals[0], name=f"s{i}") for i in range(_SIGNALS))
         reference = Reference("m", "", few, rows, events_per_week=int(per_second * _WEEK_S))
         self.budget = budget = Budget.of(
-            reference, few, false_alarms_per_week=1.0,
-            pane_ms=round(PANE / per_second * 1_000), edetector=True,
-        )  # fmt: skip
+            reference,
+            few,
+            false_alarms_per_week=1.0,
+            pane_ms=round(PANE / per_second * 1_000),
+            edetector=True,
+        )
         self._layout = layout = Layout({s.name: s.binning for s in signals})
         self._scores = ScoreTable(signals, layout)
         self._shares = shares = ShareTable(signals, layout)
@@ -273,11 +293,14 @@ def null(name: str, *, references: int = 60, weeks: float = 0.0, seed: int = 141
             alarms[which] += now & (t - last[which] > (33 if which else 0))
             last[which, now] = t
     return [
-        Measured(f"{test}, {name}: false alarms a week", *rate_of(found, weeks),
-                 most=None if name in _NOT_SEEN else _PART,
-                 note=f"{references} references x {weeks:g} weeks; worst {found.max()}")
+        Measured(
+            f"{test}, {name}: false alarms a week",
+            *rate_of(found, weeks),
+            most=None if name in _NOT_SEEN else _PART,
+            note=f"{references} references x {weeks:g} weeks; worst {found.max()}",
+        )
         for test, found in zip(("e-detector", "ADWIN"), alarms, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def run(references: int = 60) -> list[Measured]:

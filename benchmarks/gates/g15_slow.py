@@ -143,10 +143,15 @@ def null(name: str, *, subjects: int = 4, windows: int = 50, seed: int = 150) ->
         f"{of.rows:,} rows"
     )
     return [
-        Measured(f"{name}: episodes a week, F = 1", *rate_of(opened, weeks), most=1.0, note=note,
-                 by_bound=True),
+        Measured(
+            f"{name}: episodes a week, F = 1",
+            *rate_of(opened, weeks),
+            most=1.0,
+            note=note,
+            by_bound=True,
+        ),
         Measured(f"{name}: share of panes in alarm", *mean_of(share), most=0.05),
-    ]  # fmt: skip
+    ]
 
 
 def change(name: str, *, runs: int = 20, seed: int = 151) -> list[Measured]:
@@ -195,17 +200,27 @@ def long(name: str, *, runs: int = 4, seed: int = 152) -> list[Measured]:
     note = f"{runs} references of {of.rows:,} rows, five signals, {WEEKS} weeks"
     return [
         Measured(f"{name}: weeks until told", *median_of(weeks), most=of.most_weeks, note=note),
-        Measured(f"{name}: episodes", float(opened.mean()), opened.min(), opened.max(),
-                 least=1.0, most=of.most_episodes),
-        Measured(f"{name}: alert events", float(told.mean()), told.min(), told.max(),
-                 most=of.most_told),
-    ]  # fmt: skip
+        Measured(
+            f"{name}: episodes",
+            float(opened.mean()),
+            opened.min(),
+            opened.max(),
+            least=1.0,
+            most=of.most_episodes,
+        ),
+        Measured(
+            f"{name}: alert events", float(told.mean()), told.min(), told.max(), most=of.most_told
+        ),
+    ]
 
 
 def run(
-    subjects: int = 4, windows: int = 50, nulls: tuple[str, ...] = tuple(NULLS),
-    changes: tuple[str, ...] = tuple(CHANGES), drifts: tuple[str, ...] = tuple(LONG),
-) -> list[Measured]:  # fmt: skip
+    subjects: int = 4,
+    windows: int = 50,
+    nulls: tuple[str, ...] = tuple(NULLS),
+    changes: tuple[str, ...] = tuple(CHANGES),
+    drifts: tuple[str, ...] = tuple(LONG),
+) -> list[Measured]:
     """Every null, what must be told soon, and what takes half a year."""
     rows = [row for name in nulls for row in null(name, subjects=subjects, windows=windows)]
     rows += [row for name in changes for row in change(name, runs=5 * subjects)]

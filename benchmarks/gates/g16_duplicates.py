@@ -75,8 +75,10 @@ def _panes(
         again = rng.random(n) < (share if pane >= begin else 0.0)
         later = again & (rng.random(n) < LATER)
         now = again & ~later
-        yield (np.concatenate([values, values[now], late_values]),
-               np.concatenate([ids, ids[now], late_ids]))  # fmt: skip
+        yield (
+            np.concatenate([values, values[now], late_values]),
+            np.concatenate([ids, ids[now], late_ids]),
+        )
         late_values, late_ids = values[later], ids[later]
 
 
@@ -113,12 +115,14 @@ def null(share: float, *, subjects: int = 20, weeks: float = 4.0) -> list[Measur
 def change(share: float, *, runs: int = 20) -> Measured:
     """In how many streams a shift of one standard deviation is found, of 1,500 events."""
     panes, before = 375, 300
-    found = np.array([
-        _watched(k, share, panes, before).drifts > 0 for k in range(runs)
-    ], np.int64)  # fmt: skip
+    found = np.array([_watched(k, share, panes, before).drifts > 0 for k in range(runs)], np.int64)
     note = f"{runs} streams, within {(panes - before) * EVENTS:,} events that are not copies"
-    return Measured(f"+{SHIFT:g} sd beside {100 * share:g} % twice: found", *share_of(found, 1.0),
-                    least=0.9, note=note)  # fmt: skip
+    return Measured(
+        f"+{SHIFT:g} sd beside {100 * share:g} % twice: found",
+        *share_of(found, 1.0),
+        least=0.9,
+        note=note,
+    )
 
 
 def run() -> list[Measured]:

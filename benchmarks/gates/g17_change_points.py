@@ -238,15 +238,17 @@ def ramps(name: str, *, runs: int = 2, seed: int = 172) -> list[Measured]:
     return [
         _row(f"{name}: called a ramp while it goes on", called, 0.8, None),
         _row(f"{name}: intervals of 95 % that hold its beginning", held, 0.9, None),
-        Measured(f"{name}: width in panes of 20", *median_of(np.array(widths or [np.inf])),
-                 note=note),
-    ]  # fmt: skip
+        Measured(
+            f"{name}: width in panes of 20", *median_of(np.array(widths or [np.inf])), note=note
+        ),
+    ]
 
 
 def run(
-    runs: int = 3, of_steps: tuple[str, ...] = tuple(STEPS),
+    runs: int = 3,
+    of_steps: tuple[str, ...] = tuple(STEPS),
     of_ramps: tuple[str, ...] = tuple(RAMPS),
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """Every step, then every ramp."""
     rows = [row for name in of_steps for row in steps(name, runs=runs)]
     return rows + [row for name in of_ramps for row in ramps(name, runs=max(1, runs - 1))]

@@ -40,11 +40,19 @@ def run(trials: int = 200, panes: int = 20, seed: int = 101) -> list[Measured]:
             merged.feed(total)
         decisions_differ += whole.state() != merged.state()
     return [
-        Measured("merged counts that differ from one pass", *exactly(counts_differ), most=0,
-                 note=f"{trials * panes} panes over 7 partitions, encoded, in random order"),
-        Measured("detector states, PSI values or p values that differ in any bit",
-                 *exactly(decisions_differ), most=0, note=f"{trials} streams with a change"),
-    ]  # fmt: skip
+        Measured(
+            "merged counts that differ from one pass",
+            *exactly(counts_differ),
+            most=0,
+            note=f"{trials * panes} panes over 7 partitions, encoded, in random order",
+        ),
+        Measured(
+            "detector states, PSI values or p values that differ in any bit",
+            *exactly(decisions_differ),
+            most=0,
+            note=f"{trials} streams with a change",
+        ),
+    ]
 
 
 class _Watcher:

@@ -52,9 +52,13 @@ def peer_alarms(values: np.ndarray, delta: float, clock: int) -> list[int]:
 
 
 def run(
-    n: int = 30_000, runs: int = 100, bits: int = 100_000, ramps: int = 40, seed: int = 102,
+    n: int = 30_000,
+    runs: int = 100,
+    bits: int = 100_000,
+    ramps: int = 40,
+    seed: int = 102,
     cells: tuple[tuple[float, float], ...] = tuple(PAPER),
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """Equality with river on twelve streams and on ramps; the paper's table."""
     rows = []
     first = every = total = 0
@@ -64,10 +68,22 @@ def run(
         first += own == expected[:1]
         every += ADWIN(0.002, reset="full").update_many(values).tolist() == expected
         total += len(expected)
-    rows.append(Measured("streams whose first alarm is river's, clock 32", *exactly(first),
-                         least=12, note=f"12 streams of {n:,}, delta .002"))  # fmt: skip
-    rows.append(Measured('streams equal alarm for alarm with reset="full"', *exactly(every),
-                         least=12, note=f"{total} alarms"))  # fmt: skip
+    rows.append(
+        Measured(
+            "streams whose first alarm is river's, clock 32",
+            *exactly(first),
+            least=12,
+            note=f"12 streams of {n:,}, delta .002",
+        )
+    )
+    rows.append(
+        Measured(
+            'streams equal alarm for alarm with reset="full"',
+            *exactly(every),
+            least=12,
+            note=f"{total} alarms",
+        )
+    )
     rng = np.random.default_rng(seed + 1)
     same = found = 0
     for k in range(ramps):
@@ -78,21 +94,35 @@ def run(
         own = ADWIN(0.3, clock=1, reset="full").update_many(values).tolist()
         same += own == expected
         found += any(i >= 9_000 for i in own)
-    rows.append(Measured("ramps (last 1,000 of 10,000 bits) equal to river's", *exactly(same),
-                         least=ramps, note=f"found {found} of {ramps}"))  # fmt: skip
+    rows.append(
+        Measured(
+            "ramps (last 1,000 of 10,000 bits) equal to river's",
+            *exactly(same),
+            least=ramps,
+            note=f"found {found} of {ramps}",
+        )
+    )
     for p, delta in cells:
         expected_mean = PAPER[p, delta]
-        counts = np.array([
-            len(ADWIN(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(bits) < p)))
-            for _ in range(runs)
-        ]) * (100_000 / bits)  # fmt: skip
+        counts = np.array(
+            [
+                len(ADWIN(delta, clock=1, reset="oldest").update_many(1.0 * (rng.random(bits) < p)))
+                for _ in range(runs)
+            ]
+        ) * (100_000 / bits)
         error = float(counts.std(ddof=1) / np.sqrt(runs))
         # The paper prints one decimal: what it measured is known to half of it.
         slack = 3 * error + 0.05
         value = float(counts.mean())
-        rows.append(Measured(
-            f"alarms in 100,000 bits of mean {p}, delta {delta}, clock 1", value,
-            value - 1.96 * error, value + 1.96 * error, expected_mean - slack,
-            expected_mean + slack, f"paper {expected_mean}; {runs} runs, 3 standard errors",
-        ))  # fmt: skip
+        rows.append(
+            Measured(
+                f"alarms in 100,000 bits of mean {p}, delta {delta}, clock 1",
+                value,
+                value - 1.96 * error,
+                value + 1.96 * error,
+                expected_mean - slack,
+                expected_mean + slack,
+                f"paper {expected_mean}; {runs} runs, 3 standard errors",
+            )
+        )
     return rows

@@ -28,12 +28,21 @@ def run(references: int = 300, items: int = 3_000_000, seed: int = 103) -> list[
     millions = items / 1e6
     of = f"{references} references x {items:,} items, panes of {PANE}"
     return [
-        Measured("ADWIN x, delta .01: alarms a million items", *rate_of(by_adwin, millions),
-                 least=0.25, most=0.55, note=of),
-        Measured("e-detector x+y, z 2.33, A n = 1e6: alarms a million items",
-                 *rate_of(by_e, millions), most=0.12, note=of),
+        Measured(
+            "ADWIN x, delta .01: alarms a million items",
+            *rate_of(by_adwin, millions),
+            least=0.25,
+            most=0.55,
+            note=of,
+        ),
+        Measured(
+            "e-detector x+y, z 2.33, A n = 1e6: alarms a million items",
+            *rate_of(by_e, millions),
+            most=0.12,
+            note=of,
+        ),
         _worst("the same, worst reference", by_e / millions, most=4.0),
-    ]  # fmt: skip
+    ]
 
 
 def run_week(references: int = 100, items: int = 60_480_000, seed: int = 104) -> list[Measured]:
@@ -46,10 +55,14 @@ def run_week(references: int = 100, items: int = 60_480_000, seed: int = 104) ->
         found += e.update(draw.pane(n))
     weeks = items / 60_480_000
     return [
-        Measured("e-detector x+y, z 4, A 1.2e6: alarms a signal and week", *rate_of(found, weeks),
-                 most=0.05, note=f"{references} references x {items:,} items, panes of {n}"),
+        Measured(
+            "e-detector x+y, z 4, A 1.2e6: alarms a signal and week",
+            *rate_of(found, weeks),
+            most=0.05,
+            note=f"{references} references x {items:,} items, panes of {n}",
+        ),
         _worst("the same, worst reference", found / weeks, most=2.0),
-    ]  # fmt: skip
+    ]
 
 
 def _worst(what: str, rates: np.ndarray, most: float) -> Measured:

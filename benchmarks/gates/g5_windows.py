@@ -63,6 +63,15 @@ def run(references: int = 3_000, windows: int = 200, seed: int = 105) -> list[Me
             )
             at_least, at_most = (None, 1.0) if test == "ks" else (least, most)
             note = f"{tests:,} windows of {WINDOW:,}, {references:,} references; {each}"
-            rows.append(Measured(f"{test}: false alarms over the level {level:g}", value, low, high,
-                                 at_least, at_most, note))  # fmt: skip
+            rows.append(
+                Measured(
+                    f"{test}: false alarms over the level {level:g}",
+                    value,
+                    low,
+                    high,
+                    at_least,
+                    at_most,
+                    note,
+                )
+            )
     return rows

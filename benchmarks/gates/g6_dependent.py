@@ -19,9 +19,11 @@ TESTS = ("psi", "wasserstein")
 
 
 def run(
-    references: int = 300, items: int = 2_000_000, rhos: tuple[float, ...] = (0.5, 0.9),
+    references: int = 300,
+    items: int = 2_000_000,
+    rhos: tuple[float, ...] = (0.5, 0.9),
     seed: int = 106,
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """ADWIN x at delta .002, the e-detector at z 4 and A n = 1e6, PSI of windows of 1,000."""
     rows = []
     for rho in rhos:
@@ -49,15 +51,29 @@ def run(
         millions = items / 1e6
         of = f"rho {rho:g}, {references} references x {items:,} items, panes of {PANE}"
         rows += [
-            Measured(f"e-detector, AR(1) {rho:g}: alarms a million items",
-                     *rate_of(by_e, millions), most=0.1, note=of + ", z 4, A n = 1e6"),
-            Measured(f"ADWIN x, AR(1) {rho:g}: alarms a million items",
-                     *rate_of(by_adwin, millions), most=0.5, note=of + ", delta .002"),
-        ]  # fmt: skip
+            Measured(
+                f"e-detector, AR(1) {rho:g}: alarms a million items",
+                *rate_of(by_e, millions),
+                most=0.1,
+                note=of + ", z 4, A n = 1e6",
+            ),
+            Measured(
+                f"ADWIN x, AR(1) {rho:g}: alarms a million items",
+                *rate_of(by_adwin, millions),
+                most=0.5,
+                note=of + ", delta .002",
+            ),
+        ]
         for (test, level), found in by_window.items():
             value, low, high = (v / level for v in share_of(found, items / WINDOW))
-            rows.append(Measured(
-                f"{test}, AR(1) {rho:g}: false alarms over the level {level:g}", value, low, high,
-                most=1.5 if test == "psi" else None, note=f"windows of {WINDOW:,}; " + of,
-            ))  # fmt: skip
+            rows.append(
+                Measured(
+                    f"{test}, AR(1) {rho:g}: false alarms over the level {level:g}",
+                    value,
+                    low,
+                    high,
+                    most=1.5 if test == "psi" else None,
+                    note=f"windows of {WINDOW:,}; " + of,
+                )
+            )
     return rows

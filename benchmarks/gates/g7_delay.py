@@ -69,11 +69,15 @@ def run(runs: int = 600, null_items: int = 1_000_000, seed: int = 107) -> list[M
         alarms["e"] += by_e
         alarms["set"] += by_adwin | by_e
     rates = {name: rate_of(found, null_items / 1e6) for name, found in alarms.items()}
-    rows = [Measured(
-        "2 ADWIN + e-detector: false alarms a million items", *rates["set"], most=1.2,
-        note=f"panes of {PANE}, delta {DELTA}, A {THRESHOLD:g}, z 4; "
-        f"ADWIN {rates['ADWIN'][0]:.2f}, e-detector {rates['e'][0]:.2f}",
-    )]  # fmt: skip
+    rows = [
+        Measured(
+            "2 ADWIN + e-detector: false alarms a million items",
+            *rates["set"],
+            most=1.2,
+            note=f"panes of {PANE}, delta {DELTA}, A {THRESHOLD:g}, z 4; "
+            f"ADWIN {rates['ADWIN'][0]:.2f}, e-detector {rates['e'][0]:.2f}",
+        )
+    ]
     for k, (name, (most, change)) in enumerate(CHANGES.items()):
         rng = np.random.default_rng(seed + 1 + k)
         delay, leader = _delays(fitted, layout, draw, change, rng, runs)
@@ -87,15 +91,20 @@ def run(runs: int = 600, null_items: int = 1_000_000, seed: int = 107) -> list[M
                 note=f"{runs} runs, p95 {p95:,.0f}; e-detector first in {leader:.0%}",
             )
         )
-        rows.append(Measured(f"delay {name}: share missed in {AFTER:,}",
-                             *exactly(missed / runs), most=0.01))  # fmt: skip
+        rows.append(
+            Measured(f"delay {name}: share missed in {AFTER:,}", *exactly(missed / runs), most=0.01)
+        )
     return rows
 
 
 def _delays(
-    fitted: Reference, layout: Layout, draw: object, change: Change, rng: np.random.Generator,
+    fitted: Reference,
+    layout: Layout,
+    draw: object,
+    change: Change,
+    rng: np.random.Generator,
     runs: int,
-) -> tuple[np.ndarray, float]:  # fmt: skip
+) -> tuple[np.ndarray, float]:
     """Items from the change to the end of the pane that alarms; infinite if none does."""
     detectors = _Set(fitted, layout)
     for _ in range(BEFORE // PANE):

@@ -55,15 +55,24 @@ def run(signals: int = 1_000, panes: int = 60, n: int = 1_000, seed: int = 108) 
     whole = np.sort(np.sum([spent[name] for name in spent], axis=0)[panes // 2 :])
     each = ", ".join(f"{name} {np.median(took[panes // 2 :]):.2f}" for name, took in spent.items())
     state = sum(
-        array.nbytes for bank_ in (adwin, e, e.ranks) for array in vars(bank_).values()
+        array.nbytes
+        for bank_ in (adwin, e, e.ranks)
+        for array in vars(bank_).values()
         if isinstance(array, np.ndarray) and array is not getattr(bank_, "phi", None)
-    )  # fmt: skip
+    )
     return [
-        Measured("2 ADWIN + e-detector + windowed tests: us a signal and pane",
-                 float(np.median(whole)), float(whole[0]), float(whole[-1]), most=3.0,
-                 note=f"CPU time, {signals:,} signals, {panes - panes // 2} late panes of {n:,}; "
-                 f"interval is the range; {each}"),
+        Measured(
+            "2 ADWIN + e-detector + windowed tests: us a signal and pane",
+            float(np.median(whole)),
+            float(whole[0]),
+            float(whole[-1]),
+            most=3.0,
+            note=f"CPU time, {signals:,} signals, {panes - panes // 2} late panes of {n:,}; "
+            f"interval is the range; {each}",
+        ),
         Measured("state in memory: bytes a signal", *exactly(state / signals), most=8_000),
-        Measured("state as dumped: bytes a signal",
-                 *exactly((len(adwin.dump()) + len(e.dump())) / signals)),
-    ]  # fmt: skip
+        Measured(
+            "state as dumped: bytes a signal",
+            *exactly((len(adwin.dump()) + len(e.dump())) / signals),
+        ),
+    ]

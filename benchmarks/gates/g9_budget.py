@@ -26,9 +26,13 @@ _LEVELS = factor_levels(16)
 
 
 def correlated_subject(
-    seed: int, *, events_per_week: float, pane_ms: int, rows: int = 10_000,
+    seed: int,
+    *,
+    events_per_week: float,
+    pane_ms: int,
+    rows: int = 10_000,
     false_alarms_per_week: float = 1.0,
-) -> tuple[Plan, AliasDraw]:  # fmt: skip
+) -> tuple[Plan, AliasDraw]:
     """A plan fitted to its own reference, and the draw of panes without a change."""
     rng = np.random.default_rng(seed)
     common = _LEVELS[rng.integers(0, _LEVELS.size, rows)]
@@ -38,9 +42,11 @@ def correlated_subject(
         {f"f{i}": column for i, column in enumerate(values.T.copy())}, model="m", times_ms=times
     )
     plan = Plan(
-        model="m", reference=reference, pane_ms=pane_ms,
+        model="m",
+        reference=reference,
+        pane_ms=pane_ms,
         false_alarms_per_week=false_alarms_per_week,
-    )  # fmt: skip
+    )
     laws = []
     for signal in reference.signals:
         binning = signal.binning
@@ -54,19 +60,28 @@ def correlated_subject(
 
 
 def simulate(
-    what: str, *, weeks: int, subjects: int, events_per_week: float, pane_ms: int, seed: int,
-    most_rate: float | None = None, most_episodes: int | None = None,
+    what: str,
+    *,
+    weeks: int,
+    subjects: int,
+    events_per_week: float,
+    pane_ms: int,
+    seed: int,
+    most_rate: float | None = None,
+    most_episodes: int | None = None,
     false_alarms_per_week: float = 1.0,
-) -> list[Measured]:  # fmt: skip
+) -> list[Measured]:
     """Null weeks of several subjects; panes hold a Poisson number of events."""
     opened, shares = np.zeros(subjects, np.int64), [0.0] * subjects
     causes: Counter[str] = Counter()
     a_subject = weeks / subjects
     for k in range(subjects):
         plan, draw = correlated_subject(
-            seed + 10 * k, events_per_week=events_per_week, pane_ms=pane_ms,
+            seed + 10 * k,
+            events_per_week=events_per_week,
+            pane_ms=pane_ms,
             false_alarms_per_week=false_alarms_per_week,
-        )  # fmt: skip
+        )
         rng = np.random.default_rng(seed + 10 * k + 5)
         run = SubjectRun(plan)
         sizes = rng.poisson(
@@ -87,11 +102,18 @@ def simulate(
         f"A {budget.edetector_threshold:.2g}, z {budget.edetector_z:g}"
     )
     if most_episodes is not None:
-        count = Measured(f"{what}: episodes in all", float(opened.sum()), low * weeks, high * weeks,
-                         most=float(most_episodes), note=note)  # fmt: skip
+        count = Measured(
+            f"{what}: episodes in all",
+            float(opened.sum()),
+            low * weeks,
+            high * weeks,
+            most=float(most_episodes),
+            note=note,
+        )
     else:
-        count = Measured(f"{what}: episodes a week", rate, low, high, most=most_rate, note=note,
-                         by_bound=True)  # fmt: skip
+        count = Measured(
+            f"{what}: episodes a week", rate, low, high, most=most_rate, note=note, by_bound=True
+        )
     return [count, time_in_alarm(what, shares, MOST_IN_ALARM_EASY, "panes")]
 
 
@@ -102,19 +124,31 @@ def run(
     minute, fast = 10_080.0, 60_480_000.0
     rows = simulate(
         "20 signals (rho .5), 1 event/min, panes of 20 min, F = 1",
-        weeks=slow_weeks, subjects=max(1, slow_weeks // 10), events_per_week=minute,
-        pane_ms=1_200_000, seed=seed * 1_000, most_rate=1.0,
-    )  # fmt: skip
+        weeks=slow_weeks,
+        subjects=max(1, slow_weeks // 10),
+        events_per_week=minute,
+        pane_ms=1_200_000,
+        seed=seed * 1_000,
+        most_rate=1.0,
+    )
     if fast_weeks:
         rows += simulate(
             "20 signals (rho .5), 100 events/s, panes of 10 s, F = 1",
-            weeks=fast_weeks, subjects=max(1, fast_weeks // 2), events_per_week=fast,
-            pane_ms=10_000, seed=seed * 2_000, most_episodes=12,
-        )  # fmt: skip
+            weeks=fast_weeks,
+            subjects=max(1, fast_weeks // 2),
+            events_per_week=fast,
+            pane_ms=10_000,
+            seed=seed * 2_000,
+            most_episodes=12,
+        )
     if sparse_weeks:
         rows += simulate(
             "20 signals (rho .5), 1 event/min, panes of 10 s, F = 1",
-            weeks=sparse_weeks, subjects=max(1, sparse_weeks // 4), events_per_week=minute,
-            pane_ms=10_000, seed=seed * 3_000, most_rate=1.0,
-        )  # fmt: skip
+            weeks=sparse_weeks,
+            subjects=max(1, sparse_weeks // 4),
+            events_per_week=minute,
+            pane_ms=10_000,
+            seed=seed * 3_000,
+            most_rate=1.0,
+        )
     return rows

@@ -72,9 +72,14 @@ class _Nulls:
         self.causes += run.first_findings
 
     def rows(
-        self, what: str, counted: str, note: str, most_in_alarm: float = MOST_IN_ALARM, *,
+        self,
+        what: str,
+        counted: str,
+        note: str,
+        most_in_alarm: float = MOST_IN_ALARM,
+        *,
         gated: bool = True,
-    ) -> list[Measured]:  # fmt: skip
+    ) -> list[Measured]:
         """Episodes a week, and the share of panes in alarm."""
         by = ", ".join(f"{test} {n}" for test, n in self.causes.most_common()) or "none"
         weeks = f"{self.weeks * len(self.opened):.0f} weeks"
@@ -113,9 +118,10 @@ def insects(data: Path, shuffles: int = 100, block: int = 100, seed: int = 201) 
         _feed(run, shuffled[4_000:], times[4_000:])
         found.note(run)
     return found.rows(
-        "INSECTS without change, 33 features, F = 1", "episodes a week",
+        "INSECTS without change, 33 features, F = 1",
+        "episodes a week",
         f"rows 15,000 to 22,999 in {shuffles} shuffles of blocks of {block}, 1 row/min",
-    )  # fmt: skip
+    )
 
 
 def nab(data: Path) -> list[Measured]:
@@ -127,9 +133,12 @@ def nab(data: Path) -> list[Measured]:
         week = times < times[0] + WEEK
         reference = _fit(values[week], times[week], DAY if "daily" in name else 0)
         plan = Plan(
-            model="m", reference=reference, pane_ms=60 * MINUTE, window_min_events=100,
+            model="m",
+            reference=reference,
+            pane_ms=60 * MINUTE,
+            window_min_events=100,
             cycle_ms=reference.cycle_ms,
-        )  # fmt: skip
+        )
         run = SubjectRun(plan)
         _feed(run, values[~week], times[~week])
         cycle = "cycle 24 h" if plan.cycle_ms else "no cycle"
@@ -154,9 +163,11 @@ def dependent(rho: float, weeks: int = 5, subjects: int = 20, seed: int = 202) -
         _feed(run, ar1(rng, times.size - n, last, rho), times[n:])
         found.note(run)
     return found.rows(
-        f"AR(1) {rho:g}, 10 signals, F = 1", "episodes a week",
-        f"{subjects} references of 2 weeks, 1 event/min", MOST_IN_ALARM_EASY,
-    )  # fmt: skip
+        f"AR(1) {rho:g}, 10 signals, F = 1",
+        "episodes a week",
+        f"{subjects} references of 2 weeks, 1 event/min",
+        MOST_IN_ALARM_EASY,
+    )
 
 
 def diurnal(
@@ -183,9 +194,11 @@ def diurnal(
         found.note(run)
     which = "cycle 24 h" if with_cycle else "without its cycle, for comparison"
     return found.rows(
-        f"diurnal, 10 signals, {which}, F = 1", "episodes a week",
-        f"{subjects} references of 4 weeks, 0 to 1 events/min", gated=with_cycle,
-    )  # fmt: skip
+        f"diurnal, 10 signals, {which}, F = 1",
+        "episodes a week",
+        f"{subjects} references of 4 weeks, 0 to 1 events/min",
+        gated=with_cycle,
+    )
 
 
 def replays(data: Path, shuffles: int, splices: int) -> list[Measured]:

@@ -98,9 +98,12 @@ def _firing(alerts: Sequence[dict[str, object]], start: float, seconds: float) -
 
 
 def _null(
-    what: str, counted: str, streams: Sequence[tuple[list[dict[str, object]], float]],
-    weeks: float, note: str,
-) -> list[Measured]:  # fmt: skip
+    what: str,
+    counted: str,
+    streams: Sequence[tuple[list[dict[str, object]], float]],
+    weeks: float,
+    note: str,
+) -> list[Measured]:
     """Episodes a week, and time in alarm, of streams without a change."""
     opened = [_openings(alerts) for alerts, _ in streams]
     shares = [_share_in_alarm(alerts, start, weeks) for alerts, start in streams]
@@ -123,9 +126,12 @@ def insects_null(
         mixed = blocks[rng.permutation(len(blocks))].reshape(-1, rows.shape[1])
         streams.append(replay(mixed[:4_000], mixed[4_000:], seconds=60.0))
     return _null(
-        "replay of INSECTS without change", "episodes a week", streams, 4_000 * 60 / WEEK_S,
+        "replay of INSECTS without change",
+        "episodes a week",
+        streams,
+        4_000 * 60 / WEEK_S,
         f"33 features, a row a minute, {shuffles} shuffles of blocks of {block}",
-    )  # fmt: skip
+    )
 
 
 def insects_spliced(rows: np.ndarray, splices: int = SPLICES, seed: int = 212) -> list[Measured]:
@@ -140,8 +146,14 @@ def insects_spliced(rows: np.ndarray, splices: int = SPLICES, seed: int = 212) -
         early += sum(row <= 4_000 for row in at)
         delays.append(min((row - 4_000 for row in at if row > 4_000), default=np.inf))
     note = f"{splices} splices, 33 features; {early} alerts before the change"
-    return [Measured("replay of INSECTS spliced: rows to the first alert, slowest",
-                     *exactly(float(max(delays))), most=400.0, note=note)]  # fmt: skip
+    return [
+        Measured(
+            "replay of INSECTS spliced: rows to the first alert, slowest",
+            *exactly(float(max(delays))),
+            most=400.0,
+            note=note,
+        )
+    ]
 
 
 def nab_null(name: str, values: np.ndarray) -> list[Measured]:
@@ -150,8 +162,13 @@ def nab_null(name: str, values: np.ndarray) -> list[Measured]:
     cycle = "24h" if "daily" in name else ""
     stream = replay(values[:week, None], values[week:, None], seconds=300.0, cycle=cycle)
     told = "cycle 24 h" if cycle else "no cycle"
-    return _null(f"replay of NAB art_{name}", "episodes in its second week", [stream], 1.0,
-                 f"{told}, a value every 5 min")  # fmt: skip
+    return _null(
+        f"replay of NAB art_{name}",
+        "episodes in its second week",
+        [stream],
+        1.0,
+        f"{told}, a value every 5 min",
+    )
 
 
 def prequential_errors(x: np.ndarray, y: np.ndarray, block: int = 50) -> np.ndarray:
@@ -200,6 +217,12 @@ def sea(table: np.ndarray) -> list[Measured]:
             told = np.maximum(open_after - change, 0.0)
         delay = float(told.min()) if told.size else float("inf")
         note = f"error stream of naive Bayes, a row a second; {early} alerts before any change"
-        rows.append(Measured(f"replay of SEA: rows from change {k + 1} to {what}",
-                             *exactly(delay), most=1_000.0, note=note))  # fmt: skip
+        rows.append(
+            Measured(
+                f"replay of SEA: rows from change {k + 1} to {what}",
+                *exactly(delay),
+                most=1_000.0,
+                note=note,
+            )
+        )
     return rows

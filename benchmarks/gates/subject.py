@@ -42,10 +42,12 @@ class SubjectRun:
         self.opened_ms: list[int] = []
         self.panes = self.in_alarm = 0
         self._context = AlertContext(
-            environment="gate", reference=plan.reference.hash, config=plan.hash,
+            environment="gate",
+            reference=plan.reference.hash,
+            config=plan.hash,
             false_alarms_per_week=plan.false_alarms_per_week,
             alpha=self.detection.budget.window_alpha,
-        )  # fmt: skip
+        )
 
     @property
     def share_in_alarm(self) -> float:
@@ -69,10 +71,14 @@ class SubjectRun:
             if not step.findings and not step.window_closed and not self.episodes.active:
                 continue
             alerts = self.episodes.step(
-                step.at_ms, step.findings, step.window_closed, self._context, step.segments_closed,
+                step.at_ms,
+                step.findings,
+                step.window_closed,
+                self._context,
+                step.segments_closed,
                 unlike=self.detection.unlike() if step.window_halved else None,
                 day_ended=step.day_ended,
-            )  # fmt: skip
+            )
             self.told += len(alerts)
             for alert in alerts:
                 if alert.data.revision == 1 and alert.data.status == "firing":

@@ -18,9 +18,11 @@ EVERY = 1_000
 
 def main() -> None:
     app = Application(
-        broker_address=os.environ["BROKER"], consumer_group=os.environ["GROUP"],
-        auto_offset_reset="earliest", loglevel="ERROR",
-    )  # fmt: skip
+        broker_address=os.environ["BROKER"],
+        consumer_group=os.environ["GROUP"],
+        auto_offset_reset="earliest",
+        loglevel="ERROR",
+    )
     events = app.topic(os.environ["TOPIC"], value_deserializer="json")
     detectors: dict[str, ADWIN] = {}
     n = 0

@@ -12,11 +12,14 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 
 def main() -> None:
-    consumer = Consumer({
-        "bootstrap.servers": os.environ["BROKER"], "group.id": os.environ["GROUP"],
-        "enable.auto.commit": False,
-        "fetch.queue.backoff.ms": 5,  # the default of 1 s would measure waiting
-    })  # fmt: skip
+    consumer = Consumer(
+        {
+            "bootstrap.servers": os.environ["BROKER"],
+            "group.id": os.environ["GROUP"],
+            "enable.auto.commit": False,
+            "fetch.queue.backoff.ms": 5,  # the default of 1 s would measure waiting
+        }
+    )
     topic = os.environ["TOPIC"]
     there = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in there])

@@ -20,8 +20,10 @@ def levels(rows: Sequence[Mapping[str, Any]]) -> str:
     shown = ("0.01", "0.001", "0.0001")
     y = Scale(0.1, 3.0, [(v, f"{v:g}") for v in (0.1, 0.25, 0.5, 1, 2, 3)], log=True)
     panel = Panel(sheet, 64, 54, 670, 210, Scale(-0.5, len(names) - 0.5, []), y)
-    panel.axes("False alarms over the level asked for: 1 is exact, below is cautious",
-               y_label="measured / nominal")  # fmt: skip
+    panel.axes(
+        "False alarms over the level asked for: 1 is exact, below is cautious",
+        y_label="measured / nominal",
+    )
     panel.line([(-0.5, 1.0), (len(names) - 0.5, 1.0)], INK, width=1.0)
     by = {row["what"]: row for row in rows}
     for i, name in enumerate(names):
@@ -47,15 +49,25 @@ def budget(rows: Sequence[Mapping[str, Any]], real: Sequence[Mapping[str, Any]])
     asked = Scale(0.15, 30.0, [(v, f"{v:g}") for v in (0.25, 1, 4, 16)], log=True)
     got = Scale(0.01, 30.0, ticks, log=True)
     panel = Panel(sheet, 70, 48, 290, 246, asked, got)
-    panel.axes("20 correlated signals, 200 weeks each", "budget asked for, a week",
-               "episodes a week, measured")  # fmt: skip
+    panel.axes(
+        "20 correlated signals, 200 weeks each",
+        "budget asked for, a week",
+        "episodes a week, measured",
+    )
     panel.line([(0.15, 0.15), (30.0, 30.0)], GREY, dashed=True, width=1.5)
     sheet.text(panel.px(1.2), panel.py(3.2), "all of the budget", fill=GREY, size=11, anchor="end")
     for row in rows:
         panel.interval(row["asked"], max(row["low"], 0.01), row["high"], BLUE)
         panel.dot(row["asked"], row["rate"], BLUE)
-    panel = Panel(sheet, 560, 48, 170, 246, Scale(0.01, 4.0, ticks[:3], log=True),
-                  Scale(0, max(1, len(real)), []))  # fmt: skip
+    panel = Panel(
+        sheet,
+        560,
+        48,
+        170,
+        246,
+        Scale(0.01, 4.0, ticks[:3], log=True),
+        Scale(0, max(1, len(real)), []),
+    )
     panel.axes("", "episodes a week")
     sheet.text(400, 36, "Streams without change, budget 1", size=13, weight="600")
     panel.line([(1.0, 0.0), (1.0, float(len(real)))], ORANGE, dashed=True, width=1.5)
@@ -86,13 +98,28 @@ def dependence(rows: Sequence[Mapping[str, Any]]) -> str:
     """AR(1) streams: false alarms with the calibration on times, and without."""
     sheet = Sheet(760, 350, "What dependence does to false alarms, with and without calibration")
     panels = (
-        ("psi", "PSI: times the level, 1 in 100", [(v, f"{v:g}") for v in (0.1, 1, 10, 100)], 0.1,
-         100.0),
-        ("adwin", "ADWIN: a million events", [(v, f"{v:,g}") for v in (0.01, 1, 100, 10_000)],
-         0.01, 10_000.0),
-        ("edetector", "e-detector: a million events",
-         [(v, f"{v:,g}") for v in (0.01, 1, 100, 10_000)], 0.01, 10_000.0),
-    )  # fmt: skip
+        (
+            "psi",
+            "PSI: times the level, 1 in 100",
+            [(v, f"{v:g}") for v in (0.1, 1, 10, 100)],
+            0.1,
+            100.0,
+        ),
+        (
+            "adwin",
+            "ADWIN: a million events",
+            [(v, f"{v:,g}") for v in (0.01, 1, 100, 10_000)],
+            0.01,
+            10_000.0,
+        ),
+        (
+            "edetector",
+            "e-detector: a million events",
+            [(v, f"{v:,g}") for v in (0.01, 1, 100, 10_000)],
+            0.01,
+            10_000.0,
+        ),
+    )
     for k, (name, title, ticks, low, high) in enumerate(panels):
         panel = Panel(sheet, 60 + 245 * k, 48, 190, 220, _RHO, Scale(low, high, ticks, log=True))
         panel.axes(title, "AR(1) coefficient")
@@ -120,26 +147,48 @@ def course(held: Mapping[str, Any]) -> str:
     last = pane * len(width)
     x = Scale(0, last, [(v, f"{v:,}") for v in range(0, last + 1, 1_500)])
     top = held["threshold"]
-    upper = Panel(sheet, 70, 44, 665, 130, x,
-                  Scale(-1.0, 6.0, [(v, f"{v:g}") for v in (0, 2, 4, 6)]))  # fmt: skip
+    upper = Panel(
+        sheet, 70, 44, 665, 130, x, Scale(-1.0, 6.0, [(v, f"{v:g}") for v in (0, 2, 4, 6)])
+    )
     upper.axes("e-detector: log10 of the evidence that the mean left the reference's")
     upper.line([(0, top), (last, top)], GREY, dashed=True, width=1.2)
-    sheet.text(upper.px(60), upper.py(top) - 5, f"threshold, A = {10**top:,.0f}", size=11,
-               fill=GREY)  # fmt: skip
+    sheet.text(
+        upper.px(60), upper.py(top) - 5, f"threshold, A = {10**top:,.0f}", size=11, fill=GREY
+    )
     upper.line([(pane * (i + 1), e) for i, e in enumerate(evidence)], BLUE, width=1.3)
-    lower = Panel(sheet, 70, 226, 665, 110, x,
-                  Scale(0, 10_000, [(v, f"{v:,}") for v in (0, 5_000, 10_000)]))  # fmt: skip
+    lower = Panel(
+        sheet, 70, 226, 665, 110, x, Scale(0, 10_000, [(v, f"{v:,}") for v in (0, 5_000, 10_000)])
+    )
     lower.axes("ADWIN: events in its window; an alarm drops the oldest", "events")
     lower.line([(pane * (i + 1), n) for i, n in enumerate(width)], BLUE, width=1.3)
     for panel, key in ((upper, "edetector"), (lower, "adwin")):
-        sheet.add("line", x1=panel.px(change), x2=panel.px(change), y1=panel.top,
-                  y2=panel.top + panel.height, stroke=INK, stroke_width=1)  # fmt: skip
+        sheet.add(
+            "line",
+            x1=panel.px(change),
+            x2=panel.px(change),
+            y1=panel.top,
+            y2=panel.top + panel.height,
+            stroke=INK,
+            stroke_width=1,
+        )
         first = next((a for a in held[key] if a > change), None)
         if first is not None:
-            sheet.add("line", x1=panel.px(first), x2=panel.px(first), y1=panel.top,
-                      y2=panel.top + panel.height, stroke=ORANGE, stroke_width=1.5)  # fmt: skip
-            sheet.text(panel.px(first) + 6, panel.top + 12, f"alarm, {first - change} events after",
-                       size=11, fill=ORANGE)  # fmt: skip
+            sheet.add(
+                "line",
+                x1=panel.px(first),
+                x2=panel.px(first),
+                y1=panel.top,
+                y2=panel.top + panel.height,
+                stroke=ORANGE,
+                stroke_width=1.5,
+            )
+            sheet.text(
+                panel.px(first) + 6,
+                panel.top + 12,
+                f"alarm, {first - change} events after",
+                size=11,
+                fill=ORANGE,
+            )
     sheet.text(upper.px(change) - 6, upper.top + 12, "mean +.25 sd", size=11, anchor="end")
     return sheet.write()
 
@@ -147,8 +196,11 @@ def course(held: Mapping[str, Any]) -> str:
 def tcpd(rows: Sequence[Mapping[str, Any]]) -> str:
     """F1 and cover on the Turing benchmark's univariate series, beside saying nothing."""
     listed = [(row["contestant"], row["f1"], row["cover"]) for row in rows]
-    listed += [(f"{name}, published", f1, None) for name, f1 in PUBLISHED.items()
-               if name in ("never", "bocpd")]  # fmt: skip
+    listed += [
+        (f"{name}, published", f1, None)
+        for name, f1 in PUBLISHED.items()
+        if name in ("never", "bocpd")
+    ]
     listed.sort(key=lambda row: -row[1])
     height = 22 * len(listed)
     sheet = Sheet(760, height + 112, "Turing Change Point Dataset: F1 and cover")
@@ -166,7 +218,13 @@ def tcpd(rows: Sequence[Mapping[str, Any]]) -> str:
             if value is not None:
                 panel.bar(0.0, y, 14, value, colour)
                 sheet.text(panel.px(value) + 4, y + 4, f"{value:.2f}", size=10, fill=GREY)
-    sheet.text(20, height + 100, "26 series of 15 to 816 points, defaults untuned; orange: saying "
-               "nothing, and the best online method published", size=11, fill=GREY)  # fmt: skip
+    sheet.text(
+        20,
+        height + 100,
+        "26 series of 15 to 816 points, defaults untuned; orange: saying "
+        "nothing, and the best online method published",
+        size=11,
+        fill=GREY,
+    )
     sheet.add("line", x1=20, x2=740, y1=height + 84, y2=height + 84, stroke=PALE)
     return sheet.write()

@@ -21,9 +21,11 @@ DELTA, THRESHOLD, LEVEL = 0.002, 1e4, 1e-2
 
 
 def inflation(
-    references: int = 100, items: int = 300_000, rhos: tuple[float, ...] = (0, 0.3, 0.5, 0.7, 0.9),
+    references: int = 100,
+    items: int = 300_000,
+    rhos: tuple[float, ...] = (0, 0.3, 0.5, 0.7, 0.9),
     seed: int = 401,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """False alarms on AR(1) streams of references with times, which see dependence, and without."""
     rows = []
     for rho in rhos:
@@ -67,11 +69,18 @@ def budgets(
     rows = []
     for each in asked:
         row, _ = simulate(
-            f"F = {each:g}", weeks=weeks, subjects=20, events_per_week=10_080.0, pane_ms=1_200_000,
-            seed=seed, most_rate=each, false_alarms_per_week=each,
-        )  # fmt: skip
-        rows.append({"asked": each, "rate": row.value, "low": row.low, "high": row.high,
-                     "note": row.note})  # fmt: skip
+            f"F = {each:g}",
+            weeks=weeks,
+            subjects=20,
+            events_per_week=10_080.0,
+            pane_ms=1_200_000,
+            seed=seed,
+            most_rate=each,
+            false_alarms_per_week=each,
+        )
+        rows.append(
+            {"asked": each, "rate": row.value, "low": row.low, "high": row.high, "note": row.note}
+        )
         print(rows[-1], flush=True)
     return rows
 

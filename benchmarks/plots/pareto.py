@@ -32,10 +32,16 @@ def pareto(contestants: Mapping[str, Any]) -> str:
     sheet = Sheet(760, 470, "Delay against false alarms, driftstream and seven libraries")
     ticks = [(0.1, "0.1"), (1, "1"), (10, "10"), (100, "100"), (1_000, "1,000")]
     for k, (change, title) in enumerate(_CHANGES.items()):
-        panel = Panel(sheet, 64 + 236 * k, 48, 196, 262, Scale(_LEAST, _MOST, ticks, log=True),
-                      Scale(60.0, 30_000.0, _DELAYS, log=True))  # fmt: skip
-        panel.axes(title, "false alarms a million events",
-                   "median delay, events" if k == 0 else "")  # fmt: skip
+        panel = Panel(
+            sheet,
+            64 + 236 * k,
+            48,
+            196,
+            262,
+            Scale(_LEAST, _MOST, ticks, log=True),
+            Scale(60.0, 30_000.0, _DELAYS, log=True),
+        )
+        panel.axes(title, "false alarms a million events", "median delay, events" if k == 0 else "")
         names = sorted(contestants, key=lambda name: name in _NAMED)
         for name in names:
             letter, colour = _NAMED.get(name, ("", "#b8c2cc"))
@@ -56,13 +62,19 @@ def pareto(contestants: Mapping[str, Any]) -> str:
                 panel.dot(x, y, colour, radius=3.5 if letter else 2.5, hollow=none)
             if letter and points:
                 x, y, _ = points[-1]
-                sheet.text(panel.px(x) + 6, panel.py(y) - 4, letter, size=11, fill=colour,
-                           weight="600")  # fmt: skip
+                sheet.text(
+                    panel.px(x) + 6, panel.py(y) - 4, letter, size=11, fill=colour, weight="600"
+                )
     for i, (name, (letter, colour)) in enumerate(_NAMED.items()):
         x, y = 40 + 240 * (i % 3), 386 + 20 * (i // 3)
         sheet.text(x, y, letter, fill=colour, weight="600")
         sheet.text(x + 20, y, name, fill=INK)
-    sheet.text(40, 454, "lower left is better; grey: other detectors of six libraries; hollow: no "
-               "false alarm seen; not shown: who misses half", size=11,
-               fill=GREY)  # fmt: skip
+    sheet.text(
+        40,
+        454,
+        "lower left is better; grey: other detectors of six libraries; hollow: no "
+        "false alarm seen; not shown: who misses half",
+        size=11,
+        fill=GREY,
+    )
     return sheet.write()

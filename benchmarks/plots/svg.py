@@ -49,9 +49,17 @@ class Sheet:
         self.parts.append(f"<{tag} {_attributes(attributes)}/>")
 
     def text(
-        self, x: float, y: float, text: str, *, size: int = 12, fill: str = INK,
-        anchor: str = "start", weight: str = "", rotate: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: int = 12,
+        fill: str = INK,
+        anchor: str = "start",
+        weight: str = "",
+        rotate: float = 0.0,
+    ) -> None:
         """Words; `anchor` is start, middle or end."""
         more = f' font-weight="{weight}"' if weight else ""
         if rotate:
@@ -109,11 +117,13 @@ class Panel:
             sheet.add("line", x1=self.left, x2=self.left + self.width, y1=y, y2=y, stroke=PALE)
             sheet.text(self.left - 6, y + 4, label, size=11, fill=GREY, anchor="end")
         for value, label in self.x.ticks:
-            sheet.add("line", x1=self.px(value), x2=self.px(value), y1=bottom, y2=bottom + 4,
-                      stroke=GREY)  # fmt: skip
+            sheet.add(
+                "line", x1=self.px(value), x2=self.px(value), y1=bottom, y2=bottom + 4, stroke=GREY
+            )
             sheet.text(self.px(value), bottom + 17, label, size=11, fill=GREY, anchor="middle")
-        sheet.add("line", x1=self.left, x2=self.left + self.width, y1=bottom, y2=bottom,
-                  stroke=GREY)  # fmt: skip
+        sheet.add(
+            "line", x1=self.left, x2=self.left + self.width, y1=bottom, y2=bottom, stroke=GREY
+        )
         if title:
             sheet.text(self.left, self.top - 12, title, size=13, weight="600")
         if x_label:
@@ -122,32 +132,82 @@ class Panel:
             x = self.left - 46
             sheet.text(x, self.top + self.height / 2, y_label, anchor="middle", rotate=-90)
 
-    def dot(self, x: float, y: float, colour: str, *, radius: float = 4.0, hollow: bool = False
-            ) -> None:  # fmt: skip
+    def dot(
+        self, x: float, y: float, colour: str, *, radius: float = 4.0, hollow: bool = False
+    ) -> None:
         """A point."""
-        self.sheet.add("circle", cx=self.px(x), cy=self.py(y), r=radius, stroke=colour,
-                       fill="#ffffff" if hollow else colour, stroke_width=1.5)  # fmt: skip
+        self.sheet.add(
+            "circle",
+            cx=self.px(x),
+            cy=self.py(y),
+            r=radius,
+            stroke=colour,
+            fill="#ffffff" if hollow else colour,
+            stroke_width=1.5,
+        )
 
-    def interval(self, x: float, low: float, high: float, colour: str, *, across: bool = False,
-                 at: float = 0.0) -> None:  # fmt: skip
+    def interval(
+        self,
+        x: float,
+        low: float,
+        high: float,
+        colour: str,
+        *,
+        across: bool = False,
+        at: float = 0.0,
+    ) -> None:
         """A bar from low to high: down at x, or along at the height `at` if `across`."""
         if across:
-            self.sheet.add("line", x1=self.px(low), x2=self.px(high), y1=self.py(at),
-                           y2=self.py(at), stroke=colour, stroke_width=1.5)  # fmt: skip
+            self.sheet.add(
+                "line",
+                x1=self.px(low),
+                x2=self.px(high),
+                y1=self.py(at),
+                y2=self.py(at),
+                stroke=colour,
+                stroke_width=1.5,
+            )
         else:
-            self.sheet.add("line", x1=self.px(x), x2=self.px(x), y1=self.py(low),
-                           y2=self.py(high), stroke=colour, stroke_width=1.5)  # fmt: skip
+            self.sheet.add(
+                "line",
+                x1=self.px(x),
+                x2=self.px(x),
+                y1=self.py(low),
+                y2=self.py(high),
+                stroke=colour,
+                stroke_width=1.5,
+            )
 
-    def line(self, points: Sequence[tuple[float, float]], colour: str, *, dashed: bool = False,
-             width: float = 2.0) -> None:  # fmt: skip
+    def line(
+        self,
+        points: Sequence[tuple[float, float]],
+        colour: str,
+        *,
+        dashed: bool = False,
+        width: float = 2.0,
+    ) -> None:
         """A line through points."""
         path = " ".join(f"{self.px(x):.1f},{self.py(y):.1f}" for x, y in points)
         more = {"stroke_dasharray": "5 4"} if dashed else {}
-        self.sheet.add("polyline", points=path, fill="none", stroke=colour, stroke_width=width,
-                       stroke_linejoin="round", **more)  # fmt: skip
+        self.sheet.add(
+            "polyline",
+            points=path,
+            fill="none",
+            stroke=colour,
+            stroke_width=width,
+            stroke_linejoin="round",
+            **more,
+        )
 
     def bar(self, x: float, y: float, height: float, to: float, colour: str) -> None:
         """A horizontal bar from x to `to`, its middle at sheet height y."""
         start, end = self.px(x), self.px(to)
-        self.sheet.add("rect", x=start, y=y - height / 2, width=max(0.0, end - start),
-                       height=height, rx=2, fill=colour)  # fmt: skip
+        self.sheet.add(
+            "rect",
+            x=start,
+            y=y - height / 2,
+            width=max(0.0, end - start),
+            height=height,
+            rx=2,
+            fill=colour,
+        )

@@ -31,9 +31,12 @@ def payments(factor: float = 1.0) -> dict[str, list[Any]]:
     country = rng.choice(["DE", "FR", "PL", "US"], ROWS, p=[0.45, 0.3, 0.15, 0.1])
     score = np.round(1 / (1 + np.exp(3.5 - amount / 25 + rng.normal(0, 0.5, ROWS))), 4)
     return {
-        "amount": amount.tolist(), "age": age.tolist(), "country": country.tolist(),
-        "score": score.tolist(), "label": np.where(score > 0.5, "fraud", "ok").tolist(),
-    }  # fmt: skip
+        "amount": amount.tolist(),
+        "age": age.tolist(),
+        "country": country.tolist(),
+        "score": score.tolist(),
+        "label": np.where(score > 0.5, "fraud", "ok").tolist(),
+    }
 
 
 def write_rows(path: Path, columns: dict[str, list[Any]]) -> None:
@@ -49,10 +52,11 @@ def main(folder: Path = HERE) -> None:
     sent, rng = payments(), np.random.default_rng(2)
     order = np.concatenate([rng.permutation(ROWS) for _ in range(TIMES)])
     reference = fit_reference(
-        {name: [values[i] for i in order] for name, values in sent.items()}, model="fraud",
+        {name: [values[i] for i in order] for name, values in sent.items()},
+        model="fraud",
         times_ms=np.arange(ROWS * TIMES, dtype=np.int64) * 1_000 // RATE,
         roles={"score": "score", "label": "label"},
-    )  # fmt: skip
+    )
     (folder / "fraud.json").write_bytes(reference.to_json())
     write_rows(folder / "demo.csv", sent)
     write_rows(folder / "changed.csv", payments(factor=1.5))

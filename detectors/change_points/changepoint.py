@@ -139,8 +139,11 @@ class ChangePoints:
             names: tuple[str, ...] = (_RATES[test],)
         else:
             names = tuple(axis) or COLUMNS[1:]
-        gains = [(_gain(sums, name, axes[name], self._signals[index].kind, within), name)
-                 for name in names if name in axes]  # fmt: skip
+        gains = [
+            (_gain(sums, name, axes[name], self._signals[index].kind, within), name)
+            for name in names
+            if name in axes
+        ]
         best, name = max(gains, key=lambda found: float(found[0].max()), default=(None, ""))
         if best is None or best.max() <= (0.0 if axis else _LEAST):
             return None
@@ -250,8 +253,9 @@ def _axes_of(signal: SignalReference) -> dict[str, _Axis]:
     found = {}
     calibration, numeric = signal.calibration, signal.kind == "numeric"
     for name, scores, phi in (
-        ("x", x / SCORE_SCALE, calibration.phi_x), ("y", y / SCORE_SCALE, calibration.phi_y)
-    ):  # fmt: skip
+        ("x", x / SCORE_SCALE, calibration.phi_x),
+        ("y", y / SCORE_SCALE, calibration.phi_y),
+    ):
         counts = np.where(ranked, signal.counts, 0)
         n = int(counts.sum())
         if not n:

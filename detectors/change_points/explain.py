@@ -134,12 +134,20 @@ def describe(
         parts.append(f"{events} value{'s are' if events > 1 else ' is'} too few to tell shares")
     return Change(
         text="; ".join(parts) or "many small changes",
-        mean_before=before, mean_after=after, labels=labels, edges=edges,
-        reference=tuple(np.round(old, 6).tolist()), window=tuple(np.round(new, 6).tolist()),
-        quantiles_before=tuple(q.value for q in olds), quantiles_after=tuple(q.value for q in news),
-        sides_before=tuple(q.side for q in olds), sides_after=tuple(q.side for q in news),
-        shift=shift, centre=centre, spread=spread,
-    )  # fmt: skip
+        mean_before=before,
+        mean_after=after,
+        labels=labels,
+        edges=edges,
+        reference=tuple(np.round(old, 6).tolist()),
+        window=tuple(np.round(new, 6).tolist()),
+        quantiles_before=tuple(q.value for q in olds),
+        quantiles_after=tuple(q.value for q in news),
+        sides_before=tuple(q.side for q in olds),
+        sides_after=tuple(q.side for q in news),
+        shift=shift,
+        centre=centre,
+        spread=spread,
+    )
 
 
 def _shares(
@@ -204,10 +212,12 @@ def _shift(
 
 
 def _centre(
-    signal: SignalReference, binning: NumericBinning, window: npt.NDArray[np.int64],
+    signal: SignalReference,
+    binning: NumericBinning,
+    window: npt.NDArray[np.int64],
     means: tuple[float | None, float | None],
     quantiles: tuple[tuple[Quantile, ...], tuple[Quantile, ...]],
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """The mean where it is known and says where the values are, else the median."""
     (before, after), (olds, news) = means, quantiles
     scale = olds[-1].value - olds[0].value if olds else 0.0
@@ -266,9 +276,13 @@ def _beyond(
 
 
 def _moved(
-    labels: tuple[str, ...], old: npt.NDArray[np.float64], new: npt.NDArray[np.float64], *,
-    are_names: bool, told: str = "",
-) -> list[str]:  # fmt: skip
+    labels: tuple[str, ...],
+    old: npt.NDArray[np.float64],
+    new: npt.NDArray[np.float64],
+    *,
+    are_names: bool,
+    told: str = "",
+) -> list[str]:
     """The bins whose shares moved most, but for the one that is told already."""
     parts = []
     points = 100.0 * (new - old)

@@ -56,9 +56,13 @@ def score_tables(signal: SignalReference) -> tuple[Ints, Ints, Ints]:
 
 @kernel
 def _fold(
-    counts: Ints, start: Ints, n_bins: Ints, scores: npt.NDArray[np.uint16],
-    kinds: npt.NDArray[np.uint8], out: Ints,
-) -> None:  # fmt: skip
+    counts: Ints,
+    start: Ints,
+    n_bins: Ints,
+    scores: npt.NDArray[np.uint16],
+    kinds: npt.NDArray[np.uint8],
+    out: Ints,
+) -> None:
     for i in range(start.size):
         for at in range(start[i], start[i] + n_bins[i]):
             count = counts[at]

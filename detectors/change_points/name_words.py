@@ -31,9 +31,13 @@ def quoted(name: str) -> str:
 
 
 def name_groups(
-    signal: SignalReference, binning: CategoricalBinning, window: Ints, *, public: bool,
+    signal: SignalReference,
+    binning: CategoricalBinning,
+    window: Ints,
+    *,
+    public: bool,
     look: int = -1,
-) -> tuple[Ints, tuple[str, ...]]:  # fmt: skip
+) -> tuple[Ints, tuple[str, ...]]:
     """The names that moved most have a bin each, and that of `look`; the rest share one."""
     special = special_bins(binning)
     present = [

@@ -75,9 +75,15 @@ class Layout:
         if not (numeric.flags.c_contiguous or numeric.flags.f_contiguous):
             numeric = np.ascontiguousarray(numeric)  # kernels are compiled for those two
         _place_numeric(
-            numeric, self._inner, self._low, self._high, self._n_edges,
-            self.start[self.numeric], self.numeric, out,
-        )  # fmt: skip
+            numeric,
+            self._inner,
+            self._low,
+            self._high,
+            self._n_edges,
+            self.start[self.numeric],
+            self.numeric,
+            out,
+        )
         if self.categorical.size:
             place = codes + self.start[self.categorical].astype(np.int32)
             place[codes < 0] = -1

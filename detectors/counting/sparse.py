@@ -264,9 +264,11 @@ def _write(values: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
 
 @kernel
 def _read(
-    data: npt.NDArray[np.uint8], end: int, positions: npt.NDArray[np.int64],
+    data: npt.NDArray[np.uint8],
+    end: int,
+    positions: npt.NDArray[np.int64],
     counts: npt.NDArray[np.int64],
-) -> int:  # fmt: skip
+) -> int:
     """Inverse of `_write`: how many pairs, or what is wrong: -1 too many or half, -2, -3."""
     at = size = 0
     last = -1

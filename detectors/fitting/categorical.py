@@ -23,12 +23,18 @@ _HASH_FACTOR = 6_364_136_223_846_793_005
 
 @kernel
 def _count(
-    known: npt.NDArray[np.int64], piece: npt.NDArray[np.int32], pieces: int,
+    known: npt.NDArray[np.int64],
+    piece: npt.NDArray[np.int32],
+    pieces: int,
     bins: npt.NDArray[np.int64],
-    table: npt.NDArray[np.int64], first: npt.NDArray[np.int64], last: npt.NDArray[np.int64],
-    times: npt.NDArray[np.int64], trace: npt.NDArray[np.int64],
-    cell: npt.NDArray[np.int32], by_cell: npt.NDArray[np.int32],
-) -> None:  # fmt: skip
+    table: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    last: npt.NDArray[np.int64],
+    times: npt.NDArray[np.int64],
+    trace: npt.NDArray[np.int64],
+    cell: npt.NDArray[np.int32],
+    by_cell: npt.NDArray[np.int32],
+) -> None:
     """Counts of bins by batch, and of known names with the batches between which they occur."""
     h = trace[0]
     for i in range(known.size):
@@ -88,9 +94,18 @@ class CategoricalFit:
         last = self._bins.size - 1
         rows = np.array([*known, last - 1, last], np.int64)[codes]
         _count(
-            rows, piece, self._batches.pieces, self._bins, self.table, self._first, self._last,
-            self._times, self.trace, cell, self.by_cell,
-        )  # fmt: skip
+            rows,
+            piece,
+            self._batches.pieces,
+            self._bins,
+            self.table,
+            self._first,
+            self._last,
+            self._times,
+            self.trace,
+            cell,
+            self.by_cell,
+        )
         return rows
 
     def finish(
@@ -120,8 +135,13 @@ class CategoricalFit:
                 "the rows). Is the column an identifier?"
             )
         calibration = calibrate(
-            binning, counts, int(news.sum()), table if self._batches.count else None, news,
-            consecutive=not self._batches.cycle_ms, pieces=self._batches.pieces,
+            binning,
+            counts,
+            int(news.sum()),
+            table if self._batches.count else None,
+            news,
+            consecutive=not self._batches.cycle_ms,
+            pieces=self._batches.pieces,
             pairs=int((times == 2).sum()),
-        )  # fmt: skip
+        )
         return SignalReference(name, role, binning, counts, calibration, importance=importance)

@@ -107,10 +107,14 @@ class CopySurvey:
             )
             rows = "time" if clear else ""
         if not rows:
-            return FoundCopies(Copies(), 1.0, [
-                "different rows are too alike to tell one that came twice: duplicates are seen of "
-                "events with a prediction_id alone"
-            ])  # fmt: skip
+            return FoundCopies(
+                Copies(),
+                1.0,
+                [
+                    "different rows are too alike to tell one that came twice: duplicates are seen "
+                    "of events with a prediction_id alone"
+                ],
+            )
         share = known.share
         warnings = []
         if share >= _LEAST:

@@ -184,9 +184,13 @@ class ReferenceFitter:
         return self._season.why_not
 
     def finish(
-        self, *, model: str, version: str = "", segments: Sequence[str] = (),
+        self,
+        *,
+        model: str,
+        version: str = "",
+        segments: Sequence[str] = (),
         column_mapping: ColumnMapping | None = None,
-    ) -> Reference:  # fmt: skip
+    ) -> Reference:
         """Give the reference, after both passes."""
         batches = self._batches or self._prepare()
         if self._counted != self.rows:

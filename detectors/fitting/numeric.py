@@ -31,13 +31,23 @@ _HASH_FACTOR: Final = 6_364_136_223_846_793_005
 
 @kernel
 def _count(
-    values: npt.NDArray[np.float64], piece: npt.NDArray[np.int32], pieces: int,
-    inner: npt.NDArray[np.float64], n_edges: int, low: float, high: float,
-    origin: float, factor: float, table: npt.NDArray[np.int64],
-    highest: npt.NDArray[np.float64], lowest: npt.NDArray[np.float64],
-    sums: npt.NDArray[np.float64], trace: npt.NDArray[np.int64],
-    cell: npt.NDArray[np.int32], by_cell: npt.NDArray[np.int32],
-) -> None:  # fmt: skip
+    values: npt.NDArray[np.float64],
+    piece: npt.NDArray[np.int32],
+    pieces: int,
+    inner: npt.NDArray[np.float64],
+    n_edges: int,
+    low: float,
+    high: float,
+    origin: float,
+    factor: float,
+    table: npt.NDArray[np.int64],
+    highest: npt.NDArray[np.float64],
+    lowest: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
+    trace: npt.NDArray[np.int64],
+    cell: npt.NDArray[np.int32],
+    by_cell: npt.NDArray[np.int32],
+) -> None:
     """One pass over a batch of values; sums run on, so how rows are cut changes no bit."""
     s1, s2, h = sums[0], sums[1], trace[0]
     for i in range(values.size):
@@ -126,10 +136,23 @@ class NumericFit:
         values = numbers(column)
         edges = self.binning.edges
         _count(
-            values, piece, self._batches.pieces, self._inner, edges.size, edges[0], edges[-1],
-            self._origin, 2.0**self._exponent, self.table, self._highest, self._lowest,
-            self._sums, self.trace, cell, self.by_cell,
-        )  # fmt: skip
+            values,
+            piece,
+            self._batches.pieces,
+            self._inner,
+            edges.size,
+            edges[0],
+            edges[-1],
+            self._origin,
+            2.0**self._exponent,
+            self.table,
+            self._highest,
+            self._lowest,
+            self._sums,
+            self.trace,
+            cell,
+            self.by_cell,
+        )
         for sign, best in ((1, self._highest), (-1, -self._lowest)):
             # What is beyond all batches but one, so far: later batches can only make that less.
             # Without batches, the two most extreme rows.
@@ -167,9 +190,14 @@ class NumericFit:
         if counts[binning.invalid]:
             warnings.append(f"{name}: {counts[binning.invalid]} values are not numbers")
         calibration = calibrate(
-            binning, counts, int(news.sum()), table if self._batches.count else None, news,
-            consecutive=not self._batches.cycle_ms, pieces=self._batches.pieces,
-        )  # fmt: skip
+            binning,
+            counts,
+            int(news.sum()),
+            table if self._batches.count else None,
+            news,
+            consecutive=not self._batches.cycle_ms,
+            pieces=self._batches.pieces,
+        )
         mean, std = self._moments(n)
         return SignalReference(
             name, role, binning, counts, calibration, mean, std, self._quantiles, importance

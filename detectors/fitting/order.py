@@ -112,9 +112,11 @@ class TimeSurvey:
         return self._pace
 
     def add(
-        self, times_ms: npt.NDArray[np.int64], slots: npt.NDArray[np.int64],
+        self,
+        times_ms: npt.NDArray[np.int64],
+        slots: npt.NDArray[np.int64],
         sources: npt.NDArray[np.int64],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add the times of a batch, of which rows `sources` go to the sample's `slots`."""
         if not times_ms.size:
             return
@@ -154,15 +156,17 @@ class TimeSurvey:
         if not self._in_order:
             kept = n <= self._sample.size
             warnings.append(
-                "rows were not in the order of time: sorted" if kept else
-                "rows were not in the order of time: dealt to batches by their times"
-            )  # fmt: skip
+                "rows were not in the order of time: sorted"
+                if kept
+                else "rows were not in the order of time: dealt to batches by their times"
+            )
         cells = self._cells
         if self.cycle_ms and cells.size >= LEAST_BATCHES:
             result, unit, good = (
                 Batches(cells.size, cells=cells, cycle_ms=self.cycle_ms),
-                "sevenths of a cycle", _GOOD_SEVENTHS,
-            )  # fmt: skip
+                "sevenths of a cycle",
+                _GOOD_SEVENTHS,
+            )
         else:
             if self.cycle_ms:
                 warnings.append(

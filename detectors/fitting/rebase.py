@@ -29,9 +29,13 @@ Ints = npt.NDArray[np.int64]
 
 
 def rebased(
-    reference: Reference, signals: Sequence[SignalReference], table: Ints, *, first_ms: int,
+    reference: Reference,
+    signals: Sequence[SignalReference],
+    table: Ints,
+    *,
+    first_ms: int,
     last_ms: int,
-) -> Reference:  # fmt: skip
+) -> Reference:
     """The reference with the counts, the dependence and the rate of these batches.
 
     Parameters

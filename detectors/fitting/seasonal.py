@@ -129,9 +129,14 @@ class SeasonFit:
         if self.cells is None:
             return None
         found = find_slots(
-            signals, tables, self._rows, self.cells, holidays=self.wanted.holidays,
-            day_types=self.wanted.slots != "hours", used=self.wanted.declared,
-        )  # fmt: skip
+            signals,
+            tables,
+            self._rows,
+            self.cells,
+            holidays=self.wanted.holidays,
+            day_types=self.wanted.slots != "hours",
+            used=self.wanted.declared,
+        )
         if found is None:
             self.why_not = f"rows are of fewer than {LEAST_DAYS} whole days"
             if self.wanted.declared:

@@ -51,9 +51,7 @@ def follows_rows(values: Floats, times_ms: npt.NDArray[np.int64]) -> bool:
     if moments == v.size:
         return abs(_correlation(mid_ranks(v[order]), place)) >= _FOLLOWS
     # Rows of one moment have no order: they are given the one that suits.
-    return any(
-        _correlation(mid_ranks(w[np.lexsort((w, t))]), place) >= _FOLLOWS for w in (v, -v)
-    )  # fmt: skip
+    return any(_correlation(mid_ranks(w[np.lexsort((w, t))]), place) >= _FOLLOWS for w in (v, -v))
 
 
 def is_own_number(values: Floats) -> bool:

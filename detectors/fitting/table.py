@@ -77,8 +77,12 @@ def fit_reference(
             )
     fitter = ReferenceFitter(
         {name: kinds.get(name) or infer_kind(column) for name, column in columns.items()},
-        roles=roles, cycle_ms=cycle_ms, seasons=seasons, sample=max(1, n), names=max(1, n),
-    )  # fmt: skip
+        roles=roles,
+        cycle_ms=cycle_ms,
+        seasons=seasons,
+        sample=max(1, n),
+        names=max(1, n),
+    )
     passes = (fitter.survey, fitter.count) if n >= LEAST_ROWS else (fitter.survey,)
     for take in passes:
         for start in range(0, n, _BATCH_ROWS):

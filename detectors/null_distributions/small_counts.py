@@ -59,9 +59,12 @@ def _saddlepoints(code: int, reference: Ints, n: float, points: Floats, out: Flo
         for j in range(size[i]):
             b = float(least[i] + j)
             chance[i, j] = (
-                math.lgamma(b + r) - math.lgamma(r) - math.lgamma(b + 1.0)
-                + r * math.log(share) + b * math.log(1.0 - share)
-            )  # fmt: skip
+                math.lgamma(b + r)
+                - math.lgamma(r)
+                - math.lgamma(b + 1.0)
+                + r * math.log(share)
+                + b * math.log(1.0 - share)
+            )
             if chance[i, j] < _RARE:
                 chance[i, j] = -np.inf
             part[i, j] = bin_part(code, r, b, total, n, bins)

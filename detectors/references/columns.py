@@ -33,8 +33,12 @@ class ColumnMapping:
     def document(self) -> dict[str, Any]:
         """As plain values; what says how a CSV is read is left out where it says nothing."""
         found = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
-        for name, default in (("numerals", []), ("decimal_commas", []), ("missing", None),
-                              ("delimiter", "")):  # fmt: skip
+        for name, default in (
+            ("numerals", []),
+            ("decimal_commas", []),
+            ("missing", None),
+            ("delimiter", ""),
+        ):
             if found[name] == default:
                 del found[name]
         return found

@@ -94,8 +94,9 @@ class Place:
         except OverflowError:
             value = math.inf
         if not math.isfinite(value) or value < least:
-            self.fail(f"must be a finite number{f' >= {least}' if least > -math.inf else ''}; "
-                      f"got {value}")  # fmt: skip
+            self.fail(
+                f"must be a finite number{f' >= {least}' if least > -math.inf else ''}; got {value}"
+            )
         return value
 
     def number_or_null(self) -> float | None:

@@ -126,9 +126,13 @@ def calibrated(
         rows = part[part.sum(axis=1) > 0]
         news = news[part.sum(axis=1) > 0]
         measured = calibrate(
-            signal.binning, signal.counts, signal.calibration.novel, rows, news,
+            signal.binning,
+            signal.counts,
+            signal.calibration.novel,
+            rows,
+            news,
             consecutive=not reference.cycle_ms,
-        )  # fmt: skip
+        )
         fresh[signal.name] = replace(signal, calibration=measured)
     events = int(table[:, 0].sum())
     untimed = ("rows have no times", "rows have all the same time")

@@ -171,9 +171,14 @@ def _has_cut(delta: float, held: Ints, sums: Floats, whole: Floats) -> bool:
 
 @kernel
 def feed(
-    values: Floats, delta: float, clock: int, full: bool, numbers: Floats, ticks: Ints,
+    values: Floats,
+    delta: float,
+    clock: int,
+    full: bool,
+    numbers: Floats,
+    ticks: Ints,
     alarms: Ints,
-) -> int:  # fmt: skip
+) -> int:
     """Take values in; the number of alarms, whose indices go to `alarms`."""
     whole = numbers[:WHOLE]
     sums, squares = numbers[WHOLE:].reshape(2, ROWS, MAX_BUCKETS)

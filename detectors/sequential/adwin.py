@@ -112,8 +112,9 @@ class ADWIN(ItemDetector):
         return found
 
     def _feed(self, values: Floats, alarms: Ints) -> int:
-        found: int = feed(values, self.delta, self.clock, self.reset == "full", self._numbers,
-                           self._ticks, alarms)  # fmt: skip
+        found: int = feed(
+            values, self.delta, self.clock, self.reset == "full", self._numbers, self._ticks, alarms
+        )
         return found
 
     def dump(self) -> bytes:

@@ -123,9 +123,17 @@ def _find_cut(
 
 @kernel
 def _update(
-    n: Ints, s1: Ints, s2: Ints, delta: Floats, phi: Floats, held: Ints,
-    buckets: npt.NDArray[np.int64], whole: Ints, cuts: Floats, drift: npt.NDArray[np.bool_],
-) -> bool:  # fmt: skip
+    n: Ints,
+    s1: Ints,
+    s2: Ints,
+    delta: Floats,
+    phi: Floats,
+    held: Ints,
+    buckets: npt.NDArray[np.int64],
+    whole: Ints,
+    cuts: Floats,
+    drift: npt.NDArray[np.bool_],
+) -> bool:
     """Feed a pane; whether some slot may need another row at the next one."""
     full = False
     for i in range(n.size):
@@ -160,9 +168,7 @@ class AdwinBank:
         NaN before the first alarm; not part of the state.
     """
 
-    def __init__(
-        self, n_slots: int, delta: float | Floats, phi: Floats | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, n_slots: int, delta: float | Floats, phi: Floats | None = None) -> None:
         self.delta = np.full(n_slots, delta) if np.ndim(delta) == 0 else np.asarray(delta)
         if self.delta.shape != (n_slots,) or not ((self.delta > 0.0) & (self.delta < 1.0)).all():
             raise ValueError(f"delta must be between 0 and 1; got {delta}.")
@@ -192,8 +198,18 @@ class AdwinBank:
         A slot without items in this pane (n = 0) is left as it is.
         """
         drift = np.zeros(self.n_slots, np.bool_)
-        full = _update(n, s1, s2, self.delta, self.phi, self._held, self._buckets, self._whole,
-                       self._cuts, drift)  # fmt: skip
+        full = _update(
+            n,
+            s1,
+            s2,
+            self.delta,
+            self.phi,
+            self._held,
+            self._buckets,
+            self._whole,
+            self._cuts,
+            drift,
+        )
         rows = self._held.shape[1]
         if full and rows < _ROWS:
             self._take_rows(self._held, self._buckets, min(rows + _MORE_ROWS, _ROWS))

@@ -107,9 +107,15 @@ def _step(z: float, slack: float, threshold: float, sums: Floats) -> bool:
 
 @kernel
 def _feed(
-    values: Floats, mean: float, sd: float, slack: float, threshold: float, sums: Floats,
-    ticks: Ints, alarms: Ints,
-) -> int:  # fmt: skip
+    values: Floats,
+    mean: float,
+    sd: float,
+    slack: float,
+    threshold: float,
+    sums: Floats,
+    ticks: Ints,
+    alarms: Ints,
+) -> int:
     found = 0
     for i in range(values.size):
         if not np.isfinite(values[i]):
@@ -167,15 +173,33 @@ class CUSUM(ItemDetector):
         return float(self._numbers[1])
 
     def _feed(self, values: Floats, alarms: Ints) -> int:
-        return int(_feed(values, float(self.mean), float(self.sd), self.slack, self.threshold,
-                         self._numbers, self._ticks, alarms))  # fmt: skip
+        return int(
+            _feed(
+                values,
+                float(self.mean),
+                float(self.sd),
+                self.slack,
+                self.threshold,
+                self._numbers,
+                self._ticks,
+                alarms,
+            )
+        )
 
 
 @kernel
 def _update(
-    n: Ints, s1: Ints, mean: Floats, sd: Floats, phi: Floats, bound: Floats, slack: float,
-    threshold: float, sums: Floats, drift: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
+    n: Ints,
+    s1: Ints,
+    mean: Floats,
+    sd: Floats,
+    phi: Floats,
+    bound: Floats,
+    slack: float,
+    threshold: float,
+    sums: Floats,
+    drift: npt.NDArray[np.bool_],
+) -> None:
     for i in range(n.size):
         drift[i] = False
         if n[i] <= 0 or sd[i] <= 0.0:
@@ -206,9 +230,16 @@ class CusumBank:
     """
 
     def __init__(
-        self, n: Ints, s1: Ints, s2: Ints, run_length: float, *, phi: Floats | None = None,
-        shift: float = 1.0, z: float = 2.0,
-    ) -> None:  # fmt: skip
+        self,
+        n: Ints,
+        s1: Ints,
+        s2: Ints,
+        run_length: float,
+        *,
+        phi: Floats | None = None,
+        shift: float = 1.0,
+        z: float = 2.0,
+    ) -> None:
         self.slack, self.threshold = _checked(run_length, shift)
         moments = [np.asarray(a, np.int64) for a in (n, s1, s2)]
         self.n_slots = moments[0].size
@@ -232,8 +263,18 @@ class CusumBank:
         A slot without items in this pane (n = 0), or whose reference is constant, stays as it is.
         """
         drift = np.zeros(self.n_slots, np.bool_)
-        _update(n, s1, self.mean, self.sd, self.phi, self._bound, self.slack, self.threshold,
-                self._sums, drift)  # fmt: skip
+        _update(
+            n,
+            s1,
+            self.mean,
+            self.sd,
+            self.phi,
+            self._bound,
+            self.slack,
+            self.threshold,
+            self._sums,
+            drift,
+        )
         return drift
 
     @property

@@ -78,9 +78,16 @@ def _growth(signal: SignalReference, z: float) -> Floats:
 
 @kernel
 def add_gains(
-    counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.uint16], least: Floats,
-    step: Floats, weight: float, gain: Floats, total: Ints,
-) -> None:  # fmt: skip
+    counts: Ints,
+    start: Ints,
+    size: Ints,
+    growth: npt.NDArray[np.uint16],
+    least: Floats,
+    step: Floats,
+    weight: float,
+    gain: Floats,
+    total: Ints,
+) -> None:
     """Add a pane's log growth of each process, times a weight."""
     for i in range(start.size):
         held = counts[start[i] : start[i] + size[i]]
@@ -98,9 +105,15 @@ def add_gains(
 
 @kernel
 def grow(
-    gain: Floats, total: Ints, starts: Floats, threshold: float, state: Floats, evidence: Floats,
-    leading: Ints, drift: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
+    gain: Floats,
+    total: Ints,
+    starts: Floats,
+    threshold: float,
+    state: Floats,
+    evidence: Floats,
+    leading: Ints,
+    drift: npt.NDArray[np.bool_],
+) -> None:
     """One pane: state is M of each process, 0 at the start."""
     parts = state.shape[1]
     grown = np.empty(parts)
@@ -127,10 +140,19 @@ def grow(
 
 @kernel
 def _add_pane(
-    counts: Ints, start: Ints, size: Ints, growth: npt.NDArray[np.uint16], least: Floats,
-    step: Floats, starts: Floats, threshold: float, state: Floats, evidence: Floats, leading: Ints,
+    counts: Ints,
+    start: Ints,
+    size: Ints,
+    growth: npt.NDArray[np.uint16],
+    least: Floats,
+    step: Floats,
+    starts: Floats,
+    threshold: float,
+    state: Floats,
+    evidence: Floats,
+    leading: Ints,
     drift: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
+) -> None:
     """A pane of a stream without slots, in one call."""
     gain, total = np.zeros(state.shape), np.zeros(start.size, np.int64)
     add_gains(counts, start, size, growth, least, step, 1.0, gain, total)
@@ -199,9 +221,14 @@ class EDetectorBank:
     """
 
     def __init__(
-        self, signals: Sequence[SignalReference], layout: Layout | None = None, *,
-        threshold: float, z: float = 4.0, table: GrowthTable | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        signals: Sequence[SignalReference],
+        layout: Layout | None = None,
+        *,
+        threshold: float,
+        z: float = 4.0,
+        table: GrowthTable | None = None,
+    ) -> None:
         if not threshold > 1.0:
             raise ValueError(f"threshold must be > 1; got {threshold}.")
         self.threshold = float(threshold)
@@ -224,9 +251,20 @@ class EDetectorBank:
     def _feed(self, counts: Ints, threshold: float) -> npt.NDArray[np.bool_]:
         drift = np.empty(len(self.state), np.bool_)
         table = self._table
-        _add_pane(counts, table.start, table.size, table.growth, table.least, table.step,
-                  table.starts, threshold, self.state, self.evidence, self.leading,
-                  drift)  # fmt: skip
+        _add_pane(
+            counts,
+            table.start,
+            table.size,
+            table.growth,
+            table.least,
+            table.step,
+            table.starts,
+            threshold,
+            self.state,
+            self.evidence,
+            self.leading,
+            drift,
+        )
         return drift
 
     def axis(self, row: int) -> str:

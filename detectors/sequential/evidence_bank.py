@@ -32,10 +32,19 @@ class Lead(NamedTuple):
 
 @kernel
 def _decide(
-    row: Ints, of_ranks: Floats, rank_state: Floats, rank_evidence: Floats, first: Ints,
-    weight: Floats, state: Floats, logs: Floats, threshold: float, evidence: Floats, leading: Ints,
+    row: Ints,
+    of_ranks: Floats,
+    rank_state: Floats,
+    rank_evidence: Floats,
+    first: Ints,
+    weight: Floats,
+    state: Floats,
+    logs: Floats,
+    threshold: float,
+    evidence: Floats,
+    leading: Ints,
     drift: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
+) -> None:
     """Mean and strongest process of each signal; those beyond the threshold start anew."""
     for i in range(row.size):
         mean = strongest = 0.0
@@ -112,10 +121,19 @@ class EvidenceBank:
         self.ranks.grow(counts)
         grow(total, held, s.share, *s.growth(counts), s.starts, self._state, logs)
         _decide(
-            self._row, self._of_ranks, self.ranks.state, self.ranks.evidence, s.first,
-            self._weight, self._state, logs, self.threshold, self.evidence, self._leading,
+            self._row,
+            self._of_ranks,
+            self.ranks.state,
+            self.ranks.evidence,
+            s.first,
+            self._weight,
+            self._state,
+            logs,
+            self.threshold,
+            self.evidence,
+            self._leading,
             drift,
-        )  # fmt: skip
+        )
         return drift
 
     def lead(self, index: int) -> Lead:

@@ -25,9 +25,15 @@ _MEAN, _UP, _LEAST, _DOWN, _MOST = range(5)
 
 @kernel
 def _feed(
-    values: Floats, delta: float, threshold: float, alpha: float, least_items: int, state: Floats,
-    ticks: Ints, alarms: Ints,
-) -> int:  # fmt: skip
+    values: Floats,
+    delta: float,
+    threshold: float,
+    alpha: float,
+    least_items: int,
+    state: Floats,
+    ticks: Ints,
+    alarms: Ints,
+) -> int:
     found = 0
     for i in range(values.size):
         if not np.isfinite(values[i]):
@@ -77,9 +83,13 @@ class PageHinkley(ItemDetector):
     """
 
     def __init__(
-        self, *, delta: float = 0.005, threshold: float = 50.0, alpha: float = 0.9999,
+        self,
+        *,
+        delta: float = 0.005,
+        threshold: float = 50.0,
+        alpha: float = 0.9999,
         least_items: int = 30,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if not 0.0 <= delta < math.inf:
             raise ValueError(f"delta must be >= 0; got {delta}.")
         if not 0.0 < threshold < math.inf:
@@ -98,5 +108,15 @@ class PageHinkley(ItemDetector):
         return float(self._numbers[_MEAN]) if self._ticks[0] else math.nan
 
     def _feed(self, values: Floats, alarms: Ints) -> int:
-        return int(_feed(values, float(self.delta), float(self.threshold), float(self.alpha),
-                         self.least_items, self._numbers, self._ticks, alarms))  # fmt: skip
+        return int(
+            _feed(
+                values,
+                float(self.delta),
+                float(self.threshold),
+                float(self.alpha),
+                self.least_items,
+                self._numbers,
+                self._ticks,
+                alarms,
+            )
+        )

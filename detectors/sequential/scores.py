@@ -74,9 +74,14 @@ def moments_of(
 
 @kernel
 def _moments(
-    counts: Ints, start: Ints, size: Ints, scores: npt.NDArray[np.uint16], n: Ints, s1: Ints,
+    counts: Ints,
+    start: Ints,
+    size: Ints,
+    scores: npt.NDArray[np.uint16],
+    n: Ints,
+    s1: Ints,
     s2: Ints,
-) -> None:  # fmt: skip
+) -> None:
     for i in range(start.size):
         items = x1 = y1 = x2 = y2 = 0  # not the arrays: sums in registers are vectors
         for b in range(size[i]):

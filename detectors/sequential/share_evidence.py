@@ -102,9 +102,13 @@ class ShareGrowth:
     """
 
     def __init__(
-        self, table: ShareTable, z: float, signals: Sequence[SignalReference], layout: Layout,
+        self,
+        table: ShareTable,
+        z: float,
+        signals: Sequence[SignalReference],
+        layout: Layout,
         calendar: Calendar | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.table, self.numeric = table, layout.numeric
         self._calendar, self._width = calendar, layout.width
         shares = table.shares
@@ -148,9 +152,15 @@ def _by_slot(share: Share, signal: SignalReference) -> list[float]:
 
 @kernel
 def grow(
-    total: Ints, held: Ints, share: Ints, one: Floats, zero: Floats, starts: Floats,
-    state: Floats, logs: Floats,
-) -> None:  # fmt: skip
+    total: Ints,
+    held: Ints,
+    share: Ints,
+    one: Floats,
+    zero: Floats,
+    starts: Floats,
+    state: Floats,
+    logs: Floats,
+) -> None:
     """One pane: state is M of each process, 0 at the start; `logs` takes those beyond a number.
 
     A column of many names has hundreds of processes, so their exponentials are made side by side:

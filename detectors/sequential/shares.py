@@ -93,9 +93,17 @@ def shares_of(index: int, signal: SignalReference, tests: Sequence[str]) -> list
             inside = min(rate.expected, rate.events)
             caution = cautious(signal.calibration, rate.phi)
             shares.append(
-                Share(index, rate.test, rate.bins, False, inside / known, rate.events / known,
-                      rate.phi, caution)
-            )  # fmt: skip
+                Share(
+                    index,
+                    rate.test,
+                    rate.bins,
+                    False,
+                    inside / known,
+                    rate.events / known,
+                    rate.phi,
+                    caution,
+                )
+            )
     return shares
 
 
@@ -119,8 +127,18 @@ def _values_of(index: int, signal: SignalReference) -> Iterable[Share]:
     for bins in looks:
         inside = int(counts[bins].sum())
         phi = share_effect(signal.calibration, effect, min(inside, total - inside))
-        yield Share(index, "", bins, True, inside / phi, total / phi, phi,
-                    cautious(signal.calibration, phi), few, many)  # fmt: skip
+        yield Share(
+            index,
+            "",
+            bins,
+            True,
+            inside / phi,
+            total / phi,
+            phi,
+            cautious(signal.calibration, phi),
+            few,
+            many,
+        )
 
 
 def _effect(signal: SignalReference) -> float:
@@ -141,9 +159,17 @@ def _effect(signal: SignalReference) -> float:
 
 @kernel
 def _count(
-    counts: Ints, start: Ints, n_values: Ints, n_bins: Ints, signal: Ints, bins: Ints, end: Ints,
-    of_values: npt.NDArray[np.bool_], total: Ints, held: Ints,
-) -> None:  # fmt: skip
+    counts: Ints,
+    start: Ints,
+    n_values: Ints,
+    n_bins: Ints,
+    signal: Ints,
+    bins: Ints,
+    end: Ints,
+    of_values: npt.NDArray[np.bool_],
+    total: Ints,
+    held: Ints,
+) -> None:
     last = -1
     values = events = at = 0
     for k in range(signal.size):
@@ -190,9 +216,12 @@ class ShareTable:
     """
 
     def __init__(
-        self, signals: Sequence[SignalReference], layout: Layout | None = None,
-        tests: Mapping[str, Sequence[str]] | None = None, calendar: Calendar | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        signals: Sequence[SignalReference],
+        layout: Layout | None = None,
+        tests: Mapping[str, Sequence[str]] | None = None,
+        calendar: Calendar | None = None,
+    ) -> None:
         layout = layout or Layout({s.name: s.binning for s in signals})
         if layout.names != tuple(s.name for s in signals):
             raise ValueError("layout must have the same signals in the same order.")
@@ -209,10 +238,11 @@ class ShareTable:
         self._start, self._n_bins = layout.start, layout.n_bins
         self._n_values = np.array([s.binning.missing for s in signals], np.int64)
         followed = [
-            k for k, share in enumerate(self.shares)
+            k
+            for k, share in enumerate(self.shares)
             if calendar is None
             and (share.both or (share.rate and signals[share.signal].counts[share.bins].any()))
-        ]  # fmt: skip
+        ]
         self.adwin = np.array(followed, np.int64)
         self.adwin_phi = np.array([self.shares[k].cautious_phi for k in followed], np.float64)
         self.adwin_slots = np.bincount(self._signal[self.adwin], minlength=len(found))
@@ -238,8 +268,18 @@ class ShareTable:
     def counts(self, counts: Ints) -> tuple[Ints, Ints]:
         """Events that each share is of in a pane, and those inside: two int64[K]."""
         total, held = np.empty(self._signal.size, np.int64), np.empty(self._signal.size, np.int64)
-        _count(counts, self._start, self._n_values, self._n_bins, self._signal, self._bins,
-               self._end, self._of_values, total, held)  # fmt: skip
+        _count(
+            counts,
+            self._start,
+            self._n_values,
+            self._n_bins,
+            self._signal,
+            self._bins,
+            self._end,
+            self._of_values,
+            total,
+            held,
+        )
         return total, held
 
     def moments(self, total: Ints, held: Ints) -> tuple[Ints, Ints, Ints]:

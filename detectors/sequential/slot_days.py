@@ -92,8 +92,9 @@ class DayTests:
             self._level[i] *= 1.0 + 1.0 / days
             self._short[i] = (
                 np.array((slots.short.phi_x, slots.short.phi_y))
-                * self._variance[i] / margin_of_few(slots.short.batches)
-            )  # fmt: skip
+                * self._variance[i]
+                / margin_of_few(slots.short.batches)
+            )
             self._known[i] = self._short[i] / max(1.0, float(rows[:, i].sum()))
         self._rest = self._known + between
         self._spread = [self._spread_by_level(i) for i in range(count)]

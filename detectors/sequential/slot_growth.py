@@ -52,9 +52,16 @@ class _Table(NamedTuple):
 
 @kernel
 def _fill(
-    size: Ints, scores: npt.NDArray[np.uint16], mean: Floats, bound: Floats, temper: Floats,
-    bets: Floats, growth: npt.NDArray[np.uint16], least: Floats, step: Floats,
-) -> None:  # fmt: skip
+    size: Ints,
+    scores: npt.NDArray[np.uint16],
+    mean: Floats,
+    bound: Floats,
+    temper: Floats,
+    bets: Floats,
+    growth: npt.NDArray[np.uint16],
+    least: Floats,
+    step: Floats,
+) -> None:
     """Tables of one slot; `bound` and `temper` are float64[sets, Sn, 2]."""
     apart = np.empty(scores.shape[1])
     logs = np.empty(scores.shape[1])
@@ -89,9 +96,17 @@ def _fill(
 
 @kernel
 def _gains_of_few(
-    counts: Ints, start: Ints, size: Ints, scores: npt.NDArray[np.uint16], mean: Floats,
-    bound: Floats, temper: Floats, bets: Floats, gain: Floats, total: Ints,
-) -> None:  # fmt: skip
+    counts: Ints,
+    start: Ints,
+    size: Ints,
+    scores: npt.NDArray[np.uint16],
+    mean: Floats,
+    bound: Floats,
+    temper: Floats,
+    bets: Floats,
+    gain: Floats,
+    total: Ints,
+) -> None:
     """The log growth of a pane without a table: only bins that have events ask for logarithms."""
     apart = np.empty(scores.shape[1])
     held = np.empty(scores.shape[1])
@@ -137,9 +152,14 @@ class SlotGrowth:
     """
 
     def __init__(
-        self, signals: Sequence[SignalReference], layout: Layout, scores: SlotScores, z: float,
-        *, by_table: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        signals: Sequence[SignalReference],
+        layout: Layout,
+        scores: SlotScores,
+        z: float,
+        *,
+        by_table: bool = True,
+    ) -> None:
         self.scores, self.by_table = scores, by_table
         numeric = [signals[int(i)] for i in layout.numeric]
         count = len(numeric)
@@ -166,8 +186,18 @@ class SlotGrowth:
     def of_pane(self, slot: int, counts: Ints, gain: Floats, total: Ints) -> None:
         """Set the log growth of a pane of one slot, and its values by signal."""
         scores = self.scores
-        _gains_of_few(counts, scores.start, scores.size, scores.scores[slot], scores.mean[slot],
-                      self._bound[slot], self._temper, self._bets, gain, total)  # fmt: skip
+        _gains_of_few(
+            counts,
+            scores.start,
+            scores.size,
+            scores.scores[slot],
+            scores.mean[slot],
+            self._bound[slot],
+            self._temper,
+            self._bets,
+            gain,
+            total,
+        )
 
     def table(self, slot: int) -> _Table:
         """That of a slot."""
@@ -176,11 +206,19 @@ class SlotGrowth:
             scores = self.scores
             shape = (scores.start.size, _PARTS)
             held = _Table(
-                np.zeros((*shape, scores.scores.shape[2]), np.uint16), np.zeros(shape),
+                np.zeros((*shape, scores.scores.shape[2]), np.uint16),
                 np.zeros(shape),
-            )  # fmt: skip
-            _fill(scores.size, scores.scores[slot], scores.mean[slot], self._bound[slot],
-                  self._temper, self._bets, *held)  # fmt: skip
+                np.zeros(shape),
+            )
+            _fill(
+                scores.size,
+                scores.scores[slot],
+                scores.mean[slot],
+                self._bound[slot],
+                self._temper,
+                self._bets,
+                *held,
+            )
             while len(self._tables) >= _KEPT:
                 del self._tables[next(iter(self._tables))]
             self._tables[slot] = held
@@ -209,8 +247,7 @@ class SlotEDetectorBank(EDetectorBank):
                 table = growth.table(slot)
                 add_gains(counts, scores.start, scores.size, *table, part / STEPS, gain, total)
         drift = np.zeros(len(self.state), np.bool_)
-        grow(gain, total, growth.starts, threshold, self.state, self.evidence,
-              self.leading, drift)  # fmt: skip
+        grow(gain, total, growth.starts, threshold, self.state, self.evidence, self.leading, drift)
         return drift
 
     def axis(self, row: int) -> str:

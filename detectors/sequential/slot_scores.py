@@ -91,8 +91,9 @@ class SlotScores:
         scores, centre = self.scores[place.slot], self._centre[place.slot]
         if place.part:
             mixed = scores.astype(np.int64) * (STEPS - place.part)
-            scores = ((mixed + self.scores[place.other].astype(np.int64) * place.part) // STEPS
-                      ).astype(np.uint16)  # fmt: skip
+            scores = (
+                (mixed + self.scores[place.other].astype(np.int64) * place.part) // STEPS
+            ).astype(np.uint16)
             mixed = centre * (STEPS - place.part) + self._centre[place.other] * place.part
             centre = mixed // STEPS
         n, s1, s2 = moments_of(counts, self.start, self.size, scores)

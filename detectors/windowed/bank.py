@@ -85,9 +85,11 @@ class WindowBank:
     """
 
     def __init__(
-        self, signals: Sequence[SignalReference], layout: Layout | None = None,
+        self,
+        signals: Sequence[SignalReference],
+        layout: Layout | None = None,
         tests: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if isinstance(signals, Reference):
             signals = signals.signals
         self.signals = tuple(signals)
@@ -97,8 +99,12 @@ class WindowBank:
         wanted = {name: tuple(said) for name, said in (tests or {}).items()}
         chosen = [choose_tests(s.name, s.kind, wanted.get(s.name)) for s in self.signals]
         self.chosen = tuple((i, t) for i, names in enumerate(chosen) for t in names)
-        rows = [(i, _NAMES.index(t)) for i, names in enumerate(chosen) for t in names
-                if WINDOWED_TESTS[t].code >= 0]  # fmt: skip
+        rows = [
+            (i, _NAMES.index(t))
+            for i, names in enumerate(chosen)
+            for t in names
+            if WINDOWED_TESTS[t].code >= 0
+        ]
         self._signal = np.array([i for i, _ in rows], np.int64)
         self._test = np.array([t for _, t in rows], np.int64)
         kinds = [WINDOWED_TESTS[_NAMES[t]] for _, t in rows]
@@ -154,8 +160,9 @@ class WindowBank:
         counts = counts[: self.layout.width]
         units = np.zeros(size) if against.own else self._unit_thresholds(k, alpha)
         of_rows, level = alpha * self._share, against.level
-        distances(counts, k * EVENTS_PER_BIN // 2, against.bins, self._rows, level, units, n, out,
-                  found)  # fmt: skip
+        distances(
+            counts, k * EVENTS_PER_BIN // 2, against.bins, self._rows, level, units, n, out, found
+        )
         if against.own:
             found_by_tail(n[:size], out[:, :size], self._rows, level, of_rows, found)
         rates = slice(size, size + self._rates.signal.size)
@@ -180,9 +187,16 @@ class WindowBank:
             return np.asarray(np.concatenate([p, of_rates, against.names.tails(looked)])[keep])
 
         return WindowResult(
-            self._all_signals[keep], self._all_tests[keep], out[0, keep], out[1, keep], n[keep],
-            found[keep], look[keep], thresholds, p_values,
-        )  # fmt: skip
+            self._all_signals[keep],
+            self._all_tests[keep],
+            out[0, keep],
+            out[1, keep],
+            n[keep],
+            found[keep],
+            look[keep],
+            thresholds,
+            p_values,
+        )
 
     def _against(self, counts: Ints, k: int) -> Against:
         """What a window is compared with."""

@@ -69,9 +69,16 @@ class Level(NamedTuple):
 
 @kernel
 def distances(
-    counts: Ints, least: int, bins: Bins, rows: Rows, level: Level, units: Floats, n: Ints,
-    out: Floats, found: Bools,
-) -> None:  # fmt: skip
+    counts: Ints,
+    least: int,
+    bins: Bins,
+    rows: Rows,
+    level: Level,
+    units: Floats,
+    n: Ints,
+    out: Floats,
+    found: Bools,
+) -> None:
     """Events seen (0 if fewer than `least`), and value, effect, threshold, scale of each row.
 
     `out` is float64[4, R]: a value (its square if `root`) divided by its scale is the unit
@@ -162,9 +169,12 @@ def limit_rows(n: Ints, measured: Floats, rows: Rows, level: Level, alpha: Float
     for r in np.flatnonzero(n).tolist():
         weights = level.weights[rows.signal[r], : level.size[rows.signal[r]] - 1]
         unit = quantile(
-            int(level.law[r]), float(alpha[r]), weights, float(level.dimension[r]),
+            int(level.law[r]),
+            float(alpha[r]),
+            weights,
+            float(level.dimension[r]),
             float(level.df[r]),
-        )  # fmt: skip
+        )
         threshold = unit * measured[3, r]
         measured[2, r] = math.sqrt(threshold) if rows.root[r] else threshold
 

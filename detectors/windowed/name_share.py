@@ -97,9 +97,7 @@ class NameShares:
         there._reference, there._rows = reference, self._rows._replace(phi=phi)
         return there
 
-    def test(
-        self, counts: Ints, alpha: Floats, total: Ints, out: Floats, found: Bools
-    ) -> Held:  # fmt: skip
+    def test(self, counts: Ints, alpha: Floats, total: Ints, out: Floats, found: Bools) -> Held:
         """Test a window's counts, each signal at its own level, float64[R].
 
         Fills `total`, the names seen, 0 if there are none; `out`, float64[2, R], by how much the
@@ -182,9 +180,15 @@ def _one_way(b: float, n: float, a: float, of: float, phi: float) -> float:
 
 @kernel
 def _test(
-    counts: Ints, reference: Ints, rows: _Rows, alpha: Floats, held: Held, total: Ints, out: Floats,
+    counts: Ints,
+    reference: Ints,
+    rows: _Rows,
+    alpha: Floats,
+    held: Held,
+    total: Ints,
+    out: Floats,
     found: Bools,
-) -> None:  # fmt: skip
+) -> None:
     for r in range(rows.signal.size):
         first = rows.start[r]
         until = first + rows.own[r] + 2 * rows.tail[r]

@@ -89,9 +89,12 @@ def known_values(signal: SignalReference) -> int:
 
 
 def _why(
-    signal: SignalReference, test: tuple[int, str], events: int, made: set[tuple[int, str]],
+    signal: SignalReference,
+    test: tuple[int, str],
+    events: int,
+    made: set[tuple[int, str]],
     alone: set[tuple[int, str]],
-) -> Why:  # fmt: skip
+) -> Why:
     values = known_values(signal)
     if not values:
         return "no_values"
@@ -131,9 +134,13 @@ def _tried(
 
 
 def moved_windows(
-    signals: Sequence[SignalReference], layout: Layout, rows: int, events: int, *,
+    signals: Sequence[SignalReference],
+    layout: Layout,
+    rows: int,
+    events: int,
+    *,
     whole: bool = False,
-) -> Iterator[Ints]:  # fmt: skip
+) -> Iterator[Ints]:
     """Windows in which half of each signal's values, or with `whole` all, went to one place."""
     steady = np.zeros(layout.width, np.int64)
     moved = np.zeros(len(signals), np.int64)

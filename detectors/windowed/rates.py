@@ -108,8 +108,10 @@ class Rates:
         there = copy(self)
         there._rates = self._rates._replace(
             events=np.where(self._rates.events > 0.0, expected.events, 0.0),
-            expected=expected.inside, phi=expected.phi, reference_phi=expected.reference_phi,
-        )  # fmt: skip
+            expected=expected.inside,
+            phi=expected.phi,
+            reference_phi=expected.reference_phi,
+        )
         return there
 
     def test(
@@ -202,9 +204,16 @@ def _tail_of(rates: _Arrays, r: int, held: int, total: int) -> float:
 
 @kernel
 def _test(
-    counts: Ints, start: Ints, n_bins: Ints, rates: _Arrays, alpha: Floats, held: Ints,
-    total: Ints, out: Floats, found: npt.NDArray[np.bool_],
-) -> None:  # fmt: skip
+    counts: Ints,
+    start: Ints,
+    n_bins: Ints,
+    rates: _Arrays,
+    alpha: Floats,
+    held: Ints,
+    total: Ints,
+    out: Floats,
+    found: npt.NDArray[np.bool_],
+) -> None:
     last = -1
     n = 0
     first = 0

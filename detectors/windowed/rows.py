@@ -31,9 +31,13 @@ class Scales(NamedTuple):
 
 
 def level_of(
-    rows: Rows, tests: npt.NDArray[np.int64], bins: Sequence[Coarse], scales: Mapping[int, Scales],
-    layout: Layout, k: int,
-) -> Level:  # fmt: skip
+    rows: Rows,
+    tests: npt.NDArray[np.int64],
+    bins: Sequence[Coarse],
+    scales: Mapping[int, Scales],
+    layout: Layout,
+    k: int,
+) -> Level:
     """Laws for windows of 100 k events; `tests` are indices in `WINDOWED_TESTS`."""
     most = max((len(row.reference) for row in bins), default=0)
     group = np.full(layout.width, -1, np.int8)

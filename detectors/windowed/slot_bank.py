@@ -24,9 +24,12 @@ class SlotWindowBank(WindowBank):
     """As `WindowBank`; counts have behind them what the calendar tells of their slots and days."""
 
     def __init__(
-        self, signals: Sequence[SignalReference], layout: Layout,
-        tests: Mapping[str, Sequence[str]] | None, calendar: Calendar,
-    ) -> None:  # fmt: skip
+        self,
+        signals: Sequence[SignalReference],
+        layout: Layout,
+        tests: Mapping[str, Sequence[str]] | None,
+        calendar: Calendar,
+    ) -> None:
         super().__init__(signals, layout, tests)
         self._calendar = calendar
         self._slots = SlotLevels(self.signals, calendar)
@@ -58,8 +61,9 @@ class SlotWindowBank(WindowBank):
         for i, (short, days) in zip(self._named, names.effects, strict=True):
             shares, events = self._slots.fine(i, mixture)
             n = int(of_signal[i].sum())
-            of_window = max(1.0, short + max(0.0, days - short) * self._calendar.day_factor
-                            * mixture.days * n)  # fmt: skip
+            of_window = max(
+                1.0, short + max(0.0, days - short) * self._calendar.day_factor * mixture.days * n
+            )
             # Both counts have one design effect in the test: the reference is taken for so many
             # rows as are known as well as it is.
             events *= min(1.0, of_window / days)

@@ -167,8 +167,9 @@ class SlotLevels:
         size = int(merged.max()) + 1
         of_bin = merged[groups]
         if size < 2 or not n:
-            return Coarse(of_bin, np.zeros(max(0, size), np.int64), np.zeros((0, 0)), np.ones(0),
-                          math.inf)  # fmt: skip
+            return Coarse(
+                of_bin, np.zeros(max(0, size), np.int64), np.zeros((0, 0)), np.ones(0), math.inf
+            )
         trace, moved, share = _trace_and_tilt(
             mixture.shares, known.counts, known.rows, merged, size
         )

@@ -56,9 +56,11 @@ class SlotRates:
         shape = (len(rates), -1) if rates else (0, 1)
         self._rows = np.array(rows, np.float64).reshape(shape)
         self._share = np.array(held, np.float64).reshape(shape) / self._rows
-        self._novel, self._short, self._days = np.array(
-            [(rate.novel, rate.short, rate.days) for rate in rates], np.float64
-        ).reshape(-1, 3).T  # fmt: skip
+        self._novel, self._short, self._days = (
+            np.array([(rate.novel, rate.short, rate.days) for rate in rates], np.float64)
+            .reshape(-1, 3)
+            .T
+        )
 
     def expected(self, mixture: Mixture, day_factor: float, n: Ints) -> ExpectedRates:
         """Of windows of n events each, int64[R]."""

@@ -52,9 +52,12 @@ def cli_page() -> str:
 
 def _helps(command: click.Command, words: str) -> Iterator[tuple[str, str]]:
     context = click.Context(
-        command, info_name=words, terminal_width=98, max_content_width=98,
+        command,
+        info_name=words,
+        terminal_width=98,
+        max_content_width=98,
         help_option_names=cli.context_settings["help_option_names"],
-    )  # fmt: skip
+    )
     yield words, command.get_help(context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

@@ -38,18 +38,20 @@ class _Idle:
 
 def metrics_page() -> str:
     """The page."""
-    return "\n".join([
-        _HEAD,
-        "## Of a worker\n",
-        *_rows(MetricsCollector(WorkerStatus("all", 1))),
-        "",
-        "## Of `driftstream notify`\n",
-        *_rows(NotifyCollector(NotifyStatus())),
-        "",
-        "## Of `driftstream ingest`\n",
-        *_rows(IngestCollector(_Idle())),
-        "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            _HEAD,
+            "## Of a worker\n",
+            *_rows(MetricsCollector(WorkerStatus("all", 1))),
+            "",
+            "## Of `driftstream notify`\n",
+            *_rows(NotifyCollector(NotifyStatus())),
+            "",
+            "## Of `driftstream ingest`\n",
+            *_rows(IngestCollector(_Idle())),
+            "",
+        ]
+    )
 
 
 def _rows(collector: Collector) -> Iterable[str]:

@@ -33,9 +33,14 @@ _EVENTS = {
     "Batch of prediction events v1": (PredictionBatch, BatchColumns),
 }
 _NAMES = {
-    str: "text", int: "whole number", float: "number", bool: "true or false",
-    type(None): "null", datetime: "", Any: "anything",
-}  # fmt: skip
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    type(None): "null",
+    datetime: "",
+    Any: "anything",
+}
 
 
 def schemas_page() -> str:

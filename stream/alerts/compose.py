@@ -66,12 +66,16 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
     identity = fingerprint(model, version, kind)
     episode = episode_id(identity, revision.opened_ms)
     summary = sentence(
-        model, version, kind, signals, len({member.finding.signal for member in ranked}),
+        model,
+        version,
+        kind,
+        signals,
+        len({member.finding.signal for member in ranked}),
         notes=revision.notes,
         was=revision.was,
         since_ms=None if resolved else _since_ms(revision),
         action=None if resolved else action,
-    )  # fmt: skip
+    )
     data = AlertData(
         status="resolved" if resolved else "firing",
         severity=revision.severity,

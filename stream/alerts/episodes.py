@@ -118,9 +118,14 @@ class Episodes:
             take_findings(members, found)
             looked = None if kind == "system" else unlike  # its trouble is no distribution's
             episode.left += close_windows(
-                members, pane_end_ms, window_closed, segments_closed, episode.looks, looked,
+                members,
+                pane_end_ms,
+                window_closed,
+                segments_closed,
+                episode.looks,
+                looked,
                 day_ended,
-            )  # fmt: skip
+            )
             due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
             odd_day = any(m.days.words for m in members.values())
@@ -132,9 +137,12 @@ class Episodes:
         return alerts
 
     def resolve(
-        self, time_ms: int, context: AlertContext, reason: str = "rebased",
+        self,
+        time_ms: int,
+        context: AlertContext,
+        reason: str = "rebased",
         keep: Collection[str] = (),
-    ) -> list[AlertEvent]:  # fmt: skip
+    ) -> list[AlertEvent]:
         """End every open episode now, for this reason, but those of some kinds."""
         alerts = []
         for kind, episode in sorted(self._open.items()):
@@ -221,14 +229,33 @@ class Episodes:
         return self._event(episode, now_ms, left, [], left, context, notes, ["resolved"])
 
     def _event(
-        self, episode: _Episode, now_ms: int, ranked: Sequence[Member], joined: Sequence[Member],
-        left: Sequence[Member], context: AlertContext, notes: list[str], news: list[News],
-    ) -> AlertEvent:  # fmt: skip
+        self,
+        episode: _Episode,
+        now_ms: int,
+        ranked: Sequence[Member],
+        joined: Sequence[Member],
+        left: Sequence[Member],
+        context: AlertContext,
+        notes: list[str],
+        news: list[News],
+    ) -> AlertEvent:
         revision = Revision(
-            self._subject, episode.kind, SEVERITY_OF_LEVEL[episode.severity], episode.revision,
-            episode.opened_ms, now_ms, ranked, joined, left, notes, news,
-            [(other.kind, other.opened_ms) for _, other in sorted(self._open.items())
-             if other.kind not in (episode.kind, "system")],
+            self._subject,
+            episode.kind,
+            SEVERITY_OF_LEVEL[episode.severity],
+            episode.revision,
+            episode.opened_ms,
+            now_ms,
+            ranked,
+            joined,
+            left,
+            notes,
+            news,
+            [
+                (other.kind, other.opened_ms)
+                for _, other in sorted(self._open.items())
+                if other.kind not in (episode.kind, "system")
+            ],
             episode.worst[-1] if "resolved" in news and not context.private else "",
-        )  # fmt: skip
+        )
         return compose(revision, context)

@@ -28,9 +28,12 @@ class Told(NamedTuple):
 
 
 def news_of(
-    told: Told, ranked: Sequence[Member], joined: Sequence[Member], left: Sequence[Member],
+    told: Told,
+    ranked: Sequence[Member],
+    joined: Sequence[Member],
+    left: Sequence[Member],
     private: bool,
-) -> list[tuple[News, str]]:  # fmt: skip
+) -> list[tuple[News, str]]:
     """The news of a revision with these members, strongest first; "" for what needs no words."""
     news: list[tuple[News, str]] = []
     if not told.revision:
@@ -50,14 +53,23 @@ def news_of(
         news.append(("lead", f"{list_names([lead], private)} now leads"))
     if told.revision and lead.since and lead.size.grown:
         before, now = figures(lead.size.told, lead.finding.effect)
-        news.append(("grown", f"the change of {list_names([lead], private)} grew from {before} to "
-                     f"{now} as a PSI"))  # fmt: skip
+        news.append(
+            (
+                "grown",
+                f"the change of {list_names([lead], private)} grew from {before} to {now} as a PSI",
+            )
+        )
     if turned := [member for member in ranked if member.way.turned]:
         news.append(("direction", f"{list_names(turned, private)} changed direction"))
     if early := [member for member in ranked if member.from_start and not member.asked]:
         are = "are" if len(early) > 1 else "is"
-        news.append(("from_start", f"{list_names(early, private)} {are} different from the "
-                     "reference from the start: is it the right reference?"))  # fmt: skip
+        news.append(
+            (
+                "from_start",
+                f"{list_names(early, private)} {are} different from the "
+                "reference from the start: is it the right reference?",
+            )
+        )
     return news
 
 

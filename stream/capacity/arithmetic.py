@@ -109,10 +109,11 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
     event_us = units.event_us[load.form] + signals * units.value_us[load.form]
     event_cores = rate * event_us / 1e6
     yield Line(
-        "stage 1", _cores(event_cores),
+        "stage 1",
+        _cores(event_cores),
         f"{figure(rate)} events/s x ({figure(units.event_us[load.form])} + {each_signal} x "
         f"{figure(units.value_us[load.form])}) us = {figure(rate)} x {figure(event_us)} us",
-    )  # fmt: skip
+    )
     scopes = load.models * (1 + load.segments)
     entry_us = units.entry_us + signals * units.entry_signal_us
     workers = max(1, math.ceil(event_cores / _BUSY))
@@ -125,36 +126,42 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
             break
         workers = wanted
     yield Line(
-        "panes", f"{figure(each)} a second",
+        "panes",
+        f"{figure(each)} a second",
         f"{models} x {counted(1 + load.segments, 'scope')} x {partitions} partitions "
         f"/ {figure(load.pane_s)} s, at most one an event and scope",
-    )  # fmt: skip
+    )
     yield Line(
-        "stage 2", _cores(entry_cores),
+        "stage 2",
+        _cores(entry_cores),
         f"{figure(each)} panes/s x ({figure(units.entry_us)} + {each_signal} x "
         f"{figure(units.entry_signal_us)}) us",
-    )  # fmt: skip
+    )
     yield Line(
-        "workers", f"{workers:,}",
+        "workers",
+        f"{workers:,}",
         f"{figure(event_cores + entry_cores)} cores / {_BUSY} busy: a worker is one core, half of "
         "it for peaks and catching up",
-    )  # fmt: skip
+    )
     yield Line(
-        "partitions", f"{partitions:,}",
+        "partitions",
+        f"{partitions:,}",
         "of the events topic and of driftstream's own: 2 a worker, so that one more worker helps; "
         "at least 4",
-    )  # fmt: skip
+    )
     entry = units.entry_bytes + signals * units.entry_signal_bytes
     rate_bytes = each * entry
     yield Line(
-        "summaries", f"{_bytes(rate_bytes)}/s, {_bytes(rate_bytes * _DAY_S)} a day",
+        "summaries",
+        f"{_bytes(rate_bytes)}/s, {_bytes(rate_bytes * _DAY_S)} a day",
         f"{figure(each)} panes/s x ({figure(units.entry_bytes)} + {each_signal} x "
         f"{figure(units.entry_signal_bytes)}) bytes, uncompressed",
-    )  # fmt: skip
+    )
     yield Line(
-        "summaries topic", _bytes(rate_bytes * 3600 * load.retention_hours),
+        "summaries topic",
+        _bytes(rate_bytes * 3600 * load.retention_hours),
         f"{figure(load.retention_hours)} h of retention, times replicas",
-    )  # fmt: skip
+    )
     scope = units.scope_bytes + signals * units.scope_signal_bytes
     own = units.model_bytes + signals * units.model_signal_bytes
     yield Line(
@@ -162,7 +169,7 @@ def capacity(load: Load, units: Units = UNITS) -> Iterator[Line]:
         _bytes(workers * units.worker_bytes + load.models * own + scopes * scope),
         f"{counted(workers, 'worker')} x {_bytes(units.worker_bytes)} + {models} x "
         f"{_bytes(own)} of references and tables + {counted(scopes, 'scope')} x {_bytes(scope)}",
-    )  # fmt: skip
+    )
 
 
 def _check(load: Load) -> None:

@@ -46,9 +46,14 @@ def read_alert_log(
     highest: dict[str, int] = {}
     ends: dict[int, int] = {}
     records = read_topic(
-        kafka, topic, from_beginning=from_beginning, follow=follow, stop=stop,
-        on_unread=tell_unread, on_ends=ends.update,
-    )  # fmt: skip
+        kafka,
+        topic,
+        from_beginning=from_beginning,
+        follow=follow,
+        stop=stop,
+        on_unread=tell_unread,
+        on_ends=ends.update,
+    )
     for record in records:
         try:
             place = f"{topic}[{record.partition}]@{record.offset}"

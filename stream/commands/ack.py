@@ -17,9 +17,12 @@ __all__ = ["command"]
 @config_option
 @click.argument("episode")
 @click.option(
-    "--until", default="24h", show_default=True, metavar="TIME",
+    "--until",
+    default="24h",
+    show_default=True,
+    metavar="TIME",
     help='When to notify again: "2026-03-02T08:00:00Z", or "4h" from now. "now" ends an ack.',
-)  # fmt: skip
+)
 @click.option("--by", help="Who acknowledges.  [default: the user's name]")
 @click.option("--note", default="", help="What the others should know.")
 def command(config_path: Path, episode: str, until: str, by: str | None, note: str) -> None:

@@ -46,10 +46,17 @@ __all__ = ["command"]
 @click.option("--since", metavar="TIME", help='Only since "2026-03-01T00:00:00Z", or "2d" ago.')
 @click.option("--episode", metavar="ID", help="One incident's whole history; some letters do.")
 def command(
-    config_path: Path, follow: bool, as_json: bool, everything: bool, model: str | None,
-    kind: str | None, severity: str | None, status: str | None, since: str | None,
+    config_path: Path,
+    follow: bool,
+    as_json: bool,
+    everything: bool,
+    model: str | None,
+    kind: str | None,
+    severity: str | None,
+    status: str | None,
+    since: str | None,
     episode: str | None,
-) -> None:  # fmt: skip
+) -> None:
     """Print alert events: the newest revision of each episode, or every one as it comes.
 
     What fires comes first, the most severe before the others, then what ended; of each the newest
@@ -168,5 +175,12 @@ def _row(signal: AlertSignal) -> tuple[str, ...]:
     size = "" if signal.effect is None else figure(signal.effect)
     value, threshold = figures(signal.value, signal.threshold)
     return (
-        signal.name, signal.segment, signal.test, value, threshold, size, began, signal.change,
-    )  # fmt: skip
+        signal.name,
+        signal.segment,
+        signal.test,
+        value,
+        threshold,
+        size,
+        began,
+        signal.change,
+    )

@@ -22,18 +22,24 @@ def command() -> None:
 
 @command.command("start")
 @click.option(
-    "--brokers", type=click.IntRange(1, 9), default=1, show_default=True,
+    "--brokers",
+    type=click.IntRange(1, 9),
+    default=1,
+    show_default=True,
     help="How many, as one cluster. Of three, every topic is on all and one may be away.",
-)  # fmt: skip
+)
 @click.option("--port", type=click.IntRange(1, 65_527), help="Default: free ones.")
 @click.option(
-    "--data-dir", type=click.Path(file_okay=False, path_type=Path),
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
     help="Keep their data there; default is a temporary folder that `stop` removes.",
-)  # fmt: skip
+)
 @click.option(
-    "--heap", "heap_mb", type=click.IntRange(128),
+    "--heap",
+    "heap_mb",
+    type=click.IntRange(128),
     help="Java heap of each in MB; default is 512 for one, 256 for each of more.",
-)  # fmt: skip
+)
 @click.option("--node", type=click.IntRange(1), help="Start this one of several brokers again.")
 def start(
     brokers: int, port: int | None, data_dir: Path | None, heap_mb: int | None, node: int | None

@@ -8,16 +8,36 @@ __all__ = ["command"]
 
 
 @click.command("capacity")
-@click.option("--events-per-second", "rate", type=click.FloatRange(min=0, min_open=True),
-              required=True, help="Of all models together.")  # fmt: skip
+@click.option(
+    "--events-per-second",
+    "rate",
+    type=click.FloatRange(min=0, min_open=True),
+    required=True,
+    help="Of all models together.",
+)
 @click.option("--signals", type=click.IntRange(min=1), required=True, help="Watched, of one model.")
 @click.option("--models", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--segments", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Segment values of one model.")  # fmt: skip
-@click.option("--form", type=click.Choice(["json", "batch", "arrow"]), default="json",
-              show_default=True, help="How events come: one by one, or as batches.")  # fmt: skip
-@click.option("--pane", type=click.FloatRange(min=0, min_open=True), default=10.0,
-              show_default=True, help="Seconds.")  # fmt: skip
+@click.option(
+    "--segments",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Segment values of one model.",
+)
+@click.option(
+    "--form",
+    type=click.Choice(["json", "batch", "arrow"]),
+    default="json",
+    show_default=True,
+    help="How events come: one by one, or as batches.",
+)
+@click.option(
+    "--pane",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Seconds.",
+)
 def command(rate: float, signals: int, models: int, segments: int, form: str, pane: float) -> None:
     """Show what a load needs, with the arithmetic, from measured unit costs."""
     from stream.capacity import UNITS, Load, capacity

@@ -16,14 +16,20 @@ __all__ = ["command"]
 @click.command("fit")
 @click.option("--model", required=True, help="Name of the model.")
 @click.option(
-    "-c", "--config", "config_path", type=click.Path(path_type=Path),
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
     help="A config whose [[sources]] say in which format the topic's dump is.",
-)  # fmt: skip
+)
 @fit_options
 @click.option(
-    "-o", "--output", required=True, type=OUT_FILE,
+    "-o",
+    "--output",
+    required=True,
+    type=OUT_FILE,
     help="Where the reference is written (JSON).",
-)  # fmt: skip
+)
 def command(data: Path, model: str, output: Path, **options: Any) -> None:
     """Make a reference of DATA: CSV, Parquet, Arrow or JSON lines of the training period.
 

@@ -49,9 +49,12 @@ def check_columns(table: DataTable, named: Sequence[str]) -> None:
 
 
 def choose(
-    table: DataTable, left_out: set[str], roles: Mapping[str, str], kinds: Mapping[str, str],
+    table: DataTable,
+    left_out: set[str],
+    roles: Mapping[str, str],
+    kinds: Mapping[str, str],
     kept: Sequence[str],
-) -> Chosen:  # fmt: skip
+) -> Chosen:
     """Choose from the first rows; `kinds` are those that options name, `kept` likewise.
 
     Raises
@@ -129,7 +132,7 @@ def _check_some(table: DataTable, chosen: Chosen) -> None:
 
 def look_again(
     fitter: ReferenceFitter, table: DataTable, chosen: Chosen, timed: bool, grouped: Sequence[str]
-) -> None:  # fmt: skip
+) -> None:
     """Between the passes: leave out what follows the rows; doubt an order that is no time's.
 
     `grouped` has the columns of names that come in blocks.

@@ -51,14 +51,33 @@ class Fitted:
 
 
 def fit_file(
-    data: Path, model: str, *, version: str, timestamp: str | None, identity: str | None,
-    prediction: str | None, score: str | None, actual: str | None, segments: tuple[str, ...],
-    roles: tuple[str, ...], categorical: tuple[str, ...], numeric: tuple[str, ...],
-    keep: tuple[str, ...], missing: tuple[str, ...], delimiter: str, decimal: str | None,
-    ignored: tuple[str, ...], hashed: tuple[str, ...], hash_key_path: Path | None, cycle: str,
-    slots: str | None, time_zone: str, holidays_path: Path | None, guess: bool = False,
+    data: Path,
+    model: str,
+    *,
+    version: str,
+    timestamp: str | None,
+    identity: str | None,
+    prediction: str | None,
+    score: str | None,
+    actual: str | None,
+    segments: tuple[str, ...],
+    roles: tuple[str, ...],
+    categorical: tuple[str, ...],
+    numeric: tuple[str, ...],
+    keep: tuple[str, ...],
+    missing: tuple[str, ...],
+    delimiter: str,
+    decimal: str | None,
+    ignored: tuple[str, ...],
+    hashed: tuple[str, ...],
+    hash_key_path: Path | None,
+    cycle: str,
+    slots: str | None,
+    time_zone: str,
+    holidays_path: Path | None,
+    guess: bool = False,
     config_path: Path | None = None,
-) -> Fitted:  # fmt: skip
+) -> Fitted:
     """Fit a reference, with the options of `fit_options`.
 
     To `guess` is to take times and roles by what columns hold and are called, where no option
@@ -70,8 +89,13 @@ def fit_file(
 
     tell_of_compiling(say)
     cycle_ms, slots = wanted_cycle(cycle, slots)
-    columns = {"timestamp": timestamp, "id": identity, "prediction": prediction, "score": score,
-               "actual": actual}  # fmt: skip
+    columns = {
+        "timestamp": timestamp,
+        "id": identity,
+        "prediction": prediction,
+        "score": score,
+        "actual": actual,
+    }
     events = open_dump(data, model, version, segments, columns, config_path)
     if events is not None:
         data, timestamp, version = events.path, "timestamp", version_of(events, version)
@@ -98,9 +122,12 @@ def fit_file(
     kinds = chosen.kinds
     numbers = max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))
     fitter = ReferenceFitter(
-        kinds, roles=role_of, cycle_ms=cycle_ms, seasons=seasons,
+        kinds,
+        roles=role_of,
+        cycle_ms=cycle_ms,
+        seasons=seasons,
         sample=_SAMPLE_VALUES // numbers,
-    )  # fmt: skip
+    )
     blocks = Blocks()
     with progress() as bar:
         task = bar.add_task("first pass", total=table.rows, note="rows")
@@ -123,11 +150,18 @@ def fit_file(
         version=version,
         segments=segments,
         column_mapping=ColumnMapping(
-            timestamp, identity, named.get("label"), named.get("score"), named.get("actual"),
-            tuple(dict.fromkeys([*ignored, *gone])), found.numerals(read),
-            tuple(sorted(found.commas)), found.missing, found.delimiter,
+            timestamp,
+            identity,
+            named.get("label"),
+            named.get("score"),
+            named.get("actual"),
+            tuple(dict.fromkeys([*ignored, *gone])),
+            found.numerals(read),
+            tuple(sorted(found.commas)),
+            found.missing,
+            found.delimiter,
         ),
-    )  # fmt: skip
+    )
     reference = replace(reference, warnings=(*reference.warnings, *chosen.warnings))
     reference = _readable(_private(reference, hashed, read_hash_key(hash_key_path)))
     return Fitted(reference, table, chosen.notes, timestamp is not None, fitter, seasons, guessed)

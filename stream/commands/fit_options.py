@@ -29,7 +29,10 @@ _OPTIONS: Final = (
     click.option("--actual", metavar="COLUMN", help="What turned out to be true."),
     click.option("--segment", "segments", metavar="COLUMN", multiple=True, help="Watch per value."),
     click.option(
-        "--role", "roles", metavar="COLUMN=ROLE", multiple=True,
+        "--role",
+        "roles",
+        metavar="COLUMN=ROLE",
+        multiple=True,
         help="What a column is: feature, label, score, actual or latency.",
     ),
     click.option(
@@ -37,18 +40,23 @@ _OPTIONS: Final = (
     ),
     click.option("--numeric", metavar="COLUMN", multiple=True, help="Its values are numbers."),
     click.option(
-        "--keep", metavar="COLUMN", multiple=True,
+        "--keep",
+        metavar="COLUMN",
+        multiple=True,
         help="Keep a column that would be left out as an index or identifier.",
     ),
     click.option(
-        "--missing", metavar="TEXT", multiple=True,
+        "--missing",
+        metavar="TEXT",
+        multiple=True,
         help="What stands for no value, beside an empty field, null and NaN; '' for nothing else.",
     ),
     click.option(
         "--delimiter", default="", help="Between the fields of a CSV. Default: found out."
     ),
     click.option(
-        "--decimal", type=click.Choice([".", ","]),
+        "--decimal",
+        type=click.Choice([".", ","]),
         help="Of the numbers of a CSV. Default: found out, by column.",
     ),
     click.option(
@@ -63,7 +71,7 @@ _OPTIONS: Final = (
     ),
     hash_key_option,
     season_options,
-)  # fmt: skip
+)
 
 
 def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -67,16 +67,25 @@ def _table(fitted: Fitted) -> None:
         wrong = int(signal.counts[binning.invalid])
         rows.append(
             (
-                signal.name, signal.role, signal.kind, _bins(binning),
+                signal.name,
+                signal.role,
+                signal.kind,
+                _bins(binning),
                 f"{missing / reference.events:.1%}" if missing else "-",
                 "-" if (rows_worth := worth(signal)) is None else f"{rows_worth:,.0f}",
-                "; ".join(filter(None, (
-                    counted(wrong, "value is not a number", "values are not numbers")
-                    if wrong else "",
-                    table.columns[signal.name].note,
-                ))),
+                "; ".join(
+                    filter(
+                        None,
+                        (
+                            counted(wrong, "value is not a number", "values are not numbers")
+                            if wrong
+                            else "",
+                            table.columns[signal.name].note,
+                        ),
+                    )
+                ),
             )
-        )  # fmt: skip
+        )
     for name, note in fitted.notes.items():
         rows.append((name or "(no name)", "-", "-", "-", "-", "-", note))
     print_table(

@@ -34,23 +34,30 @@ def season_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of `fit` that are about seasons."""
     for option in (
         click.option(
-            "--cycle", default="",
+            "--cycle",
+            default="",
             help="Old word: 24h or 7d is as --slots auto. Other lengths: windows of whole cycles.",
         ),
         click.option(
-            "--holidays", "holidays_path", metavar="FILE", type=IN_FILE,
+            "--holidays",
+            "holidays_path",
+            metavar="FILE",
+            type=IN_FILE,
             help="Dates that are as Sundays, one a line, such as 2026-12-25. With --slots.",
         ),
         click.option(
-            "--time-zone", default="", metavar="ZONE",
+            "--time-zone",
+            default="",
+            metavar="ZONE",
             help="Clock that the season follows, such as Europe/Berlin. Default: UTC.",
         ),
         click.option(
-            "--slots", type=click.Choice(["auto", "hours", "off"]),
+            "--slots",
+            type=click.Choice(["auto", "hours", "off"]),
             help="Judge hours of the week against themselves: auto finds which hours and days are "
             "alike, hours takes all days for alike, off looks for none. Default: look and propose.",
         ),
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
@@ -106,9 +113,11 @@ def tell_seasons(reference: Reference, fitter: ReferenceFitter, seasons: Seasons
     if not seasons.declared:
         if calendar.slots > 1 and most:
             zone = calendar.time_zone
-            local = "" if zone != "UTC" else (
-                "; if it keeps to a clock that changes, name that, such as Europe/Berlin"
-            )  # fmt: skip
+            local = (
+                ""
+                if zone != "UTC"
+                else ("; if it keeps to a clock that changes, name that, such as Europe/Berlin")
+            )
             say(
                 f"a season shows: {_in_words(calendar.slots, calendar.words)}, explain "
                 f"{_shares(most)} in {found.days} days. To judge each hour against itself: "

@@ -50,10 +50,14 @@ def command(config_path: Path, address: str | None, verbose: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     collector = IngestCollector(service, environment=str(config.worker.environment))
     server = serve(
-        address or said.address, collector, service,
+        address or said.address,
+        collector,
+        service,
         setting="--address" if address else "ingest.address",
-        posts={"/v1/events": service}, max_body=said.max_body_bytes, deadline_s=30.0,
-    )  # fmt: skip
+        posts={"/v1/events": service},
+        max_body=said.max_body_bytes,
+        deadline_s=30.0,
+    )
     for topic, source in config.sources.items():
         if source.format != "native":
             say(

@@ -30,23 +30,40 @@ _PAGE: Final = "http://127.0.0.1:9464/"
 @click.option("--model", help="Name of the model. Default: the name of the file.")
 @fit_options
 @click.option(
-    "-c", "--config", "config_path", default="driftstream.toml", show_default=True,
-    type=OUT_FILE, help="Where the config is written.",
-)  # fmt: skip
+    "-c",
+    "--config",
+    "config_path",
+    default="driftstream.toml",
+    show_default=True,
+    type=OUT_FILE,
+    help="Where the config is written.",
+)
 @click.option(
-    "-o", "--output", type=OUT_FILE,
+    "-o",
+    "--output",
+    type=OUT_FILE,
     help="Where the reference is written. Default: MODEL.json beside the config.",
-)  # fmt: skip
+)
 @click.option(
-    "--bootstrap-servers", "servers", default="127.0.0.1:9092", show_default=True,
-    metavar="HOST:PORT", help="Kafka, for the config.",
-)  # fmt: skip
+    "--bootstrap-servers",
+    "servers",
+    default="127.0.0.1:9092",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Kafka, for the config.",
+)
 @click.option("--topic", default="predictions", show_default=True, help="Of the model's events.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 def command(
-    data: Path, model: str | None, config_path: Path, output: Path | None, servers: str,
-    topic: str, force: bool, **options: Any,
-) -> None:  # fmt: skip
+    data: Path,
+    model: str | None,
+    config_path: Path,
+    output: Path | None,
+    servers: str,
+    topic: str,
+    force: bool,
+    **options: Any,
+) -> None:
     """Begin with DATA: write a reference of it and a config, and say what comes next.
 
     The reference is what `fit` makes of DATA, with the same options. Where none says it, the only
@@ -63,9 +80,14 @@ def command(
     fitted = fit_file(data, model, **options, guess=True)
     reference = fitted.reference
     text = config_text(
-        reference, config_path, reference_path, data, servers=servers, topic=topic,
+        reference,
+        config_path,
+        reference_path,
+        data,
+        servers=servers,
+        topic=topic,
         hash_key_path=options["hash_key_path"] if options["hashed"] else None,
-    )  # fmt: skip
+    )
     for path, content in ((reference_path, reference.to_json()), (config_path, text.encode())):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

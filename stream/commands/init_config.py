@@ -22,9 +22,15 @@ _HEAD: Final = """\
 
 
 def config_text(
-    reference: Reference, path: Path, reference_path: Path, data: Path, *, servers: str, topic: str,
+    reference: Reference,
+    path: Path,
+    reference_path: Path,
+    data: Path,
+    *,
+    servers: str,
+    topic: str,
     hash_key_path: Path | None,
-) -> str:  # fmt: skip
+) -> str:
     """A config file for one model, which decides as `replay --reference` does.
 
     Parameters
@@ -45,11 +51,15 @@ def config_text(
     pane, max_age = proposed_lengths(reference)
     signal = toml_text(reference.signals[0].name)
     segments = ", ".join(map(toml_text, reference.segments))
-    privacy = [] if hash_key_path is None else [
-        ("[privacy]", "of the reference's hashed categories"),
-        (f"hash_key_file = {_relative(hash_key_path, path)}", ""),
-        ("", ""),
-    ]  # fmt: skip
+    privacy = (
+        []
+        if hash_key_path is None
+        else [
+            ("[privacy]", "of the reference's hashed categories"),
+            (f"hash_key_file = {_relative(hash_key_path, path)}", ""),
+            ("", ""),
+        ]
+    )
     name = toml_text(reference.model)
     version = toml_text(reference.version or "*")
     lines = [

@@ -25,13 +25,19 @@ _MAX_ROWS: Final = 60
 
 @click.command("map")
 @click.option(
-    "--try", "sample", type=IN_FILE, required=True,
+    "--try",
+    "sample",
+    type=IN_FILE,
+    required=True,
     help="A record of the topic as it is: JSON, or the first of JSON lines.",
-)  # fmt: skip
+)
 @click.option(
-    "-c", "--config", "config_path", type=click.Path(path_type=Path),
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
     help="Try what its [[sources]] say, instead of guessing.",
-)  # fmt: skip
+)
 @click.option("--topic", default="", help="Whose [[sources]]; needed if the config has several.")
 @click.option("--model", default="", help="Name of the model, where the sample has none.")
 def command(sample: Path, config_path: Path | None, topic: str, model: str) -> None:

@@ -28,14 +28,19 @@ _COLUMNS = {
 def column_options(command: F) -> F:
     """Give a command the options that name columns, for models without a reference."""
     command = click.option(
-        "--ignore", "column_ignored", metavar="COLUMN", multiple=True,
+        "--ignore",
+        "column_ignored",
+        metavar="COLUMN",
+        multiple=True,
         help="Leave a column out; of a model without a reference.",
-    )(command)  # fmt: skip
+    )(command)
     for name, words in reversed(_COLUMNS.items()):
         command = click.option(
-            f"--{name}", f"column_{name}", metavar="COLUMN",
+            f"--{name}",
+            f"column_{name}",
+            metavar="COLUMN",
             help=f"{words}; of a model without a reference.",
-        )(command)  # fmt: skip
+        )(command)
     return command
 
 
@@ -85,7 +90,13 @@ def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> 
     kinds = {name: table.columns[name].kind for name in (*roles, *plan.segments)}
     reading = table.reading(kinds)
     mapping = ColumnMapping(
-        named.get("timestamp"), named.get("id"), named.get("prediction"), named.get("score"),
-        named.get("actual"), tuple(ignored), reading.numerals(kinds), tuple(sorted(reading.commas)),
-    )  # fmt: skip
+        named.get("timestamp"),
+        named.get("id"),
+        named.get("prediction"),
+        named.get("score"),
+        named.get("actual"),
+        tuple(ignored),
+        reading.numerals(kinds),
+        tuple(sorted(reading.commas)),
+    )
     return RowMapping(plan.model, version, roles, reading, mapping, plan.segments)

@@ -20,10 +20,13 @@ __all__ = ["command"]
 @click.command("notify")
 @config_option
 @click.option(
-    "--metrics-address", default="127.0.0.1:9465", show_default=True,
-    envvar="DRIFTSTREAM_NOTIFY_METRICS_ADDRESS", show_envvar=True,
+    "--metrics-address",
+    default="127.0.0.1:9465",
+    show_default=True,
+    envvar="DRIFTSTREAM_NOTIFY_METRICS_ADDRESS",
+    show_envvar=True,
     help='Where it serves /metrics, /healthz and /readyz; "" for nowhere.',
-)  # fmt: skip
+)
 @click.option("-v", "--verbose", is_flag=True, help="Log what happens.")
 def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     """Deliver alerts to every [[notify]] of the config until Ctrl-C or SIGTERM.

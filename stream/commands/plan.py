@@ -87,11 +87,17 @@ def show_all(config_path: Path) -> None:
     config = open_config(config_path)
     rows = [
         (
-            plan.model, plan.version, _since(since), plan.topic, _signals(plan)[0],
-            figure(plan.false_alarms_per_week), plan.hash[7:19], _short(_baseline(plan)),
+            plan.model,
+            plan.version,
+            _since(since),
+            plan.topic,
+            _signals(plan)[0],
+            figure(plan.false_alarms_per_week),
+            plan.hash[7:19],
+            _short(_baseline(plan)),
         )
         for plan, since in _read(config)
-    ]  # fmt: skip
+    ]
     heads = ("model", "version", "in force from", "topic", "signals", "false alarms/week", "plan")
     print_table("", (*heads, "reference"), rows)
 

@@ -31,13 +31,21 @@ __all__ = ["command"]
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second.")
 @click.option("--loop", is_flag=True, help="Begin again at the end, the times moved on.")
 @click.option(
-    "--format", "form", type=click.Choice(["native", "batch", "arrow"]),
+    "--format",
+    "form",
+    type=click.Choice(["native", "batch", "arrow"]),
     help="One event a message, which is the default, or up to 1,000 as JSON or Arrow columns.",
-)  # fmt: skip
+)
 def command(
-    data: Path, config_path: Path, model: str, version: str | None, rate: float | None, loop: bool,
-    form: str | None, **columns: Any,
-) -> None:  # fmt: skip
+    data: Path,
+    config_path: Path,
+    model: str,
+    version: str | None,
+    rate: float | None,
+    loop: bool,
+    form: str | None,
+    **columns: Any,
+) -> None:
     """Publish the rows of DATA, with the columns as the model's reference was fitted.
 
     Events keep the file's times; where the reference has no timestamp column, they get the

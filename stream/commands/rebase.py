@@ -26,9 +26,12 @@ __all__ = ["command"]
     "--since", metavar="TIME", help='The first event time: "2026-03-01T12:00:00Z", or "6h" ago.'
 )
 @click.option(
-    "--last", default="24h", show_default=True, metavar="LENGTH",
+    "--last",
+    default="24h",
+    show_default=True,
+    metavar="LENGTH",
     help="Without --since: so much before the newest event.",
-)  # fmt: skip
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 def command(
     config_path: Path, model: str, version: str | None, since: str | None, last: str, dry_run: bool
@@ -55,9 +58,12 @@ def command(
         raise click.BadParameter(f'--last must be a length such as "24h"; got {last!r}.')
     read = _read_panes(config, model, version, since, span_ms)
     reference = rebased(
-        read.plan.reference, read.plan.monitored, read.batches.table,
-        first_ms=read.first_ms, last_ms=read.last_ms,
-    )  # fmt: skip
+        read.plan.reference,
+        read.plan.monitored,
+        read.batches.table,
+        first_ms=read.first_ms,
+        last_ms=read.last_ms,
+    )
     events = counted(read.events, "event")
     of = f"{events} from {when(read.first_ms)} to {when(read.last_ms)} UTC"
     if read.events < 10_000:

@@ -48,9 +48,11 @@ __all__ = ["command"]
 @click.command("replay")
 @data_argument
 @click.option(
-    "--reference", "reference_path", type=IN_FILE,
+    "--reference",
+    "reference_path",
+    type=IN_FILE,
     help="A reference made by `driftstream fit`; pane and window then follow its rate.",
-)  # fmt: skip
+)
 @click.option(
     "-c",
     "--config",
@@ -60,28 +62,43 @@ __all__ = ["command"]
 )
 @click.option("--model", help="Which model of the config; needed if it has several.")
 @click.option(
-    "--alerts", "alerts_path", type=OUT_FILE,
+    "--alerts",
+    "alerts_path",
+    type=OUT_FILE,
     help="Write the alert events there, one JSON object a line.",
-)  # fmt: skip
+)
 @click.option(
-    "--metrics", "metrics_path", type=OUT_FILE,
+    "--metrics",
+    "metrics_path",
+    type=OUT_FILE,
     help="Write every test of every window there, one JSON object a line.",
-)  # fmt: skip
+)
 @click.option(
-    "--report", "report_path", type=OUT_FILE,
+    "--report",
+    "report_path",
+    type=OUT_FILE,
     help="Write one file about it all: HTML, or Markdown if its name ends in .md.",
-)  # fmt: skip
+)
 @click.option(
-    "--save-reference", "learned_path", type=OUT_FILE,
+    "--save-reference",
+    "learned_path",
+    type=OUT_FILE,
     help="Write the reference that was learned or calibrated there.",
-)  # fmt: skip
+)
 @column_options
 @hash_key_option
 def command(
-    data: Path, reference_path: Path | None, config_path: Path | None, model: str | None,
-    alerts_path: Path | None, metrics_path: Path | None, report_path: Path | None,
-    hash_key_path: Path | None, learned_path: Path | None, **columns: Any,
-) -> None:  # fmt: skip
+    data: Path,
+    reference_path: Path | None,
+    config_path: Path | None,
+    model: str | None,
+    alerts_path: Path | None,
+    metrics_path: Path | None,
+    report_path: Path | None,
+    hash_key_path: Path | None,
+    learned_path: Path | None,
+    **columns: Any,
+) -> None:
     """Run both stages over DATA in this process: the alerts a cluster would have sent.
 
     Columns are read as the reference's were when it was fitted. Without a reference, name those
@@ -180,9 +197,14 @@ def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow |
 
 
 def _write_report(
-    path: Path, recorder: ReplayRecorder, replay: Replay, plan: AnyPlan, data: str,
-    refused: RowProblems, at_end: AtEnd,
-) -> None:  # fmt: skip
+    path: Path,
+    recorder: ReplayRecorder,
+    replay: Replay,
+    plan: AnyPlan,
+    data: str,
+    refused: RowProblems,
+    at_end: AtEnd,
+) -> None:
     from stream.plans.plan import LearningPlan
 
     stats = replay.summariser.stats
@@ -199,11 +221,16 @@ def _write_report(
     alphas = [(w.budget.window_alpha, w.budget.segment_alpha) for w in detections]
     panes = sum(monitor.panes_sealed for monitor in replay.monitor.subjects.values())
     report = recorder.report(
-        plan, data, _events_of(replay.summariser.stats, refused), refused.count,
+        plan,
+        data,
+        _events_of(replay.summariser.stats, refused),
+        refused.count,
         sum(stats.late.values()),
-        alphas[0] if alphas else (), each_pane(detections[0], panes) if detections else (),
-        _alarm_time(replay), at_end,
-    )  # fmt: skip
+        alphas[0] if alphas else (),
+        each_pane(detections[0], panes) if detections else (),
+        _alarm_time(replay),
+        at_end,
+    )
     path.write_text(report_text(report, form_of(path), recorder.rows()), encoding="utf-8")
     say(f"wrote {path}")
 
@@ -264,9 +291,13 @@ def _in_alarm(replay: Any) -> str:
 
 
 def _report(
-    replay: Any, plan: AnyPlan, last: dict[str, AlertEvent], refused: RowProblems, at_end: AtEnd,
+    replay: Any,
+    plan: AnyPlan,
+    last: dict[str, AlertEvent],
+    refused: RowProblems,
+    at_end: AtEnd,
     early: list[str],
-) -> None:  # fmt: skip
+) -> None:
     from stream.report.replay_words import gaps_of, limits_of_replay
 
     stats = replay.summariser.stats

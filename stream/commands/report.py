@@ -26,24 +26,36 @@ _MIN_ID = 4
 @click.command("report")
 @click.option("--episode", required=True, metavar="ID", help="Its id, or how that begins.")
 @click.option(
-    "-c", "--config", "config_path", type=click.Path(path_type=Path),
-    envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file: read its alerts topic.",
-)  # fmt: skip
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    envvar="DRIFTSTREAM_CONFIG",
+    show_envvar=True,
+    help="The config file: read its alerts topic.",
+)
 @click.option(
-    "--alerts", "alerts_path", type=IN_FILE,
+    "--alerts",
+    "alerts_path",
+    type=IN_FILE,
     help="Read a file of alert events instead, one JSON object a line.",
-)  # fmt: skip
+)
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    required=True, help="The file to write; - for stdout.",
-)  # fmt: skip
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    required=True,
+    help="The file to write; - for stdout.",
+)
 @click.option(
-    "--format", "form", type=click.Choice(FORMS),
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
     help="md is Markdown, for tickets. Default: by the output's name, else html.",
-)  # fmt: skip
+)
 def command(
     episode: str, config_path: Path | None, alerts_path: Path | None, output: Path, form: str | None
-) -> None:  # fmt: skip
+) -> None:
     """Write one file about an episode: what moved, since when, tested how, from which events.
 
     It needs nothing but the alert events, so it can be made for as long as the topic keeps them.

@@ -33,9 +33,10 @@ def command(kind: str | None) -> None:
         others = [page for page in runbooks().values() if not page.is_kind]
         click.echo()
         print_table(
-            "", ("pipeline", "about", "alerts of the Prometheus rules"),
+            "",
+            ("pipeline", "about", "alerts of the Prometheus rules"),
             [(page.name, page.title, ", ".join(page.alerts)) for page in others],
-        )  # fmt: skip
+        )
         return
     try:
         page = find_runbook(kind)

@@ -45,14 +45,24 @@ IN_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUT_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 config_option = click.option(
-    "-c", "--config", "config_path", type=click.Path(path_type=Path), required=True,
-    envvar="DRIFTSTREAM_CONFIG", show_envvar=True, help="The config file (TOML).",
-)  # fmt: skip
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    required=True,
+    envvar="DRIFTSTREAM_CONFIG",
+    show_envvar=True,
+    help="The config file (TOML).",
+)
 data_argument = click.argument("data", type=DataPath())
 hash_key_option = click.option(
-    "--hash-key-file", "hash_key_path", envvar="DRIFTSTREAM_HASH_KEY_FILE", show_envvar=True,
-    type=IN_FILE, help="File with the key of hashed categories.",
-)  # fmt: skip
+    "--hash-key-file",
+    "hash_key_path",
+    envvar="DRIFTSTREAM_HASH_KEY_FILE",
+    show_envvar=True,
+    type=IN_FILE,
+    help="File with the key of hashed categories.",
+)
 
 _COLOUR = {"critical": "red", "warning": "yellow", "info": "cyan"}
 
@@ -124,9 +134,12 @@ def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]])
 
     terminal = sys.stdout.isatty()
     table = Table(
-        title=escape(printable(title)) or None, title_justify="left", pad_edge=False,
-        box=box.SIMPLE_HEAD if terminal else None, expand=False,
-    )  # fmt: skip
+        title=escape(printable(title)) or None,
+        title_justify="left",
+        pad_edge=False,
+        box=box.SIMPLE_HEAD if terminal else None,
+        expand=False,
+    )
     for head in heads:
         numbers = rows and all(_is_figure(row[len(table.columns)]) for row in rows)
         table.add_column(head, justify="right" if numbers else "left", no_wrap=not terminal)
@@ -150,9 +163,12 @@ def progress(*, transient: bool = True) -> Progress:
     )
 
     columns: list[Any] = [
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"), TimeElapsedColumn(),
-    ]  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    ]
     return Progress(
         *columns, console=console(err=True), transient=transient, disable=not sys.stderr.isatty()
     )

@@ -60,9 +60,16 @@ def command(
     topic_id = describe_topics(config.kafka, [topic])[topic][0]
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     skip = Skip(
-        topic, topic_id, partition, unread.offset, unread.last, unread.reason, unread.error,
-        _name() if by is None else by, now,
-    )  # fmt: skip
+        topic,
+        topic_id,
+        partition,
+        unread.offset,
+        unread.last,
+        unread.reason,
+        unread.error,
+        _name() if by is None else by,
+        now,
+    )
     key, value = skip_record(skip)
     if topic == ours.plans:
         _make_way(config)

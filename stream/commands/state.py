@@ -54,10 +54,15 @@ def list_rounds(config_path: Path) -> None:
         age = time.time() - held.times_ms[stored.key] / 1000
         rows.append(
             (
-                at, str(stored.manifest.fence), _age(age), stored.manifest.writer,
-                str(len(held.values)), _size(held.bytes_held), shown or "none",
+                at,
+                str(stored.manifest.fence),
+                _age(age),
+                stored.manifest.writer,
+                str(len(held.values)),
+                _size(held.bytes_held),
+                shown or "none",
             )
-        )  # fmt: skip
+        )
     heads = ("partition", "fence", "age", "writer", "records", "size", "subjects")
     print_table("", heads, rows)
     for words in faults:
@@ -198,9 +203,11 @@ def _facts(monitor: SubjectMonitor) -> dict[str, Any]:
 
 
 def _writer(stored: Stored) -> str:
-    return stored.key.decode(errors="replace") if stored.manifest is None else (
-        f"round {stored.manifest.sequence} of {stored.manifest.writer}"
-    )  # fmt: skip
+    return (
+        stored.key.decode(errors="replace")
+        if stored.manifest is None
+        else (f"round {stored.manifest.sequence} of {stored.manifest.writer}")
+    )
 
 
 def _size(n: int) -> str:

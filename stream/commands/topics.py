@@ -56,8 +56,13 @@ def wanted(config: Config) -> list[Any]:
     return list(
         wanted_topics(
             predictions=[model.topic for model in config.models],
-            summaries=topics.summaries, plans=topics.plans, alerts=topics.alerts,
-            dead_letter=topics.dead_letter, state=topics.state, partitions=topics.partitions,
-            prediction_partitions=topics.prediction_partitions, replication=topics.replication,
+            summaries=topics.summaries,
+            plans=topics.plans,
+            alerts=topics.alerts,
+            dead_letter=topics.dead_letter,
+            state=topics.state,
+            partitions=topics.partitions,
+            prediction_partitions=topics.prediction_partitions,
+            replication=topics.replication,
         )
-    )  # fmt: skip
+    )

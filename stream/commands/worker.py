@@ -23,9 +23,12 @@ __all__ = ["command", "worker_settings"]
 @click.command("worker")
 @config_option
 @click.option(
-    "--stage", type=click.Choice(["all", "summarise", "monitor"]), default="all",
-    show_default=True, help="Which stage it runs.",
-)  # fmt: skip
+    "--stage",
+    type=click.Choice(["all", "summarise", "monitor"]),
+    default="all",
+    show_default=True,
+    help="Which stage it runs.",
+)
 @click.option("--no-publish", is_flag=True, help="Do not publish the config's plans first.")
 @click.option("-v", "--verbose", is_flag=True, help="Log what happens.")
 def command(config_path: Path, stage: str, no_publish: bool, verbose: bool) -> None:
@@ -78,8 +81,11 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         group=worker.group,
         stage=stage,
         topics=TopicNames(
-            summaries=topics.summaries, plans=topics.plans, alerts=topics.alerts,
-            dead_letter=topics.dead_letter, state=topics.state,
+            summaries=topics.summaries,
+            plans=topics.plans,
+            alerts=topics.alerts,
+            dead_letter=topics.dead_letter,
+            state=topics.state,
         ),
         data_dir=worker.data_dir,
         metrics_address=worker.metrics_address,
@@ -98,7 +104,7 @@ def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
         formats=config.sources,
         dead_letter_values=worker.dead_letter_values,
         silences=config.silences,
-    )  # fmt: skip
+    )
 
 
 def _ready(status: WorkerStatus) -> None:

@@ -57,8 +57,13 @@ _MODEL_SETTINGS: Final = [s for s in settings_of(PlanSettings) if s.extra.get("t
 _WINDOW_SETTINGS: Final = [s for s in settings_of(PlanSettings) if s.extra.get("table")]
 _WARM_UP: Final = [s for s in settings_of(Learn) if s.words]
 _MODEL_KEYS: Final = (
-    "name", "reference", *keys_of(_MODEL_SETTINGS), *keys_of(_WARM_UP), "window", "signals",
-)  # fmt: skip
+    "name",
+    "reference",
+    *keys_of(_MODEL_SETTINGS),
+    *keys_of(_WARM_UP),
+    "window",
+    "signals",
+)
 
 
 def load_config(path: str | Path, env: Mapping[str, str] = os.environ) -> Config:
@@ -213,9 +218,10 @@ def _signals(table: Table, name: str, reference: Path | None) -> dict[str, Signa
         return {}
     if isinstance(said, str):
         words = (
-            f'must be "auto" or a table of signals; got {said!r}.' if reference is None
+            f'must be "auto" or a table of signals; got {said!r}.'
+            if reference is None
             else '= "auto" is for a model without a reference. Remove one of both.'
-        )  # fmt: skip
+        )
         raise table.error("signals", words)
     if reference is None and not said:
         raise table.error(

@@ -34,8 +34,11 @@ def read_sources(top: Table, topics: Iterable[str]) -> dict[str, SourceOptions]:
     for table in top.tables("sources", [*_KEYS, "outputs", "mapping"]):
         topic = table.text("topic", least=1)
         if topic not in known:
-            raise table.error("topic", f"must be the topic of a model, {', '.join(sorted(known))}; "
-                              f"got {topic!r}. Correct one of them.")  # fmt: skip
+            raise table.error(
+                "topic",
+                f"must be the topic of a model, {', '.join(sorted(known))}; "
+                f"got {topic!r}. Correct one of them.",
+            )
         if topic in found:
             raise table.error("topic", f"is there twice: {topic!r}. Put both into one [[sources]].")
         found[topic] = _checked(table, _source(table))
@@ -89,8 +92,11 @@ def _mapped(table: Table) -> Mapped:
     if isinstance(table.values.get("features"), str):
         text = table.text("features")
         if text != "*" and not text.endswith(".*"):
-            raise table.error("features", "must be the path of an object with .* behind it, or a "
-                              f"table of names and paths; got {text!r}.")  # fmt: skip
+            raise table.error(
+                "features",
+                "must be the path of an object with .* behind it, or a "
+                f"table of names and paths; got {text!r}.",
+            )
         star = _read(table, "features", lambda: parse_path(text[:-2]) if text != "*" else ())
     else:
         features = _paths(table, "features")

@@ -108,8 +108,7 @@ def read_arrow(decoder: PlanDecoder, batches: ArrowBatches) -> ColumnarBatch:
         for columns, rows in zip(batches.columns, batches.rows, strict=True):
             end = start + rows
             ms[start:end] = _times(columns[_TIMES], start)
-            for group in (decoder.features, decoder.prediction, decoder.actual,
-                          decoder.latency):  # fmt: skip
+            for group in (decoder.features, decoder.prediction, decoder.actual, decoder.latency):
                 _fill(decoder, group, columns, numeric[start:end], codes[start:end])
             leave_out_missing(decoder.actual, numeric[start:end])
             for name, values in zip(decoder.plan.segments, segments, strict=True):
@@ -141,18 +140,27 @@ def _schemaless_rows(decoder: SchemalessDecoder, batches: ArrowBatches) -> Colum
     except _FAILED as error:
         raise undecodable(error) from None
     members = {
-        group: by_name.get(group) or {
+        group: by_name.get(group)
+        or {
             name.partition(".")[2]: column
-            for name, column in by_name.items() if name.startswith(f"{group}.")
-        } or None
+            for name, column in by_name.items()
+            if name.startswith(f"{group}.")
+        }
+        or None
         for group in (*GROUPS, "segments")
-    }  # fmt: skip
+    }
     if isinstance(members["features"], list):  # features alone mean nothing
         members["features"] = None
     return decoder.rows(
-        np.concatenate(ms), members["features"], members["prediction"], members["actual"],
-        members["segments"], by_name.get("latency_seconds"), _TIMES, joined_ids(ids),
-    )  # fmt: skip
+        np.concatenate(ms),
+        members["features"],
+        members["prediction"],
+        members["actual"],
+        members["segments"],
+        by_name.get("latency_seconds"),
+        _TIMES,
+        joined_ids(ids),
+    )
 
 
 def _values(column: Any) -> list[Any]:
@@ -161,8 +169,10 @@ def _values(column: Any) -> list[Any]:
     if (at_and_names := column_names(column))[1] is None:
         return [{} if there else None for there in column.is_valid().to_pylist()]
     at, names = at_and_names
-    values = [as_text(v) if isinstance(v, date) else float(v) if isinstance(v, Decimal) else v
-              for v in (*(names or ()), None)]  # fmt: skip
+    values = [
+        as_text(v) if isinstance(v, date) else float(v) if isinstance(v, Decimal) else v
+        for v in (*(names or ()), None)
+    ]
     return [values[i] for i in at.tolist()]
 
 
@@ -171,9 +181,12 @@ def _member(column: str) -> str:
 
 
 def _fill(
-    decoder: CompiledDecoder, group: SignalGroup, columns: Mapping[str, Any], numeric: Floats,
+    decoder: CompiledDecoder,
+    group: SignalGroup,
+    columns: Mapping[str, Any],
+    numeric: Floats,
     codes: Codes,
-) -> None:  # fmt: skip
+) -> None:
     """Write a group's columns: `name.key` each, or `name` alone for a bare value."""
     if not group.keys:
         return

@@ -72,8 +72,16 @@ def read_columns(decoder: CompiledDecoder, columns: Any, max_rows: int) -> Colum
     segments = _segments(decoder, columns.segments, n) if decoder.plan.segments else []
     lone = columns.features is None and columns.prediction is None
     actual = columns.actual is not None
-    return ColumnarBatch(times_ms(columns.timestamp), numeric, codes, segments, lone, actual, TIMES,
-                 ids=column_ids(columns.prediction_id, n))  # fmt: skip
+    return ColumnarBatch(
+        times_ms(columns.timestamp),
+        numeric,
+        codes,
+        segments,
+        lone,
+        actual,
+        TIMES,
+        ids=column_ids(columns.prediction_id, n),
+    )
 
 
 def _fill(
@@ -154,8 +162,10 @@ def coerce_batch(decoder: CompiledDecoder, document: Mapping[str, Any]) -> Any:
         value = columns.get("segments")
         members["segments"] = None
         if isinstance(value, dict):
-            read = [as_list(value.get(name), f"$.columns.segments.{name}")
-                    for name in decoder.plan.segments]  # fmt: skip
+            read = [
+                as_list(value.get(name), f"$.columns.segments.{name}")
+                for name in decoder.plan.segments
+            ]
             members["segments"] = decoder.segment_columns(
                 *[None if c is None else list(map(as_segment, c)) for c in read]
             )

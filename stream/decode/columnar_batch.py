@@ -65,8 +65,17 @@ class ColumnarBatch:
         at = np.flatnonzero(rows)
         segments = [[column[i] for i in at.tolist()] for column in self.segments]
         ids = None if self.ids is None else self.ids[at]
-        return ColumnarBatch(self.ms[at], self.numeric[at], self.codes[at], segments,
-                     self.lone, self.actual, self.where, self.version, ids)  # fmt: skip
+        return ColumnarBatch(
+            self.ms[at],
+            self.numeric[at],
+            self.codes[at],
+            segments,
+            self.lone,
+            self.actual,
+            self.where,
+            self.version,
+            ids,
+        )
 
 
 def check_rows(n: int, max_rows: int, where: str) -> None:

@@ -110,8 +110,16 @@ class Columns:
         places = at.tolist()
         segments = [[column[i] for i in places] for column in self.segments]
         ids = None if self.ids is None else self.ids[at]
-        return Columns(self.model, versions, self.plan, self.rows[at], self.numeric[at],
-                       self.codes[at], segments, ids)  # fmt: skip
+        return Columns(
+            self.model,
+            versions,
+            self.plan,
+            self.rows[at],
+            self.numeric[at],
+            self.codes[at],
+            segments,
+            ids,
+        )
 
 
 @dataclass(slots=True)

@@ -106,8 +106,9 @@ class CompiledDecoder:
     def _define(self, own: frozenset[str]) -> None:
         names = dict(zip(self._segment_fields, self.plan.segments, strict=True))
         self.segments: Any = make_struct("segments", [(f, SCALAR, None) for f in names], names)
-        segment_columns = make_struct("segments", [(f, column_of(SCALAR), None) for f in names],
-                                  names)  # fmt: skip
+        segment_columns = make_struct(
+            "segments", [(f, column_of(SCALAR), None) for f in names], names
+        )
         self._no_segments = self.segments()
         self.model = model = model_struct(self.line)
         # A latency that was not sent is absent; one that is null is missing.
@@ -116,11 +117,13 @@ class CompiledDecoder:
                   ("features", self.features.one | None, None),
                   ("prediction", self.prediction.one | SCALAR, None),
                   ("actual", self.actual.one | SCALAR, None)]  # fmt: skip
-        columns = [("timestamp", list[float | datetime]),
-                   ("prediction_id", column_of(SCALAR), None),
-                   ("features", self.features.many | None, None),
-                   ("prediction", self.prediction.many | list[SCALAR] | None, None),
-                   ("actual", self.actual.many | list[SCALAR] | None, None)]  # fmt: skip
+        columns = [
+            ("timestamp", list[float | datetime]),
+            ("prediction_id", column_of(SCALAR), None),
+            ("features", self.features.many | None, None),
+            ("prediction", self.prediction.many | list[SCALAR] | None, None),
+            ("actual", self.actual.many | list[SCALAR] | None, None),
+        ]
         if self.plan.segments:
             fields.append(("segments", self.segments | None, None))
             columns.append(("segments", segment_columns | None, None))

@@ -120,8 +120,15 @@ class FormatDecoder:
                 else:
                     messages = plain(value, Envelope(record.timestamp))
                     if len(messages) == 1 and not messages[0][1]:
-                        found.append(_Event(record.offset, record.timestamp, record.timestamp_type,
-                                            record.key, messages[0][0]))  # fmt: skip
+                        found.append(
+                            _Event(
+                                record.offset,
+                                record.timestamp,
+                                record.timestamp_type,
+                                record.key,
+                                messages[0][0],
+                            )
+                        )
                         index_of.append(index)
                         continue
                     events = self._in_place_of(record, messages)
@@ -159,10 +166,16 @@ class FormatDecoder:
             raise RefusedError("too_large", error)
         stamp, by = record.timestamp, record.timestamp_type
         return [
-            _Event(record.offset, stamp, by, record.key, value,
-                   (("content-type", kind),) if kind.startswith(_NATIVE) else ())
+            _Event(
+                record.offset,
+                stamp,
+                by,
+                record.key,
+                value,
+                (("content-type", kind),) if kind.startswith(_NATIVE) else (),
+            )
             for value, kind in messages
-        ]  # fmt: skip
+        ]
 
     def _is_native(self, kind: bytes) -> bool:
         return kind not in BY_CONTENT_TYPE and (not self._always or kind.startswith(_NATIVE))

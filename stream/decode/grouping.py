@@ -137,8 +137,9 @@ def _merged(decoder: PlanDecoder, members: list[tuple[_Part, Ints]]) -> Columns:
     model, plan = decoder.line.model, decoder.plan
     if len(members) == 1:
         part, rows = members[0]
-        return Columns(model, part.versions, plan, rows, part.numeric, part.codes, part.segments,
-                       part.ids)  # fmt: skip
+        return Columns(
+            model, part.versions, plan, rows, part.numeric, part.codes, part.segments, part.ids
+        )
     rows = np.concatenate([rows for _, rows in members])
     numeric = np.concatenate([part.numeric for part, _ in members])
     codes = np.concatenate([part.codes for part, _ in members])
@@ -201,8 +202,9 @@ def _batch_part(
     decoder: PlanDecoder, index: int, batch: ColumnarBatch, place: Ints, ms: Ints, version: str
 ) -> _Part:
     at = np.full(len(ms), index, np.int64)
-    return _Part(decoder, at, place, ms, batch.numeric, batch.codes, batch.segments, version,
-                 batch.ids)  # fmt: skip
+    return _Part(
+        decoder, at, place, ms, batch.numeric, batch.codes, batch.segments, version, batch.ids
+    )
 
 
 def _nothing_in_it() -> RefusedError:
@@ -248,20 +250,37 @@ def _from_events(
         events = list(compress(events, keep.tolist()))
         at, ms = at[keep], ms[keep]
     parts = []
-    for decoder, chosen, rows in _by_plan(group, tried, events, at, ms.astype(np.int64), rejects,
-                                           again):  # fmt: skip
+    for decoder, chosen, rows in _by_plan(
+        group, tried, events, at, ms.astype(np.int64), rejects, again
+    ):
         numeric, codes, segments = decoder.arrays(chosen)
         whole = ms[rows].astype(np.int64)
         here = at[rows]
-        parts.append(_Part(decoder, here, np.zeros_like(here), whole, numeric, codes, segments,
-                           versions_of(chosen), event_ids(chosen)))  # fmt: skip
+        parts.append(
+            _Part(
+                decoder,
+                here,
+                np.zeros_like(here),
+                whole,
+                numeric,
+                codes,
+                segments,
+                versions_of(chosen),
+                event_ids(chosen),
+            )
+        )
     return parts, actuals
 
 
 def _by_plan(
-    group: EventGroup, tried: int, events: list[Any], at: Ints, ms: Ints, rejects: list[Reject],
+    group: EventGroup,
+    tried: int,
+    events: list[Any],
+    at: Ints,
+    ms: Ints,
+    rejects: list[Reject],
     again: Again,
-) -> Iterator[tuple[PlanDecoder, list[Any], Ints | slice]]:  # fmt: skip
+) -> Iterator[tuple[PlanDecoder, list[Any], Ints | slice]]:
     """Events and their rows by the plan in force at the start of their pane."""
     if not events:
         return

@@ -31,9 +31,12 @@ class _HashedTable(CodeTable):
 
 
 def code_table(
-    name: str, binning: CategoricalBinning, hashing: CategoryHash | None = None, *,
+    name: str,
+    binning: CategoricalBinning,
+    hashing: CategoryHash | None = None,
+    *,
     known_later: bool = False,
-) -> CodeTable:  # fmt: skip
+) -> CodeTable:
     """The table of a signal: plain, or hashed if the reference's names are.
 
     Raises

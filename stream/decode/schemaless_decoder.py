@@ -58,18 +58,25 @@ class SchemalessDecoder:
         self.line = line
         self.plan = plan
         self.model = model = model_struct(line)
-        fields = [("timestamp", float | datetime), ("model", model),
-                  ("prediction_id", Any, None),
-                  ("features", dict[str, Any] | None, None), ("prediction", Any, None),
-                  ("actual", Any, None), ("segments", Any, None),
-                  ("latency_seconds", Any, NOT_SENT)]  # fmt: skip
-        columns = [("timestamp", list[float | datetime]),
-                   ("prediction_id", _Column, None),
-                   ("features", dict[str, _Column] | None, None),
-                   ("prediction", dict[str, _Column] | _Column, None),
-                   ("actual", dict[str, _Column] | _Column, None),
-                   ("segments", dict[str, _Column] | None, None),
-                   ("latency_seconds", _Column, None)]  # fmt: skip
+        fields = [
+            ("timestamp", float | datetime),
+            ("model", model),
+            ("prediction_id", Any, None),
+            ("features", dict[str, Any] | None, None),
+            ("prediction", Any, None),
+            ("actual", Any, None),
+            ("segments", Any, None),
+            ("latency_seconds", Any, NOT_SENT),
+        ]
+        columns = [
+            ("timestamp", list[float | datetime]),
+            ("prediction_id", _Column, None),
+            ("features", dict[str, _Column] | None, None),
+            ("prediction", dict[str, _Column] | _Column, None),
+            ("actual", dict[str, _Column] | _Column, None),
+            ("segments", dict[str, _Column] | None, None),
+            ("latency_seconds", _Column, None),
+        ]
         self.event: Any = make_struct("event", fields)
         self.columns: Any = make_struct("columns", columns)
         batch = make_struct("batch", [("model", model), ("columns", self.columns)])
@@ -109,10 +116,14 @@ class SchemalessDecoder:
             features = None
         return self.event(
             as_timestamp(document["timestamp"], "$.timestamp"),
-            self.model(*read_model(document)), document.get("prediction_id"), features,
-            _plain(document.get("prediction")), _plain(document.get("actual")),
-            document.get("segments"), document.get("latency_seconds", NOT_SENT),
-        )  # fmt: skip
+            self.model(*read_model(document)),
+            document.get("prediction_id"),
+            features,
+            _plain(document.get("prediction")),
+            _plain(document.get("actual")),
+            document.get("segments"),
+            document.get("latency_seconds", NOT_SENT),
+        )
 
     def coerce_batch(self, document: Mapping[str, Any]) -> Any:
         """The struct of columns of a batch from a generic object.
@@ -124,11 +135,10 @@ class SchemalessDecoder:
         """
         columns, times = columns_of(document)
         members: dict[str, Any] = {
-            "timestamp": times, "prediction_id": columns.get("prediction_id"),
-            "latency_seconds": as_list(
-                columns.get("latency_seconds"), "$.columns.latency_seconds"
-            ),
-        }  # fmt: skip
+            "timestamp": times,
+            "prediction_id": columns.get("prediction_id"),
+            "latency_seconds": as_list(columns.get("latency_seconds"), "$.columns.latency_seconds"),
+        }
         for name in (*_MEMBERS, "segments"):
             value = columns.get(name)
             path = f"$.columns.{name}"
@@ -152,15 +162,27 @@ class SchemalessDecoder:
         n = len(columns.timestamp)
         check_rows(n, max_rows, TIMES)
         return self.rows(
-            times_ms(columns.timestamp), columns.features, columns.prediction, columns.actual,
-            columns.segments, columns.latency_seconds, TIMES,
+            times_ms(columns.timestamp),
+            columns.features,
+            columns.prediction,
+            columns.actual,
+            columns.segments,
+            columns.latency_seconds,
+            TIMES,
             column_ids(columns.prediction_id, n),
-        )  # fmt: skip
+        )
 
     def rows(
-        self, ms: Floats, features: Any, prediction: Any, actual: Any, segments: Any,
-        latency: _Column, where: str, ids: Ids,
-    ) -> ColumnarBatch:  # fmt: skip
+        self,
+        ms: Floats,
+        features: Any,
+        prediction: Any,
+        actual: Any,
+        segments: Any,
+        latency: _Column,
+        where: str,
+        ids: Ids,
+    ) -> ColumnarBatch:
         """Rows of columns by name, each a list or None; bare columns are lists themselves."""
         n = len(ms)
         for name, sent in zip(_MEMBERS, (features, prediction, actual), strict=True):
@@ -168,20 +190,32 @@ class SchemalessDecoder:
         _check_lengths(segments, n, "$.columns.segments")
         _check_lengths(latency, n, "$.columns.latency_seconds")
         # A bare null has its group and no value in it, as in the compiled decoder.
-        values = list(map(
-            SchemalessValues, _members(features, n), _members(prediction, n, bare=True),
-            _members(actual, n, bare=True), [NOT_SENT] * n if latency is None else latency,
-        ))  # fmt: skip
+        values = list(
+            map(
+                SchemalessValues,
+                _members(features, n),
+                _members(prediction, n, bare=True),
+                _members(actual, n, bare=True),
+                [NOT_SENT] * n if latency is None else latency,
+            )
+        )
         by_name = segments or {}
         texts = [
-            [None] * n if (column := by_name.get(name)) is None
+            [None] * n
+            if (column := by_name.get(name)) is None
             else [as_text(as_segment(value)) for value in column]
             for name in self.plan.segments
-        ]  # fmt: skip
+        ]
         return ColumnarBatch(
-            ms, np.empty((n, 0)), np.empty((n, 0), np.int32), [*texts, values],
-            features is None and prediction is None, actual is not None, where, ids=ids,
-        )  # fmt: skip
+            ms,
+            np.empty((n, 0)),
+            np.empty((n, 0), np.int32),
+            [*texts, values],
+            features is None and prediction is None,
+            actual is not None,
+            where,
+            ids=ids,
+        )
 
 
 def _plain(value: Any) -> Any:

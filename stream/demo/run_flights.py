@@ -70,24 +70,34 @@ def demo_flights(console: Console, *, seed: int = 0) -> int:
 
 def _flights_reference(january: flights.Flights) -> Reference:
     return fit_reference(
-        january.columns(), model=flights.MODEL, version="1",
-        roles={"score": "score", "label": "label"}, times_ms=january.times_ms, cycle_ms=WEEK_MS,
-    )  # fmt: skip
+        january.columns(),
+        model=flights.MODEL,
+        version="1",
+        roles={"score": "score", "label": "label"},
+        times_ms=january.times_ms,
+        cycle_ms=WEEK_MS,
+    )
 
 
 def _flights_plan(reference: Reference) -> Plan:
     return Plan(
-        model=flights.MODEL, reference=reference, pane_ms=HOUR_MS, cycle_ms=WEEK_MS,
-        window_max_age_ms=propose(reference)[1], false_alarms_per_week=FLIGHTS_BUDGET,
-    )  # fmt: skip
+        model=flights.MODEL,
+        reference=reference,
+        pane_ms=HOUR_MS,
+        cycle_ms=WEEK_MS,
+        window_max_age_ms=propose(reference)[1],
+        false_alarms_per_week=FLIGHTS_BUDGET,
+    )
 
 
 def _flights_on_kafka(
     console: Console, broker: Broker, reference: Reference, rest: flights.Flights, folder: Path
 ) -> list[AlertEvent]:
     settings = {
-        "pane": '"1h"', "cycle": '"7d"', "false_alarms_per_week": str(FLIGHTS_BUDGET),
-    }  # fmt: skip
+        "pane": '"1h"',
+        "cycle": '"7d"',
+        "false_alarms_per_week": str(FLIGHTS_BUDGET),
+    }
     config = write_config(folder, broker.bootstrap, reference, flights.MODEL, settings)
     with open_stage(config, console.print) as stage:
         console.print(f"Worker ready: page {stage.page}, metrics at {stage.page}metrics")
@@ -111,24 +121,30 @@ def _flights_on_kafka(
 
 def _publish_with_bar(console: Console, stage: Stage, rest: flights.Flights) -> int:
     columns = (
-        TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-    )  # fmt: skip
+        TextColumn("publishing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as bar:
         arrived = int((rest.table["arrival_ms"] >= 0).sum())
         task = bar.add_task("", total=len(rest) + arrived)
         return publish(
-            stage.config.kafka, stage.config.models[0].topic,
+            stage.config.kafka,
+            stage.config.models[0].topic,
             ((None, value, ()) for _, value in rest.events()),
             on_sent=lambda n: bar.update(task, completed=n),
-        )  # fmt: skip
+        )
 
 
 def _run_alerts_command(console: Console, stage: Stage) -> None:
     """Read the episodes back as a user would."""
     done = subprocess.run(
         [sys.executable, "-m", "stream.cli", "alerts", "-c", str(stage.config_path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise DemoError(f"`driftstream alerts` failed: {done.stderr.strip()}")
     console.print(done.stdout.rstrip(), highlight=False, markup=False)

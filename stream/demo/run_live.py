@@ -38,10 +38,12 @@ def demo_live(console: Console, *, seed: int = 0) -> int:
     model = live.SyntheticModel(seed)
     n = 60_000
     reference = fit_reference(
-        model.columns(n), model=live.MODEL, version="1",
+        model.columns(n),
+        model=live.MODEL,
+        version="1",
         roles={"score": "score", "label": "label"},
         times_ms=np.arange(n, dtype=np.int64) * 1_000 // RATE,
-    )  # fmt: skip
+    )
     try:
         with tempfile.TemporaryDirectory(prefix="driftstream-demo-") as folder:
             settings = {"pane": '"1s"', "lateness": '"1s"'}
@@ -72,10 +74,11 @@ def _live(console: Console, stage: Stage, model: live.SyntheticModel) -> int:
     changed_at = began + CHANGE_AFTER_S
     with AlertReader(stage.config, heard) as reader:
         publish(
-            stage.config.kafka, stage.config.models[0].topic,
+            stage.config.kafka,
+            stage.config.models[0].topic,
             _paced(model, began, changed_at, lambda: any(at > changed_at for _, at in arrivals)),
             linger_ms=5,
-        )  # fmt: skip
+        )
         stage.check()
     if reader.error is not None:
         raise DemoError(f"the alerts could not be followed: {reader.error}")

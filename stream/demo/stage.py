@@ -135,11 +135,15 @@ def open_stage(config_path: Path, say: Callable[[str], None]) -> Iterator[Stage]
         config.kafka,
         wanted_topics(
             predictions=[model.topic for model in config.models],
-            summaries=topics.summaries, plans=topics.plans, alerts=topics.alerts,
-            dead_letter=topics.dead_letter, state=topics.state, partitions=topics.partitions,
+            summaries=topics.summaries,
+            plans=topics.plans,
+            alerts=topics.alerts,
+            dead_letter=topics.dead_letter,
+            state=topics.state,
+            partitions=topics.partitions,
             prediction_partitions=topics.prediction_partitions,
         ),
-    )  # fmt: skip
+    )
     publish_plans(config.kafka, topics.plans, config.plans())
     log = config_path.parent / "worker.log"
     command = [sys.executable, "-m", "stream.cli", "worker", "-c", str(config_path)]

@@ -92,8 +92,11 @@ def _docker_answers(env: Mapping[str, str]) -> bool:
     try:
         asked = subprocess.run(
             [docker, "version", "--format", "{{.Server.Version}}"],
-            capture_output=True, timeout=5, check=False, env=dict(env),
-        )  # fmt: skip
+            capture_output=True,
+            timeout=5,
+            check=False,
+            env=dict(env),
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0

@@ -106,16 +106,23 @@ def start_daemon(
                 "end it first: driftstream broker stop."
             )
         made = start_cluster(
-            brokers, data_dir.resolve() if data_dir else None,
-            port=port, heap_mb=heap_mb, properties=properties, detached=True,
-        )  # fmt: skip
+            brokers,
+            data_dir.resolve() if data_dir else None,
+            port=port,
+            heap_mb=heap_mb,
+            properties=properties,
+            detached=True,
+        )
         nodes = tuple(
             DaemonNode(
-                node.id, made.processes[node.id].pid, node.port, node.controller_port,
+                node.id,
+                made.processes[node.id].pid,
+                node.port,
+                node.controller_port,
                 str(made.place(node)),
             )
             for node in made.nodes
-        )  # fmt: skip
+        )
         state = DaemonState(nodes, str(made.directory), made.temporary, heap_mb, time.time())
         _write(state, path)
     return state

@@ -168,9 +168,14 @@ def _copy_dependencies(maven: str, java: Path, work: Path, env: Mapping[str, str
     ]  # fmt: skip
     try:
         done = subprocess.run(
-            command, cwd=work, env={**env, "JAVA_HOME": home},
-            capture_output=True, text=True, timeout=MAVEN_TIMEOUT_S, check=False,
-        )  # fmt: skip
+            command,
+            cwd=work,
+            env={**env, "JAVA_HOME": home},
+            capture_output=True,
+            text=True,
+            timeout=MAVEN_TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise BrokerUnavailableError(
             f"Maven did not fetch Kafka {kafka_version()} within {MAVEN_TIMEOUT_S:.0f} s. "

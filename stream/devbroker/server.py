@@ -179,9 +179,12 @@ def run(
     with (directory / "broker.log").open("wb") as log:
         return subprocess.Popen(
             [*java, "kafka.Kafka", str(directory / "server.properties")],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=directory,
             start_new_session=True,  # Ctrl-C ends the demo first, which then ends the broker
-        )  # fmt: skip
+        )
 
 
 def wait_ready(

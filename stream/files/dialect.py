@@ -79,8 +79,13 @@ def _whole_lines(text: str) -> list[str]:
 def _fields(lines: list[str], delimiter: str) -> int:
     """Fields of the header if all rows have as many, else 0."""
     try:
-        rows = [row for row, _ in zip(csv.reader(lines, delimiter=delimiter),
-                                      range(_SAMPLE_ROWS), strict=False) if row]  # fmt: skip
+        rows = [
+            row
+            for row, _ in zip(
+                csv.reader(lines, delimiter=delimiter), range(_SAMPLE_ROWS), strict=False
+            )
+            if row
+        ]
     except csv.Error:
         return 0
     # The last may be cut off within quotes.

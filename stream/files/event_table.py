@@ -113,9 +113,14 @@ def flattened(
 
 
 def _write(
-    out: BinaryIO, table: EventTable, path: Path, model: str, version: str,
-    segments: tuple[str, ...], source: SourceOptions | None,
-) -> None:  # fmt: skip
+    out: BinaryIO,
+    table: EventTable,
+    path: Path,
+    model: str,
+    version: str,
+    segments: tuple[str, ...],
+    source: SourceOptions | None,
+) -> None:
     book = PlanBook()
     book.add(LearningPlan(model=model, learn=Learn(), segments=segments))
     decoder = FormatDecoder(NativeDecoder(book, max_ahead_ms=INFINITY), source)

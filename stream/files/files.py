@@ -23,10 +23,15 @@ from stream.files.dialect import find_dialect
 __all__ = ["SUFFIXES", "DataError", "arrays", "is_typed", "may_be_data", "row_count"]
 
 SUFFIXES: Final = {
-    ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
     **dict.fromkeys(arrow_ipc.SUFFIXES, "arrow"),
-}  # fmt: skip
+}
 #: Bytes of CSV or JSON lines that are parsed at a time.
 _BLOCK: Final = 4 << 20
 #: Bytes of a Parquet file that are read at a time, however large its row groups are.
@@ -39,9 +44,13 @@ class DataError(DriftstreamError, ValueError):
 
 
 def arrays(
-    path: Path, *, rows: int, names: Collection[str] | None = None, coded: bool = False,
+    path: Path,
+    *,
+    rows: int,
+    names: Collection[str] | None = None,
+    coded: bool = False,
     delimiter: str = "",
-) -> Iterator[dict[str, Any]]:  # fmt: skip
+) -> Iterator[dict[str, Any]]:
     """Read a file in batches: column name -> Arrow array, or list where types are mixed.
 
     Parameters
@@ -164,8 +173,9 @@ def _csv(
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()),
         include_columns=None if names is None else [n for n in header if n in names],
-        null_values=[""], strings_can_be_null=True,
-    )  # fmt: skip
+        null_values=[""],
+        strings_can_be_null=True,
+    )
     with pa.csv.open_csv(
         path, read_options=read, convert_options=convert, parse_options=parse
     ) as reader:

@@ -159,8 +159,9 @@ def _csv_info(name: str, array: Any, reading: Reading, decimal: str) -> ColumnIn
     is_some = np.array([value is not None for value in values], bool)
     if not times[is_some].sum():
         return ColumnInfo(name, "empty", "no values", numerals=True)
-    if {v for v in values if v is not None} <= _BOOLEANS and any(v is True or v is False
-                                                                 for v in values):  # fmt: skip
+    if {v for v in values if v is not None} <= _BOOLEANS and any(
+        v is True or v is False for v in values
+    ):
         return ColumnInfo(name, "categorical", numerals=True, readable=True)
     if _share(values, times, is_some) < _MOSTLY and not decimal:
         sure = any(is_decimal_comma(text, sure=True) for text in texts)
@@ -198,9 +199,7 @@ def _numbers_info(name: str, array: Any, values: npt.NDArray[np.float64]) -> Col
             kind = "categorical"
             note = f"{codes:,} numbers of {length} digits: names (--numeric {name})"
     numerals = _are_numerals(array, values)
-    return ColumnInfo(
-        name, kind, note, _are_classes(values), numerals, readable=True, codes=codes
-    )  # fmt: skip
+    return ColumnInfo(name, kind, note, _are_classes(values), numerals, readable=True, codes=codes)
 
 
 def _share(values: Sequence[Any], times: npt.NDArray[np.int64], some: npt.NDArray[Any]) -> float:
@@ -236,8 +235,11 @@ def _doubts(texts: list[str], times: npt.NDArray[np.int64], reading: Reading) ->
 
 def _no_numbers(texts: list[str], times: npt.NDArray[np.int64], values: Sequence[Any]) -> str:
     """The most frequent text of a column of numbers that is none, and how to say what it means."""
-    odd = [(n, text) for text, n, v in zip(texts, times.tolist(), values, strict=True)
-           if isinstance(v, str)]  # fmt: skip
+    odd = [
+        (n, text)
+        for text, n, v in zip(texts, times.tolist(), values, strict=True)
+        if isinstance(v, str)
+    ]
     _, text = max(odd)
     said = printable(text, _TOLD_CHARS)
     # What cannot be typed as it stands is no command to copy.

@@ -64,17 +64,19 @@ def _columns(events: Sequence[PredictionEvent]) -> BatchColumns:
         timestamp=[event.timestamp for event in events],
         prediction_id=None if first.prediction_id is None else [e.prediction_id for e in events],
         features=_by_name([event.features or {} for event in events]),
-        prediction=None if first.prediction is None else {
-            key: [getattr(p, key) for p in predicted] for key in Prediction.__struct_fields__
-        },
-        actual=None if first.actual is None
+        prediction=None
+        if first.prediction is None
+        else {key: [getattr(p, key) for p in predicted] for key in Prediction.__struct_fields__},
+        actual=None
+        if first.actual is None
         else {"label": [event.actual and event.actual.label for event in events]},
-        segments=None if first.segments is None
+        segments=None
+        if first.segments is None
         else _by_name([event.segments or {} for event in events]),
-        latency_seconds=None if first.latency_seconds is None and all(
-            event.latency_seconds is None for event in events
-        ) else [event.latency_seconds for event in events],
-    )  # fmt: skip
+        latency_seconds=None
+        if first.latency_seconds is None and all(event.latency_seconds is None for event in events)
+        else [event.latency_seconds for event in events],
+    )
 
 
 def _by_name(rows: Sequence[Any]) -> dict[str, list[Any]]:
@@ -114,5 +116,7 @@ def packed(
 
 def _presence(row: RowEvent) -> tuple[bool, bool]:
     event = row.event
-    return (event is not None and event.actual is not None,
-            event is not None and event.latency_seconds is not None)  # fmt: skip
+    return (
+        event is not None and event.actual is not None,
+        event is not None and event.latency_seconds is not None,
+    )

@@ -82,13 +82,19 @@ class RowMapping:
         columns = reference.columns
         values = {s.name for s in reference.signals if s.kind == "numeric" or _is_two_valued(s)}
         reading = Reading(
-            columns.delimiter, columns.missing, frozenset(values | {*columns.numerals}),
+            columns.delimiter,
+            columns.missing,
+            frozenset(values | {*columns.numerals}),
             frozenset(columns.decimal_commas),
-        )  # fmt: skip
+        )
         return cls(
-            reference.model, reference.version if version is None else version,
-            {s.name: s.role for s in reference.signals}, reading, columns, reference.segments,
-        )  # fmt: skip
+            reference.model,
+            reference.version if version is None else version,
+            {s.name: s.role for s in reference.signals},
+            reading,
+            columns,
+            reference.segments,
+        )
 
 
 def _is_two_valued(signal: SignalReference) -> bool:
@@ -137,9 +143,11 @@ class EventRows:
                 )
 
     def events(
-        self, batch: Mapping[str, list[Any]], times: Sequence[float] | None = None,
+        self,
+        batch: Mapping[str, list[Any]],
+        times: Sequence[float] | None = None,
         shift: float = 0.0,
-    ) -> Iterator[RowEvent]:  # fmt: skip
+    ) -> Iterator[RowEvent]:
         """Events of a batch of rows; `times` are seconds that replace the file's.
 
         `shift` is in seconds and moves the file's times.
@@ -171,11 +179,12 @@ class EventRows:
                 prediction_id=identity,
                 features={name: values[i] for name, values in features},
                 prediction=Prediction(**{key: column[i] for key, column in predicted.items()})
-                if predicted else None,
+                if predicted
+                else None,
                 actual=None if actual is None or actual[i] is None else Actual(actual[i]),
                 segments={name: values[i] for name, values in segments} or None,
                 latency_seconds=None if latency is None else latency[i],
-            )  # fmt: skip
+            )
             yield RowEvent(identity, event, seconds)
         self.rows += n
 

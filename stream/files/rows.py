@@ -49,8 +49,11 @@ def read_batches(
     first = True
     for batch in arrays(path, rows=_BATCH_ROWS, delimiter=reading.delimiter):
         if first and not typed:
-            commas = {name for name in reading.values & batch.keys()
-                      if has_commas(batch[name], name in reading.commas)}  # fmt: skip
+            commas = {
+                name
+                for name in reading.values & batch.keys()
+                if has_commas(batch[name], name in reading.commas)
+            }
             reading = replace(reading, commas=frozenset(commas))
         first = False
         if typed:
@@ -92,8 +95,10 @@ def _typed(array: Any) -> list[Any]:
     if is_time(kind):
         return [category_text(value) for value in plain_values(array)]
     if pa.types.is_decimal(kind):
-        return [None if v is None else int(v) if v == v.to_integral_value() else float(v)
-                for v in plain_values(array)]  # fmt: skip
+        return [
+            None if v is None else int(v) if v == v.to_integral_value() else float(v)
+            for v in plain_values(array)
+        ]
     return plain_values(array)
 
 

@@ -62,9 +62,7 @@ class DataTable:
         self._reading = reading
         parts: dict[str, list[Any]] = {}
         read = 0
-        for batch in arrays(
-            path, rows=min(_BATCH_ROWS, _FIRST_ROWS), delimiter=reading.delimiter
-        ):  # fmt: skip
+        for batch in arrays(path, rows=min(_BATCH_ROWS, _FIRST_ROWS), delimiter=reading.delimiter):
             for name, array in batch.items():
                 parts.setdefault(name, []).append(array)
             read += len(next(iter(batch.values())))
@@ -80,9 +78,8 @@ class DataTable:
     def reading(self, kinds: Mapping[str, str]) -> Reading:
         """How a CSV of such columns is read, where they are of these kinds."""
         values = frozenset(
-            name for name, kind in kinds.items()
-            if kind == "numeric" or self.columns[name].numerals
-        )  # fmt: skip
+            name for name, kind in kinds.items() if kind == "numeric" or self.columns[name].numerals
+        )
         commas = frozenset(name for name in values if self.columns[name].comma)
         return replace(self._reading, values=values, commas=commas)
 
@@ -105,7 +102,7 @@ class DataTable:
         reading = self.reading(kinds)
         for batch in arrays(
             self.path, rows=rows, names=wanted, coded=True, delimiter=reading.delimiter
-        ):  # fmt: skip
+        ):
             n = len(next(iter(batch.values())))
             if timestamp is None:
                 times = np.arange(row, row + n, dtype=np.int64) * 1_000

@@ -54,9 +54,13 @@ class BoundedServer(socketserver.ThreadingTCPServer):
     request_queue_size = 1_024
 
     def __init__(
-        self, address: tuple[str, int], handler: type[socketserver.BaseRequestHandler],
-        tls: ssl.SSLContext | None, deadline_s: float, most: int,
-    ) -> None:  # fmt: skip
+        self,
+        address: tuple[str, int],
+        handler: type[socketserver.BaseRequestHandler],
+        tls: ssl.SSLContext | None,
+        deadline_s: float,
+        most: int,
+    ) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.deadline_s, self.most = deadline_s, most
@@ -165,8 +169,10 @@ class BoundedServer(socketserver.ThreadingTCPServer):
         if now - self._said_at >= _SAY_EVERY_S:
             log.warning(
                 "%d connections at once are all that is served: hung up on the slowest, %d of "
-                "them since this was said last. Look who asks.", self.most, self._untold,
-            )  # fmt: skip
+                "them since this was said last. Look who asks.",
+                self.most,
+                self._untold,
+            )
             self._said_at, self._untold = now, 0
 
 

@@ -59,9 +59,12 @@ class PageServer:
 
         try:
             self._server = BoundedServer(
-                (host.strip("[]"), int(port)), Ours, context, deadline_s,
+                (host.strip("[]"), int(port)),
+                Ours,
+                context,
+                deadline_s,
                 most or max_connections(),
-            )  # fmt: skip
+            )
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             raise OSError(

@@ -47,10 +47,14 @@ class IngestService:
     """
 
     def __init__(
-        self, kafka: Mapping[str, object], topics: tuple[str, ...], rules: Rules,
-        tokens: Tokens | None = None, max_queued_bytes: int = 64 * 1024 * 1024,
+        self,
+        kafka: Mapping[str, object],
+        topics: tuple[str, ...],
+        rules: Rules,
+        tokens: Tokens | None = None,
+        max_queued_bytes: int = 64 * 1024 * 1024,
         confirm_s: float = CONFIRM_S,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._rules, self._tokens, self._confirm_s = rules, tokens, confirm_s
         self._notices = Notices("ingest")
         self._outbox = Outbox(_MAX_EVENTS, max_queued_bytes, "drop_newest")
@@ -84,13 +88,18 @@ class IngestService:
             with self._lock:
                 self._refused.update(one.reason for one in checked.refused)
             others = len(incoming) - len(checked.refused)
-            return self._answer(HTTPStatus.BAD_REQUEST, {
-                "accepted": 0,
-                "refused": checked.refused[:_MAX_SHOWN],
-                "refused_total": len(checked.refused),
-                "others": f"{others} that are right were not sent either: mend or leave out those "
-                "above, and send the request again" if others else "",
-            })  # fmt: skip
+            return self._answer(
+                HTTPStatus.BAD_REQUEST,
+                {
+                    "accepted": 0,
+                    "refused": checked.refused[:_MAX_SHOWN],
+                    "refused_total": len(checked.refused),
+                    "others": f"{others} that are right were not sent either: mend or leave out "
+                    "those above, and send the request again"
+                    if others
+                    else "",
+                },
+            )
         return self._sent(checked.messages)
 
     def _sent(self, messages: list[Message]) -> Page:
@@ -112,9 +121,10 @@ class IngestService:
         if waits.dropped:
             reason = waits.dropped[0]
             status = (
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE if reason == "too_large"
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                if reason == "too_large"
                 else HTTPStatus.SERVICE_UNAVAILABLE
-            )  # fmt: skip
+            )
             words = f"{len(waits.dropped)} of {len(held)} messages were not taken: {reason}"
             return self._answer(status, {"error": words})
         return self._answer(HTTPStatus.ACCEPTED, {"accepted": sum(m.events for m in held)})
@@ -124,9 +134,11 @@ class IngestService:
         return self._answer(HTTPStatus.TOO_MANY_REQUESTS, {"accepted": 0, "error": words}, extra)
 
     def _answer(
-        self, status: HTTPStatus, document: dict[str, Any],
+        self,
+        status: HTTPStatus,
+        document: dict[str, Any],
         headers: tuple[tuple[str, str], ...] = (),
-    ) -> Page:  # fmt: skip
+    ) -> Page:
         with self._lock:
             self._answers[str(int(status))] += 1
         return Page(status, _JSON, msgspec.json.encode(document) + b"\n", headers)

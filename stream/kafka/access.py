@@ -95,9 +95,13 @@ async def _check_connection(
 
 
 async def _late_refusal(
-    host: str, port: int, context: ssl.SSLContext, timeout_s: float, server: str,
+    host: str,
+    port: int,
+    context: ssl.SSLContext,
+    timeout_s: float,
+    server: str,
     kafka: Mapping[str, object],
-) -> str | None:  # fmt: skip
+) -> str | None:
     """A refusal that comes with the first answer; None if there is an answer, or nobody."""
     try:
         async with asyncio.timeout(timeout_s):

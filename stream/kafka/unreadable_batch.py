@@ -50,9 +50,11 @@ async def _find(
 ) -> Unread | None:
     batch_fetch.use_bounded_codecs()
     consumer = AIOKafkaConsumer(
-        **connection, enable_auto_commit=False, auto_offset_reset="none",
+        **connection,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
         isolation_level="read_committed",
-    )  # fmt: skip
+    )
     await consumer.start()
     try:
         tp = TopicPartition(topic, partition)

@@ -91,9 +91,11 @@ class MetricsCollector(Collector):
     def _worker(self) -> list[Metric]:
         state = self._state
         batches = SummaryMetricFamily(
-            "driftstream_batch_duration_seconds", "Time spent on a batch of records.",
-            count_value=state.batches, sum_value=state.batch_seconds,
-        )  # fmt: skip
+            "driftstream_batch_duration_seconds",
+            "Time spent on a batch of records.",
+            count_value=state.batches,
+            sum_value=state.batch_seconds,
+        )
         labels = ["model", "kind", "severity", "status"]
         alerts = counter("alerts", "Alert events published by this worker.", labels)
         for key, count in list(state.alerts.items()):
@@ -102,9 +104,11 @@ class MetricsCollector(Collector):
             alerts.add_metric(list(key), count, exemplar=last)
         buckets, total = state.delays.read()
         delays = HistogramMetricFamily(
-            "driftstream_detection_delay_seconds", "From an alert's event time to its publication.",
-            buckets=buckets, sum_value=total,
-        )  # fmt: skip
+            "driftstream_detection_delay_seconds",
+            "From an alert's event time to its publication.",
+            buckets=buckets,
+            sum_value=total,
+        )
         return [build_info(self._environment), batches, alerts, delays]
 
     def _stage1(self) -> list[Metric]:
@@ -137,9 +141,12 @@ class MetricsCollector(Collector):
         sums = [0, 0, 0, 0]
         for stats in self._state.stage1_stats():
             for total, part in (
-                (by_model, stats.events), (late_by_model, stats.late), (by_reason, stats.rejected),
-                (folded_by_model, stats.versions_folded), (ahead_by_model, stats.ahead),
-            ):  # fmt: skip
+                (by_model, stats.events),
+                (late_by_model, stats.late),
+                (by_reason, stats.rejected),
+                (folded_by_model, stats.versions_folded),
+                (ahead_by_model, stats.ahead),
+            ):
                 for key, count in list(part.items()):
                     total[key] = total.get(key, 0) + count
             for model, lead_ms in list(stats.lead_ms.items()):
@@ -183,9 +190,10 @@ class MetricsCollector(Collector):
         for (topic, partition), seconds in sorted(state.snapshots_s().items()):
             snapshot.add_metric([topic, str(partition)], seconds)
         stopped = gauge(
-            "partition_stopped_offset", "Where a partition that is not read any more stopped.",
+            "partition_stopped_offset",
+            "Where a partition that is not read any more stopped.",
             [*labels, "reason"],
-        )  # fmt: skip
+        )
         for (topic, partition), (reason, offset) in sorted(state.stopped().items()):
             stopped.add_metric([topic, str(partition), reason], offset)
         absent = gauge(

@@ -8,8 +8,22 @@ from typing import Final
 __all__ = ["BOUNDS_S", "Delays"]
 
 #: From one pane to a day: what is beyond is a replay of old events.
-BOUNDS_S: Final = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0,
-                   21_600.0, 86_400.0)  # fmt: skip
+BOUNDS_S: Final = (
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    1800.0,
+    3600.0,
+    21_600.0,
+    86_400.0,
+)
 
 
 class Delays:

@@ -53,19 +53,30 @@ class CancellableRequest:
         self.error: Exception | None = None
 
     def run(
-        self, method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float,
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_s: float,
         ca_file: str,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Send it; False if it was not done within the time, or `end` was called meanwhile."""
 
         def go() -> None:
             try:
                 with self._manager(url, ca_file) as manager:
                     response = manager.urlopen(
-                        method, url, body=body or None, headers=dict(headers), redirect=False,
-                        retries=False, preload_content=False, decode_content=False,
+                        method,
+                        url,
+                        body=body or None,
+                        headers=dict(headers),
+                        redirect=False,
+                        retries=False,
+                        preload_content=False,
+                        decode_content=False,
                         timeout=Timeout(connect=timeout_s * _CONNECT_SHARE, read=2 * timeout_s),
-                    )  # fmt: skip
+                    )
                     with contextlib.closing(response):
                         if not self._over:  # else it is cut off where we hung up
                             self._take(response)
@@ -123,11 +134,12 @@ class CancellableRequest:
         context = ssl.create_default_context(cafile=ca_file or None) if encrypted else None
         settings: dict[str, Any] = {"ssl_context": context}
         manager = (
-            ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), proxy_ssl_context=context,
-                         **settings)
+            ProxyManager(
+                proxy, proxy_headers=_proxy_headers(proxy), proxy_ssl_context=context, **settings
+            )
             if proxy
             else PoolManager(**settings)
-        )  # fmt: skip
+        )
         manager.pool_classes_by_scheme = {"http": PlainPool, "https": EncryptedPool}
         return manager
 

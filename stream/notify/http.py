@@ -77,9 +77,13 @@ class Client:
             self._current = request
         try:
             over = request.run(
-                method, url, body, {"User-Agent": "driftstream", **headers}, self._timeout_s,
+                method,
+                url,
+                body,
+                {"User-Agent": "driftstream", **headers},
+                self._timeout_s,
                 self._ca_file,
-            )  # fmt: skip
+            )
         finally:
             self._current = None
         if reading.answer is not None:

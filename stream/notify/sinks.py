@@ -128,11 +128,14 @@ class Sink(ABC):
         self._not_before = self._clock() + pause_s
         longer = answer.wait_s > LONGEST_PUT_OFF_S
         log.warning(
-            "notify %s: not delivered: %s. %s", target.name, answer.words,
-            "Given up: it would be refused again." if answer.final and self.gives_up
+            "notify %s: not delivered: %s. %s",
+            target.name,
+            answer.words,
+            "Given up: it would be refused again."
+            if answer.final and self.gives_up
             else f"Next try in {pause_s:g} s"
             + (f", and not only in the {answer.wait_s:.0f} s that it asks for." if longer else "."),
-        )  # fmt: skip
+        )
         return answer
 
 

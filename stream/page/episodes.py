@@ -47,11 +47,12 @@ class EpisodeSource(Protocol):
 def silences_now(silences: Iterable[Silence], now_ms: int) -> list[SilenceRow]:
     """Those that hold now."""
     return [
-        SilenceRow(each.models, each.kinds, each.max_severity, until, each.reason,
-                   each.weekly is not None)
+        SilenceRow(
+            each.models, each.kinds, each.max_severity, until, each.reason, each.weekly is not None
+        )
         for each in silences
         if (until := each.ends_ms(now_ms)) is not None
-    ]  # fmt: skip
+    ]
 
 
 def rows_of(status: EpisodeSource, subjects: Subjects, now_ms: int) -> list[EpisodeRow]:

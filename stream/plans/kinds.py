@@ -260,6 +260,10 @@ def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
         reference = Reference.from_json(bytes(document.reference), source)
         return readable(Plan(reference=reference, **settings)), document.effective_from_ms
     except (
-        msgspec.MsgspecError, ReferenceError, PlanError, UnicodeDecodeError, RecursionError,
-    ) as error:  # fmt: skip
+        msgspec.MsgspecError,
+        ReferenceError,
+        PlanError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:
         raise PlanError(f"{source} is not a plan this version can read: {error!s:.600}") from error

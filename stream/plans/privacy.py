@@ -159,11 +159,12 @@ def _hashed(
     return replace(
         signal,
         binning=CategoricalBinning(
-            categories, tuple(name for name, _ in pairs), binning.tail,
-            tuple(place for _, place in pairs), binning.halvings,
+            categories,
+            tuple(name for name, _ in pairs),
+            binning.tail,
+            tuple(place for _, place in pairs),
+            binning.halvings,
         ),
         counts=signal.counts[bins],
-        calibration=replace(
-            signal.calibration, groups=signal.calibration.groups[bins]
-        ),
-    )  # fmt: skip
+        calibration=replace(signal.calibration, groups=signal.calibration.groups[bins]),
+    )

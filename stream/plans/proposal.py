@@ -30,9 +30,12 @@ _LABELS: Final = {10_000: "10s", 60_000: "1m", 600_000: "10m", HOUR_MS: "1h", DA
 
 
 def propose(
-    reference: Reference, *, cycle_ms: int | None = None, window_events: int = _WINDOW_EVENTS,
+    reference: Reference,
+    *,
+    cycle_ms: int | None = None,
+    window_events: int = _WINDOW_EVENTS,
     max_age_ms: int | None = None,
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """Pane and largest age of a window in milliseconds.
 
     A pane is at most an hour long, however few events that brings, unless times come by the day.
@@ -61,9 +64,10 @@ def propose(
         pane = min(pane, calendar.longest_pane_ms)
     cycle = reference.cycle_ms if cycle_ms is None else cycle_ms
     fitting = [
-        p for p in _PANES_MS
+        p
+        for p in _PANES_MS
         if p <= pane and cycle % p == 0 and (max_age_ms is None or p <= max_age_ms)
-    ]  # fmt: skip
+    ]
     days = -(-int(2 * window_events / rate) // DAY_MS)
     return fitting[-1] if fitting else _PANES_MS[0], max(1, days) * DAY_MS
 
@@ -72,9 +76,13 @@ def proposed_plan(reference: Reference) -> Plan:
     """The plan by the proposal, with default settings for all else."""
     pane_ms, max_age_ms = propose(reference)
     return Plan(
-        model=reference.model, reference=reference, segments=reference.segments,
-        pane_ms=pane_ms, window_max_age_ms=max_age_ms, cycle_ms=reference.cycle_ms,
-    )  # fmt: skip
+        model=reference.model,
+        reference=reference,
+        segments=reference.segments,
+        pane_ms=pane_ms,
+        window_max_age_ms=max_age_ms,
+        cycle_ms=reference.cycle_ms,
+    )
 
 
 def proposed_lengths(reference: Reference) -> tuple[str, str]:

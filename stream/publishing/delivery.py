@@ -58,9 +58,13 @@ class Delivery:
     """
 
     def __init__(
-        self, kafka: Mapping[str, object], topics: tuple[str, ...], outbox: Outbox,
-        notices: Notices, settings: Mapping[str, Any],
-    ) -> None:  # fmt: skip
+        self,
+        kafka: Mapping[str, object],
+        topics: tuple[str, ...],
+        outbox: Outbox,
+        notices: Notices,
+        settings: Mapping[str, Any],
+    ) -> None:
         self._kafka, self._topics = kafka, topics
         self._outbox, self._notices = outbox, notices
         self._most_on_way = _MAX_ON_WAY

@@ -40,9 +40,18 @@ class EventMaker:
         self.model, self.values = model, values
 
     def event(
-        self, features: Any, prediction: Any, score: Any, actual: Any, identity: str | None,
-        timestamp: Any, latency_seconds: Any, segments: Any, tags: Any, actual_timestamp: Any,
-    ) -> bytes:  # fmt: skip
+        self,
+        features: Any,
+        prediction: Any,
+        score: Any,
+        actual: Any,
+        identity: str | None,
+        timestamp: Any,
+        latency_seconds: Any,
+        segments: Any,
+        tags: Any,
+        actual_timestamp: Any,
+    ) -> bytes:
         """The value of a message.
 
         Raises

@@ -40,9 +40,15 @@ class Intake:
     """
 
     def __init__(
-        self, maker: EventMaker, outbox: Outbox, notices: Notices, begin: Callable[[], None], *,
-        most_bytes: int, strict: bool,
-    ) -> None:  # fmt: skip
+        self,
+        maker: EventMaker,
+        outbox: Outbox,
+        notices: Notices,
+        begin: Callable[[], None],
+        *,
+        most_bytes: int,
+        strict: bool,
+    ) -> None:
         self._maker, self._outbox, self._notices, self._begin = maker, outbox, notices, begin
         self._most_bytes, self._strict = most_bytes, strict
 

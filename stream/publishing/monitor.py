@@ -105,9 +105,13 @@ class Monitor:
         self._values = Values(self._notices)
         self._outbox = Outbox(*self._limits)
         self._intake = Intake(
-            EventMaker(self.model, self._values), self._outbox, self._notices, self._start,
-            most_bytes=self._most_bytes, strict=self._strict,
-        )  # fmt: skip
+            EventMaker(self.model, self._values),
+            self._outbox,
+            self._notices,
+            self._start,
+            most_bytes=self._most_bytes,
+            strict=self._strict,
+        )
         topics = tuple(dict.fromkeys((self.topic, self.actuals_topic)))
         self._delivery = Delivery(self._kafka, topics, self._outbox, self._notices, self._producer)
 
@@ -153,20 +157,43 @@ class Monitor:
             If the monitor is strict.
         """
         message = self._intake.message(
-            self.topic, features, prediction, score, actual, prediction_id, timestamp,
-            latency_seconds, segments, tags, None,
-        )  # fmt: skip
+            self.topic,
+            features,
+            prediction,
+            score,
+            actual,
+            prediction_id,
+            timestamp,
+            latency_seconds,
+            segments,
+            tags,
+            None,
+        )
         return message is not None and self._intake.put(message)
 
     def log_actual(
-        self, prediction_id: Any, actual: Any, *, score: Any = None, timestamp: Any = None,
+        self,
+        prediction_id: Any,
+        actual: Any,
+        *,
+        score: Any = None,
+        timestamp: Any = None,
         segments: Mapping[str, Any] | None = None,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Queue the truth about an earlier prediction, known at `timestamp` (by default now)."""
         message = self._intake.message(
-            self.actuals_topic, None, None, score, actual, prediction_id, timestamp, None, segments,
-            None, timestamp,
-        )  # fmt: skip
+            self.actuals_topic,
+            None,
+            None,
+            score,
+            actual,
+            prediction_id,
+            timestamp,
+            None,
+            segments,
+            None,
+            timestamp,
+        )
         return message is not None and self._intake.put(message)
 
     async def alog(self, features: Any = None, prediction: Any = None, **members: Any) -> bool:
@@ -184,10 +211,18 @@ class Monitor:
         return self._intake.after(outcome)
 
     def log_batch(
-        self, frame: Any, *, prediction: Any = None, score: Any = None, actual: Any = None,
-        prediction_id: Any = None, timestamp: Any = None, latency_seconds: Any = None,
-        segments: Any = (), features: Any = None,
-    ) -> int:  # fmt: skip
+        self,
+        frame: Any,
+        *,
+        prediction: Any = None,
+        score: Any = None,
+        actual: Any = None,
+        prediction_id: Any = None,
+        timestamp: Any = None,
+        latency_seconds: Any = None,
+        segments: Any = (),
+        features: Any = None,
+    ) -> int:
         """Queue all rows of a frame as batches of up to 1,000; how many events were queued.
 
         Parameters
@@ -266,9 +301,11 @@ class Monitor:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.close()
 
     async def __aenter__(self) -> Monitor:

@@ -35,9 +35,13 @@ class WrappedModel:
     """
 
     def __init__(
-        self, monitor: Monitor, model: Any, *, methods: Sequence[str] = _METHODS,
+        self,
+        monitor: Monitor,
+        model: Any,
+        *,
+        methods: Sequence[str] = _METHODS,
         feature_names: Sequence[str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         unknown = [name for name in methods if name not in _METHODS or not hasattr(model, name)]
         if (unknown and tuple(methods) != _METHODS) or len(unknown) == len(methods):
             raise ValueError(

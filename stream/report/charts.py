@@ -46,36 +46,55 @@ def place_of(value: float) -> float:
 def ratio_scale() -> Markup:
     """The marks of the scale that meters are drawn on, for the head of their column."""
     said = " ".join(f"{mark}×" for mark in _MARKS)
-    return chart("Scale", said, 13, [
-        label(place_of(mark), 11, f"{mark}×", anchor="middle", kind=f"axis m{mark}")
-        for mark in _MARKS
-    ], kind="scale")  # fmt: skip
+    return chart(
+        "Scale",
+        said,
+        13,
+        [
+            label(place_of(mark), 11, f"{mark}×", anchor="middle", kind=f"axis m{mark}")
+            for mark in _MARKS
+        ],
+        kind="scale",
+    )
 
 
 def meter(value: float, name: str, *, labelled: bool = False) -> Markup:
     """Draw a value in units of its threshold on a logarithmic scale; the mark at 1× is it."""
     said = f"{ratio(value)} its threshold"
     marks = [
-        line(place_of(mark), 1 if mark == 1 else 3, place_of(mark), 11 if mark == 1 else 9,
-             "threshold" if mark == 1 else "notch")
+        line(
+            place_of(mark),
+            1 if mark == 1 else 3,
+            place_of(mark),
+            11 if mark == 1 else 9,
+            "threshold" if mark == 1 else "notch",
+        )
         for mark in _MARKS
-    ]  # fmt: skip
+    ]
     texts = [
         label(place_of(mark), 23, f"{mark}×", anchor="middle", kind="axis")
         for mark in (_MARKS if labelled else ())
     ]
     shown = max(_MIN_METER, place_of(value)) if value > 0 else 0.0
     return chart(
-        name, said, 26 if labelled else 12,
-        bar(0, 3, 1, 6, "track"), bar(0, 3, shown, 6, f"level{level(value)}"), marks, texts,
+        name,
+        said,
+        26 if labelled else 12,
+        bar(0, 3, 1, 6, "track"),
+        bar(0, 3, shown, 6, f"level{level(value)}"),
+        marks,
+        texts,
         kind="meter",
-    )  # fmt: skip
+    )
 
 
 def sparkline(
-    history: Sequence[tuple[int, float]], start_ms: int, end_ms: int, name: str,
+    history: Sequence[tuple[int, float]],
+    start_ms: int,
+    end_ms: int,
+    name: str,
     change: tuple[int, int, int] | None = None,
-) -> Markup:  # fmt: skip
+) -> Markup:
     """Draw how a signal's worst test went; the dashed line is its threshold.
 
     `change` (earliest, likeliest, latest) is a band with a line.
@@ -94,14 +113,22 @@ def sparkline(
     middle = 44 * (100 - 96 / 2) / 100
     band: list[Markup] = []
     if change is not None:
-        first, likeliest, last = (
-            min(1.0, max(0.0, (at - start_ms) / whole)) for at in change
-        )  # fmt: skip
-        band = [bar(first, 0, max(0.002, last - first), 44, "band"),
-                line(likeliest, 0, likeliest, 44, "tick")]  # fmt: skip
+        first, likeliest, last = (min(1.0, max(0.0, (at - start_ms) / whole)) for at in change)
+        band = [
+            bar(first, 0, max(0.002, last - first), 44, "band"),
+            line(likeliest, 0, likeliest, 44, "tick"),
+        ]
         words += f" It changed about {minute(change[1])}."
-    return chart(name, words, 62, band, line(0, middle, 1, middle, "threshold"), plot,
-                _time_axis(start_ms, end_ms, 58), kind="spark")  # fmt: skip
+    return chart(
+        name,
+        words,
+        62,
+        band,
+        line(0, middle, 1, middle, "threshold"),
+        plot,
+        _time_axis(start_ms, end_ms, 58),
+        kind="spark",
+    )
 
 
 def timeline(episodes: Sequence[Episode], start_ms: int, end_ms: int, name: str) -> Markup:
@@ -120,8 +147,9 @@ def timeline(episodes: Sequence[Episode], start_ms: int, end_ms: int, name: str)
     height = len(lanes) * _LANE_PX
     firing = sum(episode.firing for episode in episodes)
     said = f"{counted(len(episodes), 'episode')}, {firing} still firing at the end."
-    return chart(name, said, height + 16, drawn, _time_axis(start_ms, end_ms, height + 12),
-                kind="timeline")  # fmt: skip
+    return chart(
+        name, said, height + 16, drawn, _time_axis(start_ms, end_ms, height + 12), kind="timeline"
+    )
 
 
 def _blocks(episode: Episode, start_ms: int, whole: int, y: float) -> Iterable[Markup]:
@@ -154,8 +182,9 @@ def _time_axis(start_ms: int, end_ms: int, y: float) -> Markup:
     return join(marks)
 
 
-def heat(rows: Sequence[tuple[str, Sequence[float]]], start_ms: int, end_ms: int,
-         name: str) -> Markup:  # fmt: skip
+def heat(
+    rows: Sequence[tuple[str, Sequence[float]]], start_ms: int, end_ms: int, name: str
+) -> Markup:
     """Draw a row for each signal, time to the right; cells of one level are one block."""
     drawn: list[Markup] = []
     worst = max(((max(cells, default=0.0), name_) for name_, cells in rows), default=(0.0, ""))
@@ -164,9 +193,14 @@ def heat(rows: Sequence[tuple[str, Sequence[float]]], start_ms: int, end_ms: int
         for i in range(1, len(cells) + 1):
             if i == len(cells) or level(cells[i]) != level(cells[begin]):
                 drawn.append(
-                    bar(begin / len(cells), row * _HEAT_PX + 2, (i - begin) / len(cells),
-                         _HEAT_PX - 4, f"level{level(cells[begin])}")
-                )  # fmt: skip
+                    bar(
+                        begin / len(cells),
+                        row * _HEAT_PX + 2,
+                        (i - begin) / len(cells),
+                        _HEAT_PX - 4,
+                        f"level{level(cells[begin])}",
+                    )
+                )
                 begin = i
     said = f"Worst: {worst[1]} at {ratio(worst[0])} its threshold." if rows else ""
     drawn.append(_time_axis(start_ms, end_ms, len(rows) * _HEAT_PX + 14))

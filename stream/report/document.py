@@ -63,7 +63,13 @@ def render(report: Report, css: str, rows: Sequence[tuple[str, Sequence[float]]]
     body = tag(
         "body",
         tag("a", "Skip to the content", href="#content", class_="skip"),
-        tag("div", top, nav, tag("main", [part for _, _, part in there], id="content"),
-            tag("footer", tag("p", report.made)), class_="page"),
-    )  # fmt: skip
+        tag(
+            "div",
+            top,
+            nav,
+            tag("main", [part for _, _, part in there], id="content"),
+            tag("footer", tag("p", report.made)),
+            class_="page",
+        ),
+    )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"

@@ -34,32 +34,46 @@ def episodes_section(report: Report) -> Markup | None:
     newest = newest_first(report.episodes)
     chart = timeline(report.episodes, report.start_ms, report.end_ms, "Timeline of episodes")
     return section(
-        "episodes", "Episodes",
+        "episodes",
+        "Episodes",
         f"{ONE_CAUSE} Ticks are revisions in which a signal joined or left. Times are event times "
         "in UTC.",
         tag("div", chart, class_="panel"),
         tag("ol", (_episode(episode) for episode in newest[:_SHOWN]), class_="episodes"),
-        tag("details", tag("summary", counted(len(newest) - _SHOWN, "earlier episode")),
-            tag("ol", (_episode(episode) for episode in newest[_SHOWN:]), class_="episodes"))
-        if len(newest) > _SHOWN else None,
-    )  # fmt: skip
+        tag(
+            "details",
+            tag("summary", counted(len(newest) - _SHOWN, "earlier episode")),
+            tag("ol", (_episode(episode) for episode in newest[_SHOWN:]), class_="episodes"),
+        )
+        if len(newest) > _SHOWN
+        else None,
+    )
 
 
 def _episode(episode: Episode) -> Markup:
-    state = badge("firing", f"sev-{episode.severity}") if episode.firing else badge(
-        "resolved", "resolved")  # fmt: skip
+    state = (
+        badge("firing", f"sev-{episode.severity}")
+        if episode.firing
+        else badge("resolved", "resolved")
+    )
     asked = from_start(episode)
     return tag(
         "li",
-        tag("h3", words(episode.kind).capitalize(), " ", state, " ",
-            badge(f"peak {episode.severity}", f"sev-{episode.severity}")),
+        tag(
+            "h3",
+            words(episode.kind).capitalize(),
+            " ",
+            state,
+            " ",
+            badge(f"peak {episode.severity}", f"sev-{episode.severity}"),
+        ),
         tag("p", of_episode(episode), class_="meta"),
         _told(episode),
         tag("p", asked) if asked else None,
         _runbook(episode),
         _evidence(episode),
         tag("details", tag("summary", "Revisions"), _revisions(episode)),
-    )  # fmt: skip
+    )
 
 
 def _told(episode: Episode) -> Markup:

@@ -30,9 +30,22 @@ def fetch_commands(events: Sequence[AlertEvent], brokers: str = UNKNOWN_BROKER) 
             before = seen.get(key, (first, last))
             seen[key] = min(first, before[0]), max(last, before[1])
     return tuple(
-        shlex.join([
-            "kcat", "-C", "-e", "-b", brokers, "-t", topic, "-p", str(partition),
-            "-o", str(first), "-c", str(last - first + 1),
-        ])
+        shlex.join(
+            [
+                "kcat",
+                "-C",
+                "-e",
+                "-b",
+                brokers,
+                "-t",
+                topic,
+                "-p",
+                str(partition),
+                "-o",
+                str(first),
+                "-c",
+                str(last - first + 1),
+            ]
+        )
         for (topic, partition), (first, last) in sorted(seen.items())
-    )  # fmt: skip
+    )

@@ -55,17 +55,22 @@ def _episode(id_: str, found: list[AlertEvent], end_ms: int | None) -> Episode:
         runbook_url=last.data.annotations.runbook_url,
         revisions=tuple(
             Revision(
-                e.data.revision, parse_time(e.time), e.data.status, e.data.severity,
-                tuple(e.data.joined), tuple(e.data.left), e.data.annotations.summary,
+                e.data.revision,
+                parse_time(e.time),
+                e.data.status,
+                e.data.severity,
+                tuple(e.data.joined),
+                tuple(e.data.left),
+                e.data.annotations.summary,
                 e.data.annotations.evidence,
                 max((s.effect or 0.0 for s in e.data.signals), default=0.0),
             )
             for e in revisions
         ),
-        from_start=tuple(dict.fromkeys(
-            s.name for e in revisions for s in e.data.signals if s.from_start
-        )),
-    )  # fmt: skip
+        from_start=tuple(
+            dict.fromkeys(s.name for e in revisions for s in e.data.signals if s.from_start)
+        ),
+    )
 
 
 def worst_severity(severities: Iterable[str]) -> str:

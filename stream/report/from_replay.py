@@ -132,11 +132,17 @@ class ReplayRecorder:
         return self._history.loudest_first()
 
     def report(
-        self, plan: Plan, data: str, events: int, rejected: int, late: int,
-        alphas: Sequence[float] = (), sequential: Sequence[TestRow] = (),
+        self,
+        plan: Plan,
+        data: str,
+        events: int,
+        rejected: int,
+        late: int,
+        alphas: Sequence[float] = (),
+        sequential: Sequence[TestRow] = (),
         in_alarm: tuple[int, int] = (0, 0),
         untested: AtEnd = _ALL_TESTED,
-    ) -> Report:  # fmt: skip
+    ) -> Report:
         """The report.
 
         `alphas` are of the whole stream's windowed tests and of a segment's, `sequential` what is
@@ -257,7 +263,7 @@ def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: i
         change="" if hidden else change.text,
         bars=bars_of_counts(reference, counts, change, hidden=hidden),
         moments=() if hidden else _moments(change),
-    )  # fmt: skip
+    )
 
 
 def bars_of_counts(
@@ -274,9 +280,12 @@ def _moments(change: Change) -> tuple[tuple[str, str, str], ...]:
     if not change.quantiles_before or not change.quantiles_after:
         return ()
     found = quantiles(
-        QUANTILES, change.quantiles_before, change.quantiles_after,
-        change.sides_before, change.sides_after,
-    )  # fmt: skip
+        QUANTILES,
+        change.quantiles_before,
+        change.quantiles_after,
+        change.sides_before,
+        change.sides_after,
+    )
     if change.mean_before is None or change.mean_after is None:  # one alone compares with nothing
         return found
     before, after = figures(change.mean_before, change.mean_after)

@@ -33,8 +33,11 @@ def histogram(bars: Bars, name: str) -> Markup:
         return _density(bars.shape, name, _moved_most(bars))
     if bars.edges:
         return equal_bins(bars, name)
-    return _lying(bars, name, f"Share of values in each bin, reference and window. Moved most: "
-                  f"{_moved_most(bars)}.")  # fmt: skip
+    return _lying(
+        bars,
+        name,
+        f"Share of values in each bin, reference and window. Moved most: {_moved_most(bars)}.",
+    )
 
 
 def _moved_most(bars: Bars) -> str:
@@ -50,9 +53,11 @@ def _said(box: Box) -> str:
 
 
 def _density(shape: Shape, name: str, moved: str) -> Markup:
-    drawn = [line(0, _TOP_PX, 1, _TOP_PX, "grid"),
-             line(0, _TOP_PX + PLOT_PX / 2, 1, _TOP_PX + PLOT_PX / 2, "grid"),
-             label(0, 10, f"{percent(shape.top * shape.bar)} a bar", kind="axis")]  # fmt: skip
+    drawn = [
+        line(0, _TOP_PX, 1, _TOP_PX, "grid"),
+        line(0, _TOP_PX + PLOT_PX / 2, 1, _TOP_PX + PLOT_PX / 2, "grid"),
+        label(0, 10, f"{percent(shape.top * shape.bar)} a bar", kind="axis"),
+    ]
     if shape.scale == "log":
         drawn.append(label(shape.end, 10, "logarithmic scale", anchor="end", kind="axis"))
     for kind in ("ref", "win"):
@@ -60,8 +65,9 @@ def _density(shape: Shape, name: str, moved: str) -> Markup:
             share = box.reference if kind == "ref" else box.window
             height = PLOT_PX * share / box.width / shape.top
             drawn.append(bar(box.x, _BASE_PX - height, box.width, height, kind, _said(box)))
-    drawn += [stretched(_outline(part, shape.top), _TOP_PX, PLOT_PX, "outline")
-              for part in _parts(shape)]  # fmt: skip
+    drawn += [
+        stretched(_outline(part, shape.top), _TOP_PX, PLOT_PX, "outline") for part in _parts(shape)
+    ]
     drawn.append(line(shape.start, _BASE_PX, shape.end, _BASE_PX, "base"))
     for mark in shape.marks:
         drawn += [
@@ -126,9 +132,15 @@ def equal_bins(bars: Bars, name: str) -> Markup:
             height = PLOT_PX * shares[b] / top
             said = f"{bars.label(b)}: {percent(bars.reference[b])} → {percent(bars.window[b])}"
             drawn.append(
-                bar((at + unit * inset) / total, _BASE_PX - height,
-                    unit * (1 - 2 * inset) / total, height, kind, said)
-            )  # fmt: skip
+                bar(
+                    (at + unit * inset) / total,
+                    _BASE_PX - height,
+                    unit * (1 - 2 * inset) / total,
+                    height,
+                    kind,
+                    said,
+                )
+            )
         if b >= values:
             middle = (at + unit / 2) / total
             drawn.append(label(middle, 16 + _BASE_PX, bars.label(b), anchor="middle", kind="axis"))
@@ -139,8 +151,9 @@ def equal_bins(bars: Bars, name: str) -> Markup:
     for i, mark in enumerate(marks):
         anchor = "start" if i == 0 else "end" if i == len(marks) - 1 else "middle"
         where = starts[0] if mark == 0 else ends[mark - 1]
-        drawn.append(label(where, 16 + _BASE_PX, figure(bars.edges[mark]), anchor=anchor,
-                           kind="axis"))  # fmt: skip
+        drawn.append(
+            label(where, 16 + _BASE_PX, figure(bars.edges[mark]), anchor=anchor, kind="axis")
+        )
     words = (
         "Share of values in bins of about equal weight, reference and window. "
         f"Moved most: {_moved_most(bars)}."

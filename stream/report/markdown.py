@@ -59,9 +59,16 @@ def render_markdown(report: Report) -> str:
         ),
     ]
     blocks = [
-        *head, *_episodes(report), *_signals(report), *_segments(report), *_quality(report),
-        *_tests(report), *_fetch(report), *_provenance(report), join(report.made),
-    ]  # fmt: skip
+        *head,
+        *_episodes(report),
+        *_signals(report),
+        *_segments(report),
+        *_quality(report),
+        *_tests(report),
+        *_fetch(report),
+        *_provenance(report),
+        join(report.made),
+    ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -133,16 +140,21 @@ def _bars(signal: Signal, bars: Bars) -> Iterator[Markdown]:
     """The bins of the leading signal that moved most, in their order."""
     moved = [now - before for before, now in zip(bars.reference, bars.window, strict=True)]
     most = sorted(sorted(range(len(moved)), key=lambda b: -abs(moved[b]))[:_BINS])
-    yield join("Bins of ", code(of_signal(signal)),
-               f" that moved most, {len(most)} of {len(moved)}:")  # fmt: skip
+    yield join(
+        "Bins of ", code(of_signal(signal)), f" that moved most, {len(most)} of {len(moved)}:"
+    )
     yield table(
         ("bin", "reference", "window", "points"),
         (
-            (bars.label(b), percent(bars.reference[b]), percent(bars.window[b]),
-             f"{100 * moved[b]:+.1f}")
+            (
+                bars.label(b),
+                percent(bars.reference[b]),
+                percent(bars.window[b]),
+                f"{100 * moved[b]:+.1f}",
+            )
             for b in most
         ),
-    )  # fmt: skip
+    )
 
 
 def _segments(report: Report) -> Iterator[Markdown]:
@@ -153,12 +165,14 @@ def _segments(report: Report) -> Iterator[Markdown]:
         ("segment", "worst, of its threshold", "signal", "findings"),
         (
             (
-                code(row.segment), ratio(row.ratio),
-                join(code(row.signal), f" ({test_name(row.test)})"), f"{row.findings:,}",
+                code(row.segment),
+                ratio(row.ratio),
+                join(code(row.signal), f" ({test_name(row.test)})"),
+                f"{row.findings:,}",
             )
             for row in report.segments[:_ROWS]
         ),
-    )  # fmt: skip
+    )
     yield join(left_out(len(report.segments) - _ROWS, "segment", "moved less"))
 
 
@@ -170,13 +184,16 @@ def _quality(report: Report) -> Iterator[Markdown]:
     yield table(
         ("signal", *(name for name, *_ in report.quality[0].shares)),
         (
-            (code(row.signal), *(
-                f"{percent(before)} → {percent(now)}" if before or now else ""
-                for _, before, now in row.shares
-            ))
+            (
+                code(row.signal),
+                *(
+                    f"{percent(before)} → {percent(now)}" if before or now else ""
+                    for _, before, now in row.shares
+                ),
+            )
             for row in report.quality[:_ROWS]
         ),
-    )  # fmt: skip
+    )
     yield join(left_out(len(report.quality) - _ROWS, "signal", "changed less"))
 
 
@@ -188,13 +205,15 @@ def _tests(report: Report) -> Iterator[Markdown]:
             ("test", "scope", "made", "alpha", "findings"),
             (
                 (
-                    test_name(row.test), row.scope, f"{row.made:,}" if row.made else "",
+                    test_name(row.test),
+                    row.scope,
+                    f"{row.made:,}" if row.made else "",
                     "" if row.alpha is None else chance(row.alpha),
                     "" if row.findings is None else f"{row.findings:,}",
                 )
                 for row in report.tests
             ),
-        )  # fmt: skip
+        )
     if report.untested:
         yield heading(3, "What was not tested, or is told late")
         yield bullets(report.untested)

@@ -52,26 +52,36 @@ def warnings_panel(warnings: Sequence[str]) -> Markup | None:
     rest = warnings[_WARNINGS:]
     more = tag("details", tag("summary", f"{len(rest)} more"), listed(rest)) if rest else None
     return tag(
-        "div", tag("p", "Before you rely on it", class_="brand"), listed(warnings[:_WARNINGS]),
-        more, class_="panel warnings", role="note", aria_label="Warnings",
-    )  # fmt: skip
+        "div",
+        tag("p", "Before you rely on it", class_="brand"),
+        listed(warnings[:_WARNINGS]),
+        more,
+        class_="panel warnings",
+        role="note",
+        aria_label="Warnings",
+    )
 
 
 def overview_section(report: Report, rows: Sequence[tuple[str, Sequence[float]]]) -> Markup | None:
     """Every signal over time, the loudest first."""
     if not rows:
         return None
-    key = tag("p", (
-        tag("span", tag("span", class_=f"swatch level{n}", aria_hidden="true"), said)
-        for n, said in enumerate(("quiet", "from 0.7×", "finding", "from 2×", "from 4×"))
-    ), class_="key")  # fmt: skip
+    key = tag(
+        "p",
+        (
+            tag("span", tag("span", class_=f"swatch level{n}", aria_hidden="true"), said)
+            for n, said in enumerate(("quiet", "from 0.7×", "finding", "from 2×", "from 4×"))
+        ),
+        class_="key",
+    )
     chart = heat(rows[:_HEAT_ROWS], report.start_ms, report.end_ms, "Signals over time")
     return section(
-        "overview", "Signals over time",
+        "overview",
+        "Signals over time",
         "The worst test of each signal, in units of its threshold.",
         tag("div", chart, key, class_="panel"),
         _more(len(rows) - _HEAT_ROWS, "signal", "moved less"),
-    )  # fmt: skip
+    )
 
 
 def _more(n: int, one: str, why: str) -> Markup | None:
@@ -83,33 +93,40 @@ def signals_section(report: Report) -> Markup | None:
     """A card for each of the leading signals."""
     if not report.signals:
         return None
-    key = tag("p",
-              tag("span", tag("span", class_="swatch ref", aria_hidden="true"), "reference"),
-              tag("span", tag("span", class_="swatch win", aria_hidden="true"), "window"),
-              class_="key")  # fmt: skip
+    key = tag(
+        "p",
+        tag("span", tag("span", class_="swatch ref", aria_hidden="true"), "reference"),
+        tag("span", tag("span", class_="swatch win", aria_hidden="true"), "window"),
+        class_="key",
+    )
     return section(
-        "signals", "What moved", "The leading signals in the window in which each drifted most.",
-        key, tag("div", (_card(signal, report) for signal in report.signals), class_="cards"),
-    )  # fmt: skip
+        "signals",
+        "What moved",
+        "The leading signals in the window in which each drifted most.",
+        key,
+        tag("div", (_card(signal, report) for signal in report.signals), class_="cards"),
+    )
 
 
 def _card(signal: Signal, report: Report) -> Markup:
     name = of_signal(signal)
     parts: list[Child] = [
-        tag("h3", tag("span", name), " ",
-            badge(ratio(signal.ratio), f"level{level(signal.ratio)}")),
+        tag(
+            "h3", tag("span", name), " ", badge(ratio(signal.ratio), f"level{level(signal.ratio)}")
+        ),
         meter(signal.ratio, f"{name}: {test_name(signal.test)}", labelled=True),
         tag("p", f"{signal.role} · {tested(signal)}", class_="meta"),
         tag("p", arrows(signal.change)) if signal.change else None,
-    ]  # fmt: skip
+    ]
     if signal.bars is not None:
         chart = histogram(signal.bars, f"Distribution of {name}")
         parts.append(tag("figure", chart, _numbers(name, signal.bars)))
     parts += [_moments(signal), _change_point(signal)]
     if len(signal.history) > 1:
         caption = f"{signal.history_of}; dashed is the threshold"
-        chart = sparkline(signal.history, report.start_ms, report.end_ms, f"{name} over time",
-                          signal.change_point)  # fmt: skip
+        chart = sparkline(
+            signal.history, report.start_ms, report.end_ms, f"{name} over time", signal.change_point
+        )
         parts.append(tag("figure", tag("figcaption", caption), chart))
     return tag("article", parts, class_="panel")
 
@@ -124,8 +141,12 @@ def _numbers(name: str, bars: Bars) -> Markup:
         )
         for b in range(len(bars.window))
     ]
-    made = table(f"Shares of {name}", ("bin", "reference", "window", "points"), rows,
-                 figures=frozenset({1, 2, 3}))  # fmt: skip
+    made = table(
+        f"Shares of {name}",
+        ("bin", "reference", "window", "points"),
+        rows,
+        figures=frozenset({1, 2, 3}),
+    )
     if bars.shape is None:
         return tag("details", tag("summary", "Numbers"), made)
     chart = equal_bins(bars, f"Distribution of {name} in bins of equal weight")
@@ -135,8 +156,13 @@ def _numbers(name: str, bars: Bars) -> Markup:
 def _moments(signal: Signal) -> Markup | None:
     if not signal.moments:
         return None
-    return table(f"Mean and quantiles of {signal.name}", ("of the values", "reference", "window"),
-                 signal.moments, figures=frozenset({1, 2}), kind="small")  # fmt: skip
+    return table(
+        f"Mean and quantiles of {signal.name}",
+        ("of the values", "reference", "window"),
+        signal.moments,
+        figures=frozenset({1, 2}),
+        kind="small",
+    )
 
 
 def _change_point(signal: Signal) -> Markup | None:
@@ -161,11 +187,20 @@ def segments_section(report: Report) -> Markup | None:
         )
         for row in report.segments[:_SEGMENTS]
     ]
-    heads = ("segment", join("worst, of its threshold ", ratio_scale()), "signal", "windows",
-             "findings")  # fmt: skip
-    return section("segments", "Segments", "Where the drift is.",
-                    table("Worst test of each segment", heads, rows, figures=frozenset({3, 4})),
-                    _more(len(report.segments) - _SEGMENTS, "segment", "moved less"))  # fmt: skip
+    heads = (
+        "segment",
+        join("worst, of its threshold ", ratio_scale()),
+        "signal",
+        "windows",
+        "findings",
+    )
+    return section(
+        "segments",
+        "Segments",
+        "Where the drift is.",
+        table("Worst test of each segment", heads, rows, figures=frozenset({3, 4})),
+        _more(len(report.segments) - _SEGMENTS, "segment", "moved less"),
+    )
 
 
 def quality_section(report: Report) -> Markup | None:
@@ -179,12 +214,12 @@ def quality_section(report: Report) -> Markup | None:
         for row in report.quality[:_WORST_SHARES]
     ]
     return section(
-        "quality", "Data quality",
+        "quality",
+        "Data quality",
         QUALITY,
-        table("Data quality by signal", heads, rows,
-              figures=frozenset(range(1, len(heads)))),
+        table("Data quality by signal", heads, rows, figures=frozenset(range(1, len(heads)))),
         _more(len(report.quality) - _WORST_SHARES, "signal", "changed less"),
-    )  # fmt: skip
+    )
 
 
 def _change_of(before: float, now: float) -> str:
@@ -203,8 +238,16 @@ def tests_section(report: Report) -> Markup:
         )
         for row in report.tests
     ]
-    made = table("Tests", ("test", "scope", "made", "alpha", "findings"), rows,
-                 figures=frozenset({2, 3, 4})) if rows else None  # fmt: skip
+    made = (
+        table(
+            "Tests",
+            ("test", "scope", "made", "alpha", "findings"),
+            rows,
+            figures=frozenset({2, 3, 4}),
+        )
+        if rows
+        else None
+    )
     left = tag("ul", (tag("li", words) for words in report.untested)) if report.untested else None
     head = tag("h3", "What was not tested, or is told late") if left else None
     return section("tests", "What was tested", report.budget, made, head, left)
@@ -221,5 +264,9 @@ def fetch_section(report: Report) -> Markup | None:
 def provenance_section(report: Report) -> Markup:
     """From what all of this follows."""
     rows = [(name, tag("code", value)) for name, value in report.provenance]
-    return section("provenance", "Provenance", REPLAYED_ALIKE,
-                   table("What this report was made from", ("what", "value"), rows))  # fmt: skip
+    return section(
+        "provenance",
+        "Provenance",
+        REPLAYED_ALIKE,
+        table("What this report was made from", ("what", "value"), rows),
+    )

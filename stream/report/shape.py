@@ -89,9 +89,12 @@ def shape_of_counts(signal: SignalReference, window: npt.NDArray[np.integer]) ->
 
 
 def shape_of_coarse(
-    edges: Sequence[float], reference: Sequence[float], window: Sequence[float],
-    labels: Sequence[str], events: int,
-) -> Shape | None:  # fmt: skip
+    edges: Sequence[float],
+    reference: Sequence[float],
+    window: Sequence[float],
+    labels: Sequence[str],
+    events: int,
+) -> Shape | None:
     """The shape out of the few bins that an alert holds.
 
     Its outermost bins are open where their names say so: how far they reach is not known.
@@ -116,9 +119,12 @@ def shape_of_coarse(
 
 
 def shape_of(
-    edges: Floats, reference: Floats, window: Floats,
-    special: Sequence[tuple[str, float, float]], events: int,
-) -> Shape | None:  # fmt: skip
+    edges: Floats,
+    reference: Floats,
+    window: Floats,
+    special: Sequence[tuple[str, float, float]],
+    events: int,
+) -> Shape | None:
     """The shape of shares in bins `(..., e0), [e0, e1), ..., [ek, ...)`, and of special values.
 
     `events` are those of the reference or of the window, whichever has fewer.

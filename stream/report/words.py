@@ -41,9 +41,12 @@ _TESTS: Final = {
 
 
 def quantiles(
-    q: Sequence[float], before: Sequence[float], now: Sequence[float],
-    sides_before: Sequence[int] = (), sides_now: Sequence[int] = (),
-) -> tuple[tuple[str, str, str], ...]:  # fmt: skip
+    q: Sequence[float],
+    before: Sequence[float],
+    now: Sequence[float],
+    sides_before: Sequence[int] = (),
+    sides_now: Sequence[int] = (),
+) -> tuple[tuple[str, str, str], ...]:
     """Quantiles of reference and window side by side; "over 337" where no more is known."""
     rows = zip_longest(q, before, now, sides_before, sides_now)
     return tuple(

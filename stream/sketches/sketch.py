@@ -68,13 +68,15 @@ class SignalSketch:
         now = dict(zip(self.numbers.keys.tolist(), self.numbers.counts.tolist(), strict=True))
         names = other.names.at_level(self.names.level)
         return (
-            all(n <= now.get(k, 0) for k, n in zip(was.keys.tolist(), was.counts.tolist(),
-                                                   strict=True))
+            all(
+                n <= now.get(k, 0)
+                for k, n in zip(was.keys.tolist(), was.counts.tolist(), strict=True)
+            )
             and all(n <= self.names.counts.get(name, 0) for name, n in names.counts.items())
             and all(n <= self.names.rests.get(place, 0) for place, n in names.rests.items())
             and was.zero <= self.numbers.zero
             and other.invalid <= self.invalid
-        )  # fmt: skip
+        )
 
 
 class _Signal(msgspec.Struct, array_like=True, gc=False):
@@ -161,13 +163,17 @@ class Sketch:
         """The sketch as bytes: equal sketches give equal bytes."""
         signals = [
             _Signal(
-                place, held.numbers.level, held.numbers.zero,
+                place,
+                held.numbers.level,
+                held.numbers.zero,
                 encode_sparse(held.numbers.keys + (LAST_KEY + 1), held.numbers.counts),
-                held.names.level, _encoded(held.names.rests),
-                dict(sorted(held.names.counts.items())), held.invalid,
+                held.names.level,
+                _encoded(held.names.rests),
+                dict(sorted(held.names.counts.items())),
+                held.invalid,
             )
             for place, held in sorted(self.signals.items())
-        ]  # fmt: skip
+        ]
         groups = (self.groups[0], self.groups[1], self.groups[2], self.groups[3])
         return msgspec.msgpack.encode(_Wire(self.events, groups, self.more, signals))
 

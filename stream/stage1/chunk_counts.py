@@ -135,10 +135,13 @@ class ChunkCounts:
             numbers = np.fromiter(map(known.__getitem__, values), np.int32, len(values))
             self.folded += len(numbers) - int(np.count_nonzero(numbers))
             if len(numbers) < _FEW * len(panes):
-                yield np.array([
-                    -1 if number < 0 else self._slot(known.names[number], panes[i])
-                    for number, i in zip(numbers.tolist(), which.tolist(), strict=True)
-                ], np.int32)  # fmt: skip
+                yield np.array(
+                    [
+                        -1 if number < 0 else self._slot(known.names[number], panes[i])
+                        for number, i in zip(numbers.tolist(), which.tolist(), strict=True)
+                    ],
+                    np.int32,
+                )
                 continue
             numbers = numbers[order]
             slots = np.empty_like(numbers)

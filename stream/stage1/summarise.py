@@ -222,9 +222,12 @@ class Summariser:
         return counts
 
     def _count_group(
-        self, subject: Subject, group: Columns, time_ms: npt.NDArray[np.int64],
+        self,
+        subject: Subject,
+        group: Columns,
+        time_ms: npt.NDArray[np.int64],
         mark: npt.NDArray[np.int64],
-    ) -> ChunkCounts:  # fmt: skip
+    ) -> ChunkCounts:
         counts = self._counts_of(subject, group.plan)
         folded = counts.folded
         late = counts.add(group, time_ms, mark)
@@ -266,10 +269,18 @@ class Summariser:
             taken = counts.take(self._clock.mark_ms, only_complete=only_complete)
             for entries in _cut_batches(taken, even_empty=news):
                 batch = SummaryBatch(
-                    self.source, self._chunk, through, *counts.subject,
-                    counts.plan.short_hash, counts.late, entries, counts.stale,
-                    counts.aged, counts.ahead, counts.ahead_max_ms,
-                )  # fmt: skip
+                    self.source,
+                    self._chunk,
+                    through,
+                    *counts.subject,
+                    counts.plan.short_hash,
+                    counts.late,
+                    entries,
+                    counts.stale,
+                    counts.aged,
+                    counts.ahead,
+                    counts.ahead_max_ms,
+                )
                 summaries.append((counts.subject.key, encode_message(batch)))
         progress = Progress(self.source, self._chunk, through, self._clock.mark_ms)
         rejects, self._rejects, self._reject_bytes = self._rejects, [], 0

@@ -11,9 +11,12 @@ __all__ = ["is_source", "marks"]
 
 
 def is_source(
-    batch: SummaryBatch, plan: AnyPlan, monitor: SubjectMonitor | None, plans: PlanBook,
+    batch: SummaryBatch,
+    plan: AnyPlan,
+    monitor: SubjectMonitor | None,
+    plans: PlanBook,
     sources: Sources,
-) -> bool:  # fmt: skip
+) -> bool:
     """Whether a subject's events may come from this topic.
 
     It has to be the plan's, so that a stray event elsewhere does not take the subject along; and
@@ -33,5 +36,11 @@ def marks(monitor: SubjectMonitor) -> tuple[int, int, bool, tuple[int, int], int
     """What changes when a subject's state does, other than the frontier alone."""
     closed = -1 if monitor.detection is None else monitor.detection.windows.n_closed
     life = monitor.lifetime
-    return (monitor.panes_sealed, closed, monitor.silent, monitor.clocks_judged, life.heard_to_ms,
-            life.is_folding)  # fmt: skip
+    return (
+        monitor.panes_sealed,
+        closed,
+        monitor.silent,
+        monitor.clocks_judged,
+        life.heard_to_ms,
+        life.is_folding,
+    )

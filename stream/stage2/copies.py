@@ -176,8 +176,11 @@ class CopyCounter:
             value=share,
             threshold=least,
             p_value=p_value,
-            severity="critical" if share - usual >= _CRITICAL
-            else "warning" if share - usual >= _WARNING else "info",
+            severity="critical"
+            if share - usual >= _CRITICAL
+            else "warning"
+            if share - usual >= _WARNING
+            else "info",
             effect=on_one_scale("missing_rate", share - usual),
             direction=1,
             change=_words(*run, usual, since_ms),
@@ -185,7 +188,7 @@ class CopyCounter:
             end_ms=end_ms,
             events=events,
             change_point=ChangePoint(since_ms, since_ms, min(end_ms, since_ms + self._pane_ms)),
-        )  # fmt: skip
+        )
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
@@ -206,9 +209,11 @@ def _words(events: int, again: int, usual: float, since_ms: int) -> str:
             "identify them, so they are counted as they come"
         )
     every = round(times) > 1 and abs(times - round(times)) < _NEAR_WHOLE
-    whole = f"every event came {times:.1f} times" if every else (
-        f"events came {times:.2f} times on average"
-    )  # fmt: skip
+    whole = (
+        f"every event came {times:.1f} times"
+        if every
+        else (f"events came {times:.2f} times on average")
+    )
     since = format_time(since_ms)[:16].replace("T", " ")
     return (
         f"{whole} since {since}: {percent(again / events)} had come before{before}; each is "

@@ -42,9 +42,14 @@ class DayLooks:
     """
 
     def __init__(
-        self, plan: Plan, shared: SharedTables, tests: DayTests, calendar: Calendar,
-        history: History, latest: Latest,
-    ) -> None:  # fmt: skip
+        self,
+        plan: Plan,
+        shared: SharedTables,
+        tests: DayTests,
+        calendar: Calendar,
+        history: History,
+        latest: Latest,
+    ) -> None:
         self._plan, self._latest = plan, latest
         self._numeric, self._on = plan.layout.numeric, shared.day_on
         self._tests, self._calendar, self._history = tests, calendar, history
@@ -95,10 +100,16 @@ class DayLooks:
             effect = float(abs(means[row, axis] - self._tests.centre[row, axis]))
             way = ("low", "high")[int(apart[0] > 0.0)] if axis == 0 else "spread"
             hit = Hit(
-                DAY, float(np.abs(apart).max()), self._tests.limit(row, self._alpha),
-                severity_of_shift(effect), effect, float(result.p[row]),
+                DAY,
+                float(np.abs(apart).max()),
+                self._tests.limit(row, self._alpha),
+                severity_of_shift(effect),
+                effect,
+                float(result.p[row]),
                 note=f"unusually {way} on {date}",
-                change_point=when, direction=1 if apart[axis] > 0.0 else -1, moves=_MOVES[axis],
-            )  # fmt: skip
+                change_point=when,
+                direction=1 if apart[axis] > 0.0 else -1,
+                moves=_MOVES[axis],
+            )
             findings.append(explained(self._plan, int(self._numeric[row]), hit, span))
         return findings

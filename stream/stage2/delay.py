@@ -106,12 +106,16 @@ def foretold(plan: Plan, sd: float) -> dict[str, float]:
     ]
     a_pane = plan.reference.events_per_week / budget.panes_per_week
     return {
-        plan.monitored[index].name: _NINE_IN_TEN * events_until_found(
-            plan.monitored[index], sd, threshold=_OF_VALUES * budget.edetector_threshold,
-            z=budget.edetector_z, events_a_pane=a_pane,
+        plan.monitored[index].name: _NINE_IN_TEN
+        * events_until_found(
+            plan.monitored[index],
+            sd,
+            threshold=_OF_VALUES * budget.edetector_threshold,
+            z=budget.edetector_z,
+            events_a_pane=a_pane,
         )
         for index in followed
-    }  # fmt: skip
+    }
 
 
 def _found_by_windows(plan: Plan, sd: float, events: int) -> set[str]:

@@ -121,8 +121,17 @@ class Detection:
         filling = self.windows.filling.get("")
         began = end_ms if filling is None else filling.start_ms
         halved = self.windows.rule.passes_half(before, self._filled, end_ms - began)
-        step = Step(end_ms, sealed.start_ms, events, findings, False, [], sealed.offsets, halved,
-                    day is not None)  # fmt: skip
+        step = Step(
+            end_ms,
+            sealed.start_ms,
+            events,
+            findings,
+            False,
+            [],
+            sealed.offsets,
+            halved,
+            day is not None,
+        )
         return self._close(step, closed)
 
     @property
@@ -173,9 +182,11 @@ class Detection:
                         self._sequential(window.counts, window.start_ms, window.end_ms)
                     )
                 step = step._replace(
-                    window_closed=True, start_ms=window.start_ms, events=window.events,
+                    window_closed=True,
+                    start_ms=window.start_ms,
+                    events=window.events,
                     offsets=window.offsets,
-                )  # fmt: skip
+                )
             else:
                 step.segments_closed.append(window.segment)
             step.findings.extend(self._windowed(window))
@@ -203,11 +214,17 @@ class Detection:
             began = None if window.segment else self.changes.estimate(index, test)
             began = began or ChangePoint(window.start_ms, window.start_ms, window.end_ms)
             hit = Hit(
-                test, float(result.value[row]), float(result.threshold[row]),
-                result.severity(row), float(result.effect[row]), float(result.p_value[row]),
-                change_point=began, look=int(result.look[row]), from_start=row in early,
+                test,
+                float(result.value[row]),
+                float(result.threshold[row]),
+                result.severity(row),
+                float(result.effect[row]),
+                float(result.p_value[row]),
+                change_point=began,
+                look=int(result.look[row]),
+                from_start=row in early,
                 of_quality=row in by_quality,
-            )  # fmt: skip
+            )
             findings.append(explained(self.plan, index, hit, span))
         return findings
 
@@ -245,10 +262,14 @@ class Detection:
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = (
-            self.windows.dump(self.windows.segments), *self.sequential.dump(),
-            self.sealed_to_ms, self.skipped.windows, self.changes.history.dump(),
-            self.latest.dump(), self.beginning,
-        )  # fmt: skip
+            self.windows.dump(self.windows.segments),
+            *self.sequential.dump(),
+            self.sealed_to_ms,
+            self.skipped.windows,
+            self.changes.history.dump(),
+            self.latest.dump(),
+            self.beginning,
+        )
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:

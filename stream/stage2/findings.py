@@ -72,10 +72,12 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     quantiles = None
     if change.quantiles_before and change.quantiles_after:
         quantiles = AlertQuantiles(
-            QUANTILES, change.quantiles_before, change.quantiles_after,
+            QUANTILES,
+            change.quantiles_before,
+            change.quantiles_after,
             change.sides_before if any(change.sides_before) else (),
             change.sides_after if any(change.sides_after) else (),
-        )  # fmt: skip
+        )
     about = hit.of or hit.test
     effect = on_one_scale(about, hit.effect)
     moves, direction = _way(hit, effect, change.shift)

@@ -37,9 +37,15 @@ _SPECIAL: Final = {
 
 
 def headline(
-    signal: SignalReference, counts: Ints, change: Change, *, test: str, moves: str, look: int,
+    signal: SignalReference,
+    counts: Ints,
+    change: Change,
+    *,
+    test: str,
+    moves: str,
+    look: int,
     public: bool,
-) -> str:  # fmt: skip
+) -> str:
     """What a finding of `test` says of a signal's counts.
 
     `moves` is what its direction is of, and `look` the share that a test of names found.

@@ -13,9 +13,13 @@ __all__ = ["offer_all"]
 
 
 def offer_all(
-    store: PaneStore, batch: SummaryBatch, plan_at: Callable[[int], AnyPlan | None],
-    progress: PartitionProgress, frontier_ms: int, late: Late | None,
-) -> dict[str, int]:  # fmt: skip
+    store: PaneStore,
+    batch: SummaryBatch,
+    plan_at: Callable[[int], AnyPlan | None],
+    progress: PartitionProgress,
+    frontier_ms: int,
+    late: Late | None,
+) -> dict[str, int]:
     """Offer the summaries of a batch to a subject's open panes; how many met which refusal.
 
     What came too late is counted in `late`, unless it is not given: then all was said before.
@@ -37,9 +41,14 @@ def offer_all(
 
 
 def _offer(
-    store: PaneStore, batch: SummaryBatch, entry: SummaryEntry, plan: AnyPlan,
-    progress: PartitionProgress, frontier_ms: int, late: Late | None,
-) -> str:  # fmt: skip
+    store: PaneStore,
+    batch: SummaryBatch,
+    entry: SummaryEntry,
+    plan: AnyPlan,
+    progress: PartitionProgress,
+    frontier_ms: int,
+    late: Late | None,
+) -> str:
     """Offer one summary, or count it late.
 
     Late is what came after its own partition had passed the pane when the chunk began: a function
@@ -54,9 +63,15 @@ def _offer(
     try:
         if not came_late and not sealed:
             return store.offer(
-                batch.source.partition, batch.chunk, batch.through, entry.segment, entry.pane_ms,
-                entry.counts, plan.merge_rule, entry.ids,
-            )  # fmt: skip
+                batch.source.partition,
+                batch.chunk,
+                batch.through,
+                entry.segment,
+                entry.pane_ms,
+                entry.counts,
+                plan.merge_rule,
+                entry.ids,
+            )
         read_before = (
             batch.chunk == progress.chunk and pane_end <= progress.chunk_max_ms - plan.lateness_ms
         )

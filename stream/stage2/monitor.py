@@ -288,9 +288,13 @@ class PartitionMonitor:
                 moved = self._sealed_to(monitor)
                 monitor.frontier_ms = max(monitor.frontier_ms, moved)
         except (
-            ArithmeticError, LookupError, RecursionError, TypeError, ValueError,
+            ArithmeticError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
             msgspec.MsgspecError,
-        ) as error:  # fmt: skip
+        ) as error:
             self.subjects.clear()
             raise SnapshotError(
                 f"the snapshot of summaries partition {manifest.partition} by {manifest.writer} "

@@ -80,9 +80,15 @@ class PaneReader:
             version_panes.newest_ms = max(version_panes.newest_ms, entry.pane_ms)
             try:
                 version_panes.store.offer(
-                    batch.source.partition, batch.chunk, batch.through, "", entry.pane_ms,
-                    entry.counts, version_panes.plan.merge_rule, entry.ids,
-                )  # fmt: skip
+                    batch.source.partition,
+                    batch.chunk,
+                    batch.through,
+                    "",
+                    entry.pane_ms,
+                    entry.counts,
+                    version_panes.plan.merge_rule,
+                    entry.ids,
+                )
             except ValueError:  # stage 2 refuses it too
                 continue
         for pane_ms in version_panes.store.due(self._from(version_panes)):

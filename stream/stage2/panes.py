@@ -104,9 +104,16 @@ class PaneStore:
         return sum(len(stored) for segments in self._panes.values() for stored in segments.values())
 
     def offer(
-        self, partition: int, chunk: int, through: int, segment: str, pane_ms: int,
-        counts: bytes, merge_rule: MergeRule[Any], ids: bytes = b"",
-    ) -> str:  # fmt: skip
+        self,
+        partition: int,
+        chunk: int,
+        through: int,
+        segment: str,
+        pane_ms: int,
+        counts: bytes,
+        merge_rule: MergeRule[Any],
+        ids: bytes = b"",
+    ) -> str:
         """Take a summary of an open pane in; one of the outcomes above.
 
         Raises

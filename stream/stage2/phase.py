@@ -57,9 +57,13 @@ class PlanPhase:
     """
 
     def __init__(
-        self, plan: AnyPlan, name: str = "", on_window: OnWindow | None = None, *,
+        self,
+        plan: AnyPlan,
+        name: str = "",
+        on_window: OnWindow | None = None,
+        *,
         goes_on: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.plan = plan
         self.warmup: Warmup | None = warmup_for(plan)
         self.detection: Detection | None = None
@@ -164,9 +168,13 @@ class PlanPhase:
         self.tested_since_ms = now_ms
         log.info(
             "%s: %s from %d events, %d signals; tested from event time %d ms on; reference %s",
-            self._name, "calibrated" if learned is None else "learned", warmup.events,
-            len(plan.monitored), now_ms, plan.reference.hash[:19],
-        )  # fmt: skip
+            self._name,
+            "calibrated" if learned is None else "learned",
+            warmup.events,
+            len(plan.monitored),
+            now_ms,
+            plan.reference.hash[:19],
+        )
         for words in plan.reference.warnings:
             log.warning("%s: %s", self._name, words)
         for untested in untested_by_plan(plan):
@@ -175,10 +183,14 @@ class PlanPhase:
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = _State(
-            self._sealed_to_ms, self._unjudged, self.tested_since_ms,
-            b"" if self.warmup is None else self.warmup.dump(), *self._outcome,
-            self._copies.dump(), b"" if self.detection is None else self.detection.dump(),
-        )  # fmt: skip
+            self._sealed_to_ms,
+            self._unjudged,
+            self.tested_since_ms,
+            b"" if self.warmup is None else self.warmup.dump(),
+            *self._outcome,
+            self._copies.dump(),
+            b"" if self.detection is None else self.detection.dump(),
+        )
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:

@@ -93,11 +93,20 @@ class Sequential:
                 continue
             row = int(np.searchsorted(self._numeric, index))
             effect, axis = bank.ranks.effect(row), "xy".index(bank.ranks.axis(row))
-            yield Found(index, Hit(
-                "edetector", found, least, severity_of_shift(effect), effect,
-                note=f"{_AXES[axis]} {way}", direction=lead.direction, moves=_MOVES[axis],
-                change_point=self._changes.estimate(index, "edetector", "xy"[axis]),
-            ))  # fmt: skip
+            yield Found(
+                index,
+                Hit(
+                    "edetector",
+                    found,
+                    least,
+                    severity_of_shift(effect),
+                    effect,
+                    note=f"{_AXES[axis]} {way}",
+                    direction=lead.direction,
+                    moves=_MOVES[axis],
+                    change_point=self._changes.estimate(index, "edetector", "xy"[axis]),
+                ),
+            )
 
     def _by_adwin(self, counts: Ints, shares: tuple[Ints, Ints]) -> Iterator[Found]:
         """Signals whose mean or share changed within the stream."""
@@ -122,13 +131,22 @@ class Sequential:
             index = int(self._numeric[row])
             if not self._adwin_on[index]:
                 continue
-            yield Found(index, Hit(
-                "adwin", found, least, severity_of_shift(found), found,
-                note="{} {} -> {} within the stream".format(_AXES[axis], *figures(before, after)),
-                change_point=self._changes.estimate(index, "adwin", "xy"[axis], width),
-                direction=1 if after > before else -1,
-                moves=f"{_MOVES[axis]} within the stream",
-            ))  # fmt: skip
+            yield Found(
+                index,
+                Hit(
+                    "adwin",
+                    found,
+                    least,
+                    severity_of_shift(found),
+                    found,
+                    note="{} {} -> {} within the stream".format(
+                        _AXES[axis], *figures(before, after)
+                    ),
+                    change_point=self._changes.estimate(index, "adwin", "xy"[axis], width),
+                    direction=1 if after > before else -1,
+                    moves=f"{_MOVES[axis]} within the stream",
+                ),
+            )
 
     def dump(self) -> tuple[bytes, bytes]:
         """The state as bytes; `load` is the inverse."""

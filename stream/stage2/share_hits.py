@@ -14,16 +14,29 @@ __all__ = ["share_began", "share_hit", "share_severity", "with_rise", "within_st
 
 
 def share_hit(
-    plan: Plan, share: Share, test: str, value: float, threshold: float, effect: float, note: str,
+    plan: Plan,
+    share: Share,
+    test: str,
+    value: float,
+    threshold: float,
+    effect: float,
+    note: str,
     began: ChangePoint | None,
-) -> Hit:  # fmt: skip
+) -> Hit:
     """The hit of a sequential test on a share; `note` says what became of it."""
     return Hit(
-        test, value, threshold, share_severity(share, effect), effect,
-        note=f"{_name(plan, share)} {note}", change_point=began, of=_test_of(share),
-        look=-1 if share.rate else int(share.bins[0]), moves=share.rate,
+        test,
+        value,
+        threshold,
+        share_severity(share, effect),
+        effect,
+        note=f"{_name(plan, share)} {note}",
+        change_point=began,
+        of=_test_of(share),
+        look=-1 if share.rate else int(share.bins[0]),
+        moves=share.rate,
         direction=1 if share.rate else 0,
-    )  # fmt: skip
+    )
 
 
 def share_began(

@@ -111,8 +111,14 @@ class SubjectMonitor:
         late = self.late.setdefault(partition, Late())
         news_of_late = late.note(batch.chunk, batch.through, batch.late, batch.plan)
         self._health.note(batch)
-        refused = offer_all(self.store, batch, self._plan_at, progress, self.frontier_ms,
-                            late if news_of_late else None)  # fmt: skip
+        refused = offer_all(
+            self.store,
+            batch,
+            self._plan_at,
+            progress,
+            self.frontier_ms,
+            late if news_of_late else None,
+        )
         self._health.bad_plans += refused.get("plan", 0)
         return refused
 
@@ -255,9 +261,14 @@ class SubjectMonitor:
             return []
         context = context_of(phase, step.offsets)
         alerts = self.episodes.step(
-            step.at_ms, findings, step.window_closed, context, step.segments_closed,
-            unlike=phase.look(step), day_ended=step.day_ended,
-        )  # fmt: skip
+            step.at_ms,
+            findings,
+            step.window_closed,
+            context,
+            step.segments_closed,
+            unlike=phase.look(step),
+            day_ended=step.day_ended,
+        )
         self.alarms.note(alerts, step.at_ms)
         return alerts
 
@@ -270,10 +281,18 @@ class SubjectMonitor:
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
         state = SubjectState(
-            *self.subject, self.topic_id, self.frontier_ms, self.panes_sealed, self.store.dump(),
-            self.late, self._health, *self._evictable.dump(), self.episodes.dump(), self.alarms,
+            *self.subject,
+            self.topic_id,
+            self.frontier_ms,
+            self.panes_sealed,
+            self.store.dump(),
+            self.late,
+            self._health,
+            *self._evictable.dump(),
+            self.episodes.dump(),
+            self.alarms,
             self.lifetime,
-        )  # fmt: skip
+        )
         return msgspec.msgpack.encode(state)
 
     @classmethod

@@ -87,9 +87,12 @@ class CalibrationWarmup:
         if now_ms - self._began_ms < plan.calibrate_ms or len(self._batches) < LEAST_BATCHES:
             return None
         reference = calibrated(
-            plan.reference, plan.monitored, self._batches.table,
-            first_ms=self._began_ms, last_ms=now_ms,
-        )  # fmt: skip
+            plan.reference,
+            plan.monitored,
+            self._batches.table,
+            first_ms=self._began_ms,
+            last_ms=now_ms,
+        )
         return plan.with_reference(reference)
 
     def missing(self) -> str:

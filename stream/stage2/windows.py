@@ -155,9 +155,13 @@ class Windows:
         self._next_deadline_ms: int | None = None
 
     def add(
-        self, segment: str, pane_ms: int, pane_end_ms: int, counts: npt.NDArray[np.int64],
+        self,
+        segment: str,
+        pane_ms: int,
+        pane_end_ms: int,
+        counts: npt.NDArray[np.int64],
         offsets: dict[int, tuple[int, int]],
-    ) -> Closed | None:  # fmt: skip
+    ) -> Closed | None:
         """Add a pane to a segment's window; the window if that fills it."""
         if self.born_ms is None:
             self.born_ms = pane_ms

@@ -52,9 +52,12 @@ class AlertsFeed:
     """
 
     def __init__(
-        self, kafka: Mapping[str, object], connection: Mapping[str, Any], topic: str,
+        self,
+        kafka: Mapping[str, object],
+        connection: Mapping[str, Any],
+        topic: str,
         take: Callable[[AlertEvent | Ack], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._kafka, self._connection = kafka, dict(connection)
         self._topic, self._take = topic, take
         self.unread = "not read yet"

@@ -63,8 +63,11 @@ def log_deleted_offsets(tp: TP, first: int, last: int) -> None:
     """
     log.error(
         "%s[%d]: offsets %d to %d were deleted before their chunk was read to its end: what of "
-        "them was not counted before is a loss", *tp, first, last,
-    )  # fmt: skip
+        "them was not counted before is a loss",
+        *tp,
+        first,
+        last,
+    )
 
 
 def log_holes(tp: TP, records: object) -> int:
@@ -73,8 +76,11 @@ def log_holes(tp: TP, records: object) -> int:
     for first, last in holes:
         log.error(
             "%s[%d]: the log has no offsets %d to %d: they were compacted away, or the broker's "
-            "disk is damaged there: that is a loss", *tp, first, last,
-        )  # fmt: skip
+            "disk is damaged there: that is a loss",
+            *tp,
+            first,
+            last,
+        )
     return len(holes)
 
 

@@ -150,7 +150,9 @@ def plan_taker(
             if not consumed(plan.topic):
                 log.warning(
                     "plan %s reads topic %s, which this worker does not consume yet: start "
-                    "the workers again", plan.model, plan.topic,
-                )  # fmt: skip
+                    "the workers again",
+                    plan.model,
+                    plan.topic,
+                )
 
     return take

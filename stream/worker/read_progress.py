@@ -86,9 +86,11 @@ class ReadProgress:
             if self._open[1] >= 0:
                 log.warning(
                     "%s[%d]: a transaction has been open at offset %d for %d min: nothing behind "
-                    "it can be read. The other partitions no longer wait", *self.tp, end,
+                    "it can be read. The other partitions no longer wait",
+                    *self.tp,
+                    end,
                     OPEN_S / 60,
-                )  # fmt: skip
+                )
                 self._open = (end, float("-inf"))
             return False
         return True

@@ -86,14 +86,19 @@ class Snapshots:
                 break  # what is older than the one that is taken does not matter
             log.warning(
                 "%s[%d] %s is not used: %s",
-                self.topic, self.partition, unusable.key.decode(errors="replace"), unusable.fault,
-            )  # fmt: skip
+                self.topic,
+                self.partition,
+                unusable.key.decode(errors="replace"),
+                unusable.fault,
+            )
         if found is None and self.foreign:
             log.warning(
                 "%s[%d] has %d records but no complete snapshot that this version can read: the "
                 "state is rebuilt from the summaries topic, as far back as that reaches",
-                self.topic, self.partition, len(self.foreign),
-            )  # fmt: skip
+                self.topic,
+                self.partition,
+                len(self.foreign),
+            )
         if found is None or found.manifest is None:
             return None
         return found.manifest, found.payloads

@@ -178,13 +178,17 @@ class Stage2:
                 log.warning(
                     "%s[%d]: no snapshot; rebuilding from offset %d to %d. What was before is cut "
                     "off: detectors and episodes begin there",
-                    *tp, start, end,
-                )  # fmt: skip
+                    *tp,
+                    start,
+                    end,
+                )
         elif position < start:
             log.error(
                 "%s[%d]: the snapshot ends at %d, the log begins at %d: what is between is lost",
-                *tp, position, start,
-            )  # fmt: skip
+                *tp,
+                position,
+                start,
+            )
             position = start
         await consumer.move(tp, position)
         part.restored = True

@@ -54,9 +54,11 @@ class Worker:
         self._on_leaving = on_leaving
         self.plans = PlanBook()
         self.status = WorkerStatus(
-            settings.stage, settings.max_ready_lag, settings.topics.summaries,
+            settings.stage,
+            settings.max_ready_lag,
+            settings.topics.summaries,
             silences=settings.silences,
-        )  # fmt: skip
+        )
         self._connection = connection_arguments(settings.kafka)
         self._stopping = asyncio.Event()
         self._sources: dict[str, tuple[str, int]] = {}

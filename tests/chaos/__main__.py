@@ -43,9 +43,13 @@ for seed, brokers in runs:
     if chosen.soak:
         n_events = int(chosen.soak * 60 * chosen.rate)
         torment = partial(
-            Soak, seed=seed, minutes=chosen.soak, rate=chosen.rate,
-            kill_every_s=chosen.kill_every, say=say,
-        )  # fmt: skip
+            Soak,
+            seed=seed,
+            minutes=chosen.soak,
+            rate=chosen.rate,
+            kill_every_s=chosen.kill_every,
+            say=say,
+        )
     else:
         n_events = chosen.events
         torment = partial(

@@ -115,9 +115,12 @@ class Cluster:
 
         # Without idleness all that is decided is a function of the events (law 3).
         worker = {
-            "group": prefix + "chaos", "metrics_address": "", "idle_after": "1h",
-            "snapshot_interval": "1s", **settings,
-        }  # fmt: skip
+            "group": prefix + "chaos",
+            "metrics_address": "",
+            "idle_after": "1h",
+            "snapshot_interval": "1s",
+            **settings,
+        }
         topics = {name: prefix + name for name in OURS}
         models = "".join(
             f'[[models]]\nname = "{plan.model}"\nreference = "not-read.json"\n'

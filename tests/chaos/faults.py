@@ -83,13 +83,20 @@ class Torment:
                 self._publisher.allow(share)
                 time.sleep(self._rng.uniform(0.0, 0.6))  # so that it comes in the middle of work
             {
-                "kill": self._kill, "kill all": self._kill_all, "terminate": self._terminate,
-                "join": self._join, "zombie": self._zombie, "broker stop": self._stop_broker,
-                "broker kill": self._kill_broker, "broker away": self._broker_away,
-                "leader kill": self._kill_leader, "rolling restart": self._roll,
-                "reassign": self._reassign, "leader freeze": self._freeze_leader,
+                "kill": self._kill,
+                "kill all": self._kill_all,
+                "terminate": self._terminate,
+                "join": self._join,
+                "zombie": self._zombie,
+                "broker stop": self._stop_broker,
+                "broker kill": self._kill_broker,
+                "broker away": self._broker_away,
+                "leader kill": self._kill_leader,
+                "rolling restart": self._roll,
+                "reassign": self._reassign,
+                "leader freeze": self._freeze_leader,
                 "backlog": lambda n=share: self._backlog(n),
-            }[fault]()  # fmt: skip
+            }[fault]()
             cluster.done[fault] += 1
             cluster.look_after()
             if self._rng.random() < 0.6:

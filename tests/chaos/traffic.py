@@ -148,10 +148,14 @@ class Traffic:
                 b'{"timestamp":%d,"model":{"name":"%s","version":"%d"},"segments":{"region":"r%d"},'
                 b'"features":{"f0":%s,"f1":%s,"f2":%s,"f3":%s,"kind":"%s"}}'
                 % (
-                    time, model.encode(), versions[i], regions[i], *(v.encode() for v in x),
+                    time,
+                    model.encode(),
+                    versions[i],
+                    regions[i],
+                    *(v.encode() for v in x),
                     KINDS[kinds[i]].encode(),
                 )
-            )  # fmt: skip
+            )
         return out
 
     def closing(self) -> list[Message]:

@@ -40,13 +40,16 @@ class Publisher:
     def __init__(self, servers: str, topic: str, slices: Iterable[list[Message]]) -> None:
         self._producer = Producer(
             {
-                "bootstrap.servers": servers, "enable.idempotence": True, "linger.ms": 5,
+                "bootstrap.servers": servers,
+                "enable.idempotence": True,
+                "linger.ms": 5,
                 # With more, a batch was found behind later ones after the broker's kill.
                 "max.in.flight.requests.per.connection": 1,
-                "message.timeout.ms": 0, "queue.buffering.max.messages": 100_000,
+                "message.timeout.ms": 0,
+                "queue.buffering.max.messages": 100_000,
                 "log_level": 0,
             }
-        )  # fmt: skip
+        )
         self._topic = topic
         self._slices: Iterator[list[Message]] = iter(slices)
         self._error: BaseException | None = None
@@ -85,9 +88,12 @@ class Publisher:
         while True:
             try:
                 self._producer.produce(
-                    self._topic, message.value, partition=message.partition,
-                    timestamp=message.arrival_ms, on_delivery=self._delivered,
-                )  # fmt: skip
+                    self._topic,
+                    message.value,
+                    partition=message.partition,
+                    timestamp=message.arrival_ms,
+                    on_delivery=self._delivered,
+                )
                 break
             except BufferError:
                 self._producer.poll(0.1)
@@ -105,10 +111,13 @@ class Topic:
         self._topic = topic
         self._consumer = Consumer(
             {
-                "bootstrap.servers": servers, "group.id": "reader", "enable.auto.commit": False,
-                "log_level": 0, "fetch.message.max.bytes": 4_000_000,
+                "bootstrap.servers": servers,
+                "group.id": "reader",
+                "enable.auto.commit": False,
+                "log_level": 0,
+                "fetch.message.max.bytes": 4_000_000,
             }
-        )  # fmt: skip
+        )
         parts = self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions
         self._next = dict.fromkeys(sorted(parts), 0)
         self._consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in self._next])

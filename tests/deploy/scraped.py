@@ -102,9 +102,11 @@ def scraping(folder: Path) -> Iterator[Server]:
         f"      - targets: ['127.0.0.1:{notify_page.port}']\n"
     )
     command = [
-        "prometheus", f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{port}",
-    ]  # fmt: skip
+        "prometheus",
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out)

@@ -257,11 +257,18 @@ def main() -> None:
             page.write_text(Sketch(server, board, server.began, end).page())
             rows = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board["panels"])
             subprocess.run(
-                [browser, "--headless", "--no-sandbox", "--hide-scrollbars",
-                 f"--screenshot={IMAGES / f'grafana-{path.stem}.png'}",
-                 f"--window-size={WIDTH_PX},{rows * ROW_PX + 40}", page.as_uri()],
-                check=True, capture_output=True,
-            )  # fmt: skip
+                [
+                    browser,
+                    "--headless",
+                    "--no-sandbox",
+                    "--hide-scrollbars",
+                    f"--screenshot={IMAGES / f'grafana-{path.stem}.png'}",
+                    f"--window-size={WIDTH_PX},{rows * ROW_PX + 40}",
+                    page.as_uri(),
+                ],
+                check=True,
+                capture_output=True,
+            )
     print(f"{datetime.now(UTC):%H:%M}: written to {IMAGES}")
 
 

@@ -78,8 +78,10 @@ def test_one_story_is_one_group_and_a_severity_that_rose_is_told_once(
     )
     group = next(g for g in groups(pager) if len(g["alerts"]) == 2)
     assert group["groupLabels"] == {
-        "environment": "production", "model": "fraud", "model_version": "3"
-    }  # fmt: skip
+        "environment": "production",
+        "model": "fraud",
+        "model_version": "3",
+    }
     (told,) = (a for a in group["alerts"] if a["labels"]["alertname"] == "DataDrift")
     assert told["annotations"]["related"] == f"data_quality {quality.data.episode[:8]}"
 
@@ -94,11 +96,14 @@ def test_one_story_is_one_group_and_a_severity_that_rose_is_told_once(
     say(5, alert(kind="data_quality", revision=2, status="resolved"))
     assert sink.step() > 0.0
     wait_for(
-        lambda: {
-            g["receiver"]
-            for g in groups(pager)
-            if g["status"] == "resolved" and g["groupLabels"]["model"] == "fraud"
-        } == {"team", "on-call"},
+        lambda: (
+            {
+                g["receiver"]
+                for g in groups(pager)
+                if g["status"] == "resolved" and g["groupLabels"]["model"] == "fraud"
+            }
+            == {"team", "on-call"}
+        ),
         alertmanager.log.read_text,
-    )  # fmt: skip
+    )
     assert len(groups(pager)) <= 8

@@ -28,8 +28,15 @@ KEYS = {
 
 def test_services_are_those_of_a_whole_installation() -> None:
     assert set(SERVICES) >= {
-        "kafka", "topics", "worker", "notify", "producer", "prometheus", "alertmanager", "grafana"
-    }  # fmt: skip
+        "kafka",
+        "topics",
+        "worker",
+        "notify",
+        "producer",
+        "prometheus",
+        "alertmanager",
+        "grafana",
+    }
     assert set(COMPOSE) <= {"services", "volumes", "networks", "name", "x-hardened"}
 
 
@@ -109,9 +116,10 @@ def test_replicas_of_the_worker_have_a_port_each() -> None:
     first, last = map(int, published.split(":")[1].split("-"))
     taken = {
         int(port.split(":")[1])
-        for name, each in SERVICES.items() if name != "worker"
+        for name, each in SERVICES.items()
+        if name != "worker"
         for port in each.get("ports", [])
-    }  # fmt: skip
+    }
     assert last - first + 1 >= SERVICES["worker"]["deploy"]["replicas"]
     assert not taken & set(range(first, last + 1))
 

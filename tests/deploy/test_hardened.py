@@ -48,9 +48,12 @@ def test_everything_that_runs_our_image_is_looked_at() -> None:
     assert {"topics", "worker", "notify"} <= set(OURS)
     chart = (ROOT / "deploy/helm/driftstream/templates/_helpers.tpl").read_text()
     for words in (
-        "runAsNonRoot: true", "readOnlyRootFilesystem: true", "drop: [ALL]",
-        "allowPrivilegeEscalation: false", "{name: tmp, mountPath: /tmp}",
-    ):  # fmt: skip
+        "runAsNonRoot: true",
+        "readOnlyRootFilesystem: true",
+        "drop: [ALL]",
+        "allowPrivilegeEscalation: false",
+        "{name: tmp, mountPath: /tmp}",
+    ):
         assert words in chart
 
 
@@ -63,14 +66,18 @@ def test_the_entrypoint_brings_the_kernels(tmp_path: Path) -> None:
     driftstream.write_text('#!/bin/sh\necho "args: $*"\nexit 3\n')
     driftstream.chmod(0o755)
     env = {
-        "PATH": f"{commands}:{os.environ['PATH']}", "NUMBA_CACHE_DIR": str(cache),
+        "PATH": f"{commands}:{os.environ['PATH']}",
+        "NUMBA_CACHE_DIR": str(cache),
         "DRIFTSTREAM_KERNELS": str(kernels),
-    }  # fmt: skip
+    }
     for _ in range(2):  # a container that is started again finds them there
         done = subprocess.run(
-            ["sh", ROOT / "deploy" / "entrypoint.sh", "worker", "-c", "a b"], env=env,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            ["sh", ROOT / "deploy" / "entrypoint.sh", "worker", "-c", "a b"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert (done.returncode, done.stdout) == (3, "args: worker -c a b\n"), done.stderr
         assert (cache / "sub" / "k.nbi").read_text() == "kernel"
 
@@ -82,13 +89,17 @@ def test_kernels_that_cannot_be_copied_hold_nothing_up(tmp_path: Path) -> None:
     driftstream.write_text("#!/bin/sh\nexit 3\n")
     driftstream.chmod(0o755)
     env = {
-        "PATH": f"{commands}:{os.environ['PATH']}", "NUMBA_CACHE_DIR": "/dev/null/cache",
+        "PATH": f"{commands}:{os.environ['PATH']}",
+        "NUMBA_CACHE_DIR": "/dev/null/cache",
         "DRIFTSTREAM_KERNELS": str(tmp_path),
-    }  # fmt: skip
+    }
     done = subprocess.run(
-        ["sh", ROOT / "deploy" / "entrypoint.sh"], env=env, capture_output=True, text=True,
+        ["sh", ROOT / "deploy" / "entrypoint.sh"],
+        env=env,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 3
     assert "kernels not copied to /dev/null/cache: compiled anew" in done.stderr
 
@@ -127,7 +138,9 @@ def test_a_read_only_file_system_is_enough() -> None:
         done = subprocess.run(
             ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(ROOT), sys.executable],
             env={**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert (done.returncode, done.stdout) == (0, "works\n"), done.stderr
         assert any(Path(cache).rglob("*.nbi"))

@@ -79,8 +79,11 @@ def test_what_is_rendered_fits_together(values: tuple[str, ...]) -> None:
             selector = each["spec"].get("selector") or each["spec"].get("podSelector")
             wanted = selector.get("matchLabels", selector)
             what = [pod["metadata"]["labels"] for pod in pods.values()]
-            what = [made["Service", name]["metadata"]["labels"] for k, name in made
-                    if k == "Service"] if kind == "ServiceMonitor" else what  # fmt: skip
+            what = (
+                [made["Service", name]["metadata"]["labels"] for k, name in made if k == "Service"]
+                if kind == "ServiceMonitor"
+                else what
+            )
             chosen = [labels for labels in what if wanted.items() <= labels.items()]
             assert len(chosen) == 1, f"{kind} selects {len(chosen)}"
     for template in pods.values():
@@ -140,9 +143,14 @@ def test_kubernetes_knows_every_field(values: tuple[str, ...]) -> None:
     if built.returncode:
         pytest.skip(f"Kubernetes' types cannot be had: {built.stderr[-300:]}")
     done = subprocess.run(
-        ["go", "run", "."], cwd=HERE / "kubernetes", input=render(*values), capture_output=True,
-        text=True, env=env, check=False,
-    )  # fmt: skip
+        ["go", "run", "."],
+        cwd=HERE / "kubernetes",
+        input=render(*values),
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout.split("\n")
     assert sum(line.startswith("ok ") for line in said) >= 5

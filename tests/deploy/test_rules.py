@@ -89,8 +89,10 @@ def test_rules_name_only_metrics_that_exist() -> None:
 
     notifier = {family.name for family in NotifyCollector(NotifyStatus()).collect()}
     known = {f"driftstream_{name}" for name in CONTRACT} | {
-        "driftstream_frontier_timestamp_seconds", *notifier, *(f"{name}_total" for name in notifier)
-    }  # fmt: skip
+        "driftstream_frontier_timestamp_seconds",
+        *notifier,
+        *(f"{name}_total" for name in notifier),
+    }
     text = RULES.read_text()
     assert set(re.findall(r"\bdriftstream_[a-z_0-9]+", text)) <= known
     recorded = set(re.findall(r"record: (\S+)", text))

@@ -41,8 +41,10 @@ def driftstream(*arguments: str) -> list[str]:
 def test_the_sample_is_sound() -> None:
     done = subprocess.run(
         driftstream("check", "-c", str(SAMPLE / "driftstream.toml"), "--offline", "--strict"),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     assert "note: " not in done.stdout
 
@@ -89,17 +91,21 @@ def test_round_after_round_only_what_was_changed_is_told(
     head, *rows = (SAMPLE / data).read_text().splitlines()
     with (tmp_path / "sent.csv").open("w") as out:
         out.write(f"at,{head}\n")
-        out.writelines(f"{1_772_000_000 + i / 100:.2f},{rows[i % len(rows)]}\n"
-                       for i in range(120_000))  # fmt: skip
+        out.writelines(
+            f"{1_772_000_000 + i / 100:.2f},{rows[i % len(rows)]}\n" for i in range(120_000)
+        )
     reference = Reference.from_json((SAMPLE / "fraud.json").read_bytes())
     timed = replace(reference, columns=replace(reference.columns, timestamp="at"))
     (tmp_path / "fraud.json").write_bytes(timed.to_json())
     shutil.copy(SAMPLE / "driftstream.toml", tmp_path)
     done = subprocess.run(
         driftstream("replay", "sent.csv", "-c", "driftstream.toml", "--alerts", "alerts.jsonl"),
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert "120,000 events" in done.stderr, done.stderr
     alerts = map(decode_alert, (tmp_path / "alerts.jsonl").read_bytes().splitlines())
     assert {signal.name for alert in alerts for signal in alert.data.signals} == told
@@ -196,11 +202,16 @@ def test_the_sample_is_quiet_and_then_tells_of_the_change(running: Running) -> N
     assert not running.healthy("worker")
     running.start("worker", running.command("worker"))
     running.start("notify", running.command("notify"))
-    running.start("alertmanager", [
-        ALERTMANAGER, f"--config.file={ROOT / 'deploy/alertmanager/alertmanager.yml'}",
-        f"--storage.path={running.folder / 'alertmanager'}", "--cluster.listen-address=",
-        f"--web.listen-address=127.0.0.1:{running.ports['9093']}",
-    ])  # fmt: skip
+    running.start(
+        "alertmanager",
+        [
+            ALERTMANAGER,
+            f"--config.file={ROOT / 'deploy/alertmanager/alertmanager.yml'}",
+            f"--storage.path={running.folder / 'alertmanager'}",
+            "--cluster.listen-address=",
+            f"--web.listen-address=127.0.0.1:{running.ports['9093']}",
+        ],
+    )
     running.wait_for(lambda: running.healthy("worker") and running.healthy("notify"))
     running.start("producer", faster(running.command("producer")))
     config = load_config(running.config)

@@ -23,13 +23,25 @@ def read_back(text: str) -> float:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0, "0"), (-0.0, "0"), (5e-324, "0"), (-5e-324, "0"), (12.5, "12.5"), (0.03126, "0.0313"),
-        (17_350.4, "17,350"), (-12_345.678, "-12,346"), (999.9996, "1,000"),
+        (0, "0"),
+        (-0.0, "0"),
+        (5e-324, "0"),
+        (-5e-324, "0"),
+        (12.5, "12.5"),
+        (0.03126, "0.0313"),
+        (17_350.4, "17,350"),
+        (-12_345.678, "-12,346"),
+        (999.9996, "1,000"),
         (1e12, "1,000,000,000,000"),
-        (1.5e16, "1.5×10^16"), (1.234e-9, "1.23×10^-9"), (10**400, "1×10^400"),
-        (math.nan, "–"), (None, "–"), (math.inf, "infinite"), (-math.inf, "minus infinite"),
+        (1.5e16, "1.5×10^16"),
+        (1.234e-9, "1.23×10^-9"),
+        (10**400, "1×10^400"),
+        (math.nan, "–"),
+        (None, "–"),
+        (math.inf, "infinite"),
+        (-math.inf, "minus infinite"),
     ],
-)  # fmt: skip
+)
 def test_figure(value: float | None, text: str) -> None:
     assert figure(value) == text
 
@@ -77,6 +89,12 @@ def test_all_is_all() -> None:
 def test_round_figures() -> None:
     said = [round_figure(v) for v in (0.5, 1.0, 3_449.0, 1.24e6, 1.25e9, 1e17, 5e20, 1.4e-10)]
     assert said == [
-        "0.5", "1", "3,400", "1.2 million", "1.2 billion", "100 quadrillion", "5×10^20",
+        "0.5",
+        "1",
+        "3,400",
+        "1.2 million",
+        "1.2 billion",
+        "100 quadrillion",
+        "5×10^20",
         "1.4×10^-10",
-    ]  # fmt: skip
+    ]

@@ -173,9 +173,14 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / package, folder / package)
     for heading, diff in parts().items():
         done = subprocess.run(
-            ["git", "apply", "-"], cwd=folder, input=diff, capture_output=True, text=True,
-            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}, check=False,
-        )  # fmt: skip
+            ["git", "apply", "-"],
+            cwd=folder,
+            input=diff,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+            check=False,
+        )
         assert done.returncode == 0, f"{heading}: {done.stderr}"
     return folder
 
@@ -183,9 +188,14 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, env=env, capture_output=True, text=True,
-        check=False, timeout=600,
-    )  # fmt: skip
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
 
 
 def test_every_part_has_a_diff_and_is_tried() -> None:

@@ -30,9 +30,12 @@ SPLIT = re.compile(r"&&|\|\||[;|]|\n|\$\(|\)")
 def written() -> list[Path]:
     """The Markdown files of the repository."""
     done = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+        ["git", "ls-files", "-co", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = [ROOT / line for line in done.stdout.splitlines()]
     return found or [path for path in ROOT.rglob("*.md") if ".venv" not in path.parts]
 

@@ -91,9 +91,22 @@ def test_templates_of_issues_are_forms(name: str) -> None:
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_nothing_public_names_a_machine() -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", ".github", "*.yaml", "*.yml",
-         "SECURITY.md", "CONTRIBUTING.md"], cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            "git",
+            "ls-files",
+            "-co",
+            "--exclude-standard",
+            ".github",
+            "*.yaml",
+            "*.yml",
+            "SECURITY.md",
+            "CONTRIBUTING.md",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     for name in listed.stdout.splitlines():
         text = (ROOT / name).read_text()
         found = re.search(r"--index-url|/(home|root)/", text)

@@ -35,8 +35,15 @@ def test_every_page_is_written(made: dict[str, str]) -> None:
 def test_the_config_page_holds_a_config_that_loads(made: dict[str, str]) -> None:
     text = made["config.md"].split("```toml\n")[1].split("```")[0]
     assert set(tomllib.loads(text)) == {
-        "kafka", "worker", "topics", "privacy", "models", "sources", "notify", "silences"
-    }  # fmt: skip
+        "kafka",
+        "worker",
+        "topics",
+        "privacy",
+        "models",
+        "sources",
+        "notify",
+        "silences",
+    }
 
 
 def accepted(monkeypatch: pytest.MonkeyPatch, made: dict[str, str], tmp_path: Path) -> set[str]:

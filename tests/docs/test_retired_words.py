@@ -56,8 +56,11 @@ def _texts() -> list[tuple[str, str]]:
     """Every tracked text that may use our words, with its path."""
     listed = subprocess.run(
         ["git", "ls-files", "*.py", "*.md", "*.toml"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
     own = Path(__file__).relative_to(ROOT).as_posix()
     return [
         (path, (ROOT / path).read_text(encoding="utf-8"))

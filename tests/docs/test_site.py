@@ -33,9 +33,13 @@ def build(root: Path, to: Path) -> subprocess.CompletedProcess[str]:
     if not MKDOCS.exists():
         pytest.skip("no mkdocs: `make docs` installs it")
     return subprocess.run(
-        [str(MKDOCS), "build", "--strict", "--site-dir", str(to)], cwd=root,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [str(MKDOCS), "build", "--strict", "--site-dir", str(to)],
+        cwd=root,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -132,17 +136,27 @@ def test_dead_links_dead_anchors_and_forgotten_pages_end_the_build(tmp_path: Pat
     (tmp_path / "docs" / "forgotten.md").write_text("# Forgotten\n")
     done = build(tmp_path, tmp_path / "site")
     assert done.returncode != 0
-    for words in ("- forgotten.md", "'nowhere.md'", "'#nowhere'", "'../nowhere.md'",
-                  "'repository/deploy.md#nowhere'"):  # fmt: skip
+    for words in (
+        "- forgotten.md",
+        "'nowhere.md'",
+        "'#nowhere'",
+        "'../nowhere.md'",
+        "'repository/deploy.md#nowhere'",
+    ):
         assert words in done.stderr, f"{words}: {done.stderr}"
 
 
 def markdown_of(site: Path) -> dict[Path, Path]:
     """Page of the site -> its Markdown."""
-    outside = {path: site / "repository" / path for path in (
-        Path("README.md"), Path("CONTRIBUTING.md"), Path("CHANGELOG.md"),
-        *(path.relative_to(ROOT) for path in (ROOT / "benchmarks").glob("*.md")),
-    )}  # fmt: skip
+    outside = {
+        path: site / "repository" / path
+        for path in (
+            Path("README.md"),
+            Path("CONTRIBUTING.md"),
+            Path("CHANGELOG.md"),
+            *(path.relative_to(ROOT) for path in (ROOT / "benchmarks").glob("*.md")),
+        )
+    }
     inside = {
         path.relative_to(ROOT): site / path.relative_to(ROOT / "docs")
         for path in (ROOT / "docs").rglob("*.md")

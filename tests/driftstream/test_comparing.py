@@ -26,8 +26,10 @@ def test_it_finds_what_changed_and_nothing_else(made: Made) -> None:
     assert "missing 0 % -> 5 %" in found["age"].change
     assert found["amount"].severity in ("warning", "critical")
     assert (found["member"].drifted, found["member"].change, found["member"].severity) == (
-        False, "", ""
-    )  # fmt: skip
+        False,
+        "",
+        "",
+    )
 
 
 def test_unseen_names_and_wrong_types_are_found(made: Made) -> None:

@@ -35,14 +35,26 @@ def forms(frame: Any) -> dict[str, Any]:
         "nullable": frame.convert_dtypes(),
         "objects": frame.astype(object),
         "structured": structured.to_records(index=False).view(np.ndarray),
-        "seconds": frame.assign(ts=frame.ts.astype("int64") // 10**9
-                                if frame.ts.dt.unit == "s" else
-                                frame.ts.dt.as_unit("s").astype("int64")),
-    }  # fmt: skip
+        "seconds": frame.assign(
+            ts=frame.ts.astype("int64") // 10**9
+            if frame.ts.dt.unit == "s"
+            else frame.ts.dt.as_unit("s").astype("int64")
+        ),
+    }
 
 
-FORMS = ["arrow", "lists", "arrays", "indexed", "categories", "coded", "nullable", "objects",
-         "structured", "seconds"]  # fmt: skip
+FORMS = [
+    "arrow",
+    "lists",
+    "arrays",
+    "indexed",
+    "categories",
+    "coded",
+    "nullable",
+    "objects",
+    "structured",
+    "seconds",
+]
 
 
 @pytest.mark.parametrize("form", FORMS)

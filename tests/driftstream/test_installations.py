@@ -53,9 +53,14 @@ def fitting(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 
 def run(environment: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [environment / "bin" / words[0], *words[1:]], cwd=environment, check=False, input=given,
-        capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "NUMBA_DISABLE_CACHING": "1"},
-    )  # fmt: skip
+        [environment / "bin" / words[0], *words[1:]],
+        cwd=environment,
+        check=False,
+        input=given,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "NUMBA_DISABLE_CACHING": "1"},
+    )
 
 
 def test_driftstream_alone_brings_no_statistics(wheel: Path) -> None:
@@ -113,8 +118,9 @@ def test_the_command_says_what_it_needs(bare: Path, fitting: Path) -> None:
 
     assert run(fitting, "driftstream", "replay", "--help").returncode == 0
     config = fitting / "driftstream.toml"
-    config.write_text('[kafka]\nbootstrap_servers = "127.0.0.1:1"\n[[models]]\nname = "m"\n'
-                      'signals = "auto"\n')  # fmt: skip
+    config.write_text(
+        '[kafka]\nbootstrap_servers = "127.0.0.1:1"\n[[models]]\nname = "m"\nsignals = "auto"\n'
+    )
     done = run(fitting, "driftstream", "worker", "-c", str(config))
     assert done.returncode == 1
     line = done.stderr.splitlines()[-1]

@@ -43,9 +43,13 @@ def other_wheel(folder: Path, package: str) -> Path:
 
 def run(environment: Path, *words: str, folder: Path | None = None) -> tuple[int, str]:
     done = subprocess.run(
-        [environment / "bin" / words[0], *words[1:]], cwd=folder or environment, check=False,
-        capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
+        [environment / "bin" / words[0], *words[1:]],
+        cwd=folder or environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+    )
     return done.returncode, done.stderr
 
 
@@ -73,9 +77,20 @@ def test_a_distribution_that_replaced_our_files_is_named(
     assert len(words.splitlines()) == 1
 
     subprocess.run(
-        [sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "uninstall",
-         "--quiet", "--yes", f"other-{package}"], check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            environment / "bin" / "python",
+            "uninstall",
+            "--quiet",
+            "--yes",
+            f"other-{package}",
+        ],
+        check=True,
+        capture_output=True,
+    )
     code, words = run(environment, "driftstream", "--help")
     assert code == 1
     assert f"{replaced} is not there: driftstream is not whole. Install it again" in words

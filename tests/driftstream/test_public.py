@@ -165,10 +165,11 @@ def test_examples_run(name: str) -> None:
 
 def test_there_are_examples() -> None:
     with_examples = [
-        name for name in modules()
+        name
+        for name in modules()
         if doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name))
         and ">>>" in Path(importlib.import_module(name).__file__ or "").read_text()
-    ]  # fmt: skip
+    ]
     assert {"driftstream.comparing", "driftstream.fitting", "driftstream.replaying"} <= {
         *with_examples
     }

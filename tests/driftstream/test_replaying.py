@@ -22,8 +22,8 @@ def folder(made: Made, tmp_path: Path) -> Path:
     (tmp_path / "m.toml").write_text(
         '[kafka]\nbootstrap_servers = "127.0.0.1:9092"\n'
         '[[models]]\nname = "m"\nreference = "m.json"\npane = "10m"\n'
-        'false_alarms_per_week = 0.1\n'
-    )  # fmt: skip
+        "false_alarms_per_week = 0.1\n"
+    )
     return tmp_path
 
 
@@ -92,12 +92,16 @@ def test_a_dump_of_events_is_read_too(folder: Path, made: Made) -> None:
         frame.ts, frame.amount, frame.age, frame.country, frame.member, frame.label, strict=True
     )
     lines = [
-        json.dumps({
-            "model": {"name": "m"}, "timestamp": ts.isoformat(), "prediction": {"label": label},
-            "features": {"amount": amount, "age": age, "country": country, "member": member},
-        })
+        json.dumps(
+            {
+                "model": {"name": "m"},
+                "timestamp": ts.isoformat(),
+                "prediction": {"label": label},
+                "features": {"amount": amount, "age": age, "country": country, "member": member},
+            }
+        )
         for ts, amount, age, country, member, label in rows
-    ]  # fmt: skip
+    ]
     (folder / "dump.jsonl").write_text("\n".join(lines) + "\n")
     dumped = replay(folder / "dump.jsonl", folder / "m.json")
     plain = replay(frame, folder / "m.json")

@@ -32,8 +32,15 @@ def _each(make: Callable[[dict[str, Any]], Any]) -> Callable[[list[bytes]], list
 
 
 def _envelope(event: Any) -> dict[str, Any]:
-    return {"specversion": "1.0", "type": "t", "source": "/s", "id": "a", "data": event,
-            "time": "1970-01-12T13:46:40Z", "datacontenttype": "application/json"}  # fmt: skip
+    return {
+        "specversion": "1.0",
+        "type": "t",
+        "source": "/s",
+        "id": "a",
+        "data": event,
+        "time": "1970-01-12T13:46:40Z",
+        "datacontenttype": "application/json",
+    }
 
 
 def _paths(**texts: str) -> dict[str, Any]:
@@ -41,16 +48,26 @@ def _paths(**texts: str) -> dict[str, Any]:
 
 
 _MAPPED = Mapped(
-    **_paths(model="e.model.name", version="e.model.version", timestamp="e.timestamp", id="id",
-             prediction="e.prediction.label", score="e.prediction.score", star="e.features",
-             latency="ms"), latency_unit="ms", ignore=("q",),
-)  # fmt: skip
+    **_paths(
+        model="e.model.name",
+        version="e.model.version",
+        timestamp="e.timestamp",
+        id="id",
+        prediction="e.prediction.label",
+        score="e.prediction.score",
+        star="e.features",
+        latency="ms",
+    ),
+    latency_unit="ms",
+    ignore=("q",),
+)
 _ROWS = Mapped(
-    **_paths(model="rows[].model.name", timestamp="rows[].timestamp", id="id",
-             prediction="said[][0]"),
+    **_paths(
+        model="rows[].model.name", timestamp="rows[].timestamp", id="id", prediction="said[][0]"
+    ),
     features={"x": parse_path("rows[].features.x"), "c": parse_path("rows[].features.c")},
     segments={"region": parse_path("region")},
-)  # fmt: skip
+)
 _LOGGED = {
     "specversion": b"1.0", "type": b"org.kubeflow.serving.inference.response", "id": b"a",
     "inferenceservicename": b"fraud", "time": b"1970-01-12T13:46:40Z",
@@ -58,24 +75,36 @@ _LOGGED = {
 
 
 def _tensors(event: dict[str, Any]) -> dict[str, Any]:
-    return {"id": "a", "inputs": [
-        {"name": "x", "shape": [2, 1], "datatype": "FP64", "data": [event["features"]["x"], 1.5]},
-        {"name": "c", "shape": [2], "datatype": "BYTES", "data": [["a"], ["b"]]},
-    ]}  # fmt: skip
+    return {
+        "id": "a",
+        "inputs": [
+            {
+                "name": "x",
+                "shape": [2, 1],
+                "datatype": "FP64",
+                "data": [event["features"]["x"], 1.5],
+            },
+            {"name": "c", "shape": [2], "datatype": "BYTES", "data": [["a"], ["b"]]},
+        ],
+    }
 
 
 FOREIGN = [
     Foreign("cloudevent", _each(_envelope), (("content-type", b"application/cloudevents+json"),)),
     Foreign(
-        "cloudevents batch", _each(lambda e: [_envelope(e)] * 2),
+        "cloudevents batch",
+        _each(lambda e: [_envelope(e)] * 2),
         source=SourceOptions("cloudevents-batch"),
     ),
     Foreign(
-        "mapping", _each(lambda e: {"e": e, "id": "a", "ms": 12}),
+        "mapping",
+        _each(lambda e: {"e": e, "id": "a", "ms": 12}),
         source=SourceOptions("mapping", mapping=_MAPPED),
     ),
     Foreign(
-        "inference request", _each(_tensors), source=SourceOptions("inference", "fraud"),
+        "inference request",
+        _each(_tensors),
+        source=SourceOptions("inference", "fraud"),
     ),
     Foreign(
         "inference response",
@@ -87,4 +116,4 @@ FOREIGN = [
         _each(lambda e: {"rows": [e] * 3, "said": [["ok"]] * 3, "id": 7, "region": "eu"}),
         source=SourceOptions("mapping", mapping=_ROWS),
     ),
-]  # fmt: skip
+]

@@ -133,16 +133,29 @@ def table(tallies: list[Tally]) -> str:
     """The counts, a line a reader."""
     heads = ("reader", "inputs", "taken", "refused", "seconds", "slowest ms", "peak growth MB")
     rows = [
-        (t.name, f"{t.inputs:,}", f"{t.taken:,}", f"{t.refused:,}", f"{t.seconds:.1f}",
-         f"{t.slowest_ms:.1f}", f"{t.peak_mb:.1f}")
+        (
+            t.name,
+            f"{t.inputs:,}",
+            f"{t.taken:,}",
+            f"{t.refused:,}",
+            f"{t.seconds:.1f}",
+            f"{t.slowest_ms:.1f}",
+            f"{t.peak_mb:.1f}",
+        )
         for t in tallies
-    ]  # fmt: skip
+    ]
     whole = Tally("all", sum(t.taken for t in tallies), sum(t.refused for t in tallies))
     rows.append(
-        (whole.name, f"{whole.inputs:,}", f"{whole.taken:,}", f"{whole.refused:,}",
-         f"{sum(t.seconds for t in tallies):.1f}", f"{max(t.slowest_ms for t in tallies):.1f}",
-         f"{sum(t.peak_mb for t in tallies):.1f}")
-    )  # fmt: skip
+        (
+            whole.name,
+            f"{whole.inputs:,}",
+            f"{whole.taken:,}",
+            f"{whole.refused:,}",
+            f"{sum(t.seconds for t in tallies):.1f}",
+            f"{max(t.slowest_ms for t in tallies):.1f}",
+            f"{sum(t.peak_mb for t in tallies):.1f}",
+        )
+    )
     widths = [max(len(row[k]) for row in (heads, *rows)) for k in range(len(heads))]
     return "\n".join(
         "  ".join(c.ljust(w) if k == 0 else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths)))

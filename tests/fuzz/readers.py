@@ -122,10 +122,15 @@ def format_readers(book: PlanBook, events: list[bytes]) -> list[Reader]:
     """Stage 1 of topics that are in another format; 0.05 of all inputs together."""
     share = 0.05 / len(FOREIGN)
     return [
-        Reader(one.name, share, one.seeds(_events(events)),
-               _stage1(book, one.headers, one.source), form=one.form)
+        Reader(
+            one.name,
+            share,
+            one.seeds(_events(events)),
+            _stage1(book, one.headers, one.source),
+            form=one.form,
+        )
         for one in FOREIGN
-    ]  # fmt: skip
+    ]
 
 
 def _stage1(
@@ -180,15 +185,18 @@ def _batches() -> list[bytes]:
 def _arrows() -> list[bytes]:
     times = pa.array([START_S * 1000 + i for i in range(3)], pa.timestamp("ms"))
     flat = {
-        "timestamp": times, "features.x": [1.0, None, 3.0],
+        "timestamp": times,
+        "features.x": [1.0, None, 3.0],
         "features.c": pa.array(["a", None, "zz"]).dictionary_encode(),
         "prediction.score": pa.array([0.1, 0.2, 0.3], pa.float32()),
-        "segments.region": ["eu", "us", None], "unread": [[1], [2], []],
-    }  # fmt: skip
+        "segments.region": ["eu", "us", None],
+        "unread": [[1], [2], []],
+    }
     nested = {
-        "timestamp": times, "features": pa.array([{"x": 1.0, "c": "a"}] * 3),
+        "timestamp": times,
+        "features": pa.array([{"x": 1.0, "c": "a"}] * 3),
         "prediction": [0.1, 0.2, 0.3],
-    }  # fmt: skip
+    }
     found = []
     for columns in (flat, nested):
         table = pa.table(columns).replace_schema_metadata({"model.name": "fraud"})
@@ -285,9 +293,7 @@ def _snapshots(monitor: PartitionMonitor) -> tuple[list[bytes], Callable[[bytes]
         changed = records.copy()
         at = len(data) % len(records)
         changed[at] = (records[at][0], data)
-        assert [stored.fault == "" for stored in stored_rounds(0, changed)] in (
-            [True], [False]
-        )  # fmt: skip
+        assert [stored.fault == "" for stored in stored_rounds(0, changed)] in ([True], [False])
         return bool(open_block(data))
 
     return [value for _, value in records], read, (SnapshotError,)

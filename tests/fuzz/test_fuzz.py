@@ -56,8 +56,10 @@ def test_what_the_loop_would_notice() -> None:
 
 
 def test_mutations_are_those_of_their_seed() -> None:
-    first, second = ([mutate([b"abc", b'{"n":12}'], rng) for _ in range(200)] for rng in
-                     (random.Random(5), random.Random(5)))  # fmt: skip
+    first, second = (
+        [mutate([b"abc", b'{"n":12}'], rng) for _ in range(200)]
+        for rng in (random.Random(5), random.Random(5))
+    )
     assert first == second
     assert len(set(first)) > 150
 
@@ -79,13 +81,35 @@ def test_any_bytes(readers: dict[str, Reader], data: bytes) -> None:
 
 
 SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
     | st.sampled_from(["fraud", "3", "x", "c", "2026-01-01T00:00:00Z", "driftstream.plan.v1"])
-)  # fmt: skip
+)
 KEYS = st.text(max_size=4) | st.sampled_from(
-    ["model", "name", "version", "timestamp", "features", "prediction", "actual", "columns",
-     "segments", "x", "c", "format", "signals", "counts", "settings", "reference", "data", "type"]
-)  # fmt: skip
+    [
+        "model",
+        "name",
+        "version",
+        "timestamp",
+        "features",
+        "prediction",
+        "actual",
+        "columns",
+        "segments",
+        "x",
+        "c",
+        "format",
+        "signals",
+        "counts",
+        "settings",
+        "reference",
+        "data",
+        "type",
+    ]
+)
 DOCUMENTS = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),

@@ -44,18 +44,22 @@ reference = "not-read.json"
 """
     )
     say(
-        kafka, topic_prefix,
-        alert("fraud"), alert("fraud", revision=2, severity="critical"),
-        alert("churn", opened=30), alert("churn", opened=30, revision=2, status="resolved"),
-    )  # fmt: skip
+        kafka,
+        topic_prefix,
+        alert("fraud"),
+        alert("fraud", revision=2, severity="critical"),
+        alert("churn", opened=30),
+        alert("churn", opened=30, revision=2, status="resolved"),
+    )
     return path
 
 
 def say(kafka: dict[str, object], prefix: str, *events: AlertEvent) -> None:
     publish(
-        kafka, f"{prefix}alerts",
+        kafka,
+        f"{prefix}alerts",
         [(e.data.fingerprint.encode(), encode_alert(e), ()) for e in events],
-    )  # fmt: skip
+    )
 
 
 def lines(config: Path, *options: str) -> list[str]:

@@ -29,9 +29,11 @@ async def until(found: Callable[[], Any]) -> None:
 
 
 def test_what_was_there_and_what_comes_is_heard(
-    kafka: dict[str, object], topic_prefix: str, caplog: pytest.LogCaptureFixture,
+    kafka: dict[str, object],
+    topic_prefix: str,
+    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """A topic that is made late, garbage on it, an alert of before, an ack that comes later."""
     monkeypatch.setattr(alerts_feed, "_PAUSE_S", 0.2)
     topic, alert = f"{topic_prefix}alerts", an_alert("fraud", "3", "amount", "", "")

@@ -40,8 +40,9 @@ def test_an_upload_to_partitions_that_were_all_silent_is_not_late(install: Insta
     """A day goes to one partition after the other; the first is read before the last has any."""
     site = install(
         {"window_events": 10**9, "window_max_age_ms": 10**12},
-        idle_after="5s", snapshot_interval="300ms",
-    )  # fmt: skip
+        idle_after="5s",
+        snapshot_interval="300ms",
+    )
     worker = site.start()
     site.wait_ready(worker)
     site.wait_for(lambda: worker.said().count("nothing more to read at 0") == site.partitions)
@@ -63,9 +64,10 @@ def test_an_upload_to_partitions_that_were_all_silent_is_not_late(install: Insta
 def late_events(site: Installation) -> int:
     """Events that no window has, by the snapshots."""
     return sum(
-        subject.late_total for monitor in site.restored().values()
+        subject.late_total
+        for monitor in site.restored().values()
         for subject in monitor.subjects.values()
-    )  # fmt: skip
+    )
 
 
 def test_partitions_of_a_backlog_stay_together(install: Install) -> None:

@@ -101,8 +101,16 @@ def test_sigterm_does_not_wait_for_a_receiver_that_drips(
             '[[notify]]\ntype = "webhook"\nname = "pager"\ntimeout = "1h"\n'
             f'url = "http://127.0.0.1:{receiver}/hook"\n'
         )
-        command = [sys.executable, "-m", "stream.cli", "notify", "-c", str(config),
-                   "--metrics-address", f"127.0.0.1:{port}"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "stream.cli",
+            "notify",
+            "-c",
+            str(config),
+            "--metrics-address",
+            f"127.0.0.1:{port}",
+        ]
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
 
         def ready() -> str:

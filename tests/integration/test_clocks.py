@@ -167,10 +167,14 @@ def test_check_refuses_a_topic_of_several_models_that_no_broker_stamps(
 
     def checked(models: int, lateness: str) -> tuple[int, str]:
         path = tmp_path / "config.toml"
-        path.write_text(head + "".join(
-            f'[[models]]\nname = "m{i}"\nsignals = "auto"\ntopic = "{topic}"\n'
-            f'lateness = "{lateness}"\n' for i in range(models)
-        ))  # fmt: skip
+        path.write_text(
+            head
+            + "".join(
+                f'[[models]]\nname = "m{i}"\nsignals = "auto"\ntopic = "{topic}"\n'
+                f'lateness = "{lateness}"\n'
+                for i in range(models)
+            )
+        )
         assert CliRunner().invoke(cli, ["topics", "-c", str(path), "--create"]).exit_code == 0
         done = CliRunner().invoke(cli, ["check", "-c", str(path)])
         return done.exit_code, done.output

@@ -182,10 +182,14 @@ def test_bombs_are_refused_with_bounded_memory_and_hold_up_nobody(
     for p, codec in enumerate(CODECS):
         size = BOMBS[codec]
         producer = sender(
-            kafka, codec, message__max__bytes=size + 10_000_000, batch__size=size + 10_000_000,
-            batch__num__messages=1_000_000, linger__ms=2_000,
+            kafka,
+            codec,
+            message__max__bytes=size + 10_000_000,
+            batch__size=size + 10_000_000,
+            batch__num__messages=1_000_000,
+            linger__ms=2_000,
             queue__buffering__max__kbytes=1_000_000,
-        )  # fmt: skip
+        )
         send(producer, site.plan.topic, p, [bytes(size)])
         send(producer, site.plan.topic, p, [bytes(size // 1_000)] * 1_000)
         bombs += 2
@@ -214,9 +218,14 @@ def test_large_batches_below_the_limit_are_read_with_bounded_memory(
     before = memory_mb(worker, "VmHWM")
     padded = [e[:-1] + b',"note":"' + b"x" * 30_000 + b'"}' for e in make_events(1_600, None)]
     producer = sender(
-        kafka, "zstd", batch__size=60_000_000, message__max__bytes=60_000_000, linger__ms=2_000,
-        queue__buffering__max__kbytes=1_000_000, batch__num__messages=100_000,
-    )  # fmt: skip
+        kafka,
+        "zstd",
+        batch__size=60_000_000,
+        message__max__bytes=60_000_000,
+        linger__ms=2_000,
+        queue__buffering__max__kbytes=1_000_000,
+        batch__num__messages=100_000,
+    )
     for p in range(4):
         for _ in range(6):  # 48 MB each, more than a gigabyte
             send(producer, site.plan.topic, p, padded)

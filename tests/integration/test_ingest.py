@@ -40,9 +40,13 @@ def start(
         kafka, (topic,), Rules([plan(topic=topic)], 10**12), confirm_s=confirm_s
     )
     server = serve(
-        "127.0.0.1:0", IngestCollector(service), service,
-        posts={"/v1/events": service}, max_body=1_000_000, deadline_s=60.0,
-    )  # fmt: skip
+        "127.0.0.1:0",
+        IngestCollector(service),
+        service,
+        posts={"/v1/events": service},
+        max_body=1_000_000,
+        deadline_s=60.0,
+    )
     return service, server
 
 
@@ -101,8 +105,9 @@ def test_what_is_accepted_is_on_the_topic_and_what_is_wrong_is_said(
     status, answer, _ = post(url, json.dumps(wrong).encode())
     assert (status, answer["accepted"], answer["refused_total"]) == (400, 0, 2)
     assert [(one["event"], one["reason"]) for one in answer["refused"]] == [
-        (1, "bad_timestamp"), (2, "unknown_model"),
-    ]  # fmt: skip
+        (1, "bad_timestamp"),
+        (2, "unknown_model"),
+    ]
     assert "1 that are right were not sent either" in answer["others"]
     assert ids(kafka, topic) == Counter(["a", "b"])
     with urllib.request.urlopen(f"{url}metrics", timeout=60) as page:
@@ -177,9 +182,10 @@ def test_the_command_answers_and_ends_well(
         example = re.search(r"-d '(.*?)'", PAGE.read_text(), re.S)
         assert example is not None
         request = urllib.request.Request(
-            f"{url}v1/events", example[1].encode(),
+            f"{url}v1/events",
+            example[1].encode(),
             {"Content-Type": "application/json", "Authorization": "Bearer token-of-the-test-suite"},
-        )  # fmt: skip
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.status == 202
         running.send_signal(signal.SIGTERM)

@@ -19,13 +19,20 @@ pytestmark = pytest.mark.broker
 @pytest.fixture
 def site(kafka: dict[str, object], topic_prefix: str, tmp_path: Path) -> Iterator[Installation]:
     plan = LearningPlan(
-        model="fraud", learn=Learn(warm_up=20_000), topic=topic_prefix + "events", pane_ms=5_000,
-        lateness_ms=2_000, window_events=2_000,
-    )  # fmt: skip
+        model="fraud",
+        learn=Learn(warm_up=20_000),
+        topic=topic_prefix + "events",
+        pane_ms=5_000,
+        lateness_ms=2_000,
+        window_events=2_000,
+    )
     made = Installation(
-        kafka, topic_prefix, tmp_path, plan,
+        kafka,
+        topic_prefix,
+        tmp_path,
+        plan,
         worker={"idle_after": "10m", "snapshot_interval": "500ms"},
-    )  # fmt: skip
+    )
     yield made
     made.stop_all()
 
@@ -40,8 +47,9 @@ def test_a_reference_is_learned_through_a_kill_and_drift_is_found(site: Installa
     subject = Subject("fraud", "3")
 
     def collected() -> int:
-        phases = [m.subjects[subject].phase for m in site.restored().values()
-                   if subject in m.subjects]  # fmt: skip
+        phases = [
+            m.subjects[subject].phase for m in site.restored().values() if subject in m.subjects
+        ]
         return sum(p.warmup.events for p in phases if p is not None and p.warmup is not None)
 
     site.wait_for(lambda: collected() > 5_000)
@@ -54,8 +62,9 @@ def test_a_reference_is_learned_through_a_kill_and_drift_is_found(site: Installa
         m.subjects[subject].detection for m in site.restored().values() if subject in m.subjects
     ]
     assert {s.name for s in learned[0].plan.reference.signals} == {
-        *(f"f{i}" for i in range(6)), "kind",
-    }  # fmt: skip
+        *(f"f{i}" for i in range(6)),
+        "kind",
+    }
 
 
 def test_the_command_line_without_training_data(

@@ -149,10 +149,12 @@ def test_a_full_disk_does_not_stop_a_worker(install: Install, tmp_path: Path) ->
     to_one(site, events)
     command = [sys.executable, "-m", "stream.cli", "worker", "-v", "--no-publish"]
     process = subprocess.Popen(
-        [*command, "-c", str(site.config())], cwd=ROOT, stderr=subprocess.PIPE,
+        [*command, "-c", str(site.config())],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
-    )  # fmt: skip
+    )
     site.running.append(Worker(process, tmp_path / "config.toml"))
     site.wait_for(counted(site, events))
     process.terminate()

@@ -59,10 +59,12 @@ class Alertmanager:
     def start(self) -> None:
         assert ALERTMANAGER is not None
         command = [
-            ALERTMANAGER, f"--config.file={self.config}", "--cluster.listen-address=",
+            ALERTMANAGER,
+            f"--config.file={self.config}",
+            "--cluster.listen-address=",
             f"--storage.path={self.config.parent / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
-        ]  # fmt: skip
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_for(self.is_ready, self.log.read_text)
@@ -93,8 +95,16 @@ class Notify:
     def __init__(self, config: Path) -> None:
         self.log = config.parent / "notify.log"
         self.address = f"127.0.0.1:{free_port()}"
-        command = [sys.executable, "-m", "stream.cli", "notify", "-c", str(config),
-                   "--metrics-address", self.address]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "stream.cli",
+            "notify",
+            "-c",
+            str(config),
+            "--metrics-address",
+            self.address,
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
@@ -191,8 +201,9 @@ url = "{team.url}"
             wait_for(lambda: team.taken == [first[0].id], log.read_text)
 
             assert (notify.page("/healthz"), notify.page("/readyz")) == (
-                "alive\n", "1 open episodes\n",
-            )  # fmt: skip
+                "alive\n",
+                "1 open episodes\n",
+            )
             assert notify.metric("delivered_total", "webhook") == 1
             assert notify.metric("failed_total", "alertmanager") == 0
             wait_for(lambda: notify.metric("lag_records", "webhook") == 0)

@@ -29,9 +29,15 @@ def plan(topic: str, *, private: bool) -> Plan:
         times_ms=BASE_MS - 86_400_000 + np.arange(N) * 10,
     )
     return Plan(
-        model="fraud", reference=reference, topic=topic, pane_ms=5_000, lateness_ms=2_000,
-        window_events=1_000, segments=("who",), private=private,
-    )  # fmt: skip
+        model="fraud",
+        reference=reference,
+        topic=topic,
+        pane_ms=5_000,
+        lateness_ms=2_000,
+        window_events=1_000,
+        segments=("who",),
+        private=private,
+    )
 
 
 def events() -> list[bytes]:

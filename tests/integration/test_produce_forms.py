@@ -51,8 +51,11 @@ def test_every_form_means_the_same(config: Path, tmp_path: Path) -> None:  # noq
     assert seen[0] == seen[1] == seen[2]
 
     dump = tmp_path / "dump.jsonl"
-    event = {"model": {"name": "fraud", "version": "3"}, "timestamp": "2026-02-01T00:00:00Z",
-             "features": {"amount": 1.5}}  # fmt: skip
+    event = {
+        "model": {"name": "fraud", "version": "3"},
+        "timestamp": "2026-02-01T00:00:00Z",
+        "features": {"amount": 1.5},
+    }
     dump.write_text(json.dumps(event) + "\n")
     assert "1 messages to" in must("produce", dump, "-c", config, "--model", "fraud").stderr
     (sent,) = [r for r in read_topic(loaded.kafka, topic) if place(r) not in before]

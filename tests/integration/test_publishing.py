@@ -51,9 +51,14 @@ def lines_of_kafka_python(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_what_is_logged_is_on_the_topic(kafka: Kafka, topic: str) -> None:
     with Monitor("fraud", "3", kafka=kafka, topic=topic) as monitor:
         assert monitor.log(
-            {"amount": 12.5, "country": "DE", "age": None}, "ok", score=0.93, prediction_id="3f0c",
-            segments={"region": "eu"}, latency_seconds=0.012, timestamp="2026-03-01T12:00:00Z",
-        )  # fmt: skip
+            {"amount": 12.5, "country": "DE", "age": None},
+            "ok",
+            score=0.93,
+            prediction_id="3f0c",
+            segments={"region": "eu"},
+            latency_seconds=0.012,
+            timestamp="2026-03-01T12:00:00Z",
+        )
         assert monitor.log_actual("3f0c", "fraud", timestamp="2026-03-08T09:30:00Z")
         assert monitor.flush()
         assert monitor.stats().sent == 2
@@ -188,8 +193,12 @@ def test_many_threads_and_a_loop(kafka: Kafka, topic: str) -> None:
 def run_script(text: str, *words: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", text, *words],
-        capture_output=True, text=True, timeout=180, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout

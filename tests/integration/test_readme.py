@@ -56,18 +56,20 @@ def write_month(path: Path, start: str, n: int, *, changed_at: int, seed: int) -
     amount = rng.lognormal(3, 1, n) * np.where(np.arange(n) < changed_at, 1.0, 1.6)
     score = 1 / (1 + np.exp(4 - amount / 20 + rng.normal(size=n)))
     shop = rng.choice(np.array([101, 102, "web", "phone"], object), n)
-    frame = pandas.DataFrame({
-        "ts": pandas.date_range(start, periods=n, freq="min"),
-        "amount": amount.round(2),
-        "items": rng.integers(1, 9, n),
-        "country": rng.choice(["DE", "FR", "US"], n, p=[0.5, 0.3, 0.2]),
-        "member": rng.choice(np.array([True, False, None], object), n),
-        "shop": shop,
-        "empty": None,
-        "comment": [f"order {seed} {i}, thank you" for i in range(n)],
-        "label": np.where(score > 0.5, "fraud", "ok"),
-        "p": score.round(4),
-    })  # fmt: skip
+    frame = pandas.DataFrame(
+        {
+            "ts": pandas.date_range(start, periods=n, freq="min"),
+            "amount": amount.round(2),
+            "items": rng.integers(1, 9, n),
+            "country": rng.choice(["DE", "FR", "US"], n, p=[0.5, 0.3, 0.2]),
+            "member": rng.choice(np.array([True, False, None], object), n),
+            "shop": shop,
+            "empty": None,
+            "comment": [f"order {seed} {i}, thank you" for i in range(n)],
+            "label": np.where(score > 0.5, "fraud", "ok"),
+            "p": score.round(4),
+        }
+    )
     for column in ("amount", "items", "country"):
         frame[column] = frame[column].mask(rng.random(n) < 0.03)
     frame.to_csv(path)
@@ -93,11 +95,14 @@ def script(bootstrap: str, prefix: str) -> str:
     assert found, "the README no longer has its ten lines"
     text = found[1]
     address = f"127.0.0.1:{free_port()}"
-    ours = shlex.join([
-        f"127.0.0.1:9092=>{bootstrap}", f"127.0.0.1:9464=>{address}",
-        f'topic = "predictions"=>topic = "{prefix}predictions"',
-        f'#prefix = ""=>prefix = "{prefix}"',
-    ])  # fmt: skip
+    ours = shlex.join(
+        [
+            f"127.0.0.1:9092=>{bootstrap}",
+            f"127.0.0.1:9464=>{address}",
+            f'topic = "predictions"=>topic = "{prefix}predictions"',
+            f'#prefix = ""=>prefix = "{prefix}"',
+        ]
+    )
     for written, instead in (
         ("replay february.csv ", "replay february.csv --alerts replayed.jsonl "),
         ("driftstream broker start --port 9092", "true"),
@@ -134,9 +139,15 @@ def test_the_ten_lines(kafka: dict[str, object], topic_prefix: str, tmp_path: Pa
     (tmp_path / "steps.sh").write_text(script(str(kafka["bootstrap_servers"]), topic_prefix))
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "steps.sh"], cwd=tmp_path, env={**os.environ, "PATH": places},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
+        ["bash", "steps.sh"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": places},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     wanted = read(tmp_path / "wanted.jsonl")
     seen = read(tmp_path / "seen.jsonl")
@@ -158,6 +169,10 @@ def decision(alert: dict[str, Any]) -> tuple[object, ...]:
     """What was decided, in the words in which it was told."""
     data = alert["data"]
     return (
-        alert["id"], alert["time"], data["episode"], data["status"], data["severity"],
+        alert["id"],
+        alert["time"],
+        data["episode"],
+        data["status"],
+        data["severity"],
         data["annotations"]["summary"],
-    )  # fmt: skip
+    )

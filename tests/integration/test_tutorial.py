@@ -36,9 +36,11 @@ def script(bootstrap: str, prefix: str) -> str:
         ("driftstream broker stop\n", ""),
         ("127.0.0.1:9464", f"127.0.0.1:{free_port()}"),
         ('idle_after = "2s"\n', f'idle_after = "2s"\ngroup = "{prefix}g"\n[topics]\n{topics}'),
-        ('reference = "flights.json"\n',
-         f'reference = "flights.json"\ntopic = "{prefix}predictions"\n'),
-    ):  # fmt: skip
+        (
+            'reference = "flights.json"\n',
+            f'reference = "flights.json"\ntopic = "{prefix}predictions"\n',
+        ),
+    ):
         assert written in text, f"the tutorial no longer holds {written!r}"
         text = text.replace(written, ours)
     return f"set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{text}"
@@ -51,9 +53,15 @@ def test_the_tutorial(kafka: dict[str, object], topic_prefix: str, tmp_path: Pat
     out = tmp_path / "out.txt"
     with out.open("wb") as log:
         done = subprocess.run(
-            ["bash", str(path)], cwd=tmp_path, env={**os.environ, "PATH": places}, stdout=log,
-            stderr=log, stdin=subprocess.DEVNULL, timeout=850, check=False,
-        )  # fmt: skip
+            ["bash", str(path)],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": places},
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            timeout=850,
+            check=False,
+        )
     said = out.read_text()
     assert done.returncode == 0, said[-4000:]
     for name in ("first.html", "spring.html", "incident.html"):

@@ -86,9 +86,14 @@ def _pytest(root: Path, tests: Iterable[str], timeout: float | None) -> tuple[in
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     process = subprocess.Popen(
-        command, cwd=root, env=environment | {"PYTHONPATH": str(root)}, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        command,
+        cwd=root,
+        env=environment | {"PYTHONPATH": str(root)},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         said, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -14,17 +14,19 @@ def correlation(rows: list[list[int]], scores: list[list[float]]) -> tuple[float
     for row in rows:
         size = sum(row)
         left = [c - size * t / max(1, n) for c, t in zip(row, totals, strict=True)]
-        residuals.append([
-            math.fsum(x * s[k] for x, s in zip(left, scores, strict=True)) / math.sqrt(max(1, size))
-            for k in range(len(scores[0]))
-        ])  # fmt: skip
+        residuals.append(
+            [
+                math.fsum(x * s[k] for x, s in zip(left, scores, strict=True))
+                / math.sqrt(max(1, size))
+                for k in range(len(scores[0]))
+            ]
+        )
     size = range(len(scores[0]))
     now = [[math.fsum(r[i] * r[j] for r in residuals) for j in size] for i in size]
     lag = [
-        [math.fsum(a[i] * b[j] for a, b in itertools.pairwise(residuals))
-         for j in size]
+        [math.fsum(a[i] * b[j] for a, b in itertools.pairwise(residuals)) for j in size]
         for i in size
-    ]  # fmt: skip
+    ]
     squares = math.fsum(v * v for row in now for v in row)
     if squares <= 0:
         return 0.0, 1.0

@@ -11,9 +11,14 @@ class NaiveEDetector:
     """`scores` and `counts` of the reference by bin, in 0 to 1, for each axis."""
 
     def __init__(
-        self, axes: list[list[float]], counts: list[int], threshold: float, z: float,
-        phis: list[float], tempered: bool,
-    ) -> None:  # fmt: skip
+        self,
+        axes: list[list[float]],
+        counts: list[int],
+        threshold: float,
+        z: float,
+        phis: list[float],
+        tempered: bool,
+    ) -> None:
         self.threshold = threshold
         self.bets = []
         n = sum(counts)

@@ -108,16 +108,30 @@ class Browser:
         self._tabs: dict[str, Tab] = {}
 
         command = [
-            sys.executable, "-c", ARRANGE, str(in_read), str(out_write),
-            executable, "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
-            "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run",
-            f"--user-data-dir={folder / 'profile'}", "about:blank",
-        ]  # fmt: skip
+            sys.executable,
+            "-c",
+            ARRANGE,
+            str(in_read),
+            str(out_write),
+            executable,
+            "--headless",
+            "--remote-debugging-pipe",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--no-first-run",
+            f"--user-data-dir={folder / 'profile'}",
+            "about:blank",
+        ]
         with (folder / "browser.log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
                 pass_fds=(in_read, out_write),
-            )  # fmt: skip
+            )
         os.close(in_read)
         os.close(out_write)
 
@@ -176,9 +190,12 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
             tab.call(f"{domain}.enable")
         tab.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height,
-            deviceScaleFactor=1, mobile=width < 600,
-        )  # fmt: skip
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         tab.call("Emulation.setEmulatedMedia", features=[scheme])
         tab.call("Page.navigate", url=url)

@@ -39,26 +39,39 @@ def rows(rng: np.random.Generator, n: int) -> Columns:
     """What a reference is made from, and events before anything changes."""
     return {
         "amount": rng.lognormal(3.0, 1.0, n).round(2).tolist(),
-        "country": rng.choice(["DE", "FR", "GB", "ES", "NL"], n, p=[.5, .2, .15, .1, .05]).tolist(),
+        "country": rng.choice(
+            ["DE", "FR", "GB", "ES", "NL"], n, p=[0.5, 0.2, 0.15, 0.1, 0.05]
+        ).tolist(),
         "items": rng.poisson(3, n).tolist(),
         "account_age": rng.gamma(2.0, 200.0, n).round(0).tolist(),
         "hour": rng.integers(0, 24, n).tolist(),
         "bytes": rng.lognormal(8.0, 0.5, n).round(0).tolist(),
         "score": rng.beta(2, 8, n).round(4).tolist(),
-    }  # fmt: skip
+    }
 
 
 def plans() -> list[Plan]:
     made = []
     for at, model in enumerate(VERSIONS):
         reference = fit_reference(
-            rows(np.random.default_rng(at), 12_000), model=model, version="",
-            roles={"score": "score"}, times_ms=None, segments=(),
-        )  # fmt: skip
-        made.append(Plan(
-            model=model, reference=reference, segments=("region",), pane_ms=60_000,
-            window_events=500, window_min_events=200, false_alarms_per_week=1.0,
-        ))  # fmt: skip
+            rows(np.random.default_rng(at), 12_000),
+            model=model,
+            version="",
+            roles={"score": "score"},
+            times_ms=None,
+            segments=(),
+        )
+        made.append(
+            Plan(
+                model=model,
+                reference=reference,
+                segments=("region",),
+                pane_ms=60_000,
+                window_events=500,
+                window_min_events=200,
+                false_alarms_per_week=1.0,
+            )
+        )
     return made
 
 
@@ -78,11 +91,15 @@ def events(only: str = "") -> Iterator[bytes]:
             if time >= CHANGE_S:
                 _change(event, model, version, regions[i], luck[i])
             score = event.pop("score")
-            yield msgspec.json.encode({
-                "model": {"name": model, "version": version}, "timestamp": time,
-                "features": event, "prediction": {"score": score},
-                "segments": {"region": regions[i]},
-            })  # fmt: skip
+            yield msgspec.json.encode(
+                {
+                    "model": {"name": model, "version": version},
+                    "timestamp": time,
+                    "features": event,
+                    "prediction": {"score": score},
+                    "segments": {"region": regions[i]},
+                }
+            )
 
 
 def _change(event: dict[str, Any], model: str, version: str, region: str, luck: Any) -> None:
@@ -107,9 +124,15 @@ def report_of(model: str) -> tuple[Report, list[tuple[str, list[float]]]]:
     assert held.detection is not None
     alphas = held.detection.budget.window_alpha, held.detection.budget.segment_alpha
     made = recorder.report(
-        plan, "march.csv", SECONDS // EVERY_S, 0, 0, alphas, untested=replay.untested(),
+        plan,
+        "march.csv",
+        SECONDS // EVERY_S,
+        0,
+        0,
+        alphas,
+        untested=replay.untested(),
         in_alarm=(held.alarms.in_alarm, held.alarms.panes),
-    )  # fmt: skip
+    )
     return made, recorder.rows()
 
 
@@ -134,8 +157,13 @@ def scene() -> FileState:
             )
     reason = "Price campaign in the US"
     state.silences = (
-        Silence(models=("churn",), start_ms=now_ms - 3_600_000, end_ms=now_ms + 36_000_000,
-                max_severity="warning", reason=reason),
+        Silence(
+            models=("churn",),
+            start_ms=now_ms - 3_600_000,
+            end_ms=now_ms + 36_000_000,
+            max_severity="warning",
+            reason=reason,
+        ),
         Silence(kinds=("system",), weekly=(0, 240), reason="Backups"),
-    )  # fmt: skip
+    )
     return state

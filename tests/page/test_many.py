@@ -37,10 +37,16 @@ def many() -> FileState:
         reference = fit_reference(
             reference_rows, model=f"model_{m}", version="", times_ms=None, segments=()
         )
-        book.add(make_plan(
-            model=f"model_{m}", reference=reference, signals={}, segments=(),
-            window_events=100, window_min_events=100,
-        ))  # fmt: skip
+        book.add(
+            make_plan(
+                model=f"model_{m}",
+                reference=reference,
+                signals={},
+                segments=(),
+                window_events=100,
+                window_min_events=100,
+            )
+        )
     values = rng.normal(size=(EVENTS, SIGNALS)).round(3)
 
     def events() -> Iterator[bytes]:
@@ -49,10 +55,13 @@ def many() -> FileState:
                 row = values[i] + np.where(np.arange(SIGNALS) < 3, 3.0 * (version % 2), 0.0)
                 features = dict(zip(names, row.tolist(), strict=True))
                 for m in range(MODELS):
-                    yield msgspec.json.encode({
-                        "model": {"name": f"model_{m}", "version": str(version)},
-                        "timestamp": START_S + i, "features": features,
-                    })  # fmt: skip
+                    yield msgspec.json.encode(
+                        {
+                            "model": {"name": f"model_{m}", "version": str(version)},
+                            "timestamp": START_S + i,
+                            "features": features,
+                        }
+                    )
 
     state = FileState(Replay(book))
     for alert in state.replay.run(FileRecord(i, 0, value) for i, value in enumerate(events())):

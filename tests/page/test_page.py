@@ -63,13 +63,16 @@ def state_with_secrets(*, private: bool) -> FileState:
     data = {"x": rng.normal(777, 1, 3000), "c": rng.choice(["SECRET", "b"], 3000).tolist()}
     reference = fit_reference(data, model="fraud", version="", times_ms=None, segments=())
     events = [
-        msgspec.json.encode({
-            "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
-            "features": {"x": float(rng.normal(779, 1)), "c": "b"},
-            "segments": {"region": "HIDDEN"},
-        })
+        msgspec.json.encode(
+            {
+                "model": {"name": "fraud", "version": "1"},
+                "timestamp": 1_000_000 + i,
+                "features": {"x": float(rng.normal(779, 1)), "c": "b"},
+                "segments": {"region": "HIDDEN"},
+            }
+        )
         for i in range(1_500)
-    ]  # fmt: skip
+    ]
     return state_after(events, reference=reference, signals={}, private=private)
 
 
@@ -232,12 +235,15 @@ def test_the_work_is_bounded() -> None:
     data = {name: rng.normal(size=1_000) for name in names}
     reference = fit_reference(data, model="wide", version="", times_ms=None, segments=())
     events = [
-        msgspec.json.encode({
-            "model": {"name": "wide", "version": ""}, "timestamp": 1_000_000 + i,
-            "features": {name: float(rng.normal()) for name in names},
-        })
+        msgspec.json.encode(
+            {
+                "model": {"name": "wide", "version": ""},
+                "timestamp": 1_000_000 + i,
+                "features": {name: float(rng.normal()) for name in names},
+            }
+        )
         for i in range(300)
-    ]  # fmt: skip
+    ]
     state = state_after(events, model="wide", reference=reference, signals={}, segments=())
     detail = page_model_of(state, "", "", 0).detail
     assert detail is not None
@@ -322,9 +328,11 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
     recent = status.recent
     for i in range(500):
         data = msgspec.structs.replace(
-            first.data, episode=f"{i:032x}", severity=("info", "critical")[i % 2],
+            first.data,
+            episode=f"{i:032x}",
+            severity=("info", "critical")[i % 2],
             starts_at=f"2026-01-01T00:00:00.{i:03d}Z",
-        )  # fmt: skip
+        )
         recent.note(msgspec.structs.replace(first, data=data))
         recent.note(msgspec.structs.replace(first, data=data))
     rows = recent.rows()
@@ -334,9 +342,12 @@ def test_recent_episodes_are_bounded_and_ordered(state: FileState) -> None:
     assert said.more_episodes == 400 - MAX_EPISODES
     assert [row.severity for row in rows] == ["critical"] * 200 + ["info"] * 200
     over = msgspec.structs.replace(
-        first.data, episode=rows[0].id, status="resolved", revision=9,
+        first.data,
+        episode=rows[0].id,
+        status="resolved",
+        revision=9,
         ends_at="2026-01-02T00:00:00.000Z",
-    )  # fmt: skip
+    )
     recent.note(msgspec.structs.replace(first, data=over))
     assert recent.rows()[-1].id == rows[0].id
 
@@ -347,10 +358,11 @@ def test_an_episode_keeps_what_its_revisions_named(state: FileState) -> None:
     recent = RecentEpisodes()
     for revision, name, other in ((1, "x", 7), (2, "z", 8), (3, "x", 7)):
         data = msgspec.structs.replace(
-            first.data, revision=revision,
+            first.data,
+            revision=revision,
             signals=[msgspec.structs.replace(first.data.signals[0], name=name, segment="a=b")],
             related=[RelatedEpisode(f"{other:032x}", "data_quality")],
-        )  # fmt: skip
+        )
         recent.note(msgspec.structs.replace(first, data=data))
     (row,) = recent.rows()
     assert row.names == ["x", "z"]

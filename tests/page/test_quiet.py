@@ -55,8 +55,11 @@ def test_an_ack_is_shown_with_who_when_until_and_note(
     ack = only(state).ack
     assert ack is not None
     assert (ack.by, ack.at, ack.until, ack.note) == (
-        "anna", NOW, NOW + HOUR, "known since Monday",
-    )  # fmt: skip
+        "anna",
+        NOW,
+        NOW + HOUR,
+        "known since Monday",
+    )
     own = signal_state(state, "fraud", "1", "x", NOW).episodes
     assert [row.ack for row in own if not row.ends] == [ack], "on the page of its signal too"
 
@@ -96,14 +99,17 @@ def test_a_silence_is_shown_with_its_end_and_on_what_it_silences(
     state.silences = (
         Silence(models=("fraud",), start_ms=NOW - 1, end_ms=NOW + HOUR, reason="rollout"),
         Silence(models=("churn",), start_ms=NOW - 1, end_ms=NOW + 9 * HOUR),
-        Silence(kinds=("data_drift",), start_ms=NOW - 1, end_ms=NOW + 9 * HOUR,
-                max_severity="warning"),
+        Silence(
+            kinds=("data_drift",), start_ms=NOW - 1, end_ms=NOW + 9 * HOUR, max_severity="warning"
+        ),
         Silence(start_ms=NOW + HOUR, end_ms=NOW + 2 * HOUR),
-    )  # fmt: skip
+    )
     said = page_model_of(state, "", "", NOW)
     assert [(row.models, row.until) for row in said.silences] == [
-        (("fraud",), NOW + HOUR), (("churn",), NOW + 9 * HOUR), ((), NOW + 9 * HOUR),
-    ]  # fmt: skip
+        (("fraud",), NOW + HOUR),
+        (("churn",), NOW + 9 * HOUR),
+        ((), NOW + 9 * HOUR),
+    ]
     quiet = only(state).silence
     assert quiet is not None, "it is critical, so the third is not over it"
     assert (quiet.until, quiet.reason) == (NOW + HOUR, "rollout")

@@ -169,10 +169,13 @@ def test_related_episodes_were_open_at_that_time(state: FileState) -> None:
         signal = msgspec.structs.replace(data.signals[0], name=name, segment="")
         time = "2026-01-01T{:02d}:00:00.000Z".format
         made = msgspec.structs.replace(
-            data, episode=f"{number:032x}", signals=[signal], starts_at=time(starts),
+            data,
+            episode=f"{number:032x}",
+            signals=[signal],
+            starts_at=time(starts),
             ends_at=time(ends) if ends else data.ends_at,
             status="resolved" if ends else "firing",
-        )  # fmt: skip
+        )
         other.recent.note(msgspec.structs.replace(first, data=made))
 
     other = state_after([])

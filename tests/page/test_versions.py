@@ -21,14 +21,21 @@ def two_versions(*names: str, n: int = 1_200, private: bool = False) -> FileStat
     for i in range(n):
         for name in names:
             new = name == names[-1]
-            events.append(msgspec.json.encode({
-                "model": {"name": "fraud", "version": name}, "timestamp": START_S + i,
-                "features": {
-                    "x": rng.gauss(2.0 if new else 0.0, 1.0), "z": rng.lognormvariate(0, 1),
-                    "c": rng.choices("abd", (1, 8, 1) if new else (5, 3, 2))[0],
-                },
-                "prediction": {"score": rng.random()}, "segments": {"region": "eu"},
-            }))  # fmt: skip
+            events.append(
+                msgspec.json.encode(
+                    {
+                        "model": {"name": "fraud", "version": name},
+                        "timestamp": START_S + i,
+                        "features": {
+                            "x": rng.gauss(2.0 if new else 0.0, 1.0),
+                            "z": rng.lognormvariate(0, 1),
+                            "c": rng.choices("abd", (1, 8, 1) if new else (5, 3, 2))[0],
+                        },
+                        "prediction": {"score": rng.random()},
+                        "segments": {"region": "eu"},
+                    }
+                )
+            )
     return state_after(events, private=private)
 
 

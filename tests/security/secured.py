@@ -146,9 +146,12 @@ def start_secured(directory: Path, heap_mb: int = 256) -> Secured:
         "super.users": "User:ANONYMOUS",
     }
     broker = start(
-        directory / "broker", port=plain, heap_mb=heap_mb, properties=properties,
+        directory / "broker",
+        port=plain,
+        heap_mb=heap_mb,
+        properties=properties,
         runtime=find_runtime(),
-    )  # fmt: skip
+    )
     try:
         with admin({"bootstrap_servers": broker.bootstrap}) as client:
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
@@ -159,9 +162,14 @@ def start_secured(directory: Path, heap_mb: int = 256) -> Secured:
         broker.stop()
         raise
     return Secured(
-        broker, f"{HOST}:{secure}", secure, certificates / "ca.pem", certificates / "other.pem",
-        f"{HOST}:{certified}", f"{HOST}:{mutual}",
-    )  # fmt: skip
+        broker,
+        f"{HOST}:{secure}",
+        secure,
+        certificates / "ca.pem",
+        certificates / "other.pem",
+        f"{HOST}:{certified}",
+        f"{HOST}:{mutual}",
+    )
 
 
 # ---- the commands of docs/security.md

@@ -62,9 +62,14 @@ def driftstream(*arguments: object, **variables: str) -> subprocess.CompletedPro
     """Run a command; no secret in what it says."""
     command = [sys.executable, "-m", "stream.cli", *map(str, arguments)]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
         env={**ENVIRONMENT, **variables},
-    )  # fmt: skip
+    )
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
     return done
 
@@ -81,8 +86,11 @@ def running(log: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "stream.cli", *map(str, arguments)],
-            cwd=ROOT, stdout=out, stderr=out, env=ENVIRONMENT,
-        )  # fmt: skip
+            cwd=ROOT,
+            stdout=out,
+            stderr=out,
+            env=ENVIRONMENT,
+        )
     try:
         yield process
         process.send_signal(signal.SIGTERM)
@@ -178,12 +186,14 @@ def test_least_privilege_is_enough(secured: Secured, folder: Path, installed: Pa
         for name in ("server.crt", "server.key"):
             shutil.copy(secured.ca.parent / name, folder / name)
         notifier = config(
-            folder, "notifier", secured.kafka("notifier"),
+            folder,
+            "notifier",
+            secured.kafka("notifier"),
             f'[[notify]]\ntype = "webhook"\nurl = "{pager.url}?key={HOOK_SECRET}"\n'
             'secret_file = "hook-secret"\ntoken = "${HOOK_TOKEN}"\n'
             f'[[notify]]\ntype = "slack"\nurl = "http://127.0.0.1:9/{HOOK_SECRET}"\n'
             f'[[notify]]\ntype = "alertmanager"\nurl = "https://{secured.address}/{HOOK_SECRET}"\n',
-        )  # fmt: skip
+        )
         worker_log, notifier_log = folder / "worker.log", folder / "notifier.log"
         with (
             running(worker_log, "worker", "-v", "--no-publish", "-c", worker) as process,
@@ -231,13 +241,18 @@ def certified(secured: Secured, door: str) -> dict[str, object]:
     """`[kafka]` of the user driftstream at a door that wants a certificate."""
     if door == "certificate alone":
         return {
-            "bootstrap_servers": secured.mutual, "security_protocol": "SSL",
-            "ssl_ca_location": str(secured.ca), **secured.certificate,
-        }  # fmt: skip
+            "bootstrap_servers": secured.mutual,
+            "security_protocol": "SSL",
+            "ssl_ca_location": str(secured.ca),
+            **secured.certificate,
+        }
     return secured.kafka(
-        "driftstream", bootstrap_servers=secured.certified, sasl_mechanism="SCRAM-SHA-256",
-        sasl_password="${KAFKA_PASSWORD}", **secured.certificate,
-    )  # fmt: skip
+        "driftstream",
+        bootstrap_servers=secured.certified,
+        sasl_mechanism="SCRAM-SHA-256",
+        sasl_password="${KAFKA_PASSWORD}",
+        **secured.certificate,
+    )
 
 
 @pytest.mark.parametrize("door", ["certificate alone", "certificate and SCRAM-SHA-256"])

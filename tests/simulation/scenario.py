@@ -34,9 +34,12 @@ class Plans:
     def __init__(self, holds_from: int = 10**9, **changes: int) -> None:
         rng = np.random.default_rng(5)
         settings = {
-            "window_events": 100, "window_min_events": 50, "false_alarms_per_week": 500.0,
-            "lateness_ms": LATENESS_S * 1000, "pane_ms": PANE_S * 1000,
-        } | changes  # fmt: skip
+            "window_events": 100,
+            "window_min_events": 50,
+            "false_alarms_per_week": 500.0,
+            "lateness_ms": LATENESS_S * 1000,
+            "pane_ms": PANE_S * 1000,
+        } | changes
         self.first = []
         for model in MODELS:
             data = {"x": rng.normal(size=2_000), "c": rng.choice(["a", "b", "d"], 2_000).tolist()}
@@ -45,10 +48,13 @@ class Plans:
             )
             self.first.append(
                 Plan(
-                    model=model, reference=reference, segments=("region",),
-                    signals={"x": SignalOptions(importance=0.7)}, **settings,
+                    model=model,
+                    reference=reference,
+                    segments=("region",),
+                    signals={"x": SignalOptions(importance=0.7)},
+                    **settings,
                 )
-            )  # fmt: skip
+            )
         doubled = {**settings, "pane_ms": 2 * PANE_S * 1000, "false_alarms_per_week": 400.0}
         self.later = Plan(
             model=MODELS[0], reference=self.first[0].reference, segments=("region",), **doubled
@@ -119,10 +125,11 @@ def arrivals(n_events: int, stream: int, partitions: int = 3) -> list[Arrival]:
             "model": {"name": rng.choice(MODELS), "version": "1"},
             "timestamp": at,
             "features": {
-                "x": rng.gauss(1.5 if i > n_events // 2 else 0.0, 1.0), "c": rng.choice("abd"),
+                "x": rng.gauss(1.5 if i > n_events // 2 else 0.0, 1.0),
+                "c": rng.choice("abd"),
             },
             "segments": {"region": rng.choice(("eu", "us"))},
-        }  # fmt: skip
+        }
         value = BROKEN if rng.random() < 0.01 else msgspec.json.encode(event)
         came_ms = (START_S + i) * 1000 + rng.randrange(900)
         events.append(Arrival(partition, value, came_ms, at * 1000))
@@ -184,9 +191,15 @@ def outcome(world: World) -> Outcome:
 
 
 def run(
-    scenario: Scenario, seed: int, *, faults: float, mutations=(), plans: Plans | None = None,
-    most: int = 10**9, resets: bool = False,
-) -> tuple[World, list[str]]:  # fmt: skip
+    scenario: Scenario,
+    seed: int,
+    *,
+    faults: float,
+    mutations=(),
+    plans: Plans | None = None,
+    most: int = 10**9,
+    resets: bool = False,
+) -> tuple[World, list[str]]:
     """One world to its end, and the faults that were made."""
     world = World(
         (plans or plans_of(scenario)).states,

@@ -38,12 +38,13 @@ class Stage1:
         if rng.random() < 0.3:  # a fetch on its way across the rebalance moved the position on
             self.position += rng.randint(1, 30)
         self.summariser = Summariser(
-            world.name_of(partition), plans, plans,
+            world.name_of(partition),
+            plans,
+            plans,
             chunk_records=rng.randint(20, 40) if "chunks of any size" in self.mutations else CHUNK,
-            chunk_span_ms=SPAN_MS // (
-                rng.randint(1, 4) if "chunks of any span" in self.mutations else 1
-            ),
-        )  # fmt: skip
+            chunk_span_ms=SPAN_MS
+            // (rng.randint(1, 4) if "chunks of any span" in self.mutations else 1),
+        )
         self.todo: deque[Callable[[], None]] = deque()
         self.idle_at: tuple[int, int] | None = None
 

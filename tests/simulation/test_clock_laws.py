@@ -46,9 +46,10 @@ def decided(
     for offset, (honest, at, stamp) in enumerate(log):
         event = {
             "model": {"name": "churn" if honest else "fraud", "version": "1"},
-            "timestamp": (START_MS + at) / 1000, "features": {"x": 0.5, "c": "a"},
+            "timestamp": (START_MS + at) / 1000,
+            "features": {"x": 0.5, "c": "a"},
             "prediction_id": f"{offset}",  # else those of equal values are counted once
-        }  # fmt: skip
+        }
         value = msgspec.json.encode(event)
         records.append(Rec(offset, START_MS + stamp, None, value, (), kind))
     reader = Summariser(SOURCE, plans, decoder, chunk_records=chunk)
@@ -156,8 +157,10 @@ def law_8(plans: PlanBook) -> bool:
 
 def one_clock_moves_nothing(plans: PlanBook) -> bool:
     """Under CreateTime none is late either for one host in ten."""
-    logs = [one_in_ten(3, ms, step, by_producer=True)
-            for ms, step in ((20_000, 50), (59_000, 1_000), (3_600_000, 50))]  # fmt: skip
+    logs = [
+        one_in_ten(3, ms, step, by_producer=True)
+        for ms, step in ((20_000, 50), (59_000, 1_000), (3_600_000, 50))
+    ]
     return all(none_is_late(plans, log, CREATE_TIME, chunk=600) for log in logs)
 
 

@@ -17,26 +17,28 @@ __all__ = ["START_S", "TP", "WORLD_MUTATIONS", "Arrival", "Known", "Log", "Rec",
 
 #: Rules of the protocol that the edge between Kafka and the pure classes has to keep, and that a
 #: run can be made to break.
-WORLD_MUTATIONS = frozenset({
-    "chunks of any size",
-    "chunks of any span",
-    "commits within a chunk",
-    "no look at the first offset",
-    "progress before summaries",
-    "progress to one partition",
-    "flushes overtake each other",
-    "a failed delivery is skipped",
-    "a clock far ahead is believed",
-    "idle without a look at the end",
-    "idle without the rest",
-    "snapshot before alerts",
-    "one key for every snapshot",
-    "a manifest before its blocks, believed",
-    "zombies commit",
-    "zombies delete",
-    "episodes of a writer's own",
-    "a source is its name",
-})  # fmt: skip
+WORLD_MUTATIONS = frozenset(
+    {
+        "chunks of any size",
+        "chunks of any span",
+        "commits within a chunk",
+        "no look at the first offset",
+        "progress before summaries",
+        "progress to one partition",
+        "flushes overtake each other",
+        "a failed delivery is skipped",
+        "a clock far ahead is believed",
+        "idle without a look at the end",
+        "idle without the rest",
+        "snapshot before alerts",
+        "one key for every snapshot",
+        "a manifest before its blocks, believed",
+        "zombies commit",
+        "zombies delete",
+        "episodes of a writer's own",
+        "a source is its name",
+    }
+)
 
 TP = tuple[str, int]
 START_S = 1_000_000

@@ -28,8 +28,12 @@ def result() -> dict[str, Any]:
 
 def test_unit_costs_give_back_what_they_are_fitted_to() -> None:
     units = fit(result())
-    for form, n, cpu in (("json", 20, 4.0), ("json", 100, 12.0), ("batch", 20, 2.0),
-                         ("arrow", 20, 0.8)):  # fmt: skip
+    for form, n, cpu in (
+        ("json", 20, 4.0),
+        ("json", 100, 12.0),
+        ("batch", 20, 2.0),
+        ("arrow", 20, 0.8),
+    ):
         assert units.event_us[form] + n * units.value_us[form] == pytest.approx(cpu, abs=0.02)
     entry = units.entry_us + 20 * units.entry_signal_us
     assert entry * 2_001 * 4 / 200_000 == pytest.approx(3.0, rel=0.01)

@@ -72,9 +72,10 @@ def test_the_front_page_shows_who_is_matched_and_who_never_speaks():
 
 def test_delays_are_counted_from_the_change():
     on_the_change = ItemContestant(
-        "clairvoyant", frozenset({"number"}),
+        "clairvoyant",
+        frozenset({"number"}),
         make=lambda _: (lambda held: lambda x: held.append(0) or len(held) == BEFORE + 3)([]),
-    )  # fmt: skip
+    )
     cell = measure_delay(on_the_change, None, CHANGES["sudden +.5 sd"], 10.0, 3, 1)
     assert (cell["median"], cell["changes"], cell["runs"]) == (3.0, 3, 3)
 

@@ -33,8 +33,11 @@ from benchmarks.gates import (
 
 def check(rows: list[Measured]) -> None:
     assert rows
-    wrong = [f"{r.what}: {r.value:.4g} ({r.low:.4g} to {r.high:.4g}), {r.note}"
-             for r in rows if r.refuted]  # fmt: skip
+    wrong = [
+        f"{r.what}: {r.value:.4g} ({r.low:.4g} to {r.high:.4g}), {r.note}"
+        for r in rows
+        if r.refuted
+    ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -85,9 +88,14 @@ def test_a_subject_keeps_to_its_budget() -> None:
 def test_a_fast_subject_keeps_to_its_budget() -> None:
     """A tenth of a week at 100 events/s: at F = 1 more than two episodes are one in 6,000."""
     rows = g9_budget.simulate(
-        "fast", weeks=1, subjects=20, events_per_week=6_048_000.0, pane_ms=100_000, seed=5,
+        "fast",
+        weeks=1,
+        subjects=20,
+        events_per_week=6_048_000.0,
+        pane_ms=100_000,
+        seed=5,
         most_episodes=5,
-    )  # fmt: skip
+    )
     assert all(row.met for row in rows), [row.note for row in rows]
 
 

@@ -115,8 +115,9 @@ def test_alarms_at_random_are_as_many_as_asked_for_and_find_as_chance_does():
 
 
 def test_a_setting_is_tuned_to_an_alarm_a_week():
-    far = ItemContestant("far", NUMBER, 1.0, (1.0, 2.0), log=False,
-                         make=lambda s: lambda x: abs(x) > s)  # fmt: skip
+    far = ItemContestant(
+        "far", NUMBER, 1.0, (1.0, 2.0), log=False, make=lambda s: lambda x: abs(x) > s
+    )
     setting, why = tune(one_watcher(far), LIVING["independent"], False)
     assert why == ""
     # two tails of a normal value, once in 10,080: 3.89; the ladder has steps of 1.36
@@ -138,8 +139,9 @@ def test_windows_are_tuned_by_days():
 
 
 def test_that_no_setting_helps_is_said():
-    noisy = ItemContestant("noisy", NUMBER, 1.0, (1.0, 2.0), log=False,
-                           make=lambda _: lambda _x: True)  # fmt: skip
+    noisy = ItemContestant(
+        "noisy", NUMBER, 1.0, (1.0, 2.0), log=False, make=lambda _: lambda _x: True
+    )
     cells = measure(one_watcher(noisy), FEW, "independent")
     assert "no setting" in cells["tuned"]["why_not"]
 

@@ -44,23 +44,43 @@ def plans() -> PlanBook:
     book.add(make_plan(model="every", signals=chosen))
     rng = np.random.default_rng(0)
     n = 4_000
-    for model, columns in (("numbers", {"x": rng.normal(size=n)}),
-                           ("names", {"c": rng.choice(["a", "b", "d"], n).tolist()}),
-                           ("both", {"x": rng.normal(size=n),
-                                     "c": rng.choice(["a", "b"], n).tolist()})):  # fmt: skip
+    for model, columns in (
+        ("numbers", {"x": rng.normal(size=n)}),
+        ("names", {"c": rng.choice(["a", "b", "d"], n).tolist()}),
+        ("both", {"x": rng.normal(size=n), "c": rng.choice(["a", "b"], n).tolist()}),
+    ):
         reference = detectors.fit_reference(columns, model=model, times_ms=np.arange(n) * 1_000)
-        book.add(Plan(model=model, reference=reference, segments=("region",), window_events=200,
-                      window_min_events=100, false_alarms_per_week=200.0))  # fmt: skip
+        book.add(
+            Plan(
+                model=model,
+                reference=reference,
+                segments=("region",),
+                window_events=200,
+                window_min_events=100,
+                false_alarms_per_week=200.0,
+            )
+        )
     book.add(make_plan(model="cycle", cycle_ms=HOUR_MS, reference=make_reference("cycle")))
     step = 60_000
     times = step * np.arange(8 * 1_440)
-    columns = {"x": np.sin(times / 13_750_987) + rng.normal(size=times.size),
-               "c": rng.choice(["a", "b", "d"], times.size).tolist()}  # fmt: skip
+    columns = {
+        "x": np.sin(times / 13_750_987) + rng.normal(size=times.size),
+        "c": rng.choice(["a", "b", "d"], times.size).tolist(),
+    }
     seasonal = detectors.fit_reference(
         columns, model="slots", times_ms=times, seasons=detectors.Seasons("auto")
     )
-    book.add(Plan(model="slots", reference=seasonal, segments=("region",), window_events=200,
-                  signals=chosen, window_min_events=100, false_alarms_per_week=200.0))  # fmt: skip
+    book.add(
+        Plan(
+            model="slots",
+            reference=seasonal,
+            segments=("region",),
+            window_events=200,
+            signals=chosen,
+            window_min_events=100,
+            false_alarms_per_week=200.0,
+        )
+    )
     return book
 
 
@@ -81,11 +101,17 @@ def events(n: int = 6_000) -> list[bytes]:
             "z": rng.lognormal(moved),
             "c": ["a", "b", "new", None][int(rng.integers(0, 4 if moved else 2))],
         }
-        found.append(msgspec.json.encode({
-            "model": {"name": models[i % len(models)], "version": "1"}, "timestamp": when,
-            "features": features, "prediction": {"score": rng.random()},
-            "segments": {"region": ["eu", "us"][i % 2]},
-        }))  # fmt: skip
+        found.append(
+            msgspec.json.encode(
+                {
+                    "model": {"name": models[i % len(models)], "version": "1"},
+                    "timestamp": when,
+                    "features": features,
+                    "prediction": {"score": rng.random()},
+                    "segments": {"region": ["eu", "us"][i % 2]},
+                }
+            )
+        )
     return found
 
 
@@ -97,17 +123,30 @@ def batches(book: PlanBook) -> None:
         start = 1_100_000_000 + k * 60_000
         ms = start + np.arange(rows) * 20
         x, c = rng.normal(size=rows), rng.choice(["a", "b"], rows)
-        native = {"model": {"name": "both", "version": "1"}, "columns": {
-            "timestamp": (ms / 1000).tolist(), "features": {"x": x.tolist(), "c": c.tolist()},
-            "segments": {"region": ["eu"] * rows}}}  # fmt: skip
-        table = pa.table({"timestamp": ms.astype("datetime64[ms]"), "features.x": x,
-                          "features.c": c, "segments.region": ["us"] * rows})  # fmt: skip
+        native = {
+            "model": {"name": "both", "version": "1"},
+            "columns": {
+                "timestamp": (ms / 1000).tolist(),
+                "features": {"x": x.tolist(), "c": c.tolist()},
+                "segments": {"region": ["eu"] * rows},
+            },
+        }
+        table = pa.table(
+            {
+                "timestamp": ms.astype("datetime64[ms]"),
+                "features.x": x,
+                "features.c": c,
+                "segments.region": ["us"] * rows,
+            }
+        )
         about = {"model.name": "both", "model.version": "1"}
         sink = io.BytesIO()
         with pa.ipc.new_stream(sink, table.schema.with_metadata(about)) as stream:
             stream.write_table(table)
-        for value, kind in ((msgspec.json.encode(native), BATCH_CONTENT_TYPE),
-                            (sink.getvalue(), ARROW_CONTENT_TYPE)):  # fmt: skip
+        for value, kind in (
+            (msgspec.json.encode(native), BATCH_CONTENT_TYPE),
+            (sink.getvalue(), ARROW_CONTENT_TYPE),
+        ):
             headers = (("content-type", kind.encode()),)
             records.append(FileRecord(len(records), start, value, headers=headers))
     reader = Summariser(Source("id", "predictions", 0, 1), book, NativeDecoder(book))

@@ -89,8 +89,12 @@ def values(columns: Columns, row: int = 0) -> dict[str, Any]:
     for at, signal in enumerate(layout.categorical.tolist()):
         binning = layout.binnings[signal]
         code = int(columns.codes[row, at])
-        special = {binning.missing: "MISSING", binning.invalid: "INVALID",
-                   binning.unseen: "UNSEEN", -1: "ABSENT"}  # fmt: skip
+        special = {
+            binning.missing: "MISSING",
+            binning.invalid: "INVALID",
+            binning.unseen: "UNSEEN",
+            -1: "ABSENT",
+        }
         found[layout.names[signal]] = special.get(code) or binning.categories[code]
     return found
 

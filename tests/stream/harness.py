@@ -90,9 +90,16 @@ def plain_alert(alert: AlertEvent) -> dict[str, Any]:
 
 
 def run_stages(
-    plans: PlanBook, events: list[bytes], *, partitions: int, seed: int, chunk_records: int = 128,
-    snapshot_every: float = 0.0, dealt: int | None = None, release_every: float = 0.0,
-) -> tuple[list[dict[str, Any]], PartitionMonitor]:  # fmt: skip
+    plans: PlanBook,
+    events: list[bytes],
+    *,
+    partitions: int,
+    seed: int,
+    chunk_records: int = 128,
+    snapshot_every: float = 0.0,
+    dealt: int | None = None,
+    release_every: float = 0.0,
+) -> tuple[list[dict[str, Any]], PartitionMonitor]:
     """Read dealt events in random polls, partitions in random turns, and monitor the result.
 
     With `snapshot_every`, the monitor is dumped and loaded into a new one at that rate of records.
@@ -103,11 +110,13 @@ def run_stages(
     logs = deal(events, partitions, seed if dealt is None else dealt)
     readers = [
         Summariser(
-            Source("id", "predictions", p, partitions), plans, NativeDecoder(plans),
+            Source("id", "predictions", p, partitions),
+            plans,
+            NativeDecoder(plans),
             chunk_records=chunk_records,
         )
         for p in range(partitions)
-    ]  # fmt: skip
+    ]
     at = [0] * partitions
     monitor = PartitionMonitor(plans)
     alerts: list[dict[str, Any]] = []

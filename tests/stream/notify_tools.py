@@ -37,9 +37,15 @@ EXAMPLE = decode_alert(
 
 
 def alert(
-    model: str = "fraud", opened: int = 0, revision: int = 1, *, status: str = "firing",
-    severity: str = "warning", kind: Kind = "data_drift", beside: Iterable[AlertEvent] = (),
-) -> AlertEvent:  # fmt: skip
+    model: str = "fraud",
+    opened: int = 0,
+    revision: int = 1,
+    *,
+    status: str = "firing",
+    severity: str = "warning",
+    kind: Kind = "data_drift",
+    beside: Iterable[AlertEvent] = (),
+) -> AlertEvent:
     """Revision of a model's episode that opened so many hours after the first.
 
     `beside` are others that are open.
@@ -49,12 +55,16 @@ def alert(
     episode = episode_id(identity, start_ms)
     data = msgspec.structs.replace(
         EXAMPLE.data,
-        status=status, severity=severity, revision=revision, fingerprint=identity, episode=episode,
+        status=status,
+        severity=severity,
+        revision=revision,
+        fingerprint=identity,
+        episode=episode,
         labels=AlertLabels(alert_name(kind), model, "3", kind),
         related=[RelatedEpisode(o.data.episode, o.data.labels.kind) for o in beside],
         starts_at=format_time(start_ms),
         ends_at=NOT_ENDED if status == "firing" else format_time(start_ms + revision * 60_000),
-    )  # fmt: skip
+    )
     return msgspec.structs.replace(EXAMPLE, id=event_id(episode, revision), data=data)
 
 

@@ -133,9 +133,14 @@ def test_late_events_are_the_same_however_they_are_read(plans, partitions):
     outcomes = []
     for seed, chunk in enumerate((50, 128, 1_000, 10**6)):
         alerts, monitor = run_stages(
-            plans, events, partitions=partitions, seed=seed, chunk_records=chunk, dealt=3,
+            plans,
+            events,
+            partitions=partitions,
+            seed=seed,
+            chunk_records=chunk,
+            dealt=3,
             snapshot_every=0.02 * seed,
-        )  # fmt: skip
+        )
         drift = [a for a in alerts if a["data"]["labels"]["kind"] != "system"]
         late = monitor.subjects[Subject("fraud", "1")].late_total
         panes, windows, last, adwin, _ = state_of(monitor)

@@ -105,9 +105,13 @@ def native_batch(reference: Reference, values: Sequence[Any]) -> list[int]:
 
 
 def arrow_batch(reference: Reference, array: Any) -> list[int]:
-    table = pa.table({
-        "timestamp": [NOW] * ROWS, "features.v": stretched(array), "features.x": [0.5] * ROWS,
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "timestamp": [NOW] * ROWS,
+            "features.v": stretched(array),
+            "features.x": [0.5] * ROWS,
+        }
+    )
     table = table.replace_schema_metadata({"model.name": "m"})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:

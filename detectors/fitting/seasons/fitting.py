@@ -55,9 +55,15 @@ class Seasonal:
 
 
 def find_slots(
-    signals: Sequence[SignalReference], tables: Sequence[Table], rows: Ints, cells: Cells, *,
-    holidays: tuple[str, ...] = (), day_types: bool = True, used: bool = True,
-) -> Seasonal | None:  # fmt: skip
+    signals: Sequence[SignalReference],
+    tables: Sequence[Table],
+    rows: Ints,
+    cells: Cells,
+    *,
+    holidays: tuple[str, ...] = (),
+    day_types: bool = True,
+    used: bool = True,
+) -> Seasonal | None:
     """The slots of a reference; None if it is of fewer than four days.
 
     Parameters
@@ -93,9 +99,11 @@ def find_slots(
     if cells.ms < HOUR_MS:
         by_hour = [_by_hour(summary, hours) for summary in by_hour]
     week = slots_of_week(
-        by_hour, hours_of_week(np.unique(hours), holidays), int(whole.size),
+        by_hour,
+        hours_of_week(np.unique(hours), holidays),
+        int(whole.size),
         day_types=day_types,
-    )  # fmt: skip
+    )
     slot = week.slot[of_week]
     # An hour that only a few days had may have made a slot that no cell is in.
     there, slot = np.unique(slot, return_inverse=True)
@@ -139,9 +147,12 @@ def _explained(summary: Summary, slot: Ints) -> float:
 
 
 def _slopes(
-    signals: Sequence[SignalReference], tables: Sequence[Table], cells: Cells, of_hour: Ints,
+    signals: Sequence[SignalReference],
+    tables: Sequence[Table],
+    cells: Cells,
+    of_hour: Ints,
     of_week: Ints,
-) -> npt.NDArray[np.bool_]:  # fmt: skip
+) -> npt.NDArray[np.bool_]:
     """Whether the mean rank slopes or jumps at each border of hours; ten minutes must be known.
 
     Six cells within half an hour of the border decide, added up over equal pairs of slots.

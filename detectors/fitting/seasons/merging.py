@@ -180,9 +180,12 @@ def _price(
 
 
 def _merged_hours(
-    summaries: Sequence[Summary], effects: Sequence[float], cells: npt.NDArray[np.bool_],
-    of_day: Ints, penalty: float,
-) -> Ints:  # fmt: skip
+    summaries: Sequence[Summary],
+    effects: Sequence[float],
+    cells: npt.NDArray[np.bool_],
+    of_day: Ints,
+    penalty: float,
+) -> Ints:
     """Group of each hour of one type of day: the cheapest neighbours of the circle are merged."""
     more = 2.0 * math.log(len(summaries))
     free = np.array([summary.sums.shape[1] for summary in summaries], np.float64)

@@ -152,13 +152,19 @@ def with_slots(
     cov_short = (of_short.T @ of_short / (residuals.short_rows * part))[lower]
     cov_day = (of_day.T @ of_day / (residuals.day_rows * part))[lower]
     short = replace(
-        signal.calibration, batches=max(2, round(residuals.short_worth) + 1), lower=cov_short,
-        phi_x=1.0, phi_y=1.0,
-    )  # fmt: skip
+        signal.calibration,
+        batches=max(2, round(residuals.short_worth) + 1),
+        lower=cov_short,
+        phi_x=1.0,
+        phi_y=1.0,
+    )
     days = replace(
-        signal.calibration, batches=max(2, round(residuals.day_worth) + 1), lower=cov_day,
-        phi_x=1.0, phi_y=1.0,
-    )  # fmt: skip
+        signal.calibration,
+        batches=max(2, round(residuals.day_worth) + 1),
+        lower=cov_day,
+        phi_x=1.0,
+        phi_y=1.0,
+    )
     levels = (0.0, 0.0)
     if signal.kind == "numeric" and counts[:, : signal.binning.missing].any():
         values = signal.binning.missing

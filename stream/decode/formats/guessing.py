@@ -27,10 +27,25 @@ _NAMES: Final = {
     "score": ("score", "probability", "proba", "prob", "confidence", "p", "scores"),
     "latency": ("latency", "duration", "elapsed", "took", "responsetime", "latencyseconds"),
 }  # fmt: skip
-_FEATURES: Final = ("features", "inputs", "input", "instances", "instance", "request", "data", "x",
-                    "row", "rows", "payload")  # fmt: skip
-_UNITS: Final = (("ms", "millis", "milliseconds"), ("us", "micros", "microseconds"),
-                 ("ns", "nanos", "nanoseconds"), ("s", "sec", "seconds"))  # fmt: skip
+_FEATURES: Final = (
+    "features",
+    "inputs",
+    "input",
+    "instances",
+    "instance",
+    "request",
+    "data",
+    "x",
+    "row",
+    "rows",
+    "payload",
+)
+_UNITS: Final = (
+    ("ms", "millis", "milliseconds"),
+    ("us", "micros", "microseconds"),
+    ("ns", "nanos", "nanoseconds"),
+    ("s", "sec", "seconds"),
+)
 _DEEPEST: Final = 8
 _MAX_FIELDS: Final = 2_000
 _Leaf = tuple[Path, Any]
@@ -50,8 +65,13 @@ class Guess:
     def mapped(self) -> Mapped:
         """As the mapping of a config."""
         paths: Any = self.paths
-        return Mapped(**paths, star=self.star, features=self.features, ignore=self.ignore,
-                      latency_unit=self.latency_unit)  # fmt: skip
+        return Mapped(
+            **paths,
+            star=self.star,
+            features=self.features,
+            ignore=self.ignore,
+            latency_unit=self.latency_unit,
+        )
 
 
 def leaves_of(document: Any) -> list[_Leaf]:

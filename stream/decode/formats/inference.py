@@ -68,10 +68,17 @@ def _make(options: SourceOptions) -> Translate:
             )
         several = len(found) > 1
         return [
-            encode({**shared, **event, "prediction_id":
-                    f"{identity}/{i}" if several and identity is not None else identity})
+            encode(
+                {
+                    **shared,
+                    **event,
+                    "prediction_id": f"{identity}/{i}"
+                    if several and identity is not None
+                    else identity,
+                }
+            )
             for i, event in enumerate(found)
-        ]  # fmt: skip
+        ]
 
     return translate
 
@@ -154,9 +161,9 @@ def _tensor(tensor: Any, place: str) -> tuple[str, int, int, list[Any]]:
             break
     if dims[0] * width != len(values):
         raise RefusedError(
-            "ragged_batch", f"Expected as many values as the shape says, got {len(values)} - at "
-            f"{place}.data"
-        )  # fmt: skip
+            "ragged_batch",
+            f"Expected as many values as the shape says, got {len(values)} - at {place}.data",
+        )
     return name, dims[0], width, values
 
 

@@ -43,8 +43,10 @@ _encode: Final = msgspec.json.Encoder().encode
 def _make(options: SourceOptions) -> Translate:
     mapped = options.mapping
     if mapped is None:
-        raise OptionsError("mapping", "is missing. Add [sources.mapping]; driftstream map --try "
-                           "SAMPLE.json writes one.")  # fmt: skip
+        raise OptionsError(
+            "mapping",
+            "is missing. Add [sources.mapping]; driftstream map --try SAMPLE.json writes one.",
+        )
     return _Mapping(options, mapped).events
 
 
@@ -63,8 +65,9 @@ class _Mapping:
             raise OptionsError("mapping", "has no features, prediction, score or actual: name one.")
         for constant in ("model", "version"):
             if getattr(options, constant) and constant in paths:
-                raise OptionsError(f"mapping.{constant}", f"and {constant} of [[sources]] both say "
-                                   "it. Remove one.")  # fmt: skip
+                raise OptionsError(
+                    f"mapping.{constant}", f"and {constant} of [[sources]] both say it. Remove one."
+                )
         self._model = json.dumps(options.model).encode() if options.model else None
         self._version = json.dumps(options.version).encode() if options.version else None
         if mapped.star is not None:
@@ -85,8 +88,11 @@ class _Mapping:
         if star is None:
             return frozenset()
         others = [path for name, path in zip(self._names, self._paths, strict=True) if name != "*"]
-        inside = {path[len(star)] for path in others
-                  if len(path) > len(star) and path[: len(star)] == star}  # fmt: skip
+        inside = {
+            path[len(star)]
+            for path in others
+            if len(path) > len(star) and path[: len(star)] == star
+        }
         return frozenset({*mapped.ignore, *(step for step in inside if isinstance(step, str))})
 
     def _assembler(self) -> Callable[[list[Any], Envelope, int], bytes]:
@@ -221,8 +227,11 @@ class _Mapping:
 def _members(group: str, names: list[str]) -> list[tuple[int, bytes]]:
     """Leaves of named members, each with its key as it is written."""
     start = f"{group}."
-    return [(i, json.dumps(name[len(start) :]).encode() + b":")
-            for i, name in enumerate(names) if name.startswith(start)]  # fmt: skip
+    return [
+        (i, json.dumps(name[len(start) :]).encode() + b":")
+        for i, name in enumerate(names)
+        if name.startswith(start)
+    ]
 
 
 def _put_members(

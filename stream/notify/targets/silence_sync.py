@@ -117,13 +117,15 @@ def _silence(alert: AlertEvent, now_ms: int, until_ms: int, reason: str) -> byte
         for name, value in labels.items()
         if name != "severity"
     ]
-    return msgspec.json.encode({
-        "matchers": matchers,
-        "startsAt": format_time(now_ms),
-        "endsAt": format_time(until_ms),
-        "createdBy": _AUTHOR,
-        "comment": f"episode {alert.data.episode}: {reason}",
-    })  # fmt: skip
+    return msgspec.json.encode(
+        {
+            "matchers": matchers,
+            "startsAt": format_time(now_ms),
+            "endsAt": format_time(until_ms),
+            "createdBy": _AUTHOR,
+            "comment": f"episode {alert.data.episode}: {reason}",
+        }
+    )
 
 
 def alertmanager_labels(event: AlertEvent) -> dict[str, str]:

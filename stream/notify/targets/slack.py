@@ -45,11 +45,16 @@ _MAX_EPISODES: Final = 1_000
 #: The message itself is wrong: it would be refused again.
 _REFUSED: Final = frozenset({"msg_too_long", "no_text"})
 #: Nothing can be said in this thread any more.
-_CLOSED: Final = frozenset({
-    "cannot_reply_to_message", "invalid_thread_ts", "message_not_found",
-    "restricted_action_non_threadable_channel", "restricted_action_thread_locked",
-    "thread_not_found",
-})  # fmt: skip
+_CLOSED: Final = frozenset(
+    {
+        "cannot_reply_to_message",
+        "invalid_thread_ts",
+        "message_not_found",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_thread_locked",
+        "thread_not_found",
+    }
+)
 _ADVICE: Final = {
     "channel_not_found": "Check channel; to a private one the bot must be invited.",
     "invalid_auth": "Check the token.",
@@ -169,10 +174,14 @@ class SlackThreads(QueueSink):
             # Else only those who follow the thread would hear of it.
             place["reply_broadcast"] = data.status == "firing" and data.severity == "critical"
         answer, content = self.client.request(
-            "POST", f"{target.url}/chat.postMessage", slack_message(event, **place),
-            {"Content-Type": "application/json; charset=utf-8",
-             "Authorization": f"Bearer {target.token}"},
-        )  # fmt: skip
+            "POST",
+            f"{target.url}/chat.postMessage",
+            slack_message(event, **place),
+            {
+                "Content-Type": "application/json; charset=utf-8",
+                "Authorization": f"Bearer {target.token}",
+            },
+        )
         if answer.delivered:  # by HTTP: what became of the message is in the body
             said = _read(content)
             answer = said.as_answer()

@@ -80,8 +80,9 @@ def _skipped(detection: Detection) -> Iterator[Untested]:
         "few_events",
         f"{last} held fewer than {rule.least_events:,} events (window.min_events) and could not be "
         f"tested. {remedy}, or look for what stopped coming",
-        (), tests,
-    )  # fmt: skip
+        (),
+        tests,
+    )
 
 
 def _is_followed(plan: Plan) -> bool:
@@ -127,8 +128,9 @@ def _segments(detection: Detection) -> Iterator[Untested]:
         "segments",
         f"{which} of {listed(of)} had fewer than {least:,} events in the last window "
         "(window.min_events) and are tested as part of the whole stream only",
-        tests=windowed(detection.plan), amount=len(names),
-    )  # fmt: skip
+        tests=windowed(detection.plan),
+        amount=len(names),
+    )
 
 
 def _followed(detection: Detection, *, whole: bool = False) -> dict[str, tuple[int, float]]:
@@ -176,8 +178,9 @@ def _too_short(short: list[str]) -> Iterator[Untested]:
             "few_events",
             f"{listed(short)}: too few values came for the tests without windows to find even that "
             "half of them had moved",
-            tuple(short), ("adwin", "edetector"),
-        )  # fmt: skip
+            tuple(short),
+            ("adwin", "edetector"),
+        )
 
 
 def _tail(detection: Detection) -> Iterator[Untested]:
@@ -193,5 +196,6 @@ def _tail(detection: Detection) -> Iterator[Untested]:
         "unfilled",
         f"the last {filling.events:,} events filled no window (of "
         f"{detection.windows.rule.events:,}): tests of windows have not seen them",
-        (), windowed(detection.plan),
-    )  # fmt: skip
+        (),
+        windowed(detection.plan),
+    )

@@ -67,9 +67,11 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
     shared_tables = SharedTables.of(plan)
     if shared_tables not in _KNOWN:
         _KNOWN[shared_tables] = [
-            *_of_windows(plan, shared_tables), *_of_slots(plan), *_of_days(plan, shared_tables),
+            *_of_windows(plan, shared_tables),
+            *_of_slots(plan),
+            *_of_days(plan, shared_tables),
             *_of_tests(plan, shared_tables),
-        ]  # fmt: skip
+        ]
     return found + _KNOWN[shared_tables]
 
 
@@ -164,8 +166,10 @@ def _of_days(plan: Plan, shared_tables: SharedTables) -> Iterator[Untested]:
             "few_values",
             f"{listed(names)}: a usual day holds fewer than {LEAST_VALUES} values, too few to be "
             "tested by itself: a single odd day is not told, what lasts is found by other tests",
-            names, (DAY,), is_gap=False,
-        )  # fmt: skip
+            names,
+            (DAY,),
+            is_gap=False,
+        )
 
 
 def _sequential(shared_tables: SharedTables, index: int) -> tuple[str, ...]:
@@ -236,8 +240,9 @@ def _of_windows(plan: Plan, shared_tables: SharedTables) -> Iterator[Untested]:
             f"a window of {fill.events:,.0f} events fills in {days(fill.ms)} at the "
             "reference's rate: what windows alone find, such as a change of shape, is told that "
             "late. Lower window.events to find it sooner, and larger changes only",
-            (), windowed,
-        )  # fmt: skip
+            (),
+            windowed,
+        )
     yield from _late(plan, {name: ms for name, ms in late.items() if ms > _LATE_MS})
 
 
@@ -256,8 +261,9 @@ def _late(plan: Plan, slow: Mapping[str, float]) -> Iterator[Untested]:
             "slow",
             f"{listed(rest)}: it may take up to {most} at the reference's rate until even that "
             f"half of all values moved is told. {_SOONER}",
-            tuple(rest), tests,
-        )  # fmt: skip
+            tuple(rest),
+            tests,
+        )
 
 
 def _too_few(plan: Plan, fill: Fill, weekly: int, followed: list[str]) -> str:

@@ -17,10 +17,23 @@ __all__ = [
 
 #: Why something is not tested; a label of `driftstream_untested`.
 Reason: TypeAlias = Literal[
-    "learning", "calibrating", "no_events", "few_events", "slow", "unfilled", "segments", "stopped",
-    "few_in_slot", "no_values", "constant", "few_groups", "few_values", "no_room", "dependence",
+    "learning",
+    "calibrating",
+    "no_events",
+    "few_events",
+    "slow",
+    "unfilled",
+    "segments",
+    "stopped",
+    "few_in_slot",
+    "no_values",
+    "constant",
+    "few_groups",
+    "few_values",
+    "no_room",
+    "dependence",
     "small_reference",
-]  # fmt: skip
+]
 #: Names in a sentence.
 _NAMED: Final = 3
 

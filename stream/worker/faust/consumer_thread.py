@@ -84,6 +84,15 @@ def with_place(tp: TP, record: Any) -> Any:
         nothing = (None, None, None, -1, -1, ())
         return ConsumerRecord(*tp, record.offset, record.timestamp, 0, *nothing)
     return ConsumerRecord(
-        tp.topic, tp.partition, record.offset, record.timestamp, record.timestamp_type,
-        record.key, record.value, record.checksum, -1, -1, tuple(record.headers),
-    )  # fmt: skip
+        tp.topic,
+        tp.partition,
+        record.offset,
+        record.timestamp,
+        record.timestamp_type,
+        record.key,
+        record.value,
+        record.checksum,
+        -1,
+        -1,
+        tuple(record.headers),
+    )

@@ -279,9 +279,13 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self.listener.revoked(revoked)
         for tp in revoked:
             for held in (
-                self.safe, self.expected, self.stopped, self.ends, self._sought_again,
+                self.safe,
+                self.expected,
+                self.stopped,
+                self.ends,
+                self._sought_again,
                 self._read_again,
-            ):  # fmt: skip
+            ):
                 held.pop(tp, None)
         self._buffered_partitions.difference_update(revoked)
         await super().on_partitions_revoked(revoked)

@@ -36,10 +36,17 @@ def pane(reference: Reference, xs: np.ndarray, names: list[str]) -> np.ndarray:
 
 
 def fed(
-    reference: Reference, panes: int, change: int, *, shift: float = 0.0, missing: float = 0.01,
-    names: tuple[float, float, float] = (0.5, 0.3, 0.2), unseen: float = 0.0, seed: int = 1,
+    reference: Reference,
+    panes: int,
+    change: int,
+    *,
+    shift: float = 0.0,
+    missing: float = 0.01,
+    names: tuple[float, float, float] = (0.5, 0.3, 0.2),
+    unseen: float = 0.0,
+    seed: int = 1,
     over: int = 0,
-) -> ChangePoints:  # fmt: skip
+) -> ChangePoints:
     rng = np.random.default_rng(seed)
     points = ChangePoints(reference.signals, reference.layout())
     for at in range(panes):

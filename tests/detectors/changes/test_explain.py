@@ -173,9 +173,10 @@ def test_a_handful_of_values_has_no_shares(mixed: Reference) -> None:
     st.sampled_from(["normal", "heavy", "counts", "codes", "constant", "tiny"]),
     st.lists(
         st.floats(-1e6, 1e6) | st.sampled_from([0.0, -0.0, 5e-324, 999_999.0, 1e12, -1e300, 7.0]),
-        min_size=30, max_size=200,
+        min_size=30,
+        max_size=200,
     ),
-)  # fmt: skip
+)
 def test_what_is_told_of_any_values_is_so(kind: str, values: list[float]) -> None:
     """Mean within its bounds, quantiles on the side that is told, no number that misleads."""
     rng = np.random.default_rng(9)

@@ -26,17 +26,20 @@ MIDDLES = np.arange(48) + 0.5
 
 
 @given(
-    st.lists(st.floats(-2.0, 2.0), min_size=6, max_size=20), st.integers(0, 4),
-    st.floats(0.0, 1e4), st.integers(0, 2**31),
-)  # fmt: skip
+    st.lists(st.floats(-2.0, 2.0), min_size=6, max_size=20),
+    st.integers(0, 4),
+    st.floats(0.0, 1e4),
+    st.integers(0, 2**31),
+)
 def test_the_gain_is_that_of_least_squares(
     values: list[float], first: int, known: float, seed: int
 ) -> None:
     """Half of what weighted residuals become smaller by, with a level and the reference's row."""
     rng = np.random.default_rng(seed)
     size = len(values)
-    blocks = Means(range(size), range(1, size + 1), rng.uniform(0.1, 9.0, size), np.array(values),
-                   known)  # fmt: skip
+    blocks = Means(
+        range(size), range(1, size + 1), rng.uniform(0.1, 9.0, size), np.array(values), known
+    )
     shape = np.sort(rng.random(size - first))
     (gain,) = _gain(blocks, first, shape[None])
     root = np.sqrt(np.append(known, blocks.weight[first:]))

@@ -146,8 +146,11 @@ def test_categories_by_frequency_then_name() -> None:
     assert labels[-3:] == ["unseen 64", "missing", "wrong type"]
     few = CategoricalBinning.fit(values)
     assert [few.label(b) for b in range(5, few.n_bins)] == [
-        "other", "unseen", "missing", "wrong type"
-    ]  # fmt: skip
+        "other",
+        "unseen",
+        "missing",
+        "wrong type",
+    ]
 
 
 names_in_tail = st.lists(st.text(max_size=12), min_size=63, max_size=90, unique=True)
@@ -202,19 +205,31 @@ def test_too_many_names_are_forgotten() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("DE", "DE"), (True, "true"), (3, "3"), (3.0, "3"), (0.5, "0.5"), (None, None),
-     (math.nan, None), (np.int64(4), "4"), (np.bool_(False), "false"), (10**20, str(10**20))],
-)  # fmt: skip
+    [
+        ("DE", "DE"),
+        (True, "true"),
+        (3, "3"),
+        (3.0, "3"),
+        (0.5, "0.5"),
+        (None, None),
+        (math.nan, None),
+        (np.int64(4), "4"),
+        (np.bool_(False), "false"),
+        (10**20, str(10**20)),
+    ],
+)
 def test_category_text(value: object, text: str | None) -> None:
     assert category_text(value) == text
 
 
 def test_slices_of_a_layout_are_disjoint_and_fill_it() -> None:
-    layout = Layout({
-        "a": NumericBinning(np.array([0.0])),
-        "b": CategoricalBinning(("x", "y")),
-        "c": NumericBinning(np.arange(65.0)),
-    })  # fmt: skip
+    layout = Layout(
+        {
+            "a": NumericBinning(np.array([0.0])),
+            "b": CategoricalBinning(("x", "y")),
+            "c": NumericBinning(np.arange(65.0)),
+        }
+    )
     places = [p for i in range(3) for p in range(*layout.slice(i).indices(layout.width))]
     assert places == list(range(1, layout.width))
     assert layout.numeric.tolist() == [0, 2]

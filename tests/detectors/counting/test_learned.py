@@ -151,8 +151,14 @@ def test_names_that_a_large_pane_cannot_tell_are_dealt_as_they_were():
     assert small.level == 0
     binning = learn_categories(small)
     learned = count_names(binning, small, none(binning))
-    large = names_of({"a": 6_000, "b": 3_000, **{f"r{i}": 1 for i in range(100)},
-                      **{f"s{i}": 1 for i in range(5_000)}})  # fmt: skip
+    large = names_of(
+        {
+            "a": 6_000,
+            "b": 3_000,
+            **{f"r{i}": 1 for i in range(100)},
+            **{f"s{i}": 1 for i in range(5_000)},
+        }
+    )
     assert large.level > 0
     counts = count_names(binning, large, learned)
     assert counts.sum() == large.total

@@ -80,8 +80,10 @@ def test_every_number_is_in_its_bin_at_every_level(sample: list[float], level: i
     bins = LogCounts().add(np.array(sample, np.float64)).at_level(level).bins()
     assert (bins.lower[1:] >= bins.upper[:-1]).all()
     largest = np.finfo(float).max  # has no number above it to be the edge
-    naive = [sum(low <= v < high or v == high == largest for v in sample)
-             for low, high in zip(bins.lower, bins.upper, strict=True)]  # fmt: skip
+    naive = [
+        sum(low <= v < high or v == high == largest for v in sample)
+        for low, high in zip(bins.lower, bins.upper, strict=True)
+    ]
     assert naive == bins.counts.tolist()
     assert sum(naive) == len(sample)
 

@@ -86,8 +86,11 @@ def test_numbers_close_to_half_way() -> None:
         if not 1e-280 < low < 1e280:
             continue
         whole, power = low.as_integer_ratio(), math.floor(math.log10(low)) - 18
-        middle = (2 * whole[0] * 2**60 + int(math.ulp(low) * 2**60) * whole[1]
-                  if math.ulp(low) >= 2**-60 else None)  # fmt: skip
+        middle = (
+            2 * whole[0] * 2**60 + int(math.ulp(low) * 2**60) * whole[1]
+            if math.ulp(low) >= 2**-60
+            else None
+        )
         if middle is None:
             continue
         scaled = middle * 10 ** max(0, -power) // (whole[1] * 2**61 * 10 ** max(0, power))

@@ -71,8 +71,14 @@ def test_a_million_categories() -> None:
 def test_features_of_the_same_values_are_said() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=N)
-    reference = fit(x=x, other=rng.permutation(x), again=x.tolist(), a=["p", "q"] * (N // 2),
-                    b=["q", "p"] * (N // 2), c=["p", "q"] * (N // 2))  # fmt: skip
+    reference = fit(
+        x=x,
+        other=rng.permutation(x),
+        again=x.tolist(),
+        a=["p", "q"] * (N // 2),
+        b=["q", "p"] * (N // 2),
+        c=["p", "q"] * (N // 2),
+    )
     same = [w for w in reference.warnings if "same values" in w]
     assert same == [
         "again: has the same values as x; both alarm together. Leave one out",

@@ -40,9 +40,14 @@ def part(column: Any, rows: slice) -> Any:
 
 
 def streamed(
-    columns: dict[str, Any], cuts: list[int], second: list[int] | None = None, *,
-    times_ms: np.ndarray | None = None, model: str = "m", **options: Any,
-) -> Reference:  # fmt: skip
+    columns: dict[str, Any],
+    cuts: list[int],
+    second: list[int] | None = None,
+    *,
+    times_ms: np.ndarray | None = None,
+    model: str = "m",
+    **options: Any,
+) -> Reference:
     """Fit on batches cut at these rows; the second pass may be cut elsewhere."""
     fitter = ReferenceFitter(
         {name: "numeric" if numeric(c) else "categorical" for name, c in columns.items()}, **options
@@ -83,8 +88,13 @@ KINDS = ["normal", "trend", "few", "spiked", "rare", "none", "huge", "constant"]
 cuts = st.lists(st.integers(0, N), max_size=6)
 
 
-@given(st.sampled_from(KINDS), st.integers(0, 5), cuts, cuts,
-       st.sampled_from(["none", "ordered", "shuffled", "cycle", "equal"]))  # fmt: skip
+@given(
+    st.sampled_from(KINDS),
+    st.integers(0, 5),
+    cuts,
+    cuts,
+    st.sampled_from(["none", "ordered", "shuffled", "cycle", "equal"]),
+)
 @settings(max_examples=60)
 def test_how_rows_are_cut_changes_nothing(
     kind: str, seed: int, first: list[int], second: list[int], order: str
@@ -181,9 +191,11 @@ def test_counts_are_those_of_the_naive_twin(kind: str, order: str) -> None:
         rows[b][position] += 1
     scores = x.binning.scores(x.counts)[: x.binning.missing].tolist()
     expected_worth, phi_x = naive_dependence(
-        rows, x.calibration.groups.tolist(), scores if any(x.counts[: len(scores)]) else None,
+        rows,
+        x.calibration.groups.tolist(),
+        scores if any(x.counts[: len(scores)]) else None,
         lengthen=not cycle,
-    )  # fmt: skip
+    )
     assert x.calibration.batches == expected_worth
     assert x.calibration.phi_x == pytest.approx(
         max(1.0, margin_of_few(expected_worth) * phi_x), rel=1e-6
@@ -196,10 +208,12 @@ def test_the_covariance_is_that_of_the_batches() -> None:
     signal = fit_reference({"x": x}, model="m", times_ms=np.arange(2_000)).signals[0]
     length, count = batches_of_rows(2_000)
     groups = signal.calibration.groups[signal.binning.bin(x)]
-    shares = np.stack([
-        np.bincount(groups[b * length : (b + 1) * length], minlength=groups.max() + 3) / length
-        for b in range(count)
-    ])  # fmt: skip
+    shares = np.stack(
+        [
+            np.bincount(groups[b * length : (b + 1) * length], minlength=groups.max() + 3) / length
+            for b in range(count)
+        ]
+    )
     expected = np.cov(shares.T) * length
     got = signal.calibration.covariance
     assert got is not None

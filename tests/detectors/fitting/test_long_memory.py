@@ -66,9 +66,10 @@ def test_fit_says_so_of_rows_in_any_order() -> None:
     times = SECOND * np.arange(n, dtype=np.int64)
     shuffled = rng.permutation(n)
     reference = fit_reference(
-        {name: values[shuffled] for name, values in columns.items()}, model="m",
+        {name: values[shuffled] for name, values in columns.items()},
+        model="m",
         times_ms=times[shuffled],
-    )  # fmt: skip
+    )
     (said,) = [w for w in reference.warnings if "long ago still shows" in w]
     assert said.startswith("long: ")
 

@@ -94,7 +94,7 @@ def test_wrong_years_on_both_sides_and_scattered() -> None:
         JANUARY + (DAY * 60 * np.arange(1, 5_001) ** 0.2 / 5_000**0.2).astype(np.int64),  # growth
     ],
     ids=["day", "month", "daily", "weekly", "monthly", "office", "random", "growth"],
-)  # fmt: skip
+)
 def test_gaps_that_recur_are_how_the_rows_come(times: Any) -> None:
     reference = fitted(times)
     n, span = times.size, int(np.ptp(times))

@@ -84,9 +84,13 @@ def test_close_histograms_are_apart_by_a_factor_of_psi(name: str) -> None:
     chance = 1 / a.sum() + 1 / b.sum()
     value = float(getattr(divergences, name)(a, b))
     expected = {
-        "psi": size, "kl": size / 2, "js": size / 8, "hellinger": math.sqrt(size / 8),
-        "chi2": size / chance, "g": size / chance,
-    }  # fmt: skip
+        "psi": size,
+        "kl": size / 2,
+        "js": size / 8,
+        "hellinger": math.sqrt(size / 8),
+        "chi2": size / chance,
+        "g": size / chance,
+    }
     assert value == pytest.approx(expected.get(name, value), rel=2e-3)
 
 

@@ -35,8 +35,10 @@ def document() -> dict[str, Any]:
     rng = np.random.default_rng(0)
     reference = fit_reference(
         {"x": rng.normal(size=N), "c": rng.choice(["a", "b"], N).tolist()},
-        model="m", times_ms=np.arange(N) * 1000, segments=("region",),
-    )  # fmt: skip
+        model="m",
+        times_ms=np.arange(N) * 1000,
+        segments=("region",),
+    )
     loaded: dict[str, Any] = json.loads(reference.to_json())
     return loaded
 

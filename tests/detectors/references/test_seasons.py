@@ -299,8 +299,11 @@ def test_every_test_that_can_be_chosen_knows_slots(seasonal: tuple) -> None:
     assert not bank.test(quiet, 1e-4).found.any()
     told = counts[~day].sum(axis=0)[layout.width :]
     loud = bank.test(np.append(quiet[: layout.width], told), 1e-4)
-    by_test = {loud.test(r): bool(loud.found[r]) for r in range(loud.value.size)
-               if layout.names[loud.signal[r]] == "sine"}  # fmt: skip
+    by_test = {
+        loud.test(r): bool(loud.found[r])
+        for r in range(loud.value.size)
+        if layout.names[loud.signal[r]] == "sine"
+    }
     assert all(by_test.values()), by_test
     assert len(by_test) == 9
 

@@ -59,9 +59,9 @@ def test_what_chance_hides_in_fifty_batches_is_found() -> None:
     for _ in range(60):
         whole, fine, table = both_ways(repeating(rng, 0.1, 0.15))
         counts = table.sum(axis=0)
-        effects.append([
-            share_effect(one, one.effect(counts), int(counts[1])) for one in (whole, fine)
-        ])  # fmt: skip
+        effects.append(
+            [share_effect(one, one.effect(counts), int(counts[1])) for one in (whole, fine)]
+        )
     true = 1.15 / 0.85
     too_low = (np.array(effects) < 0.85 * true).mean(axis=0)
     assert too_low[0] > 0.1  # else nothing has to be mended

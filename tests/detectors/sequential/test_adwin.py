@@ -297,8 +297,10 @@ def test_empty_panes_change_nothing(scores: np.ndarray) -> None:
 def test_a_bank_has_the_rows_that_it_needs_and_no_more() -> None:
     """Rows come as the window grows; with all of them from the start it would be the same."""
     rng = np.random.default_rng(4)
-    panes = [[np.array([v] * 2) for v in (50, 50 * 30_000 + d, 50 * 30_000**2)]
-             for d in rng.integers(0, 9, 2_000).tolist()]  # fmt: skip
+    panes = [
+        [np.array([v] * 2) for v in (50, 50 * 30_000 + d, 50 * 30_000**2)]
+        for d in rng.integers(0, 9, 2_000).tolist()
+    ]
     bank, restarted = AdwinBank(2, 1e-6), AdwinBank(2, 1e-6)
     sizes = []
     for t, pane in enumerate(panes):

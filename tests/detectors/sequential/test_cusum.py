@@ -50,8 +50,10 @@ def test_false_alarms_of_panes_are_as_many_as_said(mixed: Reference) -> None:
     """Panes of 50 binned scores, x and y of three signals, against references of infinite size."""
     rng = np.random.default_rng(5)
     table, layout = ScoreTable(mixed.signals), mixed.layout()
-    n, s1, s2 = (m.ravel() for m in table.moments(window_of(
-        layout, [s.counts for s in mixed.signals], mixed.events)))  # fmt: skip
+    n, s1, s2 = (
+        m.ravel()
+        for m in table.moments(window_of(layout, [s.counts for s in mixed.signals], mixed.events))
+    )
     bank = CusumBank(n, s1, s2, 100.0, z=0.0)
     alarms = np.zeros(bank.n_slots, np.int64)
     panes = 4_000
@@ -73,9 +75,19 @@ def test_a_shift_is_found_and_a_constant_is_not(mixed: Reference) -> None:
     n, s1, s2 = (m.ravel() for m in table.moments(reference))
     n, s1, s2 = np.append(n, 1_000), np.append(s1, 5_000), np.append(s2, 25_000)  # a constant
     bank = CusumBank(n, s1, s2, 1e6)
-    moved = [counts_of(s, v) for s, v in zip(mixed.signals, (
-        rng.normal(4.4, 1, 500), rng.lognormal(size=500), rng.poisson(3, 500), ["ok"] * 500,
-    ), strict=True)]  # fmt: skip
+    moved = [
+        counts_of(s, v)
+        for s, v in zip(
+            mixed.signals,
+            (
+                rng.normal(4.4, 1, 500),
+                rng.lognormal(size=500),
+                rng.poisson(3, 500),
+                ["ok"] * 500,
+            ),
+            strict=True,
+        )
+    ]
     found = np.zeros(7, bool)
     for _ in range(5):
         size, first, _ = (m.ravel() for m in table.moments(window_of(layout, moved, 500)))

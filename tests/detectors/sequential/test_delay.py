@@ -47,9 +47,9 @@ def test_the_foretold_delay_is_about_the_median(
         reference = fit_reference({"x": make(rng.normal(size=ROWS))}, model="m")
         signal = reference.signals[0]
         if run < 10:
-            foretold.append(events_until_found(
-                signal, sd, threshold=threshold, z=Z, events_a_pane=a_pane
-            ))  # fmt: skip
+            foretold.append(
+                events_until_found(signal, sd, threshold=threshold, z=Z, events_a_pane=a_pane)
+            )
         way = sd if run % 2 else -sd
         found.append(_found(signal, make(rng.normal(size=600) + way), a_pane, threshold))
     ratio = float(np.median(found) / np.median(foretold))

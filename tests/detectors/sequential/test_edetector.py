@@ -20,9 +20,12 @@ def twin_of(signal: SignalReference, threshold: float, z: float) -> NaiveEDetect
     calibration = signal.calibration
     return NaiveEDetector(
         [(q / 65_535).tolist(), (np.abs(2 * q - 65_535) / 65_535).tolist()],
-        signal.counts[:missing].tolist(), threshold, z,
-        [calibration.phi_x, calibration.phi_y], calibration.batches > 0,
-    )  # fmt: skip
+        signal.counts[:missing].tolist(),
+        threshold,
+        z,
+        [calibration.phi_x, calibration.phi_y],
+        calibration.batches > 0,
+    )
 
 
 def pane(signals: tuple[SignalReference, ...], columns: list[np.ndarray]) -> np.ndarray:
@@ -34,10 +37,14 @@ def pane(signals: tuple[SignalReference, ...], columns: list[np.ndarray]) -> np.
 def dependent() -> Reference:
     rng = np.random.default_rng(0)
     return fit_reference(
-        {"ar": autoregressive(6_000, 0.8, rng), "skewed": rng.lognormal(size=6_000),
-         "bits": (rng.random(6_000) < 0.1).astype(float)},
-        model="m", times_ms=np.arange(6_000),
-    )  # fmt: skip
+        {
+            "ar": autoregressive(6_000, 0.8, rng),
+            "skewed": rng.lognormal(size=6_000),
+            "bits": (rng.random(6_000) < 0.1).astype(float),
+        },
+        model="m",
+        times_ms=np.arange(6_000),
+    )
 
 
 @pytest.mark.parametrize("ordered", [False, True])
@@ -50,8 +57,11 @@ def test_the_bank_equals_its_twin(mixed: Reference, dependent: Reference, ordere
     for t in range(120):
         n = int(rng.integers(0, 30))
         shift = 0.4 if t > 60 else 0.0
-        columns = [rng.normal(4 * (not ordered) + shift, 1, n), rng.lognormal(shift, 1, n),
-                   (rng.random(n) < 0.1 + shift).astype(float)]  # fmt: skip
+        columns = [
+            rng.normal(4 * (not ordered) + shift, 1, n),
+            rng.lognormal(shift, 1, n),
+            (rng.random(n) < 0.1 + shift).astype(float),
+        ]
         flat = pane(signals, columns)
         start = 1
         expected = []
@@ -73,8 +83,12 @@ def test_the_bank_equals_its_twin(mixed: Reference, dependent: Reference, ordere
 def test_the_leading_process_says_what_moved(mixed: Reference) -> None:
     signals = mixed.signals[:1]
     rng = np.random.default_rng(2)
-    for shift, factor, axis, direction in ((1, 1, "x", 1), (-1, 1, "x", -1), (0, 2, "y", 1),
-                                           (0, 0.4, "y", -1)):  # fmt: skip
+    for shift, factor, axis, direction in (
+        (1, 1, "x", 1),
+        (-1, 1, "x", -1),
+        (0, 2, "y", 1),
+        (0, 0.4, "y", -1),
+    ):
         bank = EDetectorBank(signals, threshold=1e4)
         for _ in range(60):
             values = rng.normal(4 + shift, factor, 20)
@@ -139,9 +153,7 @@ def test_the_mean_run_length_is_at_least_the_threshold() -> None:
     """The published guarantee, with the exact reference mean and no widening at all."""
     rng = np.random.default_rng(3)
     threshold, n_panes = 200.0, 1_500
-    signals = fit_reference(
-        {f"s{i}": np.arange(640) % 64 for i in range(40)}, model="m"
-    ).signals  # fmt: skip
+    signals = fit_reference({f"s{i}": np.arange(640) % 64 for i in range(40)}, model="m").signals
     bank = EDetectorBank(signals, threshold=threshold, z=0.0)
     alarms = 0
     for _ in range(n_panes):
@@ -159,9 +171,10 @@ def test_dependent_streams_raise_almost_no_false_alarm(rho: float) -> None:
     found = 0
     for _ in range(2):
         reference = fit_reference(
-            {f"s{i}": autoregressive(10_000, rho, rng) for i in range(10)}, model="m",
+            {f"s{i}": autoregressive(10_000, rho, rng) for i in range(10)},
+            model="m",
             times_ms=np.arange(10_000),
-        )  # fmt: skip
+        )
         bank = EDetectorBank(reference.signals, threshold=1e6 / n, z=3.0)
         streams = [autoregressive(100_000, rho, rng) for _ in range(10)]
         for at in range(0, 100_000, n):

@@ -78,15 +78,20 @@ def test_a_small_reference_is_the_reason_where_dependence_is_not() -> None:
 def test_what_few_events_have_is_told_from_what_is_alike() -> None:
     """An actual comes with one event in ten: windows of 300 hold too few of it."""
     values = [None if i % 10 else float(v) for i, v in enumerate(RNG.normal(size=N))]
-    reference = fit_reference({"x": values, "y": RNG.normal(size=N)}, model="m", kinds={
-        "x": "numeric", "y": "numeric"}, roles={"x": "actual"})  # fmt: skip
+    reference = fit_reference(
+        {"x": values, "y": RNG.normal(size=N)},
+        model="m",
+        kinds={"x": "numeric", "y": "numeric"},
+        roles={"x": "actual"},
+    )
     bank = WindowBank(reference.signals)
     assert [(p.signal, p.why) for p in powerless(bank, N, 300, ALPHA)] == [(0, "few_values")]
     assert powerless(bank, N, 10_000, ALPHA) == []
 
 
-@pytest.mark.parametrize("name", ["kl", "js", "hellinger", "total_variation", "chi2", "g",
-                                  "wasserstein", "ks"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["kl", "js", "hellinger", "total_variation", "chi2", "g", "wasserstein", "ks"]
+)
 def test_every_distance_has_power_on_what_is_independent(name: str) -> None:
     assert blind(fitted(RNG.normal(size=N)), tests={"x": (name,)}) == {}
 

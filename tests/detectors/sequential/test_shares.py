@@ -268,8 +268,12 @@ def test_a_moved_mean_still_leads(reference: Reference) -> None:
 
 def test_evidence_beyond_what_a_number_holds_stays_a_number(reference: Reference) -> None:
     bank = bank_of(reference)
-    columns = {"number": [np.nan] * 100, "two": ["bad"] * 100, "five": ["e"] * 100,
-               "names": ["n3"] * 100}  # fmt: skip
+    columns = {
+        "number": [np.nan] * 100,
+        "two": ["bad"] * 100,
+        "five": ["e"] * 100,
+        "names": ["n3"] * 100,
+    }
     counts = pane_of(reference, columns, 100) * 10_000
     assert bank.update(counts).all()
     assert np.isfinite(bank.evidence).all()

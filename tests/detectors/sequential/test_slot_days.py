@@ -28,9 +28,12 @@ def fitted(x: Floats) -> Reference:
     a_day = x.shape[1]
     times = MONDAY_MS + np.arange(x.size) * (DAY_MS // a_day)
     return fit_reference(
-        {"x": x.ravel()}, model="m", times_ms=times, kinds={"x": "numeric"},
+        {"x": x.ravel()},
+        model="m",
+        times_ms=times,
+        kinds={"x": "numeric"},
         seasons=Seasons("auto"),
-    )  # fmt: skip
+    )
 
 
 def by_days(reference: Reference) -> tuple[DayTests, SlotScores]:

@@ -126,8 +126,9 @@ def ordered() -> Reference:
     slow = np.repeat(rng.normal(size=200), 10) + rng.normal(size=2_000)
     return fit_reference(
         {"slow": slow, "count": rng.poisson(3, 2_000).astype(float), "name": ["a", "b"] * 1_000},
-        model="m", times_ms=np.arange(2_000) * 1_000,
-    )  # fmt: skip
+        model="m",
+        times_ms=np.arange(2_000) * 1_000,
+    )
 
 
 class _Scores:
@@ -187,10 +188,20 @@ def edetectors(reference: Reference) -> tuple[Any, Callable[[np.ndarray], list[b
         signal = reference.signals[i]
         x = signal.binning.scores(signal.counts)[: signal.binning.missing] / 65_535  # type: ignore[union-attr]
         c = signal.calibration
-        twins.append((int(layout.start[i]), x.size, NaiveEDetector(
-            [x.tolist(), np.abs(2 * x - 1).tolist()],
-            signal.counts[: x.size].tolist(), 30.0, 1.0, [c.phi_x, c.phi_y], True,
-        )))  # fmt: skip
+        twins.append(
+            (
+                int(layout.start[i]),
+                x.size,
+                NaiveEDetector(
+                    [x.tolist(), np.abs(2 * x - 1).tolist()],
+                    signal.counts[: x.size].tolist(),
+                    30.0,
+                    1.0,
+                    [c.phi_x, c.phi_y],
+                    True,
+                ),
+            )
+        )
 
     def step(counts: np.ndarray) -> list[bool]:
         return [t.update(counts[start : start + size].tolist()) for start, size, t in twins]

@@ -126,9 +126,14 @@ def test_tails_are_made_when_they_are_asked_for(mixed: Reference) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "test"), [("name", "wasserstein"), ("name", "range_rate"), ("normal", "unseen_rate"),
-                       ("normal", "chi-square")],
-)  # fmt: skip
+    ("name", "test"),
+    [
+        ("name", "wasserstein"),
+        ("name", "range_rate"),
+        ("normal", "unseen_rate"),
+        ("normal", "chi-square"),
+    ],
+)
 def test_a_test_that_is_not_for_a_signal_is_refused(mixed: Reference, name: str, test: str) -> None:
     with pytest.raises(ValueError, match=rf"'{name}' is .*: test '{test}' is not for it. Choose"):
         WindowBank(mixed.signals, tests={name: [test]})

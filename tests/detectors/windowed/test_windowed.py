@@ -20,9 +20,11 @@ from tests.oracles import bins as naive
 def null_window(reference: Reference, n: int, rng: np.random.Generator) -> list[np.ndarray]:
     """One window without change of the signals of the fixture `mixed`."""
     columns = (
-        rng.normal(4, 1, n), rng.lognormal(size=n), rng.poisson(3, n),
+        rng.normal(4, 1, n),
+        rng.lognormal(size=n),
+        rng.poisson(3, n),
         rng.choice(["ok", "bad", "late"], n, p=[0.7, 0.2, 0.1]).tolist(),
-    )  # fmt: skip
+    )
     return [counts_of(s, c) for s, c in zip(reference.signals, columns, strict=True)]
 
 
@@ -35,8 +37,9 @@ def row_of(bank: WindowBank, result: object, name: str, test: str) -> int:
 
 @given(
     hnp.arrays(np.int64, st.integers(1, 70), elements=st.integers(0, 60)),
-    st.integers(2, 20), st.integers(1, 30),
-)  # fmt: skip
+    st.integers(2, 20),
+    st.integers(1, 30),
+)
 def test_merged_neighbours_are_in_order_few_and_large(
     counts: np.ndarray, most: int, least: int
 ) -> None:
@@ -57,8 +60,9 @@ def test_psi_equals_its_twin(mixed: Reference, n: int) -> None:
     for i, signal in enumerate(mixed.signals):
         groups = level.group[bank.layout.slice(i)]
         k = int(groups.max()) + 1
-        old, new = ([int(c[groups == g].sum()) for g in range(k)]
-                    for c in (signal.counts, columns[i]))  # fmt: skip
+        old, new = (
+            [int(c[groups == g].sum()) for g in range(k)] for c in (signal.counts, columns[i])
+        )
         assert min(old) * n >= 5 * sum(old)
         row = row_of(bank, result, signal.name, "psi")
         assert result.value[row] == pytest.approx(naive.psi(old, new), rel=1e-12)
@@ -230,9 +234,11 @@ def test_false_alarms_of_dependent_events_keep_to_the_level(rho: float, batches:
     hits = tests = 0
     for _ in range(5):
         reference = fit_reference(
-            {f"s{i}": draw(i, 6_000) for i in range(8)}, model="m",
-            times_ms=np.arange(6_000) * 1_000, cycle_ms=7 * 6_000_000 // batches if batches else 0,
-        )  # fmt: skip
+            {f"s{i}": draw(i, 6_000) for i in range(8)},
+            model="m",
+            times_ms=np.arange(6_000) * 1_000,
+            cycle_ms=7 * 6_000_000 // batches if batches else 0,
+        )
         assert reference.signals[0].calibration.batches == (batches or 50)
         p = false_alarms(reference, draw, 1_000, 20)
         hits += int((p <= 0.01).sum())

@@ -37,12 +37,22 @@ CONTEXT = AlertContext()
 def finding(signal: str = "a", **changes: Any) -> Finding:
     of_kind = [role.name for role in ROLES.values() if role.kind == changes.get("kind")]
     fields: dict[str, Any] = {
-        "kind": "data_drift", "signal": signal, "role": (of_kind or ["feature"])[0],
-        "test": "psi", "value": 0.3,
-        "threshold": 0.1, "severity": "critical", "start_ms": T0 - 600_000, "end_ms": T0,
-        "events": 1000, "p_value": 1e-9, "importance": 0.5, "effect": 0.3,
-        "change": "mean 4.1 -> 2.7", "bins": AlertBins((0.5, 0.5), (0.25, 0.75), (1.0,)),
-    } | changes  # fmt: skip
+        "kind": "data_drift",
+        "signal": signal,
+        "role": (of_kind or ["feature"])[0],
+        "test": "psi",
+        "value": 0.3,
+        "threshold": 0.1,
+        "severity": "critical",
+        "start_ms": T0 - 600_000,
+        "end_ms": T0,
+        "events": 1000,
+        "p_value": 1e-9,
+        "importance": 0.5,
+        "effect": 0.3,
+        "change": "mean 4.1 -> 2.7",
+        "bins": AlertBins((0.5, 0.5), (0.25, 0.75), (1.0,)),
+    } | changes
     return Finding(**fields)
 
 
@@ -198,8 +208,11 @@ def test_a_new_reference_starts_with_the_least_patience():
 
 def test_a_look_says_nothing_of_segments_or_of_the_pipeline():
     line = Line()
-    line.window(finding(segment="region=eu"), finding("late_share", kind="system", severity="info"),
-                segments=["region=eu"])  # fmt: skip
+    line.window(
+        finding(segment="region=eu"),
+        finding("late_share", kind="system", severity="info"),
+        segments=["region=eu"],
+    )
     for _ in range(5):
         assert line.half() == []
     assert set(line.episodes.active) == {"data_drift", "system"}
@@ -229,8 +242,9 @@ def test_signals_join_and_leave():
     (joined,) = line.window(finding("a"), finding("b", severity="info"))
     assert (joined.data.revision, joined.data.joined, joined.data.left) == (2, ["b"], [])
     assert [(s.name, s.since) for s in joined.data.signals] == [
-        ("a", "revision 1"), ("b", "revision 2"),
-    ]  # fmt: skip
+        ("a", "revision 1"),
+        ("b", "revision 2"),
+    ]
     assert "; 'b' joined. Recommended action" in joined.data.annotations.summary
     assert line.window(finding("a")) == []
     (left,) = line.window(finding("a"))
@@ -597,9 +611,12 @@ def test_a_change_that_turns_out_to_be_gradual():
     assert a.change == "mean 1 -> 3; gradually since about 2026-03-01 11:58"
     assert a.change in grown.data.annotations.summary
     assert a.change_point == AlertChangePoint(
-        "2026-03-01T11:58:30.000Z", "2026-03-01T11:55:00.000Z", "2026-03-01T12:00:00.000Z", 0.95,
+        "2026-03-01T11:58:30.000Z",
+        "2026-03-01T11:55:00.000Z",
+        "2026-03-01T12:00:00.000Z",
+        0.95,
         "ramp",
-    )  # fmt: skip
+    )
     assert decode_alert(encode_alert(grown)) == grown
     assert next(s for s in again.data.signals if s.name == "a").change_point == a.change_point
     line.episodes = Episodes.load(line.episodes._subject, line.episodes.dump())
@@ -618,8 +635,15 @@ def test_rebase_resolves_everything():
 
 findings = st.builds(
     lambda signal, segment, kind, severity, test, effect, direction, early: finding(
-        signal, segment=segment, kind=kind, severity=severity, test=test, effect=effect,
-        direction=direction, moves=test, from_start=early,
+        signal,
+        segment=segment,
+        kind=kind,
+        severity=severity,
+        test=test,
+        effect=effect,
+        direction=direction,
+        moves=test,
+        from_start=early,
     ),
     st.sampled_from("abc"),
     st.sampled_from(["", "", "r=x"]),
@@ -629,7 +653,7 @@ findings = st.builds(
     st.floats(0, 3),
     st.sampled_from([-1, 0, 1]),
     st.booleans(),
-)  # fmt: skip
+)
 steps = st.lists(
     st.tuples(
         st.lists(findings, max_size=3),

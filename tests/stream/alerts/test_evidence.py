@@ -17,9 +17,14 @@ from tests.stream.alerts.test_episodes import finding
 from tests.stream.harness import make_events, make_plan, run_stages
 
 SUMMARY = BudgetSummary(
-    tests=60, false_alarms_per_week=1.0, windows_per_week=600.0, panes_per_week=60_480.0,
-    window_alpha=2.8e-5, segment_alpha=1e-6, share_per_week=1 / 60,
-)  # fmt: skip
+    tests=60,
+    false_alarms_per_week=1.0,
+    windows_per_week=600.0,
+    panes_per_week=60_480.0,
+    window_alpha=2.8e-5,
+    segment_alpha=1e-6,
+    share_per_week=1 / 60,
+)
 BUDGET = (
     " All 60 groups of tests of this model together stay within its budget of 1 false alarm a week."
 )
@@ -97,8 +102,10 @@ def test_the_pipelines_own_troubles_are_counted():
 
 @given(
     st.sampled_from([*WINDOWED_TESTS, "adwin", "edetector"]),
-    st.floats(0.0, 1.0), st.floats(0.0, 2_000.0), st.floats(1e-9, 1e4),
-)  # fmt: skip
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 2_000.0),
+    st.floats(1e-9, 1e4),
+)
 def test_any_figures_make_words(test: str, p: float, value: float, rate: float) -> None:
     budget_summary = BudgetSummary(3, rate, rate, rate, 0.01, 0.01, rate)
     said = evidence(
@@ -146,9 +153,13 @@ def test_the_groups_of_tests_that_are_told_of_share_what_is_spent(
     columns = {name: rng.normal(size=2_000) for name in "xyz"}
     reference = fit_reference(columns, model="m")
     budget = Budget.of(
-        reference, reference.signals, false_alarms_per_week=1.0, pane_ms=10_000, segments=segments,
+        reference,
+        reference.signals,
+        false_alarms_per_week=1.0,
+        pane_ms=10_000,
+        segments=segments,
         edetector=True,
-    )  # fmt: skip
+    )
     told = BudgetSummary.of(budget, len(reference.signals), cycle=False)
     of_values = 0.99 * share_of_all  # a hundredth is for events that come more than once
     assert told.tests * told.share_per_week == pytest.approx(of_values)

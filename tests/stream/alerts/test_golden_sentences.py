@@ -40,21 +40,34 @@ def told(column: str, change: Any, **plan: Any) -> list[str]:
         columns(rng, 10_000), model="fraud", roles={"score": "score", "error": "actual"}
     )
     plans = PlanBook()
-    plans.add(Plan(model="fraud", reference=reference, pane_ms=60_000, window_events=1_000,
-                   window_min_events=300, segments=("region",), **plan))  # fmt: skip
+    plans.add(
+        Plan(
+            model="fraud",
+            reference=reference,
+            pane_ms=60_000,
+            window_events=1_000,
+            window_min_events=300,
+            segments=("region",),
+            **plan,
+        )
+    )
     values = columns(rng, EVENTS)
     regions = rng.choice(["eu", "us"], EVENTS).tolist()
     for i in range(CHANGE, EVENTS):
         values[column][i] = change(rng, values[column][i], regions[i], i)
     events = [
-        msgspec.json.encode({
-            "model": {"name": "fraud", "version": "3"}, "timestamp": START_S + i,
-            "features": {name: of[i] for name, of in values.items() if name[0] not in "se"},
-            "prediction": {"score": values["score"][i]}, "actual": values["error"][i],
-            "segments": {"region": regions[i]},
-        })
+        msgspec.json.encode(
+            {
+                "model": {"name": "fraud", "version": "3"},
+                "timestamp": START_S + i,
+                "features": {name: of[i] for name, of in values.items() if name[0] not in "se"},
+                "prediction": {"score": values["score"][i]},
+                "actual": values["error"][i],
+                "segments": {"region": regions[i]},
+            }
+        )
         for i in range(EVENTS)
-    ]  # fmt: skip
+    ]
     alerts, _ = run_stages(plans, events, partitions=2, seed=1)
     return [alert["data"]["annotations"]["summary"] for alert in alerts]
 
@@ -89,30 +102,44 @@ def summaries() -> dict[str, list[str]]:
     return {name: told(*case) for name, case in CASES.items()}
 
 
-@pytest.mark.parametrize(("name", "since", "golden"), [
-    ("mean", "14:20", "Data drift: median of 'amount' 18.6 -> over 47.1"),
-    ("zero mean", "14:20", "Data drift: median of 'delta' 0.007 -> 1.08"),
-    ("spread", "14:20",
-     "Data drift: 90 % of 'delta' within -1.65 to 1.69 -> under -2.19 to over "
-     "2.2"),
-    ("missing", "14:20", "Data quality problem: 5 % of 'amount' is missing (usually 0 %)"),
-    ("wrong type", "14:20",
-     "Data quality problem: 5 % of 'amount' is of the wrong type (usually 0 "
-     "%)"),
-    ("unseen", "14:20",
-     "Data quality problem: 7.5 % of 'channel' was never seen before (usually 0 "
-     "%)"),
-    ("share of a name", "14:20", "Data drift: 'shop' is 45.8 % of 'channel' (usually 20.4 %)"),
-    ("rare name", "14:20",
-     "Data drift: one group of rare names is 9.52 % of 'city' (usually 1.99 "
-     "%)"),
-    ("rate", "14:20", "Concept drift: 'wrong' is 25 % of 'error' (usually 10.2 %)"),
-    ("score", "14:20",
-     "Prediction drift: mean of 'score' 0.284 -> 0.449 without what is beyond "
-     "0.0022 to 0.923"),
-    ("segment", "14:20", "Data drift: 8.89 % of 'delta' is 1.92 to 3.9 (usually 3.13 %)"),
-    ("slow", "14:24", "Data drift: mean of 'delta' 0.0099 -> 0.31"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "since", "golden"),
+    [
+        ("mean", "14:20", "Data drift: median of 'amount' 18.6 -> over 47.1"),
+        ("zero mean", "14:20", "Data drift: median of 'delta' 0.007 -> 1.08"),
+        (
+            "spread",
+            "14:20",
+            "Data drift: 90 % of 'delta' within -1.65 to 1.69 -> under -2.19 to over 2.2",
+        ),
+        ("missing", "14:20", "Data quality problem: 5 % of 'amount' is missing (usually 0 %)"),
+        (
+            "wrong type",
+            "14:20",
+            "Data quality problem: 5 % of 'amount' is of the wrong type (usually 0 %)",
+        ),
+        (
+            "unseen",
+            "14:20",
+            "Data quality problem: 7.5 % of 'channel' was never seen before (usually 0 %)",
+        ),
+        ("share of a name", "14:20", "Data drift: 'shop' is 45.8 % of 'channel' (usually 20.4 %)"),
+        (
+            "rare name",
+            "14:20",
+            "Data drift: one group of rare names is 9.52 % of 'city' (usually 1.99 %)",
+        ),
+        ("rate", "14:20", "Concept drift: 'wrong' is 25 % of 'error' (usually 10.2 %)"),
+        (
+            "score",
+            "14:20",
+            "Prediction drift: mean of 'score' 0.284 -> 0.449 without what is beyond "
+            "0.0022 to 0.923",
+        ),
+        ("segment", "14:20", "Data drift: 8.89 % of 'delta' is 1.92 to 3.9 (usually 3.13 %)"),
+        ("slow", "14:24", "Data drift: mean of 'delta' 0.0099 -> 0.31"),
+    ],
+)
 def test_golden(name: str, since: str, golden: str, summaries: dict[str, list[str]]) -> None:
     first = breath(summaries[name][0])
     assert first == f"fraud v3: {golden} since 1970-01-12 {since} UTC."

@@ -26,12 +26,15 @@ def test_five_hundred_drifting_signals_are_one_alert() -> None:
     values = rng.normal(size=(900, SIGNALS)).round(3)
     values[300:] += 1.5
     events = [
-        msgspec.json.encode({
-            "model": {"name": "m", "version": "1"}, "timestamp": START_S + i,
-            "features": dict(zip(NAMES, row, strict=True)),
-        })
+        msgspec.json.encode(
+            {
+                "model": {"name": "m", "version": "1"},
+                "timestamp": START_S + i,
+                "features": dict(zip(NAMES, row, strict=True)),
+            }
+        )
         for i, row in enumerate(values.tolist())
-    ]  # fmt: skip
+    ]
     alerts, monitor = run_stages(plans, events, partitions=2, seed=1)
     firing = [alert["data"] for alert in alerts if alert["data"]["status"] == "firing"]
     assert len({data["episode"] for data in firing}) == 1

@@ -35,18 +35,29 @@ def run(break_it: Any, **plan: Any) -> list[dict[str, Any]]:
     rng = np.random.default_rng(34)
     reference = fit_reference(columns(rng, 10_000), model="m")
     plans = PlanBook()
-    plans.add(Plan(model="m", reference=reference, pane_ms=60_000, window_events=1_000,
-                   window_min_events=300, **plan))  # fmt: skip
+    plans.add(
+        Plan(
+            model="m",
+            reference=reference,
+            pane_ms=60_000,
+            window_events=1_000,
+            window_min_events=300,
+            **plan,
+        )
+    )
     values = columns(rng, EVENTS)
     break_it(rng, values, range(CHANGE, EVENTS))
     events = [
-        msgspec.json.encode({
-            "model": {"name": "m", "version": "1"}, "timestamp": START_S + i,
-            "features": {name: of[i] for name, of in values.items()},
-            "segments": {"region": "eu" if i % 4 == 0 else "us"},
-        })
+        msgspec.json.encode(
+            {
+                "model": {"name": "m", "version": "1"},
+                "timestamp": START_S + i,
+                "features": {name: of[i] for name, of in values.items()},
+                "segments": {"region": "eu" if i % 4 == 0 else "us"},
+            }
+        )
         for i in range(EVENTS)
-    ]  # fmt: skip
+    ]
     alerts, _ = run_stages(plans, events, partitions=2, seed=1)
     return alerts
 
@@ -131,9 +142,15 @@ def test_as_whole_is_beside_the_values_what_the_reference_has_beside_its_own(see
     assert as_whole(signal, np.zeros_like(counts)).sum() == 0
 
 
-@pytest.mark.parametrize(("before", "after", "gone"), [
-    (0.4, 0.2, True), (0.4, 0.201, False), (-0.4, 0.2, True), (0.4, -0.201, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "after", "gone"),
+    [
+        (0.4, 0.2, True),
+        (0.4, 0.201, False),
+        (-0.4, 0.2, True),
+        (0.4, -0.201, False),
+    ],
+)
 def test_half_of_a_change_may_be_left_of_what_quality_explains(
     before: float, after: float, gone: bool
 ) -> None:

@@ -17,10 +17,19 @@ CONTEXT = AlertContext()
 
 def found(day: int, signal: str = "a", test: str = "day", severity: str = "critical") -> Finding:
     return Finding(
-        kind="data_drift", signal=signal, role="feature", test=test, value=4.0, threshold=3.0,
-        severity=severity, start_ms=T0 + day * DAY_MS, end_ms=T0 + (day + 1) * DAY_MS,  # type: ignore[arg-type]
-        events=48, effect=0.3, note=f"unusually low on day {day}" if test == "day" else "",
-    )  # fmt: skip
+        kind="data_drift",
+        signal=signal,
+        role="feature",
+        test=test,
+        value=4.0,
+        threshold=3.0,
+        severity=severity,
+        start_ms=T0 + day * DAY_MS,
+        end_ms=T0 + (day + 1) * DAY_MS,  # type: ignore[arg-type]
+        events=48,
+        effect=0.3,
+        note=f"unusually low on day {day}" if test == "day" else "",
+    )
 
 
 def alerts_of(days: list[bool], *, lasting: bool = True, windows: int = 7) -> list[AlertEvent]:
@@ -37,8 +46,11 @@ def alerts_of(days: list[bool], *, lasting: bool = True, windows: int = 7) -> li
 
 
 def told(alerts: list[AlertEvent]) -> list[str]:
-    return [a.data.annotations.summary.split("unusually low on day ")[1].split(";")[0].split(".")[0]
-            for a in alerts if "day" in a.data.news]  # fmt: skip
+    return [
+        a.data.annotations.summary.split("unusually low on day ")[1].split(";")[0].split(".")[0]
+        for a in alerts
+        if "day" in a.data.news
+    ]
 
 
 def on(*days: int, of: int = 120) -> list[bool]:

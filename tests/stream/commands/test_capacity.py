@@ -21,12 +21,22 @@ def lines(load: Load) -> dict[str, str]:
 
 def test_the_arithmetic():
     units = replace(
-        UNITS, event_us={"json": 2.0}, value_us={"json": 0.1}, entry_us=100.0, entry_signal_us=5.0,
-        entry_bytes=100.0, entry_signal_bytes=50.0, scope_bytes=1e6, scope_signal_bytes=0.0,
-        model_bytes=0.0, model_signal_bytes=1e6, worker_bytes=1e8,
-    )  # fmt: skip
-    found = {line.what: line.value
-             for line in capacity(Load(250_000, 20, models=10, segments=9), units)}  # fmt: skip
+        UNITS,
+        event_us={"json": 2.0},
+        value_us={"json": 0.1},
+        entry_us=100.0,
+        entry_signal_us=5.0,
+        entry_bytes=100.0,
+        entry_signal_bytes=50.0,
+        scope_bytes=1e6,
+        scope_signal_bytes=0.0,
+        model_bytes=0.0,
+        model_signal_bytes=1e6,
+        worker_bytes=1e8,
+    )
+    found = {
+        line.what: line.value for line in capacity(Load(250_000, 20, models=10, segments=9), units)
+    }
     # 250,000 x 4 us = 1 core; with 100 scopes x 6 partitions / 10 s a little more: 3 half busy
     assert found == {
         "stage 1": "1 cores",

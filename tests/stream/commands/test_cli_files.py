@@ -40,8 +40,20 @@ def write_rows(path: Path, n: int, *, start: str, shift: float = 0.0, seed: int 
     return path
 
 
-FIT = ("--model", "fraud", "--version", "3", "--timestamp", "ts", "--id", "request",
-       "--prediction", "label", "--score", "p")  # fmt: skip
+FIT = (
+    "--model",
+    "fraud",
+    "--version",
+    "3",
+    "--timestamp",
+    "ts",
+    "--id",
+    "request",
+    "--prediction",
+    "label",
+    "--score",
+    "p",
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +99,9 @@ def test_fit_of_dates_proposes_a_pane_of_a_day(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=400)
     rows = "\n".join(f"{d},{v:.4f}" for d, v in zip(days, values))
     (tmp_path / "d.csv").write_text(f"day,v\n{rows}\n")
-    result = run("fit", tmp_path / "d.csv", "--model", "m", "--timestamp", "day",
-                 "-o", tmp_path / "r.json")  # fmt: skip
+    result = run(
+        "fit", tmp_path / "d.csv", "--model", "m", "--timestamp", "day", "-o", tmp_path / "r.json"
+    )
     assert result.exit_code == 0, result.output
     assert "dates without a time of day: a pane of one day (1d) is proposed" in result.stderr
     assert 'pane = "1d"' in result.stderr
@@ -121,8 +134,9 @@ def test_fit_proposes_slots_where_a_season_shows(tmp_path: Path) -> None:
 def test_fit_leaves_identifiers_and_times_out(tmp_path: Path) -> None:
     rows = "\n".join(f"u{i},2026-01-01T00:00:{i % 60:02d}Z,{i % 7},{i % 2}" for i in range(3000))
     (tmp_path / "d.csv").write_text(f"user,seen,v,said\n{rows}\n")
-    result = run("fit", tmp_path / "d.csv", "--model", "m", "--prediction", "said",
-                 "-o", tmp_path / "r.json")  # fmt: skip
+    result = run(
+        "fit", tmp_path / "d.csv", "--model", "m", "--prediction", "said", "-o", tmp_path / "r.json"
+    )
     assert "3,000 different values, so an identifier (see --id)" in result.stdout
     assert "times are no signal" in result.stdout
     reference = Reference.from_json((tmp_path / "r.json").read_bytes())
@@ -246,8 +260,17 @@ def test_check_offline(folder: Path) -> None:
 def test_check_of_a_reference_of_another_model_or_version(
     folder: Path, tmp_path: Path, of: tuple[str, str], said: tuple[str, str], words: str
 ) -> None:
-    done = run("fit", folder / "january.csv", *FIT, "--model", of[0], "--version", of[1],
-               "-o", tmp_path / "it.json")  # fmt: skip
+    done = run(
+        "fit",
+        folder / "january.csv",
+        *FIT,
+        "--model",
+        of[0],
+        "--version",
+        of[1],
+        "-o",
+        tmp_path / "it.json",
+    )
     assert done.exit_code == 0, done.output
     config = tmp_path / "check.toml"
     config.write_text(
@@ -326,9 +349,16 @@ def test_replay_learns_and_finds_and_writes_a_reference_that_replays(tmp_path: P
     both.write_text(calm.read_text() + changed.read_text().partition("\n")[2])
     config, saved = learning_config(tmp_path), tmp_path / "learned.json"
     result = run(
-        "replay", both, "-c", config, *COLUMNS, "--save-reference", saved,
-        "--report", tmp_path / "r.html",
-    )  # fmt: skip
+        "replay",
+        both,
+        "-c",
+        config,
+        *COLUMNS,
+        "--save-reference",
+        saved,
+        "--report",
+        tmp_path / "r.html",
+    )
     assert result.exit_code == 0, result.output
     assert "nothing is tested while the reference is learned" in result.stderr
     assert "fraud: reference learned from 4,000 events, 5 signals; tested from " in result.stderr
@@ -337,8 +367,12 @@ def test_replay_learns_and_finds_and_writes_a_reference_that_replays(tmp_path: P
     assert "<html" in (tmp_path / "r.html").read_text()
     reference = Reference.from_json(saved.read_bytes())
     assert {s.name: s.role for s in reference.signals} == {
-        "age": "feature", "amount": "feature", "country": "feature", "label": "label", "p": "score",
-    }  # fmt: skip
+        "age": "feature",
+        "amount": "feature",
+        "country": "feature",
+        "label": "label",
+        "p": "score",
+    }
     again = run("replay", calm, "--reference", saved)
     assert again.exit_code == 0, again.output
     assert "9,000 events, no episode" in again.stderr
@@ -347,9 +381,16 @@ def test_replay_learns_and_finds_and_writes_a_reference_that_replays(tmp_path: P
 def test_replay_says_what_is_missing_where_it_could_not_learn(tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "few.csv", 3000, start="2026-01-01T00:00:00")
     result = run(
-        "replay", rows, "-c", learning_config(tmp_path), *COLUMNS, "--ignore", "country",
-        "--save-reference", tmp_path / "no.json",
-    )  # fmt: skip
+        "replay",
+        rows,
+        "-c",
+        learning_config(tmp_path),
+        *COLUMNS,
+        "--ignore",
+        "country",
+        "--save-reference",
+        tmp_path / "no.json",
+    )
     assert result.exit_code == 0, result.output
     assert "learned from 3,000 of 4,000 events so far, in the second half" in result.stderr
     assert "no.json was not written" in result.stderr

@@ -115,9 +115,14 @@ def test_the_separator_that_a_spreadsheet_says(first: str, tmp_path: Path) -> No
     assert plain is not None
     assert said.to_json() == plain.to_json()
     replay = CliRunner().invoke(
-        main, ["replay", str(tmp_path / "said.csv"), "--reference",
-               str(tmp_path / "said.reference.json")],
-    )  # fmt: skip
+        main,
+        [
+            "replay",
+            str(tmp_path / "said.csv"),
+            "--reference",
+            str(tmp_path / "said.reference.json"),
+        ],
+    )
     assert f"{N} events" in replay.stderr, replay.output
 
 

@@ -22,10 +22,14 @@ RNG = np.random.default_rng(0)
 def frame(**columns: Any) -> pd.DataFrame:
     """Times, a number and a name, and more columns."""
     rng = np.random.default_rng(4)
-    return pd.DataFrame({
-        "ts": pd.date_range("2026-01-01", periods=N, freq="60s").strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "x": rng.normal(size=N).round(4), "c": rng.choice(list("abc"), N), **columns,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "ts": pd.date_range("2026-01-01", periods=N, freq="60s").strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "x": rng.normal(size=N).round(4),
+            "c": rng.choice(list("abc"), N),
+            **columns,
+        }
+    )
 
 
 def run(command: Any, *arguments: object, code: int = 0) -> str:
@@ -61,8 +65,10 @@ def test_separators_and_decimal_commas_are_found(
     )
     signals, said = fit(data, "--timestamp", "ts")
     assert {name: s.kind for name, s in signals.items()} == {
-        "x": "numeric", "c": "categorical", "t": "categorical",
-    }  # fmt: skip
+        "x": "numeric",
+        "c": "categorical",
+        "t": "categorical",
+    }
     assert ("decimal commas" in said) == (decimal == ",")
     assert signals["t"].binning.categories == (text,)
     assert "no episode" in replay(data)
@@ -104,22 +110,36 @@ def test_kinds_and_roles_can_be_said(tmp_path: Path) -> None:
     data = tmp_path / "a.csv"
     rng = np.random.default_rng(8)
     frame(
-        zone=rng.integers(1, 5, N), took=rng.gamma(2, size=N).round(3),
-        hour=[f"{v:02d}" for v in rng.integers(0, 24, N)], y=rng.integers(0, 2, N),
-    ).to_csv(data, index=False)  # fmt: skip
+        zone=rng.integers(1, 5, N),
+        took=rng.gamma(2, size=N).round(3),
+        hour=[f"{v:02d}" for v in rng.integers(0, 24, N)],
+        y=rng.integers(0, 2, N),
+    ).to_csv(data, index=False)
     signals, said = fit(data, "--timestamp", "ts")
     assert signals["zone"].kind == "numeric"
     assert signals["hour"].kind == "categorical"
     assert "leading zeros" in said
     signals, _ = fit(
-        data, "--timestamp", "ts", "--categorical", "zone", "--numeric", "hour",
-        "--role", "took=latency", "--role", "y=label",
-    )  # fmt: skip
+        data,
+        "--timestamp",
+        "ts",
+        "--categorical",
+        "zone",
+        "--numeric",
+        "hour",
+        "--role",
+        "took=latency",
+        "--role",
+        "y=label",
+    )
     assert {name: (s.kind, s.role) for name, s in signals.items()} == {
-        "x": ("numeric", "feature"), "c": ("categorical", "feature"),
-        "zone": ("categorical", "feature"), "took": ("numeric", "latency"),
-        "hour": ("numeric", "feature"), "y": ("categorical", "label"),
-    }  # fmt: skip
+        "x": ("numeric", "feature"),
+        "c": ("categorical", "feature"),
+        "zone": ("categorical", "feature"),
+        "took": ("numeric", "latency"),
+        "hour": ("numeric", "feature"),
+        "y": ("categorical", "label"),
+    }
     assert "no episode" in replay(data)
 
 
@@ -139,8 +159,9 @@ def test_kinds_and_roles_can_be_said(tmp_path: Path) -> None:
 def test_options_that_cannot_be_are_refused(tmp_path: Path, options: list[str], words: str) -> None:
     data = tmp_path / "a.csv"
     frame().to_csv(data, index=False)
-    assert words in run(fit_command, data, "--model", "m", "-o", tmp_path / "r.json", *options,
-                        code=2)  # fmt: skip
+    assert words in run(
+        fit_command, data, "--model", "m", "-o", tmp_path / "r.json", *options, code=2
+    )
     assert not (tmp_path / "r.json").exists()
 
 
@@ -199,11 +220,13 @@ def test_codes_are_told_from_counts_and_amounts(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     stores = np.sort(rng.choice(np.arange(1000, 9000), 200, replace=False))
     d = frame(
-        store=rng.choice(stores, N), plz=rng.choice(stores * 7 + 10_000, N),
-        age=rng.integers(18, 90, N), visits=rng.poisson(60, N),
+        store=rng.choice(stores, N),
+        plz=rng.choice(stores * 7 + 10_000, N),
+        age=rng.integers(18, 90, N),
+        visits=rng.poisson(60, N),
         salary=rng.integers(20, 99, N) * 500,
         customer_id=rng.integers(1, 100, N),
-    )  # fmt: skip
+    )
     d.to_parquet(tmp_path / "a.parquet")
     signals, said = fit(tmp_path / "a.parquet", "--timestamp", "ts")
     for name in ("store", "plz", "customer_id"):
@@ -235,13 +258,20 @@ def test_spikes_are_named_and_tails_are_not(tmp_path: Path) -> None:
         "both": np.select([np.arange(N) % 50 == 0, np.arange(N) % 49 == 0], [-1e9, 1e9], value),
         "wide": np.where(np.arange(N) % 50 == 0, -999, rng.normal(100, 20, N)),
         "near": np.where(np.arange(N) % 50 == 0, 250, rng.normal(100, 20, N)),
-        "heavy": rng.lognormal(0, 2, N), "pareto": rng.pareto(0.8, N),
-        "capped": np.minimum(rng.lognormal(0, 1, N), 5.0), "two": rng.choice([0, 100000], N),
-    }  # fmt: skip
+        "heavy": rng.lognormal(0, 2, N),
+        "pareto": rng.pareto(0.8, N),
+        "capped": np.minimum(rng.lognormal(0, 1, N), 5.0),
+        "two": rng.choice([0, 100000], N),
+    }
     frame(**columns).to_csv(tmp_path / "a.csv", index=False)
     _, said = fit(tmp_path / "a.csv", "--timestamp", "ts")
-    for words in ("three: 999999 is", "nines: 99999 is", "below: -999 is", "wide: -999 is",
-                  "both: -1000000000, 1000000000 is"):  # fmt: skip
+    for words in (
+        "three: 999999 is",
+        "nines: 99999 is",
+        "below: -999 is",
+        "wide: -999 is",
+        "both: -1000000000, 1000000000 is",
+    ):
         assert words in said
     for name in ("near", "heavy", "pareto", "capped", "two", "x"):
         assert f"warning: {name}:" not in said
@@ -251,13 +281,16 @@ def test_spikes_are_named_and_tails_are_not(tmp_path: Path) -> None:
 
 
 INDEXES = [
-    ("grows", np.arange(N)), ("grows with gaps", 700_000 + np.cumsum(RNG.integers(1, 9, N))),
-    ("falls", -5 * np.arange(N)), ("seconds", 1_767_225_600 + 60 * np.arange(N)),
+    ("grows", np.arange(N)),
+    ("grows with gaps", 700_000 + np.cumsum(RNG.integers(1, 9, N))),
+    ("falls", -5 * np.arange(N)),
+    ("seconds", 1_767_225_600 + 60 * np.arange(N)),
     ("by several writers", np.arange(N) + RNG.permutation(N) % 7),
-    ("a clock of days", 20_454 + np.arange(N) // 40), ("shuffled", RNG.permutation(N) + 5),
+    ("a clock of days", 20_454 + np.arange(N) // 40),
+    ("shuffled", RNG.permutation(N) + 5),
     ("uuid", [f"{v:032x}" for v in RNG.integers(0, 2**62, N).tolist()]),
     ("fraction", np.arange(N) / 7),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "values"), INDEXES, ids=[name for name, _ in INDEXES])
@@ -275,11 +308,14 @@ def test_what_follows_the_rows_is_left_out(tmp_path: Path, name: str, values: An
 @pytest.mark.parametrize(
     "values",
     [
-        np.cumsum(RNG.normal(size=N)), RNG.integers(0, 10**9, N), RNG.poisson(5, N),
-        np.arange(N) / 500 + RNG.normal(size=N), np.where(np.arange(N) < N // 2, 1, 2),
+        np.cumsum(RNG.normal(size=N)),
+        RNG.integers(0, 10**9, N),
+        RNG.poisson(5, N),
+        np.arange(N) / 500 + RNG.normal(size=N),
+        np.where(np.arange(N) < N // 2, 1, 2),
         np.sin(np.arange(N) / 200).round(3),
     ],
-)  # fmt: skip
+)
 def test_what_only_wanders_is_kept(tmp_path: Path, values: Any) -> None:
     data = tmp_path / "a.csv"
     frame(number=values).to_csv(data, index=False)
@@ -389,9 +425,11 @@ def test_a_column_that_was_empty_and_one_that_was_constant(tmp_path: Path) -> No
     assert "no episode" in replay(data)
     rng = np.random.default_rng(1)
     new = {
-        "city": rng.choice(["Ulm", "Kiel"], N), "income": rng.gamma(3, size=N), "seven": 8,
+        "city": rng.choice(["Ulm", "Kiel"], N),
+        "income": rng.gamma(3, size=N),
+        "seven": 8,
         "one": "b",
-    }  # fmt: skip
+    }
     for column, values in new.items():
         said = replay_of(tmp_path, pd.read_csv(data).assign(**{column: values}))
         assert f"'{column}'" in said

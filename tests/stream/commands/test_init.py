@@ -38,16 +38,22 @@ def refused(*arguments: object) -> str:
 
 
 def write(
-    name: str, columns: dict[str, list[object]] | None = None, n: int = 1_500, *, seed: int = 0,
-    shift: float = 0.0, start: str | None = "2026-01-01T00:00:00",
-) -> None:  # fmt: skip
+    name: str,
+    columns: dict[str, list[object]] | None = None,
+    n: int = 1_500,
+    *,
+    seed: int = 0,
+    shift: float = 0.0,
+    start: str | None = "2026-01-01T00:00:00",
+) -> None:
     """A CSV of one row a minute, of a moved value, names with gaps, and other columns."""
     rng = np.random.default_rng(seed)
     stamps = [] if start is None else np.datetime64(start) + np.arange(n) * np.timedelta64(60, "s")
     frame: dict[str, list[object]] = {} if start is None else {"when": [f"{t}Z" for t in stamps]}
     frame["value"] = [f"{v:.3f}" for v in rng.normal(shift, 1, n)]
-    frame["city"] = ["" if rng.random() < 0.05 else str(rng.choice(["Rome", "Oslo"]))
-                     for _ in range(n)]  # fmt: skip
+    frame["city"] = [
+        "" if rng.random() < 0.05 else str(rng.choice(["Rome", "Oslo"])) for _ in range(n)
+    ]
     frame |= columns or {}
     rows = zip(*frame.values(), strict=True)
     Path(name).write_text("\n".join(",".join(map(str, row)) for row in [list(frame), *rows]) + "\n")
@@ -60,13 +66,23 @@ def decisions(*arguments: object) -> list[tuple[object, ...]]:
     return [(a.id, a.time, a.data.episode, a.data.annotations.summary) for a in alerts]
 
 
-@pytest.mark.parametrize("options", [
-    (), ("--version", "3", "--segment", "city"), ("--hash", "city", "--hash-key-file", "key"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--version", "3", "--segment", "city"),
+        ("--hash", "city", "--hash-key-file", "key"),
+    ],
+)
 def test_the_config_decides_as_replay_does(options: tuple[str, ...]) -> None:
     write("january.csv", {"score": list(np.arange(1_500) % 7 / 7)})
-    write("later.csv", {"score": list(np.arange(1_500) % 7 / 7)}, seed=1, shift=0.8,
-          start="2026-02-01T00:00:00")  # fmt: skip
+    write(
+        "later.csv",
+        {"score": list(np.arange(1_500) % 7 / 7)},
+        seed=1,
+        shift=0.8,
+        start="2026-02-01T00:00:00",
+    )
     Path("key").write_text("a key of more than sixteen letters")
     init("january.csv", "--model", "fraud", *options)
     ours = decisions("-c", "driftstream.toml")
@@ -76,8 +92,19 @@ def test_the_config_decides_as_replay_does(options: tuple[str, ...]) -> None:
 
 def test_settings_that_are_commented_out_are_the_defaults() -> None:
     write("january.csv", {"odd 'name' [x]": [1.5] * 750 + [2.5] * 750})
-    init("january.csv", "--model", 'a "b"/c', "-c", "conf/x.toml", "-o", "references/r.json",
-         "--bootstrap-servers", "kafka:9093", "--topic", "events")  # fmt: skip
+    init(
+        "january.csv",
+        "--model",
+        'a "b"/c',
+        "-c",
+        "conf/x.toml",
+        "-o",
+        "references/r.json",
+        "--bootstrap-servers",
+        "kafka:9093",
+        "--topic",
+        "events",
+    )
     text = Path("conf/x.toml").read_text()
     config = load_config("conf/x.toml")
     assert config.kafka["bootstrap_servers"] == "kafka:9093"
@@ -99,8 +126,15 @@ def test_settings_that_are_commented_out_are_the_defaults() -> None:
 
 
 def test_what_it_says() -> None:
-    write("january.csv", {"id": list(range(1_500)), "prediction": ["a", "b", "b"] * 500,
-                          "target": ["a", "b"] * 750, "same": [7] * 1_500})  # fmt: skip
+    write(
+        "january.csv",
+        {
+            "id": list(range(1_500)),
+            "prediction": ["a", "b", "b"] * 500,
+            "target": ["a", "b"] * 750,
+            "same": [7] * 1_500,
+        },
+    )
     said = init("january.csv")
     assert "january.csv: 1,500 rows, 2026-01-01 00:00:00 to 2026-01-02 00:59:00 UTC" in said
     assert re.search(r"times +when \(the only column of times\)", said)
@@ -112,11 +146,16 @@ def test_what_it_says() -> None:
     assert re.search(r"left out +id: it grows", said)
     assert re.search(r"not tested: .*same", said)
     assert "wrote january.json" in said
-    for line in ("driftstream replay NEW -c driftstream.toml", "broker start --port 9092",
-                 "topics -c driftstream.toml --create", "check -c driftstream.toml",
-                 "worker -c driftstream.toml", "page: http://127.0.0.1:9464/",
-                 "produce NEW -c driftstream.toml --model january",
-                 "alerts -c driftstream.toml --follow"):  # fmt: skip
+    for line in (
+        "driftstream replay NEW -c driftstream.toml",
+        "broker start --port 9092",
+        "topics -c driftstream.toml --create",
+        "check -c driftstream.toml",
+        "worker -c driftstream.toml",
+        "page: http://127.0.0.1:9464/",
+        "produce NEW -c driftstream.toml --model january",
+        "alerts -c driftstream.toml --follow",
+    ):
         assert line in said
     roles = {s.name: s.role for s in Reference.from_json(Path("january.json").read_bytes()).signals}
     assert roles["prediction"] == "label"
@@ -154,8 +193,10 @@ def test_nothing_is_written_over_without_force() -> None:
     before = Path("january.json").read_bytes()
     Path("driftstream.toml").write_text("mine")
     write("january.csv", seed=6)
-    for there, options in (("driftstream.toml and january.json are", ()),
-                           ("january.json is", ("-c", "new.toml"))):  # fmt: skip
+    for there, options in (
+        ("driftstream.toml and january.json are", ()),
+        ("january.json is", ("-c", "new.toml")),
+    ):
         if options:
             Path("driftstream.toml").rename("kept")
         result = run("init", "january.csv", *options)

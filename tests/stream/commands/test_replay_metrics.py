@@ -21,9 +21,9 @@ def test_every_test_of_every_window(tmp_path: Path) -> None:
     assert fitted.exit_code == 0, fitted.output
     data, alerts, metrics = (str(tmp_path / n) for n in ("changed.csv", "a.jsonl", "m.jsonl"))
     done = runner.invoke(
-        cli, ["replay", data, "--reference", str(reference), "--alerts", alerts,
-              "--metrics", metrics],
-    )  # fmt: skip
+        cli,
+        ["replay", data, "--reference", str(reference), "--alerts", alerts, "--metrics", metrics],
+    )
     assert done.exit_code == 0, done.output
     lines = [json.loads(line) for line in Path(metrics).read_text().splitlines()]
     lines = [line for line in lines if "untested" not in line]

@@ -24,11 +24,15 @@ def refused(*arguments: str) -> str:
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        (["reply"], "replay"), (["wroker"], "worker"), (["alert"], "alerts"),
-        (["plan", "publsh"], "publish"), (["state", "rest"], "reset"), (["broker", "run"], ""),
+        (["reply"], "replay"),
+        (["wroker"], "worker"),
+        (["alert"], "alerts"),
+        (["plan", "publsh"], "publish"),
+        (["state", "rest"], "reset"),
+        (["broker", "run"], ""),
         (["zzzz"], ""),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_command_is_answered_with_what_is_near_or_there(
     typed: list[str], meant: str
 ) -> None:
@@ -45,10 +49,12 @@ def test_a_wrong_command_is_answered_with_what_is_near_or_there(
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        (["alerts", "--modle", "x"], "--model"), (["fit", "--timestmp", "x"], "--timestamp"),
-        (["--verison"], "--version"), (["plan", "list", "--confg", "x"], "--config"),
+        (["alerts", "--modle", "x"], "--model"),
+        (["fit", "--timestmp", "x"], "--timestamp"),
+        (["--verison"], "--version"),
+        (["plan", "list", "--confg", "x"], "--config"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_option_is_answered_with_the_nearest(typed: list[str], meant: str) -> None:
     wrong = next(word for word in typed if word.startswith("--"))
     assert f"No such option: {wrong}. Did you mean {meant}?" in refused(*typed)
@@ -79,9 +85,12 @@ def test_bash_completes(words: list[str], offered: list[str]) -> None:
     )
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", script], env={**os.environ, "PATH": places}, capture_output=True, text=True,
+        ["bash", "-c", script],
+        env={**os.environ, "PATH": places},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert done.stdout.split() == offered, done.stderr
     assert "_DRIFTSTREAM_COMPLETE=bash_source" in CliRunner().invoke(cli, ["--help"]).stdout
 

@@ -109,12 +109,23 @@ monitor = false
     )
     model = config.models[0]
     assert model.settings == {
-        "version": "3", "topic": "t", "format": "native", "segments": ("region", "channel"),
-        "false_alarms_per_week": 0.5, "pane_ms": 3_600_000, "lateness_ms": 90_000,
-        "cycle_ms": 604_800_000, "calibrate_ms": 1_209_600_000, "private": True,
-        "no_data_after_ms": 0, "stale_after_ms": 0, "retire_after_ms": 60 * 86_400_000,
-        "window_events": 5_000, "window_max_age_ms": 604_800_000, "window_min_events": 400,
-    }  # fmt: skip
+        "version": "3",
+        "topic": "t",
+        "format": "native",
+        "segments": ("region", "channel"),
+        "false_alarms_per_week": 0.5,
+        "pane_ms": 3_600_000,
+        "lateness_ms": 90_000,
+        "cycle_ms": 604_800_000,
+        "calibrate_ms": 1_209_600_000,
+        "private": True,
+        "no_data_after_ms": 0,
+        "stale_after_ms": 0,
+        "retire_after_ms": 60 * 86_400_000,
+        "window_events": 5_000,
+        "window_max_age_ms": 604_800_000,
+        "window_min_events": 400,
+    }
     amount = SignalOptions(importance=0.4, tests=("psi", "adwin"), public=True)
     assert model.signals["amount"].options == amount
     assert model.signals["noise"].options == SignalOptions(monitor=False)

@@ -30,10 +30,15 @@ from tests.stream.alerts.test_episodes import finding
 
 DOCS = Path(__file__).parents[3] / "docs"
 CONTEXT = AlertContext(
-    environment="prod", dashboard_url="https://d", runbook_url="https://r/{kind}",
-    reference="sha256:aa", config="sha256:bb", false_alarms_per_week=1.0, alpha=2e-6,
+    environment="prod",
+    dashboard_url="https://d",
+    runbook_url="https://r/{kind}",
+    reference="sha256:aa",
+    config="sha256:bb",
+    false_alarms_per_week=1.0,
+    alpha=2e-6,
     offsets={"predictions-0": (12, 22)},
-)  # fmt: skip
+)
 
 
 def opened():
@@ -61,8 +66,12 @@ def test_an_alert_is_the_documented_event():
             "revision": 1,
             "fingerprint": "0517ba28b3fdcaca7d6e506b5bda10a9",
             "episode": "4f6988d83ce988af026bd259e7b43974",
-            "labels": {"alertname": "DataDrift", "model": "fraud", "model_version": "3",
-                       "kind": "data_drift"},
+            "labels": {
+                "alertname": "DataDrift",
+                "model": "fraud",
+                "model_version": "3",
+                "kind": "data_drift",
+            },
             "annotations": {
                 "summary": "fraud v3: Data drift in 'purchase_frequency' (PSI 0.31, threshold "
                 "0.11; mean 4.1 -> 2.7). Recommended action: investigate the feature distribution "
@@ -73,17 +82,29 @@ def test_an_alert_is_the_documented_event():
             },
             "startsAt": "2026-03-01T12:00:00.000Z",
             "endsAt": "0001-01-01T00:00:00Z",
-            "signals": [{
-                "name": "purchase_frequency", "role": "feature", "test": "psi", "value": 0.31,
-                "threshold": 0.11, "importance": 0.5, "since": "revision 1", "p_value": 1e-9,
-                "change": "mean 4.1 -> 2.7",
-                "bins": {"edges": [1.0], "reference": [0.5, 0.5], "window": [0.25, 0.75]},
-                "effect": 0.3, "events": 1000,
-            }],
+            "signals": [
+                {
+                    "name": "purchase_frequency",
+                    "role": "feature",
+                    "test": "psi",
+                    "value": 0.31,
+                    "threshold": 0.11,
+                    "importance": 0.5,
+                    "since": "revision 1",
+                    "p_value": 1e-9,
+                    "change": "mean 4.1 -> 2.7",
+                    "bins": {"edges": [1.0], "reference": [0.5, 0.5], "window": [0.25, 0.75]},
+                    "effect": 0.3,
+                    "events": 1000,
+                }
+            ],
             "joined": ["purchase_frequency"],
             "left": [],
-            "window": {"start": "2026-03-01T11:50:00.000Z", "end": "2026-03-01T12:00:00.000Z",
-                       "events": 1000},
+            "window": {
+                "start": "2026-03-01T11:50:00.000Z",
+                "end": "2026-03-01T12:00:00.000Z",
+                "events": 1000,
+            },
             "reference": "sha256:aa",
             "config": "sha256:bb",
             "budget": {"false_alarms_per_week": 1.0, "alpha": 2e-06},
@@ -91,7 +112,7 @@ def test_an_alert_is_the_documented_event():
             "news": ["opened"],
             "related": [],
         },
-    }  # fmt: skip
+    }
 
 
 def test_ids_never_change():
@@ -176,8 +197,10 @@ def test_the_contract_only_grew_by_optional_members():
     assert {name: set(parts[name]["required"]) for name in REQUIRED} == REQUIRED
     # The least that version 1 ever held is still an alert.
     plain = json.loads(encode_alert(opened()))
-    for part, name in ((plain["data"]["annotations"], "Annotations"),
-                       (plain["data"]["signals"][0], "AlertSignal")):  # fmt: skip
+    for part, name in (
+        (plain["data"]["annotations"], "Annotations"),
+        (plain["data"]["signals"][0], "AlertSignal"),
+    ):
         for extra in part.keys() - REQUIRED[name]:
             del part[extra]
     (signal,) = decode_alert(json.dumps(plain).encode()).data.signals
@@ -197,9 +220,11 @@ def test_the_documented_example_is_valid():
 
 
 def test_times():
-    for ms, text in ((0, "1970-01-01T00:00:00.000Z"),
-                     (1_772_366_400_123, "2026-03-01T12:00:00.123Z"),
-                     (-1, "1969-12-31T23:59:59.999Z")):  # fmt: skip
+    for ms, text in (
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_772_366_400_123, "2026-03-01T12:00:00.123Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
+    ):
         assert format_time(ms) == text
         assert parse_time(text) == ms
 

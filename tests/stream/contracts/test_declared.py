@@ -45,14 +45,31 @@ def test_what_is_not_said_is_the_default_or_left_out() -> None:
 
 def test_what_is_said_is_read_by_its_kind() -> None:
     found = read(
-        name="a", heat=60, share=2, open=True, rest="2m", alarm="1h", mode="grill", trays=["x"],
-        door="h:80", book="r.txt", size=4,
-    )  # fmt: skip
+        name="a",
+        heat=60,
+        share=2,
+        open=True,
+        rest="2m",
+        alarm="1h",
+        mode="grill",
+        trays=["x"],
+        door="h:80",
+        book="r.txt",
+        size=4,
+    )
     assert found == {
-        "name": "a", "heat": 60, "share": 2.0, "open": True, "rest_ms": 120_000,
-        "alarm_ms": 3_600_000, "mode": "grill", "trays": ("x",), "door": "h:80",
-        "book": "/etc/r.txt", "size": 4,
-    }  # fmt: skip
+        "name": "a",
+        "heat": 60,
+        "share": 2.0,
+        "open": True,
+        "rest_ms": 120_000,
+        "alarm_ms": 3_600_000,
+        "mode": "grill",
+        "trays": ("x",),
+        "door": "h:80",
+        "book": "/etc/r.txt",
+        "size": 4,
+    }
 
 
 @pytest.mark.parametrize(

@@ -50,24 +50,33 @@ def test_an_event_with_everything():
     decoded = decode(encode_event(event), EVENT_CONTENT_TYPE)
     assert decoded.time_ms.tolist() == [NOW_MS]
     assert only(decoded) == {
-        "amount": 12.5, "age": 40.0, "country": "DE", "label": "ok", "score": 0.93,
-        "actual": "fraud", "latency": 0.5,
-    }  # fmt: skip
+        "amount": 12.5,
+        "age": 40.0,
+        "country": "DE",
+        "label": "ok",
+        "score": 0.93,
+        "actual": "fraud",
+        "latency": 0.5,
+    }
 
 
 def test_only_what_is_said_is_sent():
     event = PredictionEvent(ModelId("fraud"), NOW, prediction="ok", features={"amount": math.nan})
     assert json.loads(encode_event(event)) == {
-        "schema": "driftstream.prediction.v1", "model": {"name": "fraud"}, "timestamp": NOW,
-        "features": {"amount": None}, "prediction": "ok",
-    }  # fmt: skip
+        "schema": "driftstream.prediction.v1",
+        "model": {"name": "fraud"},
+        "timestamp": NOW,
+        "features": {"amount": None},
+        "prediction": "ok",
+    }
 
 
 def test_a_batch_of_arrays():
     columns = BatchColumns(
-        timestamp=NOW + np.arange(3), features={"amount": np.array([1.0, np.nan, 3.0])},
+        timestamp=NOW + np.arange(3),
+        features={"amount": np.array([1.0, np.nan, 3.0])},
         prediction={"label": ["ok", None, "fraud"]},
-    )  # fmt: skip
+    )
     value = encode_batch(PredictionBatch(ModelId("fraud", "3"), columns))
     decoded = decode(value, BATCH_CONTENT_TYPE)
     assert decoded.time_ms.tolist() == [NOW_MS, NOW_MS + 1000, NOW_MS + 2000]

@@ -47,8 +47,11 @@ def test_where_signals_are_in_an_event():
     assert keys_of("actual") == {"label": "actual"}
     assert keys_of("latency_seconds") == {"latency_seconds": "latency"}
     assert {role.key("amount") for role in ROLES.values()} == {
-        "amount", "label", "score", "latency_seconds",
-    }  # fmt: skip
+        "amount",
+        "label",
+        "score",
+        "latency_seconds",
+    }
 
 
 def test_the_action_is_that_of_the_role_where_the_alert_is_of_its_kind():

@@ -25,18 +25,28 @@ SOURCE = Source("id", "predictions", 3, 8)
 offsets = st.integers(0, 2**62)
 times = st.integers(-(2**62), 2**62)
 sources = st.builds(
-    Source, st.text(max_size=9), st.text(max_size=9), st.integers(0, 99_999),
+    Source,
+    st.text(max_size=9),
+    st.text(max_size=9),
+    st.integers(0, 99_999),
     st.integers(1, 100_000),
-)  # fmt: skip
+)
 entries = st.builds(SummaryEntry, st.text(max_size=9), times, st.binary(max_size=9))
 messages = st.one_of(
     st.builds(Progress, sources, offsets, offsets, times),
     st.builds(Idle, sources, offsets),
     st.builds(
-        SummaryBatch, sources, offsets, offsets, st.text(max_size=9), st.text(max_size=9),
-        st.binary(max_size=9), offsets, st.lists(entries, max_size=4),
+        SummaryBatch,
+        sources,
+        offsets,
+        offsets,
+        st.text(max_size=9),
+        st.text(max_size=9),
+        st.binary(max_size=9),
+        offsets,
+        st.lists(entries, max_size=4),
     ),
-)  # fmt: skip
+)
 
 
 @given(messages)

@@ -291,14 +291,20 @@ def test_many_forms_in_one_column() -> None:
     numbers = [value for value, ms in NUMBERS if isinstance(ms, int)]
     wanted = [ms for _, ms in NUMBERS if isinstance(ms, int)]
     assert numbers_ms(np.array(numbers, np.float64)).tolist() == wanted
-    (group,) = (decoded := decode(
-        *[
-            Rec(json.dumps({"model": {"name": "fraud"}, "timestamp": t, "features": {}}).encode(),
-                timestamp=-1)
-            for t in mixed
-        ],
-        plans=BOOK,
-    )).groups  # fmt: skip
+    (group,) = (
+        decoded := decode(
+            *[
+                Rec(
+                    json.dumps(
+                        {"model": {"name": "fraud"}, "timestamp": t, "features": {}}
+                    ).encode(),
+                    timestamp=-1,
+                )
+                for t in mixed
+            ],
+            plans=BOOK,
+        )
+    ).groups
     assert len(group.rows) == len(mixed)
     assert decoded.time_ms.tolist() == expected
 
@@ -324,8 +330,11 @@ def test_numbers_together_mean_what_each_means(numbers: list[float]) -> None:
         if number != number or number in (20260301, 20260231):
             assert ms == MIDNIGHT if number == 20260301 else ms != ms
         elif not (size.is_integer() and 19_700_101 <= number <= 21_991_231):
-            unit = next(u for end, u in ((1e11, 1e3), (1e14, 1), (1e17, 1e-3), (math.inf, 1e-6))
-                        if size < end)  # fmt: skip
+            unit = next(
+                u
+                for end, u in ((1e11, 1e3), (1e14, 1), (1e17, 1e-3), (math.inf, 1e-6))
+                if size < end
+            )
             if unit < 1e3 and 253_370_764_800 <= size * unit < 253_402_300_800:
                 continue  # the year 9999 in a smaller unit: a case of its own
             assert abs(ms - number * unit) <= 0.501 + size * unit * 1e-15

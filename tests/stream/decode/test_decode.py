@@ -36,9 +36,14 @@ def reasons(decoded):
 def test_a_complete_event_gives_every_signal():
     found = only(decode(event(actual={"label": "fraud"}, latency_seconds=0.25)))
     assert found == {
-        "amount": 12.5, "age": 40.0, "country": "DE", "label": "ok", "score": 0.93,
-        "actual": "fraud", "latency": 0.25,
-    }  # fmt: skip
+        "amount": 12.5,
+        "age": 40.0,
+        "country": "DE",
+        "label": "ok",
+        "score": 0.93,
+        "actual": "fraud",
+        "latency": 0.25,
+    }
 
 
 def test_groups_that_were_not_sent_are_absent_and_null_values_are_missing():
@@ -57,11 +62,20 @@ def test_groups_that_were_not_sent_are_absent_and_null_values_are_missing():
 @pytest.mark.parametrize(
     ("sent", "got"),
     [
-        (True, 1.0), (False, 0.0), (7, 7.0), ("12.5", INVALID), ([1], INVALID), ({}, INVALID),
-        (None, math.nan), (math.nan, math.nan), (math.inf, math.nan), (-math.inf, math.nan),
-        (10**400, math.nan), (-0.0, -0.0),
+        (True, 1.0),
+        (False, 0.0),
+        (7, 7.0),
+        ("12.5", INVALID),
+        ([1], INVALID),
+        ({}, INVALID),
+        (None, math.nan),
+        (math.nan, math.nan),
+        (math.inf, math.nan),
+        (-math.inf, math.nan),
+        (10**400, math.nan),
+        (-0.0, -0.0),
     ],
-)  # fmt: skip
+)
 def test_what_a_numeric_feature_takes(sent, got):
     decoded = decode(event(features={"amount": sent, "age": 1, "country": "FR"}))
     found = only(decoded)
@@ -74,11 +88,22 @@ def test_what_a_numeric_feature_takes(sent, got):
 @pytest.mark.parametrize(
     ("sent", "got"),
     [
-        ("DE", "DE"), (3, "3"), (3.0, "3"), (True, "true"), (None, "MISSING"), ("XX", "UNSEEN"),
-        (4.5, "UNSEEN"), (False, "UNSEEN"), ([], "INVALID"), ({"a": 1}, "INVALID"),
-        (math.nan, "MISSING"), (1, "UNSEEN"), (10**30, "UNSEEN"), ("MISSING", "UNSEEN"),
+        ("DE", "DE"),
+        (3, "3"),
+        (3.0, "3"),
+        (True, "true"),
+        (None, "MISSING"),
+        ("XX", "UNSEEN"),
+        (4.5, "UNSEEN"),
+        (False, "UNSEEN"),
+        ([], "INVALID"),
+        ({"a": 1}, "INVALID"),
+        (math.nan, "MISSING"),
+        (1, "UNSEEN"),
+        (10**30, "UNSEEN"),
+        ("MISSING", "UNSEEN"),
     ],
-)  # fmt: skip
+)
 def test_what_a_categorical_feature_takes(sent, got):
     decoded = decode(event(features={"amount": 1.0, "age": 1, "country": sent}))
     found = only(decoded)
@@ -90,10 +115,14 @@ def test_what_a_categorical_feature_takes(sent, got):
 @pytest.mark.parametrize(
     ("sent", "label", "score"),
     [
-        (0.4, "MISSING", 0.4), ("ok", "ok", math.nan), (True, "UNSEEN", math.nan),
-        ({"label": "ok"}, "ok", math.nan), ({}, "MISSING", math.nan), ([1], "INVALID", INVALID),
+        (0.4, "MISSING", 0.4),
+        ("ok", "ok", math.nan),
+        (True, "UNSEEN", math.nan),
+        ({"label": "ok"}, "ok", math.nan),
+        ({}, "MISSING", math.nan),
+        ([1], "INVALID", INVALID),
     ],
-)  # fmt: skip
+)
 def test_a_bare_prediction_is_a_score_or_a_label(sent, label, score):
     found = only(decode(event(prediction=sent)))
     np.testing.assert_equal((found["label"], found["score"]), (label, score))
@@ -118,10 +147,16 @@ def test_signals_that_are_not_monitored_are_not_there():
 @pytest.mark.parametrize(
     "time",
     [
-        NOW, NOW_MS, int(NOW), float(NOW_MS), "2026-03-01T12:00:00Z", "2026-03-01T12:00:00",
-        "2026-03-01T13:00:00.000+01:00", "2026-03-01T12:00:00.0001Z",
+        NOW,
+        NOW_MS,
+        int(NOW),
+        float(NOW_MS),
+        "2026-03-01T12:00:00Z",
+        "2026-03-01T12:00:00",
+        "2026-03-01T13:00:00.000+01:00",
+        "2026-03-01T12:00:00.0001Z",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("slowly", [False, True])
 def test_times(time, slowly):
     features = {"amount": "wrong" if slowly else 1.0}
@@ -133,8 +168,10 @@ def test_times(time, slowly):
 def test_times_of_many_forms_in_one_poll():
     times = [NOW, "2026-03-01T12:00:00.007Z", NOW_MS + 9]
     assert decode(*[event(timestamp=t) for t in times]).time_ms.tolist() == [
-        NOW_MS, NOW_MS + 7, NOW_MS + 9,
-    ]  # fmt: skip
+        NOW_MS,
+        NOW_MS + 7,
+        NOW_MS + 9,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -217,8 +254,10 @@ def test_lone_actuals_are_counted_and_give_no_row():
 
 def test_versions_are_subjects_of_their_own():
     versions = ["3", 3, 3.0, None, "", "3.1", "03"]
-    decoded = decode(*[event(model={"name": "fraud", "version": v}) for v in versions],
-                     event(model={"name": "fraud"}))  # fmt: skip
+    decoded = decode(
+        *[event(model={"name": "fraud", "version": v}) for v in versions],
+        event(model={"name": "fraud"}),
+    )
     (group,) = decoded.groups
     assert group.rows.tolist() == list(range(8))
     assert group.versions == ["3", "3", "3", "", "", "3.1", "03", ""]
@@ -227,9 +266,13 @@ def test_versions_are_subjects_of_their_own():
 def test_models_may_be_interleaved():
     plans = book(plan(), plan("churn", columns={"country": None}))
     models = ["fraud", "churn", "churn", "fraud", "nobody", "churn"]
-    decoded = decode(*[event(model={"name": m, "version": "1"},
-                             features={"amount": i}) for i, m in enumerate(models)],
-                     plans=plans)  # fmt: skip
+    decoded = decode(
+        *[
+            event(model={"name": m, "version": "1"}, features={"amount": i})
+            for i, m in enumerate(models)
+        ],
+        plans=plans,
+    )
     assert reasons(decoded) == [(4, "unknown_model")]
     assert decoded.record.tolist() == [0, 1, 2, 3, 5]
     found = {g.model: (g.rows.tolist(), g.numeric[:, 0].tolist()) for g in decoded.groups}
@@ -248,8 +291,9 @@ def test_segments_are_text():
     )
     assert decoded.rejects == []
     assert decoded.groups[0].segments == [
-        ["eu", None, None, None, None], ["2", "true", None, None, None],
-    ]  # fmt: skip
+        ["eu", None, None, None, None],
+        ["2", "true", None, None, None],
+    ]
 
 
 def test_names_may_be_any_text():
@@ -318,8 +362,9 @@ def test_a_datetime_beyond_the_seconds_rule_is_not_taken_for_milliseconds():
     late = datetime(5200, 1, 1, tzinfo=UTC)
     (reject,) = decode(record(event(timestamp=late.isoformat()), timestamp=-1)).rejects
     assert (reject.reason, reject.error) == (
-        "too_far_ahead", "Expected before the year 2200 - at $.timestamp",
-    )  # fmt: skip
+        "too_far_ahead",
+        "Expected before the year 2200 - at $.timestamp",
+    )
 
 
 def test_ordinary_events_do_not_take_the_slow_path(monkeypatch):
@@ -327,8 +372,10 @@ def test_ordinary_events_do_not_take_the_slow_path(monkeypatch):
         raise AssertionError("the slow path was taken")
 
     monkeypatch.setattr("stream.decode.native.parse_object", fail)
-    batch = {"model": {"name": "fraud"},
-             "columns": {"timestamp": [NOW], "features": {"amount": [math.nan]}}}  # fmt: skip
+    batch = {
+        "model": {"name": "fraud"},
+        "columns": {"timestamp": [NOW], "features": {"amount": [math.nan]}},
+    }
     decoded = decode(
         event(),
         event(model={"name": "churn", "version": 2}),

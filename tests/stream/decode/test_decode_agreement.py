@@ -146,10 +146,17 @@ def test_polls_make_no_difference(documents, data):
     records = [record(one, offset=i) for i, one in enumerate(documents)]
     if records:
         i = data.draw(st.integers(0, len(records) - 1))
-        records[i] = data.draw(st.sampled_from([
-            Rec(None), Rec(b"\xff"), record(event(model={"name": "churn"})),
-            record(event(model={"name": "nobody"})), record(event(model={"name": "fraud"})),
-        ]))  # fmt: skip
+        records[i] = data.draw(
+            st.sampled_from(
+                [
+                    Rec(None),
+                    Rec(b"\xff"),
+                    record(event(model={"name": "churn"})),
+                    record(event(model={"name": "nobody"})),
+                    record(event(model={"name": "fraud"})),
+                ]
+            )
+        )
     whole = NativeDecoder(BOOK).decode(records)
     decoder = NativeDecoder(BOOK)
     single = [decoder.decode([one]) for one in records]
@@ -189,10 +196,15 @@ def test_a_missing_number_costs_its_own_place_alone(rows):
 @settings(max_examples=150, deadline=None)
 def test_a_batch_is_its_events(rows):
     singles = [
-        record(event(features={"amount": a, "country": c}, prediction={"label": p, "score": s},
-                     timestamp=NOW + i))
+        record(
+            event(
+                features={"amount": a, "country": c},
+                prediction={"label": p, "score": s},
+                timestamp=NOW + i,
+            )
+        )
         for i, (a, c, p, s) in enumerate(rows)
-    ]  # fmt: skip
+    ]
     amount, country, label, score = (list(column) for column in zip(*rows, strict=True))
     batch = {
         "model": {"name": "fraud", "version": "3"},

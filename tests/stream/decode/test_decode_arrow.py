@@ -54,19 +54,26 @@ def test_rows_among_other_forms():
         "model": {"name": "fraud", "version": "3"},
         "columns": {"timestamp": [NOW], "features": {"amount": [7.0]}},
     }
-    batch = arrow({
-        "timestamp": times(),
-        "features.amount": [1.0, None, 3.0],
-        "features.country": pa.array(["DE", None, "zz"]).dictionary_encode(),
-        "prediction.score": [0.1, 0.2, 0.3],
-        "unread": [[1], [2], []],
-    })  # fmt: skip
+    batch = arrow(
+        {
+            "timestamp": times(),
+            "features.amount": [1.0, None, 3.0],
+            "features.country": pa.array(["DE", None, "zz"]).dictionary_encode(),
+            "prediction.score": [0.1, 0.2, 0.3],
+            "unread": [[1], [2], []],
+        }
+    )
     decoded = decode(event(), batch, native, event())
     assert decoded.rejects == []
     assert decoded.record.tolist() == [0, 1, 1, 1, 2, 3]
     assert decoded.time_ms.tolist() == [
-        NOW_MS, NOW_MS, NOW_MS + 1000, NOW_MS + 2000, NOW_MS, NOW_MS,
-    ]  # fmt: skip
+        NOW_MS,
+        NOW_MS,
+        NOW_MS + 1000,
+        NOW_MS + 2000,
+        NOW_MS,
+        NOW_MS,
+    ]
     (group,) = decoded.groups
     assert group.rows.tolist() == [0, 1, 2, 3, 4, 5]
     assert [values(group, i)["amount"] for i in (0, 1, 3, 4)] == [12.5, 1.0, 3.0, 7.0]
@@ -104,10 +111,14 @@ def test_numeric_types(column, wanted):
         (pa.array(["DE", None]), ["DE", "MISSING"]),
         (pa.array(["DE", "x"], pa.large_string()), ["DE", "UNSEEN"]),
         (pa.array(["DE", None], pa.string_view()), ["DE", "MISSING"]),
-        (pa.DictionaryArray.from_arrays(pa.array([1, None], pa.int8()), ["FR", "DE"]),
-         ["DE", "MISSING"]),
-        (pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.uint16()), ["FR", None]),
-         ["FR", "MISSING"]),
+        (
+            pa.DictionaryArray.from_arrays(pa.array([1, None], pa.int8()), ["FR", "DE"]),
+            ["DE", "MISSING"],
+        ),
+        (
+            pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.uint16()), ["FR", None]),
+            ["FR", "MISSING"],
+        ),
         (pa.array([3, 4], pa.int16()), ["3", "UNSEEN"]),
         (pa.array([3.0, math.nan]), ["3", "MISSING"]),
         (pa.array([True, None]), ["true", "MISSING"]),
@@ -117,16 +128,24 @@ def test_numeric_types(column, wanted):
         (pa.array([{"a": 1}, None]), ["INVALID", "MISSING"]),
         (pa.nulls(2), ["MISSING", "MISSING"]),
     ],
-)  # fmt: skip
+)
 def test_categorical_types(column, wanted):
     assert [row["country"] for row in one(column, "features.country")] == wanted
 
 
 def test_bare_columns_latency_and_segments():
-    decoded = decode(arrow({
-        "timestamp": times(2), "prediction": ["ok", None], "actual": ["fraud", None],
-        "latency_seconds": [1, None], "segments.region": ["eu", None],
-    }), plans=PLANS)  # fmt: skip
+    decoded = decode(
+        arrow(
+            {
+                "timestamp": times(2),
+                "prediction": ["ok", None],
+                "actual": ["fraud", None],
+                "latency_seconds": [1, None],
+                "segments.region": ["eu", None],
+            }
+        ),
+        plans=PLANS,
+    )
     (group,) = decoded.groups
     rows = [values(group, i) for i in range(2)]
     assert [row["label"] for row in rows] == ["ok", "MISSING"]
@@ -143,11 +162,13 @@ def test_bare_columns_latency_and_segments():
         pa.array([int(NOW)], pa.timestamp("s")),
         pa.array([NOW_MS * 1000 + 400], pa.timestamp("us")),
         pa.array([NOW_MS * 1_000_000], pa.timestamp("ns")),
-        pa.array([NOW]), pa.array([int(NOW)]), pa.array([NOW_MS]),
+        pa.array([NOW]),
+        pa.array([int(NOW)]),
+        pa.array([NOW_MS]),
         pa.array([datetime.fromtimestamp(NOW, UTC).isoformat()]),
         pa.array(["2026-03-01T12:00:00"]).dictionary_encode(),
     ],
-)  # fmt: skip
+)
 def test_times(column):
     decoded = decode(arrow({"timestamp": column, "features.amount": [1.0]}))
     assert decoded.rejects == []
@@ -161,15 +182,19 @@ def test_times(column):
         ({"timestamp": times(5)}, {"max_batch_rows": 4}, "too_large", "at most 4 rows"),
         ({"timestamp": pa.array([NOW, None, NOW])}, {}, "bad_timestamp", "at timestamp[1]"),
         ({"timestamp": pa.array([NOW, math.nan, NOW])}, {}, "bad_timestamp", "at timestamp[1]"),
-        ({"timestamp": pa.array([NOW_MS, None, 0], pa.timestamp("ms"))}, {}, "bad_timestamp",
-         "at timestamp[1]"),
+        (
+            {"timestamp": pa.array([NOW_MS, None, 0], pa.timestamp("ms"))},
+            {},
+            "bad_timestamp",
+            "at timestamp[1]",
+        ),
         ({"timestamp": pa.array(["x"] * 3)}, {}, "bad_timestamp", "at timestamp[0]"),
         ({"timestamp": pa.array([True] * 3)}, {}, "bad_timestamp", "at timestamp[0]"),
         ({"timestamp": pa.array([b""] * 3)}, {}, "bad_timestamp", "binary"),
         ({"timestamp": pa.array([NOW, -1.0, NOW])}, {}, "before_1970", "at timestamp[1]"),
         ({"timestamp": pa.array([NOW, NOW, NOW + 61])}, {}, "too_far_ahead", "at timestamp[2]"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_batch_is_refused_as_a_whole(columns, options, reason, words):
     columns = columns or {"timestamp": times(0)}
     n = len(columns["timestamp"])
@@ -190,12 +215,21 @@ def test_a_bad_batch_is_refused_as_a_whole(columns, options, reason, words):
         (ipc({"timestamp": times()}, metadata={"model.name": "x"}), "unknown_model", ""),
         (ipc({"features.amount": [1.0]}), "missing_field", "`timestamp`"),
         (ipc({"timestamp": times()}), "missing_field", "none of"),
-        (ipc({"timestamp": times(), "features.amount": [0.0] * 3}, compression="zstd"),
-         "undecodable", "compressed"),
-        (ipc({"timestamp": times(), "features.amount": pa.array([0.0] * 3).dictionary_encode()},
-             compression="lz4"), "undecodable", "compressed"),
+        (
+            ipc({"timestamp": times(), "features.amount": [0.0] * 3}, compression="zstd"),
+            "undecodable",
+            "compressed",
+        ),
+        (
+            ipc(
+                {"timestamp": times(), "features.amount": pa.array([0.0] * 3).dictionary_encode()},
+                compression="lz4",
+            ),
+            "undecodable",
+            "compressed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_refusals(value, reason, words):
     (reject,) = decode(Rec(value, headers=HEADERS)).rejects
     assert reject.reason == reason
@@ -213,8 +247,9 @@ def test_rows_may_fall_under_two_plans():
     batch = arrow({"timestamp": times(4), "features.amount": [0.0, 1.0, 2.0, 3.0]})
     late = Rec(record(event()).value, timestamp=NOW_MS)
     decoded = decode(batch, late, plans=plans)
-    found = {len(g.plan.monitored): (g.rows.tolist(), g.numeric[:, 0].tolist())
-             for g in decoded.groups}  # fmt: skip
+    found = {
+        len(g.plan.monitored): (g.rows.tolist(), g.numeric[:, 0].tolist()) for g in decoded.groups
+    }
     assert found == {6: ([2, 3], [2.0, 3.0]), 7: ([0, 1, 4], [0.0, 1.0, 12.5])}
 
 
@@ -256,13 +291,16 @@ def test_arrow_is_its_native_batch(rows, batches, encoded):
 
 
 def test_damaged_bytes_are_rejects_and_never_a_crash():
-    whole = ipc({
-        "timestamp": times(50),
-        "features.amount": pa.array([float(i) if i % 5 else None for i in range(50)]),
-        "features.country": pa.array(["DE", "FR"] * 25).dictionary_encode(),
-        "prediction.label": pa.array(["ok", "fraud"] * 25),
-        "segments.region": pa.array([f"r{i}" for i in range(50)]),
-    }, batches=2)  # fmt: skip
+    whole = ipc(
+        {
+            "timestamp": times(50),
+            "features.amount": pa.array([float(i) if i % 5 else None for i in range(50)]),
+            "features.country": pa.array(["DE", "FR"] * 25).dictionary_encode(),
+            "prediction.label": pa.array(["ok", "fraud"] * 25),
+            "segments.region": pa.array([f"r{i}" for i in range(50)]),
+        },
+        batches=2,
+    )
     decoder = NativeDecoder(PLANS)
     rng = random.Random(5)
     outcomes = set()

@@ -71,8 +71,13 @@ def test_wrong_values_cost_themselves():
 
 
 def test_bare_columns_and_latency():
-    decoded = decode(batch(prediction=[0.25, "ok", None], actual=["ok", None, "fraud"],
-                           latency_seconds=[1, None, 2.5]))  # fmt: skip
+    decoded = decode(
+        batch(
+            prediction=[0.25, "ok", None],
+            actual=["ok", None, "fraud"],
+            latency_seconds=[1, None, 2.5],
+        )
+    )
     rows = [values(decoded.groups[0], i) for i in range(3)]
     np.testing.assert_equal([row["score"] for row in rows], [0.25, math.nan, math.nan])
     assert [row["label"] for row in rows] == ["MISSING", "ok", "MISSING"]
@@ -145,13 +150,19 @@ def test_rows_of_one_batch_may_fall_under_two_plans():
     plans = book(plan(pane_ms=1000))
     plans.add(plan(ignore=("age",), pane_ms=1000), effective_from_ms=NOW_MS + 2000)
     decoded = decode(event(timestamp=NOW + 9), batch(4), event(), plans=plans)
-    found = {len(g.plan.monitored): (g.rows.tolist(), g.numeric[:, 0].tolist())
-             for g in decoded.groups}  # fmt: skip
+    found = {
+        len(g.plan.monitored): (g.rows.tolist(), g.numeric[:, 0].tolist()) for g in decoded.groups
+    }
     assert found == {6: ([0, 3, 4], [12.5, 2.0, 3.0]), 7: ([1, 2, 5], [0.0, 1.0, 12.5])}
     assert decoded.record.tolist() == [0, 1, 1, 1, 1, 2]
     assert decoded.time_ms.tolist() == [
-        NOW_MS + 9000, NOW_MS, NOW_MS + 1000, NOW_MS + 2000, NOW_MS + 3000, NOW_MS,
-    ]  # fmt: skip
+        NOW_MS + 9000,
+        NOW_MS,
+        NOW_MS + 1000,
+        NOW_MS + 2000,
+        NOW_MS + 3000,
+        NOW_MS,
+    ]
 
 
 def test_a_batch_that_one_of_its_plans_cannot_read_is_refused_as_a_whole():

@@ -125,9 +125,11 @@ def test_a_dead_letter_of_a_batch_names_its_offsets(book: PlanBook) -> None:
 def test_what_stops_and_what_is_passed_over() -> None:
     book = SkipBook(lambda _: "id")
     for reason, sent in (
-        ("corrupt", False), ("unknown_codec", False),
-        ("batch_too_large", True), ("batch_undecodable", True),
-    ):  # fmt: skip
+        ("corrupt", False),
+        ("unknown_codec", False),
+        ("batch_too_large", True),
+        ("batch_undecodable", True),
+    ):
         batch = unread(40, 47, reason)
         assert (as_skipped(TP_0, batch, book, events=True) is not None) is sent
         assert as_skipped(TP_0, batch, book, events=False) is None

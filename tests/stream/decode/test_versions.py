@@ -51,8 +51,10 @@ def test_a_decoder_is_made_for_a_plan_and_not_for_a_version(monkeypatch):
     monkeypatch.setattr(native, "make_plan_decoder", lambda *a: made.append(a) or real(*a))
     decoder = NativeDecoder(book(plan(), plan("churn")))
     for poll in range(5):
-        documents = [event(model={"name": ("fraud", "churn")[i % 2], "version": f"v{poll}-{i}"})
-                     for i in range(100)]  # fmt: skip
+        documents = [
+            event(model={"name": ("fraud", "churn")[i % 2], "version": f"v{poll}-{i}"})
+            for i in range(100)
+        ]
         decoded = decoder.decode([record(one) for one in documents])
         assert [len(group.rows) for group in decoded.groups] == [50, 50]
     assert len(made) == 2
@@ -65,10 +67,12 @@ def test_new_versions_of_models_in_turn_take_the_fast_way(monkeypatch):
         NativeDecoder, "_read_slowly", lambda self, *a: slow.append(1) or real(self, *a)
     )
     decoder = NativeDecoder(book(plan(), plan("churn"), plan("risk")))
-    decoder.decode([
-        record(event(model={"name": ("fraud", "churn", "risk")[i % 3], "version": str(i)}))
-        for i in range(300)
-    ])  # fmt: skip
+    decoder.decode(
+        [
+            record(event(model={"name": ("fraud", "churn", "risk")[i % 3], "version": str(i)}))
+            for i in range(300)
+        ]
+    )
     assert len(slow) <= 6
 
 
@@ -77,10 +81,12 @@ def test_a_version_with_a_plan_of_its_own_is_read_by_that(order):
     """Events, batches and Arrow; whichever decoder was tried first."""
     plans = book(plan(), Plan(model="fraud", reference=REFERENCE, version="3", pane_ms=20_000))
     single = NativeDecoder(plans).decode([record(of(v)) for v in order])
-    blocks = NativeDecoder(plans).decode([
-        record({"model": {"name": "fraud", "version": v}, "columns": batch(1)["columns"]})
-        for v in order
-    ])  # fmt: skip
+    blocks = NativeDecoder(plans).decode(
+        [
+            record({"model": {"name": "fraud", "version": v}, "columns": batch(1)["columns"]})
+            for v in order
+        ]
+    )
     wanted = {}
     for row, version in enumerate(order):
         text = str(int(version)) if isinstance(version, float) else str(version)
@@ -100,12 +106,15 @@ def test_a_plan_that_comes_back_gives_one_group():
     for since, held in ((MINUS_INFINITY, one), (NOW_MS, two), (NOW_MS + 60_000, one)):
         plans.add(held, since)
     times = [NOW_MS - 1, NOW_MS + 70_000, NOW_MS + 1, NOW_MS - 2]
-    records = [record(of(str(i), timestamp=t / 1000), timestamp=NOW_MS + 80_000)
-               for i, t in enumerate(times)]  # fmt: skip
+    records = [
+        record(of(str(i), timestamp=t / 1000), timestamp=NOW_MS + 80_000)
+        for i, t in enumerate(times)
+    ]
     decoded = NativeDecoder(plans).decode(records)
     assert {g.plan.pane_ms: g.versions for g in decoded.groups} == {
-        10_000: ["0", "1", "3"], 5_000: "2"
-    }  # fmt: skip
+        10_000: ["0", "1", "3"],
+        5_000: "2",
+    }
 
 
 # ---- the bound
@@ -151,8 +160,15 @@ def _names(part, known):
 
     n = len(part)
     sent = part[0] if len(set(part)) == 1 else part
-    group = Columns("fraud", sent, None, np.arange(n), np.arange(n)[:, None] * 1.0,
-                    np.empty((n, 0), np.int32), [list(range(n))])  # fmt: skip
+    group = Columns(
+        "fraud",
+        sent,
+        None,
+        np.arange(n),
+        np.arange(n)[:, None] * 1.0,
+        np.empty((n, 0), np.int32),
+        [list(range(n))],
+    )
     names = [None] * n
     for name, taken in module.by_version(group, known):
         assert taken.numeric[:, 0].tolist() == taken.segments[0] == taken.rows.tolist()
@@ -187,8 +203,10 @@ def summarised(log, poll: int):
 def test_a_flood_is_bounded_and_counted_to_the_last_event():
     """New versions with nine events of ten; the tenth is of an honest version that comes late."""
     rng = random.Random(1)
-    log = [record(of("honest" if i > 300 and rng.random() < 0.1 else f"id-{i}"), offset=i)
-           for i in range(3_000)]  # fmt: skip
+    log = [
+        record(of("honest" if i > 300 and rng.random() < 0.1 else f"id-{i}"), offset=i)
+        for i in range(3_000)
+    ]
     honest = sum(b'"honest"' in r.value for r in log)
     whole, stats = summarised(log, 3_000)
     assert sum(whole.values()) == 3_000
@@ -209,8 +227,12 @@ def test_few_versions_are_counted_on_their_own():
 def test_a_version_too_long_is_refused_and_takes_no_place():
     log = [record(of("x" * 201 + str(i)), offset=i) for i in range(300)]
     log += [record(of(f"v{i}"), offset=300 + i) for i in range(100)]
-    log.append(record({"model": {"name": "fraud", "version": "y" * 201},
-                       "columns": batch(3)["columns"]}, offset=400))  # fmt: skip
+    log.append(
+        record(
+            {"model": {"name": "fraud", "version": "y" * 201}, "columns": batch(3)["columns"]},
+            offset=400,
+        )
+    )
     per_version, stats = summarised(log, 50)
     assert stats.rejected == {"wrong_type": 301}
     assert per_version == {f"v{i}": 1 for i in range(100)}

@@ -36,9 +36,14 @@ def test_kinds_of_csv(tmp_path: Path) -> None:
     table = DataTable(write(tmp_path, body))
     columns = table.columns
     assert {name: c.kind for name, c in columns.items()} == {
-        "ts": "time", "n": "numeric", "mixed": "numeric", "code": "categorical",
-        "flag": "categorical", "empty": "empty", "day": "time",
-    }  # fmt: skip
+        "ts": "time",
+        "n": "numeric",
+        "mixed": "numeric",
+        "code": "categorical",
+        "flag": "categorical",
+        "empty": "empty",
+        "day": "time",
+    }
     assert columns["n"].classes
     assert not columns["mixed"].classes
     assert columns["empty"].note == "no values"
@@ -110,8 +115,9 @@ def test_times(values: list[Any], ms: list[int]) -> None:
 
 def test_times_from_lists_and_mistakes() -> None:
     assert parse_times([1767225600, "2026-01-01T00:00:01Z"]).tolist() == [
-        1767225600_000, 1767225601_000,
-    ]  # fmt: skip
+        1767225600_000,
+        1767225601_000,
+    ]
     texts = pa.array(["2026-01-01T00:00:00.123+01:00", "soon"])
     with pytest.raises(DataError, match=r"a\.csv: t in row 12 is not a time; got 'soon'\. Use RFC"):
         parse_times(texts, "a.csv: t", 10)
@@ -154,8 +160,9 @@ def test_compressed_files(tmp_path: Path, name: str) -> None:
         stream.write(text.encode())
     assert list(read_batches(tmp_path / name, A)) == [{"a": [1.0], "b": ["x"]}]
     assert {c.kind for c in DataTable(tmp_path / name).columns.values()} == {
-        "numeric", "categorical",
-    }  # fmt: skip
+        "numeric",
+        "categorical",
+    }
 
 
 def test_long_json_lines_are_cut_at_their_ends(

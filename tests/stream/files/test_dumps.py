@@ -151,14 +151,33 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rows")
     write_rows(folder / "january.jsonl", columns(3_000))
     must(
-        "fit", folder / "january.jsonl", "--model", "m", "--version", "3", "--timestamp",
-        "timestamp", "--prediction", "label", "--score", "score", "--segment", "region",
-        "-o", folder / "m.json",
-    )  # fmt: skip
+        "fit",
+        folder / "january.jsonl",
+        "--model",
+        "m",
+        "--version",
+        "3",
+        "--timestamp",
+        "timestamp",
+        "--prediction",
+        "label",
+        "--score",
+        "score",
+        "--segment",
+        "region",
+        "-o",
+        folder / "m.json",
+    )
     later = columns(3_000, seed=1, shift=15.0, start=START + timedelta(days=31))
     write_rows(folder / "february.jsonl", later)
-    must("replay", folder / "february.jsonl", "--reference", folder / "m.json",
-         "--alerts", folder / "alerts.jsonl")  # fmt: skip
+    must(
+        "replay",
+        folder / "february.jsonl",
+        "--reference",
+        folder / "m.json",
+        "--alerts",
+        folder / "alerts.jsonl",
+    )
     return folder
 
 
@@ -168,10 +187,14 @@ def content(path: Path) -> dict[str, Any]:
     document = json.loads(reference.to_json())
     signals = {signal["name"]: signal for signal in document.pop("signals")}
     return {
-        "signals": signals, "version": reference.version, "events": reference.events,
-        "rate": reference.events_per_week, "first": reference.first_ms,
-        "segments": reference.segments, "columns": document["columns"],
-    }  # fmt: skip
+        "signals": signals,
+        "version": reference.version,
+        "events": reference.events,
+        "rate": reference.events_per_week,
+        "first": reference.first_ms,
+        "segments": reference.segments,
+        "columns": document["columns"],
+    }
 
 
 @each_form
@@ -207,10 +230,18 @@ def test_replay_decides_as_of_the_same_rows(
 
 
 def test_other_models_and_versions_are_left_out_with_a_word(tmp_path: Path) -> None:
-    mixed = [*events(columns(2_000)), *events(columns(100), "other"),
-             *events(columns(600, seed=4), version="4")]  # fmt: skip
-    mixed.append({"model": {"name": "m", "version": "3"}, "timestamp": START.isoformat(),
-                  "actual": {"label": "ok"}})  # fmt: skip
+    mixed = [
+        *events(columns(2_000)),
+        *events(columns(100), "other"),
+        *events(columns(600, seed=4), version="4"),
+    ]
+    mixed.append(
+        {
+            "model": {"name": "m", "version": "3"},
+            "timestamp": START.isoformat(),
+            "actual": {"label": "ok"},
+        }
+    )
     dump = write_lines(tmp_path / "all.jsonl", mixed)
     with dump.open("a") as out:
         out.write('{"model": {"name": "m"}, "timestamp": "soon", "features": {}}\nnot JSON\n')
@@ -236,21 +267,28 @@ def test_other_models_and_versions_are_left_out_with_a_word(tmp_path: Path) -> N
 
 def test_bare_predictions_latency_and_names_that_meet(tmp_path: Path) -> None:
     documents = [
-        {"model": {"name": "m"}, "timestamp": 1_767_225_600 + 60 * i,
-         "features": {"score": i % 7, "x": i % 5}, "prediction": i / 400,
-         "actual": "ok" if i % 3 else "no", "latency_seconds": 0.1 * (i % 9)}
+        {
+            "model": {"name": "m"},
+            "timestamp": 1_767_225_600 + 60 * i,
+            "features": {"score": i % 7, "x": i % 5},
+            "prediction": i / 400,
+            "actual": "ok" if i % 3 else "no",
+            "latency_seconds": 0.1 * (i % 9),
+        }
         for i in range(400)
-    ]  # fmt: skip
+    ]
     del documents[7]["features"]
     dump = write_lines(tmp_path / "e.jsonl", documents)
     said = must("fit", dump, "--model", "m", "-o", tmp_path / "r.json").stderr
     assert "1 event has no features: they count as missing" in said
     found = Reference.from_json((tmp_path / "r.json").read_bytes())
     assert {s.name: (s.role, s.kind) for s in found.signals} == {
-        "score": ("feature", "numeric"), "x": ("feature", "numeric"),
-        "prediction.score": ("score", "numeric"), "actual": ("actual", "categorical"),
+        "score": ("feature", "numeric"),
+        "x": ("feature", "numeric"),
+        "prediction.score": ("score", "numeric"),
+        "actual": ("actual", "categorical"),
         "latency": ("latency", "numeric"),
-    }  # fmt: skip
+    }
 
 
 def test_a_dump_may_begin_with_blank_lines(tmp_path: Path) -> None:
@@ -286,17 +324,24 @@ def test_packed_rows_count_as_single_events_do(form: str, rows: Path) -> None:
     c = columns(n, seed=7)
     c["amount"][1_700] = "none"  # Arrow has no column for it
     mapping = RowMapping(
-        "m", "3", {"amount": "feature", "country": "feature", "label": "label", "score": "score"},
+        "m",
+        "3",
+        {"amount": "feature", "country": "feature", "label": "label", "score": "score"},
         frozenset({"amount", "score"}),
-        ColumnMapping("timestamp", "id", "label", "score", "truth"), ("region",),
-    )  # fmt: skip
+        ColumnMapping("timestamp", "id", "label", "score", "truth"),
+        ("region",),
+    )
     c |= {"id": [f"r{i}" for i in range(n)], "truth": [None if i < 900 else "ok" for i in range(n)]}
     found = list(packed(EventRows(mapping).events(c), form))
     kinds = {kind for _, _, kind in found}
-    assert kinds == {
-        "native": {EVENT_CONTENT_TYPE}, "batch": {BATCH_CONTENT_TYPE},
-        "arrow": {ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE},
-    }[form]  # fmt: skip
+    assert (
+        kinds
+        == {
+            "native": {EVENT_CONTENT_TYPE},
+            "batch": {BATCH_CONTENT_TYPE},
+            "arrow": {ARROW_CONTENT_TYPE, BATCH_CONTENT_TYPE},
+        }[form]
+    )
     assert [len(events) for events, _, _ in found] == (
         [1] * n if form == "native" else [900, 1000, 600]
     )

@@ -187,9 +187,12 @@ def test_what_prometheus_asks_for_is_what_it_gets(metrics: PageServer) -> None:
         "application/openmetrics-text; version=1.0.0"
     )
     plain = "text/plain; version=0.0.4; charset=utf-8"
-    assert ask(metrics, "/metrics", Accept="application/openmetrics-text;version=one")[1][
-        "Content-Type"
-    ] == plain  # fmt: skip
+    assert (
+        ask(metrics, "/metrics", Accept="application/openmetrics-text;version=one")[1][
+            "Content-Type"
+        ]
+        == plain
+    )
 
 
 # ---- time
@@ -360,9 +363,11 @@ def crowded(free: bool) -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", CROWDED, str(port), str(int(free))],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)),
-    )  # fmt: skip
+    )
     assert process.stdout is not None
     assert process.stdin is not None
     try:

@@ -127,10 +127,10 @@ def test_the_rules_are_those_of_workers() -> None:
         event(timestamp="yesterday"),
         event(timestamp=-5),
         event(timestamp="2199-01-01"),
-        event(features=...,  prediction=...),
+        event(features=..., prediction=...),
         [1],
         {"model": {"name": "fraud"}, "columns": {"timestamp": [NOW], "features": {"amount": []}}},
-    ]  # fmt: skip
+    ]
     expected = {r.index: (r.reason, r.error) for r in decode(*bad, plans=None).rejects}
     incoming = [Incoming(body(document), "application/json") for document in bad]
     checked = rules.check(incoming)
@@ -210,9 +210,12 @@ def server(tmp_path: Path) -> Iterator[PageServer]:
         kafka, ("predictions",), Rules([plan()], 60_000), Tokens(tmp_path / "tokens")
     )
     served = serve(
-        "127.0.0.1:0", IngestCollector(service, environment="tests"), service,
-        posts={"/v1/events": service}, max_body=10_000,
-    )  # fmt: skip
+        "127.0.0.1:0",
+        IngestCollector(service, environment="tests"),
+        service,
+        posts={"/v1/events": service},
+        max_body=10_000,
+    )
     yield served
     served.close()
     service.close(0)
@@ -281,8 +284,10 @@ def test_the_command_says_which_topics_have_another_format(tmp_path: Path) -> No
     config.write_text(CONFIG)
     running = subprocess.Popen(
         [sys.executable, "-m", "stream.cli", "ingest", "-c", str(config)],
-        stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3],
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
     assert running.stderr is not None
     try:
         lines = []

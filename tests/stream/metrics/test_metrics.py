@@ -128,8 +128,11 @@ def records(n: int, seed: int, shift: float) -> Iterator[FileRecord]:
         }
         yield FileRecord(i, 0, encode(event))
     yield FileRecord(n, 0, b"{")
-    late = {"model": {"name": "fraud", "version": "3"}, "timestamp": START_MS / 1000,
-            "features": {"amount": "x"}}  # fmt: skip
+    late = {
+        "model": {"name": "fraud", "version": "3"},
+        "timestamp": START_MS / 1000,
+        "features": {"amount": "x"},
+    }
     yield FileRecord(n + 1, 0, encode(late))
 
 
@@ -413,8 +416,13 @@ def test_bins_of_the_leading_signals(
     assert all(0.08 < amount_before[name] < 0.1 for name in names[:10]), "of about equal weight"
     assert amount[names[0]] < amount_before[names[0]], "amounts rose"
     assert {key[-1] for key in window if "country" in key} == {
-        "01 DE", "02 FR", "03 other", "04 unseen", "05 missing", "06 invalid"
-    }  # fmt: skip
+        "01 DE",
+        "02 FR",
+        "03 other",
+        "04 unseen",
+        "05 missing",
+        "06 invalid",
+    }
 
 
 def test_names_of_bins_do_not_follow_the_window() -> None:

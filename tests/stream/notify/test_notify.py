@@ -88,10 +88,17 @@ url_file = "slack-url"
     )
     assert found == (
         AlertmanagerTarget("alertmanager", "http://alertmanager:9093"),
-        WebhookTarget("pager", "https://pager.example/hook", "t0ken", ("fraud",),
-                      "critical", 3.0, secret="s3cret"),
+        WebhookTarget(
+            "pager",
+            "https://pager.example/hook",
+            "t0ken",
+            ("fraud",),
+            "critical",
+            3.0,
+            secret="s3cret",
+        ),
         SlackTarget("slack", "https://hooks.example/T0/B0/xyzzy"),
-    )  # fmt: skip
+    )
     for secret in ("s3cret", "t0ken", "xyzzy"):
         assert secret not in repr(found)
     assert targets(tmp_path, "") == ()
@@ -192,8 +199,9 @@ def test_a_config_with_targets_is_read_where_no_notifier_is_installed(tmp_path: 
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "config.toml")],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     assert (done.stdout, done.stderr) == (f"{len(registry.BY_KIND)}\n", "")
 
 
@@ -420,12 +428,15 @@ def test_alertmanager_hears_of_what_fires_every_minute_until_it_ends() -> None:
         sent = posts(here.requests)
     said = [
         [
-            (a["labels"]["model"], a["labels"]["severity"],
-             parse_time(str(a["endsAt"])) / 1000 - NOW)
+            (
+                a["labels"]["model"],
+                a["labels"]["severity"],
+                parse_time(str(a["endsAt"])) / 1000 - NOW,
+            )
             for a in post
         ]
         for post in sent
-    ]  # fmt: skip
+    ]
     churn = lambda at: ("churn", "warning", at + FIRING_FOR_S)  # noqa: E731
     assert said == [
         [churn(0)],
@@ -436,9 +447,13 @@ def test_alertmanager_hears_of_what_fires_every_minute_until_it_ends() -> None:
         [churn(120)],
     ]
     assert sent[1][1]["labels"] == {
-        "alertname": "DataDrift", "environment": "production", "kind": "data_drift",
-        "model": "fraud", "model_version": "3", "severity": "warning",
-    }  # fmt: skip
+        "alertname": "DataDrift",
+        "environment": "production",
+        "kind": "data_drift",
+        "model": "fraud",
+        "model_version": "3",
+        "severity": "warning",
+    }
     assert sent[1][1]["annotations"]["signals"] == "purchase_frequency, country"
 
 
@@ -483,9 +498,13 @@ def run(dispatcher: Dispatcher, last: dict[int, Commit], until: Callable[[], obj
 def test_a_restart_sends_only_what_was_not_delivered(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
     topic = [
-        alert("old"), alert("old", revision=2, status="resolved"), alert("fraud"), alert("churn"),
-        alert("churn"), alert("fraud", revision=2, severity="critical"),
-    ]  # fmt: skip
+        alert("old"),
+        alert("old", revision=2, status="resolved"),
+        alert("fraud"),
+        alert("churn"),
+        alert("churn"),
+        alert("fraud", revision=2, severity="critical"),
+    ]
     values = [encode_alert(event) for event in topic]
     committed: dict[int, Commit] = {}
     with hook() as good, hook() as bad:
@@ -534,10 +553,12 @@ def test_a_target_that_was_never_there_costs_no_other_an_event(
     """What comes while the notifier is away reaches all, though one has not been reached yet."""
     caplog.set_level(logging.CRITICAL)
     topic = [
-        alert("fraud"), alert("churn"),
+        alert("fraud"),
+        alert("churn"),
         alert("fraud", revision=2, status="resolved"),
-        alert("loans"), alert("loans", revision=2, status="resolved"),
-    ]  # fmt: skip
+        alert("loans"),
+        alert("loans", revision=2, status="resolved"),
+    ]
     values = [encode_alert(event) for event in topic]
     told = [event.id for event in topic]
     committed: dict[int, Commit] = {}

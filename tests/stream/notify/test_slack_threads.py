@@ -56,18 +56,23 @@ def test_one_story_is_one_thread_and_the_next_is_another() -> None:
     later = alert(opened=9)
     with slack() as here:
         sink = tell(
-            here, drift, alert("churn"), quality,
+            here,
+            drift,
+            alert("churn"),
+            quality,
             alert(kind="data_quality", opened=1, revision=2, severity="critical", beside=[drift]),
             alert(revision=2, status="resolved", beside=[quality]),
             alert(kind="data_quality", opened=1, revision=3, status="resolved"),
             later,
-        )  # fmt: skip
+        )
         story, other, again = here.threads()
         assert heads(story) == [
-            ":large_orange_circle: *warning*", ":large_orange_circle: *warning*",
-            ":red_circle: *critical*", ":white_check_mark: *resolved*",
+            ":large_orange_circle: *warning*",
+            ":large_orange_circle: *warning*",
+            ":red_circle: *critical*",
             ":white_check_mark: *resolved*",
-        ]  # fmt: skip
+            ":white_check_mark: *resolved*",
+        ]
         assert [len(other), len(again)] == [1, 1]
         # Who does not follow the thread hears of what is critical, and of nothing else in it.
         assert [m.get("reply_broadcast") for m in story] == [None, False, True, False, False]
@@ -193,11 +198,17 @@ def test_a_thread_that_is_closed_is_followed_by_another() -> None:
         assert sink.done == 2
 
 
-@pytest.mark.parametrize(("error", "words"), [
-    ("not_in_channel", "Slack refused it: not_in_channel. Invite the bot to the channel. Next try"),
-    ("invalid_auth", "Slack refused it: invalid_auth. Check the token. Next try"),
-    ("a_new_one\x1b[31m", "Slack refused it: a_new_one\\x1b[31m. Next try"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            "not_in_channel",
+            "Slack refused it: not_in_channel. Invite the bot to the channel. Next try",
+        ),
+        ("invalid_auth", "Slack refused it: invalid_auth. Check the token. Next try"),
+        ("a_new_one\x1b[31m", "Slack refused it: a_new_one\\x1b[31m. Next try"),
+    ],
+)
 def test_a_bot_that_may_not_speak_says_why_and_tries_again(
     error: str, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -266,14 +277,19 @@ def test_the_pages_example_is_read(tmp_path: Path) -> None:
     assert (found.token, found.channel) == ("xoxb-8", "#models")
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ('type = "slack"\nchannel = "#a"', "notify[0].channel needs token_file or token"),
-    ('type = "webhook"\nurl = "http://a"\nchannel = "#a"', "channel is for Slack only"),
-    ('type = "slack"\nchannel = "#a"\ntoken = "x"\nurl = "https://hooks.slack.com/services/T/B/x"',
-     "is of an incoming webhook, which has its own channel. Leave out url or channel."),
-    ('type = "slack"\ntoken = "x"', "Or give channel and token_file, for a bot."),
-    ('type = "slack"\nchannel = ""\ntoken = "x"', "notify[0].channel must"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('type = "slack"\nchannel = "#a"', "notify[0].channel needs token_file or token"),
+        ('type = "webhook"\nurl = "http://a"\nchannel = "#a"', "channel is for Slack only"),
+        (
+            'type = "slack"\nchannel = "#a"\ntoken = "x"\nurl = "https://hooks.slack.com/services/T/B/x"',
+            "is of an incoming webhook, which has its own channel. Leave out url or channel.",
+        ),
+        ('type = "slack"\ntoken = "x"', "Or give channel and token_file, for a bot."),
+        ('type = "slack"\nchannel = ""\ntoken = "x"', "notify[0].channel must"),
+    ],
+)
 def test_mistakes_are_said(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)

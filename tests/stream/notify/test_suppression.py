@@ -281,8 +281,10 @@ def alertmanager_api() -> Iterator[Silences]:
             elif self.path.endswith("/silences"):
                 name = f"s{len(here.held)}"
                 here.held[name] = {
-                    **msgspec.json.decode(body), "id": name, "status": {"state": "active"},
-                }  # fmt: skip
+                    **msgspec.json.decode(body),
+                    "id": name,
+                    "status": {"state": "active"},
+                }
                 said = {"silenceID": name}
             text = msgspec.json.encode(said)
             self.send_header("Content-Length", str(len(text)))
@@ -328,9 +330,12 @@ def test_what_is_quiet_is_silenced_in_alertmanager() -> None:
         assert silence["comment"] == f"episode {event.data.episode}: acknowledged by ann"
         assert silence["endsAt"] == format_time(NOW_MS + HOUR)
         assert {m["name"]: m["value"] for m in silence["matchers"]} == {
-            "alertname": "DataDrift", "environment": "production", "kind": "data_drift",
-            "model": "fraud", "model_version": "3",
-        }  # fmt: skip
+            "alertname": "DataDrift",
+            "environment": "production",
+            "kind": "data_drift",
+            "model": "fraud",
+            "model_version": "3",
+        }
         # It is posted on, so that it does not look resolved, and nothing is silenced twice.
         clock.now += 60
         sink.step()

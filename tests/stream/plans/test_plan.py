@@ -54,10 +54,12 @@ def plan(reference):
         ({"segments": ("a", "b", "a")}, "different names"),
         ({"segments": ("",)}, "different names"),
         ({"signals": {"typo": SignalOptions()}}, "signals.typo is not in the reference"),
-        ({"signals": {n: SignalOptions(monitor=False) for n in ("x", "z", "c", "score")}},
-         "nothing to do"),
+        (
+            {"signals": {n: SignalOptions(monitor=False) for n in ("x", "z", "c", "score")}},
+            "nothing to do",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_value_out_of_bounds_is_refused_in_words(reference, changes, said):
     with pytest.raises(PlanError, match=said):
         make_plan(reference=reference, **changes)
@@ -71,13 +73,23 @@ def test_signals_that_are_not_monitored_are_not_counted(reference):
 
 def test_every_setting_changes_the_hash_and_the_time_does_not(reference, plan):
     changes = [
-        {"version": "2"}, {"topic": "other"}, {"segments": ()}, {"pane_ms": 5_000},
-        {"lateness_ms": 1}, {"cycle_ms": 20_000}, {"window_events": 300},
-        {"window_max_age_ms": 20_000}, {"window_min_events": 60}, {"private": True},
-        {"false_alarms_per_week": 1.0}, {"signals": {"x": SignalOptions(public=True)}},
-        {"environment": "prod"}, {"dashboard_url": "http://d"}, {"runbook_url": "http://r"},
+        {"version": "2"},
+        {"topic": "other"},
+        {"segments": ()},
+        {"pane_ms": 5_000},
+        {"lateness_ms": 1},
+        {"cycle_ms": 20_000},
+        {"window_events": 300},
+        {"window_max_age_ms": 20_000},
+        {"window_min_events": 60},
+        {"private": True},
+        {"false_alarms_per_week": 1.0},
+        {"signals": {"x": SignalOptions(public=True)}},
+        {"environment": "prod"},
+        {"dashboard_url": "http://d"},
+        {"runbook_url": "http://r"},
         {"reference": make_reference(seed=6)},
-    ]  # fmt: skip
+    ]
     hashes = {make_plan(**{"reference": reference, **change}).hash for change in changes}
     assert len(hashes | {plan.hash}) == len(changes) + 1
     assert make_plan(reference=reference).hash == plan.hash
@@ -87,18 +99,23 @@ def test_every_setting_changes_the_hash_and_the_time_does_not(reference, plan):
 
 def test_the_stored_form_comes_back(reference):
     plan = make_plan(
-        reference=reference, version="7", cycle_ms=70_000, private=True, runbook_url="http://r",
+        reference=reference,
+        version="7",
+        cycle_ms=70_000,
+        private=True,
+        runbook_url="http://r",
         false_alarms_per_week=2,  # an integer is the same plan
         signals={"z": SignalOptions(False, 0.2, ("psi",), True), "c": SignalOptions()},
-    )  # fmt: skip
+    )
     again, since = decode_plan(plan.encode(1_000))
     assert since == 1_000
     assert again.hash == plan.hash
     assert again.settings == plan.settings
     assert again.layout.names == plan.layout.names
-    assert plan.hash == make_plan(
-        **{name: getattr(again, name) for name in Plan.__struct_fields__}
-    ).hash  # fmt: skip
+    assert (
+        plan.hash
+        == make_plan(**{name: getattr(again, name) for name in Plan.__struct_fields__}).hash
+    )
 
 
 def damaged(plan: Plan):
@@ -111,10 +128,16 @@ def damaged(plan: Plan):
     yield msgspec.json.encode({**whole, "effective_from_ms": None})
     yield msgspec.json.encode({**whole, "reference": {}})
     for name, value in (
-        ("pane_ms", "10s"), ("pane_ms", 1.5), ("pane_ms", 0), ("segments", "region"),
-        ("segments", [1]), ("signals", {"x": {"monitor": 3}}), ("topic", None), ("more", 1),
+        ("pane_ms", "10s"),
+        ("pane_ms", 1.5),
+        ("pane_ms", 0),
+        ("segments", "region"),
+        ("segments", [1]),
+        ("signals", {"x": {"monitor": 3}}),
+        ("topic", None),
+        ("more", 1),
         ("false_alarms_per_week", None),
-    ):  # fmt: skip
+    ):
         yield msgspec.json.encode({**whole, "settings": {**whole["settings"], name: value}})
     for name in whole["settings"]:
         rest = {k: v for k, v in whole["settings"].items() if k != name}
@@ -193,8 +216,9 @@ def timed(pane_ms: int, lateness_ms: int = 0):
 
 entries = st.lists(
     st.tuples(st.integers(0, 200), st.sampled_from([1, 2, 3, 5, 10]), st.integers(0, 30)),
-    min_size=1, max_size=5,
-).map(lambda rows: [(since, timed(p, late)) for since, p, late in sorted(rows)])  # fmt: skip
+    min_size=1,
+    max_size=5,
+).map(lambda rows: [(since, timed(p, late)) for since, p, late in sorted(rows)])
 
 
 @given(entries)

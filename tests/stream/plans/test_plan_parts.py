@@ -64,9 +64,17 @@ def test_a_deleted_plan_may_come_again(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    [None, b"", b"m/v", b"\xff#1#x#0/1", b"m/v#1#x#1/1", b"m/v#1#x#-1/1", b"m/v#now#x#0/1",
-     b"m/v#1#x#0/99999999999"],
-)  # fmt: skip
+    [
+        None,
+        b"",
+        b"m/v",
+        b"\xff#1#x#0/1",
+        b"m/v#1#x#1/1",
+        b"m/v#1#x#-1/1",
+        b"m/v#now#x#0/1",
+        b"m/v#1#x#0/99999999999",
+    ],
+)
 def test_other_keys_are_ignored_and_logged(
     key: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -187,9 +187,21 @@ def test_fit_and_replay_with_hashed_and_dropped_columns(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text(KEY)
     fitted = run(
-        "fit", tmp_path / "before.csv", "--model", "crm", "--timestamp", "ts", "--hash", "email",
-        "--drop", "note", "--hash-key-file", key, "-o", tmp_path / "crm.json",
-    )  # fmt: skip
+        "fit",
+        tmp_path / "before.csv",
+        "--model",
+        "crm",
+        "--timestamp",
+        "ts",
+        "--hash",
+        "email",
+        "--drop",
+        "note",
+        "--hash-key-file",
+        key,
+        "-o",
+        tmp_path / "crm.json",
+    )
     assert fitted.exit_code == 0, fitted.output
     outputs = [tmp_path / name for name in ("alerts.jsonl", "windows.jsonl", "report.html")]
     options = [x for pair in zip(("--alerts", "--metrics", "--report"), outputs) for x in pair]

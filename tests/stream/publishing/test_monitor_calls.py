@@ -54,9 +54,15 @@ def monitor(made: list[Monitor]) -> Monitor:
 @pytest.fixture
 def strict(made: list[Monitor]) -> Monitor:
     made.append(
-        Monitor("fraud", bootstrap_servers=NOBODY, strict=True, max_events=5,
-                when_full="drop_newest", max_message_bytes=2_000)
-    )  # fmt: skip
+        Monitor(
+            "fraud",
+            bootstrap_servers=NOBODY,
+            strict=True,
+            max_events=5,
+            when_full="drop_newest",
+            max_message_bytes=2_000,
+        )
+    )
     return made[-1]
 
 
@@ -321,8 +327,11 @@ def test_what_else_a_frame_may_say(monitor: Monitor) -> None:
     before = time.time()
     monitor.log_batch(
         {"x": [1, 2], "region": ["eu", "us"], "y": [0, 0]},
-        actual=["ok", None], latency_seconds=[0.5, 0.25], segments=["region"], features=["x"],
-    )  # fmt: skip
+        actual=["ok", None],
+        latency_seconds=[0.5, 0.25],
+        segments=["region"],
+        features=["x"],
+    )
     (document,) = documents(monitor)
     columns = document["columns"]
     times = columns.pop("timestamp")

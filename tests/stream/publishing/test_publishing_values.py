@@ -59,12 +59,32 @@ def same(a: float, b: float) -> bool:
 
 
 SUPPORTED = [
-    1, 1.5, True, "DE", None, 2**70, float("nan"), float("inf"),
-    np.float64(0.1), np.float32(0.1), np.longdouble(1.5), np.int8(-3), np.uint64(2**64 - 1),
-    np.bool_(True), np.str_("DE"), np.float64("nan"), np.float32("-inf"),
-    Decimal("3.00"), Decimal("0.1"), Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity"),
-    Level(2.5), date(2026, 3, 1), datetime(2026, 3, 1, 12, tzinfo=UTC),
-]  # fmt: skip
+    1,
+    1.5,
+    True,
+    "DE",
+    None,
+    2**70,
+    float("nan"),
+    float("inf"),
+    np.float64(0.1),
+    np.float32(0.1),
+    np.longdouble(1.5),
+    np.int8(-3),
+    np.uint64(2**64 - 1),
+    np.bool_(True),
+    np.str_("DE"),
+    np.float64("nan"),
+    np.float32("-inf"),
+    Decimal("3.00"),
+    Decimal("0.1"),
+    Decimal("NaN"),
+    Decimal("sNaN"),
+    Decimal("-Infinity"),
+    Level(2.5),
+    date(2026, 3, 1),
+    datetime(2026, 3, 1, 12, tzinfo=UTC),
+]
 
 
 @pytest.mark.parametrize("value", SUPPORTED, ids=repr)
@@ -126,8 +146,10 @@ def test_what_json_has_not_is_of_a_wrong_type_and_costs_no_event(
         features = {"amount": value, "age": 40, "country": value}
         made = event(values, features, prediction="ok", timestamp=NOW)
     assert made["features"] == {
-        "amount": {"unserialisable": name}, "age": 40, "country": {"unserialisable": name},
-    }  # fmt: skip
+        "amount": {"unserialisable": name},
+        "age": 40,
+        "country": {"unserialisable": name},
+    }
     decoded = decode(Rec(json.dumps(made).encode()))
     assert not decoded.rejects
     assert decoded.values_invalid == 2
@@ -147,11 +169,18 @@ def test_kinds_of_types_are_bounded(values: Values, caplog: pytest.LogCaptureFix
 @given(
     st.dictionaries(
         st.text() | st.integers(),
-        st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters())
-        | st.binary() | st.decimals() | st.datetimes() | st.lists(st.floats(), max_size=2),
+        st.none()
+        | st.booleans()
+        | st.floats()
+        | st.integers()
+        | st.text(st.characters())
+        | st.binary()
+        | st.decimals()
+        | st.datetimes()
+        | st.lists(st.floats(), max_size=2),
         max_size=5,
     )
-)  # fmt: skip
+)
 def test_any_features_are_sent_and_read(features: dict[Any, Any]) -> None:
     values = Values(Notices("test"))
     made = event(values, features, timestamp=NOW)
@@ -181,10 +210,16 @@ def test_nothing_is_no_event(values: Values) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (None, None), (pd.NA, None), (np.float64("nan"), None), ("a", "a"), (7, "7"),
-        (np.int64(7), "7"), (uuid.UUID(int=7), str(uuid.UUID(int=7))), ("\ud83d", "?"),
+        (None, None),
+        (pd.NA, None),
+        (np.float64("nan"), None),
+        ("a", "a"),
+        (7, "7"),
+        (np.int64(7), "7"),
+        (uuid.UUID(int=7), str(uuid.UUID(int=7))),
+        ("\ud83d", "?"),
     ],
-)  # fmt: skip
+)
 def test_ids(values: Values, value: Any, expected: str | None) -> None:
     assert values.identity(value) == expected
 

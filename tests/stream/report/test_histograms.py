@@ -66,7 +66,7 @@ FAMILIES = {
     "whole numbers": lambda rng: rng.poisson(50.0, N).astype(float),
     "many zeros": lambda rng: np.where(rng.random(N) < 0.3, 0.0, rng.lognormal(0.0, 2.0, N)),
     "heavy tails": lambda rng: rng.standard_cauchy(N),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -172,8 +172,9 @@ value = st.floats(-1e9, 1e9, width=32) | st.integers(-50, 50).map(float) | st.ju
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.lists(value, min_size=300, max_size=400), st.lists(value, min_size=1, max_size=50),
-)  # fmt: skip
+    st.lists(value, min_size=300, max_size=400),
+    st.lists(value, min_size=1, max_size=50),
+)
 def test_areas_are_shares(reference: list[float], window: list[float]) -> None:
     values = np.array(reference)
     binning = NumericBinning.fit(values)
@@ -226,9 +227,10 @@ def test_new_names_are_shown_however_few() -> None:
     names = [f"n{i}" for i in range(18)]
     before, now = [1 / 18] * 18, [0.5, *[0.49 / 17] * 17]
     bars = Bars(
-        (*before, 0.0, 0.0, 0.0), (*now, 0.0, 0.01, 0.0),
+        (*before, 0.0, 0.0, 0.0),
+        (*now, 0.0, 0.01, 0.0),
         labels=(*names, "other", "unseen", "missing"),
-    )  # fmt: skip
+    )
     drawn = histogram(bars, "c")
     assert "new names: 0 % → 1 %" in drawn
     assert "n0: 5.56 % → 50 %" in drawn

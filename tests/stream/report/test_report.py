@@ -79,13 +79,16 @@ def hostile_plan(**changes: Any) -> Plan:
 def hostile_events(n: int) -> list[bytes]:
     rng = np.random.default_rng(1)
     return [
-        msgspec.json.encode({
-            "model": {"name": HOSTILE, "version": HOSTILE}, "timestamp": 1_000_000 + i,
-            "features": {HOSTILE_NAME: float(rng.normal(2, 1)), "c": "b"},
-            "segments": {"region": HOSTILE},
-        })
+        msgspec.json.encode(
+            {
+                "model": {"name": HOSTILE, "version": HOSTILE},
+                "timestamp": 1_000_000 + i,
+                "features": {HOSTILE_NAME: float(rng.normal(2, 1)), "c": "b"},
+                "segments": {"region": HOSTILE},
+            }
+        )
         for i in range(n)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -169,10 +172,27 @@ def test_a_replay_is_told(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
     headings = [id_ for a in page.all("section") if (id_ := a["id"])]
     assert "In alarm" not in page.text  # it was not told
     assert "from the start" not in page.text
-    assert headings == ["episodes", "overview", "signals", "segments", "quality", "tests",
-                        "provenance"]  # fmt: skip
-    for words in ("Data drift", "reference", "window", "region=eu", "PSI", plan.hash,
-                  plan.reference.hash, "once in 10,000", "once in 100,000", "3,000"):  # fmt: skip
+    assert headings == [
+        "episodes",
+        "overview",
+        "signals",
+        "segments",
+        "quality",
+        "tests",
+        "provenance",
+    ]
+    for words in (
+        "Data drift",
+        "reference",
+        "window",
+        "region=eu",
+        "PSI",
+        plan.hash,
+        plan.reference.hash,
+        "once in 10,000",
+        "once in 100,000",
+        "3,000",
+    ):
         assert words in page.text, words
     cards = [c for c in page.all("svg") if (c.get("aria-label") or "").startswith("Distribution")]
     assert "Distribution of x" in (cards[0]["aria-label"] or "")
@@ -237,9 +257,10 @@ def test_a_gradual_change_is_told_from_its_beginning(
 def test_revisions_that_retention_took_are_said(run: tuple[ReplayRecorder, Replay, Plan]) -> None:
     alerts = alerts_of(run[0])
     several = next(
-        found for a in alerts
+        found
+        for a in alerts
         if len(found := [b for b in alerts if b.data.episode == a.data.episode]) > 1
-    )  # fmt: skip
+    )
     report = report_of_episode(several[1:])
     (warning,) = report.warnings
     assert warning.startswith("1 revision is not on the topic any more, because its retention took")
@@ -271,13 +292,19 @@ def test_private_plans_show_shapes_only() -> None:
     import msgspec
 
     events = [
-        msgspec.json.encode({
-            "model": {"name": "fraud", "version": "1"}, "timestamp": 1_000_000 + i,
-            "features": {"x": float(rng.normal(779.0, 1)), "c": rng.choice(["SECRET", "b"]).item()},
-            "segments": {"region": "HIDDEN"},
-        })
+        msgspec.json.encode(
+            {
+                "model": {"name": "fraud", "version": "1"},
+                "timestamp": 1_000_000 + i,
+                "features": {
+                    "x": float(rng.normal(779.0, 1)),
+                    "c": rng.choice(["SECRET", "b"]).item(),
+                },
+                "segments": {"region": "HIDDEN"},
+            }
+        )
         for i in range(2_000)
-    ]  # fmt: skip
+    ]
     recorder, _ = replayed(plan, events)
     report = recorder.report(plan, "a.csv", 2_000, 0, 0, ())
     for text in (
@@ -362,12 +389,26 @@ def test_replay_writes_a_report(tmp_path: Path) -> None:
     plan = make_plan()
     (tmp_path / "ref.json").write_bytes(plan.reference.to_json())
     rng = np.random.default_rng(1)
-    rows = [f"{x},{z},{c},{s}" for x, z, c, s in zip(
-        rng.normal(2, 1, 4000), rng.lognormal(size=4000), rng.choice(["a", "b", "d"], 4000),
-        rng.random(4000))]  # fmt: skip
+    rows = [
+        f"{x},{z},{c},{s}"
+        for x, z, c, s in zip(
+            rng.normal(2, 1, 4000),
+            rng.lognormal(size=4000),
+            rng.choice(["a", "b", "d"], 4000),
+            rng.random(4000),
+        )
+    ]
     (tmp_path / "rows.csv").write_text("\n".join(["x,z,c,score", *rows]) + "\n")
-    done = invoke("replay", tmp_path / "rows.csv", "--reference", tmp_path / "ref.json",
-                  "--report", tmp_path / "r.html", "--metrics", tmp_path / "m.jsonl")  # fmt: skip
+    done = invoke(
+        "replay",
+        tmp_path / "rows.csv",
+        "--reference",
+        tmp_path / "ref.json",
+        "--report",
+        tmp_path / "r.html",
+        "--metrics",
+        tmp_path / "m.jsonl",
+    )
     assert done.exit_code == 0, done.output
     text = (tmp_path / "r.html").read_text()
     check_self_contained(Page(text), text)

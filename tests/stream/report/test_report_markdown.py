@@ -73,16 +73,19 @@ def summary(event: AlertEvent) -> str:
 def test_an_episode_that_ended_tells_first_worst_and_last(ended: list[AlertEvent]) -> None:
     fired = [a for a in ended if a.data.status == "firing"]
     rank = ("info", "warning", "critical")
-    worst = max(fired, key=lambda a: (
-        rank.index(a.data.severity), max(s.effect or 0 for s in a.data.signals)
-    ))  # fmt: skip
+    worst = max(
+        fired,
+        key=lambda a: (rank.index(a.data.severity), max(s.effect or 0 for s in a.data.signals)),
+    )
     assert worst is not fired[0]
     report = report_of_episode(ended)
     text = render_markdown(report)
     told = re.findall(r"^- \*\*(\w+)\*\*, [^:]+:\d\d: (.*)$", text, re.M)
     assert [(name, words_of(said)) for name, said in told] == [
-        ("First", summary(ended[0])), ("Worst", summary(worst)), ("Last", summary(ended[-1])),
-    ]  # fmt: skip
+        ("First", summary(ended[0])),
+        ("Worst", summary(worst)),
+        ("Last", summary(ended[-1])),
+    ]
     page = Page(render(report, CSS)).text
     places = [page.index(f"{name}, 1970-01-12") for name in ("First", "Worst", "Last")]
     assert places == sorted(places)
@@ -109,13 +112,17 @@ def test_what_is_beyond_the_first_is_counted(ended: list[AlertEvent], more: int)
     report = report_of_episode(ended)
     segment, quality = SegmentRow("a=b", "x", "psi", 2.0, 1, 1), QualityRow("x", ())
     ticket = replace(
-        report, episodes=report.episodes * (10 + more), segments=(segment,) * (12 + more),
+        report,
+        episodes=report.episodes * (10 + more),
+        segments=(segment,) * (12 + more),
         quality=(quality,) * (12 + more),
-    )  # fmt: skip
+    )
     page = replace(
-        report, episodes=report.episodes * (4 + more), segments=(segment,) * (40 + more),
+        report,
+        episodes=report.episodes * (4 + more),
+        segments=(segment,) * (40 + more),
         quality=(quality,) * (20 + more),
-    )  # fmt: skip
+    )
     s = "" if more == 1 else "s"
     found = re.findall(r"And (\d+ [a-z]+), which", words_of(render_markdown(ticket)))
     assert found == (
@@ -150,9 +157,12 @@ def test_warnings_stand_before_all_else() -> None:
 def test_without_a_warning_nothing_is_said_before() -> None:
     rng = np.random.default_rng(0)
     reference = fit_reference(
-        {"x": rng.normal(size=20_000)}, model="fraud", version="", segments=(),
+        {"x": rng.normal(size=20_000)},
+        model="fraud",
+        version="",
+        segments=(),
         times_ms=1_000_000_000_000 + np.arange(20_000) * 60_000,
-    )  # fmt: skip
+    )
     plan = make_plan(reference=reference, signals={})
     assert reference.warnings == ()
     recorder, _ = replayed(plan, make_events(3, 500))
@@ -175,8 +185,9 @@ def test_kcat_reads_what_the_decisions_saw(ended: list[AlertEvent]) -> None:
     commands = [shlex.split(line) for line in fetch_commands(events, "a:9092,b:9092")]
     head = ["kcat", "-C", "-e", "-b", "a:9092,b:9092", "-t", "my-topic"]
     assert commands == [
-        [*head, "-p", "2", "-o", "7", "-c", "1"], [*head, "-p", "10", "-o", "100", "-c", "200"],
-    ]  # fmt: skip
+        [*head, "-p", "2", "-o", "7", "-c", "1"],
+        [*head, "-p", "10", "-o", "100", "-c", "200"],
+    ]
     report = report_of_episode(events, "a:9092,b:9092")
     for text in (words_of(render_markdown(report)), Page(render(report, CSS)).text):
         assert "kcat -C -e -b a:9092,b:9092 -t my-topic -p 10 -o 100 -c 200" in text
@@ -219,9 +230,20 @@ def test_text_is_read_as_it_was(value: str) -> None:
     said = " ".join(arrows(printable(value)).split())
     for made in (join(value), join("Evidence: ", value), table(("head",), [(value,)])):
         assert not kinds(made) & {
-            "html_block", "html_inline", "image", "link_open", "em_open", "strong_open", "s_open",
-            "list_item_open", "heading_open", "blockquote_open", "hr", "code_inline", "code_block",
-        }, made  # fmt: skip
+            "html_block",
+            "html_inline",
+            "image",
+            "link_open",
+            "em_open",
+            "strong_open",
+            "s_open",
+            "list_item_open",
+            "heading_open",
+            "blockquote_open",
+            "hr",
+            "code_inline",
+            "code_block",
+        }, made
         assert said in " ".join(words_of(made).split()), made
 
 
@@ -237,8 +259,9 @@ def test_a_table_keeps_its_columns() -> None:
     assert rows[1] == "| – | **z** |"
     assert sum(token.type == "td_open" for token in tokens(made)) == 4
     assert [t.content for t in tokens(made) if t.type in ("text", "code_inline")][2:4] == [
-        "1|2", "x|y"
-    ]  # fmt: skip
+        "1|2",
+        "x|y",
+    ]
 
 
 def test_a_name_notifies_nobody_and_an_address_is_no_link() -> None:
@@ -273,8 +296,14 @@ def test_replay_writes_it_too(tmp_path: Path) -> None:
     (tmp_path / "ref.json").write_bytes(plan.reference.to_json())
     rows = [f"{x},1,a,.5" for x in np.random.default_rng(1).normal(2, 1, 2_000)]
     (tmp_path / "rows.csv").write_text("\n".join(["x,z,c,score", *rows]) + "\n")
-    done = invoke("replay", tmp_path / "rows.csv", "--reference", tmp_path / "ref.json",
-                  "--report", tmp_path / "r.md")  # fmt: skip
+    done = invoke(
+        "replay",
+        tmp_path / "rows.csv",
+        "--reference",
+        tmp_path / "ref.json",
+        "--report",
+        tmp_path / "r.md",
+    )
     assert done.exit_code == 0, done.output
     text = (tmp_path / "r.md").read_text()
     assert text.startswith("# fraud: replay of rows.csv (critical, firing)\n")

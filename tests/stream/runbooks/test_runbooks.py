@@ -49,11 +49,14 @@ def test_without_a_kind_all_are_listed() -> None:
 @pytest.mark.parametrize(
     ("said", "name"),
     [
-        ("Data drift", "data_drift"), ("data-drift", "data_drift"), ("lag", "lag"),
-        ("late-events.md", "late-events"), ("DriftstreamAlertsLate", "lag"),
+        ("Data drift", "data_drift"),
+        ("data-drift", "data_drift"),
+        ("lag", "lag"),
+        ("late-events.md", "late-events"),
+        ("DriftstreamAlertsLate", "lag"),
         ("driftstreamfrontierstuck", "watermark-stuck"),
     ],
-)  # fmt: skip
+)
 def test_names_that_people_have_at_hand_lead_there(said: str, name: str) -> None:
     assert find_runbook(said).name == name
 
@@ -61,10 +64,12 @@ def test_names_that_people_have_at_hand_lead_there(said: str, name: str) -> None
 @pytest.mark.parametrize(
     ("said", "near"),
     [
-        ("data_drfit", "data_drift"), ("dead-leters", "dead-letters"),
-        ("concept", "concept_drift"), ("DriftstreamWorkerDwon", "worker-down"),
+        ("data_drfit", "data_drift"),
+        ("dead-leters", "dead-letters"),
+        ("concept", "concept_drift"),
+        ("DriftstreamWorkerDwon", "worker-down"),
     ],
-)  # fmt: skip
+)
 def test_what_is_near_is_named(said: str, near: str) -> None:
     done = run(said)
     assert done.exit_code == 2
@@ -83,8 +88,10 @@ def test_an_installed_package_has_them(tmp_path: Path) -> None:
     def build(kind: str, source: Path) -> Path:
         subprocess.run(
             [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", tmp_path],
-            cwd=source, check=True, capture_output=True,
-        )  # fmt: skip
+            cwd=source,
+            check=True,
+            capture_output=True,
+        )
         (made,) = tmp_path.glob({"sdist": "*.tar.gz", "wheel": "*.whl"}[kind])
         return made
 
@@ -98,9 +105,13 @@ def test_an_installed_package_has_them(tmp_path: Path) -> None:
         "sys.argv = ['driftstream', 'runbook', 'dead-letters']; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path,
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(installed)},
-    )  # fmt: skip
+    )
     assert Path(done.stderr.strip()).is_relative_to(installed)
     assert done.stdout == (DOCS / "dead-letters.md").read_text()
 

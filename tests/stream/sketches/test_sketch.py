@@ -23,9 +23,14 @@ from stream.sketches.merge import SketchMerge
 from stream.sketches.sketch import MAX_SIGNALS, Sketch
 
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from([10**400, -(10**20)]),
-    st.floats(), st.text("ab", max_size=3), st.just([1]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 5),
+    st.sampled_from([10**400, -(10**20)]),
+    st.floats(),
+    st.text("ab", max_size=3),
+    st.just([1]),
+)
 features = st.dictionaries(st.sampled_from("abcdef"), scalars, max_size=4)
 events = st.builds(
     SchemalessValues,
@@ -114,9 +119,11 @@ def test_a_sketch_counts_what_its_naive_twin_counts(rows):
         assert held.invalid == wrong
     assert sketch.events == len(rows)
     assert sketch.groups == [
-        sum(e.features is not None for e in rows), sum(e.prediction is not None for e in rows),
-        sum(is_known(e.actual) for e in rows), sum(e.latency is not NOT_SENT for e in rows),
-    ]  # fmt: skip
+        sum(e.features is not None for e in rows),
+        sum(e.prediction is not None for e in rows),
+        sum(is_known(e.actual) for e in rows),
+        sum(e.latency is not NOT_SENT for e in rows),
+    ]
 
 
 @few

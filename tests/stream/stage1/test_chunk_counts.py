@@ -25,8 +25,7 @@ PLAN = plan(segments=("region",), columns={"country": None, "label": None, "actu
 def columns(values):
     n = len(values)
     numeric = np.zeros((n, len(PLAN.layout.numeric)))
-    return Columns("fraud", "", PLAN, np.arange(n), numeric,
-                   np.empty((n, 0), np.int32), [values])  # fmt: skip
+    return Columns("fraud", "", PLAN, np.arange(n), numeric, np.empty((n, 0), np.int32), [values])
 
 
 @pytest.mark.parametrize("few", [0, 10**9])
@@ -36,8 +35,10 @@ def test_counts_of_segments(few, limit, poll, monkeypatch):
     monkeypatch.setattr(module, "_FEW", few)
     monkeypatch.setattr(module, "MAX_SEGMENTS", limit)
     rng = np.random.default_rng(3)
-    values = [None if i == 0 else "x" * 300 if i == 1 else f"r{i}"
-              for i in rng.integers(0, 90, 600).tolist()]  # fmt: skip
+    values = [
+        None if i == 0 else "x" * 300 if i == 1 else f"r{i}"
+        for i in rng.integers(0, 90, 600).tolist()
+    ]
     time_ms = np.sort(rng.integers(0, 30_000, 600))
     counted = ChunkCounts(Subject("fraud", ""), PLAN)
     for at in range(0, 600, poll):
@@ -90,9 +91,16 @@ def test_events_without_ids_between_events_with_them(with_ids_first):
         n = 4 << batch  # so that each makes the rows grow
         has_ids = (batch % 2 == 0) is with_ids_first
         ids = np.arange(1, n + 1, dtype=np.int64) + 100 * batch if has_ids else None
-        events = Columns("fraud", "", watched, np.arange(n), np.ones((n, 1)),
-                         np.empty((n, 0), np.int32), [[f"r{batch}-{i}" for i in range(n)]],
-                         ids)  # fmt: skip
+        events = Columns(
+            "fraud",
+            "",
+            watched,
+            np.arange(n),
+            np.ones((n, 1)),
+            np.empty((n, 0), np.int32),
+            [[f"r{batch}-{i}" for i in range(n)]],
+            ids,
+        )
         counted.add(events, np.full(n, watched.pane_ms * batch), np.zeros(n, np.int64))
         sent.append(n if has_ids else 0)
     entries = counted.take(0, only_complete=False)

@@ -239,9 +239,11 @@ def test_a_reader_that_begins_at_a_committed_offset_says_the_same(plans, seed, d
 
 def record(offset: int, at_s: float, *, stamp_s: float | None = None, **members: Any) -> FileRecord:
     event = {
-        "model": {"name": "fraud", "version": "1"}, "timestamp": at_s, "features": {"x": 1.0},
+        "model": {"name": "fraud", "version": "1"},
+        "timestamp": at_s,
+        "features": {"x": 1.0},
         **members,
-    }  # fmt: skip
+    }
     stamp = int(1000 * (at_s if stamp_s is None else stamp_s))
     return FileRecord(offset, stamp, msgspec.json.encode(event))
 
@@ -344,10 +346,13 @@ def test_which_segments_are_beyond_the_limit_does_not_depend_on_polls(
 
 def test_a_version_that_fits_no_key_is_refused(reference):
     reader = reader_of(make_plan(reference=reference))
-    (flush,) = reader.add([
-        record(0, 100), record(1, 100, model={"name": "fraud", "version": "v" * 201}),
-        record(2, 100, model={"name": "fraud", "version": "v" * 200}),
-    ])  # fmt: skip
+    (flush,) = reader.add(
+        [
+            record(0, 100),
+            record(1, 100, model={"name": "fraud", "version": "v" * 201}),
+            record(2, 100, model={"name": "fraud", "version": "v" * 200}),
+        ]
+    )
     ((refused, reject),) = flush.rejects
     assert (refused.offset, reject.reason) == (1, "wrong_type")
     assert "200 characters - at $.model.version" in reject.error

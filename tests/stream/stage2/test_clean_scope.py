@@ -34,9 +34,11 @@ def run(change: dict[str, Any] | None) -> tuple[PartitionMonitor, list[dict[str,
         book.add(make_plan(model=name))
     monitor = PartitionMonitor(book)
     reader = Summariser(
-        Source("id", "predictions", 0, 1), book, NativeDecoder(book, max_ahead_ms=2**62),
+        Source("id", "predictions", 0, 1),
+        book,
+        NativeDecoder(book, max_ahead_ms=2**62),
         chunk_records=500,
-    )  # fmt: skip
+    )
     alerts: list[dict[str, Any]] = []
     offset = 0
     events = make_events(3, N, drift_at=AT + 700)

@@ -51,9 +51,17 @@ def test_ids_are_remembered_for_two_minutes_and_eight_panes(pane_s: int, furthes
 
 @pytest.mark.parametrize(
     ("again", "severity"),
-    [(0, None), (20, None), (45, "info"), (49, "info"), (50, "warning"), (249, "warning"),
-     (250, "critical"), (500, "critical")],
-)  # fmt: skip
+    [
+        (0, None),
+        (20, None),
+        (45, "info"),
+        (49, "info"),
+        (50, "warning"),
+        (249, "warning"),
+        (250, "critical"),
+        (500, "critical"),
+    ],
+)
 def test_the_severity_is_by_the_share_that_had_come_before(
     again: int, severity: str | None
 ) -> None:

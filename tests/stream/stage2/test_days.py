@@ -32,13 +32,24 @@ DAY_MS = 24 * HOUR_MS
 MONDAY_MS = 1_767_571_200_000  # 2026-01-05
 DAYS = 28
 ODD = 9  # days after the reference
-CONTEXT = AlertContext(environment="t", reference="", config="", false_alarms_per_week=1.0,
-                       alpha=0.001)  # fmt: skip
+CONTEXT = AlertContext(
+    environment="t", reference="", config="", false_alarms_per_week=1.0, alpha=0.001
+)
 
 LASTING = Finding(
-    kind="data_drift", signal="x", role="feature", test="psi", value=0.06, threshold=0.05,
-    severity="info", start_ms=0, end_ms=0, events=1000, effect=0.06, change="mean 1 -> 2",
-)  # fmt: skip
+    kind="data_drift",
+    signal="x",
+    role="feature",
+    test="psi",
+    value=0.06,
+    threshold=0.05,
+    severity="info",
+    start_ms=0,
+    end_ms=0,
+    events=1000,
+    effect=0.06,
+    change="mean 1 -> 2",
+)
 
 
 def values(day: int, odd: tuple[int, ...] = ()) -> np.ndarray:
@@ -62,8 +73,13 @@ def plan_of(reference: Reference, *tests: str) -> Plan:
     pane_ms, max_age_ms = propose(reference)
     assert pane_ms == HOUR_MS
     signals = {"x": SignalOptions(tests=tests)} if tests else {}
-    return Plan(model="m", reference=reference, pane_ms=pane_ms, window_max_age_ms=max_age_ms,
-                signals=signals)  # fmt: skip
+    return Plan(
+        model="m",
+        reference=reference,
+        pane_ms=pane_ms,
+        window_max_age_ms=max_age_ms,
+        signals=signals,
+    )
 
 
 def panes(reference: Reference, days: int, *odd: int) -> Iterator[Sealed]:
@@ -88,9 +104,13 @@ def told(
         for step in (*detection.expire(sealed.start_ms), detection.pane(sealed)):
             steps.append(step)
             published = episodes.step(
-                step.at_ms, step.findings, step.window_closed, CONTEXT, step.segments_closed,
+                step.at_ms,
+                step.findings,
+                step.window_closed,
+                CONTEXT,
+                step.segments_closed,
                 day_ended=step.day_ended,
-            )  # fmt: skip
+            )
             alerts += [(step.at_ms, alert.data.status) for alert in published]
     return steps, alerts
 
@@ -192,8 +212,12 @@ def test_of_days_with_too_few_values_it_is_said_that_they_are_not_tested(
     times = MONDAY_MS + np.arange(56 * a_day) * (DAY_MS // a_day)
     x = 3 * np.sin(2 * np.pi * times / DAY_MS) + np.random.default_rng(2).normal(size=times.size)
     few = fit_reference({"x": x}, model="m", times_ms=times, seasons=Seasons("auto"))
-    plan = Plan(model="m", reference=few, pane_ms=HOUR_MS,
-                signals={"x": SignalOptions(tests=tests)} if tests else {})  # fmt: skip
+    plan = Plan(
+        model="m",
+        reference=few,
+        pane_ms=HOUR_MS,
+        signals={"x": SignalOptions(tests=tests)} if tests else {},
+    )
     found = [each for each in untested_by_plan(plan) if each.tests == ("day",)]
     assert [each.signals for each in found] == [("x",)] * said
     assert all("fewer than 20 values" in each.words for each in found)
@@ -224,6 +248,7 @@ def test_days_of_references_without_slots_and_of_names_are_refused(reference: Re
         Plan(model="m", reference=slots, signals={"c": SignalOptions(tests=("day",))})
     with pytest.raises(PlanError, match="needs a reference with slots"):
         LearningPlan(
-            model="m", learn=Learn(2_000, {"x": DeclaredSignal("numeric", "feature")}),
+            model="m",
+            learn=Learn(2_000, {"x": DeclaredSignal("numeric", "feature")}),
             signals={"x": SignalOptions(tests=("day",))},
-        )  # fmt: skip
+        )

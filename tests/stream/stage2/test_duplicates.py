@@ -58,22 +58,33 @@ def reference(doubled=False, alike=False):
         columns = {"c": (data["c"] == "DE").astype(int).astype(str).tolist()}
         data["t"] = data["t"] // 3_600 * 3_600
     return fit_reference(
-        columns, model="m", times_ms=np.rint(data["t"] * 1000).astype(np.int64),
-        roles={} if alike else {"score": "score"}, column_mapping=ColumnMapping(timestamp="t"),
-    )  # fmt: skip
+        columns,
+        model="m",
+        times_ms=np.rint(data["t"] * 1000).astype(np.int64),
+        roles={} if alike else {"score": "score"},
+        column_mapping=ColumnMapping(timestamp="t"),
+    )
 
 
 def events_of(data, at=None):
     model = ModelId("m", "1")
     return [
-        RowEvent(None, PredictionEvent(
-            model, float(t), None if at is None else f"id-{at[i]}", {"x": float(x), "c": str(c)},
-            Prediction(score=float(score)), segments={"region": str(region)},
-        ), float(t))
+        RowEvent(
+            None,
+            PredictionEvent(
+                model,
+                float(t),
+                None if at is None else f"id-{at[i]}",
+                {"x": float(x), "c": str(c)},
+                Prediction(score=float(score)),
+                segments={"region": str(region)},
+            ),
+            float(t),
+        )
         for i, (t, x, c, score, region) in enumerate(
             zip(*(data[name] for name in ("t", "x", "c", "score", "region")), strict=True)
         )
-    ]  # fmt: skip
+    ]
 
 
 def plan_of(baseline, **options):
@@ -201,9 +212,12 @@ def test_rows_without_times_are_told_apart_by_their_values():
     data = rows(1)
     columns = {"x": data["x"], "c": data["c"].tolist(), "score": data["score"]}
     baseline = fit_reference(
-        columns, model="m", times_ms=np.arange(N) * 1_000, roles={"score": "score"},
+        columns,
+        model="m",
+        times_ms=np.arange(N) * 1_000,
+        roles={"score": "score"},
         column_mapping=ColumnMapping(),
-    )  # fmt: skip
+    )
     assert baseline.copies.rows == "values"
     data, _ = repeated(rows(2), from_middle(), 1.0)
     assert opened(alerts_of(data, baseline=baseline)) == ONLY_DUPLICATES

@@ -81,12 +81,19 @@ def stream(plan: Plan, columns: dict[str, np.ndarray], every_s: float) -> list[d
     book.add(plan)
     n = len(next(iter(columns.values())))
     records = (
-        FileRecord(i, 0, msgspec.json.encode({
-            "model": {"name": "m", "version": "1"}, "timestamp": START_S + i * every_s,
-            "features": {name: column[i].item() for name, column in columns.items()},
-        }))
+        FileRecord(
+            i,
+            0,
+            msgspec.json.encode(
+                {
+                    "model": {"name": "m", "version": "1"},
+                    "timestamp": START_S + i * every_s,
+                    "features": {name: column[i].item() for name, column in columns.items()},
+                }
+            ),
+        )
         for i in range(n)
-    )  # fmt: skip
+    )
     alerts = Replay(book, "predictions").run(records)
     return [msgspec.to_builtins(alert) for alert in alerts]
 

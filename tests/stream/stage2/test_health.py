@@ -19,14 +19,29 @@ def plan() -> Plan:
 
 
 def batch(
-    chunk: int = 0, *, ahead: int = 0, most_ms: int = 0, aged: int = 0, stale: int = 0,
+    chunk: int = 0,
+    *,
+    ahead: int = 0,
+    most_ms: int = 0,
+    aged: int = 0,
+    stale: int = 0,
     partition: int = 0,
-) -> SummaryBatch:  # fmt: skip
+) -> SummaryBatch:
     source = Source("id", "predictions", partition, 2)
     return SummaryBatch(
-        source, chunk, chunk + 9, "fraud", "1", b"plan", 0, [], ahead=ahead, ahead_max_ms=most_ms,
-        aged=aged, stale=stale,
-    )  # fmt: skip
+        source,
+        chunk,
+        chunk + 9,
+        "fraud",
+        "1",
+        b"plan",
+        0,
+        [],
+        ahead=ahead,
+        ahead_max_ms=most_ms,
+        aged=aged,
+        stale=stale,
+    )
 
 
 def window(events: int) -> Step:

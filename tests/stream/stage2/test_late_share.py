@@ -29,8 +29,13 @@ SOURCE = Source("id", "predictions", 0, 1)
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return make_plan(reference=make_reference(), segments=(), pane_ms=60_000, window_events=300,
-                     window_min_events=300)  # fmt: skip
+    return make_plan(
+        reference=make_reference(),
+        segments=(),
+        pane_ms=60_000,
+        window_events=300,
+        window_min_events=300,
+    )
 
 
 def records(late: Callable[[int], float], *, stamped: bool = False) -> list[FileRecord]:
@@ -41,9 +46,10 @@ def records(late: Callable[[int], float], *, stamped: bool = False) -> list[File
         now_ms = START_S * 1_000 + STEP_MS * i
         at_ms = now_ms - (3_600_000 if rng.random() < late(i) else 0)
         event = {
-            "model": {"name": "fraud", "version": "1"}, "timestamp": at_ms / 1_000,
+            "model": {"name": "fraud", "version": "1"},
+            "timestamp": at_ms / 1_000,
             "features": {"x": rng.gauss(0.0, 1.0)},
-        }  # fmt: skip
+        }
         made.append(
             FileRecord(i, now_ms * stamped, msgspec.json.encode(event), None, (), BY_BROKER)
         )

@@ -31,9 +31,12 @@ OURS = Subject("fraud", "1")
 
 def make_plan(**changes) -> LearningPlan:
     settings = {
-        "learn": Learn(warm_up=1_000), "segments": ("region",), "window_events": 200,
-        "window_min_events": 100, "false_alarms_per_week": 200.0,
-    } | changes  # fmt: skip
+        "learn": Learn(warm_up=1_000),
+        "segments": ("region",),
+        "window_events": 200,
+        "window_min_events": 100,
+        "false_alarms_per_week": 200.0,
+    } | changes
     return LearningPlan(model="fraud", **settings)
 
 
@@ -83,9 +86,11 @@ def test_it_finds_the_drift_after_the_warm_up_and_says_what_it_compared_to(truth
 def test_what_was_learned_is_what_the_stream_is_made_of(truth):
     reference = truth[1].detection.plan.reference
     assert [(s.name, s.kind, s.role) for s in reference.signals] == [
-        ("c", "categorical", "feature"), ("x", "numeric", "feature"),
-        ("z", "numeric", "feature"), ("score", "numeric", "score"),
-    ]  # fmt: skip
+        ("c", "categorical", "feature"),
+        ("x", "numeric", "feature"),
+        ("z", "numeric", "feature"),
+        ("score", "numeric", "score"),
+    ]
     by_name = {s.name: s for s in reference.signals}
     assert by_name["c"].binning.categories == ("a", "b", "d")
     assert all(s.events == 1_000 for s in reference.signals)
@@ -102,9 +107,12 @@ def test_what_was_learned_is_what_the_stream_is_made_of(truth):
 @pytest.mark.parametrize("seed", range(2))
 def test_partitions_and_polls_change_no_bit(drifting, truth, partitions, seed):
     alerts, monitor = run_stages(
-        book_of(make_plan()), drifting, partitions=partitions, seed=seed,
+        book_of(make_plan()),
+        drifting,
+        partitions=partitions,
+        seed=seed,
         chunk_records=(64, 400)[seed],
-    )  # fmt: skip
+    )
     assert alerts == truth[0]
     assert state_of(monitor.subjects[OURS]) == state_of(truth[1])
 
@@ -168,8 +176,10 @@ def test_declared_signals_alone_are_watched_as_they_are_declared():
     )
     watched = monitor.subjects[OURS].detection.plan
     assert [(s.name, s.role) for s in watched.monitored] == [
-        ("x", "feature"), ("risk", "score"), ("never", "feature"),
-    ]  # fmt: skip
+        ("x", "feature"),
+        ("risk", "score"),
+        ("never", "feature"),
+    ]
     assert watched.importance("x") == 0.5
     (never,) = [each for each in untested_by_plan(watched) if each.reason == "no_values"]
     assert never.signals == ("never",)
@@ -250,12 +260,13 @@ def test_events_batches_and_arrow_are_counted_alike():
 
     # Arrow's columns have one type each.
     tidy = [
-        event | {
+        event
+        | {
             "features": {"n": i / 7, "t": "ab"[i % 2] if i % 5 else None},
             "segments": {"region": "eu"},
         }
         for i, event in enumerate(events)
-    ]  # fmt: skip
+    ]
     singles = [
         FileRecord(i, 0, json.dumps({"model": model, **event}).encode())
         for i, event in enumerate(tidy)
@@ -277,9 +288,11 @@ def test_events_batches_and_arrow_are_counted_alike():
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table, max_chunksize=120)
     arrow = FileRecord(
-        0, 0, sink.getvalue().to_pybytes(),
+        0,
+        0,
+        sink.getvalue().to_pybytes(),
         headers=(("content-type", b"application/vnd.apache.arrow.stream"),),
-    )  # fmt: skip
+    )
     assert decoded_sketches([arrow], plan) == decoded_sketches(singles, plan)
 
 
@@ -290,16 +303,23 @@ def test_events_batches_and_arrow_are_counted_alike():
         (b'{"model": {"name": "fraud"}, "timestamp": 1, "features": 3}', "wrong_type"),
         (b'{"model": {"name": "fraud"}, "timestamp": true, "features": {}}', "bad_timestamp"),
         (b'{"model": {"name": "fraud"}, "timestamp": 1}', "missing_field"),
-        (b'{"model": {"name": "fraud"}, "columns": {"timestamp": [1], "features": 7}}',
-         "wrong_type"),
-        (b'{"model": {"name": "fraud"}, "columns": {"timestamp": [1], "features": {"a": [1, 2]}}}',
-         "ragged_batch"),
-        (b'{"model": {"name": "fraud"}, "columns": {"features": {"a": [1, NaN]}}}',
-         "missing_field"),
+        (
+            b'{"model": {"name": "fraud"}, "columns": {"timestamp": [1], "features": 7}}',
+            "wrong_type",
+        ),
+        (
+            b'{"model": {"name": "fraud"}, '
+            b'"columns": {"timestamp": [1], "features": {"a": [1, 2]}}}',
+            "ragged_batch",
+        ),
+        (
+            b'{"model": {"name": "fraud"}, "columns": {"features": {"a": [1, NaN]}}}',
+            "missing_field",
+        ),
         (b'{"model": {"name": "other"}, "timestamp": 1, "features": {}}', "unknown_model"),
         (b"{", "undecodable"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_counted_is_refused_as_ever(event, reason):
     decoder = NativeDecoder(book_of(make_plan()), max_ahead_ms=2**62)
     decoded = decoder.decode([FileRecord(0, 0, event)])
@@ -318,13 +338,14 @@ def test_an_identifier_is_not_learned_and_a_bare_number_is_the_score():
     events = [
         msgspec.json.encode(
             {
-                "model": {"name": "fraud"}, "timestamp": START_S + i,
+                "model": {"name": "fraud"},
+                "timestamp": START_S + i,
                 "features": {"id": f"u{i}", "c": "ab"[i % 2]} | ({"new": 1} if i > 2_500 else {}),
                 "prediction": i % 10 / 10,
             }
         )
         for i in range(3_000)
-    ]  # fmt: skip
+    ]
     plan = make_plan(learn=Learn(warm_up=3_000), pane_ms=1_000, segments=())
     replay = Replay(book_of(plan))
     assert not list(replay.run(FileRecord(i, 0, e) for i, e in enumerate(events)))
@@ -339,19 +360,22 @@ def test_a_name_that_two_signals_would_have_is_the_features():
     events = [
         msgspec.json.encode(
             {
-                "model": {"name": "fraud"}, "timestamp": START_S + i,
-                "features": {"score": i % 7}, "prediction": {"score": i % 5},
+                "model": {"name": "fraud"},
+                "timestamp": START_S + i,
+                "features": {"score": i % 7},
+                "prediction": {"score": i % 5},
             }
         )
         for i in range(1_200)
-    ]  # fmt: skip
+    ]
     plan = make_plan(pane_ms=1_000, segments=())
     replay = Replay(book_of(plan))
     list(replay.run(FileRecord(i, 0, e) for i, e in enumerate(events)))
     reference = replay.monitor.subjects[Subject("fraud", "")].detection.plan.reference
     assert [(s.name, s.role) for s in reference.signals] == [
-        ("score", "feature"), ("_score", "score"),
-    ]  # fmt: skip
+        ("score", "feature"),
+        ("_score", "score"),
+    ]
 
 
 def test_a_plan_is_hashed_and_stored_with_how_it_learns():
@@ -411,9 +435,9 @@ def test_of_a_pane_with_many_more_values_what_is_learned_still_holds():
     def sketch(n: int) -> Sketch:
         made = Sketch(n, [n, 0, 0, 0])
         made.at("features.x").numbers.add(rng.normal(size=n))
-        made.at("features.c").names.add({
-            f"name {k}": int(v) for k, v in enumerate(rng.multinomial(n, zipf)) if v
-        })  # fmt: skip
+        made.at("features.c").names.add(
+            {f"name {k}": int(v) for k, v in enumerate(rng.multinomial(n, zipf)) if v}
+        )
         return made
 
     zipf = 1 / np.arange(1, 5_001)

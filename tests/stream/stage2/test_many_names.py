@@ -40,11 +40,14 @@ def plans_of(fitted: Reference) -> PlanBook:
 def events(names: list[Any]) -> list[bytes]:
     return [
         msgspec.json.encode(
-            {"model": {"name": "m", "version": "1"}, "timestamp": START_S + i,
-             "features": {"shop": name}}
+            {
+                "model": {"name": "m", "version": "1"},
+                "timestamp": START_S + i,
+                "features": {"shop": name},
+            }
         )
         for i, name in enumerate(names)
-    ]  # fmt: skip
+    ]
 
 
 def stream(hot: str, share: float, n: int = 6_000, at: int = 3_000) -> list[bytes]:
@@ -115,10 +118,14 @@ def test_a_take_over_of_one_segment_is_told_of_it(fitted: Reference) -> None:
     book = PlanBook()
     book.add(
         Plan(
-            model="m", reference=fitted, window_events=1_000, window_min_events=300,
-            segments=("region",), window_max_age_ms=10_000_000,
+            model="m",
+            reference=fitted,
+            window_events=1_000,
+            window_min_events=300,
+            segments=("region",),
+            window_max_age_ms=10_000_000,
         )
-    )  # fmt: skip
+    )
     rng = random.Random(4)
     values = []
     for i, name in enumerate(merchants(1, 12_000)):
@@ -126,10 +133,14 @@ def test_a_take_over_of_one_segment_is_told_of_it(fitted: Reference) -> None:
         hot = region == "eu" and i > 5_000 and rng.random() < 0.2
         values.append(
             msgspec.json.encode(
-                {"model": {"name": "m", "version": "1"}, "timestamp": START_S + i,
-                 "features": {"shop": HOT if hot else name}, "segments": {"region": region}}
+                {
+                    "model": {"name": "m", "version": "1"},
+                    "timestamp": START_S + i,
+                    "features": {"shop": HOT if hot else name},
+                    "segments": {"region": region},
+                }
             )
-        )  # fmt: skip
+        )
     told = [s for alert in found(book, values) for s in alert["data"]["signals"]]
     assert {s["test"] for s in told} <= OF_ONE_NAME
     assert "region=eu" in {s.get("segment", "") for s in told}
@@ -161,10 +172,13 @@ def learning() -> PlanBook:
     book = PlanBook()
     book.add(
         LearningPlan(
-            model="m", learn=Learn(warm_up=10_000), window_events=1_000, window_min_events=300,
+            model="m",
+            learn=Learn(warm_up=10_000),
+            window_events=1_000,
+            window_min_events=300,
             pane_ms=20_000,
         )
-    )  # fmt: skip
+    )
     return book
 
 

@@ -58,19 +58,31 @@ class Reader:
         return alerts
 
     def events(
-        self, pane_ms: int, n: int = 10, *, source: Source | None = None, chunk: int = 0,
-        through: int | None = None, subject: Subject | None = None, plan: Plan | None = None,
-        segment: str = "", late: int = 0,
-    ):  # fmt: skip
+        self,
+        pane_ms: int,
+        n: int = 10,
+        *,
+        source: Source | None = None,
+        chunk: int = 0,
+        through: int | None = None,
+        subject: Subject | None = None,
+        plan: Plan | None = None,
+        segment: str = "",
+        late: int = 0,
+    ):
         plan = plan or self.plan
         counts = np.zeros(plan.layout.width, np.int64)
         counts[0] = n
         counts[plan.layout.start + 3] = n
         batch = SummaryBatch(
-            source or SOURCE, chunk, chunk + 9 if through is None else through,
-            *(subject or Subject(plan.model, "1")), plan.short_hash, late,
+            source or SOURCE,
+            chunk,
+            chunk + 9 if through is None else through,
+            *(subject or Subject(plan.model, "1")),
+            plan.short_hash,
+            late,
             [SummaryEntry(segment, pane_ms, encode_counts(counts))],
-        )  # fmt: skip
+        )
         return self.put(batch)
 
     def progress(self, time_ms: int, *, source: Source | None = None, chunk: int = 0, through=None):
@@ -518,15 +530,22 @@ def words(reader: Reader, rng: random.Random, n: int):
         if kind < 0.5:
             pane = 1_000_000 + 10_000 * (i // 4 + rng.randrange(4))
             reader.events(
-                pane, rng.randint(20, 90), source=source, chunk=chunk, through=through,
-                subject=Subject("fraud", rng.choice("12")), late=rng.randrange(3),
+                pane,
+                rng.randint(20, 90),
+                source=source,
+                chunk=chunk,
+                through=through,
+                subject=Subject("fraud", rng.choice("12")),
+                late=rng.randrange(3),
                 segment=rng.choice(("", "region=eu")),
-            )  # fmt: skip
+            )
         elif kind < 0.9:
             reader.progress(
-                1_000_000 + 2_500 * i + rng.randrange(9_999), source=source, chunk=chunk,
+                1_000_000 + 2_500 * i + rng.randrange(9_999),
+                source=source,
+                chunk=chunk,
                 through=through,
-            )  # fmt: skip
+            )
         else:
             reader.put(Idle(source, through), time_ms=i * 20_000)
         yield i
@@ -608,10 +627,13 @@ def test_state_that_does_not_decode_is_an_error_in_words(plan, data):
     whole = payloads[name]
     damaged = data.draw(
         st.one_of(
-            st.just(b""), st.binary(max_size=50), st.just(b"\xdd\xff\xff\xff\xff"),
-            st.just(b"\x91" * 3_000), st.integers(0, len(whole) - 1).map(lambda n: whole[:n]),
+            st.just(b""),
+            st.binary(max_size=50),
+            st.just(b"\xdd\xff\xff\xff\xff"),
+            st.just(b"\x91" * 3_000),
+            st.integers(0, len(whole) - 1).map(lambda n: whole[:n]),
         )
-    )  # fmt: skip
+    )
     monitor = PartitionMonitor(PlanBook())
     monitor.plans.add(plan)
     with pytest.raises(SnapshotError, match="summaries partition 0 by w"):

@@ -99,9 +99,13 @@ def test_it_ends_at_the_same_time_however_it_is_read(
 ):
     """`deal` gives each partition the order of the log, so nothing is late."""
     alerts, monitor = run_stages(
-        Reader(plan).book, gap(), partitions=partitions, seed=seed, snapshot_every=snapshots,
+        Reader(plan).book,
+        gap(),
+        partitions=partitions,
+        seed=seed,
+        snapshot_every=snapshots,
         release_every=releases,
-    )  # fmt: skip
+    )
     key = msgspec.json.encode
     kept = [a for a in alerts if a["data"]["labels"]["kind"] != "system"]
     wanted = [a for a in undisturbed[0] if a["data"]["labels"]["kind"] != "system"]
@@ -113,8 +117,9 @@ def test_it_ends_at_the_same_time_however_it_is_read(
 def test_neither_the_nameless_version_nor_one_with_a_plan_of_its_own_ends(plan, name, own):
     plans = [plan]
     if own:
-        plans.append(make_plan(reference=REFERENCE, segments=(), version=name,
-                               retire_after_ms=HOUR_MS))  # fmt: skip
+        plans.append(
+            make_plan(reference=REFERENCE, segments=(), version=name, retire_after_ms=HOUR_MS)
+        )
     alerts, monitor = run_stages(Reader(*plans).book, gap(name), partitions=1, seed=0)
     mine = of_version(alerts, name)
     assert mine
@@ -175,8 +180,9 @@ def test_a_flood_of_versions_does_not_push_out_what_is_watched(plan, monkeypatch
     """A slow honest version beside others that are new with every event; and its drift."""
     monkeypatch.setattr(module, "MAX_VERSIONS", 10)
     honest = make_events(1, 1_500, drift_at=900)
-    plain, _ = run_stages(Reader(make_plan(reference=REFERENCE, segments=())).book, honest,
-                          partitions=1, seed=1)  # fmt: skip
+    plain, _ = run_stages(
+        Reader(make_plan(reference=REFERENCE, segments=())).book, honest, partitions=1, seed=1
+    )
     assert of_version(plain, "1")
     rng = random.Random(4)
     events = []
@@ -253,8 +259,9 @@ def test_events_of_few_versions_open_no_such_episode(undisturbed):
 @pytest.mark.parametrize("snapshots", [0.0, 0.2])
 def test_judged_events_are_counted_once(plan, snapshots):
     events = make_events(1, 1_500)
-    _, monitor = run_stages(Reader(plan).book, events, partitions=3, seed=2,
-                            snapshot_every=snapshots)  # fmt: skip
+    _, monitor = run_stages(
+        Reader(plan).book, events, partitions=3, seed=2, snapshot_every=snapshots
+    )
     (held,) = monitor.subjects.values()
     assert held.lifetime.events == 1_500
     assert held.late_total == 0

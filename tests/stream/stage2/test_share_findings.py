@@ -35,21 +35,33 @@ def rows(
 def reference() -> Reference:
     rng = np.random.default_rng(0)
     return fit_reference(
-        rows(10_000, rng), model="m", roles={"errors": "actual"},
+        rows(10_000, rng),
+        model="m",
+        roles={"errors": "actual"},
         times_ms=np.arange(10_000) * MINUTE,
-    )  # fmt: skip
+    )
 
 
 def plan_of(reference: Reference, **changes: Any) -> Plan:
     # No windows, so that what is found is found by following the panes.
-    return Plan(model="m", reference=reference, pane_ms=PANE, window_events=10**6,
-                window_max_age_ms=10**12, **changes)  # fmt: skip
+    return Plan(
+        model="m",
+        reference=reference,
+        pane_ms=PANE,
+        window_events=10**6,
+        window_max_age_ms=10**12,
+        **changes,
+    )
 
 
 def run(
-    plan: Plan, panes: int = 160, *, seed: int = 1, before: dict[str, float] | None = None,
+    plan: Plan,
+    panes: int = 160,
+    *,
+    seed: int = 1,
+    before: dict[str, float] | None = None,
     **change: float,
-) -> list[Finding]:  # fmt: skip
+) -> list[Finding]:
     """Findings of a stream that changes at pane `CHANGE`, restarted on the way."""
     rng = np.random.default_rng(seed)
     detection = Detection(plan)
@@ -123,9 +135,10 @@ def test_a_raised_rate_is_a_matter_of_quality(reference: Reference) -> None:
 
 def test_a_rate_that_falls_is_no_finding() -> None:
     fitted = fit_reference(
-        rows(10_000, np.random.default_rng(5), missing=0.1), model="m",
+        rows(10_000, np.random.default_rng(5), missing=0.1),
+        model="m",
         times_ms=np.arange(10_000) * MINUTE,
-    )  # fmt: skip
+    )
     plan = plan_of(fitted)
     assert not run(plan, before={"missing": 0.1}, missing=0.0)
     assert run(plan, before={"missing": 0.1}, missing=0.25)
@@ -164,8 +177,9 @@ def test_with_slots_every_hour_is_compared_with_itself() -> None:
     )
     assert reference.calendar is not None
     assert reference.calendar.slots > 1
-    plan = Plan(model="m", reference=reference, pane_ms=HOUR, window_events=10**6,
-                window_max_age_ms=10**12)  # fmt: skip
+    plan = Plan(
+        model="m", reference=reference, pane_ms=HOUR, window_events=10**6, window_max_age_ms=10**12
+    )
     found: dict[float, list[Finding]] = {0.0: [], 0.15: []}
     for more, findings in found.items():
         detection, drawn = Detection(plan), np.random.default_rng(9)

@@ -61,8 +61,11 @@ def test_shared_tables_go_with_their_last_user(encoded: bytes) -> None:
     del held
     gc.collect()
     assert first
-    assert not [one for one in gc.get_objects() if type(one) is SharedTables and
-                one.bank.layout is plan.layout]  # fmt: skip
+    assert not [
+        one
+        for one in gc.get_objects()
+        if type(one) is SharedTables and one.bank.layout is plan.layout
+    ]
 
 
 def _cost(encoded: bytes, plan: Plan | None) -> float:

@@ -87,8 +87,9 @@ def test_how_far_the_frontier_goes_at_once_leaves_no_trace(plan):
     plain = [(a.id, a.data.starts_at, a.data.ends_at, a.data.signals) for a in said]
     assert plain == [(a.id, a.data.starts_at, a.data.ends_at, a.data.signals) for a in at_once]
     assert told(at_once) == [
-        ("firing", "no_data", "11:59:10"), ("resolved", "no_data", "11:59:10"),
-    ]  # fmt: skip
+        ("firing", "no_data", "11:59:10"),
+        ("resolved", "no_data", "11:59:10"),
+    ]
 
 
 def test_silence_of_the_whole_topic_goes_by_the_times_of_its_records(plan):
@@ -233,9 +234,12 @@ def test_a_reference_of_the_last_panes_knows_no_drift():
     assert read.last_ms - read.first_ms == pytest.approx(4_000_000, abs=200_000)
     assert read.events == (read.last_ms - read.first_ms) // 1000
     fresh = rebased(
-        plan.reference, plan.monitored, read.batches.table,
-        first_ms=read.first_ms, last_ms=read.last_ms,
-    )  # fmt: skip
+        plan.reference,
+        plan.monitored,
+        read.batches.table,
+        first_ms=read.first_ms,
+        last_ms=read.last_ms,
+    )
     x_before, x = (r.signals[0] for r in (plan.reference, fresh))
     assert fresh.events == read.events
     assert fresh.hash != plan.reference.hash

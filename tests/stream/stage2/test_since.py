@@ -25,20 +25,26 @@ def told(values: np.ndarray, every_s: float, model: str = "m") -> list[AlertEven
     book = PlanBook()
     book.add(
         Plan(
-            model=model, reference=fit_reference({"x": known}, model=model, times_ms=times),
-            window_events=100_000, window_max_age_ms=30 * 86_400_000,
+            model=model,
+            reference=fit_reference({"x": known}, model=model, times_ms=times),
+            window_events=100_000,
+            window_max_age_ms=30 * 86_400_000,
         )
-    )  # fmt: skip
+    )
     records = (
         FileRecord(
-            i, 0,
-            msgspec.json.encode({
-                "model": {"name": model, "version": "1"}, "timestamp": START_S + i * every_s,
-                "features": {"x": float(value)},
-            }),
+            i,
+            0,
+            msgspec.json.encode(
+                {
+                    "model": {"name": model, "version": "1"},
+                    "timestamp": START_S + i * every_s,
+                    "features": {"x": float(value)},
+                }
+            ),
         )
         for i, value in enumerate(values)
-    )  # fmt: skip
+    )
     return list(Replay(book, "predictions").run(records))
 
 

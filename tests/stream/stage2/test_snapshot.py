@@ -175,9 +175,10 @@ def test_what_cannot_be_used_says_why():
         "format 1 of another version of driftstream; this one reads 2. Run the version that wrote "
         "it, or have it rebuilt.": [*log, (log[1][0], b"DRFM\x01" + manifest[5:])],
         "a snapshot block is truncated or corrupted: its checksum differs.": [
-            *log, (log[1][0], manifest[:-2])
+            *log,
+            (log[1][0], manifest[:-2]),
         ],
-    }  # fmt: skip
+    }
     for words, records in cases.items():
         assert [stored.fault for stored in module.stored_rounds(0, records)] == [words]
         assert best_snapshot(0, records) is None

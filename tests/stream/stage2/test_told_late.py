@@ -55,10 +55,13 @@ def run(*arguments: object) -> str:
 @pytest.mark.parametrize(
     ("step_s", "n", "numbers", "names", "late"),
     [
-        (600, 2_000, 1, 1, False), (3_600, 500, 6, 0, True), (21_600, 400, 1, 0, True),
-        (21_600, 400, 0, 3, True), (21_600, 400, 2, 2, True),
+        (600, 2_000, 1, 1, False),
+        (3_600, 500, 6, 0, True),
+        (21_600, 400, 1, 0, True),
+        (21_600, 400, 0, 3, True),
+        (21_600, 400, 2, 2, True),
     ],
-)  # fmt: skip
+)
 def test_fit_check_replay_and_worker_say_the_same_of_what_is_late(
     tmp_path: Path, step_s: int, n: int, numbers: int, names: int, late: bool
 ) -> None:

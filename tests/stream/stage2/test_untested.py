@@ -61,18 +61,19 @@ def replayed(plan: Any, data: dict[str, Any], step_s: int = 10, **event: Any) ->
     n = len(next(iter(data.values())))
     records = (
         FileRecord(
-            i, 0,
-            msgspec.json.encode({
-                "model": {"name": "m", "version": ""},
-                "timestamp": START_S + i * step_s,
-                "features": {
-                    k: None if v[i] != v[i] else v[i] for k, v in data.items()
-                },
-                **{k: v[i] for k, v in event.items()},
-            }),
+            i,
+            0,
+            msgspec.json.encode(
+                {
+                    "model": {"name": "m", "version": ""},
+                    "timestamp": START_S + i * step_s,
+                    "features": {k: None if v[i] != v[i] else v[i] for k, v in data.items()},
+                    **{k: v[i] for k, v in event.items()},
+                }
+            ),
         )
         for i in range(n)
-    )  # fmt: skip
+    )
     list(replay.run(records))
     return replay
 
@@ -252,9 +253,10 @@ def test_actuals_that_stop_are_missed_by_no_rate_but_said() -> None:
 
 def test_segments_with_too_few_rows(reference: Reference) -> None:
     plan = plan_of(
-        replace(reference, segments=("region",)), segments=("region",),
+        replace(reference, segments=("region",)),
+        segments=("region",),
         window_max_age_ms=4 * 3_600_000,
-    )  # fmt: skip
+    )
     n = 6_000
     region = [{"region": "rare" if i % 100 == 0 else "eu"} for i in range(n)]
     replay = replayed(plan, columns(2, n), segments=region)
@@ -303,8 +305,10 @@ def test_the_metrics_page_and_the_live_page_say_it(reference: Reference) -> None
     (held,) = replay.monitor.subjects.values()
     rows = {(g.signal, g.extra): g.value for g in signal_gauges([held]) if g.family == "untested"}
     assert rows == {
-        (ALL, "few_events"): 1.0, ("none", "no_values"): 1.0, ("one", "constant"): 0.0,
-    }  # fmt: skip
+        (ALL, "few_events"): 1.0,
+        ("none", "no_values"): 1.0,
+        ("one", "constant"): 0.0,
+    }
     detail = detail_of(held)
     assert detail is not None
     assert any("held fewer than 300 events" in words for words in detail.untested)
@@ -336,8 +340,16 @@ def table(path: Path, data: dict[str, Any], n: int, step_s: int = 10) -> Path:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untested")
-    made = run("fit", table(folder / "a.csv", columns(1, N), N), "--model", "m",
-               "--timestamp", "ts", "-o", folder / "m.json")  # fmt: skip
+    made = run(
+        "fit",
+        table(folder / "a.csv", columns(1, N), N),
+        "--model",
+        "m",
+        "--timestamp",
+        "ts",
+        "-o",
+        folder / "m.json",
+    )
     assert made.exit_code == 0, made.output
     assert "not tested" not in made.output
     return folder
@@ -355,8 +367,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_replay_says_no_episode_of_what_was_tested_only(folder: Path, n: int, said: str) -> None:
     data = table(folder / f"{n}.csv", columns(2, n), n)
     lines, page = folder / f"{n}.jsonl", folder / f"{n}.html"
-    result = run("replay", data, "--reference", folder / "m.json", "--metrics", lines,
-                 "--report", page)  # fmt: skip
+    result = run(
+        "replay", data, "--reference", folder / "m.json", "--metrics", lines, "--report", page
+    )
     assert result.exit_code == 0, result.output
     assert said in result.output
     assert ("warning: not tested: " in result.output) == (n < 2_000)
@@ -387,8 +400,18 @@ def test_check_says_it_and_strict_makes_it_an_error(folder: Path) -> None:
 
 def test_fit_says_it_of_what_it_proposes(tmp_path: Path) -> None:
     odd = columns(1, N) | {"none": np.full(N, np.nan)}
-    result = run("fit", table(tmp_path / "a.csv", odd, N), "--model", "m", "--timestamp", "ts",
-                 "--numeric", "none", "-o", tmp_path / "m.json")  # fmt: skip
+    result = run(
+        "fit",
+        table(tmp_path / "a.csv", odd, N),
+        "--model",
+        "m",
+        "--timestamp",
+        "ts",
+        "--numeric",
+        "none",
+        "-o",
+        tmp_path / "m.json",
+    )
     assert "warning: not tested: none: the reference has no value" in result.output
 
 

@@ -26,7 +26,7 @@ from stream.contracts.alert_event import (
     AlertEvent,
     decode_alert,
     encode_alert,
-)  # fmt: skip
+)
 from stream.metrics.families import counter, gauge
 from stream.notify.targets.alertmanager import alertmanager_alert
 from stream.notify.targets.slack import slack_message, slack_text
@@ -62,17 +62,28 @@ def steers(text: str, *, lines: bool = False) -> list[str]:
     for emoji in ORDINARY:  # a joiner within a picture is one
         kept = kept.replace(emoji, "")
     return [
-        c for c in kept
+        c
+        for c in kept
         if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c != "\u200d"
-    ]  # fmt: skip
+    ]
 
 
 def alert(model: str, version: str, signal: str, segment: str, category: str) -> AlertEvent:
     found = Finding(
-        kind="data_drift", signal=signal, role="feature", test="psi", value=0.3, threshold=0.1,
-        severity="critical", start_ms=NOW_MS, end_ms=NOW_MS + 1000, events=1000, segment=segment,
-        change=f"'{category}' gained 12 points", effect=0.3,
-    )  # fmt: skip
+        kind="data_drift",
+        signal=signal,
+        role="feature",
+        test="psi",
+        value=0.3,
+        threshold=0.1,
+        severity="critical",
+        start_ms=NOW_MS,
+        end_ms=NOW_MS + 1000,
+        events=1000,
+        segment=segment,
+        change=f"'{category}' gained 12 points",
+        effect=0.3,
+    )
     other = msgspec.structs.replace(found, signal=signal + "2")
     context = AlertContext(runbook_url="https://r/{kind}", dashboard_url="https://d|x/*y*")
     (event,) = Episodes(Subject(model, version)).step(NOW_MS, [found, other], True, context)
@@ -109,9 +120,11 @@ def test_printable_is_one_line_that_can_be_seen(text: str) -> None:
     assert not steers(said)
     assert printable(said) == said
     assert len(printable(text, 20)) <= 20
-    assert (said == text) == (not steers(text)) or "\u200d" in text or any(
-        unicodedata.category(c) in ("Co", "Cn") for c in text
-    )  # fmt: skip
+    assert (
+        (said == text) == (not steers(text))
+        or "\u200d" in text
+        or any(unicodedata.category(c) in ("Co", "Cn") for c in text)
+    )
 
 
 @given(st.recursive(NAMES | st.integers(), lambda inner: st.dictionaries(NAMES, inner, max_size=3)))

@@ -16,9 +16,13 @@ ROOM = MAX_VALUE_BYTES - 3 * HEAD
 
 
 def letter(
-    value: bytes | None, key: bytes | None = None, headers: tuple[tuple[str, bytes], ...] = (),
-    *, error: str = "no JSON", values: bool = True,
-) -> tuple[Outgoing, dict[str, str]]:  # fmt: skip
+    value: bytes | None,
+    key: bytes | None = None,
+    headers: tuple[tuple[str, bytes], ...] = (),
+    *,
+    error: str = "no JSON",
+    values: bool = True,
+) -> tuple[Outgoing, dict[str, str]]:
     record = FileRecord(7, 1_000, value, key, headers)
     sent = dead_letter(
         "dead", TP("predictions", 3), record, Reject(0, "undecodable", error), values=values
@@ -38,9 +42,13 @@ def test_a_value_that_fits_is_sent_as_it_was(size: int) -> None:
     assert (sent.topic, sent.key, sent.value) == ("dead", b"key", value)
     assert sent.headers[0] == ("trace", b"1")
     assert told == {
-        "reason": "undecodable", "error": "no JSON", "topic": "predictions", "partition": "3",
-        "offset": "7", "timestamp": "1000",
-    }  # fmt: skip
+        "reason": "undecodable",
+        "error": "no JSON",
+        "topic": "predictions",
+        "partition": "3",
+        "offset": "7",
+        "timestamp": "1000",
+    }
 
 
 @pytest.mark.parametrize("size", [ROOM + 1, 5 * MAX_VALUE_BYTES])

@@ -106,9 +106,12 @@ def test_what_stderr_did_not_take_is_counted_and_told(tmp_path: Path) -> None:
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     writer = os.open(pipe, os.O_WRONLY)
     process = subprocess.Popen(
-        [sys.executable, "-c", PATIENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=writer, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", PATIENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=writer,
+        text=True,
+    )
     os.close(writer)
     assert process.stdin is not None
     assert process.stdout is not None

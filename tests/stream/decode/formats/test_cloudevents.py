@@ -25,15 +25,26 @@ STRUCTURED = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 
 def envelope(data: Any, **attributes: Any) -> dict[str, Any]:
     return {
-        "specversion": "1.0", "type": "com.example.someevent", "source": "/mycontext",
-        "subject": "larger-context", "id": "A234-1234-1234", "time": "2026-03-01T12:00:00Z",
-        "datacontenttype": "application/json", "comexampleothervalue": 5, "data": data,
-    } | attributes  # fmt: skip
+        "specversion": "1.0",
+        "type": "com.example.someevent",
+        "source": "/mycontext",
+        "subject": "larger-context",
+        "id": "A234-1234-1234",
+        "time": "2026-03-01T12:00:00Z",
+        "datacontenttype": "application/json",
+        "comexampleothervalue": 5,
+        "data": data,
+    } | attributes
 
 
 def headers(kind: str = "application/json", **more: str) -> list[tuple[str, bytes]]:
-    said = {"ce_specversion": "1.0", "ce_type": "com.example.someevent", "ce_id": "A234-1234-1234",
-            "ce_source": "/mycontext", "ce_time": "2026-03-01T12:00:00Z"} | more  # fmt: skip
+    said = {
+        "ce_specversion": "1.0",
+        "ce_type": "com.example.someevent",
+        "ce_id": "A234-1234-1234",
+        "ce_source": "/mycontext",
+        "ce_time": "2026-03-01T12:00:00Z",
+    } | more
     return [(name, text.encode()) for name, text in said.items()] + [
         ("content-type", kind.encode())
     ]
@@ -68,14 +79,17 @@ def test_base64_and_native_between_them() -> None:
         for i, (one, native) in enumerate(zip(packed, NATIVE, strict=True))
     ]
     assert by_worker(mixed) == EXPECTED
-    spoilt = [rec(json.dumps(envelope(one)).encode()[:-1] + b',"x":NaN}', STRUCTURED)
-              for one in NATIVE]  # fmt: skip
+    spoilt = [
+        rec(json.dumps(envelope(one)).encode()[:-1] + b',"x":NaN}', STRUCTURED) for one in NATIVE
+    ]
     assert by_worker(spoilt) == EXPECTED
 
 
 def test_a_native_batch_in_an_envelope() -> None:
-    batch = {"model": {"name": "fraud", "version": "3"},
-             "columns": {"timestamp": [NOW, NOW + 1], "features": {"amount": [1, 2]}}}  # fmt: skip
+    batch = {
+        "model": {"name": "fraud", "version": "3"},
+        "columns": {"timestamp": [NOW, NOW + 1], "features": {"amount": [1, 2]}},
+    }
     assert by_worker([rec(batch, *headers(BATCH_CONTENT_TYPE))]) == by_worker([rec(batch)])
 
 
@@ -94,13 +108,16 @@ def test_batch_mode_is_an_event_each() -> None:
 
 
 def test_a_mapping_of_what_is_in_the_envelope_takes_its_time_and_id() -> None:
-    bare = [{"m": "fraud", "in": one["features"], "out": one["prediction"]["label"]}
-            for one in NATIVE]  # fmt: skip
+    bare = [
+        {"m": "fraud", "in": one["features"], "out": one["prediction"]["label"]} for one in NATIVE
+    ]
     source = SourceOptions(
         "mapping", mapping=mapped(model="m", star="in", prediction="out"), version="3"
     )
-    native = [event(prediction_id="A234-1234-1234", timestamp="2026-03-01T12:00:00Z",
-                    prediction="ok") for one in NATIVE]  # fmt: skip
+    native = [
+        event(prediction_id="A234-1234-1234", timestamp="2026-03-01T12:00:00Z", prediction="ok")
+        for one in NATIVE
+    ]
     expected = by_worker([rec(one) for one in native])
     assert by_worker([rec(one, *headers()) for one in bare], source) == expected
     assert by_worker([rec(envelope(one), STRUCTURED) for one in bare], source) == expected

@@ -39,10 +39,14 @@ V2_TWO = {
     **V2_RESPONSE,
     "outputs": [
         V2_RESPONSE["outputs"][0],  # type: ignore[index]
-        {"name": "proba", "shape": [3, 2], "datatype": "FP64",
-         "data": [[0.9, 0.1], [0.25, 0.75], [0.5, 0.5]]},
+        {
+            "name": "proba",
+            "shape": [3, 2],
+            "datatype": "FP64",
+            "data": [[0.9, 0.1], [0.25, 0.75], [0.5, 0.5]],
+        },
     ],
-}  # fmt: skip
+}
 
 
 def natives(*, request: bool, score: bool = False, identity: str = "") -> list[dict[str, Any]]:
@@ -55,8 +59,9 @@ def natives(*, request: bool, score: bool = False, identity: str = "") -> list[d
         members = {"features": dict(zip(COLUMNS.columns, row, strict=True)), "prediction": ...}
         if not request:
             members = {"features": ..., "prediction": prediction}
-        found.append(event(timestamp=NOW, prediction_id=f"{identity}/{i}" if identity else ...,
-                           **members))  # fmt: skip
+        found.append(
+            event(timestamp=NOW, prediction_id=f"{identity}/{i}" if identity else ..., **members)
+        )
     return found
 
 
@@ -89,11 +94,19 @@ def test_counts_are_those_of_the_native_form(
     assert by_worker([rec(document)], source) == expected
     # Files have no time beside what is in them; those of the logger do, as CloudEvents.
     kind = "request" if "instances" in document or "inputs" in document else "response"
-    logged = {"specversion": "1.0", "id": "0009174a", "source": "http://localhost:9081/",
-              "type": f"org.kubeflow.serving.inference.{kind}", "time": "2026-03-01T12:00:00Z",
-              "datacontenttype": "application/json", "inferenceservicename": "fraud",
-              "namespace": "default", "component": "predictor", "endpoint": "",
-              "data": document}  # fmt: skip
+    logged = {
+        "specversion": "1.0",
+        "id": "0009174a",
+        "source": "http://localhost:9081/",
+        "type": f"org.kubeflow.serving.inference.{kind}",
+        "time": "2026-03-01T12:00:00Z",
+        "datacontenttype": "application/json",
+        "inferenceservicename": "fraud",
+        "namespace": "default",
+        "component": "predictor",
+        "endpoint": "",
+        "data": document,
+    }
     wrapped = [json.dumps(one).encode() for one in native]
     counted = by_file(tmp_path / "n.jsonl", wrapped)
     found = by_file(tmp_path / "f.jsonl", [json.dumps(logged).encode()], source)
@@ -114,8 +127,9 @@ def test_the_logger_in_binary_mode() -> None:
         one["model"] = {"name": "fraud"}
     assert by_worker([rec(V1_RESPONSE, *logged("response"))]) == one_record(native)
     single = {"predictions": ["ok"]}
-    native = [event(prediction_id="0009174a", features=..., prediction="ok",
-                    model={"name": "fraud"})]  # fmt: skip
+    native = [
+        event(prediction_id="0009174a", features=..., prediction="ok", model={"name": "fraud"})
+    ]
     assert by_worker([rec(single, *logged("response"))]) == one_record(native)
     both = [rec(V1_NAMED, *logged("request")), rec(V1_RESPONSE, *logged("response"))]
     assert by_worker(both)[1:] == ([], 2 * len(ROWS))
@@ -133,15 +147,20 @@ def test_the_logger_in_binary_mode() -> None:
         ({"inputs": [{"name": "a", "shape": [1, 1], "data": [1, 2]}]}, "ragged_batch", "got 2"),
         ({"inputs": [{"name": "a", "shape": [2]}]}, "missing_field", "binary tensors are not read"),
         (
-            {"inputs": [{"name": "a", "shape": [1], "data": [1]},
-                        {"name": "b", "shape": [2], "data": [1, 2]}]},
-            "ragged_batch", "Expected 1 rows, got 2 - at $.inputs[1].shape",
+            {
+                "inputs": [
+                    {"name": "a", "shape": [1], "data": [1]},
+                    {"name": "b", "shape": [2], "data": [1, 2]},
+                ]
+            },
+            "ragged_batch",
+            "Expected 1 rows, got 2 - at $.inputs[1].shape",
         ),
         ({"outputs": [{"name": "a", "shape": [10**9, 10**9], "data": [1]}]}, "wrong_type", "shape"),
         ({"instances": [0] * 100_001}, "too_large", "at most 100000 rows"),
         ({}, "missing_field", "Expected `instances`, `inputs`, `predictions` or `outputs`"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_says_why(document: Any, reason: str, words: str) -> None:
     _, rejects, events = by_worker([rec(document), rec(V1_RESPONSE)], COLUMNS)
     ((offset, why, error),) = rejects

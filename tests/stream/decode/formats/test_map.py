@@ -23,10 +23,13 @@ name = "fraud"
 signals = "auto"
 """
 NATIVE = event(
-    timestamp="2026-03-01T12:00:00Z", prediction_id="r-1", latency_seconds=0.0125,
-    prediction={"label": "ok", "score": 0.93}, actual="fraud",
+    timestamp="2026-03-01T12:00:00Z",
+    prediction_id="r-1",
+    latency_seconds=0.0125,
+    prediction={"label": "ok", "score": 0.93},
+    actual="fraud",
     features={"amount": 12.5, "age": 40, "country": "DE"},
-)  # fmt: skip
+)
 OTHERS = {
     "requestId": "r-1", "created_at": "2026-03-01T12:00:00Z", "latency_ms": 12.5,
     "ground_truth": "fraud", "host": {"zone": "a"},
@@ -38,9 +41,13 @@ NESTED = {
     "response": {"predicted_class": "ok", "probability": 0.93},
 }
 FLAT = {
-    **OTHERS, **NATIVE["features"], "model_name": "fraud", "model_version": "3",
-    "prediction": "ok", "score": 0.93,
-}  # fmt: skip
+    **OTHERS,
+    **NATIVE["features"],
+    "model_name": "fraud",
+    "model_version": "3",
+    "prediction": "ok",
+    "score": 0.93,
+}
 
 
 def tried(tmp_path: Path, text: str, *options: object) -> Result:
@@ -87,8 +94,11 @@ def test_json_in_an_envelope_is_mapped_too(document: Any, tmp_path: Path) -> Non
 
 
 def test_what_an_envelope_says_of_its_data_is_not_mapped(tmp_path: Path) -> None:
-    logged = envelope({"predictions": ["ok"]}, inferenceservicename="fraud",
-                      type="org.kubeflow.serving.inference.response")  # fmt: skip
+    logged = envelope(
+        {"predictions": ["ok"]},
+        inferenceservicename="fraud",
+        type="org.kubeflow.serving.inference.response",
+    )
     for document in (logged, envelope(NATIVE)):
         result = tried(tmp_path, json.dumps(document))
         assert result.exit_code == 0, result.output
@@ -98,9 +108,11 @@ def test_what_an_envelope_says_of_its_data_is_not_mapped(tmp_path: Path) -> None
 
 def test_rows_are_found(tmp_path: Path) -> None:
     document = {
-        "ts": NOW, "request_id": 7, "instances": [NATIVE["features"]] * 2,
+        "ts": NOW,
+        "request_id": 7,
+        "instances": [NATIVE["features"]] * 2,
         "predictions": ["ok", "fraud"],
-    }  # fmt: skip
+    }
     result = tried(tmp_path, json.dumps(document), "--model", "fraud", "--topic", "t")
     assert result.exit_code == 0, result.output
     assert 'features = "instances[].*"' in result.stdout
@@ -136,9 +148,17 @@ def test_what_is_not_understood_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["5", "null", "[]", '[{"ts": 1}]', '{"": {"": 1}}', '{"features": {"]": [1]}}',
-     '{"specversion": "1.0", "type": [], "data": {}}', '{"specversion": "1.0", "type": 1}'],
-)  # fmt: skip
+    [
+        "5",
+        "null",
+        "[]",
+        '[{"ts": 1}]',
+        '{"": {"": 1}}',
+        '{"features": {"]": [1]}}',
+        '{"specversion": "1.0", "type": [], "data": {}}',
+        '{"specversion": "1.0", "type": 1}',
+    ],
+)
 def test_any_json_is_answered(text: str, tmp_path: Path) -> None:
     result = tried(tmp_path, text, "--model", "m")
     assert result.exit_code in (0, 1)

@@ -20,24 +20,39 @@ from tests.stream.decode.formats.tools import by_file, by_worker, rec
 from tests.stream.decode_tools import NOW, event
 
 NATIVE = [
-    event(prediction_id=f"p{i}", timestamp=NOW + i, features={"amount": i / 4, "age": 20 + i,
-          "country": ["DE", "FR", None][i % 3]}, latency_seconds=i / 8, actual="ok")
+    event(
+        prediction_id=f"p{i}",
+        timestamp=NOW + i,
+        features={"amount": i / 4, "age": 20 + i, "country": ["DE", "FR", None][i % 3]},
+        latency_seconds=i / 8,
+        actual="ok",
+    )
     for i in range(20)
-]  # fmt: skip
+]
 
 
 def mapped(**paths: Any) -> Mapped:
     read: dict[str, Any] = {
-        name: {key: parse_path(path) for key, path in said.items()} if isinstance(said, dict)
-        else parse_path(said) if name not in ("latency_unit", "ignore") and said != "" else said
+        name: {key: parse_path(path) for key, path in said.items()}
+        if isinstance(said, dict)
+        else parse_path(said)
+        if name not in ("latency_unit", "ignore") and said != ""
+        else said
         for name, said in paths.items()
-    }  # fmt: skip
+    }
     members: Any = {name: () if said == "" else said for name, said in read.items()}
     return Mapped(**members)
 
 
-COMMON = {"model": "who.model", "version": "who.v", "id": "rid", "timestamp": "when",
-          "prediction": "out.class", "score": "out.p[1]", "actual": "truth"}  # fmt: skip
+COMMON = {
+    "model": "who.model",
+    "version": "who.v",
+    "id": "rid",
+    "timestamp": "when",
+    "prediction": "out.class",
+    "score": "out.p[1]",
+    "actual": "truth",
+}
 NAMED = {"amount": "in.amt", "age": "in.person.age", "country": "in.geo[0]"}
 WAYS: dict[str, tuple[Mapped, Any]] = {
     "star": (
@@ -46,24 +61,31 @@ WAYS: dict[str, tuple[Mapped, Any]] = {
     ),
     "named": (
         mapped(**COMMON, features=NAMED, latency="took", latency_unit="ms"),
-        lambda e: {"in": {"amt": e["features"]["amount"], "geo": [e["features"]["country"]],
-                          "person": {"age": e["features"]["age"]}}},
+        lambda e: {
+            "in": {
+                "amt": e["features"]["amount"],
+                "geo": [e["features"]["country"]],
+                "person": {"age": e["features"]["age"]},
+            }
+        },
     ),
     "flat": (
         mapped(**COMMON, star="", latency="took", latency_unit="ms"),
         lambda e: e["features"],
     ),
-}  # fmt: skip
+}
 
 
 def foreign(native: dict[str, Any], way: str) -> dict[str, Any]:
     return {
-        "when": native["timestamp"], "rid": native["prediction_id"], "truth": native["actual"],
+        "when": native["timestamp"],
+        "rid": native["prediction_id"],
+        "truth": native["actual"],
         "who": {"model": "fraud", "v": native["model"]["version"], "host": "a"},
-        "out": {"class": native["prediction"]["label"],
-                "p": [1.0, native["prediction"]["score"]]},
-        "took": native["latency_seconds"] * 1000, **WAYS[way][1](native),
-    }  # fmt: skip
+        "out": {"class": native["prediction"]["label"], "p": [1.0, native["prediction"]["score"]]},
+        "took": native["latency_seconds"] * 1000,
+        **WAYS[way][1](native),
+    }
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -86,18 +108,35 @@ def test_counts_are_those_of_the_native_form(way: str, tmp_path: Path) -> None:
 
 def test_instances_are_an_event_each_with_an_id_of_their_own() -> None:
     source = SourceOptions(
-        "mapping", model="fraud", version="3",
-        mapping=mapped(id="id", timestamp="t", features={"amount": "rows[].a", "age": "rows[].b[0]",
-                       "country": "c"}, prediction="said[]"),
-    )  # fmt: skip
-    document = {"id": "r1", "t": NOW, "c": "FR", "said": ["ok", "fraud"],
-                "rows": [{"a": 1.5, "b": [30]}, {"a": None, "b": [31, 0]}]}  # fmt: skip
+        "mapping",
+        model="fraud",
+        version="3",
+        mapping=mapped(
+            id="id",
+            timestamp="t",
+            features={"amount": "rows[].a", "age": "rows[].b[0]", "country": "c"},
+            prediction="said[]",
+        ),
+    )
+    document = {
+        "id": "r1",
+        "t": NOW,
+        "c": "FR",
+        "said": ["ok", "fraud"],
+        "rows": [{"a": 1.5, "b": [30]}, {"a": None, "b": [31, 0]}],
+    }
     native = [
-        event(prediction_id="r1/0", features={"amount": 1.5, "age": 30, "country": "FR"},
-              prediction="ok"),
-        event(prediction_id="r1/1", features={"amount": None, "age": 31, "country": "FR"},
-              prediction="fraud"),
-    ]  # fmt: skip
+        event(
+            prediction_id="r1/0",
+            features={"amount": 1.5, "age": 30, "country": "FR"},
+            prediction="ok",
+        ),
+        event(
+            prediction_id="r1/1",
+            features={"amount": None, "age": 31, "country": "FR"},
+            prediction="fraud",
+        ),
+    ]
     assert by_worker([rec(document)], source)[0] == _of_one_record(native)
     for said, reason, words in (
         (["ok"], "ragged_batch", "Expected 2 rows, got 1 - at $.said[]"),
@@ -110,9 +149,17 @@ def test_instances_are_an_event_each_with_an_id_of_their_own() -> None:
 
 def _of_one_record(native: list[dict[str, Any]]) -> list[tuple[bytes, bytes]]:
     """The counts of native events that came in one record: as a batch of the mapping does."""
-    source = SourceOptions("mapping", mapping=mapped(
-        model="e[].model.name", version="e[].model.version", timestamp="e[].timestamp",
-        id="e[].prediction_id", prediction="e[].prediction", star="e[].features"))  # fmt: skip
+    source = SourceOptions(
+        "mapping",
+        mapping=mapped(
+            model="e[].model.name",
+            version="e[].model.version",
+            timestamp="e[].timestamp",
+            id="e[].prediction_id",
+            prediction="e[].prediction",
+            star="e[].features",
+        ),
+    )
     return by_worker([rec({"e": native})], source)[0]
 
 
@@ -149,8 +196,11 @@ def test_what_holds_no_value_is_left_to_the_native_decoder(change: str) -> None:
 
 
 def test_a_record_that_would_grow_beyond_bounds_is_refused() -> None:
-    source = SourceOptions("mapping", model="fraud", mapping=mapped(
-        timestamp="t", features={"amount": "rows[]", "country": "c"}))  # fmt: skip
+    source = SourceOptions(
+        "mapping",
+        model="fraud",
+        mapping=mapped(timestamp="t", features={"amount": "rows[]", "country": "c"}),
+    )
     document = {"t": NOW, "c": "x" * 300_000, "rows": [0] * 200_000}
     _, rejects, events = by_worker([rec(document)], source)
     assert events == 0
@@ -162,9 +212,11 @@ def test_settings_that_cannot_work() -> None:
         (SourceOptions("mapping"), "mapping"),
         (SourceOptions("mapping", mapping=mapped(star="in")), "mapping.model"),
         (SourceOptions("mapping", model="m", mapping=mapped(timestamp="t")), "mapping"),
-        (SourceOptions("mapping", model="m", mapping=mapped(model="m", star="in")),
-         "mapping.model"),
-    ):  # fmt: skip
+        (
+            SourceOptions("mapping", model="m", mapping=mapped(model="m", star="in")),
+            "mapping.model",
+        ),
+    ):
         with pytest.raises(OptionsError) as error:
             FORMAT.make(options)
         assert error.value.key == key

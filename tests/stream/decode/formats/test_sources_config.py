@@ -91,7 +91,7 @@ def test_check_says_nothing_of_native_topics(tmp_path: Path) -> None:
         (MAPPING.replace('"scores"', '"scores"\nformat = "native"'), 'is for format = "mapping"'),
         (MAPPING.replace('"ms"', '"h"'), "sources[0].mapping.latency_unit must be one of s, ms"),
     ],
-)  # fmt: skip
+)
 def test_mistakes(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError) as error:
         load(tmp_path, text)

@@ -28,8 +28,9 @@ def test_a_header_that_names_a_format_without_its_settings_refuses_one_record() 
     _, ((offset, reason, error),), events = by_worker([rec(GOOD), stray, rec(GOOD)])
     assert (offset, reason, events) == (1, "wrong_type", 2)
     assert "sources.mapping is missing. Add [sources.mapping]" in error
-    logged = headers(ce_type="org.kubeflow.serving.inference.request",
-                     ce_inferenceservicename="fraud")  # fmt: skip
+    logged = headers(
+        ce_type="org.kubeflow.serving.inference.request", ce_inferenceservicename="fraud"
+    )
     unusable = SourceOptions(columns=("",))
     _, ((offset, _, error),), events = by_worker([rec(GOOD), rec(V1_NAMED, *logged)], unusable)
     assert (offset, events) == (1, 1)
