@@ -40,3 +40,20 @@ def test_what_the_reference_never_had_is_tested_exactly(
     got = p_value(signal, test, [value] * held + ["a", "b"] * ((n - held) // 2))
     chance = n / (n + N_REFERENCE)
     assert got == pytest.approx(stats.binom.sf(held - 1, held + expected, chance), rel=1e-6)
+
+
+def test_names_that_come_together_make_a_reference_without_an_order_count_for_less() -> None:
+    """Half of its new names came twice: so many fewer independent rows it has for them."""
+    rare = [f"once-{i}" for i in range(100)] + [f"twice-{i}" for i in range(100)] * 2
+    names = np.random.default_rng(3).choice(["a", "b", "c"], N_REFERENCE).tolist()
+    reference = fit_reference({"name": names + rare}, model="m")
+    (signal,) = reference.signals
+    calibration = signal.calibration
+    assert calibration.batches == 0
+    assert calibration.phi_novel > 1.5
+    n, held = 1_000, 60
+    got = p_value(signal, "unseen_rate", ["new"] * held + ["a", "b"] * ((n - held) // 2))
+    in_reference = int(signal.counts[signal.binning.unseen]) + calibration.novel + 1
+    rows = signal.events / calibration.phi_novel
+    exact = stats.beta.cdf(n / (n + rows), held, in_reference / calibration.phi_novel + 1.0)
+    assert got == pytest.approx(exact, rel=1e-6)
