@@ -27,7 +27,7 @@ _PARTS = {
     "counting": "Values to bins and counts",
     "windowed": "Tests of a window",
     "sequential": "Tests that remember",
-    "changes": "What changed, since when",
+    "change_points": "What changed, since when",
     "": "Beside these",
 }
 
@@ -44,6 +44,8 @@ def python_page() -> str:
             continue
         for part, title in _PARTS.items():
             here = [(n, v) for n, v in names.items() if _part(v) == part]
+            if not here:
+                raise ValueError(f"detectors exports nothing of {part!r}. Correct _PARTS.")
             lines += [f"### {title}\n", _table(here)]
     return "\n".join(lines)
 
