@@ -27,7 +27,7 @@ from stream.files.rows import plain_rows
 from stream.plans.plan import LearningPlan, Plan, PlanBook, readable
 from stream.plans.privacy import CategoryHash
 from stream.plans.proposal import proposed_plan
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.report.replay_words import early_signals, limits_of_replay
 from stream.stage2.plan_notes import other_notes
 from stream.text.counted import counted

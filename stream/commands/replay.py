@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stream.decode import SourceOptions
     from stream.plans.plan import AnyPlan, Plan
     from stream.plans.privacy import CategoryHash
-    from stream.replay.replay import Replay
+    from stream.replay import Replay
     from stream.report import ReplayRecorder
     from stream.stage2.detection import OnWindow
     from stream.stage2.untested import AtEnd
@@ -121,7 +121,7 @@ def command(
 
     from stream.contracts.alert_event import encode_alert, is_reminder
     from stream.plans.plan import PlanBook
-    from stream.replay.replay import Replay
+    from stream.replay import Replay
     from stream.report import ReplayRecorder
     from stream.report.replay_words import early_signals
     from stream.stage2.plan_notes import other_notes

@@ -22,7 +22,7 @@ from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_c
 from stream.devbroker.broker import Broker, find_broker
 from stream.plans.plan import Plan, PlanBook
 from stream.plans.proposal import propose
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.text.counted import counted
 from stream.text.durations import HOUR_MS, WEEK_MS
 

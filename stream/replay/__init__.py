@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from stream.decode.record import FileRecord
+from stream.replay.replay import Replay
+
+__all__ = ["FileRecord", "Replay"]

@@ -20,7 +20,7 @@ from stream.contracts.alert_event import AlertEvent, decode_alert
 from stream.contracts.summary_message import Progress, SummaryBatch, decode_message, encode_message
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, Subject
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.snapshot import best_snapshot
 from tests.chaos.traffic import LATENESS_MS, PANE_MS

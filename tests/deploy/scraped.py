@@ -29,7 +29,7 @@ from stream.notify.metrics import NotifyCollector
 from stream.notify.notify_status import NotifyStatus
 from stream.notify.targets.webhook import WebhookTarget
 from stream.plans.plan import Plan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests.stream.metrics.test_metrics import START_MS, FileState, columns, records
 
 __all__ = ["Server", "scraping", "wait_for"]

@@ -23,7 +23,7 @@ from detectors import fit_reference
 from stream.decode import SourceOptions
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, SignalOptions
-from stream.replay.replay import Replay
+from stream.replay import Replay
 
 def alerts(value_of, roles={}, tests=(), source=None):
     "Alerts of 1,500 events, of which the last third is one standard deviation higher."

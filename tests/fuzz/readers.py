@@ -31,7 +31,7 @@ from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.record import FileRecord
 from stream.plans.parts import PlanAssembler, plan_parts
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, PlanError, decode_plan
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.sketches.sketch import Sketch
 from stream.stage1.summarise import Summariser
 from stream.stage2.monitor import PartitionMonitor

@@ -9,7 +9,7 @@ from stream.client.records import publish
 from stream.contracts.alert_event import AlertEvent, parse_time
 from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests import insects
 from tests.integration.worker_kit import Installation
 

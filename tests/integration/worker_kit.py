@@ -23,7 +23,7 @@ from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord, Record
 from stream.kafka.topics import create_topics, wanted_topics
 from stream.plans.plan import Plan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.snapshot import best_snapshot
 

@@ -11,7 +11,7 @@ from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
 from stream.page import asset, live_pages
 from stream.plans.plan import PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.report import render
 from tests.stream.harness import make_events, make_plan, replayed
 from tests.stream.metrics.test_metrics import FileState

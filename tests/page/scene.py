@@ -19,7 +19,7 @@ from stream.contracts.acks import make_ack
 from stream.contracts.alert_event import AlertEvent
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.report.model import Report
 from tests.stream.harness import replayed
 from tests.stream.metrics.test_metrics import FileState

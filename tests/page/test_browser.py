@@ -20,7 +20,7 @@ from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector, serve
 from stream.page import RecentEpisodes, live_pages
 from stream.plans.plan import PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests.page.live import DRAWN, Worker, each_size, write_report
 from tests.page.test_page import state_with_secrets
 from tests.page.test_versions import two_versions

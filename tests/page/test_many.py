@@ -17,7 +17,7 @@ from stream.page import live_pages
 from stream.page.page_model import MAX_EPISODES, MAX_MODELS, page_model_of
 from stream.page.signal import signal_state
 from stream.plans.plan import PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests.page.live import DRAWN
 from tests.stream.harness import START_S, make_plan
 from tests.stream.metrics.test_metrics import FileState

@@ -33,7 +33,7 @@ from stream.page.page_model import MAX_EPISODES, page_model_of
 from stream.page.runbooks import runbook_html
 from stream.page.signal import signal_state
 from stream.plans.plan import PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.report.words import ratio
 from stream.report.words import test_name as name_of_test
 from stream.runbooks import runbooks

@@ -15,7 +15,7 @@ from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, SignalOptions
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.report import ReplayRecorder
 from stream.stage1.summarise import Flush, Summariser
 from stream.stage2.monitor import PartitionMonitor

@@ -22,7 +22,7 @@ from stream.decode.record import FileRecord
 from stream.notify.open_episodes import OpenEpisodes
 from stream.notify.targets.slack import SlackTarget, SlackThreads
 from stream.plans.plan import PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests import insects
 from tests.stream.notify_tools import slack
 

@@ -27,7 +27,7 @@ from stream.metrics.gauges import OTHER, Gauge, bounded
 from stream.metrics.status_protocol import PartitionClock
 from stream.page import RecentEpisodes
 from stream.plans.plan import Plan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.stage1.watermark import BY_PRODUCER, NO_TIME
 from stream.stage2.subject import SubjectMonitor
 from stream.worker.worker_status import WorkerStatus

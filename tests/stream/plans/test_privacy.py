@@ -15,7 +15,7 @@ from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
 from stream.plans.privacy import CategoryHash, HashKeyError, apply_privacy, hashed_with
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests.stream.commands.test_cli_files import run
 
 KEY = "correct horse battery staple"

@@ -7,7 +7,7 @@ import pytest
 from stream.contracts.alert_event import parse_time
 from stream.decode.record import FileRecord
 from stream.plans.plan import DeclaredSignal, Learn, LearningPlan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests import insects
 
 

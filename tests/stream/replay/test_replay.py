@@ -8,7 +8,8 @@ import pytest
 
 from stream.decode.record import FileRecord
 from stream.plans.plan import PlanBook, Subject
-from stream.replay.replay import BATCH_RECORDS, Replay
+from stream.replay import Replay
+from stream.replay.replay import BATCH_RECORDS
 from tests.stream.harness import START_S, make_events, make_plan, plain_alert, run_stages
 
 N = 1_500

@@ -20,7 +20,7 @@ from stream.cli import cli
 from stream.contracts.alert_event import AlertEvent, decode_alert, encode_alert
 from stream.page import asset
 from stream.plans.plan import Plan
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.report import ReplayRecorder, phrases, render, report_of_episode
 from stream.report.charts import HEAT_COLUMNS
 from stream.report.from_alerts import episodes_of

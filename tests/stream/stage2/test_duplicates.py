@@ -13,7 +13,7 @@ from stream.decode.record import FileRecord
 from stream.files.row_batches import packed
 from stream.files.row_events import RowEvent
 from stream.plans.plan import Plan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests.stream.harness import START_S, run_stages
 
 T0 = 1_772_366_400.0

@@ -14,7 +14,7 @@ from detectors import fit_reference
 from stream.cli import cli
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from tests.stream.harness import START_S, make_events, make_plan, run_stages
 
 WORDS = "different from the reference from the start: is it the right reference?"

@@ -14,8 +14,9 @@ from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
+from stream.replay import Replay
 from stream.replay.blocks import PaneBlocks
-from stream.replay.replay import BATCH_RECORDS, Replay
+from stream.replay.replay import BATCH_RECORDS
 from stream.stage1.summarise import CHUNK_RECORDS, Summariser
 from stream.stage2.health import LATE_SHARE_LIMIT
 from stream.stage2.monitor import PartitionMonitor

@@ -20,7 +20,7 @@ from stream.plans.plan import (
     Subject,
     decode_plan,
 )
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.sketches.sketch import Sketch
 from stream.stage2.untested import untested_by_plan
 from tests.stream.harness import START_S, make_events, run_stages

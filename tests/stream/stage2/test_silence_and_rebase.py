@@ -13,7 +13,7 @@ from stream.config.load import load_config
 from stream.contracts.summary_message import Idle, SummaryBatch, SummaryEntry, encode_message
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook, Subject
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.pane_reader import PaneReader
 from tests.stream.harness import START_S, deal, make_events, make_plan, make_reference, run_stages

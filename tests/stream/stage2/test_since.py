@@ -12,7 +12,7 @@ from detectors import fit_reference
 from stream.contracts.alert_event import AlertEvent, parse_time
 from stream.decode.record import FileRecord
 from stream.plans.plan import Plan, PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 
 START_S = 1_772_000_000
 CHANGE_AT = 300

@@ -19,7 +19,7 @@ from stream.decode.record import FileRecord
 from stream.metrics.gauges import ALL, signal_gauges
 from stream.page.detail import detail_of
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, SignalOptions
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.stage2.detection import Detection
 from stream.stage2.panes import Sealed
 from stream.stage2.shared_tables import SharedTables

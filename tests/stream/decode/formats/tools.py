@@ -11,7 +11,7 @@ from stream.commands.file_records import FileRecords
 from stream.contracts.summary_message import Source
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.plans.plan import PlanBook
-from stream.replay.replay import Replay
+from stream.replay import Replay
 from stream.stage1.summarise import Summariser
 from stream.text.row_problems import RowProblems
 from tests.stream.decode_tools import Rec, book, plan
