@@ -197,7 +197,7 @@ monitor = false
         (
             'reference = "references/fraud.json"',
             'signals.x.role = "target"',
-            "models[0].signals.x.role must be one of feature, score, label, actual, latency;",
+            "models[0].signals.x.role must be one of feature, label, score, actual, latency;",
         ),
         (
             'name = "fraud"',
