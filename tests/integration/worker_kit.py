@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from confluent_kafka import Producer
 
 from detectors import accumulate, fit_reference
 from stream.client.alert_log import read_alerts
 from stream.client.plan_topic import publish_plan, read_plans
-from stream.client.records import publish, read_topic
+from stream.client.records import read_topic
 from stream.contracts.summary_message import Progress, decode_message
 from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord, Record
@@ -126,10 +127,19 @@ class Installation:
     # ---- events
 
     def produce(self, events: Sequence[bytes], *, close: bool = True) -> None:
-        """Deal events to the partitions in turn; `close` seals all of them."""
-        for p in range(self.partitions):
-            mine = list(events[p :: self.partitions]) + ([last_event()] if close else [])
-            publish(self.kafka, self.plan.topic, ((None, e, ()) for e in mine), partition=p)
+        """Deal events to the partitions in turn; `close` seals all of them.
+
+        One producer sends all at once: on a busy machine a pause between partitions would be
+        longer than `idle_after`, and the later ones be late.
+        """
+        settings = {key.replace("_", "."): value for key, value in self.kafka.items()}
+        producer = Producer(settings | {"queue.buffering.max.messages": 1_000_000})
+        for i, event in enumerate(events):
+            producer.produce(self.plan.topic, event, partition=i % self.partitions)
+            producer.poll(0)
+        for p in range(self.partitions if close else 0):
+            producer.produce(self.plan.topic, last_event(), partition=p)
+        assert producer.flush(60) == 0
 
     def expected_alerts(self, events: Sequence[bytes]) -> list[tuple[str, int, str]]:
         """What both stages decide in one process."""
