@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stream.contracts.event_time import as_time
 from stream.decode.formats.contract import Mapped
-from stream.decode.formats.paths import EACH, Path
+from stream.decode.formats.paths import EACH, Path, is_readable
 
 __all__ = ["Guess", "guess_mapping", "leaves_of", "untaken"]
 
@@ -135,7 +135,7 @@ def _features_object(document: Any) -> Path | None:
     best: tuple[int, int, Path] | None = None
     for path, value in _objects(document, ()):
         name = _plain(_last(path))
-        if name not in _FEATURES:
+        if name not in _FEATURES or not is_readable(path):
             continue
         scalars = sum(_is_scalar(member) for member in value.values())
         if scalars and (best is None or (_FEATURES.index(name), len(path)) < best[:2]):
@@ -166,6 +166,8 @@ def _best(
         if key in ("model", "version") and len(path) > 1 and _plain(str(path[-2])) == "model":
             name = {"name": "modelname", "id": "modelid", "version": "modelversion"}.get(name, name)
         if path in taken or name not in names or (EACH in path and not rows):
+            continue
+        if not is_readable(path):
             continue
         if _fits(key, value):
             ranked.append((names.index(name), len(path), path))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, TypeAlias
 
-__all__ = ["EACH", "Path", "parse_path", "path_text"]
+__all__ = ["EACH", "Path", "is_readable", "parse_path", "path_text"]
 
 #: Every member of an array, each an event.
 EACH: Final = -1
@@ -39,13 +39,29 @@ def parse_path(text: str) -> Path:
         if name is None:
             steps.append(int(index) if index else EACH)
         else:
-            steps.append(re.sub(r"\\(.)", r"\1", name))
+            name = re.sub(r"\\(.)", r"\1", name)
+            if not is_readable((name,)):
+                raise ValueError(
+                    f"names {name!r}: a quotation mark, a backslash or a control character in a "
+                    "member's name cannot be read"
+                )
+            steps.append(name)
         at = found.end()
     if not steps or text.endswith("."):
         raise ValueError("ends where a name should be")
     if steps.count(EACH) > 1:
         raise ValueError("has [] twice; one array can be taken apart")
     return tuple(steps)
+
+
+def is_readable(path: Path) -> bool:
+    """Whether all its names can be members that a compiled reader knows."""
+    return not any(
+        character in '"\\' or character < " "
+        for step in path
+        if isinstance(step, str)
+        for character in step
+    )
 
 
 def path_text(path: Path) -> str:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from stream.decode import SourceOptions
 from stream.decode.formats.contract import Mapped, OptionsError
+from stream.decode.formats.guessing import guess_mapping
 from stream.decode.formats.mapping import FORMAT
-from stream.decode.formats.paths import parse_path, path_text
+from stream.decode.formats.paths import is_readable, parse_path, path_text
 from stream.decode.formats.picking import compile_picker, pick_slowly
 from stream.decode.values import RefusedError
 from tests.stream.decode.formats.tools import by_file, by_worker, rec
@@ -255,10 +256,18 @@ def test_paths_are_read_as_they_are_written(path: Any) -> None:
     assert parse_path(path_text(path)) == path
 
 
-@pytest.mark.parametrize("text", ["", "a..b", "a.", "[x]", "a[1", "a[]b", "a[].b[]", ".a"])
+@pytest.mark.parametrize(
+    "text", ["", "a..b", "a.", "[x]", "a[1", "a[]b", "a[].b[]", ".a", "a\tb", 'a"b', "a.b\\\\"]
+)
 def test_what_is_no_path(text: str) -> None:
     with pytest.raises(ValueError, match=r"where|character|twice"):
         parse_path(text)
+
+
+def test_what_no_reader_can_name_is_not_guessed() -> None:
+    guess = guess_mapping({"ts": 1.8e9, 'features"': {"x": 1}, "a": {"mo\tdel": "m"}})
+    assert all(is_readable(path) for path in guess.paths.values())
+    assert guess.star is None or is_readable(guess.star)
 
 
 def test_no_json_is_refused() -> None:
