@@ -82,7 +82,7 @@ READ_BY = {
     "stream.cli": ("driftstream.__main__",),
     "stream.commands": ("stream.cli", "stream.commands"),
     "stream.config.load": ("stream.cli", "stream.commands", "stream.demo", "driftstream"),
-    "stream.config.types": ("stream.config",),
+    "stream.config.config": ("stream.config",),
     "stream.worker.app": ("stream.cli", "stream.commands"),
     "stream.demo": ("stream.commands", "stream.demo"),
     "driftstream": ("driftstream",),

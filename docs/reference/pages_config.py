@@ -23,8 +23,8 @@ from words_config import WORDS as WRITTEN
 
 from stream.config.declared import keys_of
 from stream.config.load import load_config
+from stream.config.tables import IngestConfig, SignalPrivacy, TopicsConfig, WorkerConfig
 from stream.config.toml_table import Table
-from stream.config.types import IngestConfig, SignalPrivacy, TopicsConfig, WorkerConfig
 from stream.contracts.declared import settings_of
 from stream.contracts.plan_settings import DeclaredSignal, Learn, PlanSettings, SignalOptions
 from stream.kafka.security import KEYS

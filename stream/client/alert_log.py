@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from stream.client.records import read_topic, tell_unread
 from stream.contracts.acks import Ack, decode_alert_or_ack
 from stream.contracts.alert_event import AlertError, AlertEvent
+from stream.contracts.topic_names import TopicNames
 
 __all__ = ["latest_alerts", "read_alert_log", "read_alerts"]
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 def read_alerts(
     kafka: Mapping[str, object],
-    topic: str = "driftstream.alerts",
+    topic: str = TopicNames.alerts,
     *,
     from_beginning: bool = True,
     follow: bool = False,
@@ -32,7 +33,7 @@ def read_alerts(
 
 def read_alert_log(
     kafka: Mapping[str, object],
-    topic: str = "driftstream.alerts",
+    topic: str = TopicNames.alerts,
     *,
     from_beginning: bool = True,
     follow: bool = False,
@@ -70,7 +71,7 @@ def read_alert_log(
 
 
 def latest_alerts(
-    kafka: Mapping[str, object], topic: str = "driftstream.alerts"
+    kafka: Mapping[str, object], topic: str = TopicNames.alerts
 ) -> dict[str, AlertEvent]:
     """Return the highest revision of every episode on the topic, by episode, oldest first."""
     latest: dict[str, AlertEvent] = {}

@@ -75,7 +75,6 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
     if not unread:
         tell(True, "gzip, snappy, lz4 and zstd are read by both Kafka clients")
     if not offline:
-        from stream.commands.topics import wanted
         from stream.commands.worker import worker_settings
         from stream.kafka.access import AccessError, check_connection
         from stream.kafka.admin import cluster
@@ -97,7 +96,7 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
             tell(False, f"no Kafka at {servers}. Check kafka.bootstrap_servers and security keys.")
         else:
             tell(True, f"Kafka at {servers}: {counted(len(found.brokers), 'broker')}")
-            states = check_topics(config.kafka, wanted(config))
+            states = check_topics(config.kafka, config.wanted_topics())
             for state in states:
                 for words in state.differences:
                     tell(False, words)

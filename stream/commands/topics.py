@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from stream.commands.shared import config_option, open_config, print_table, say
 
 if TYPE_CHECKING:
-    from stream.config.load import Config
+    pass
 
-__all__ = ["command", "wanted"]
+__all__ = ["command"]
 
 
 @click.command("topics")
@@ -23,7 +23,7 @@ def command(config_path: Path, create: bool) -> None:
     from stream.kafka.topics import check_topics, create_topics
 
     config = open_config(config_path)
-    topics = wanted(config)
+    topics = config.wanted_topics()
     if create:
         for name in create_topics(config.kafka, topics):
             say(f"created {name}")
@@ -46,23 +46,3 @@ def command(config_path: Path, create: bool) -> None:
             say(f"error: {words}")
     if not all(state.ok for state in states):
         raise click.exceptions.Exit(1)
-
-
-def wanted(config: Config) -> list[Any]:
-    """Return the topics that a config needs."""
-    from stream.kafka.topics import wanted_topics
-
-    topics = config.topics
-    return list(
-        wanted_topics(
-            predictions=[model.topic for model in config.models],
-            summaries=topics.summaries,
-            plans=topics.plans,
-            alerts=topics.alerts,
-            dead_letter=topics.dead_letter,
-            state=topics.state,
-            partitions=topics.partitions,
-            prediction_partitions=topics.prediction_partitions,
-            replication=topics.replication,
-        )
-    )

@@ -72,21 +72,14 @@ def _publish(config: Config) -> Callable[[], None]:
 
 def worker_settings(config: Config, stage: str = "all") -> WorkerSettings:
     """Give a worker its settings as plain values."""
-    from stream.kafka.topics import TopicNames
     from stream.worker.settings import WorkerSettings
 
-    worker, topics = config.worker, config.topics
+    worker = config.worker
     return WorkerSettings(
         kafka=config.kafka,
         group=worker.group,
         stage=stage,
-        topics=TopicNames(
-            summaries=topics.summaries,
-            plans=topics.plans,
-            alerts=topics.alerts,
-            dead_letter=topics.dead_letter,
-            state=topics.state,
-        ),
+        topics=config.topics.names,
         data_dir=worker.data_dir,
         metrics_address=worker.metrics_address,
         metrics_tls=(worker.metrics_tls_cert, worker.metrics_tls_key)

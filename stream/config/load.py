@@ -13,21 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from detectors import WINDOWED_TESTS
+from stream.config.config import Config, Connection, ModelConfig, SignalConfig
 from stream.config.declared import keys_of, read_declared
 from stream.config.silences import read_silences
 from stream.config.sources import read_sources
+from stream.config.tables import IngestConfig, SignalPrivacy, TopicsConfig, WorkerConfig
 from stream.config.targets import read_targets
 from stream.config.toml_table import ConfigError, Table, read_secret, substitute
-from stream.config.types import (
-    Config,
-    Connection,
-    IngestConfig,
-    ModelConfig,
-    SignalConfig,
-    SignalPrivacy,
-    TopicsConfig,
-    WorkerConfig,
-)
 from stream.contracts.declared import settings_of
 from stream.contracts.plan_settings import DeclaredSignal, Learn, PlanSettings, SignalOptions
 

@@ -21,7 +21,7 @@ from stream.config.load import Config, load_config
 from stream.contracts.alert_event import AlertEvent
 from stream.contracts.errors import DriftstreamError
 from stream.devbroker.broker import free_port
-from stream.kafka.topics import create_topics, wanted_topics
+from stream.kafka.topics import create_topics
 
 __all__ = ["AlertReader", "DemoError", "Stage", "open_stage", "write_config"]
 
@@ -130,21 +130,8 @@ def open_stage(config_path: Path, say: Callable[[str], None]) -> Iterator[Stage]
     tell_of_compiling(lambda words: say(words.capitalize()))
     warm_up()
     config = load_config(config_path)
-    topics = config.topics
-    create_topics(
-        config.kafka,
-        wanted_topics(
-            predictions=[model.topic for model in config.models],
-            summaries=topics.summaries,
-            plans=topics.plans,
-            alerts=topics.alerts,
-            dead_letter=topics.dead_letter,
-            state=topics.state,
-            partitions=topics.partitions,
-            prediction_partitions=topics.prediction_partitions,
-        ),
-    )
-    publish_plans(config.kafka, topics.plans, config.plans())
+    create_topics(config.kafka, config.wanted_topics())
+    publish_plans(config.kafka, config.topics.plans, config.plans())
     log = config_path.parent / "worker.log"
     command = [sys.executable, "-m", "stream.cli", "worker", "-c", str(config_path)]
     with log.open("wb") as out:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from stream.contracts.topic_names import TopicNames
 from stream.kafka.access import AccessError
 from stream.kafka.admin import admin, described
 from stream.kafka.security import client_options
-from stream.kafka.topics import TopicNames
 
 __all__ = ["check_rights", "lacking", "worker_rights"]
 

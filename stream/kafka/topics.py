@@ -10,6 +10,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from stream.contracts.errors import DriftstreamError
+from stream.contracts.topic_names import TopicNames
 from stream.kafka.admin import admin, described, surely_described
 from stream.text.counted import counted
 from stream.text.durations import DAY_MS
@@ -30,17 +31,6 @@ LOG_APPEND = {"message.timestamp.type": "LogAppendTime"}
 
 class TopicError(DriftstreamError, RuntimeError):
     """Topics cannot be read or created; the message says which and why."""
-
-
-@dataclass(frozen=True)
-class TopicNames:
-    """driftstream's own topics."""
-
-    summaries: str = "driftstream.summaries"
-    plans: str = "driftstream.plans"
-    alerts: str = "driftstream.alerts"
-    dead_letter: str = "driftstream.dead-letter"
-    state: str = "driftstream.state"
 
 
 @dataclass(frozen=True)
@@ -76,14 +66,9 @@ class TopicState:
 
 
 def wanted_topics(
+    names: TopicNames = TopicNames(),  # noqa: B008 - frozen
     *,
     predictions: Iterable[str] = (),
-    actuals: Iterable[str] = (),
-    summaries: str = "driftstream.summaries",
-    plans: str = "driftstream.plans",
-    alerts: str = "driftstream.alerts",
-    dead_letter: str = "driftstream.dead-letter",
-    state: str = "driftstream.state",
     partitions: int = 4,
     prediction_partitions: int = 4,
     replication: int = -1,
@@ -92,10 +77,10 @@ def wanted_topics(
 
     Parameters
     ----------
-    predictions, actuals
+    names
+        Of our own topics.
+    predictions
         The user's topics, created only on request; given names may repeat.
-    summaries, plans, alerts, dead_letter, state
-        Names of our own topics.
     partitions
         Of the summaries topic, and so of the state topic: one monitor each.
     prediction_partitions
@@ -114,15 +99,15 @@ def wanted_topics(
     dead = {**delete(14), "max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
     users = {"cleanup.policy": "delete", **LOG_APPEND, **safe}
     mine = [
-        WantedTopic(summaries, partitions, delete(7), replication=replication),
+        WantedTopic(names.summaries, partitions, delete(7), replication=replication),
         # One partition: every worker reads all of it, and one order of plans is the same for all.
-        WantedTopic(plans, 1, compact, replication=replication),
-        WantedTopic(alerts, 1, delete(90), replication=replication),
-        WantedTopic(dead_letter, 1, dead, replication=replication),
+        WantedTopic(names.plans, 1, compact, replication=replication),
+        WantedTopic(names.alerts, 1, delete(90), replication=replication),
+        WantedTopic(names.dead_letter, 1, dead, replication=replication),
         # A snapshot is found by the number of the partition that it is of.
-        WantedTopic(state, partitions, {**compact, **often}, replication=replication),
+        WantedTopic(names.state, partitions, {**compact, **often}, replication=replication),
     ]
-    theirs = dict.fromkeys([*predictions, *actuals])
+    theirs = dict.fromkeys(predictions)
     return [
         *(WantedTopic(n, prediction_partitions, users, False, replication) for n in theirs),
         *mine,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABCMeta, abstractmethod
 from functools import cached_property
 from typing import Any, Final
 
@@ -29,7 +30,11 @@ class PlanError(DriftstreamError, ValueError):
     """A plan that cannot be used, saying which field, what it holds and what it may hold."""
 
 
-class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True):
+class _AbstractStruct(msgspec.StructMeta, ABCMeta):
+    """Of structs with methods that each kind has to bring."""
+
+
+class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_AbstractStruct):
     """Settings of one model's stream, checked and hashed. Times are milliseconds.
 
     Raises
@@ -61,9 +66,9 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True):
                 )
 
     @property
+    @abstractmethod
     def baseline(self) -> tuple[str, Any]:
         """What the stream is compared to: a member of the plan's document and its value."""
-        raise NotImplementedError
 
     @property
     def baseline_id(self) -> object:

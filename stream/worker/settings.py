@@ -9,8 +9,8 @@ from typing import Final
 
 from stream.alerts.silences import Silence
 from stream.contracts.errors import SettingError
+from stream.contracts.topic_names import TopicNames
 from stream.decode.formats.contract import SourceOptions
-from stream.kafka.topics import TopicNames
 from stream.plans.privacy import CategoryHash
 
 __all__ = ["STAGES", "WorkerSettings"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream.client.plan_topic import publish_plans
+from stream.contracts.topic_names import TopicNames
 from stream.devbroker.broker import Broker, BrokerCluster, free_port, start, start_cluster
 from stream.devbroker.runtime import find_runtime
 from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
@@ -81,7 +82,9 @@ class Cluster:
     def make_topics(self, prefix: str) -> dict[str, str]:
         """driftstream's own topics under a prefix, with the plans on them."""
         topics = {name: prefix + name for name in OURS}
-        create_topics(self.kafka, wanted_topics(partitions=self.summaries_partitions, **topics))
+        create_topics(
+            self.kafka, wanted_topics(TopicNames(**topics), partitions=self.summaries_partitions)
+        )
         publish_plans(self.kafka, topics["plans"], self.plans)
         return topics
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stream.client.plan_topic import publish_plan
+from stream.contracts.topic_names import TopicNames
 from stream.devbroker.broker import Broker, free_port
 from stream.kafka.topics import create_topics, wanted_topics
 from tests.integration.raw_log import PAYLOAD, damage, stored_batches
@@ -43,9 +44,9 @@ def make_topics(
     """The topics of an installation before it makes them; `settings` of the number of each."""
     names = ("summaries", "plans", "alerts", "dead_letter", "state")
     wanted = wanted_topics(
+        TopicNames(**{name: prefix + name for name in names}),
         predictions=[prefix + "events"],
         partitions=2,
-        **{name: prefix + name for name in names},
     )
     create_topics(
         kafka, [replace(t, config={**t.config, **settings(i)}) for i, t in enumerate(wanted)]

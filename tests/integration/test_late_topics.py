@@ -11,11 +11,12 @@ import pytest
 from prometheus_client import generate_latest
 
 from stream.client.plan_topic import publish_plan
+from stream.contracts.topic_names import TopicNames
 from stream.kafka import sources
 from stream.kafka.connection import connection_arguments
 from stream.kafka.skips import SkipBook
 from stream.kafka.sources import SourceChangedError, event_topics, source_topics
-from stream.kafka.topics import TopicNames, WantedTopic, create_topics, delete_topics
+from stream.kafka.topics import WantedTopic, create_topics, delete_topics
 from stream.metrics import MetricsCollector
 from stream.plans.plan import PlanBook
 from stream.worker import plans_feed

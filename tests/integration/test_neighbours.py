@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from stream.client.records import publish
+from stream.contracts.topic_names import TopicNames
 from stream.devbroker.broker import Broker, free_port
 from stream.kafka.admin import admin
 from stream.kafka.topics import create_topics, delete_topics, wanted_topics
@@ -136,7 +137,9 @@ def test_an_alerts_topic_that_vanishes_ends_the_worker_and_loses_no_alert(
     assert again.process.wait(180) == 1
     assert f"no topic {site.topics['alerts']}" in again.said()
     site.running.clear()
-    create_topics(site.kafka, wanted_topics(partitions=site.summaries_partitions, **site.topics))
+    create_topics(
+        site.kafka, wanted_topics(TopicNames(**site.topics), partitions=site.summaries_partitions)
+    )
     site.start()
     site.wait_for(lambda: len(site.alerts()) >= len(expected))
     assert site.alerts() == expected
@@ -200,7 +203,9 @@ def test_an_events_topic_made_again_or_grown(install: Install) -> None:
     site.wait_for(lambda: not exists(site, site.plan.topic))
     create_topics(
         site.kafka,
-        wanted_topics(predictions=[site.plan.topic], prediction_partitions=3, **site.topics),
+        wanted_topics(
+            TopicNames(**site.topics), predictions=[site.plan.topic], prediction_partitions=3
+        ),
     )
     again = site.start()
     site.wait_ready(again)
@@ -221,7 +226,7 @@ def test_an_events_topic_made_again_ends_a_worker_that_runs(install: Install) ->
     code = (
         "import sys\n"
         "from stream.worker.app import run_worker\n"
-        "from stream.kafka.topics import TopicNames\n"
+        "from stream.contracts.topic_names import TopicNames\n"
         "from stream.worker.settings import WorkerSettings\n"
         f"settings = WorkerSettings(kafka={site.kafka!r}, group={site.prefix + 'group'!r},\n"
         f"    topics=TopicNames(**{site.topics!r}), sources_interval_s=0.5)\n"
@@ -237,7 +242,9 @@ def test_an_events_topic_made_again_ends_a_worker_that_runs(install: Install) ->
     delete_topics(site.kafka, [site.plan.topic])
     while exists(site, site.plan.topic):
         time.sleep(0.1)
-    create_topics(site.kafka, wanted_topics(predictions=[site.plan.topic], **site.topics))
+    create_topics(
+        site.kafka, wanted_topics(TopicNames(**site.topics), predictions=[site.plan.topic])
+    )
     assert process.wait(180) == 1
     assert f"topic {site.plan.topic} was deleted and made again while the worker" in worker.said()
 

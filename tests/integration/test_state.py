@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from stream.cli import cli
 from stream.client.records import publish, read_topic
+from stream.contracts.topic_names import TopicNames
 from stream.kafka.topics import create_topics, delete_topics, wanted_topics
 from tests.integration.worker_kit import Install, Installation, installer, make_events
 
@@ -81,7 +82,7 @@ def test_a_snapshot_of_a_former_summaries_topic_is_refused(install: Install) -> 
     half_read(site, events)
     summaries = site.topics["summaries"]
     delete_topics(site.kafka, [summaries])
-    wanted = wanted_topics(partitions=site.summaries_partitions, **site.topics)
+    wanted = wanted_topics(TopicNames(**site.topics), partitions=site.summaries_partitions)
     site.wait_for(lambda: create_topics(site.kafka, wanted) == [summaries])
     listed = state(site, "list")
     assert listed.exit_code == 1

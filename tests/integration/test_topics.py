@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from stream.contracts.topic_names import TopicNames
 from stream.kafka.admin import live_brokers
 from stream.kafka.security import client_options
 from stream.kafka.topics import (
@@ -22,7 +23,7 @@ from stream.kafka.topics import (
 
 def _installation(prefix: str, **settings: object) -> list[WantedTopic]:
     names = {n: f"{prefix}{n}" for n in ("summaries", "plans", "alerts", "dead_letter", "state")}
-    return wanted_topics(predictions=[f"{prefix}predictions"], **names, **settings)
+    return wanted_topics(TopicNames(**names), predictions=[f"{prefix}predictions"], **settings)
 
 
 def _by_name(states: list[TopicState], prefix: str) -> dict[str, TopicState]:

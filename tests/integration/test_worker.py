@@ -12,9 +12,9 @@ import pytest
 
 from stream.client.plan_topic import publish_plan
 from stream.client.records import publish, read_topic
+from stream.contracts.topic_names import TopicNames
 from stream.kafka.admin import admin
 from stream.kafka.sources import SourceChangedError
-from stream.kafka.topics import TopicNames
 from stream.worker.settings import WorkerSettings
 from stream.worker.worker import Worker
 from tests.integration.worker_kit import Install, installer, last_event, make_events, make_plan

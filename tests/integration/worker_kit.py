@@ -20,6 +20,7 @@ from stream.client.alert_log import read_alerts
 from stream.client.plan_topic import publish_plan, read_plans
 from stream.client.records import read_topic
 from stream.contracts.summary_message import Progress, decode_message
+from stream.contracts.topic_names import TopicNames
 from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord, Record
 from stream.kafka.topics import create_topics, wanted_topics
@@ -116,10 +117,10 @@ class Installation:
             for name in ("summaries", "plans", "alerts", "dead_letter", "state")
         }
         wanted = wanted_topics(
+            TopicNames(**self.topics),
             predictions=[self.plan.topic],
             partitions=self.summaries_partitions,
             prediction_partitions=self.partitions,
-            **self.topics,
         )
         create_topics(self.kafka, wanted)
         publish_plan(self.kafka, self.topics["plans"], self.plan)

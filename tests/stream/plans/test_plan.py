@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from detectors import fit_reference
 from stream.contracts.moments import MINUS_INFINITY
+from stream.plans.base import BasePlan
 from stream.plans.plan import (
     Plan,
     PlanBook,
@@ -285,3 +286,8 @@ def test_names_that_cannot_be_read_from_events_are_refused(name: str) -> None:
     assert readable(without) is without
     with pytest.raises(PlanError, match="Rename it"):
         readable(Plan(model="m", reference=reference, signals=without.signals, segments=(name,)))
+
+
+def test_a_plan_without_a_baseline_is_none():
+    with pytest.raises(TypeError, match="abstract"):
+        BasePlan(model="m")
