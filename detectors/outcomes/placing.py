@@ -1,0 +1,188 @@
+"""Outcomes of a batch of events: from the bins of its values to cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors._jit import kernel
+from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
+from detectors.counting.meaning import category_text
+from detectors.outcomes.cells import (
+    LARGEST_ERROR,
+    LOG_LOSS_UNIT,
+    SCORE_UNIT,
+    SQUARES_PART,
+    OutcomeCells,
+)
+
+__all__ = ["RIGHT", "WRONG", "OutcomePlaces", "add_sums", "error_binning", "errors_of"]
+
+#: What the error of a classification is called.
+RIGHT, WRONG = "right", "wrong"
+
+_Positions = npt.NDArray[np.int32]
+_Amounts = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+
+def error_binning() -> CategoricalBinning:
+    """Bins of the errors of a classification."""
+    return CategoricalBinning((RIGHT, WRONG))
+
+
+def errors_of(predicted: _Floats, actual: _Floats) -> _Floats:
+    """Predicted less actual; inf, which is not counted, where either is no number."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = predicted - actual
+    errors[~np.isfinite(errors)] = np.inf
+    return errors
+
+
+class OutcomePlaces:
+    """Where events of one layout are counted: a function of the bins of three of its signals.
+
+    Parameters
+    ----------
+    cells : OutcomeCells
+    binnings : mapping of str to Binning
+        Of the signals.
+    """
+
+    def __init__(self, cells: OutcomeCells, binnings: dict[str, Binning]) -> None:
+        self.cells = cells
+        if cells.task == "regression":
+            return
+        #: Class of each bin: -1 where there is no value, the number of classes for other names.
+        self.actual = _classes(binnings[cells.actual], cells.classes)
+        if cells.predicted:
+            self.predicted = _classes(binnings[cells.predicted], cells.classes)
+        else:
+            self.predicted = _sides(binnings[cells.score], cells.threshold)
+        self._scored = binnings[cells.score].n_bins - 2 if cells.score else 0
+
+    def classes(self, predicted: _Positions, actual: _Positions) -> tuple[_Positions, _Positions]:
+        """Class predicted and class that came of each event, from bins; -1 where there is none."""
+        return _looked_up(self.predicted, predicted), _looked_up(self.actual, actual)
+
+    def place(
+        self, predicted: _Positions, actual: _Positions, score: _Positions | None
+    ) -> tuple[_Positions, _Positions]:
+        """Cells of classes, int32[n, 2], -1 for none; and whether it was right, 0 or 1, else -1.
+
+        Parameters
+        ----------
+        predicted, actual : int32[n]
+            From `classes`.
+        score : int32[n], optional
+            Bins of the scores, negative for none.
+        """
+        cells = self.cells
+        out = np.full((actual.size, 2), -1, np.int32)
+        known = (predicted >= 0) & (actual >= 0)
+        out[known, 0] = predicted[known] * cells.sides + actual[known]
+        # Two names without a cell of their own may be the same or not.
+        sure = known & ~((predicted == actual) & (actual == len(cells.classes)))
+        right = np.where(sure, predicted == actual, -1).astype(np.int32)
+        if score is not None:
+            came = self.came(predicted, actual)
+            scored = (score >= 0) & (score < self._scored) & (came >= 0)
+            out[scored, 1] = cells.calibration_at + 2 * score[scored] + came[scored]
+        return out, right
+
+    def came(self, predicted: _Positions, actual: _Positions) -> _Positions:
+        """Whether the class that the score speaks of came, 0 or 1; -1 where that is not known."""
+        if self.cells.task == "binary":
+            return np.where(actual < 0, -1, actual == 1).astype(np.int32)
+        known = (predicted >= 0) & (actual >= 0)
+        return np.where(known, predicted == actual, -1).astype(np.int32)
+
+    def sums_of_scores(self, score: _Floats, came: _Positions) -> _Amounts:
+        """What each event adds to the sums, int64[n, 3]; zeros where it has no score."""
+        there = (came >= 0) & np.isfinite(score)
+        p = np.clip(np.where(there, score, 0.5), 0.0, 1.0)
+        of_truth = np.where(came == 1, p, 1.0 - p)
+        tiny = np.finfo(np.float64).eps
+        loss = -np.log(np.clip(of_truth, tiny, 1.0 - tiny))
+        out = np.empty((score.size, 3), np.int64)
+        out[:, 0] = np.rint(p / SCORE_UNIT)
+        out[:, 1] = np.rint(np.square(1.0 - of_truth) / SCORE_UNIT)
+        out[:, 2] = np.rint(loss / LOG_LOSS_UNIT)
+        out[~there] = 0
+        return out
+
+    def sums_of_errors(self, errors: _Floats) -> tuple[_Positions, _Amounts]:
+        """Cells int32[n, 2] and sums int64[n, 4] of a regression, from `errors_of`."""
+        there = np.isfinite(errors)
+        units = np.abs(np.where(there, errors, 0.0)) / self.cells.unit
+        large = units > LARGEST_ERROR
+        q = np.rint(np.minimum(units, LARGEST_ERROR)).astype(np.int64)
+        out = np.empty((errors.size, 4), np.int64)
+        over = errors > 0.0
+        out[:, 0] = np.where(over, q, 0)
+        out[:, 1] = np.where(over, 0, q)
+        out[:, 2], out[:, 3] = np.divmod(q * q, SQUARES_PART)
+        out[~there] = 0
+        cells = np.full((errors.size, 2), -1, np.int32)
+        cells[there, 0] = 0
+        cells[large, 1] = 1
+        return cells, out
+
+
+def _looked_up(table: _Positions, bins: _Positions) -> _Positions:
+    """Entries of the table; -1 for bins below 0."""
+    found = table[bins]
+    found[bins < 0] = -1
+    return found
+
+
+def _classes(binning: Binning, classes: tuple[str, ...]) -> _Positions:
+    """Class of each bin: its own, `len(classes)` for other names, -1 for missing and invalid."""
+    table = np.full(binning.n_bins, len(classes), np.int32)
+    table[[binning.missing, binning.invalid]] = -1
+    for number, name in enumerate(classes):
+        table[_own_bin(binning, name)] = number
+    return table
+
+
+def _own_bin(binning: Binning, name: str) -> int:
+    """The bin that this class has alone; an error if there is none."""
+    if isinstance(binning, CategoricalBinning):
+        bin_ = binning.bins_of_names.get(name, binning.missing)
+        if bin_ >= len(binning.categories):
+            raise ValueError(f"class {name!r} has no bin of its own.")
+        return bin_
+    value = float(name)
+    bin_ = int(binning.bin(np.array([value]))[0])
+    inside = 0 < bin_ < binning.above
+    if not inside or category_text(value) is None or not _is_atom(binning, bin_, value):
+        raise ValueError(f"class {name!r} has no bin of its own.")
+    return bin_
+
+
+def _is_atom(binning: NumericBinning, bin_: int, value: float) -> bool:
+    """Whether a bin holds one value and what a float32 makes of it."""
+    low, high = binning.edges[bin_ - 1], binning.edges[bin_]
+    return bool(high - low <= abs(value) * 2.0**-22 + np.spacing(abs(value)) * 4)
+
+
+def _sides(binning: Binning, threshold: float) -> _Positions:
+    """Class of each bin of the score: 1 from the threshold on, which is an edge."""
+    assert isinstance(binning, NumericBinning)
+    at = int(np.searchsorted(binning.edges, threshold))
+    if at == binning.edges.size or binning.edges[at] != threshold:
+        raise ValueError(f"threshold {threshold} must be an edge of the score's bins.")
+    table = np.zeros(binning.n_bins, np.int32)
+    table[at + 1 :] = 1
+    table[[binning.missing, binning.invalid]] = -1
+    return table
+
+
+@kernel
+def add_sums(amounts: _Amounts, slots: _Positions, out: _Amounts) -> None:
+    """`out[slot, j] += amounts[i, j]` for each event; negative slots are skipped."""
+    for i in range(amounts.shape[0]):
+        slot = slots[i]
+        if slot >= 0:
+            for j in range(amounts.shape[1]):
+                out[slot, j] += amounts[i, j]
