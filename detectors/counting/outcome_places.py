@@ -8,7 +8,7 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.meaning import category_text
-from detectors.outcomes.cells import (
+from detectors.counting.outcome_cells import (
     LARGEST_ERROR,
     LOG_LOSS_UNIT,
     SCORE_UNIT,
