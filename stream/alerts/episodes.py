@@ -26,8 +26,7 @@ from stream.alerts.compose import Revision, compose
 from stream.alerts.finding import Finding
 from stream.alerts.members import Member, Members, close_windows, key_of, rank, take_findings
 from stream.alerts.news import Told, news_of
-from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after
-from stream.alerts.reminders import reminder_ms
+from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after, reminder_ms
 from stream.alerts.severity import SEVERITY_OF_LEVEL
 from stream.contracts.alert_event import AlertContext, AlertEvent, Kind, News, Severity
 from stream.plans.plan import Subject

@@ -295,11 +295,11 @@ def _cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[l
     run: list[SummaryEntry] = []
     size = 0
     for entry in entries:
-        batch_fetch = len(entry.counts) + len(entry.ids) + len(entry.segment) + 32
-        if run and size + batch_fetch > MAX_BATCH_BYTES:
+        entry_bytes = len(entry.counts) + len(entry.ids) + len(entry.segment) + 32
+        if run and size + entry_bytes > MAX_BATCH_BYTES:
             yield run
             run, size = [], 0
         run.append(entry)
-        size += batch_fetch
+        size += entry_bytes
     if run or even_empty:
         yield run

@@ -9,12 +9,14 @@ and through any restart.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from detectors import Reference
+from stream.contracts.alert_event import AlertContext
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.stage2.copies import CopyCounter
 from stream.stage2.detection import Detection, OnWindow, Step
@@ -102,6 +104,25 @@ class PlanPhase:
             return self._unjudged
         window = self.detection.windows.filling.get("")
         return 0 if window is None else window.events
+
+    def alert_context(self, offsets: Mapping[int, tuple[int, int]]) -> AlertContext:
+        """What alerts say of their surroundings, for a decision that saw these offsets.
+
+        `offsets` are first and last, by source partition.
+        """
+        plan = self.plan
+        return AlertContext(
+            environment=plan.environment,
+            dashboard_url=plan.dashboard_url,
+            runbook_url=plan.runbook_url,
+            reference=self.reference_hash,
+            config=plan.hash,
+            false_alarms_per_week=plan.false_alarms_per_week,
+            alpha=self.window_alpha,
+            private=plan.private,
+            budget_summary=None if self.detection is None else self.detection.budget_summary,
+            offsets={f"{plan.topic}-{p}": span for p, span in sorted(offsets.items())},
+        )
 
     def pane(self, sealed: SealedPane[Any]) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""

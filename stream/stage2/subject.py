@@ -17,7 +17,6 @@ from stream.contracts.summary_message import SummaryBatch
 from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage1.versions import OTHER_VERSION
 from stream.stage2.alarms import Alarms
-from stream.stage2.alert_context import context_of
 from stream.stage2.detection import Detection, OnWindow, Step
 from stream.stage2.eviction import EvictablePhase
 from stream.stage2.frontier import PartitionProgress
@@ -177,7 +176,7 @@ class SubjectMonitor:
                 self.lifetime.is_folding = True
                 yield from self._tell(step._replace(findings=[versions_folded(step)]), phase)
             if self._health.hear(step.at_ms):
-                context = context_of(phase, step.offsets)
+                context = phase.alert_context(step.offsets)
                 yield from self.episodes.leave("system", NO_DATA, step.at_ms, context)
 
     def _pass_time(self, phase: PlanPhase, to_ms: int) -> Iterator[AlertEvent]:
@@ -215,7 +214,7 @@ class SubjectMonitor:
         over_ms = life.heard_to_ms + FOLDED_EPISODE_ENDS_MS
         if life.is_folding and over_ms <= to_ms and (phase := self._evictable.take()):
             life.is_folding = False
-            yield from self.episodes.leave("system", VERSIONS, over_ms, context_of(phase, {}))
+            yield from self.episodes.leave("system", VERSIONS, over_ms, phase.alert_context({}))
         ends_ms = life.ends_ms(self.subject, self._evictable.plan)
         if ends_ms is None or ends_ms > to_ms or (phase := self._evictable.take()) is None:
             return
@@ -228,7 +227,7 @@ class SubjectMonitor:
         self._evictable.clear()
         self.late, self._health = {}, Health()
         self.lifetime = Lifetime(events=self.lifetime.events)
-        context = None if phase is None else context_of(phase, {})
+        context = None if phase is None else phase.alert_context({})
         return [] if context is None else self.episodes.resolve(now_ms, context, "retired")
 
     def _fall_silent(self, phase: PlanPhase) -> list[AlertEvent]:
@@ -245,7 +244,7 @@ class SubjectMonitor:
 
     def _tell(self, step: Step, phase: PlanPhase) -> list[AlertEvent]:
         """What the pipeline does wrong, outside of windows."""
-        context = context_of(phase, step.offsets)
+        context = phase.alert_context(step.offsets)
         alerts = self.episodes.step(step.at_ms, step.findings, False, context, only=("system",))
         self.alarms.note(alerts, step.at_ms)
         return alerts
@@ -259,7 +258,7 @@ class SubjectMonitor:
         closed = step.window_closed or step.segments_closed
         if not findings and not closed and not self.episodes.active:
             return []
-        context = context_of(phase, step.offsets)
+        context = phase.alert_context(step.offsets)
         alerts = self.episodes.step(
             step.at_ms,
             findings,
@@ -276,7 +275,7 @@ class SubjectMonitor:
         """End what was found against another reference than the one that holds from now on."""
         if phase is None or phase.plan.baseline_id == plan.baseline_id:
             return []
-        return self.episodes.resolve(now_ms, context_of(phase, {}), keep=("system",))
+        return self.episodes.resolve(now_ms, phase.alert_context({}), keep=("system",))
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""

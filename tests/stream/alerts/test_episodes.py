@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from detectors import ChangePoint
 from stream.alerts.episodes import Episodes, Finding
 from stream.alerts.lasting import Size
-from stream.alerts.patience import Rest, looks_after
-from stream.alerts.reminders import reminder_ms
+from stream.alerts.patience import Rest, looks_after, reminder_ms
 from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import (
     AlertBins,

@@ -10,7 +10,6 @@ from stream.metrics import MetricsCollector
 from stream.page.detail import Detail
 from stream.page.page_model import page_model_of
 from stream.plans.plan import Subject
-from stream.stage2.alert_context import context_of
 from tests.page.test_page import state_after
 from tests.stream.harness import make_events, reloaded
 from tests.stream.metrics.test_metrics import FileState
@@ -85,7 +84,7 @@ def test_it_goes_when_the_episode_is_over(drifting: FileState) -> None:
     monitor = drifting.replay.monitor
     held = monitor.subjects[SUBJECT]
     grow_idle(monitor)
-    held.episodes.resolve(held.frontier_ms, context_of(held.phase, {}))
+    held.episodes.resolve(held.frontier_ms, held.phase.alert_context({}))
     assert not held.episodes.active
     grow_idle(monitor)
     assert held.detection is None
