@@ -45,7 +45,8 @@ class Episode:
     Attributes
     ----------
     id, kind : str
-        Kinds are data_drift, prediction_drift, concept_drift, data_quality, performance, system.
+        Kinds are data_drift, prediction_drift, label_drift, concept_drift, performance,
+        data_quality, system.
     status : str
         "firing" if it was open at the end of the data, else "resolved".
     severity : str

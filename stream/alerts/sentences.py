@@ -20,6 +20,7 @@ __all__ = [
 KIND_TEXT: Final[Mapping[Kind, str]] = {
     "data_drift": "data drift",
     "prediction_drift": "prediction drift",
+    "label_drift": "label drift",
     "concept_drift": "concept drift",
     "performance": "performance loss",
     "data_quality": "data quality problem",
@@ -27,12 +28,15 @@ KIND_TEXT: Final[Mapping[Kind, str]] = {
 }
 #: What to do where no signal's role says it.
 _ACTION: Final[Mapping[Kind, Action]] = {
+    "concept_drift": "retrain",
     "performance": "rollback",
     "data_quality": "check_pipeline",
     "system": "check_pipeline",
 }
 ACTION_TEXT: Final[Mapping[Action, str]] = {
     "investigate_features": "investigate the feature distribution and schedule retraining",
+    "investigate_actuals": "check that the actuals are whole and mean what they meant, then "
+    "schedule retraining",
     "retrain": "retrain on data that holds the new relation",
     "rollback": "roll back to the last good version and retrain",
     "check_pipeline": "check the pipeline that produces these events",

@@ -19,7 +19,7 @@ from stream.commands.shared import (
     say,
     when,
 )
-from stream.contracts.alert_event import KINDS, SEVERITIES
+from stream.contracts.alert_event import CONCEPT_DRIFT_NOTE, KINDS, SEVERITIES
 from stream.text.printable import printable
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def command(
     from stream.contracts.alert_event import encode_alert, parse_time
 
     config = open_config(config_path)
+    if kind == "concept_drift":
+        say(f"note: {CONCEPT_DRIFT_NOTE}")
     since_ms = None if since is None else moment_ms(since, time.time(), ago=True)
 
     def chosen(event: AlertEvent) -> bool:

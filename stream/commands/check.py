@@ -27,6 +27,7 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
     """Check the config, its references and the connection; exit 1 if something is wrong."""
     from detectors import tell_of_compiling
     from stream.config.load import ConfigError
+    from stream.config.silences import silence_notes
     from stream.config.sources import source_notes
     from stream.stage2.plan_notes import other_notes, plan_mismatches, plan_summary
     from stream.stage2.untested import untested_by_plan
@@ -68,6 +69,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
         tell(True, f"{topic}: format {source.format}; {said}")
         for words in source_notes(source):
             answer(f"note: {words}", "      ")
+    for words in silence_notes(config.silences):
+        answer(f"note: {words}", "      ")
     from stream.kafka.codecs import unread_codecs
 
     for words in (unread := list(unread_codecs())):

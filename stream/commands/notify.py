@@ -35,6 +35,7 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
     of this process. Run one of it for each config.
     """
     end_at_once_if_told()
+    from stream.config.silences import silence_notes
     from stream.metrics import serve
     from stream.notify.metrics import NotifyCollector
     from stream.notify.notify_status import NotifyStatus
@@ -49,6 +50,8 @@ def command(config_path: Path, metrics_address: str, verbose: bool) -> None:
             f"{config.file} has no [[notify]]. Add one with a type (alertmanager, webhook, slack) "
             "and a url."
         )
+    for words in silence_notes(config.silences):
+        say(f"warning: {words}")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from stream.alerts.silences import Silence
 from stream.config.toml_table import Table
-from stream.contracts.alert_event import KINDS, SEVERITIES
+from stream.contracts.alert_event import CONCEPT_DRIFT_NOTE, KINDS, SEVERITIES
 
-__all__ = ["read_silences"]
+__all__ = ["read_silences", "silence_notes"]
 
 _KEYS: Final = (
     "models", "kinds", "max_severity", "start", "end", "weekly", "timezone", "reason",
@@ -30,6 +31,18 @@ def read_silences(top: Table) -> tuple[Silence, ...]:
         On the first mistake.
     """
     return tuple(_read(table) for table in top.tables("silences", _KEYS))
+
+
+def silence_notes(silences: Iterable[Silence]) -> list[str]:
+    """What of silences may be meant otherwise than it is understood.
+
+    A silence names no signal, so whether it means the kind of before `label_drift` is not known.
+    """
+    if not any("concept_drift" in s.kinds and "label_drift" not in s.kinds for s in silences):
+        return []
+    return [
+        f"[[silences]] of kind concept_drift: {CONCEPT_DRIFT_NOTE}. Name what is meant, or both."
+    ]
 
 
 def _read(table: Table) -> Silence:

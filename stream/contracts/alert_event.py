@@ -27,6 +27,7 @@ from stream.contracts.errors import DriftstreamError
 
 __all__ = [
     "ALERT_TYPE",
+    "CONCEPT_DRIFT_NOTE",
     "KINDS",
     "MAX_BINS",
     "MAX_SIGNALS",
@@ -69,13 +70,24 @@ NOT_ENDED: Final = "0001-01-01T00:00:00Z"
 Status: TypeAlias = Literal["firing", "resolved"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 Kind: TypeAlias = Literal[
-    "data_drift", "prediction_drift", "concept_drift", "performance", "data_quality", "system"
+    "data_drift",
+    "prediction_drift",
+    "label_drift",
+    "concept_drift",
+    "performance",
+    "data_quality",
+    "system",
 ]
 #: Mildest first.
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+#: For who names `concept_drift` alone: events of before `label_drift` have it in its place.
+CONCEPT_DRIFT_NOTE: Final = (
+    "concept_drift now is that the same score brings other actuals than in the reference; that "
+    "actuals as a whole are distributed otherwise, which was called so before, is label_drift"
+)
 Action: TypeAlias = Literal[
-    "investigate_features", "retrain", "rollback", "check_pipeline", "scale"
+    "investigate_features", "investigate_actuals", "retrain", "rollback", "check_pipeline", "scale"
 ]
 #: What a revision says that is new.
 News: TypeAlias = Literal[

@@ -74,7 +74,7 @@ ROLES: Final[Mapping[str, Role]] = {
             ("score", "probability", "proba", "y_score", "y_proba", "predicted_probability"),
         ),
         Role(
-            "actual", "actual.label", "concept_drift", "retrain",
+            "actual", "actual.label", "label_drift", "investigate_actuals",
             "actual", "What turned out to be true", ("actual", "y_true", "ground_truth"),
         ),
         Role(

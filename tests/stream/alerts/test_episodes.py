@@ -623,6 +623,19 @@ def test_a_change_that_turns_out_to_be_gradual():
     assert next(s for s in kept.data.signals if s.name == "a").change_point == a.change_point
 
 
+def test_an_episode_of_before_label_drift_gives_way_to_one():
+    """A snapshot of before has the kind that a moved actual had then."""
+    line = Line()
+    (old,) = line.window(finding("truth", kind="concept_drift", role="actual"))
+    assert decode_alert(encode_alert(old)) == old
+    line.episodes = Episodes.load(line.episodes._subject, line.episodes.dump())
+    alerts = [a for _ in range(4) for a in line.window(finding("truth", kind="label_drift"))]
+    assert line.episodes.active == {"label_drift": "critical"}
+    told = [(a.data.labels.kind, a.data.status, a.data.annotations.action) for a in alerts]
+    assert told[0] == ("label_drift", "firing", "investigate_actuals")
+    assert ("concept_drift", "resolved", "retrain") in told
+
+
 def test_rebase_resolves_everything():
     line = Line()
     line.window(finding(), finding("score", kind="prediction_drift"))

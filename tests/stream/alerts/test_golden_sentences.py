@@ -129,7 +129,7 @@ def summaries() -> dict[str, list[str]]:
             "14:20",
             "Data drift: one group of rare names is 9.52 % of 'city' (usually 1.99 %)",
         ),
-        ("rate", "14:20", "Concept drift: 'wrong' is 25 % of 'error' (usually 10.2 %)"),
+        ("rate", "14:20", "Label drift: 'wrong' is 25 % of 'error' (usually 10.2 %)"),
         (
             "score",
             "14:20",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from detectors.references.reference import ROLES as OF_REFERENCES
-from stream.alerts.sentences import action_for
+from stream.alerts.sentences import ACTION_TEXT, action_for
 from stream.contracts.alert_event import KINDS, Action
 from stream.contracts.prediction_event import Actual, Prediction, PredictionEvent
 from stream.contracts.roles import OUTPUTS, ROLES, RoleName, keys_of, place_of
@@ -58,5 +58,12 @@ def test_the_action_is_that_of_the_role_where_the_alert_is_of_its_kind():
     for role in ROLES.values():
         assert action_for(role.kind, role.name) == role.action
         assert action_for("data_quality", role.name) == "check_pipeline"
-    for kind in ("performance", "data_quality", "system"):
-        assert action_for(kind, "event") in get_args(Action)
+    for kind in ("concept_drift", "performance", "data_quality", "system"):
+        for role in ("event", "actual"):
+            assert action_for(kind, role) in get_args(Action)
+
+
+def test_an_actual_drifts_as_a_label_and_a_concept_is_its_relation_to_the_score():
+    assert ROLES["actual"].kind == "label_drift"
+    assert "actuals" in ACTION_TEXT[action_for("label_drift", "actual")]
+    assert action_for("concept_drift", "actual") == "retrain"

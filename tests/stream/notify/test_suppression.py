@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from stream.alerts.silences import Silence
 from stream.cli import cli
 from stream.config.load import ConfigError, load_config
+from stream.config.silences import silence_notes
 from stream.contracts.acks import ack_schema, decode_alert_or_ack, encode_ack, make_ack
 from stream.contracts.alert_event import AlertError, AlertEvent, encode_alert, format_time
 from stream.notify.dispatcher import Commit, Dispatcher
@@ -134,6 +135,54 @@ def test_wrong_silences(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         silences(tmp_path, f"[[silences]]\n{text}\n")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ('["concept_drift"]', 1),
+        ('["data_drift", "concept_drift"]', 1),
+        ('["concept_drift", "label_drift"]', 0),
+        ('["label_drift"]', 0),
+        ("[]", 0),
+    ],
+)
+def test_a_silence_of_the_kind_that_was_parted_is_explained_once(
+    tmp_path: Path, kinds: str, said: int
+) -> None:
+    text = f'[[silences]]\nweekly = "Sat 22:00 - Sun 04:00"\nkinds = {kinds}\n' * 2
+    read = silences(tmp_path, text)
+    checked = CliRunner().invoke(
+        cli, ["check", "-c", str(tmp_path / "config.toml"), "--offline"], prog_name="driftstream"
+    )
+    words = "note: [[silences]] of kind concept_drift: concept_drift now is"
+    assert checked.output.count(words) == len(silence_notes(read)) == said
+    assert (
+        "which was called so before, is label_drift" in " ".join(checked.output.split())
+    ) == said
+
+
+def test_a_silence_holds_for_episodes_of_before_and_of_now(tmp_path: Path) -> None:
+    text = '[[silences]]\nweekly = "Mon 00:00 - Sun 23:59"\nkinds = ["concept_drift"]\n'
+    (silence,) = silences(tmp_path, text)
+    assert silence.until(alert(kind="concept_drift"), NOW_MS) is not None
+    assert silence.until(alert(kind="label_drift"), NOW_MS) is None
+
+
+def test_alerts_of_the_kind_that_was_parted_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text(BASE)
+    log = [alert("old", kind="concept_drift"), alert("new", kind="label_drift")]
+    monkeypatch.setattr("stream.client.alert_log.read_alert_log", lambda *_, **__: iter(log))
+    for kind, shown, explained in (("concept_drift", "old", True), ("label_drift", "new", False)):
+        done = CliRunner().invoke(
+            cli, ["alerts", "-c", str(tmp_path / "config.toml"), "--kind", kind, "--json"]
+        )
+        assert [decode_alert_or_ack(line.encode()) for line in done.stdout.splitlines()] == [
+            event for event in log if event.data.labels.model == shown
+        ]
+        assert ("is label_drift" in " ".join(done.stderr.split())) is explained
 
 
 # ---- webhooks and Slack

@@ -87,7 +87,7 @@ def test_nothing_is_said_where_nothing_changes(reference: Reference) -> None:
 def test_a_moved_share_of_a_value_is_told(reference: Reference) -> None:
     found = run(plan_of(reference), bad=0.25)
     assert {f.signal for f in found} == {"errors"}
-    assert {f.kind for f in found} == {"concept_drift"}
+    assert {f.kind for f in found} == {"label_drift"}
     assert {f.test for f in found} == {"edetector", "adwin"}
     first = found[0]
     assert first.end_ms <= (CHANGE + 6) * PANE
