@@ -1,7 +1,8 @@
 """The command line: which commands there are, and what their failures look like.
 
 A command's module is imported when that command runs, so `driftstream --help` answers at once.
-Exit codes: 0 done, 1 failed, 2 wrong use (of an option or in the config).
+Exit codes: 0 done, 1 failed, 2 wrong use (of an option or in the config), 3 done, and
+the data did not pass (`replay --fail-on`).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import click
 from stream.commands.file_records import FileRecords
 from stream.commands.learned import tell_learned
 from stream.commands.mapping import column_options
+from stream.commands.replay_gate import pass_or_fail, worse_of
 from stream.commands.replay_tests import each_pane
 from stream.commands.replay_untested import write_untested
 from stream.commands.report_file import form_of, report_text
@@ -27,12 +28,13 @@ from stream.commands.shared import (
     read_hash_key,
     say,
 )
+from stream.contracts.alert_event import SEVERITIES
 from stream.text.counted import counted
 from stream.text.row_problems import RowProblems
 
 if TYPE_CHECKING:
     from detectors import WindowResult
-    from stream.contracts.alert_event import AlertEvent
+    from stream.contracts.alert_event import AlertEvent, Severity
     from stream.decode import SourceOptions
     from stream.plans.plan import AnyPlan, Plan
     from stream.plans.privacy import CategoryHash
@@ -85,6 +87,11 @@ __all__ = ["command"]
     type=OUT_FILE,
     help="Write the reference that was learned or calibrated there.",
 )
+@click.option(
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    help="Exit with 3 if an episode was ever so severe or more, or if nothing was tested.",
+)
 @column_options
 @hash_key_option
 def command(
@@ -97,6 +104,7 @@ def command(
     report_path: Path | None,
     hash_key_path: Path | None,
     learned_path: Path | None,
+    fail_on: Severity | None,
     **columns: Any,
 ) -> None:
     """Run both stages over DATA in this process: the alerts a cluster would have sent.
@@ -136,6 +144,7 @@ def command(
     book.add(plan)
     refused = RowProblems("was refused", "were refused")
     last: dict[str, AlertEvent] = {}
+    worst: dict[str, AlertEvent] = {}
     early: list[str] = []
     recorder = None if report_path is None else ReplayRecorder()
     with ExitStack() as files:
@@ -157,6 +166,7 @@ def command(
             seen = records.read(refused, lambda n: bar.update(task, advance=n))
             for alert in replay.run(seen):
                 before, last[alert.data.episode] = last.get(alert.data.episode), alert
+                worst[alert.data.episode] = worse_of(alert, worst.get(alert.data.episode))
                 bar.console.print(end="")  # the bar is redrawn below the line
                 if alert.data.news == ["from_start"]:  # the end of all says that
                     early += early_signals(alert, before)
@@ -173,6 +183,8 @@ def command(
     tell_learned(replay, records.mapping, learned_path)
     if recorder is not None and report_path is not None:
         _write_report(report_path, recorder, replay, plan, data.name, refused, at_end)
+    if fail_on is not None:
+        say(pass_or_fail(fail_on, worst, at_end))
 
 
 def _events_of(stats: Any, refused: RowProblems) -> int:

@@ -9,14 +9,26 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["DriftstreamError", "IncompatibleClientError", "NotFoundError", "SettingError"]
+__all__ = [
+    "DriftstreamError",
+    "GateError",
+    "IncompatibleClientError",
+    "NotFoundError",
+    "SettingError",
+]
 
 
 class DriftstreamError(Exception):
     """Base of the errors whose message tells a user what is wrong and what to change."""
 
-    #: What the command line ends with.
+    #: What the command line ends with: 1 failed, 2 wrong use, 3 done and the data did not pass.
     exit_code: ClassVar[int] = 1
+
+
+class GateError(DriftstreamError, RuntimeError):
+    """A command did all it was to do, and what it looked at did not pass (`replay --fail-on`)."""
+
+    exit_code = 3
 
 
 class NotFoundError(DriftstreamError, LookupError):

@@ -15,7 +15,7 @@ import driftstream
 import stream
 from stream import cli
 from stream.config.toml_table import ConfigError
-from stream.contracts.errors import DriftstreamError, NotFoundError, SettingError
+from stream.contracts.errors import DriftstreamError, GateError, NotFoundError, SettingError
 
 ROOT = Path(stream.__file__).parent
 #: Errors that never leave the code: they end the decoding of a record, or a turn of a loop.
@@ -69,6 +69,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[int, str, o
     ("error", "code"),
     [
         (ConfigError("d.toml: worker.stage must be one of a, b; got 'c'."), 2),
+        (GateError("--fail-on info: failed"), 3),
         (NotFoundError("there is no topic alerts."), 1),
         (SettingError("no full stop is needed"), 1),
         (OSError("disk full"), 1),
