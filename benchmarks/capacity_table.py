@@ -41,7 +41,7 @@ _OF_ENTRY = 1 / 3
 def fit(result: Mapping[str, Any]) -> Units:
     """Unit costs from one whole result of the bench."""
     value = {figure["id"]: float(figure["value"]) for figure in result["figures"]}
-    cpu = {id: value[f"{id}.cpu_s_per_million"] for id in ("W1", "W2", "W6", "W7")}
+    cpu = {name: value[f"{name}.cpu_s_per_million"] for name in ("W1", "W2", "W6", "W7")}
     json_value = (cpu["W2"] - cpu["W1"]) / 80
     cases = result["sections"]["scale"]["cases"]
     more = cases["s2000"]["cpu_s_per_million"] - cases["s10"]["cpu_s_per_million"]

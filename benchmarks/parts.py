@@ -259,8 +259,8 @@ def count_categories(bench: Bench) -> Iterator[Figure]:
 
 def batches(_: Bench) -> Iterator[Figure]:
     """Stage 1 in process over batches."""
-    for id in ("W6", "W7"):
-        workload = replace(WORKLOADS[id][0], events=60_000)
+    for name in ("W6", "W7"):
+        workload = replace(WORKLOADS[name][0], events=60_000)
         book = PlanBook()
         book.add(Plan(model=workload.model, reference=workload.reference(), topic="b"))
         headers = tuple(workload.headers)
@@ -507,13 +507,13 @@ def _adwin_items() -> Iterator[Figure]:
 def fit(_: Bench) -> Iterator[Figure]:
     """A reference of rows in memory, a number of ways: what a person waits for."""
     rows, step_ms = 10_000, 240_000  # four weeks
-    columns = {id: WORKLOADS[id][0].columns(rows, 0) for id in ("W1", "W3")}
+    columns = {data: WORKLOADS[data][0].columns(rows, 0) for data in ("W1", "W3")}
     given = {
-        id: {name: v.tolist() if v.dtype == object else v for name, v in of.items()}
-        for id, of in columns.items()
+        data: {name: v.tolist() if v.dtype == object else v for name, v in of.items()}
+        for data, of in columns.items()
     }
     times = step_ms * np.arange(rows, dtype=np.int64)
-    for key, what, id, more in (
+    for key, what, data, more in (
         ("fit", "", "W1", {"times_ms": times, "seasons": Seasons("off")}),
         ("fit_untimed", ", without times", "W1", {}),
         ("fit_looked", ", seasons looked for", "W1", {"times_ms": times, "seasons": Seasons()}),
@@ -521,8 +521,8 @@ def fit(_: Bench) -> Iterator[Figure]:
         ("fit_names", ", 8 of names, 5 % missing", "W3", {"times_ms": times}),
     ):
 
-        def job(id: str = id, more: dict[str, Any] = more) -> None:
-            fit_reference(given[id], model="m", **more)
+        def job(data: str = data, more: dict[str, Any] = more) -> None:
+            fit_reference(given[data], model="m", **more)
 
         yield Figure(
             key, f"fit: a reference of 10,000 rows x 20{what}", "ms", _per(_seconds(job), 1, 1e-3)

@@ -19,7 +19,7 @@ _OPERATIONS = HERE.parent / "docs" / "operations.md"
 def update(result: Mapping[str, Any]) -> None:
     """Write every table of a whole result between its markers."""
     every, sections = result["figures"], result["sections"]
-    workloads = [sections[id] for id in WORKLOADS]
+    workloads = [sections[name] for name in WORKLOADS]
     into_readme("machine", machine_line(result))
     into_readme("end-to-end", end_to_end_table(workloads))
     into_readme("goals", figure_table([f for f in every if f["goal"] is not None]))

@@ -32,14 +32,14 @@ _WITH_PEERS = "W1"
 
 
 def run(
-    broker: Broker, id: str, rounds: int, share: float = 1.0, profile: bool = False
+    broker: Broker, name: str, rounds: int, share: float = 1.0, profile: bool = False
 ) -> tuple[list[Figure], dict[str, Any]]:
     """One workload: everybody in turn over the same topic; `profile`: one run to look at."""
     with tempfile.TemporaryDirectory(prefix="driftstream-bench-") as tmp:
-        workload = make(id, PARTITIONS, CHUNK_RECORDS, share)
-        name = f"bench-{workload.id.lower()}-{os.getpid()}"
-        setup = Setup(broker.bootstrap, name, PARTITIONS, Path(tmp), name, 0)
-        with leaving_no_topics(broker.bootstrap, name):
+        workload = make(name, PARTITIONS, CHUNK_RECORDS, share)
+        group = f"bench-{workload.id.lower()}-{os.getpid()}"
+        setup = Setup(broker.bootstrap, group, PARTITIONS, Path(tmp), group, 0)
+        with leaving_no_topics(broker.bootstrap, group):
             results, filled, ready = _one(setup, workload, rounds, profile)
     if profile:
         return [], {}

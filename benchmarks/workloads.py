@@ -200,8 +200,8 @@ def _json(values: Any) -> list[str]:
     return [f"{v:.6f}" if v == v else "null" for v in values.tolist()]
 
 
-def _whole(id: str, title: str, n_numeric: int, chunks: int, **more: Any) -> tuple[Workload, int]:
-    return Workload(id, title, n_numeric, 0, **more), chunks
+def _whole(name: str, title: str, n_numeric: int, chunks: int, **more: Any) -> tuple[Workload, int]:
+    return Workload(name, title, n_numeric, 0, **more), chunks
 
 
 #: Workloads and how many chunks of each partition they have by default: a whole number, so that
@@ -261,14 +261,14 @@ WORKLOADS: Final = {
 _BATCH_EVENTS: Final = {"W6": 3_000_000, "W7": 6_000_000}
 
 
-def make(id: str, partitions: int, chunk_records: int, share: float = 1.0) -> Workload:
-    """The workload of this id; `share` of its usual length."""
-    workload, chunks = WORKLOADS[id]
+def make(name: str, partitions: int, chunk_records: int, share: float = 1.0) -> Workload:
+    """The workload of this name; `share` of its usual length."""
+    workload, chunks = WORKLOADS[name]
     if chunks:
         events = partitions * chunk_records * max(1, round(chunks * share))
     else:
         per = partitions * workload.rows
-        events = round(_BATCH_EVENTS[id] * max(share, 0.8)) // per * per  # panes after the change
+        events = round(_BATCH_EVENTS[name] * max(share, 0.8)) // per * per  # panes after the change
     return replace(workload, events=events)
 
 

@@ -8,12 +8,13 @@ from detectors.counting.binning import Binning, CategoricalBinning, NumericBinni
 from detectors.counting.counts import Layout, accumulate
 from detectors.counting.log_histogram import LogCounts
 from detectors.counting.meaning import category_text
+from detectors.errors import DetectorsError, InvalidReferenceError
 from detectors.fitting import Coded, ReferenceFitter
 from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import fit_reference, infer_kind
 from detectors.references.calendar import Calendar
 from detectors.references.calibration import Calibration
-from detectors.references.reference import ColumnMapping, Reference, ReferenceError, SignalReference
+from detectors.references.reference import ColumnMapping, Reference, SignalReference
 from detectors.registry import REGISTRY, Detector
 from detectors.sequential import (
     ADWIN,
@@ -57,16 +58,17 @@ __all__ = [
     "CusumBank",
     "DayTests",
     "Detector",
+    "DetectorsError",
     "EDetectorBank",
     "EvidenceBank",
     "GrowthTable",
+    "InvalidReferenceError",
     "Layout",
     "Lead",
     "LogCounts",
     "NumericBinning",
     "PageHinkley",
     "Reference",
-    "ReferenceError",
     "ReferenceFitter",
     "ScoreTable",
     "Seasons",

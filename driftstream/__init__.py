@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from driftstream._neighbours import what_is_in_the_way
 
 if TYPE_CHECKING:
-    from detectors import ADWIN, CUSUM, PageHinkley, Reference, ReferenceError, Seasons
+    from detectors import ADWIN, CUSUM, InvalidReferenceError, PageHinkley, Reference, Seasons
     from detectors.distances.divergences import (
         chi2,
         g,
@@ -88,6 +88,7 @@ __all__ = [
     "DroppedEventError",
     "Episode",
     "InvalidEventError",
+    "InvalidReferenceError",
     "ModelId",
     "Monitor",
     "MonitorMiddleware",
@@ -99,7 +100,6 @@ __all__ = [
     "PredictionBatch",
     "PredictionEvent",
     "Reference",
-    "ReferenceError",
     "ReplayResult",
     "Seasons",
     "SettingError",
@@ -138,7 +138,7 @@ _PUBLISHING: Final = (
     "DroppedEventError", "InvalidEventError", "Monitor", "MonitorMiddleware", "MonitorStats",
 )  # fmt: skip
 _DETECTORS: Final = (
-    "ADWIN", "CUSUM", "PageHinkley", "Reference", "ReferenceError", "Seasons",
+    "ADWIN", "CUSUM", "InvalidReferenceError", "PageHinkley", "Reference", "Seasons",
 )  # fmt: skip
 #: Public name -> (module, name there).
 _HOME: Final = {

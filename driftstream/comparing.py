@@ -63,7 +63,7 @@ def compare(
     ------
     ValueError
         If the window lacks a column, a test does not suit one, or the reference has seasons.
-    ReferenceError
+    InvalidReferenceError
         If the reference cannot be read or made.
 
     Examples

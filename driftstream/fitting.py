@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors import ColumnMapping, Reference, ReferenceError, ReferenceFitter, Seasons
+from detectors import ColumnMapping, InvalidReferenceError, Reference, ReferenceFitter, Seasons
 from detectors.counting.category_sketch import is_identifier
 from detectors.fitting import Column, suspects
 from driftstream.frames import Frame, columns_of, missing_column
@@ -71,7 +71,7 @@ def fit_reference(
 
     Raises
     ------
-    ReferenceError
+    InvalidReferenceError
         If there are too few rows, or nothing that can be a signal.
     ValueError
         If a column that is named is not there, is named twice, or cannot be what is said.
@@ -150,7 +150,7 @@ class _Chosen:
     def check_some(self) -> None:
         if not self.kinds:
             said = "; ".join(self.warnings) or "it has no columns"
-            raise ReferenceError(f"frame has no column that can be a signal: {said}.")
+            raise InvalidReferenceError(f"frame has no column that can be a signal: {said}.")
 
 
 def _info(name: str, column: Any) -> ColumnInfo:
@@ -276,7 +276,7 @@ def as_reference(reference: Reference | str | os.PathLike[str]) -> Reference:
 
     Raises
     ------
-    ReferenceError
+    InvalidReferenceError
         If the file holds none.
     """
     if isinstance(reference, Reference):

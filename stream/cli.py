@@ -47,8 +47,8 @@ COMMANDS: Final = {
 }
 
 
-#: Packages below this one, with errors of their own that are for users too.
-_LIBRARIES: Final = ("detectors", "kafka", "aiokafka")
+#: Packages of others whose errors are for users too.
+_LIBRARIES: Final = ("kafka", "aiokafka")
 _COMPLETION: Final = """\b
 Completion of commands and options, in bash (in zsh: zsh_source), for this session:
   source <(_DRIFTSTREAM_COMPLETE=bash_source driftstream)
@@ -104,6 +104,10 @@ def _is_for_user(error: Exception) -> bool:
     if isinstance(error, ModuleNotFoundError):
         return bool(missing_words(error, "this"))
     if isinstance(error, DriftstreamError | OSError):
+        return True
+    # The statistics take seconds to import, and an error of theirs shows that they are.
+    statistics = sys.modules.get("detectors.errors")
+    if statistics is not None and isinstance(error, statistics.DetectorsError):
         return True
     return type(error).__module__.partition(".")[0] in _LIBRARIES
 

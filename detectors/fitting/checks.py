@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from detectors.counting.binning import CategoricalBinning, NumericBinning
-from detectors.references.reference import ROLES, ReferenceError, SignalReference
+from detectors.errors import InvalidReferenceError
+from detectors.references.reference import ROLES, SignalReference
 
 __all__ = ["check_signals", "same_values"]
 
 
 def check_signals(kinds: Mapping[str, str], roles: Mapping[str, str], cycle_ms: int) -> None:
-    """Refuse kinds, roles or a cycle that cannot be; raises ReferenceError."""
+    """Refuse kinds, roles or a cycle that cannot be; raises InvalidReferenceError."""
     if not kinds:
-        raise ReferenceError("columns must have at least one signal; got none.")
+        raise InvalidReferenceError("columns must have at least one signal; got none.")
     for name, role in roles.items():
         if name not in kinds or role not in ROLES:
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"roles[{name!r}] must be a role ({', '.join(ROLES)}) of a column "
                 f"({', '.join(list(kinds)[:20])}); got {role!r}."
             )
     for name, kind in kinds.items():
         if kind not in ("numeric", "categorical"):
-            raise ReferenceError(f"kinds[{name!r}] must be numeric or categorical; got {kind!r}.")
+            raise InvalidReferenceError(
+                f"kinds[{name!r}] must be numeric or categorical; got {kind!r}."
+            )
     if cycle_ms < 0:
-        raise ReferenceError(f"cycle_ms must be >= 0; got {cycle_ms}.")
+        raise InvalidReferenceError(f"cycle_ms must be >= 0; got {cycle_ms}.")
 
 
 def same_values(signals: Sequence[SignalReference], traces: Mapping[str, int]) -> list[str]:

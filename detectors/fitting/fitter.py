@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.errors import InvalidReferenceError
 from detectors.fitting.bulk import Bulk
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.checks import check_signals, same_values
@@ -21,11 +22,7 @@ from detectors.fitting.seasonal import SeasonFit, Seasons
 from detectors.fitting.seasons.fitting import Seasonal
 from detectors.fitting.values import Column
 from detectors.fitting.worth import warnings_of_slow
-from detectors.references.reference import (
-    ColumnMapping,
-    Reference,
-    ReferenceError,
-)
+from detectors.references.reference import ColumnMapping, Reference
 
 __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 
@@ -60,7 +57,7 @@ class ReferenceFitter:
 
     Raises
     ------
-    ReferenceError
+    InvalidReferenceError
         If a role or kind is unknown, or `cycle_ms` is negative.
 
     Examples
@@ -125,14 +122,14 @@ class ReferenceFitter:
         """Different names of a categorical signal after the first pass."""
         signal = self._signals[name]
         if not isinstance(signal, CategoricalFit):
-            raise ReferenceError(f"{name!r} must be categorical; got a numeric signal.")
+            raise InvalidReferenceError(f"{name!r} must be categorical; got a numeric signal.")
         return signal.tally.distinct
 
     def sample(self, name: str) -> npt.NDArray[np.float64]:
         """Sampled values of a numeric signal, until `count` is called; NaN is missing."""
         signal = self._signals[name]
         if not isinstance(signal, NumericFit):
-            raise ReferenceError(f"{name!r} must be numeric; got a categorical signal.")
+            raise InvalidReferenceError(f"{name!r} must be numeric; got a categorical signal.")
         return signal.sampled
 
     def sample_times(self) -> npt.NDArray[np.int64] | None:
@@ -150,7 +147,7 @@ class ReferenceFitter:
         """
         signal = self._signals[name]
         if not isinstance(signal, CategoricalFit):
-            raise ReferenceError(f"{name!r} must be categorical; got a numeric signal.")
+            raise InvalidReferenceError(f"{name!r} must be categorical; got a numeric signal.")
         return signal.tally.counts
 
     def doubt_order(self, why: str) -> None:
@@ -236,23 +233,25 @@ class ReferenceFitter:
         lengths = {}
         for name in self._signals:
             if name not in columns:
-                raise ReferenceError(
+                raise InvalidReferenceError(
                     f"a batch must have the column {name!r}; got {', '.join(list(columns)[:20])}."
                 )
             lengths[name] = len(columns[name])
         if times_ms is not None:
             lengths["times_ms"] = len(times_ms)
         elif self._times.cycle_ms:
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"cycle_ms needs times_ms; got {self._times.cycle_ms}. Name the timestamp column."
             )
         if self._timed not in (None, times_ms is not None):
-            raise ReferenceError("times_ms must be given with every batch of rows, or with none.")
+            raise InvalidReferenceError(
+                "times_ms must be given with every batch of rows, or with none."
+            )
         self._timed = times_ms is not None
         n = next(iter(lengths.values()))
         for name, length in lengths.items():
             if length != n:
-                raise ReferenceError(
+                raise InvalidReferenceError(
                     f"columns must be of one length; got {n} rows, but {length} in {name!r}."
                 )
         return n
@@ -260,9 +259,9 @@ class ReferenceFitter:
     def _prepare(self) -> Batches:
         """End the first pass."""
         if not self._signals:
-            raise ReferenceError("columns must have at least one signal; got none.")
+            raise InvalidReferenceError("columns must have at least one signal; got none.")
         if self.rows < LEAST_ROWS:
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"a reference needs at least {LEAST_ROWS} rows, better 10,000; got {self.rows}. "
                 "Fit it on a longer stretch of data."
             )
@@ -284,7 +283,7 @@ class ReferenceFitter:
         return {name: fit.sampled for name, fit in fits if isinstance(fit, NumericFit)}
 
     def _fail_of_passes(self) -> None:
-        raise ReferenceError(
+        raise InvalidReferenceError(
             f"both passes must see the same rows; the first had {self.rows}, the second "
             f"{self._counted}. Fit again on data that does not change."
         )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.errors import InvalidReferenceError
 from detectors.fitting.pace import Pace, pace_of
 from detectors.fitting.sampling import RowSample
 from detectors.references.calibration import (
@@ -16,7 +17,6 @@ from detectors.references.calibration import (
     batches_of_rows,
     pieces_of_batch,
 )
-from detectors.references.reference import ReferenceError
 
 __all__ = ["Batches", "TimeSurvey"]
 
@@ -132,7 +132,7 @@ class TimeSurvey:
         if self.cycle_ms:
             self._cells = np.union1d(self._cells, times_ms * 7 // self.cycle_ms)
             if self._cells.size > _MOST_SEVENTHS:
-                raise ReferenceError(
+                raise InvalidReferenceError(
                     f"cycle_ms is too short for these rows: they span more than {_MOST_SEVENTHS} "
                     f"sevenths of {self.cycle_ms} ms. Choose a longer cycle, or none."
                 )

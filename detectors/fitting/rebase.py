@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from detectors.change_points.estimates import bin_mean, bin_quantiles
 from detectors.counting.binning import NumericBinning
+from detectors.errors import InvalidReferenceError
 from detectors.references.calibration import LEAST_BATCHES, calibrate
-from detectors.references.reference import Reference, ReferenceError, SignalReference
+from detectors.references.reference import Reference, SignalReference
 from detectors.units import WEEK_MS
 
 __all__ = ["LEAST_EVENTS", "rebased"]
@@ -51,17 +52,17 @@ def rebased(
 
     Raises
     ------
-    ReferenceError
+    InvalidReferenceError
         If they hold fewer than 300 events, or the reference has slots.
     """
     if reference.calendar is not None:
-        raise ReferenceError(
+        raise InvalidReferenceError(
             "a reference with slots cannot be made of production's counts: they are not kept by "
             "hour. Fit it anew: driftstream fit DATA --slots auto."
         )
     events = int(table[:, 0].sum())
     if events < LEAST_EVENTS:
-        raise ReferenceError(
+        raise InvalidReferenceError(
             f"a reference needs at least {LEAST_EVENTS} events, better 10,000; got {events}. "
             "Go further back, or wait."
         )

@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.errors import InvalidReferenceError
 from detectors.fitting.pace import Pace
 from detectors.fitting.seasons.cells import MOST_CELLS, Cells, CellSurvey
 from detectors.fitting.seasons.fitting import LEAST_DAYS, Seasonal, find_slots
 from detectors.references.calendar import zone_of
-from detectors.references.reference import ReferenceError, SignalReference
+from detectors.references.reference import SignalReference
 
 __all__ = ["SEASONS", "SeasonFit", "Seasons"]
 
@@ -42,7 +43,7 @@ class Seasons:
 
     Raises
     ------
-    ReferenceError
+    InvalidReferenceError
         If one of them is not known.
     """
 
@@ -52,16 +53,18 @@ class Seasons:
 
     def __post_init__(self) -> None:
         if self.slots not in SEASONS:
-            raise ReferenceError(f"slots must be one of {', '.join(SEASONS)}; got {self.slots!r}.")
+            raise InvalidReferenceError(
+                f"slots must be one of {', '.join(SEASONS)}; got {self.slots!r}."
+            )
         try:
             zone_of(self.time_zone)
         except ValueError as error:
-            raise ReferenceError(str(error)) from None
+            raise InvalidReferenceError(str(error)) from None
         for day in self.holidays:
             try:
                 date.fromisoformat(day)
             except ValueError:
-                raise ReferenceError(
+                raise InvalidReferenceError(
                     f"holidays must be dates such as 2026-12-25; got {day!r}."
                 ) from None
 
@@ -111,7 +114,9 @@ class SeasonFit:
             self.cells = cells
             self._rows = np.zeros(cells.number.size, np.int64)
         if self.why_not and self.wanted.declared:
-            raise ReferenceError(f"slots cannot be fitted: {self.why_not}. Leave --slots out.")
+            raise InvalidReferenceError(
+                f"slots cannot be fitted: {self.why_not}. Leave --slots out."
+            )
         return self._rows.size
 
     def cells_of(self, times_ms: Ints | None) -> npt.NDArray[np.int32]:
@@ -140,5 +145,7 @@ class SeasonFit:
         if found is None:
             self.why_not = f"rows are of fewer than {LEAST_DAYS} whole days"
             if self.wanted.declared:
-                raise ReferenceError(f"slots cannot be fitted: {self.why_not}. Leave --slots out.")
+                raise InvalidReferenceError(
+                    f"slots cannot be fitted: {self.why_not}. Leave --slots out."
+                )
         return found

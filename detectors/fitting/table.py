@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.errors import InvalidReferenceError
 from detectors.fitting import LEAST_ROWS, Column, ReferenceFitter, infer_kind
 from detectors.fitting.seasonal import Seasons
-from detectors.references.reference import ColumnMapping, Reference, ReferenceError
+from detectors.references.reference import ColumnMapping, Reference
 
 __all__ = ["LEAST_ROWS", "fit_reference", "infer_kind"]
 
@@ -53,18 +54,18 @@ def fit_reference(
 
     Raises
     ------
-    ReferenceError
+    InvalidReferenceError
         If there are fewer than 300 rows, columns of different lengths, or an unknown role or kind.
     """
     kinds = kinds or {}
     n = len(next(iter(columns.values()), ()))
     for name in kinds:
         if name not in columns:
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"kinds[{name!r}] must be of a column; got {', '.join(list(columns)[:20])}."
             )
     if cycle_ms and times_ms is None:
-        raise ReferenceError(
+        raise InvalidReferenceError(
             f"cycle_ms must be > 0 and needs times_ms; got {cycle_ms}. Name the timestamp column."
         )
     lengths = {name: len(column) for name, column in columns.items()}
@@ -72,7 +73,7 @@ def fit_reference(
         lengths["times_ms"] = len(times_ms)
     for name, length in lengths.items():
         if length != n:
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"columns must be of one length; got {n} rows, but {length} in {name!r}."
             )
     fitter = ReferenceFitter(

@@ -9,13 +9,11 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DocumentError", "Place"]
+from detectors.errors import DocumentError
+
+__all__ = ["Place"]
 
 _NAMES = {dict: "object", list: "array", str: "text", bool: "boolean", type(None): "null"}
-
-
-class DocumentError(ValueError):
-    """A value that is not what it must be; the message begins with its place."""
 
 
 class Place:

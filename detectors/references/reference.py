@@ -16,24 +16,21 @@ import numpy.typing as npt
 
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
 from detectors.counting.counts import Layout
+from detectors.errors import DocumentError, InvalidReferenceError
 from detectors.references.calendar import Calendar
 from detectors.references.calibration import Calibration
 from detectors.references.calibration_document import calibration_document, read_calibration
 from detectors.references.canonical import canonical, content_hash
 from detectors.references.columns import ColumnMapping
 from detectors.references.copies import Copies
-from detectors.references.json_reader import DocumentError, Place
+from detectors.references.json_reader import Place
 from detectors.references.slots import SignalSlots
 
-__all__ = ["ROLES", "ColumnMapping", "Reference", "ReferenceError", "SignalReference"]
+__all__ = ["ROLES", "ColumnMapping", "Reference", "SignalReference"]
 
 #: What a signal may be to the model. What that means is in stream/contracts/roles.py.
 ROLES: Final = ("feature", "label", "score", "actual", "latency")
 FORMAT: Final = "driftstream.reference.v1"
-
-
-class ReferenceError(ValueError):
-    """A reference that cannot be made or read: what is wrong, where, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,21 +130,23 @@ class Reference:
 
         Raises
         ------
-        ReferenceError
+        InvalidReferenceError
             Naming `source`, the place in it, what is there and what may be.
         """
         try:
             document = json.loads(data)
         except (ValueError, RecursionError) as error:  # the latter: nested without end
-            raise ReferenceError(f"{source} is not JSON: {error!s:.600}") from None
+            raise InvalidReferenceError(f"{source} is not JSON: {error!s:.600}") from None
         try:
             there = (reference := _read(Place(document, ""))).hash
         except DocumentError as error:
-            raise ReferenceError(f"{source}: {error!s:.600}") from None
+            raise InvalidReferenceError(f"{source}: {error!s:.600}") from None
         except UnicodeEncodeError as error:  # half of a surrogate pair
-            raise ReferenceError(f"{source}: a name is no Unicode text: {error.reason}.") from None
+            raise InvalidReferenceError(
+                f"{source}: a name is no Unicode text: {error.reason}."
+            ) from None
         if (said := document.get("hash")) != there:
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"{source}: hash must be {there} for this content; got {str(said)[:100]!r}. "
                 "The file was changed after it was fitted: fit it again."
             )

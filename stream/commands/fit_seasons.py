@@ -84,7 +84,7 @@ def seasons_of(
     slots: str | None, time_zone: str, holidays_path: Path | None, timed: bool
 ) -> Seasons:
     """What the options ask for."""
-    from detectors import ReferenceError, Seasons
+    from detectors import InvalidReferenceError, Seasons
 
     if slots in ("auto", "hours") and not timed:
         raise click.UsageError("--slots needs times. Name their column with --timestamp.")
@@ -96,7 +96,7 @@ def seasons_of(
         holidays = tuple(dict.fromkeys(line for line in lines if line))
     try:
         return Seasons(slots or "look", time_zone or "UTC", holidays)
-    except ReferenceError as error:
+    except InvalidReferenceError as error:
         raise click.UsageError(str(error)) from None
 
 

@@ -155,7 +155,7 @@ class Config:
             raise ConfigError(f"{self.file}: {model.path}: {error}") from error
 
     def _reference(self, model: ModelConfig, path: Path) -> Reference:
-        from detectors import Reference, ReferenceError
+        from detectors import InvalidReferenceError, Reference
 
         try:
             reference = Reference.from_json(path.read_bytes(), str(path))
@@ -165,7 +165,7 @@ class Config:
                 f"{os.strerror(error.errno or 0)}: {path}. Correct the path, or make "
                 f"it: driftstream fit DATA --model {model.name} -o {path}"
             ) from error
-        except ReferenceError as error:
+        except InvalidReferenceError as error:
             raise ConfigError(f"{self.file}: {model.path}.reference: {error}") from error
         return self._private(model, reference)
 

@@ -1,8 +1,10 @@
 """The base of all errors that driftstream raises for its users.
 
 Each error keeps its builtin base too (`ValueError`, `LookupError`, ...), so callers may catch
-either. Errors that only steer the code inside, such as the refusal of one record by a decoder,
-are not of the family. Wrong arguments of a Python call are `ValueError` or `TypeError`, as usual.
+either. Errors that only steer the code inside, such as the refusal of one record by a decoder, are
+not of the family. Those of the statistics have a base of their own, `DetectorsError`, since the
+package `detectors` is used without this one; the command line shows both alike. Wrong arguments of
+a Python call are `ValueError` or `TypeError`, as usual.
 """
 
 from __future__ import annotations

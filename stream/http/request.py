@@ -189,7 +189,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             self.server.working(self.connection, False)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Stay silent: a scrape is not news."""
 
 

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from detectors import (
     WINDOWED_TESTS,
+    InvalidReferenceError,
     Layout,
     Reference,
-    ReferenceError,
     SignalReference,
     choose_tests,
     expected_signal,
@@ -261,7 +261,7 @@ def decode_plan(value: bytes, source: str = "plan") -> tuple[AnyPlan, int]:
         return readable(Plan(reference=reference, **settings)), document.effective_from_ms
     except (
         msgspec.MsgspecError,
-        ReferenceError,
+        InvalidReferenceError,
         PlanError,
         UnicodeDecodeError,
         RecursionError,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from detectors import ReferenceError
+from detectors import InvalidReferenceError
 from detectors.references.recalibrate import PaneBatches
 from stream.contracts.summary_message import SummaryBatch, SummaryError, decode_message
 from stream.plans.plan import Plan, PlanBook
@@ -117,7 +117,7 @@ class PaneReader:
 
         Raises
         ------
-        ReferenceError
+        InvalidReferenceError
             If there are none.
         """
         version_panes = self._by_version[version]
@@ -126,7 +126,7 @@ class PaneReader:
         whole_to_ms = version_panes.newest_ms - plan.lateness_ms
         panes = [p for p in version_panes.store.due(whole_to_ms) if p + plan.pane_ms <= whole_to_ms]
         if not panes:
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"{self._model}/{version}: there is no complete pane in that time. Go further back."
             )
         events = 0

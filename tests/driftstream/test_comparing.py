@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from detectors import WindowBank
-from driftstream import Comparison, ReferenceError, Seasons, compare, fit_reference
+from driftstream import Comparison, InvalidReferenceError, Seasons, compare, fit_reference
 from tests.driftstream.conftest import Made
 
 
@@ -183,7 +183,7 @@ def test_a_window_that_does_not_suit_is_refused(made: Made) -> None:
         compare(reference, made(500, 2).drop(columns="amount"))
     with pytest.raises(ValueError, match=r"window has no rows"):
         compare(reference, made(500, 2).iloc[:0])
-    with pytest.raises(ReferenceError, match=r"not JSON"):
+    with pytest.raises(InvalidReferenceError, match=r"not JSON"):
         compare(__file__, made(500, 2))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from driftstream import Reference, ReferenceError, Seasons, fit_reference
+from driftstream import InvalidReferenceError, Reference, Seasons, fit_reference
 from driftstream.fitting import as_reference
 from stream.cli import cli
 from tests.driftstream.conftest import Made
@@ -98,11 +98,11 @@ def test_wrong_use_is_answered_in_words(made: Made, options: dict[str, Any], wor
 
 
 def test_too_little_is_refused(made: Made) -> None:
-    with pytest.raises(ReferenceError, match="at least 300 rows, better 10,000; got 299"):
+    with pytest.raises(InvalidReferenceError, match="at least 300 rows, better 10,000; got 299"):
         fit_reference(made(299, 1))
-    with pytest.raises(ReferenceError, match="no column that can be a signal: ts: left out"):
+    with pytest.raises(InvalidReferenceError, match="no column that can be a signal: ts: left out"):
         fit_reference(made(400, 1)[["ts"]])
-    with pytest.raises(ReferenceError, match="no column that can be a signal"):
+    with pytest.raises(InvalidReferenceError, match="no column that can be a signal"):
         fit_reference({})
-    with pytest.raises(ReferenceError, match="no column that can be a signal: id: left out"):
+    with pytest.raises(InvalidReferenceError, match="no column that can be a signal: id: left out"):
         fit_reference({"id": [f"u{i}" for i in range(400)]})

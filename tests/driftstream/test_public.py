@@ -47,7 +47,7 @@ NAMES = [
     "PredictionBatch",
     "PredictionEvent",
     "Reference",
-    "ReferenceError",
+    "InvalidReferenceError",
     "ReplayResult",
     "Seasons",
     "SettingError",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from detectors import Reference, ReferenceError
+from detectors import InvalidReferenceError, Reference
 from stream.config.load import ConfigError, load_config
 from stream.contracts.acks import decode_alert_or_ack, encode_ack, make_ack
 from stream.contracts.alert_event import AlertError, encode_alert
@@ -86,7 +86,12 @@ def make_readers(folder: Path) -> list[Reader]:
         Reader("snapshot", 0.06, *_snapshots(monitor)),
         Reader("state", 0.05, *_states(monitor, book)),
         Reader(
-            "reference", 0.04, [plan.reference.to_json()], _reference, (ReferenceError,), "json"
+            "reference",
+            0.04,
+            [plan.reference.to_json()],
+            _reference,
+            (InvalidReferenceError,),
+            "json",
         ),
         Reader("plan", 0.04, [plan.encode(0)], _plan, (PlanError,), "json"),
         Reader("plan part", 0.02, [b"\0".join(p) for p in plan_parts(plan)], _plan_part()),

@@ -20,7 +20,7 @@ def result() -> dict[str, Any]:
     }  # fmt: skip
     cases = {"s10": {"cpu_s_per_million": 5.0}, "s2000": {"cpu_s_per_million": 8.0}}
     return {
-        "figures": [{"id": id, "value": value} for id, value in values.items()],
+        "figures": [{"id": name, "value": value} for name, value in values.items()],
         "sections": {"scale": {"cases": cases}},
         "about": {"commit": "abc", "cores": 2, "versions": {"python": "3.11.7"}},
     }

@@ -110,7 +110,7 @@ def hook(port: int = 0) -> Iterator[Hook]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any, **kwargs: Any) -> None:
             pass
 
     here = Hook("")
@@ -169,7 +169,7 @@ def slack() -> Iterator[Slack]:
             here.posted.append({**body, "ts": ts})
             return {"ok": True, "channel": "C012AB3CD", "ts": ts, "message": {"text": "..."}}
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any, **kwargs: Any) -> None:
             pass
 
     here = Slack("")

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors import CategoricalBinning, NumericBinning, Reference, ReferenceError, fit_reference
+from detectors import (
+    CategoricalBinning,
+    InvalidReferenceError,
+    NumericBinning,
+    Reference,
+    fit_reference,
+)
 
 N = 600
 
@@ -96,12 +102,14 @@ def test_columns_without_values_are_not_the_same() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 299])
 def test_few_rows_are_refused_with_the_least_needed(rows: int) -> None:
-    with pytest.raises(ReferenceError, match=f"at least 300 rows, better 10,000; got {rows}"):
+    with pytest.raises(
+        InvalidReferenceError, match=f"at least 300 rows, better 10,000; got {rows}"
+    ):
         fit_reference({"x": np.arange(rows)}, model="m", times_ms=np.arange(rows))
 
 
 def test_columns_of_two_lengths_are_refused() -> None:
-    with pytest.raises(ReferenceError, match="got 600 rows, but 599 in 'y'"):
+    with pytest.raises(InvalidReferenceError, match="got 600 rows, but 599 in 'y'"):
         fit(x=[1] * N, y=[1] * (N - 1))
-    with pytest.raises(ReferenceError, match=r"kinds\['z'\] must be of a column; got x"):
+    with pytest.raises(InvalidReferenceError, match=r"kinds\['z'\] must be of a column; got x"):
         fit_reference({"x": [1] * N}, model="m", kinds={"z": "numeric"})

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from detectors import (
     CategoricalBinning,
     Coded,
+    InvalidReferenceError,
     NumericBinning,
     Reference,
-    ReferenceError,
     ReferenceFitter,
     Seasons,
     WindowBank,
@@ -360,25 +360,25 @@ def fitter_of(n: int = 400) -> ReferenceFitter:
 
 def test_the_second_pass_must_see_the_same_rows() -> None:
     fitter = fitter_of()
-    with pytest.raises(ReferenceError, match="the first had 400, the second 0"):
+    with pytest.raises(InvalidReferenceError, match="the first had 400, the second 0"):
         fitter.finish(model="m")
     fitter = fitter_of()
-    with pytest.raises(ReferenceError, match="the first had 400, the second 401"):
+    with pytest.raises(InvalidReferenceError, match="the first had 400, the second 401"):
         fitter.count({"x": np.arange(401.0), "c": ["a"] * 401})
 
 
 def test_batches_must_fit_together() -> None:
-    with pytest.raises(ReferenceError, match="must have the column 'c'; got x"):
+    with pytest.raises(InvalidReferenceError, match="must have the column 'c'; got x"):
         fitter_of().survey({"x": [1.0]})
-    with pytest.raises(ReferenceError, match="1 rows, but 2 in 'c'"):
+    with pytest.raises(InvalidReferenceError, match="1 rows, but 2 in 'c'"):
         fitter_of().survey({"x": [1.0], "c": ["a", "b"]})
-    with pytest.raises(ReferenceError, match="with every batch of rows, or with none"):
+    with pytest.raises(InvalidReferenceError, match="with every batch of rows, or with none"):
         fitter_of().survey({"x": [1.0], "c": ["a"]}, np.array([1]))
-    with pytest.raises(ReferenceError, match="at least 300 rows, better 10,000; got 10"):
+    with pytest.raises(InvalidReferenceError, match="at least 300 rows, better 10,000; got 10"):
         fitter_of(10).finish(model="m")
-    with pytest.raises(ReferenceError, match="cycle_ms needs times_ms"):
+    with pytest.raises(InvalidReferenceError, match="cycle_ms needs times_ms"):
         ReferenceFitter({"x": "numeric"}, cycle_ms=5).survey({"x": [1.0]})
-    with pytest.raises(ReferenceError, match="cycle_ms must be >= 0"):
+    with pytest.raises(InvalidReferenceError, match="cycle_ms must be >= 0"):
         ReferenceFitter({"x": "numeric"}, cycle_ms=-5)
 
 
@@ -387,9 +387,9 @@ def test_a_signal_can_be_looked_at_and_dropped_between_the_passes() -> None:
     assert fitter.distinct("c") == 1
     assert fitter.sample("x").tolist() == list(range(400))
     assert fitter.sample_times() is None
-    with pytest.raises(ReferenceError, match="must be categorical"):
+    with pytest.raises(InvalidReferenceError, match="must be categorical"):
         fitter.distinct("x")
-    with pytest.raises(ReferenceError, match="must be numeric"):
+    with pytest.raises(InvalidReferenceError, match="must be numeric"):
         fitter.sample("c")
     fitter.drop("c")
     fitter.count({"x": np.arange(400.0)})
@@ -399,7 +399,9 @@ def test_a_signal_can_be_looked_at_and_dropped_between_the_passes() -> None:
 def test_a_cycle_too_short_for_the_rows_is_refused() -> None:
     survey = TimeSurvey(7, RowSample(100_000))
     times = np.arange(50_000)
-    with pytest.raises(ReferenceError, match=r"more than 20000 sevenths of 7 ms\. Choose a longer"):
+    with pytest.raises(
+        InvalidReferenceError, match=r"more than 20000 sevenths of 7 ms\. Choose a longer"
+    ):
         survey.add(times, times, times)
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from detectors import (
     CategoricalBinning,
+    InvalidReferenceError,
     NumericBinning,
     Reference,
-    ReferenceError,
     fit_reference,
     infer_kind,
 )
@@ -109,19 +109,19 @@ def test_a_changed_reference_is_refused_with_the_place(
 ) -> None:
     broken = json.loads(json.dumps(document))
     _set(path, value)(broken)
-    with pytest.raises(ReferenceError, match=message) as caught:
+    with pytest.raises(InvalidReferenceError, match=message) as caught:
         Reference.from_json(json.dumps(broken).encode(), "refs/fraud.json")
     assert str(caught.value).startswith("refs/fraud.json: ")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[]", b"null", b"{}"])
 def test_what_is_no_reference_is_refused(data: bytes) -> None:
-    with pytest.raises(ReferenceError, match=r"^ref\.json"):
+    with pytest.raises(InvalidReferenceError, match=r"^ref\.json"):
         Reference.from_json(data, "ref.json")
 
 
 def test_ten_rows_are_refused_with_the_least_needed() -> None:
-    with pytest.raises(ReferenceError, match=r"at least 300 rows.*got 10"):
+    with pytest.raises(InvalidReferenceError, match=r"at least 300 rows.*got 10"):
         fit([1.0] * 10)
 
 
@@ -136,12 +136,12 @@ def test_ten_rows_are_refused_with_the_least_needed() -> None:
     ],
 )
 def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ReferenceError, match=message):
+    with pytest.raises(InvalidReferenceError, match=message):
         fit(np.arange(400.0), **options)
 
 
 def test_no_columns_are_refused() -> None:
-    with pytest.raises(ReferenceError, match="at least one signal"):
+    with pytest.raises(InvalidReferenceError, match="at least one signal"):
         fit_reference({}, model="m")
 
 

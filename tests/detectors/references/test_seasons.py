@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from detectors import (
     Calendar,
     EDetectorBank,
+    InvalidReferenceError,
     Layout,
     Reference,
-    ReferenceError,
     ScoreTable,
     Seasons,
     SlotEDetectorBank,
@@ -170,16 +170,16 @@ def test_looking_changes_nothing_but_what_is_known() -> None:
     ],
 )
 def test_what_cannot_be_wanted(said: dict, error: str) -> None:
-    with pytest.raises(ReferenceError, match=error):
+    with pytest.raises(InvalidReferenceError, match=error):
         Seasons(**said)
 
 
 def test_three_days_show_no_season() -> None:
     rng = np.random.default_rng(3)
     times = arrivals(rng, 3 / 7)
-    with pytest.raises(ReferenceError, match="rows are of fewer than 4"):
+    with pytest.raises(InvalidReferenceError, match="rows are of fewer than 4"):
         fitted({"x": rng.normal(size=times.size)}, times)
-    with pytest.raises(ReferenceError, match="rows have no times"):
+    with pytest.raises(InvalidReferenceError, match="rows have no times"):
         fit_reference({"x": rng.normal(size=900)}, model="m", seasons=Seasons("auto"))
 
 
@@ -217,7 +217,7 @@ def test_a_calendar_that_is_wrong_is_refused(
     for name in path[:-1]:
         at = at[name]
     at[path[-1]] = value
-    with pytest.raises(ReferenceError, match=error):
+    with pytest.raises(InvalidReferenceError, match=error):
         Reference.from_json(json.dumps(document))
 
 

@@ -349,7 +349,7 @@ def alertmanager_api() -> Iterator[Silences]:
         def do_DELETE(self) -> None:
             self._answer("DELETE")
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any, **kwargs: Any) -> None:
             pass
 
     with serving(Handler) as here.url:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import detectors
 import driftstream
 import stream
 from stream import cli
 from stream.config.toml_table import ConfigError
 from stream.contracts.errors import DriftstreamError, GateError, NotFoundError, SettingError
 
-ROOT = Path(stream.__file__).parent
+ROOT = Path(stream.__file__).parents[1]
 #: Errors that never leave the code: they end the decoding of a record, or a turn of a loop.
 INTERNAL = {"ForeignError", "RefusedError", "UnknownNowError", "_NotNowError"}
 
 
-def _classes() -> list[tuple[str, str]]:
-    """(module, name) of every exception class in the source."""
+def _classes(package: str) -> list[tuple[str, str]]:
+    """(module, name) of every exception class in the source of a package."""
     found = []
-    for path in sorted(ROOT.rglob("*.py")):
-        module = ".".join(("stream", *path.relative_to(ROOT).with_suffix("").parts))
+    for path in sorted((ROOT / package).rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef) and node.name.endswith(("Error", "Exception")):
                 found.append((module.removesuffix(".__init__"), node.name))
@@ -34,7 +36,7 @@ def _classes() -> list[tuple[str, str]]:
 
 
 def test_every_error_is_of_the_family() -> None:
-    names = _classes()
+    names = _classes("stream")
     assert len(names) > 20
     assert {name for _, name in names} >= INTERNAL
     for module, name in names:
@@ -45,10 +47,25 @@ def test_every_error_is_of_the_family() -> None:
             assert issubclass(kind, builtin) or name in INTERNAL, f"{module}.{name}"
 
 
+def test_the_errors_of_detectors_have_one_base() -> None:
+    names = _classes("detectors")
+    assert ("detectors.errors", "InvalidReferenceError") in names
+    for module, name in names:
+        kind = getattr(importlib.import_module(module), name)
+        assert issubclass(kind, detectors.DetectorsError), f"{module}.{name}"
+    assert issubclass(detectors.DetectorsError, ValueError)
+
+
+@pytest.mark.parametrize("package", [detectors, driftstream])
+def test_no_public_name_is_that_of_a_builtin(package: ModuleType) -> None:
+    assert not set(package.__all__) & set(dir(builtins))
+
+
 def test_the_public_errors_are_of_the_family() -> None:
     names = [name for name in driftstream.__all__ if name.endswith("Error")]
     others = {n for n in names if not issubclass(getattr(driftstream, n), DriftstreamError)}
-    assert others == {"ReferenceError"}, "of detectors, which knows nothing of driftstream"
+    assert others == {"InvalidReferenceError"}, "of detectors, which knows nothing of driftstream"
+    assert driftstream.InvalidReferenceError is detectors.InvalidReferenceError
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[int, str, object]:
@@ -73,7 +90,8 @@ def _run(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[int, str, o
         (NotFoundError("there is no topic alerts."), 1),
         (SettingError("no full stop is needed"), 1),
         (OSError("disk full"), 1),
-        (driftstream.ReferenceError("a.json: not a reference"), 1),
+        (driftstream.InvalidReferenceError("a.json: not a reference"), 1),
+        (detectors.DetectorsError("a.json: no full stop is needed"), 1),
     ],
 )
 def test_an_error_for_users_is_one_line(

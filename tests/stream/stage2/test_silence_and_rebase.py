@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors import ReferenceError
+from detectors import InvalidReferenceError
 from detectors.counting.sparse import encode_counts
 from detectors.fitting.rebase import rebased
 from stream.config.load import load_config
@@ -283,11 +283,13 @@ def test_too_little_for_a_reference():
     panes = PaneReader(plans, "fraud", since_ms=2**50, span_ms=1)
     for value in summaries(plan, None)[:50]:
         panes.add(value)
-    with pytest.raises(ReferenceError, match=r"no complete pane in that time\. Go further back"):
+    with pytest.raises(
+        InvalidReferenceError, match=r"no complete pane in that time\. Go further back"
+    ):
         panes.take("1")
     table = np.zeros((1, plan.layout.width), np.int64)
     table[0, 0] = 299
-    with pytest.raises(ReferenceError, match="at least 300 events, better 10,000; got 299"):
+    with pytest.raises(InvalidReferenceError, match="at least 300 events, better 10,000; got 299"):
         rebased(plan.reference, plan.monitored, table, first_ms=0, last_ms=1)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detectors import Reference, ReferenceError, Seasons, fit_reference
+from detectors import InvalidReferenceError, Reference, Seasons, fit_reference
 from detectors.fitting.rebase import rebased
 from stream.config.load import load_config
 from stream.plans.plan import Plan, PlanError
@@ -144,7 +144,7 @@ def test_an_old_cycle_in_a_config_is_what_the_slots_are(
 
 def test_production_is_not_made_a_reference_with_slots(reference: Reference) -> None:
     table = np.array([pane.counts[""] for pane in panes(reference, 1)])
-    with pytest.raises(ReferenceError, match="a reference with slots cannot be made"):
+    with pytest.raises(InvalidReferenceError, match="a reference with slots cannot be made"):
         rebased(reference, reference.signals, table, first_ms=0, last_ms=WEEK_MS)
 
 
