@@ -227,12 +227,11 @@ def encode_sparse(positions: npt.NDArray[np.int64], counts: npt.NDArray[np.int64
     ValueError
         If a count is not 1 to `MAX_COUNT`, or positions are negative or do not rise.
     """
-    gaps = np.diff(positions, prepend=-1) - 1
-    if positions.size and (gaps.min() < 0 or counts.min() < 1 or counts.max() > MAX_COUNT):
+    out = np.empty(2 * _LONGEST * positions.size, np.uint8)
+    size = _write(positions, counts, out)
+    if size < 0:
         raise ValueError("positions must rise from 0 on and counts be 1 to 2**62.")
-    values = np.stack([gaps, counts], axis=1).ravel()
-    out = np.empty(_LONGEST * values.size + 1, np.uint8)
-    return out[: _write(values, out)].tobytes()
+    return out[:size].tobytes()
 
 
 def decode_sparse(
@@ -254,11 +253,18 @@ def decode_sparse(
 
 
 @kernel
-def _write(values: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> int:
-    """Varints of values; the number of bytes."""
+def _write(
+    positions: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]
+) -> int:
+    """Write pairs to `out`; the number of bytes, or -1 if one is out of bounds."""
     at = 0
-    for value in values:
-        at = write_varint(value, out, at)
+    last = -1
+    for i in range(positions.shape[0]):
+        if positions[i] <= last or counts[i] < 1 or counts[i] > MAX_COUNT:
+            return -1
+        at = write_varint(positions[i] - last - 1, out, at)
+        at = write_varint(counts[i], out, at)
+        last = positions[i]
     return at
 
 
