@@ -49,6 +49,7 @@ def find_broker(
     docker: bool = False,
     heap_mb: int = 512,
     properties: Mapping[str, object] | None = None,
+    light: bool = False,
     env: Mapping[str, str] = os.environ,
 ) -> Found:
     """Take the first broker there is: environment, Docker, an unpacked Kafka, Maven jars.
@@ -61,6 +62,8 @@ def find_broker(
         Java heap of a broker that is started.
     properties
         Broker settings beside our own; a broker of the environment is taken as it is.
+    light
+        As `stream.devbroker.server.start` has it.
     env
         The environment that is looked at.
 
@@ -79,7 +82,7 @@ def find_broker(
         return Found("docker", f"{DOCKER_IMAGE} in Docker", _start_container(properties))
     try:
         runtime = find_runtime(env)
-        broker = start(heap_mb=heap_mb, properties=properties, runtime=runtime)
+        broker = start(heap_mb=heap_mb, properties=properties, runtime=runtime, light=light)
     except (BrokerUnavailableError, BrokerError) as why:
         return Found("none", str(why), None)
     return Found(runtime.rung, runtime.sentence, broker)

@@ -84,6 +84,7 @@ def start(
     properties: Mapping[str, object] | None = None,
     runtime: KafkaRuntime | None = None,
     detached: bool = False,
+    light: bool = False,
     timeout_s: float = START_TIMEOUT_S,
 ) -> Broker:
     """Start a broker and return when it answers a metadata request.
@@ -103,6 +104,8 @@ def start(
         Java and jars; default what `find_runtime` finds.
     detached
         Leave it running when this process ends.
+    light
+        Be there with half of the CPU, and be slower under load: for what lives for seconds.
     timeout_s
         How long it may take to answer.
 
@@ -122,7 +125,7 @@ def start(
             try:
                 settings = broker_properties(directory, node, [node], properties or {})
                 prepare(directory, settings, runtime, new_cluster_id())
-                process = run(directory, node, heap_mb, runtime)
+                process = run(directory, node, heap_mb, runtime, light=light)
                 wait_ready(process, directory, node, timeout_s)
                 break
             except PortTakenError:
@@ -167,10 +170,7 @@ def prepare(
 def run(
     directory: Path, node: Node, heap_mb: int, runtime: KafkaRuntime, *, light: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start the process of a node that was prepared.
-
-    A `light` one is there with two thirds of the CPU, and slower under load.
-    """
+    """Start the process of a node that was prepared."""
     if _listening(node.port):
         raise PortTakenError(f"Port {node.port} on {HOST} is already in use. Choose another one.")
     logging = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]

@@ -97,7 +97,13 @@ class Cluster:
         return start_cluster(self.brokers, place, runtime=self._runtime, timeout_s=180.0)
 
     def _start_broker(self) -> Broker:
-        return start(self.directory / "broker", port=self._port, heap_mb=400, runtime=self._runtime)
+        return start(
+            self.directory / "broker",
+            port=self._port,
+            heap_mb=400,
+            runtime=self._runtime,
+            light=True,
+        )
 
     def break_broker(self, *, hard: bool, away_s: float) -> None:
         """End the only broker, wait, and start it again with its data."""

@@ -39,7 +39,7 @@ def pytest_terminal_summary(
 @pytest.fixture(scope="session")
 def found(request: pytest.FixtureRequest) -> Iterator[Found]:
     """What the ladder gives, once for the session."""
-    found = find_broker(docker=True, heap_mb=HEAP_MB)
+    found = find_broker(docker=True, heap_mb=HEAP_MB, light=True)
     words = found.sentence if found.broker else f"none, integration tests skipped: {found.sentence}"
     request.config.stash[_RUNG] = words
     yield found
@@ -93,7 +93,12 @@ def restartable_broker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
     def again(**settings: object) -> Broker:
         properties = {key.replace("__", "."): value for key, value in settings.items()}
         broker = start(
-            tmp_path / "broker", port=port, heap_mb=HEAP_MB, properties=properties, runtime=runtime
+            tmp_path / "broker",
+            port=port,
+            heap_mb=HEAP_MB,
+            properties=properties,
+            runtime=runtime,
+            light=True,
         )
         running.append(broker)
         return broker

@@ -57,7 +57,7 @@ def test_an_unpacked_kafka_goes_before_maven_and_does_not_outlive_its_owner(
     env.pop("KAFKA_BOOTSTRAP_SERVERS", None)
     code = (
         "import time; from stream.devbroker.broker import find_broker; "
-        "f = find_broker(heap_mb=256); "
+        "f = find_broker(heap_mb=256, light=True); "
         "print(f.rung, f.broker.pid, f.broker.data_dir, flush=True); time.sleep(60)"
     )
     owner = subprocess.Popen(
