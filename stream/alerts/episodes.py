@@ -11,7 +11,7 @@ one alert. What keeps it quiet:
   direction, a run of single days unlike the reference's begins, or it turns out that the reference
   never fitted;
 - without news it is published again ever more seldom, at last every eight days;
-- between two full windows of the whole stream only a rise of the severity and single days are told:
+- between two full windows of the whole stream only a rise of the severity and single days are news:
   signals of one cause that are found pane after pane join together.
 """
 
@@ -25,7 +25,7 @@ import msgspec
 from stream.alerts.compose import Revision, compose
 from stream.alerts.finding import Finding
 from stream.alerts.members import Member, Members, close_windows, key_of, rank, take_findings
-from stream.alerts.news import Told, news_of
+from stream.alerts.news import Published, news_of
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after, reminder_ms
 from stream.alerts.severity import SEVERITY_OF_LEVEL
 from stream.contracts.alert_event import AlertContext, AlertEvent, Kind, News, Severity
@@ -43,7 +43,7 @@ class _Episode(msgspec.Struct, array_like=True):
     leader: str  # key of the member that led the last publication
     published_ms: int
     members: Members
-    left: list[Member] = []  # not yet told
+    left: list[Member] = []  # and not published as such yet
     looks: int = FEWEST_LOOKS  # without a finding, until a signal leaves
     worst: tuple[int, float, str] = (0, 0.0, "")  # level, weight and headline that led then
 
@@ -164,15 +164,15 @@ class Episodes:
 
     def dump(self) -> list[Any]:
         """The whole state as plain lists, numbers and text."""
-        held = [msgspec.to_builtins(episode) for _, episode in sorted(self._open.items())]
-        return [held, sorted(msgspec.to_builtins(self._last).items())]
+        episodes = [msgspec.to_builtins(episode) for _, episode in sorted(self._open.items())]
+        return [episodes, sorted(msgspec.to_builtins(self._last).items())]
 
     @classmethod
     def load(cls, subject: Subject, state: list[Any]) -> Episodes:
         """Inverse of `dump`."""
         episodes = cls(subject)
-        held, last = msgspec.convert(state, tuple[list[_Episode], list[tuple[str, Rest]]])
-        episodes._open = {episode.kind: episode for episode in held}
+        listed, last = msgspec.convert(state, tuple[list[_Episode], list[tuple[str, Rest]]])
+        episodes._open = {episode.kind: episode for episode in listed}
         episodes._last = dict(last)
         return episodes
 
@@ -182,14 +182,14 @@ class Episodes:
         if not episode.members:
             return self._end(episode, now_ms, rank(gone), context)
         ranked = rank(episode.members)
-        for member in ranked:  # who left and came back before it was told did neither
+        for member in ranked:  # who left and came back between two revisions did neither
             if (before := gone.pop(key_of(member.finding), None)) is not None:
                 member.since, member.began = before.since, before.began
         left = [member for member in gone.values() if member.since]
         joined = [member for member in ranked if not member.since]
         leader = episode.members.get(episode.leader)
-        told = Told(episode.revision, episode.severity, leader)
-        news = news_of(told, ranked, joined, left, context.private)
+        published = Published(episode.revision, episode.severity, leader)
+        news = news_of(published, ranked, joined, left, context.private)
         notes = [words for _, words in news if words]
         if not news:
             if now_ms < reminder_ms(episode.opened_ms, episode.published_ms):
@@ -201,10 +201,10 @@ class Episodes:
         episode.published_ms = now_ms
         episode.left = []
         lead = ranked[0]
-        told_now = (lead.severity, lead.finding.weight, lead.finding.headline)
-        episode.worst = max(episode.worst, told_now)
+        standing = (lead.severity, lead.finding.weight, lead.finding.headline)
+        episode.worst = max(episode.worst, standing)
         for member in ranked:
-            member.tell(episode.revision, news=bool(news))
+            member.note_published(episode.revision, news=bool(news))
         codes = [code for code, _ in news]
         return self._event(episode, now_ms, ranked, joined, left, context, notes, codes)
 

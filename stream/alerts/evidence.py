@@ -33,44 +33,44 @@ def evidence(finding: Finding, began: ChangePoint | None, budget: BudgetSummary 
     value, least = figures(finding.value, finding.threshold)
     of = f"{TEST_TEXT.get(finding.test, finding.test)} {value}, threshold {least}. "
     if finding.test == "edetector":
-        said = _by_edetector(finding, budget)
+        text = _by_edetector(finding, budget)
     elif finding.test == "adwin":
-        said = _by_adwin(finding, budget)
+        text = _by_adwin(finding, budget)
     elif finding.test == DAY:
-        said = _by_day(finding)
+        text = _by_day(finding)
     else:
-        said = _by_window(finding, budget)
+        text = _by_window(finding, budget)
     allowed = budget.false_alarms_per_week
     alarms = f"{round_figure(allowed)} false alarm{'' if allowed == 1.0 else 's'} a week"
-    said = (
-        f"{of}{said} All {budget.tests} groups of tests of this model together stay within its "
+    text = (
+        f"{of}{text} All {budget.tests} groups of tests of this model together stay within its "
         f"budget of {alarms}."
     )
     if began is not None and began.confidence is not None:
         how = "came gradually; it began" if began.shape == "ramp" else "began"
-        said += (
+        text += (
             f" The change {how} about {_minute(began.estimate_ms)} "
             f"({100 * began.confidence:.0f} % sure: {_minute(began.earliest_ms)} to "
             f"{_minute(began.latest_ms)})."
         )
-    return said
+    return text
 
 
 def _by_window(finding: Finding, budget: BudgetSummary) -> str:
     what = TEST_TEXT.get(finding.test, finding.test)
     p = 1.0 if finding.p_value is None else finding.p_value
     often = "less than once in a billion" if p < _MIN_P else f"once in {round_figure(1.0 / p)}"
-    said = (
+    text = (
         f"If nothing had changed, a {what} this high would come by chance {often} windows of "
         f"{finding.events:,} events"
     )
     if finding.segment:
         level = round_figure(1.0 / budget.segment_alpha)
-        return f"{said}. The tests of this segment's windows alarm from once in {level}."
+        return f"{text}. The tests of this segment's windows alarm from once in {level}."
     if p >= _MIN_P:
-        said += f", {_time(1.0 / p / budget.windows_per_week)} of this stream"
+        text += f", {_time(1.0 / p / budget.windows_per_week)} of this stream"
     return (
-        f"{said}. The window tests of this signal are set to raise one false alarm in "
+        f"{text}. The window tests of this signal are set to raise one false alarm in "
         f"{_per(budget)}, once in {round_figure(1.0 / budget.window_alpha)} windows."
     )
 

@@ -28,7 +28,7 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     change : str
         The change in words, without values that may not be shown.
     note : str
-        What a test saw that follows every pane; `change` is then told of the last `events`.
+        What a test saw that follows every pane; `change` is then of the last `events`.
     start_ms, end_ms, events
         What was tested.
     from_start : bool

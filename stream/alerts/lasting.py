@@ -1,4 +1,4 @@
-"""What is told only when it lasts: that a signal turned round, and that its change grew.
+"""What is news only when it lasts: that a signal turned round, and that its change grew.
 
 One window may be chance, so each is news after two windows in a row.
 """
@@ -14,9 +14,9 @@ from stream.alerts.finding import Finding
 __all__ = ["Size", "Way"]
 
 _WINDOWS: Final = 2
-#: What is told counts as at least so much: half of what a warning begins with.
+#: What was published counts as at least so much: half of what a warning begins with.
 _MIN_SIZE: Final = 0.05
-#: A size that was less than half of the told one for so many windows is what counts as told.
+#: A size below half of the published one for so many windows is what counts as published then.
 _EASED_WINDOWS: Final = 8
 
 
@@ -44,7 +44,7 @@ class Way(msgspec.Struct, array_like=True):
         """Whether it goes the other way than was published."""
         return self.windows >= _WINDOWS
 
-    def tell(self, finding: Finding) -> None:
+    def note_published(self, finding: Finding) -> None:
         """Note that this is being published."""
         if not finding.direction:
             return
@@ -53,36 +53,36 @@ class Way(msgspec.Struct, array_like=True):
 
 
 class Size(msgspec.Struct, array_like=True):
-    """How large a signal's change is, as told: the largest since it last was less than half."""
+    """How large a signal's change was published: the most since it last was less than half."""
 
-    told: float = 0.0
+    published: float = 0.0
     windows: int = 0  # in a row that were twice as large
     least: float = 0.0  # of those
     eased: int = 0  # windows in a row that were less than half as large
     most: float = 0.0  # of those
 
     def see(self, effect: float, doubling: float) -> None:
-        """Take the effect of a window; it doubled from `doubling` times the told one on."""
-        told = max(self.told, _MIN_SIZE)
-        if effect >= doubling * told:
+        """Take the effect of a window; it doubled from `doubling` times the published one on."""
+        published = max(self.published, _MIN_SIZE)
+        if effect >= doubling * published:
             self.least = min(effect, self.least) if self.windows else effect
             self.windows += 1
         else:
             self.windows = 0
-        if effect * 2.0 >= self.told:
+        if effect * 2.0 >= self.published:
             self.eased = 0
             return
         self.most = max(effect, self.most) if self.eased else effect
         self.eased += 1
         if self.eased >= _EASED_WINDOWS:
-            self.told, self.eased = self.most, 0
+            self.published, self.eased = self.most, 0
 
     @property
     def grown(self) -> bool:
-        """Whether it is twice as large as was told."""
+        """Whether it is twice as large as was published."""
         return self.windows >= _WINDOWS
 
-    def tell(self, effect: float) -> None:
+    def note_published(self, effect: float) -> None:
         """Note that this is being published as news."""
-        self.told = self.least if self.grown else max(self.told, effect)
+        self.published = self.least if self.grown else max(self.published, effect)
         self.windows = 0

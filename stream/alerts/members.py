@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 #: A severity falls after so many windows in a row with a lower one: a steady effect near a step
-#: would be told up and down for as long as it lasts.
+#: would be published as up and down for as long as it lasts.
 _EASED_WINDOWS: Final = 8
 #: A segment without a finding for so long that closed no window either is silent, not drifted.
 _SILENT_MS: Final = WEEK_MS
@@ -55,16 +55,16 @@ class Member(msgspec.Struct, array_like=True):
     """
 
     finding: Finding  # the strongest of the latest window that had one
-    since: int = 0  # revision that told it joined; 0 until then
+    since: int = 0  # revision that published that it joined; 0 until then
     level: int = 0  # severity in the open window; 0 without a finding
-    held: int = 0  # severity as of the closed windows
+    closed_level: int = 0  # severity as of the closed windows
     eased: int = 0  # closed windows in a row that were lower
     eased_to: int = 0  # the highest of them
     clean: int = 0  # looks in a row without a finding since then
     #: As estimated when it joined (later the past is blurred) or was first seen to be a ramp.
     began: ChangePoint | None = None
-    from_start: bool = False  # whether a finding ever said so
-    asked: bool = False  # whether that was told
+    from_start: bool = False  # whether that was ever found
+    from_start_published: bool = False
     way: Way = msgspec.field(default_factory=Way)
     size: Size = msgspec.field(default_factory=Size)
     stirs: bool = True  # found since the last look
@@ -72,8 +72,8 @@ class Member(msgspec.Struct, array_like=True):
 
     @property
     def severity(self) -> int:
-        """The level that is held."""
-        return max(self.level, self.held)
+        """That of the open window, or of the closed ones where that is higher."""
+        return max(self.level, self.closed_level)
 
     @property
     def gradual(self) -> bool:
@@ -85,21 +85,21 @@ class Member(msgspec.Struct, array_like=True):
         self.way.see(self.finding)
         self.size.see(self.finding.effect, doubling(self.finding.test))
         level, self.level = self.level, 0
-        if level >= self.held:
-            self.held, self.eased, self.eased_to = level, 0, 0
+        if level >= self.closed_level:
+            self.closed_level, self.eased, self.eased_to = level, 0, 0
             return
         self.eased, self.eased_to = self.eased + 1, max(self.eased_to, level)
         if self.eased >= _EASED_WINDOWS:
-            self.held, self.eased, self.eased_to = self.eased_to, 0, 0
+            self.closed_level, self.eased, self.eased_to = self.eased_to, 0, 0
 
-    def tell(self, revision: int, *, news: bool) -> None:
-        """Note that it is being published; a reminder is no news, and tells of no new size."""
+    def note_published(self, revision: int, *, news: bool) -> None:
+        """Note that it is being published; a reminder is no news, and publishes no new size."""
         self.since = self.since or revision
-        self.asked = self.from_start
-        self.way.tell(self.finding)
+        self.from_start_published = self.from_start
+        self.way.note_published(self.finding)
         self.days.words = ""
         if news:
-            self.size.tell(self.finding.effect)
+            self.size.note_published(self.finding.effect)
 
     def name(self, private: bool) -> str:
         """Signal, with its segment if it has one."""
@@ -193,11 +193,15 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
         begins = finding.test == DAY and member.days.see(finding)
         if finding.test == DAY and member.finding.test != DAY:
             if begins:  # of what lasts it says nothing
-                member.held, member.eased, member.eased_to = max(member.held, level), 0, 0
+                member.closed_level, member.eased, member.eased_to = (
+                    max(member.closed_level, level),
+                    0,
+                    0,
+                )
             continue
         point = finding.change_point
         if point is not None and point.shape == "ramp" and not member.gradual:
-            member.began = point  # it grew for long enough to be told from a step
+            member.began = point  # it grew for long enough to be no step
         member.level = max(member.level, level)
         member.from_start |= finding.from_start
         member.stirs = True

@@ -1,4 +1,4 @@
-"""What a revision says that its episode did not say before, as codes and in words."""
+"""What a revision says that none before it did, as codes and in words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from stream.alerts.members import Member, list_names
 from stream.alerts.severity import SEVERITY_OF_LEVEL
 from stream.contracts.alert_event import News
 
-__all__ = ["CLEAR_LEAD", "Told", "news_of"]
+__all__ = ["CLEAR_LEAD", "Published", "news_of"]
 
 #: Another signal takes the lead when its weight is so many times the leader's.
 CLEAR_LEAD = 1.5
 
 
-class Told(NamedTuple):
-    """What an episode has said: 0 revisions before it opened.
+class Published(NamedTuple):
+    """What was last published of an episode: revision 0 before it opened.
 
     `leader` is who led, if it is still there.
     """
@@ -28,7 +28,7 @@ class Told(NamedTuple):
 
 
 def news_of(
-    told: Told,
+    published: Published,
     ranked: Sequence[Member],
     joined: Sequence[Member],
     left: Sequence[Member],
@@ -36,23 +36,23 @@ def news_of(
 ) -> list[tuple[News, str]]:
     """The news of a revision with these members, strongest first; "" for what needs no words."""
     news: list[tuple[News, str]] = []
-    if not told.revision:
+    if not published.revision:
         news.append(("opened", ""))
     for words, odd in _words_by_day(ranked).items():
         news.append(("day", f"{list_names(odd, private)} {words}"))
-    if told.revision and joined:
+    if published.revision and joined:
         news.append(("joined", f"{list_names(joined, private)} joined"))
     if left:
         news.append(("left", f"{list_names(left, private)} left"))
     severity = ranked[0].severity
-    if told.revision and severity != told.severity:
-        words = f"now {SEVERITY_OF_LEVEL[severity]}, before {SEVERITY_OF_LEVEL[told.severity]}"
+    if published.revision and severity != published.severity:
+        words = f"now {SEVERITY_OF_LEVEL[severity]}, before {SEVERITY_OF_LEVEL[published.severity]}"
         news.append(("severity", words))
     lead = ranked[0]
-    if told.leader is not None and lead.leads_clearly(told.leader, CLEAR_LEAD):
+    if published.leader is not None and lead.leads_clearly(published.leader, CLEAR_LEAD):
         news.append(("lead", f"{list_names([lead], private)} now leads"))
-    if told.revision and lead.since and lead.size.grown:
-        before, now = figures(lead.size.told, lead.finding.effect)
+    if published.revision and lead.since and lead.size.grown:
+        before, now = figures(lead.size.published, lead.finding.effect)
         news.append(
             (
                 "grown",
@@ -61,7 +61,9 @@ def news_of(
         )
     if turned := [member for member in ranked if member.way.turned]:
         news.append(("direction", f"{list_names(turned, private)} changed direction"))
-    if early := [member for member in ranked if member.from_start and not member.asked]:
+    if early := [
+        member for member in ranked if member.from_start and not member.from_start_published
+    ]:
         are = "are" if len(early) > 1 else "is"
         news.append(
             (
@@ -74,9 +76,9 @@ def news_of(
 
 
 def _words_by_day(members: Iterable[Member]) -> dict[str, list[Member]]:
-    """What is to be told of single days, and of whom."""
-    told: dict[str, list[Member]] = {}
+    """What is to be published of single days, and of whose."""
+    by_words: dict[str, list[Member]] = {}
     for member in members:
         if member.days.words:
-            told.setdefault(member.days.words, []).append(member)
-    return told
+            by_words.setdefault(member.days.words, []).append(member)
+    return by_words

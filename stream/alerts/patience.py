@@ -1,4 +1,4 @@
-"""How long an episode waits: before it ends, and before it repeats what it has said.
+"""How long an episode waits: before it ends, and before it is published without news.
 
 A drift that is small beside what a window shows, or that comes and goes, is found again and again.
 An alert for each is a flood, so an episode that opens soon after another waits twice as long as

@@ -54,7 +54,7 @@ _NAMED: Final = 3
 #: What happened is to be read in one breath: so many characters to the first full stop.
 _CHARS: Final = 200
 _NAME_CHARS: Final = 40
-#: The whole stream is told of rather than a segment whose effect is not much larger.
+#: The whole stream is named rather than a segment whose effect is not much larger.
 _WHOLE: Final = 0.5
 
 
@@ -85,7 +85,7 @@ def sentence(
 
     `signals` are the leading findings, strongest first, of `total` signals. `since_ms` is when the
     change began, `notes` say what is new ("resolved after 2 h", "'amount' joined"). What an episode
-    that is over `was` is told in place of what its tests saw last; `action` is left out when
+    that is over `was` stands in place of what its tests saw last; `action` is left out when
     nothing is to be done.
     """
     kind_text = KIND_TEXT[kind]
@@ -95,23 +95,23 @@ def sentence(
         point = signals[0].change_point
         how = "gradually since about" if point and point.shape == "ramp" else "since"
         since = f" {how} {_minute(since_ms)} UTC"
-    said = {note: f"; {printable(note)}" for note in notes}
+    clauses = {note: f"; {printable(note)}" for note in notes}
     names = [note for note in notes if note.endswith((" joined", " left"))]
-    vital = since + "".join(text for note, text in said.items() if note not in names)
+    vital = since + "".join(text for note, text in clauses.items() if note not in names)
     room = _CHARS - len(text) - len(vital) - 1
     if was:
         text += f": {printable(was)}"
-    else:  # who joined or left is told before more of the signals is, if it can be told at all
-        after = len(said[names[0]]) if names else 0
+    else:  # who joined or left comes before more of the signals, if there is room for it at all
+        after = len(clauses[names[0]]) if names else 0
         listed = _listed(signals, total, room - after)
         text += listed if len(listed) <= room - after else _listed(signals, total, room)
     text += since
     left = _CHARS - len(text) - len(vital) + len(since) - 1
     for note in notes:  # who joined or left only as far as there is room: `news` has all
-        if note in names and len(said[note]) > left:
+        if note in names and len(clauses[note]) > left:
             continue
-        left -= len(said[note]) if note in names else 0
-        text += said[note]
+        left -= len(clauses[note]) if note in names else 0
+        text += clauses[note]
     text += "" if text.endswith("?") else "."
     if action is not None:
         text += f" Recommended action: {ACTION_TEXT[action]}."
@@ -128,26 +128,26 @@ def _listed(signals: Sequence[AlertSignal], total: int, room: int) -> str:
         by_name.setdefault(signal.name, []).append(signal)
     groups = list(by_name.values())[:_NAMED]
     for named in range(len(groups), 0, -1):
-        for told in range(named, 0, -1):
-            listed = _joined(groups[:named], told, total - named)
+        for in_full in range(named, 0, -1):
+            listed = _joined(groups[:named], in_full, total - named)
             if len(listed) <= room:
                 return listed
     return listed
 
 
-def _joined(groups: Sequence[Sequence[AlertSignal]], told: int, rest: int) -> str:
+def _joined(groups: Sequence[Sequence[AlertSignal]], in_full: int, rest: int) -> str:
     """What the first so many of these signals did, the names of the others, and how many more."""
-    said = [f"'{printable(group[0].name, _NAME_CHARS)}'" for group in groups]
-    for at, group in enumerate(groups[:told]):
-        signal = _told_of(group)
-        said[at] = _signal_text(signal) + ("" if not signal.segment else _segments_text(group))
+    parts = [f"'{printable(group[0].name, _NAME_CHARS)}'" for group in groups]
+    for at, group in enumerate(groups[:in_full]):
+        signal = _scope_to_name(group)
+        parts[at] = _signal_text(signal) + ("" if not signal.segment else _segments_text(group))
     if rest:
-        said.append(f"{rest} more signal{'s' if rest > 1 else ''}")
-    listed = " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+        parts.append(f"{rest} more signal{'s' if rest > 1 else ''}")
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
     return f": {listed}" if groups[0][0].headline else f" in {listed}"
 
 
-def _told_of(group: Sequence[AlertSignal]) -> AlertSignal:
+def _scope_to_name(group: Sequence[AlertSignal]) -> AlertSignal:
     """What a signal did in the whole stream, if that is not much less than in its segments."""
     whole = next((signal for signal in group if not signal.segment), group[0])
     lead = group[0].effect or 0.0
@@ -155,7 +155,7 @@ def _told_of(group: Sequence[AlertSignal]) -> AlertSignal:
 
 
 def _segments_text(group: Sequence[AlertSignal]) -> str:
-    """The segment that is told of, and how many others the signal moved in."""
+    """The segment that is named, and how many others the signal moved in."""
     rest = sum(bool(signal.segment) for signal in group[1:])
     more = f" and {rest} more segment{'s' if rest > 1 else ''}" if rest else ""
     return f" in {printable(group[0].segment, _NAME_CHARS)}{more}"
@@ -164,9 +164,9 @@ def _segments_text(group: Sequence[AlertSignal]) -> str:
 def described(finding: Finding, *, first: bool) -> str:
     """What moved; of a test that follows every pane also what it saw, and in which events.
 
-    When a finding is told first, they are those since the change began. Of later ones it is said
-    when they ended: they begin later and later, which the change did not, and a reminder may tell
-    of the same finding months later, when the newest events are like the reference again.
+    When a finding is first published, they are those since the change began. Of later ones the
+    words are when they ended: they begin later and later, which the change did not, and a reminder
+    may repeat the same finding months later, when the newest events are like the reference again.
     """
     if not finding.note:
         return finding.change

@@ -1,4 +1,4 @@
-"""A silence: a time in which alerts that match are told to nobody."""
+"""A silence: a time in which nobody is notified of alerts that match."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WEEK_MINUTES: Final = 7 * 1_440
 
 @dataclass(frozen=True)
 class Silence:
-    """A time in which alerts that match are not told: maintenance, or a known event every week.
+    """A time in which alerts that match notify nobody: maintenance, or a known event every week.
 
     Attributes
     ----------
     models, kinds : tuple of str
         Only alerts of these; empty for all.
     max_severity : str
-        What is more severe than this is told all the same.
+        What is more severe than this is delivered all the same.
     start_ms, end_ms : int
         Once: milliseconds since the epoch.
     weekly : (int, int) or None

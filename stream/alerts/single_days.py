@@ -1,9 +1,9 @@
-"""When single days that are unlike the reference's are told: once for each run of them.
+"""When single days that are unlike the reference's are published: once for each run of them.
 
-An episode may be open for weeks, and a holiday within it is another matter: it is told at once.
+An episode may be open for weeks, and a holiday within it is another matter: it is news at once.
 But a shift that lasts makes every day unlike the reference's, or every other. So the days of one
-run are told with its first, and a run that begins soon after the last one waits longer before it
-is over.
+run are published with its first, and a run that begins soon after the last one waits longer before
+it is over.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class DayRun(msgspec.Struct, array_like=True):
     first_ms: int = 0
     latest_ms: int = 0
     looks: int = FEWEST_LOOKS  # days in a row without a finding, after which the run is over
-    words: str = ""  # not told yet
+    words: str = ""  # not published yet
 
     def see(self, finding: Finding) -> bool:
-        """Take a day; whether it begins a run, which is to be told."""
+        """Take a day; whether it begins a run, which is news."""
         ended_ms, self.latest_ms = self.latest_ms + self.looks * DAY_MS, finding.end_ms
         last = None
         if self.first_ms:

@@ -94,21 +94,21 @@ def command(
     if not (everything or follow or episode):
         newest = {event.data.episode: event for event in events}
         events = iter(sorted(newest.values(), key=_urgency, reverse=True))
-    shown, told, last = 0, set[str](), dict[str, str]()
+    shown, episodes, last = 0, set[str](), dict[str, str]()
     try:
         for event in filter(chosen, events):
             shown += 1
             if as_json:
                 answer_json(encode_alert(event))
             elif episode is not None:
-                told.add(event.data.episode)
+                episodes.add(event.data.episode)
                 last[event.data.episode] = _advice(event)
                 _print_revision(event)
             else:
                 click.echo(alert_line(event) + _acknowledged(acks.get(event.data.episode)))
     except KeyboardInterrupt:
         return
-    for name in sorted(told & acks.keys()):
+    for name in sorted(episodes & acks.keys()):
         click.echo(f"\n{printable(name[:8])}{_acknowledged(acks[name])}")
     for advice in dict.fromkeys(last.values()):
         answer(advice, "\n")
@@ -134,8 +134,8 @@ def _urgency(event: AlertEvent) -> tuple[bool, int, str]:
 
 
 def _asked(*filters: str | None) -> str:
-    said = [text for text in filters if text is not None]
-    return f" for {', '.join(said)}" if said else ""
+    given = [text for text in filters if text is not None]
+    return f" for {', '.join(given)}" if given else ""
 
 
 def _acknowledged(ack: Ack | None, clock: Callable[[], float] = time.time) -> str:
@@ -143,16 +143,16 @@ def _acknowledged(ack: Ack | None, clock: Callable[[], float] = time.time) -> st
         return ""
     by = f" by {ack.data.by}" if ack.data.by else ""
     note = f": {ack.data.note}" if ack.data.note else ""
-    said = printable(f"  [acknowledged{by} until {when(ack.until_ms)} UTC{note}]")
-    return click.style(said, fg="magenta")
+    mark = printable(f"  [acknowledged{by} until {when(ack.until_ms)} UTC{note}]")
+    return click.style(mark, fg="magenta")
 
 
 def _advice(event: AlertEvent) -> str:
     """Where it stands what to do about an episode."""
     from stream.runbooks import runbook_command
 
-    said = event.data.annotations.runbook_url or runbook_command(event.data.labels.kind)
-    return f"what to do: {said}"
+    guide = event.data.annotations.runbook_url or runbook_command(event.data.labels.kind)
+    return f"what to do: {guide}"
 
 
 def _print_revision(event: AlertEvent) -> None:

@@ -65,8 +65,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                 else:
                     answer(f"note: {words}", "      ")
     for topic, source in config.sources.items():
-        said = "the same [[sources]] must be in the config of every worker"
-        tell(True, f"{topic}: format {source.format}; {said}")
+        advice = "the same [[sources]] must be in the config of every worker"
+        tell(True, f"{topic}: format {source.format}; {advice}")
         for words in source_notes(source):
             answer(f"note: {words}", "      ")
     for words in silence_notes(config.silences):

@@ -32,7 +32,11 @@ class FileRecords:
     """
 
     def __init__(
-        self, data: Path, plan: AnyPlan, columns: dict[str, Any], said: SourceOptions | None = None
+        self,
+        data: Path,
+        plan: AnyPlan,
+        columns: dict[str, Any],
+        configured: SourceOptions | None = None,
     ) -> None:
         from detectors import ColumnMapping
         from stream.files import Reading
@@ -42,7 +46,7 @@ class FileRecords:
         self._data, self._plan = data, plan
         self._rows: EventRows | None = None
         self.mapping: RowMapping
-        self.source = source_of(data, said)
+        self.source = source_of(data, configured)
         if self.source is not None:
             if named := [name for name, value in columns.items() if value]:
                 option = named[0].replace("column_", "--").replace("--ignored", "--ignore")

@@ -25,7 +25,7 @@ class Chosen:
 
     Attributes
     ----------
-    said : frozenset of str
+    named : frozenset of str
         Columns that an option names: they are kept whatever they look like.
     """
 
@@ -33,7 +33,7 @@ class Chosen:
     roles: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    said: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
 
 
 def check_columns(table: DataTable, named: Sequence[str]) -> None:
@@ -62,7 +62,7 @@ def choose(
     BadParameter
         If a column cannot be what an option says, or nothing is left.
     """
-    chosen = Chosen(roles=dict(roles), said=frozenset((*kinds, *kept, *roles)))
+    chosen = Chosen(roles=dict(roles), named=frozenset((*kinds, *kept, *roles)))
     for name, column in table.columns.items():
         if name in left_out:
             continue
@@ -70,13 +70,13 @@ def choose(
             _check_kind(table, column, kinds[name])
         if not name:
             chosen.notes[name] = _nameless(column)
-        elif name not in chosen.said and _INDEX.fullmatch(name):
+        elif name not in chosen.named and _INDEX.fullmatch(name):
             chosen.notes[name] = f"left out: numbers of rows, by its name (--keep '{name}')"
         elif column.kind == "none":
-            if name in chosen.said:
+            if name in chosen.named:
                 raise click.BadParameter(f"column {name!r} of {table.path}: {column.note}.")
             chosen.notes[name] = f"left out: {column.note}"
-        elif column.kind == "time" and name not in chosen.said:
+        elif column.kind == "time" and name not in chosen.named:
             chosen.notes[name] = "left out: times are no signal (name one with --timestamp)"
         else:
             chosen.kinds[name] = kinds.get(name) or _kind(column, roles.get(name))
@@ -158,7 +158,7 @@ def look_again(
                 sort_keys.append(name)
             if not why:
                 _suspect(table.columns[name], values, chosen)
-        if why and name not in chosen.said:
+        if why and name not in chosen.named:
             note = table.columns[name].note
             chosen.notes[name] = f"left out: {why} (--keep {name})" + (f"; {note}" if note else "")
             fitter.drop(name)
@@ -180,7 +180,7 @@ def _identifier(fitter: ReferenceFitter, name: str, chosen: Chosen) -> str:
     names, distinct = fitter.names(name), fitter.distinct(name)
     if distinct == len(names):
         once, values = sum(count == 1 for count in names.values()), sum(names.values())
-    else:  # not all are held
+    else:  # not all are in memory
         once, values = distinct, fitter.rows
     if is_identifier(once, values):
         return f"{distinct:,} different values, so an identifier (see --id)"
@@ -198,7 +198,7 @@ def _suspect(column: ColumnInfo, values: Any, chosen: Chosen) -> None:
     from detectors.fitting import suspects
 
     name = column.name
-    if column.codes and name not in chosen.said:
+    if column.codes and name not in chosen.named:
         chosen.warnings.append(
             f"{name}: {column.codes:,} different whole numbers that may be codes. If they are "
             f"names, --categorical {name} finds those never seen before; if not, --numeric {name}"

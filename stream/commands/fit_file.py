@@ -114,11 +114,11 @@ def fit_file(
     check_columns(table, [*aside, *role_of, *segments, *ignored])
     check_columns(table, [*categorical, *numeric])
     check_columns(table, keep)
-    said = dict.fromkeys(categorical, "categorical") | dict.fromkeys(numeric, "numeric")
-    for name in (*said, *keep):
+    given_kinds = dict.fromkeys(categorical, "categorical") | dict.fromkeys(numeric, "numeric")
+    for name in (*given_kinds, *keep):
         if name in (*aside, *segments, *ignored):
             raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
-    chosen = choose(table, {*aside, *segments, *ignored}, role_of, said, keep)
+    chosen = choose(table, {*aside, *segments, *ignored}, role_of, given_kinds, keep)
     kinds = chosen.kinds
     numbers = max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))
     fitter = ReferenceFitter(
@@ -167,21 +167,21 @@ def fit_file(
     return Fitted(reference, table, chosen.notes, timestamp is not None, fitter, seasons, guessed)
 
 
-def _delimiter(said: str) -> str:
-    delimiter = {"\\t": "\t", "tab": "\t"}.get(said, said)
+def _delimiter(given: str) -> str:
+    delimiter = {"\\t": "\t", "tab": "\t"}.get(given, given)
     if len(delimiter.encode()) > 1:
         raise click.BadParameter(
-            f"{said!r} must be one character, or tab.", param_hint="--delimiter"
+            f"{given!r} must be one character, or tab.", param_hint="--delimiter"
         )
     return delimiter
 
 
-def _roles(said: tuple[str, ...], named: Mapping[Any, str | None]) -> dict[str, str]:
+def _roles(given: tuple[str, ...], named: Mapping[Any, str | None]) -> dict[str, str]:
     """Column to role, from --role and the options that name one."""
     from detectors.references.reference import ROLES
 
     columns = [(role, name) for role, name in named.items() if name]
-    for pair in said:
+    for pair in given:
         name, _, role = pair.rpartition("=")
         if not name or role not in ROLES:
             raise click.BadParameter(

@@ -1,4 +1,4 @@
-"""Which column has the times and what the model said, where `init` is not told: by its look."""
+"""Which column has the times and which the predictions, by its look: where no option says it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _TIME_WORDS: Final = frozenset(("time", "timestamp", "ts", "date", "datetime", "epoch", "at"))
 #: 2000 to 2100: numbers of other times are likelier something else.
 _EARLIEST_MS, _LATEST_MS = 946_684_800_000, 4_102_444_800_000
-#: Names of what turned out to be true, or of what the model said: it is asked.
+#: Names of what turned out to be true, or of predictions: it is asked.
 _EITHER: Final = ("label", "target", "class", "outcome", "y")
 
 

@@ -38,7 +38,7 @@ def tell_doubts(fitted: Fitted) -> None:
     from stream.stage2.untested import untested_by_plan
 
     reference, plan = fitted.reference, proposed_plan(fitted.reference)
-    _held = SharedTables.of(plan)  # or each question below would make it anew
+    _kept = SharedTables.of(plan)  # or each question below would make it again
     if reference.time_step_ms == DAY_MS:
         dates = reference.first_ms % DAY_MS == 0
         say(

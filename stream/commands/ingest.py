@@ -32,10 +32,10 @@ def command(config_path: Path, address: str | None, verbose: bool) -> None:
 
     start_log(verbose)
     config = open_config(config_path)
-    said = config.ingest
+    settings = config.ingest
     plans = config.plans()
     try:
-        tokens = Tokens(Path(said.tokens_file)) if said.tokens_file else None
+        tokens = Tokens(Path(settings.tokens_file)) if settings.tokens_file else None
     except TokenError as error:
         raise click.UsageError(f"{config.file}: {error}") from error
     service = IngestService(
@@ -43,19 +43,19 @@ def command(config_path: Path, address: str | None, verbose: bool) -> None:
         tuple(dict.fromkeys(plan.topic for plan in plans)),
         Rules(plans, config.worker.max_ahead_ms, config.hashing),
         tokens,
-        said.max_queued_bytes,
+        settings.max_queued_bytes,
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     collector = IngestCollector(service, environment=str(config.worker.environment))
     server = serve(
-        address or said.address,
+        address or settings.address,
         collector,
         service,
         setting="--address" if address else "ingest.address",
         posts={"/v1/events": service},
-        max_body=said.max_body_bytes,
+        max_body=settings.max_body_bytes,
         deadline_s=30.0,
     )
     for topic, source in config.sources.items():

@@ -157,12 +157,12 @@ def _tell(title: str, signals: list[SignalReference], *, kinds: bool = False) ->
 
 def _described(signal: SignalReference, kinds: bool) -> str:
     missing = int(signal.counts[signal.binning.missing])
-    said = []
+    parts = []
     if kinds:
-        said.append("numbers" if signal.kind == "numeric" else "names")
+        parts.append("numbers" if signal.kind == "numeric" else "names")
     if missing:
-        said.append(f"{missing / signal.counts.sum():.1%} missing")
-    return f"{signal.name} ({', '.join(said)})" if said else signal.name
+        parts.append(f"{missing / signal.counts.sum():.1%} missing")
+    return f"{signal.name} ({', '.join(parts)})" if parts else signal.name
 
 
 def _tell_next(fitted: Fitted, config_path: Path, reference_path: Path, servers: str) -> None:

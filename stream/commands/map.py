@@ -86,8 +86,8 @@ def command(sample: Path, config_path: Path | None, topic: str, model: str) -> N
     if guess.star is None and not guess.features:
         say("warning: no object is called as features are. Name it in the config: features")
     click.echo(_lines(guess, topic or "predictions", form, model))
-    said = SourceOptions(form, model, mapping=guess.mapped)
-    _try(value, document, said)
+    options = SourceOptions(form, model, mapping=guess.mapped)
+    _try(value, document, options)
 
 
 def _read(sample: Path) -> tuple[bytes, Any]:

@@ -66,7 +66,7 @@ def event_rows(
             f"{option} is for models without a reference; that of {plan.model} says what its "
             f"columns are. Leave {option} out, or fit again with it."
         )
-    # The events are the plan's: a reference of another model is said elsewhere.
+    # The events are the plan's: that a reference is of another model is shown elsewhere.
     return EventRows(replace(RowMapping.of(plan.reference, version), model=plan.model))
 
 

@@ -57,11 +57,11 @@ def command(
     config = open_config(config_path)
     chosen = config.model_for(model, version)
     sent = Sent()
-    said = config.sources.get(chosen.topic)
-    source = source_of(data, said)
+    configured = config.sources.get(chosen.topic)
+    source = source_of(data, configured)
     if source is not None:
         _refuse_options(data, version, loop, form, columns)
-        messages = _dumped(data, model, sent, _header(source, said))
+        messages = _dumped(data, model, sent, _header(source, configured))
     else:
         rows = event_rows(data, config.plan(chosen), columns, version)
         messages = _messages(data, rows, loop, form or "native", sent)
@@ -104,15 +104,17 @@ def _refuse_options(
             )
 
 
-def _header(source: SourceOptions, said: SourceOptions | None) -> tuple[tuple[str, bytes], ...]:
+def _header(
+    source: SourceOptions, configured: SourceOptions | None
+) -> tuple[tuple[str, bytes], ...]:
     """What says in which format lines are, where the topic's config does not."""
     from stream.contracts.prediction_event import EVENT_CONTENT_TYPE
     from stream.decode.formats.registry import BY_NAME
 
-    if source is said:
+    if source is configured:
         return ()
     if source.format == "native":
-        return () if said is None else (("content-type", EVENT_CONTENT_TYPE.encode()),)
+        return () if configured is None else (("content-type", EVENT_CONTENT_TYPE.encode()),)
     return (("content-type", BY_NAME[source.format].content_types[0]),)
 
 

@@ -47,8 +47,8 @@ def command(
     from stream.text.durations import duration_ms
 
     config = open_config(config_path)
-    said = config.model(model)
-    if said.reference is None:
+    configured = config.model(model)
+    if configured.reference is None:
         raise click.ClickException(
             f"{model} learns its reference from the stream. To learn it anew, change its plan: "
             "warm_up, or the signals."
@@ -71,11 +71,11 @@ def command(
     if dry_run:
         answer(f"{model}: would be rebased on {of}")
         return
-    path = Path(said.reference)
+    path = Path(configured.reference)
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(reference.to_json())
     try:
-        plan = config.plan(dataclasses.replace(said, reference=fresh))
+        plan = config.plan(dataclasses.replace(configured, reference=fresh))
     except ValueError:
         fresh.unlink()
         raise

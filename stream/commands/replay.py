@@ -119,12 +119,12 @@ def command(
     tell_of_compiling(say)
     hashing = read_hash_key(hash_key_path)
     plan: AnyPlan
-    said = None
+    source = None
     if reference_path is not None:
         plan = _plan_of(reference_path)
     else:
         assert config_path is not None
-        plan, key, said = _plan_from(config_path, model)
+        plan, key, source = _plan_from(config_path, model)
         hashing = hashing or key
 
     from stream.contracts.alert_event import encode_alert, is_reminder
@@ -138,7 +138,7 @@ def command(
     for note in other_notes(plan):
         say(f"warning: {note}")
     for each in untested_by_plan(plan):
-        if each.reason in ("learning", "calibrating"):  # the rest is said at the end
+        if each.reason in ("learning", "calibrating"):  # the rest follows at the end
             say(f"warning: {each.words}")
     book = PlanBook()
     book.add(plan)
@@ -150,7 +150,7 @@ def command(
     with ExitStack() as files:
         out = files.enter_context(alerts_path.open("wb")) if alerts_path is not None else None
         lines = files.enter_context(metrics_path.open("wb")) if metrics_path is not None else None
-        records = FileRecords(data, plan, columns, said)
+        records = FileRecords(data, plan, columns, source)
         replay = Replay(
             book,
             plan.topic,
@@ -194,15 +194,15 @@ def _events_of(stats: Any, refused: RowProblems) -> int:
 
 
 def _both(lines: BinaryIO | None, recorder: ReplayRecorder | None) -> OnWindow | None:
-    """Tell every tested window to all who want to know."""
-    told: list[OnWindow] = [] if lines is None else [partial(_write_window, lines)]
+    """What is called with every tested window, for all who want to know; None for nobody."""
+    receivers: list[OnWindow] = [] if lines is None else [partial(_write_window, lines)]
     if recorder is not None:
-        told.append(recorder.window)
-    if not told:
+        receivers.append(recorder.window)
+    if not receivers:
         return None
 
     def tell(plan: Plan, window: Closed, result: WindowResult) -> None:
-        for each in told:
+        for each in receivers:
             each(plan, window, result)
 
     return tell

@@ -74,7 +74,7 @@ def command(
     if topic == ours.plans:
         _make_way(config)
     publish(config.kafka, ours.plans, [(key, value, ())])
-    if topic == ours.plans and key not in {skip_record(held)[0] for held in _skips(config)}:
+    if topic == ours.plans and key not in {skip_record(each)[0] for each in _skips(config)}:
         raise click.ClickException(
             f"{topic}[{partition}]: what is behind {unread} cannot be read, nor can the skip. "
             f"Delete what is before offset {unread.last + 1} (kafka-delete-records), then publish "

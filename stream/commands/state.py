@@ -42,24 +42,26 @@ def list_rounds(config_path: Path) -> None:
     """Show the last round of each partition; exit 1 if one has none that can be used."""
     config = open_config(config_path)
     rows, faults = [], []
-    for held in _partitions(config):
-        stored = _usable(held)
-        at = f"{config.topics.state}[{held.partition}]"
-        faults += [f"{at} {_writer(r)}: {r.fault}" for r in held.rounds if r.fault]
+    for partition in _partitions(config):
+        stored = _usable(partition)
+        at = f"{config.topics.state}[{partition.partition}]"
+        faults += [f"{at} {_writer(r)}: {r.fault}" for r in partition.rounds if r.fault]
         if stored is None or stored.manifest is None:
-            rows.append((at, "-", "-", "-", str(len(held.values)), _size(held.bytes_held), "none"))
+            rows.append(
+                (at, "-", "-", "-", str(len(partition.values)), _size(partition.bytes_held), "none")
+            )
             continue
         names = _subjects(stored)
         shown = some_of(names, 3)
-        age = time.time() - held.times_ms[stored.key] / 1000
+        age = time.time() - partition.times_ms[stored.key] / 1000
         rows.append(
             (
                 at,
                 str(stored.manifest.fence),
                 _age(age),
                 stored.manifest.writer,
-                str(len(held.values)),
-                _size(held.bytes_held),
+                str(len(partition.values)),
+                _size(partition.bytes_held),
                 shown or "none",
             )
         )
@@ -80,9 +82,9 @@ def show(model: str, version: str | None, as_json: bool, config_path: Path) -> N
     """Show what is remembered of MODEL, as of the last round."""
     config = open_config(config_path)
     found = [
-        (held, fence, subject)
-        for held in _partitions(config)
-        for fence, subject in _restored(config, held)
+        (partition, fence, subject)
+        for partition in _partitions(config)
+        for fence, subject in _restored(config, partition)
         if subject.subject.model == model and version in (None, subject.subject.version)
     ]
     if not found:
@@ -93,12 +95,12 @@ def show(model: str, version: str | None, as_json: bool, config_path: Path) -> N
     if len(found) > 1:
         names = ", ".join(repr(subject.subject.version) for _, _, subject in found)
         raise click.UsageError(f"{model} has versions {names}. Choose one with --version.")
-    [(held, fence, subject)] = found
-    said = {"partition": held.partition, "fence": fence, **_facts(subject)}
+    [(partition, fence, subject)] = found
+    facts = {"partition": partition.partition, "fence": fence, **_facts(subject)}
     if as_json:
-        answer_json(json.dumps(said))
+        answer_json(json.dumps(facts))
         return
-    for name, value in said.items():
+    for name, value in facts.items():
         answer(f"{name.replace('_', ' '):16} {value}")
 
 
@@ -125,21 +127,21 @@ def reset(chosen: tuple[int, ...], yes: bool, force: bool, config_path: Path) ->
     members = group_members(config.kafka, config.worker.group)
     if members and not force:
         raise click.ClickException(
-            f"group {config.worker.group} is in use by {counted(members, 'worker')}: what is held "
-            "there would be written again. Stop all of them first, or use --force and start them "
+            f"group {config.worker.group} is in use by {counted(members, 'worker')}: their state "
+            "would be written again. Stop all of them first, or use --force and start them "
             "again."
         )
-    held = [p for p in all_of_them if p.values and (not chosen or p.partition in chosen)]
-    if not held:
+    to_reset = [p for p in all_of_them if p.values and (not chosen or p.partition in chosen)]
+    if not to_reset:
         say(f"{config.topics.state}: nothing to reset")
         return
-    names = sorted({name for p in held if (r := _usable(p)) for name in _subjects(r)})
-    where = ", ".join(str(p.partition) for p in held)
+    names = sorted({name for p in to_reset if (r := _usable(p)) for name in _subjects(r)})
+    where = ", ".join(str(p.partition) for p in to_reset)
     subjects = counted(len(names), "subject")
     say(f"{config.topics.state}, partitions {where}: {subjects}: {', '.join(names[:20])}")
     if not yes:
         click.confirm("Take their snapshots away?", abort=True, err=True)
-    count = reset_state(config.kafka, config.topics.state, held)
+    count = reset_state(config.kafka, config.topics.state, to_reset)
     deleted = f"deleted {counted(count, 'record')}"
     say(f"{deleted}. Workers rebuild from {config.topics.summaries} at their start.")
 
@@ -154,8 +156,8 @@ def _partitions(config: Config) -> list[StoredPartition]:
     return read_state(config.kafka, topic, topic_partitions(config.kafka, topic), log_id)
 
 
-def _usable(held: StoredPartition) -> Stored | None:
-    return next((r for r in held.rounds if r.manifest is not None and not r.fault), None)
+def _usable(partition: StoredPartition) -> Stored | None:
+    return next((r for r in partition.rounds if r.manifest is not None and not r.fault), None)
 
 
 def _subjects(stored: Stored) -> list[str]:
@@ -164,13 +166,13 @@ def _subjects(stored: Stored) -> list[str]:
     return sorted(name for block in stored.payloads if (name := subject_of(block)))
 
 
-def _restored(config: Config, held: StoredPartition) -> list[tuple[int, SubjectMonitor]]:
+def _restored(config: Config, partition: StoredPartition) -> list[tuple[int, SubjectMonitor]]:
     from stream.client.plan_topic import read_plans
     from stream.plans.plan import PlanBook
     from stream.stage2.monitor import PartitionMonitor
     from stream.stage2.snapshot import SnapshotError
 
-    stored = _usable(held)
+    stored = _usable(partition)
     if stored is None or stored.manifest is None:
         return []
     plans = PlanBook()

@@ -53,7 +53,7 @@ def _publish(config: Config) -> Callable[[], None]:
     from stream.contracts.moments import MINUS_INFINITY
     from stream.stage2.plan_notes import plan_mismatches, plan_notes
 
-    plans = config.plans()  # before anything else: a fault in a file is said at once
+    plans = config.plans()  # before anything else: a fault in a file is shown at once
 
     def publish() -> None:
         published = publish_plans(config.kafka, config.topics.plans, plans)

@@ -1,7 +1,7 @@
 """The axis a histogram is drawn on: where its bins lie, linear or logarithmic, and its marks.
 
 Bins are quantiles of the reference, so their widths say where its values are. An axis is chosen on
-which they can be told apart: levels stand side by side, a bin that reaches out to a few outliers is
+which they can be seen apart: levels stand side by side, a bin that reaches out to a few outliers is
 taken off, and values over several powers of ten get a logarithmic axis.
 """
 

@@ -45,10 +45,10 @@ def place_of(value: float) -> float:
 
 def ratio_scale() -> Markup:
     """The marks of the scale that meters are drawn on, for the head of their column."""
-    said = " ".join(f"{mark}×" for mark in _MARKS)
+    marks = " ".join(f"{mark}×" for mark in _MARKS)
     return chart(
         "Scale",
-        said,
+        marks,
         13,
         [
             label(place_of(mark), 11, f"{mark}×", anchor="middle", kind=f"axis m{mark}")
@@ -60,7 +60,7 @@ def ratio_scale() -> Markup:
 
 def meter(value: float, name: str, *, labelled: bool = False) -> Markup:
     """Draw a value in units of its threshold on a logarithmic scale; the mark at 1× is it."""
-    said = f"{ratio(value)} its threshold"
+    description = f"{ratio(value)} its threshold"
     marks = [
         line(
             place_of(mark),
@@ -78,7 +78,7 @@ def meter(value: float, name: str, *, labelled: bool = False) -> Markup:
     shown = max(_MIN_METER, place_of(value)) if value > 0 else 0.0
     return chart(
         name,
-        said,
+        description,
         26 if labelled else 12,
         bar(0, 3, 1, 6, "track"),
         bar(0, 3, shown, 6, f"level{level(value)}"),
@@ -146,9 +146,14 @@ def timeline(episodes: Sequence[Episode], start_ms: int, end_ms: int, name: str)
                 drawn += _blocks(episode, start_ms, whole, y + 20)
     height = len(lanes) * _LANE_PX
     firing = sum(episode.firing for episode in episodes)
-    said = f"{counted(len(episodes), 'episode')}, {firing} still firing at the end."
+    description = f"{counted(len(episodes), 'episode')}, {firing} still firing at the end."
     return chart(
-        name, said, height + 16, drawn, _time_axis(start_ms, end_ms, height + 12), kind="timeline"
+        name,
+        description,
+        height + 16,
+        drawn,
+        _time_axis(start_ms, end_ms, height + 12),
+        kind="timeline",
     )
 
 
@@ -156,16 +161,16 @@ def _blocks(episode: Episode, start_ms: int, whole: int, y: float) -> Iterable[M
     def at(time_ms: int) -> float:
         return min(1.0, max(0.0, (time_ms - start_ms) / whole))
 
-    told = [r for i, r in enumerate(episode.revisions) if not i or r.status == "firing"]
-    for severity, group in groupby(told, key=lambda revision: revision.severity):
+    drawn = [r for i, r in enumerate(episode.revisions) if not i or r.status == "firing"]
+    for severity, group in groupby(drawn, key=lambda revision: revision.severity):
         run = list(group)
-        begin = episode.start_ms if run[0] is told[0] else run[0].time_ms
-        after = told.index(run[-1]) + 1
-        until = told[after].time_ms if after < len(told) else episode.end_ms
+        begin = episode.start_ms if run[0] is drawn[0] else run[0].time_ms
+        after = drawn.index(run[-1]) + 1
+        until = drawn[after].time_ms if after < len(drawn) else episode.end_ms
         x = min(at(begin), 1.0 - _MIN_BLOCK)
-        said = f"{words(episode.kind)}, {severity}, {span(begin, until)} UTC"
-        yield bar(x, y, max(_MIN_BLOCK, at(until) - x), 14, f"sev-{severity}", said)
-    changed = [r for r in told[1:] if r.joined or r.left]
+        hover = f"{words(episode.kind)}, {severity}, {span(begin, until)} UTC"
+        yield bar(x, y, max(_MIN_BLOCK, at(until) - x), 14, f"sev-{severity}", hover)
+    changed = [r for r in drawn[1:] if r.joined or r.left]
     if len(changed) <= _MAX_TICKS:  # more would hide what they are on
         for revision in changed:
             yield line(at(revision.time_ms), y - 3, at(revision.time_ms), y + 17, "tick")
@@ -202,8 +207,8 @@ def heat(
                     )
                 )
                 begin = i
-    said = f"Worst: {worst[1]} at {ratio(worst[0])} its threshold." if rows else ""
+    description = f"Worst: {worst[1]} at {ratio(worst[0])} its threshold." if rows else ""
     drawn.append(_time_axis(start_ms, end_ms, len(rows) * _HEAT_PX + 14))
     height = len(rows) * _HEAT_PX + 20
     names = [each for each, _ in rows]
-    return beside(name, said, "heat", names, _HEAT_PX, drawn, height)
+    return beside(name, description, "heat", names, _HEAT_PX, drawn, height)

@@ -1,4 +1,4 @@
-"""The section about episodes: their timeline, and what each said."""
+"""The section about episodes: their timeline, and the sentences of each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHOWN: Final = 4
 
 
 def episodes_section(report: Report) -> Markup | None:
-    """The timeline, and what each episode said."""
+    """The timeline, and the sentences of each episode."""
     if not report.episodes:
         return section("episodes", "Episodes", NO_EPISODE)
     newest = newest_first(report.episodes)
@@ -68,7 +68,7 @@ def _episode(episode: Episode) -> Markup:
             badge(f"peak {episode.severity}", f"sev-{episode.severity}"),
         ),
         tag("p", of_episode(episode), class_="meta"),
-        _told(episode),
+        _sentences(episode),
         tag("p", asked) if asked else None,
         _runbook(episode),
         _evidence(episode),
@@ -76,18 +76,18 @@ def _episode(episode: Episode) -> Markup:
     )
 
 
-def _told(episode: Episode) -> Markup:
+def _sentences(episode: Episode) -> Markup:
     """Its sentence while it fires; once it ended, how it began, was at its worst, and ended."""
-    told: list[Child] = []
+    paragraphs: list[Child] = []
     for name, revision in stages(episode):
         when = None if episode.firing else tag("strong", f"{name}, {minute(revision.time_ms)}: ")
-        told.append(tag("p", when, arrows(revision.summary)))
-    return join(*told)
+        paragraphs.append(tag("p", when, arrows(revision.summary)))
+    return join(*paragraphs)
 
 
 def _evidence(episode: Episode) -> Markup | None:
-    said = evidence_of(episode)
-    return tag("details", tag("summary", "Evidence"), tag("p", said)) if said else None
+    evidence = evidence_of(episode)
+    return tag("details", tag("summary", "Evidence"), tag("p", evidence)) if evidence else None
 
 
 def _runbook(episode: Episode) -> Markup:

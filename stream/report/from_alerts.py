@@ -132,17 +132,27 @@ def _signal(found: Sequence[tuple[AlertEvent, AlertSignal]]) -> Signal:
 
 
 def _moments(signal: AlertSignal) -> tuple[tuple[str, str, str], ...]:
-    told = signal.quantiles
-    if told is None:
+    published = signal.quantiles
+    if published is None:
         return ()
-    return quantiles(told.q, told.reference, told.window, told.reference_sides, told.window_sides)
+    return quantiles(
+        published.q,
+        published.reference,
+        published.window,
+        published.reference_sides,
+        published.window_sides,
+    )
 
 
 def _change_point(signal: AlertSignal) -> tuple[int, int, int] | None:
-    told = signal.change_point
-    if told is None:
+    published = signal.change_point
+    if published is None:
         return None
-    return parse_time(told.earliest), parse_time(told.estimate), parse_time(told.latest)
+    return (
+        parse_time(published.earliest),
+        parse_time(published.estimate),
+        parse_time(published.latest),
+    )
 
 
 def _ratio(signal: AlertSignal) -> float:

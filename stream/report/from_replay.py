@@ -209,25 +209,27 @@ class ReplayRecorder:
 
     def _signals(self) -> tuple[Signal, ...]:
         """The loudest signals, those of episodes first."""
-        told = {(s.segment, s.name): s for s in leading_signals(self._alerts)}
-        named = {name for _, name in told}
-        found = {signal.name: self._by_any_test(signal, told) for signal in self._worst.values()}
-        found |= {name: s for (where, name), s in told.items() if not where and name not in found}
+        alerted = {(s.segment, s.name): s for s in leading_signals(self._alerts)}
+        named = {name for _, name in alerted}
+        found = {signal.name: self._by_any_test(signal, alerted) for signal in self._worst.values()}
+        found |= {
+            name: s for (where, name), s in alerted.items() if not where and name not in found
+        }
         loud = sorted(found.values(), key=lambda one: (one.name not in named, -one.ratio))
         loud = [one for one in loud if one.name in named or one.ratio >= 1] or loud[:2]
-        return tuple(self._with_history(signal, told) for signal in loud[:_CARDS])
+        return tuple(self._with_history(signal, alerted) for signal in loud[:_CARDS])
 
     @staticmethod
-    def _by_any_test(signal: Signal, told: Mapping[tuple[str, str], Signal]) -> Signal:
+    def _by_any_test(signal: Signal, alerted: Mapping[tuple[str, str], Signal]) -> Signal:
         """By what a test without a window found, where that is louder than every window's."""
-        alert = told.get(("", signal.name))
+        alert = alerted.get(("", signal.name))
         if alert is None or alert.test not in FOLLOWING or alert.ratio <= signal.ratio:
             return signal
         return replace(alert, bars=alert.bars or signal.bars, moments=alert.moments, since="")
 
-    def _with_history(self, signal: Signal, told: Mapping[tuple[str, str], Signal]) -> Signal:
+    def _with_history(self, signal: Signal, alerted: Mapping[tuple[str, str], Signal]) -> Signal:
         """A signal with its loudness over time, and since when by the alerts."""
-        alert = told.get((signal.segment, signal.name)) or told.get(("", signal.name))
+        alert = alerted.get((signal.segment, signal.name)) or alerted.get(("", signal.name))
         return replace(
             signal,
             history=self._history.of(signal.name),

@@ -130,7 +130,7 @@ def equal_bins(bars: Bars, name: str) -> Markup:
         starts.append(at / total)
         for shares, inset, kind in ((bars.reference, 0.07, "ref"), (bars.window, 0.27, "win")):
             height = PLOT_PX * shares[b] / top
-            said = f"{bars.label(b)}: {percent(bars.reference[b])} → {percent(bars.window[b])}"
+            hover = f"{bars.label(b)}: {percent(bars.reference[b])} → {percent(bars.window[b])}"
             drawn.append(
                 bar(
                     (at + unit * inset) / total,
@@ -138,7 +138,7 @@ def equal_bins(bars: Bars, name: str) -> Markup:
                     unit * (1 - 2 * inset) / total,
                     height,
                     kind,
-                    said,
+                    hover,
                 )
             )
         if b >= values:
@@ -168,10 +168,10 @@ def _lying(bars: Bars, name: str, words: str) -> Markup:
     for row, b in enumerate(shown):
         y = row * _ROW_PX
         before, now = bars.reference[b], bars.window[b]
-        said = f"{bars.label(b)}: {percent(before)} → {percent(now)}"
+        hover = f"{bars.label(b)}: {percent(before)} → {percent(now)}"
         drawn += [
-            bar(0, y + 3, 0.8 * before / top, _ROW_PX - 6, "ref", said),
-            bar(0, y + 8, 0.8 * now / top, _ROW_PX - 16, "win", said),
+            bar(0, y + 3, 0.8 * before / top, _ROW_PX - 6, "ref", hover),
+            bar(0, y + 8, 0.8 * now / top, _ROW_PX - 16, "win", hover),
             label(1.0, y + 16, percent(now), anchor="end", kind="axis"),
         ]
     drawn.append(line(0, 0, 0, len(shown) * _ROW_PX, "base"))

@@ -55,7 +55,7 @@ def render_markdown(report: Report) -> str:
         join(f"{span(report.start_ms, report.end_ms)} UTC"),
         table(
             ("", "", ""),
-            ((Markdown(f"**{name}**"), value, said) for name, value, said in report.facts),
+            ((Markdown(f"**{name}**"), value, note) for name, value, note in report.facts),
         ),
     ]
     blocks = [

@@ -49,16 +49,16 @@ Part: TypeAlias = "Markdown | str | int"
 
 def text(value: object) -> Markdown:
     """A value as words."""
-    said = _MARKUP.sub(r"\\\g<0>", arrows(printable(value)))
-    return Markdown(re.sub(r"@(?=\w)", _NOBODY, said))
+    escaped = _MARKUP.sub(r"\\\g<0>", arrows(printable(value)))
+    return Markdown(re.sub(r"@(?=\w)", _NOBODY, escaped))
 
 
 def join(*parts: Part) -> Markdown:
     """Parts one after the other, escaped where they are plain; a line of its own."""
-    said = "".join(part if isinstance(part, Markdown) else text(part) for part in parts)
+    joined = "".join(part if isinstance(part, Markdown) else text(part) for part in parts)
     if parts and not isinstance(parts[0], Markdown):
-        said = _BEGINS.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", said)
-    return Markdown(said.strip())
+        joined = _BEGINS.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", joined)
+    return Markdown(joined.strip())
 
 
 def bold(value: object) -> Markdown:
@@ -68,17 +68,17 @@ def bold(value: object) -> Markdown:
 
 def code(value: object) -> Markdown:
     """A value as code."""
-    said = printable(value)
-    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", said)), default=0))
-    pad = " " if said[:1] in ("", "`") or said[-1:] == "`" else ""
-    return Markdown(f"{ticks}{pad}{said}{pad}{ticks}")
+    shown = printable(value)
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    pad = " " if shown[:1] in ("", "`") or shown[-1:] == "`" else ""
+    return Markdown(f"{ticks}{pad}{shown}{pad}{ticks}")
 
 
 def code_block(lines: Iterable[str], language: str = "") -> Markdown:
     """Lines as they are."""
-    said = "\n".join(map(printable, lines))
-    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", said)), default=0))
-    return Markdown(f"{ticks}{language}\n{said}\n{ticks}")
+    shown = "\n".join(map(printable, lines))
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return Markdown(f"{ticks}{language}\n{shown}\n{ticks}")
 
 
 def heading(level: int, *parts: Part) -> Markdown:
@@ -95,7 +95,7 @@ def table(heads: Sequence[Part], rows: Iterable[Sequence[Part]]) -> Markdown:
     """A table with a heading row; empty cells are a dash."""
 
     def line(cells: Iterable[Part], empty: str = "–") -> str:
-        said = (join(Markdown(), cell) or empty for cell in cells)
-        return f"| {' | '.join(_BAR.sub(_ESCAPED_BAR, cell) for cell in said)} |"
+        shown = (join(Markdown(), cell) or empty for cell in cells)
+        return f"| {' | '.join(_BAR.sub(_ESCAPED_BAR, cell) for cell in shown)} |"
 
     return Markdown("\n".join([line(heads, ""), "|---" * len(heads) + "|", *map(line, rows)]))

@@ -168,7 +168,7 @@ class Report:
     Attributes
     ----------
     warnings : tuple of str
-        What to know before the rest is believed; said first.
+        What to know before the rest is believed; it stands first.
     facts, provenance : tuple
         (name, value, words) and (name, value).
     fetch : tuple of str

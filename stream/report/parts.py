@@ -68,9 +68,9 @@ def facts(rows: Sequence[tuple[str, str, str]]) -> Markup:
                 "div",
                 tag("dt", name),
                 tag("dd", value, class_="value"),
-                tag("dd", said, class_="note") if said else None,
+                tag("dd", note, class_="note") if note else None,
             )
-            for name, value, said in rows
+            for name, value, note in rows
         ),
         class_="facts",
     )

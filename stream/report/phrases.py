@@ -66,7 +66,7 @@ def times(episode: Episode) -> str:
 
 
 def of_episode(episode: Episode) -> str:
-    """Whose it is, when it was, how often it was told."""
+    """Whose it is, when it was, how often it was published."""
     revisions = counted(len(episode.revisions), "revision")
     return f"{episode.subject} · {times(episode)} UTC · {revisions}"
 
@@ -107,8 +107,8 @@ def stages(episode: Episode) -> list[tuple[str, Revision]]:
 
 def evidence_of(episode: Episode) -> str:
     """What the test found: now, or when it was worst."""
-    told = episode.revisions[-1] if episode.firing else worst_revision(episode)
-    return told.evidence
+    revision = episode.revisions[-1] if episode.firing else worst_revision(episode)
+    return revision.evidence
 
 
 def of_signal(signal: Signal) -> str:

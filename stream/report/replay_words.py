@@ -31,7 +31,7 @@ _NAMED: Final = 5
 
 
 def gaps_of(untested: AtEnd) -> int:
-    """Where a change would go unseen: not what is told late, which is tested."""
+    """Where a change would go unseen: not what is found late, which is tested."""
     return sum(each.is_gap and each.reason != "slow" for each in untested.untested)
 
 
@@ -50,13 +50,13 @@ def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested:
 def warnings_of_replay(plan: Plan, untested: AtEnd, episodes: Sequence[Episode]) -> tuple[str, ...]:
     """What limits the report's worth: the reference's own, and where silence says nothing."""
     gaps = gaps_of(untested)
-    said = [*other_notes(plan), *filter(None, map(from_start, episodes))]
+    warnings = [*other_notes(plan), *filter(None, map(from_start, episodes))]
     if gaps:
-        said.append(
+        warnings.append(
             f"Not all was tested ({counted(gaps, 'gap')}, named below under "
             "what was tested): there, silence says nothing."
         )
-    return tuple(said)
+    return tuple(warnings)
 
 
 def window_words(plan: Plan) -> str:
@@ -68,8 +68,8 @@ def window_words(plan: Plan) -> str:
 
 def early_signals(alert: AlertEvent, before: AlertEvent | None) -> list[str]:
     """Signals of which an alert says, as the revision before did not, that they never fitted."""
-    told = [] if before is None else before.data.signals
-    known = {signal.name for signal in told if signal.from_start}
+    published = [] if before is None else before.data.signals
+    known = {signal.name for signal in published if signal.from_start}
     early = (signal.name for signal in alert.data.signals if signal.from_start)
     return [name for name in early if name not in known]
 

@@ -69,8 +69,8 @@ def overview_section(report: Report, rows: Sequence[tuple[str, Sequence[float]]]
     key = tag(
         "p",
         (
-            tag("span", tag("span", class_=f"swatch level{n}", aria_hidden="true"), said)
-            for n, said in enumerate(("quiet", "from 0.7×", "finding", "from 2×", "from 4×"))
+            tag("span", tag("span", class_=f"swatch level{n}", aria_hidden="true"), meaning)
+            for n, meaning in enumerate(("quiet", "from 0.7×", "finding", "from 2×", "from 4×"))
         ),
         class_="key",
     )
@@ -85,8 +85,8 @@ def overview_section(report: Report, rows: Sequence[tuple[str, Sequence[float]]]
 
 
 def _more(n: int, one: str, why: str) -> Markup | None:
-    said = left_out(n, one, why)
-    return tag("p", said, class_="meta") if said else None
+    note = left_out(n, one, why)
+    return tag("p", note, class_="meta") if note else None
 
 
 def signals_section(report: Report) -> Markup | None:
@@ -166,10 +166,10 @@ def _moments(signal: Signal) -> Markup | None:
 
 
 def _change_point(signal: Signal) -> Markup | None:
-    told = changed_when(signal)
-    if told is None:
+    interval = changed_when(signal)
+    if interval is None:
         return None
-    before, likeliest, after = told
+    before, likeliest, after = interval
     return tag("p", before, tag("strong", likeliest), after)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
 import subprocess
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,9 @@ RETIRED = {
     r"\bwindowed\.(slot_)?levels\b|\bLogBins\b": "coarsening, LogHistogramBins",
     r"\b(look_at_broker|look_at_skips|look_for_idle)\b": "check_broker, apply_skips, ...",
 }
+#: Words that name nothing, and the rooms whose names and comments are free of them.
+VAGUE = re.compile(r"\b(told|said|held|anew)\b", re.IGNORECASE)
+CLEAR_ROOMS = ("alerts", "report", "commands")
 
 
 def _texts() -> list[tuple[str, str]]:
@@ -95,3 +101,34 @@ def test_bounds_in_stream_are_called_max_and_min(texts: list[tuple[str, str]]) -
         for named in bound.finditer(text)
     ]
     assert not found
+
+
+def _names_and_comments(source: str) -> list[tuple[int, str]]:
+    """(line, text) of every name that is bound or read, of fields and of comments."""
+    found = [
+        (token.start[0], token.string)
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            found.append((node.lineno, node.id))
+        elif isinstance(node, ast.arg):
+            found.append((node.lineno, node.arg))
+        elif isinstance(node, ast.Attribute):
+            found.append((node.lineno, node.attr))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.append((node.lineno, node.name))
+    return found
+
+
+@pytest.mark.parametrize("room", CLEAR_ROOMS)
+def test_a_name_says_what_it_is_of(room: str) -> None:
+    vague = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in sorted((ROOT / "stream" / room).rglob("*.py"))
+        for line, text in _names_and_comments(path.read_text(encoding="utf-8"))
+        if VAGUE.search(text)
+    ]
+    assert not vague
+    assert _names_and_comments("told = 1  # what is said")[1:] == [(1, "told")]

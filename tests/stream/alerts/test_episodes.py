@@ -405,7 +405,7 @@ def test_small_changes_and_reminders_do_not_grow():
 @settings(max_examples=300, deadline=None)
 def test_sizes_as_a_naive_twin_tells_them(effects):
     size, told = Size(), 0.3
-    size.tell(0.3)
+    size.note_published(0.3)
     large: list[float] = []
     small: list[float] = []
     for effect in effects:
@@ -414,11 +414,11 @@ def test_sizes_as_a_naive_twin_tells_them(effects):
         size.see(effect, 2.0)
         assert size.grown == (len(large) == 2)
         if len(large) == 2:
-            size.tell(effect)
+            size.note_published(effect)
             told, large = min(large), []
         if len(small) == 8:
             told, small = max(small), []
-        assert size.told == told
+        assert size.published == told
 
 
 def test_asks_once_whether_the_reference_is_the_right_one():
