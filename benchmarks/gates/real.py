@@ -20,6 +20,7 @@ from benchmarks.gates.measured import (
     time_in_alarm,
 )
 from benchmarks.gates.subject import SubjectRun
+from benchmarks.gates.taxi import taxi
 from detectors import Reference, fit_reference
 from stream.plans.plan import Plan
 
@@ -220,6 +221,7 @@ def run(shuffles: int = 100, weeks: int = 10, splices: int = 10) -> list[Measure
     if data is not None:
         rows += [*insects(data, shuffles), *nab(data)]
         rows += replays(data, shuffles // 2, splices)
+        rows += taxi(data)
     rows += [*dependent(0.5, weeks), *dependent(0.9, weeks)]
     rows += [*diurnal(with_cycle=True, weeks=weeks), *diurnal(with_cycle=False, weeks=weeks)]
     return rows

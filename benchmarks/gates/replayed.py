@@ -14,7 +14,16 @@ from click.testing import CliRunner
 
 from benchmarks.gates.measured import MOST_IN_ALARM, Measured, exactly, rate_of, time_in_alarm
 
-__all__ = ["insects_null", "insects_spliced", "nab_null", "prequential_errors", "replay", "sea"]
+__all__ = [
+    "by_commands",
+    "insects_null",
+    "insects_spliced",
+    "nab_null",
+    "prequential_errors",
+    "replay",
+    "sea",
+    "share_in_alarm",
+]
 
 WEEK_S = 604_800
 #: 2026-01-01, whole weeks after the epoch: smaller numbers in a file are no times.
@@ -33,9 +42,6 @@ def replay(
 
     Rows are `seconds` apart from `FIRST_S` on, the stream's after the reference's.
     """
-    from stream.commands.fit import command as fit_command
-    from stream.commands.replay import command as replay_command
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = FIRST_S + len(reference) * seconds
@@ -44,17 +50,25 @@ def replay(
                 write = csv.writer(out)
                 write.writerow(["time", *(f"s{i}" for i in range(rows.shape[1]))])
                 write.writerows([first + i * seconds, *row] for i, row in enumerate(rows.tolist()))
-        fit = [f"{folder}/a.csv", "--model", "m", "--timestamp", "time", "-o", f"{folder}/r.json"]
-        run = [f"{folder}/b.csv", "--reference", f"{folder}/r.json", "--alerts", f"{folder}/alerts"]
-        for command, call in (
-            (fit_command, [*fit, *(["--cycle", cycle] if cycle else [])]),
-            (replay_command, run),
-        ):
-            result = CliRunner().invoke(command, call, catch_exceptions=False)
-            if result.exit_code:
-                raise RuntimeError(f"{command.name} {' '.join(call)}: {result.output}")
-        lines = (folder / "alerts").read_text().splitlines()
-    return [json.loads(line) for line in lines], start
+        return by_commands(folder, *(["--cycle", cycle] if cycle else [])), start
+
+
+def by_commands(folder: Path, *options: str) -> list[dict[str, object]]:
+    """Alert events of `b.csv` under a reference of `a.csv`, fitted with these options.
+
+    Both have a column `time`.
+    """
+    from stream.commands.fit import command as fit_command
+    from stream.commands.replay import command as replay_command
+
+    fit = [f"{folder}/a.csv", "--model", "m", "--timestamp", "time", "-o", f"{folder}/r.json"]
+    run = [f"{folder}/b.csv", "--reference", f"{folder}/r.json", "--alerts", f"{folder}/alerts"]
+    for command, call in ((fit_command, [*fit, *options]), (replay_command, run)):
+        result = CliRunner().invoke(command, call, catch_exceptions=False)
+        if result.exit_code:
+            raise RuntimeError(f"{command.name} {' '.join(call)}: {result.output}")
+    lines = (folder / "alerts").read_text().splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def _openings(alerts: Sequence[dict[str, object]]) -> int:
@@ -77,7 +91,7 @@ def _spans(
     return sorted(spans.values())
 
 
-def _share_in_alarm(alerts: Sequence[dict[str, object]], start: float, weeks: float) -> float:
+def share_in_alarm(alerts: Sequence[dict[str, object]], start: float, weeks: float) -> float:
     """Share of the time of a stream in which an episode was open."""
     covered, reached = 0.0, start
     for begins, ends in _spans(alerts, start, weeks):
@@ -106,7 +120,7 @@ def _null(
 ) -> list[Measured]:
     """Episodes a week, and time in alarm, of streams without a change."""
     opened = [_openings(alerts) for alerts, _ in streams]
-    shares = [_share_in_alarm(alerts, start, weeks) for alerts, start in streams]
+    shares = [share_in_alarm(alerts, start, weeks) for alerts, start in streams]
     rate = rate_of(np.array(opened), weeks)
     note = f"{sum(opened)} episodes in {weeks * len(opened):.1f} weeks; {note}"
     return [

@@ -204,6 +204,7 @@ class ReferenceFitter:
         calendar = None
         if self.seasonal is not None and self._season.wanted.declared:
             signals, calendar = self.seasonal.signals, self.seasonal.calendar
+            warnings += self.seasonal.warnings()
         traces = {name: int(signal.trace[0]) for name, signal in self._signals.items()}
         warnings += same_values(signals, traces) + warnings_of_slow(signals) + said
         bulk = self._bulk

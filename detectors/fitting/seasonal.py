@@ -40,6 +40,8 @@ class Seasons:
         IANA zone whose clock the season follows.
     holidays : tuple of str
         Dates that are as Sundays.
+    keep_days : bool
+        Whether days of the reference that are unlike all its others count as usual ones.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Seasons:
     slots: str = "look"
     time_zone: str = "UTC"
     holidays: tuple[str, ...] = ()
+    keep_days: bool = False
 
     def __post_init__(self) -> None:
         if self.slots not in SEASONS:
@@ -140,6 +143,7 @@ class SeasonFit:
             self.cells,
             holidays=self.wanted.holidays,
             day_types=self.wanted.slots != "hours",
+            keep_days=self.wanted.keep_days,
             used=self.wanted.declared,
         )
         if found is None:

@@ -98,6 +98,8 @@ class Calendar:
         Whether the season changes evenly from an hour to the next, and not at once.
     holidays : tuple of str
         Dates that are as Sundays.
+    left_out : tuple of str
+        Dates of the reference that were unlike its other days: the slots know nothing of them.
     days, batches : int
         How many independent days and short batches the variances are worth.
     day_factor : float
@@ -115,6 +117,7 @@ class Calendar:
     day_factor: float = 0.0
     fullest_day: float = 0.0
     words: str = ""
+    left_out: tuple[str, ...] = ()
     _slot_list: list[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -206,6 +209,7 @@ class Calendar:
             "day_factor": self.day_factor,
             "fullest_day": self.fullest_day,
             "words": self.words,
+            **({"left_out": list(self.left_out)} if self.left_out else {}),
         }
 
     @classmethod
@@ -217,13 +221,6 @@ class Calendar:
         sloping = place["slopes"].integers(least=0)
         if sloping.size and sloping.max() >= HOURS:
             place["slopes"].fail(f"must be hours of the week, 0 to {HOURS - 1}")
-        holidays = []
-        for item in place["holidays"].items():
-            holidays.append(item.text())
-            try:
-                date.fromisoformat(holidays[-1])
-            except ValueError:
-                item.fail(f"must be a date such as 2026-12-25; got {holidays[-1]!r}")
         time_zone = place["time_zone"].text(least=1)
         try:
             zone_of(time_zone)
@@ -233,10 +230,23 @@ class Calendar:
             time_zone=time_zone,
             slot=slot,
             slopes=np.isin(np.arange(HOURS), sloping),
-            holidays=tuple(holidays),
+            holidays=_dates(place["holidays"]),
+            left_out=_dates(place["left_out"]) if "left_out" in place.names() else (),
             days=place["days"].integer(least=2),
             batches=place["batches"].integer(least=2),
             day_factor=place["day_factor"].number(least=0.0),
             fullest_day=place["fullest_day"].number(least=0.0),
             words=place["words"].text(),
         )
+
+
+def _dates(place: Place) -> tuple[str, ...]:
+    """A list of days, checked."""
+    found = []
+    for item in place.items():
+        found.append(item.text())
+        try:
+            date.fromisoformat(found[-1])
+        except ValueError:
+            item.fail(f"must be a date such as 2026-12-25; got {found[-1]!r}")
+    return tuple(found)

@@ -75,6 +75,7 @@ def fit_file(
     slots: str | None,
     time_zone: str,
     holidays_path: Path | None,
+    keep_days: bool,
     guess: bool = False,
     config_path: Path | None = None,
 ) -> Fitted:
@@ -109,7 +110,8 @@ def fit_file(
         guessed = guess_columns(table, taken, set(role_of.values()), timed=timestamp is not None)
         role_of |= guessed.roles
         timestamp = guessed.timestamp if timestamp is None else timestamp
-    seasons = seasons_of(slots, time_zone, holidays_path, timestamp is not None)
+    timed = timestamp is not None
+    seasons = seasons_of(slots, time_zone, holidays_path, timed, keep_days=keep_days)
     aside = [name for name in (timestamp, identity) if name is not None]
     check_columns(table, [*aside, *role_of, *segments, *ignored])
     check_columns(table, [*categorical, *numeric])

@@ -46,6 +46,12 @@ def season_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Dates that are as Sundays, one a line, such as 2026-12-25. With --slots.",
         ),
         click.option(
+            "--keep-days",
+            is_flag=True,
+            help="Count days that are unlike all others of their weekday as usual ones. With "
+            "--slots. Default: they are named and left out.",
+        ),
+        click.option(
             "--time-zone",
             default="",
             metavar="ZONE",
@@ -81,7 +87,12 @@ def wanted_cycle(cycle: str, slots: str | None) -> tuple[int, str | None]:
 
 
 def seasons_of(
-    slots: str | None, time_zone: str, holidays_path: Path | None, timed: bool
+    slots: str | None,
+    time_zone: str,
+    holidays_path: Path | None,
+    timed: bool,
+    *,
+    keep_days: bool = False,
 ) -> Seasons:
     """What the options ask for."""
     from detectors import InvalidReferenceError, Seasons
@@ -90,12 +101,14 @@ def seasons_of(
         raise click.UsageError("--slots needs times. Name their column with --timestamp.")
     if holidays_path is not None and slots not in ("auto", "hours"):
         raise click.UsageError("--holidays needs --slots auto.")
+    if keep_days and slots not in ("auto", "hours"):
+        raise click.UsageError("--keep-days needs --slots auto.")
     holidays: tuple[str, ...] = ()
     if holidays_path is not None:
         lines = (line.partition("#")[0].strip() for line in holidays_path.read_text().splitlines())
         holidays = tuple(dict.fromkeys(line for line in lines if line))
     try:
-        return Seasons(slots or "look", time_zone or "UTC", holidays)
+        return Seasons(slots or "look", time_zone or "UTC", holidays, keep_days)
     except InvalidReferenceError as error:
         raise click.UsageError(str(error)) from None
 

@@ -29,6 +29,7 @@ from benchmarks.gates import (
     g17_change_points,
     real,
 )
+from benchmarks.gates.taxi import taxi
 
 
 def check(rows: list[Measured]) -> None:
@@ -114,6 +115,17 @@ def test_replay_is_silent_on_real_streams_and_finds_real_changes() -> None:
     rows = real.replays(data, shuffles=3, splices=2)
     check(rows)
     assert all(row.met for row in rows), [f"{row.what}: {row.value}" for row in rows if not row.met]
+
+
+def test_the_unusual_weeks_of_new_yorks_taxis_are_named() -> None:
+    """From the file's first day on: Independence Day is one of the reference."""
+    data = real.folder()
+    if data is None:
+        pytest.skip("DRIFTSTREAM_DATA is not set: no NAB data")
+    named, outside, in_alarm = taxi(data)
+    assert named.value >= 4.0, named.note
+    assert outside.value <= 1.0, outside.note
+    assert in_alarm.value < 0.4
 
 
 @pytest.mark.parametrize("rho", [0.5, 0.9])

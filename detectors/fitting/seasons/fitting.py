@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from detectors.counting.binning import SCORE_SCALE
 from detectors.fitting.seasons.adding import added
 from detectors.fitting.seasons.cells import Cells, hours_of_week
 from detectors.fitting.seasons.merging import Summary, slots_of_week, summaries_of
+from detectors.fitting.seasons.unlike import unlike_days
 from detectors.fitting.seasons.variance import Batching, Residuals, with_slots
 from detectors.references.calendar import HOURS, Calendar
 from detectors.references.reference import SignalReference
@@ -25,6 +27,8 @@ __all__ = ["LEAST_DAYS", "Seasonal", "find_slots"]
 LEAST_DAYS: Final = 4
 #: Days that hold a smaller share of a usual day's rows are not counted: the first and the last.
 _WHOLE_DAY: Final = 0.25
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -45,6 +49,9 @@ class Seasonal:
         Whole days of the reference.
     weekdays : frozenset of int
         Those that it has, 0 for Monday.
+    left_out : dict of int to str
+        Days since 1970 that were unlike the others and are not in the slots, with the signal that
+        says so.
     """
 
     calendar: Calendar
@@ -52,6 +59,25 @@ class Seasonal:
     explained: dict[str, float]
     days: int
     weekdays: frozenset[int]
+    left_out: Mapping[int, str] = field(default_factory=dict)
+
+    def warnings(self) -> list[str]:
+        """What was left out of the slots, and what to do if it should not have been."""
+        if not self.left_out:
+            return []
+        days = [f"{_WEEKDAYS[(day + 3) % 7]} {_date_of(day)}" for day in self.left_out]
+        names = ", ".join(map(repr, dict.fromkeys(self.left_out.values())))
+        one = len(days) == 1
+        return [
+            f"{', '.join(days)}: unlike other days of {'its' if one else 'their'} weekday, by "
+            f"{names}; left out of the slots, since {'it' if one else 'they'} would hide the next "
+            "such day. Days like these will alarm: name those that are as Sundays (--holidays), "
+            "or --keep-days if they are usual"
+        ]
+
+
+def _date_of(day: int) -> date:
+    return date.fromordinal(_EPOCH + day)
 
 
 def find_slots(
@@ -62,6 +88,7 @@ def find_slots(
     *,
     holidays: tuple[str, ...] = (),
     day_types: bool = True,
+    keep_days: bool = False,
     used: bool = True,
 ) -> Seasonal | None:
     """The slots of a reference; None if it is of fewer than four days.
@@ -80,9 +107,38 @@ def find_slots(
         Dates that are as Sundays.
     day_types : bool
         Whether days may differ: False for hours of the day alone.
+    keep_days : bool
+        Whether days that are unlike the others are in the slots, too.
     used : bool
         Whether signals are to have their counts by slot, or seasons are only looked for.
     """
+    left_out: dict[int, str] = {}
+    if used and not keep_days:
+        left_out = unlike_days(signals, tables, cells.hours, holidays)
+    if left_out:
+        kept = ~np.isin(cells.hours // 24, list(left_out))
+        tables, rows = [table[kept] for table in tables], rows[kept]
+        cells = replace(cells, number=cells.number[kept])
+    found = _slots_of_days(
+        signals, tables, rows, cells, holidays=holidays, day_types=day_types, used=used
+    )
+    if found is None:
+        return None
+    dates = tuple(str(_date_of(day)) for day in left_out)
+    return replace(found, calendar=replace(found.calendar, left_out=dates), left_out=left_out)
+
+
+def _slots_of_days(
+    signals: Sequence[SignalReference],
+    tables: Sequence[Table],
+    rows: Ints,
+    cells: Cells,
+    *,
+    holidays: tuple[str, ...],
+    day_types: bool,
+    used: bool,
+) -> Seasonal | None:
+    """Of the days that are not left out."""
     hours = cells.hours
     of_day, rows_of_day = np.unique(hours // 24, return_counts=True)
     rows_of_day = np.bincount(np.searchsorted(of_day, hours // 24), rows)
