@@ -33,6 +33,7 @@ from benchmarks.gates import (
     g15_slow,
     g16_duplicates,
     g17_change_points,
+    g18_estimate,
     real,
 )
 from benchmarks.gates.code_of import code_of
@@ -64,6 +65,7 @@ GATES: dict[str, Callable[[], list[Measured]]] = {
     "G15": g15_slow.run,
     "G16": g16_duplicates.run,
     "G17": g17_change_points.run,
+    "G18": g18_estimate.run,
     "real": real.run,
 }
 

@@ -27,9 +27,11 @@ from benchmarks.gates import (
     g15_slow,
     g16_duplicates,
     g17_change_points,
+    g18_estimate,
     real,
 )
 from benchmarks.gates.taxi import taxi
+from tests.census import census_or_skip
 
 
 def check(rows: list[Measured]) -> None:
@@ -280,3 +282,9 @@ def test_an_oracle_is_as_sure_as_the_noise_allows() -> None:
     base = g17_change_points.oracle(0.5, 4.0)
     assert g17_change_points.oracle(0.25, 4.0) == pytest.approx(4.0 * base, rel=0.15)
     assert g17_change_points.oracle(0.5, 16.0) == pytest.approx(4.0 * base, rel=0.15)
+
+
+def test_estimated_accuracy_of_the_census() -> None:
+    rows = g18_estimate.measure(census_or_skip(), shuffles=4)
+    check(rows)
+    assert rows[-1].met
