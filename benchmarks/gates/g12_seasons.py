@@ -43,6 +43,7 @@ from benchmarks.gates.seasonal_streams import (
     step,
     twice_at_weekends,
     with_holidays,
+    with_one_holiday,
 )
 from detectors import Seasons
 
@@ -87,6 +88,7 @@ NULLS: dict[str, Null] = {
         of_season(daily, 0.5), a_minute=1 / 30, weeks=8, watched=26
     ),
     "holidays that are named": Null(of_season(with_holidays), holidays=HOLIDAYS),
+    "a holiday in the reference": Null(of_season(with_one_holiday)),
     "names by hour": Null(names_by_hour),
     "missing by hour and day": Null(missing_by_hour),
     "traffic moves to the day": Null(_SINE, rate_later=by_day),
@@ -132,6 +134,7 @@ CHANGES: dict[str, Change] = {
     "a holiday that nobody named": Change(
         "weekend twice + sine", like_sunday, 26.0, begins_ms=2 * DAY_MS
     ),
+    "a holiday in the reference, +.5 sd": Change("a holiday in the reference", step(0.5), 8.0),
     "sine, day levels sd .2, +1 sd": Change("sine, day levels sd .2", step(1.0), None),
     "names by hour, others": Change("names by hour", hours_later, 24.0),
     "missing by hour and day, a tenth more": Change("missing by hour and day", half_missing, None),

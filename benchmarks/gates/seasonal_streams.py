@@ -39,6 +39,7 @@ __all__ = [
     "twice_at_weekends",
     "weekend",
     "with_holidays",
+    "with_one_holiday",
 ]  # fmt: skip
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -125,6 +126,12 @@ def with_holidays(times: Ints) -> Floats:
     free = np.array([(date.fromisoformat(d) - date(1970, 1, 1)).days for d in HOLIDAYS])
     to_sunday = np.where(np.isin(times // DAY_MS, free), 4 * DAY_MS, 0)
     return twice_at_weekends(times + to_sunday)
+
+
+def with_one_holiday(times: Ints) -> Floats:
+    """As `twice_at_weekends`; the second Wednesday is as a Sunday, and nobody named it."""
+    free = (date.fromisoformat(HOLIDAYS[0]) - date(1970, 1, 1)).days + 7
+    return twice_at_weekends(times + np.where(times // DAY_MS == free, 4 * DAY_MS, 0))
 
 
 def arrivals(rng: np.random.Generator, start: int, end: int, a_minute: float, rate: Rate) -> Ints:

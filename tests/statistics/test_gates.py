@@ -222,13 +222,26 @@ def test_one_name_that_grows_is_found(
 
 @pytest.mark.parametrize(
     "name",
-    ["sine", "sine, day levels sd .2", "missing by hour and day", "traffic moves to the day"],
+    [
+        "sine",
+        "sine, day levels sd .2",
+        "a holiday in the reference",
+        "missing by hour and day",
+        "traffic moves to the day",
+    ],
 )
 def test_streams_with_seasons_are_seldom_in_alarm(name: str) -> None:
     check(g12_seasons.null(name, subjects=2))
 
 
-@pytest.mark.parametrize("name", ["sine, +.5 sd", "sine, 1 week of reference, +.5 sd"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sine, +.5 sd",
+        "sine, 1 week of reference, +.5 sd",
+        "a holiday in the reference, +.5 sd",
+    ],
+)
 def test_what_changes_in_streams_with_seasons_is_found(name: str) -> None:
     check([g12_seasons.change(name, runs=3)])
 
