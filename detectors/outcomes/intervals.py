@@ -13,7 +13,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NO_INTERVAL", "Z95", "Interval", "mean_interval", "square_and_add", "wilson"]
+__all__ = [
+    "NO_INTERVAL",
+    "Z95",
+    "Interval",
+    "mean_interval",
+    "ratio_interval",
+    "square_and_add",
+    "wilson",
+]
 
 Interval = tuple[float, float]
 Floats = npt.NDArray[np.float64]
@@ -24,14 +32,14 @@ Z95: Final = 1.959963984540054
 NO_INTERVAL: Final[Interval] = (math.nan, math.nan)
 
 
-def wilson(share: float, events: float) -> Interval:
+def wilson(share: float, events: float, z: float = Z95) -> Interval:
     """Score interval of a share of so many events (Wilson 1927); events > 0.
 
-    It is never empty, also at shares of 0 and 1.
+    It is never empty, also at shares of 0 and 1. `z` standard deviations are half its width.
     """
-    z2 = Z95 * Z95
+    z2 = z * z
     middle = share + z2 / (2.0 * events)
-    reach = Z95 * math.sqrt(share * (1.0 - share) / events + z2 / (4.0 * events * events))
+    reach = z * math.sqrt(share * (1.0 - share) / events + z2 / (4.0 * events * events))
     scale = 1.0 + z2 / events
     # At 0 and 1 the share is an end of its interval but for rounding.
     low = min(share, max(0.0, (middle - reach) / scale))
@@ -79,3 +87,14 @@ def square_and_add(
     reach_low = math.sqrt(max(0.0, float(below @ both @ below)))
     reach_high = math.sqrt(max(0.0, float(above @ both @ above)))
     return middle - reach_low, middle + reach_high
+
+
+def ratio_interval(a: float, of_a: Interval, b: float, of_b: Interval) -> Interval:
+    """Interval of a / b from those of a >= 0 and b > 0, by the same rule (Donner and Zou 2012)."""
+    # Limits l and u of a, and L and U of b, come in as l (2a - l), so that a may be 0.
+    low_a, high_a = (limit * (2.0 * a - limit) for limit in of_a)
+    low_b, high_b = (limit * (2.0 * b - limit) for limit in of_b)
+    square = a * b * a * b
+    reach = math.sqrt(max(0.0, square - low_a * high_b))
+    low = low_a / (a * b + reach) if a > 0.0 else 0.0
+    return low, (a * b + math.sqrt(max(0.0, square - high_a * low_b))) / low_b
