@@ -31,12 +31,12 @@ from detectors.counting.binning import SCORE_SCALE, NumericBinning
 from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference
 
-__all__ = ["BETS", "STARTS", "EDetectorBank", "GrowthTable", "add_gains", "grow"]
+__all__ = ["BETS", "STARTS", "TEMPER", "EDetectorBank", "GrowthTable", "add_gains", "grow"]
 
 #: Sizes of the bets; each is best for a shift of the mean score by about a twelfth of it.
 BETS: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 #: More caution than phi itself asks for: its estimate is uncertain too (measured).
-_TEMPER: Final = 1.25
+TEMPER: Final = 1.25
 #: Processes that may start for each independent event (n / phi of n events), at most one a pane. In
 #: streams with a long memory a pane is a small part of one such event, growth is near 0, and a
 #: process started in every pane would count panes until that alone passed the threshold.
@@ -66,7 +66,7 @@ def _growth(signal: SignalReference, z: float) -> Floats:
         variance = float(counts @ np.square(x - mean)) / n
         # A mean known from n values is never better known than to 1 / n.
         bound = z * max(math.sqrt(phi * variance / n), 1.0 / n)
-        temper = _TEMPER * phi if calibration.batches else 1.0
+        temper = TEMPER * phi if calibration.batches else 1.0
         for sign in (1.0, -1.0):
             apart = sign * (x - mean) - bound
             reach = max(0.5, -float(apart.min()))  # no bet may lose everything
@@ -181,21 +181,45 @@ class GrowthTable:
         numeric = [signals[int(i)] for i in layout.numeric]
         self.start = layout.start[layout.numeric]
         self.size = layout.n_bins[layout.numeric] - 2  # without missing and invalid
-        shape = (len(numeric), _PARTS)
-        self.growth = np.zeros((*shape, int(self.size.max(initial=0))), np.uint16)
-        self.least, self.step, self.starts = np.zeros(shape), np.zeros(shape), np.ones(shape)
+        self._make(len(numeric))
         for row, signal in enumerate(numeric):
             if not signal.counts[: int(self.size[row])].any():
                 self.size[row] = 0  # nothing is known of its values: nothing is evidence
                 continue
-            table = _growth(signal, z)
-            phi = np.repeat([signal.calibration.phi_x, signal.calibration.phi_y], _PARTS // 2)
-            self.starts[row] = STARTS / (_TEMPER * phi)
-            least = table.min(axis=1)
-            step = np.maximum(table.max(axis=1) - least, _LEAST_STEP) / _STEPS
-            self.least[row], self.step[row] = least, step
-            steps = (table - least[:, None]) / step[:, None]
-            self.growth[row, :, : self.size[row]] = np.minimum(steps, _STEPS)
+            calibration = signal.calibration
+            self._fill(row, _growth(signal, z), (calibration.phi_x, calibration.phi_y))
+
+    @classmethod
+    def of_cells(cls, growth: Floats, phi: tuple[float, float]) -> GrowthTable:
+        """A table of one row for counts of any cells.
+
+        Parameters
+        ----------
+        growth : float64[20, cells]
+            Log growth of each process for one event in each cell: two axes, for each the way up
+            and the way down, for each of these every size of `BETS`.
+        phi : (float, float)
+            Design effects of both axes.
+        """
+        table = cls.__new__(cls)
+        table.start, table.size = np.zeros(1, np.int64), np.array([growth.shape[1]])
+        table._make(1)
+        table._fill(0, growth, phi)
+        return table
+
+    def _make(self, rows: int) -> None:
+        shape = (rows, _PARTS)
+        self.growth = np.zeros((*shape, int(self.size.max(initial=0))), np.uint16)
+        self.least, self.step, self.starts = np.zeros(shape), np.zeros(shape), np.ones(shape)
+
+    def _fill(self, row: int, table: Floats, phi: tuple[float, float]) -> None:
+        """Keep the growth of a row, in steps that are rounded down."""
+        self.starts[row] = STARTS / (TEMPER * np.repeat(phi, _PARTS // 2))
+        least = table.min(axis=1)
+        step = np.maximum(table.max(axis=1) - least, _LEAST_STEP) / _STEPS
+        self.least[row], self.step[row] = least, step
+        steps = (table - least[:, None]) / step[:, None]
+        self.growth[row, :, : self.size[row]] = np.minimum(steps, _STEPS)
 
 
 class EDetectorBank:
