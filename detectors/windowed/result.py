@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +83,7 @@ class WindowResult:
         """Name of the test of a row."""
         return _NAMES[int(self.test_index[row])]
 
-    def severity(self, row: int) -> str:
+    def severity(self, row: int) -> Literal["", "info", "warning", "critical"]:
         """Info, warning or critical by the size of the effect; "" if it is no finding."""
         if not self.found[row]:
             return ""

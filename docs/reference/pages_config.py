@@ -24,8 +24,9 @@ from words_config import WORDS as WRITTEN
 from stream.config.declared import keys_of
 from stream.config.load import load_config
 from stream.config.tables import IngestConfig, SignalPrivacy, TopicsConfig, WorkerConfig
+from stream.config.targets import DeliverySettings
 from stream.config.toml_table import Table
-from stream.contracts.declared import settings_of
+from stream.contracts.declared import Setting, settings_of
 from stream.contracts.plan_settings import DeclaredSignal, Learn, PlanSettings, SignalOptions
 from stream.kafka.security import KEYS
 
@@ -47,18 +48,23 @@ _DECLARED = (
     ("worker", WorkerConfig), ("topics", TopicsConfig), ("ingest", IngestConfig),
     ("models", PlanSettings), ("models", Learn), ("models.signals.NAME", SignalOptions),
     ("models.signals.NAME", SignalPrivacy), ("models.signals.NAME", DeclaredSignal),
+    ("notify", DeliverySettings),
 )  # fmt: skip
 
 
-def words() -> dict[str, str]:
-    """What each key means, by its path."""
-    declared = {
-        ".".join(filter(None, (path, setting.extra.get("table"), key))): setting.words
+def declared() -> dict[str, Setting]:
+    """The declared keys, by their path."""
+    return {
+        ".".join(filter(None, (path, setting.extra.get("table"), key))): setting
         for path, group in _DECLARED
         for setting in settings_of(group)
         for key in keys_of([setting])
     }
-    return WRITTEN | declared
+
+
+def words() -> dict[str, str]:
+    """What each key means, by its path."""
+    return WRITTEN | {path: setting.words for path, setting in declared().items()}
 
 
 class Asked:
@@ -67,6 +73,7 @@ class Asked:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, tuple[str, str, str]]] = {}
         self.taken: dict[str, set[str]] = {}
+        self._declared = declared()
 
     def open(self, table: Table, known: Sequence[str]) -> None:
         """Write down which keys a table takes."""
@@ -93,12 +100,16 @@ class Asked:
             allowed = args[0] if args else named["allowed"]
             if allowed:
                 bounds.append("of " + ", ".join(f"`{one}`" for one in allowed))
-        if kind == "integer":
-            bounds.append(f"at least {named['least']:,}")
-        if kind == "number":
-            bounds.append(f"above {named['above']:g}")
-        if kind == "duration" and named["least_ms"] > 1:
-            bounds.append(f"at least {named['least_ms']} ms")
+        if (setting := self._declared.get(f"{path}.{key}")) is not None:
+            minimum, above = setting.minimum, setting.above
+            if setting.kind == "choice" and len(setting.choices) > 1:
+                bounds.append("one of " + ", ".join(f"`{one}`" for one in setting.choices if one))
+            if kind == "integer" and minimum is not None:
+                bounds.append(f"at least {minimum:,}")
+            if kind == "number" and above is not None:
+                bounds.append(f"above {above:g}")
+            if kind == "duration" and minimum is not None and minimum > 1:
+                bounds.append(f"at least {minimum} ms")
         row = (_KINDS[kind], _shown(default), "; ".join(bounds))
         self.rows.setdefault(path, {}).setdefault(key, row)
 

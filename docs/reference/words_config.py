@@ -194,7 +194,6 @@ WORDS = {
     "notify.min_severity": "Only episodes that were ever so severe.",
     "notify.channel": "Of Slack, where a bot with that token writes: episodes of one model at one time are a thread.",
     "notify.revisions": "Of each episode what is told: that it opened, became worse and ended, or all.",
-    "notify.timeout": "Of one whole exchange, from the look-up of the name to the answer.",
     "notify.template_file": "Body of a webhook's requests.",
     "notify.ca_file": "PEM file of the only authorities to trust; default: the system's.",
     "silences.start": "From this time on.",

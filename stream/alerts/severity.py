@@ -21,7 +21,7 @@ _WARNING_SHIFT: Final = 0.085
 _CRITICAL_SHIFT: Final = 0.14
 
 
-def severity_of_shift(shift: float) -> str:
+def severity_of_shift(shift: float) -> Severity:
     """Severity of a shift of the mean rank, 0 to 1."""
     if shift < _WARNING_SHIFT:
         return "info"

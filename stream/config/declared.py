@@ -51,29 +51,38 @@ def _key(setting: Setting) -> str:
 
 
 def _read(table: Table, setting: Setting, folder: Path, choices: Sequence[str]) -> Any:
-    """One value, or the default; the table says what is wrong with it."""
-    key, kind, advice = _key(setting), setting.kind, setting.extra.get("advice", "")
+    """One value, or the default, whose bounds are the setting's."""
+    key = _key(setting)
+    value = _typed(table, setting, choices)
+    if value is not None and (fault := setting.fault(value)):
+        raise table.error(key, fault)
+    if setting.extra.get("address"):
+        _check_address(table, key, value)
+    return str(folder / value) if setting.extra.get("path") and value else value
+
+
+def _typed(table: Table, setting: Setting, choices: Sequence[str]) -> Any:
+    """What the table says, of the setting's type, or the default."""
+    key, kind = _key(setting), setting.kind
     default: Any = None if setting.extra.get("by_reference") else setting.default
     if default is msgspec.NODEFAULT:
         default = None
     if kind == "duration":
-        if not default:  # never, or as the reference says: a duration of nothing is a mistake
-            return table.duration(key, "", least_ms=1) if key in table.values else default
-        return table.duration(key, short_duration(default), least_ms=int(setting.least or 0))
+        if not default and key not in table.values:  # never, or as the reference says
+            return default
+        value_ms = table.duration(key, short_duration(default) if default else "")
+        if not default and not value_ms:
+            raise table.error(key, "must be longer than 0. Raise it, or leave the key out.")
+        return value_ms
     if kind == "integer":
-        return table.integer(key, default, least=int(setting.least or 0), advice=advice)
+        return table.integer(key, default)
     if kind == "number":
-        return table.number(key, default, above=setting.above or 0.0)
+        return table.number(key, default)
     if kind == "flag":
         return table.flag(key, default)
     if kind == "texts":
         return table.texts(key, choices)
-    if kind == "choice":
-        return table.choice(key, default, choices, advice=advice)
-    value = table.text(key, default, least=int(setting.least or 0))
-    if setting.extra.get("address"):
-        _check_address(table, key, value)
-    return str(folder / value) if setting.extra.get("path") and value else value
+    return table.text(key, default)
 
 
 def _check_address(table: Table, key: str, address: str) -> None:

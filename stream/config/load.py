@@ -118,10 +118,10 @@ def _kafka(top: Table, folder: Path) -> Connection:
         if isinstance(value, dict | list):
             raise table.error(key, 'must be one value; write a list as "host1:9092,host2:9092".')
         if key.endswith("_file"):
-            secret = folder / table.text(key, least=1)
+            secret = folder / table.text(key, non_empty=True)
             values[key.removesuffix("_file")] = read_secret(secret, f"kafka.{key}", top.file)
         elif key.replace(".", "_").endswith("_location"):
-            values[key] = str(folder / table.text(key, least=1))
+            values[key] = str(folder / table.text(key, non_empty=True))
         else:
             values[key] = value
     try:
@@ -137,7 +137,7 @@ def _hashing(top: Table, folder: Path) -> CategoryHash | None:
     table = top.table("privacy", ("hash_key", "hash_key_file"))
     key = table.text("hash_key", "")
     if "hash_key_file" in table.values:
-        path = folder / table.text("hash_key_file", least=1)
+        path = folder / table.text("hash_key_file", non_empty=True)
         key = read_secret(path, "privacy.hash_key_file", top.file)
     try:
         return CategoryHash(str(key)) if key else None
@@ -184,8 +184,10 @@ def _topics(top: Table) -> TopicsConfig:
 
 
 def _model(table: Table, folder: Path) -> ModelConfig:
-    name = str(table.text("name", least=1))
-    reference = folder / table.text("reference", least=1) if "reference" in table.values else None
+    name = str(table.text("name", non_empty=True))
+    reference = (
+        folder / table.text("reference", non_empty=True) if "reference" in table.values else None
+    )
     window = table.table("window", keys_of(_WINDOW_SETTINGS))
     return ModelConfig(
         name=name,

@@ -95,7 +95,7 @@ def _time(table: Table, key: str) -> int:
 
 
 def _zone(table: Table) -> tzinfo:
-    name = table.text("timezone", "UTC", least=1)
+    name = table.text("timezone", "UTC", non_empty=True)
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError

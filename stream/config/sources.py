@@ -32,7 +32,7 @@ def read_sources(top: Table, topics: Iterable[str]) -> dict[str, SourceOptions]:
     known = set(topics)
     found: dict[str, SourceOptions] = {}
     for table in top.tables("sources", [*_KEYS, "outputs", "mapping"]):
-        topic = table.text("topic", least=1)
+        topic = table.text("topic", non_empty=True)
         if topic not in known:
             raise table.error(
                 "topic",
@@ -66,7 +66,7 @@ def _source(table: Table) -> SourceOptions:
         str(table.text("model", "")),
         str(table.text("version", "")),
         table.texts("columns"),
-        {key: outputs.text(key, least=1) for key in outputs.values},
+        {key: outputs.text(key, non_empty=True) for key in outputs.values},
         None if mapping is None else _mapped(mapping),
     )
 
@@ -116,7 +116,7 @@ def _paths(table: Table, key: str) -> dict[str, Path]:
 
 
 def _path(table: Table, key: str) -> Path:
-    text = table.text(key, least=1)
+    text = table.text(key, non_empty=True)
     return _read(table, key, lambda: parse_path(text))
 
 

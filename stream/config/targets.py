@@ -8,19 +8,35 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+import msgspec
+from msgspec import Meta
+
+from stream.config.declared import read_declared
 from stream.config.toml_table import ConfigError, Table, read_secret
 from stream.contracts.alert_event import SEVERITIES
+from stream.contracts.declared import settings_of
 from stream.notify.targets.contract import Target
 from stream.notify.targets.registry import BY_KIND, OWN_KEYS
 
-__all__ = ["read_targets"]
+__all__ = ["DeliverySettings", "read_targets"]
 
 _COMMON: Final = (
     "type", "name", "url", "url_file", "token", "token_file", "models", "min_severity",
     "revisions", "timeout", "ca_file",
 )  # fmt: skip
+
+
+class DeliverySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every kind of `[[notify]]` declares."""
+
+    timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=100, description="Of one whole exchange, from the look-up of the name to the answer."
+        ),
+    ] = 10_000
 
 
 def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
@@ -34,7 +50,7 @@ def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
     targets: list[Target] = []
     for table in top.tables("notify", (*_COMMON, *OWN_KEYS)):
         kind = BY_KIND[table.choice("type", "", tuple(BY_KIND))]
-        name = str(table.text("name", kind.kind, least=1))
+        name = str(table.text("name", kind.kind, non_empty=True))
         if any(name == other.name for other in targets):
             raise table.error(
                 "name", f"is {name!r} like that of another target. Give each its own name."
@@ -51,7 +67,7 @@ def read_targets(top: Table, folder: Path) -> tuple[Target, ...]:
             "token": token,
             "models": table.texts("models"),
             "min_severity": table.choice("min_severity", "info", SEVERITIES),
-            "timeout_s": table.duration("timeout", "10s", least_ms=100) / 1000,
+            "timeout_s": read_declared(table, settings_of(DeliverySettings))["timeout_ms"] / 1000,
             "ca_file": _ca_file(table, folder),
         }
         target = kind.read(options, common)
@@ -70,8 +86,8 @@ class _Options:
     def has(self, key: str) -> bool:
         return key in self._table.values
 
-    def text(self, key: str, default: str | None = None, *, least: int = 0) -> str:
-        return str(self._table.text(key, default, least=least))
+    def text(self, key: str, default: str | None = None, *, non_empty: bool = False) -> str:
+        return str(self._table.text(key, default, non_empty=non_empty))
 
     def choice(self, key: str, default: str, allowed: Sequence[str]) -> str:
         return self._table.choice(key, default, allowed)
@@ -87,7 +103,7 @@ class _Options:
     def file(self, key: str) -> str:
         if not self.has(key):
             return ""
-        path = self._folder / self.text(key, least=1)
+        path = self._folder / self.text(key, non_empty=True)
         return read_secret(path, f"{self._table.path}.{key}", self._table.file)
 
     def error(self, key: str, words: str) -> ConfigError:
@@ -98,7 +114,7 @@ def _ca_file(table: Table, folder: Path) -> str:
     key = "ca_file"
     if key not in table.values:
         return ""
-    path = folder / table.text(key, least=1)
+    path = folder / table.text(key, non_empty=True)
     try:
         ssl.create_default_context(cafile=path)
     except OSError as error:  # ssl.SSLError is one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -105,37 +104,35 @@ class Table:
         where = f"{self.path}.{key}" if self.path and key else self.path or key
         return ConfigError(f"{self.file}: {where} {words}")
 
-    def text(self, key: str, default: str | None = None, *, least: int = 0) -> str:
+    def text(self, key: str, default: str | None = None, *, non_empty: bool = False) -> str:
         """A text; an error if it is missing and there is no default."""
         value = self.values.get(key, default)
         if value is None:
             raise self.error(key, "is missing. Add it.")
         if not isinstance(value, str):
             raise self.error(key, f"must be a text in quotes; got {_kind(value)}.")
-        if len(value) < least:
+        if non_empty and not value:
             raise self.error(key, "must not be empty. Give it a value, or leave the key out.")
         return value
 
-    def choice(self, key: str, default: str, allowed: Sequence[str], *, advice: str = "") -> str:
+    def choice(self, key: str, default: str, allowed: Sequence[str]) -> str:
         """One of a few texts."""
         value = self.text(key, default)
         if value not in allowed:
-            raise self.error(key, f"must be {one_of(allowed)}; got {value!r}. {advice}".rstrip())
+            raise self.error(key, f"must be {one_of(allowed)}; got {value!r}.")
         return value
 
-    def integer(self, key: str, default: int, *, least: int, advice: str = "") -> int:
-        """A whole number, at least `least`."""
+    def integer(self, key: str, default: int) -> int:
+        """A whole number that 64 bits of a float hold."""
         value = self.values.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.error(key, f"must be a whole number; got {_kind(value)}.")
-        if value < least:
-            raise self.error(key, f"must be >= {least}; got {value}. {advice or 'Raise it.'}")
         if value > _MAX_NUMBER:
             raise self.error(key, f"must be at most {_MAX_NUMBER}. Lower it.")
         return value
 
-    def number(self, key: str, default: float | None, *, above: float) -> float | None:
-        """A finite number above a bound."""
+    def number(self, key: str, default: float | None) -> float | None:
+        """A number, or the default: None where there is none."""
         value = self.values.get(key, default)
         if value is None:
             return None
@@ -143,8 +140,6 @@ class Table:
             raise self.error(key, f"must be a number; got {_kind(value)}.")
         if abs(value) > _MAX_NUMBER:  # first: an int can be too long for a float
             raise self.error(key, f"must be at most {_MAX_NUMBER}. Lower it.")
-        if not math.isfinite(value) or value <= above:
-            raise self.error(key, f"must be > {above:g} and finite; got {value}.")
         return float(value)
 
     def flag(self, key: str, default: bool) -> bool:
@@ -154,7 +149,7 @@ class Table:
             raise self.error(key, f"must be true or false; got {_kind(value)}.")
         return value
 
-    def duration(self, key: str, default: str, *, least_ms: int) -> int:
+    def duration(self, key: str, default: str) -> int:
         """Milliseconds of a duration with a unit."""
         value = self.values.get(key, default)
         found = duration_ms(value) if isinstance(value, str) else None
@@ -163,8 +158,6 @@ class Table:
                 key,
                 f'must be a duration with a unit, as in "10s", "5m", "24h", "7d"; got {value!r}.',
             )
-        if found < least_ms:
-            raise self.error(key, f"must be at least {least_ms} ms; got {value!r}. Raise it.")
         if found > _MAX_DAYS * DAY_MS:
             raise self.error(key, f"must be at most {_MAX_DAYS} d; got {value!r}. Lower it.")
         return found

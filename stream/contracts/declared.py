@@ -12,7 +12,8 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -32,8 +33,8 @@ class Setting:
         "text", "choice", "integer", "number", "flag", "duration" or "texts".
     default : object
         `msgspec.NODEFAULT` where it is needed; of a duration in milliseconds.
-    least, above : int or float, optional
-        Bounds: of a text that of its length.
+    minimum, above : int or float, optional
+        Bounds, inclusive and exclusive: of a text that of its length.
     choices : tuple of str
         Of a choice.
     words : str
@@ -45,25 +46,28 @@ class Setting:
     name: str
     kind: str
     default: Any
-    least: float | None = None
+    minimum: float | None = None
     above: float | None = None
     choices: tuple[str, ...] = ()
     words: str = ""
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def fault(self, value: Any) -> str:
-        """What is wrong with a value of the right type, in words; "" if nothing."""
-        size = len(value) if self.kind == "text" else value
-        fault = ""
-        if self.kind == "text" and self.least is not None and size < self.least:
-            fault = "must not be empty. "
-        elif self.least is not None and size < self.least:
-            fault = f"must be >= {self.least}; got {value}. "
-        elif self.above is not None and not self.above < size < math.inf:
-            fault = f"must be > {self.above:g}; got {value}. "
-        elif self.choices and value not in self.choices:
-            fault = f"must be {one_of(self.choices)}; got {value!r}. "
-        return (fault and fault + self.extra.get("advice", "")).rstrip()
+        """What is wrong with a value of the right type, and what to do; "" if nothing."""
+        unit = " ms" if self.kind == "duration" else ""
+        if self.kind == "text":
+            if self.minimum is None or len(value) >= self.minimum:
+                return ""
+            fault, advice = "must not be empty.", "Give it a value, or leave the key out."
+        elif self.minimum is not None and value < self.minimum:
+            fault, advice = f"must be >= {self.minimum}{unit}; got {value}{unit}.", "Raise it."
+        elif self.above is not None and not self.above < value < math.inf:
+            fault, advice = f"must be > {self.above:g} and finite; got {value}.", ""
+        elif self.kind == "choice" and value not in self.choices:
+            fault, advice = f"must be {one_of(self.choices)}; got {value!r}.", ""
+        else:
+            return ""
+        return f"{fault} {self.extra.get('advice', advice)}".rstrip()
 
 
 def one_of(choices: Sequence[str]) -> str:
@@ -78,7 +82,9 @@ def settings_of(group: type[msgspec.Struct]) -> tuple[Setting, ...]:
 
 
 def _setting(of: msgspec.structs.FieldInfo) -> Setting:
-    value, meta = get_args(of.type) if get_origin(of.type) is Annotated else (of.type, Meta())
+    value, meta = _annotated(of.type)
+    optional = get_origin(value) in (Union, UnionType) and get_args(value)[1:] == (NoneType,)
+    value, bounds = _annotated(get_args(value)[0]) if optional else (value, meta)
     kind, choices = _kind(of.name, value)
     default = of.default if of.default_factory is msgspec.NODEFAULT else of.default_factory()
     return Setting(
@@ -86,12 +92,17 @@ def _setting(of: msgspec.structs.FieldInfo) -> Setting:
         name=of.name.removesuffix("_ms") if kind == "duration" else of.name,
         kind=kind,
         default=default,
-        least=meta.min_length if kind == "text" else meta.ge,
-        above=meta.gt,
+        minimum=bounds.min_length if kind == "text" else bounds.ge,
+        above=bounds.gt,
         choices=choices,
         words=meta.description or "",
         extra=meta.extra or {},
     )
+
+
+def _annotated(kind: Any) -> tuple[Any, Meta]:
+    """A type without its annotation, and that."""
+    return get_args(kind) if get_origin(kind) is Annotated else (kind, Meta())
 
 
 def _kind(name: str, value: Any) -> tuple[str, tuple[str, ...]]:
@@ -103,4 +114,4 @@ def _kind(name: str, value: Any) -> tuple[str, tuple[str, ...]]:
         item = get_args(value)[0]
         return "texts", get_args(item) if get_origin(item) is Literal else ()
     kinds: dict[Any, str] = {bool: "flag", int: "integer", float: "number", str: "text"}
-    return kinds.get(value, "number" if value == float | None else "other"), ()
+    return kinds.get(value, "other"), ()

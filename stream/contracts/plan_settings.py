@@ -33,7 +33,8 @@ class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
 
     monitor: Annotated[bool, Meta(description="Whether it is watched at all.")] = True
     importance: Annotated[
-        float | None, Meta(description="Weight in the ranking; default: equal shares.")
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Weight in the ranking; default: equal shares."),
     ] = None
     tests: Annotated[
         tuple[str, ...], Meta(description="Tests to make; default: chosen by kind.")

@@ -84,7 +84,7 @@ def _by_name(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 
 def packed(
-    events: Iterable[RowEvent], form: str, most: int = MAX_ROWS
+    events: Iterable[RowEvent], form: str, max_rows: int = MAX_ROWS
 ) -> Iterator[tuple[list[RowEvent], bytes, str]]:
     """Events as messages of a form: those of each message, its value and its content type.
 
@@ -95,7 +95,7 @@ def packed(
     form : str
         "native", "batch" or "arrow". What Arrow has no column for, values of several types in one,
         goes as a native batch: it means the same.
-    most : int
+    max_rows : int
         Events of a batch.
     """
     if form == "native":
@@ -104,7 +104,7 @@ def packed(
         return
     # A column of a batch is there for all rows or for none; null is missing, not absent.
     for _, alike in groupby(events, _presence):
-        while some := list(islice(alike, most)):
+        while some := list(islice(alike, max_rows)):
             held = [each.event for each in some if each.event is not None]
             model = held[0].model
             value = as_arrow(model, held) if form == "arrow" else None

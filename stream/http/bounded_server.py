@@ -41,7 +41,7 @@ def max_connections() -> int:
 
 
 class BoundedServer(socketserver.ThreadingTCPServer):
-    """At most `most` connections, each for at most `deadline_s`; with `tls` encrypted.
+    """At most `max_open` connections, each for at most `deadline_s`; with `tls` encrypted.
 
     A handler calls `working` around what is not the client's doing, so that nobody is hung up on
     for our own slowness to make room.
@@ -59,11 +59,11 @@ class BoundedServer(socketserver.ThreadingTCPServer):
         handler: type[socketserver.BaseRequestHandler],
         tls: ssl.SSLContext | None,
         deadline_s: float,
-        most: int,
+        max_open: int,
     ) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
-        self.deadline_s, self.most = deadline_s, most
+        self.deadline_s, self.max_open = deadline_s, max_open
         self._tls = tls
         self._lock = threading.Condition()
         self._open: dict[socket.socket, float] = {}  # since when; the oldest first
@@ -150,7 +150,7 @@ class BoundedServer(socketserver.ThreadingTCPServer):
 
     def _wait_for_room(self) -> None:
         with self._lock:
-            while len(self._open) >= self.most and not self._closing:
+            while len(self._open) >= self.max_open and not self._closing:
                 self._hang_up_on_the_slowest()
                 self._lock.wait(_PAUSE_S)
 
@@ -170,7 +170,7 @@ class BoundedServer(socketserver.ThreadingTCPServer):
             log.warning(
                 "%d connections at once are all that is served: hung up on the slowest, %d of "
                 "them since this was said last. Look who asks.",
-                self.most,
+                self.max_open,
                 self._untold,
             )
             self._said_at, self._untold = now, 0

@@ -72,7 +72,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     routes: Mapping[str, Render]
     post_routes: Mapping[str, Post]
-    most_body: int
+    max_body_bytes: int
     server: BoundedServer
     server_version = "driftstream"
     sys_version = ""
@@ -108,8 +108,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "transfer-encoding" in headers or not (given.isascii() and given.isdigit()):
             self._refuse(Page(HTTPStatus.LENGTH_REQUIRED, PLAIN, b"send a Content-Length\n"))
             return
-        if (length := int(given[:19])) > self.most_body:
-            words = f"at most {self.most_body} bytes a request; got {length}. Send less at a time\n"
+        if (length := int(given[:19])) > self.max_body_bytes:
+            bound = f"at most {self.max_body_bytes} bytes a request"
+            words = f"{bound}; got {length}. Send less at a time\n"
             self._refuse(Page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, PLAIN, words.encode()))
             return
         with self._working():

@@ -25,7 +25,7 @@ class PageServer:
 
     A connection is for one request, which must be asked and answered within `deadline_s`.
     `tls` are the files of a certificate (with its chain) and of its key; without it: plain HTTP.
-    `most` bounds the connections at a time; by default what the limit of open files allows.
+    `max_open` bounds the connections at a time; by default what the limit of open files allows.
     `setting` is what errors call the address. `posts` take requests with a body, of `max_body`
     bytes at most, by their path.
 
@@ -41,7 +41,7 @@ class PageServer:
         pages: Mapping[str, Render],
         tls: tuple[str, str] | None = None,
         deadline_s: float = DEADLINE_S,
-        most: int | None = None,
+        max_open: int | None = None,
         setting: str = "worker.metrics_address",
         posts: Mapping[str, Post] | None = None,
         max_body: int = 0,
@@ -55,7 +55,7 @@ class PageServer:
             routes = shared
             timeout = deadline_s
             post_routes = posts or {}
-            most_body = max_body
+            max_body_bytes = max_body
 
         try:
             self._server = BoundedServer(
@@ -63,7 +63,7 @@ class PageServer:
                 Ours,
                 context,
                 deadline_s,
-                most or max_connections(),
+                max_open or max_connections(),
             )
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE

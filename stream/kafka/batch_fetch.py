@@ -185,15 +185,15 @@ class _Run:
         result._update_position()
         return found
 
-    def _take(self, found: Packed, most: int | None) -> None:
+    def _take(self, found: Packed, max_records: int | None) -> None:
         """Add at most so many records of the open batch."""
         assert self._batch is not None
         source = self._source
         if self._packed:
-            most = _AT_ONCE if most is None else min(most, _AT_ONCE)
+            max_records = _AT_ONCE if max_records is None else min(max_records, _AT_ONCE)
         records: list[Any] = []
         try:
-            records.extend(islice(self._batch, most))
+            records.extend(islice(self._batch, max_records))
         except MemoryError:
             raise
         except Exception as error:  # what was read before it is in the list
@@ -202,7 +202,7 @@ class _Run:
             failed: Exception | None = error
         else:
             failed = None
-            if most is None or len(records) < most:
+            if max_records is None or len(records) < max_records:
                 self._batch = None
                 following = self._batch_end
             else:

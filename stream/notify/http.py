@@ -100,9 +100,9 @@ class Client:
 class _Reading:
     """What an answer says, as far as it has come: its status alone decides already."""
 
-    def __init__(self, host: str, most_bytes: int) -> None:
+    def __init__(self, host: str, max_bytes: int) -> None:
         self.host = host
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self.answer: Answer | None = None
         self.content = b""
 
@@ -111,10 +111,10 @@ class _Reading:
         status = response.status
         words = f"{self.host} answered {status} {_one_line(response.reason or '')}".rstrip()
         if 200 <= status < 300:
-            if self._most_bytes:
-                content = response.read(self._most_bytes + 1)
-                if len(content) > self._most_bytes:
-                    words = f"{words} and more than {self._most_bytes:,} bytes"
+            if self._max_bytes:
+                content = response.read(self._max_bytes + 1)
+                if len(content) > self._max_bytes:
+                    words = f"{words} and more than {self._max_bytes:,} bytes"
                     self.answer = Answer(False, False, words)
                     return
                 self.content = content

@@ -44,15 +44,15 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
     """
 
     def __post_init__(self) -> None:
-        for setting in _SETTINGS:
-            if fault := setting.fault(getattr(self, setting.field)):
-                raise PlanError(f"plan {self.model}: {setting.field} {fault}")
-        for name, least in (
+        self._check_bounds(self)
+        for signal, options in self.signals.items():
+            self._check_bounds(options, f"signals.{signal}.")
+        for name, minimum in (
             ("window_max_age_ms", self.pane_ms),
             ("retire_after_ms", self.pane_ms + self.no_data_after_ms),
         ):
-            if (got := getattr(self, name)) < least:
-                raise PlanError(f"plan {self.model}: {name} must be >= {least}; got {got}.")
+            if (got := getattr(self, name)) < minimum:
+                raise PlanError(f"plan {self.model}: {name} must be >= {minimum}; got {got}.")
         if self.cycle_ms % self.pane_ms:
             raise PlanError(
                 f"plan {self.model}: cycle must be a whole number of panes; got cycle "
@@ -64,6 +64,14 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
                     f"plan {self.model}: segments must be different names without '='; got "
                     f"{name!r} in {list(self.segments)}. Rename it in the events and the reference."
                 )
+
+    def _check_bounds(self, group: msgspec.Struct, where: str = "") -> None:
+        """Hold a group of settings to the bounds that it declares."""
+        declared = PlanSettings if group is self else type(group)
+        for setting in settings_of(declared):
+            value = getattr(group, setting.field)
+            if value is not None and (fault := setting.fault(value)):
+                raise PlanError(f"plan {self.model}: {where}{setting.field} {fault}")
 
     @property
     @abstractmethod

@@ -24,7 +24,6 @@ from detectors import (
 )
 from stream.contracts.declared import settings_of
 from stream.contracts.plan_settings import (
-    MIN_WARM_UP,
     PLAN_FORMAT,
     DeclaredSignal,
     Learn,
@@ -174,11 +173,7 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
                 f"plan {self.model}: signals must be at most {MAX_SIGNALS} to be learned; got "
                 f"{len(declared)}. Fit a reference for so many."
             )
-        if self.learn.warm_up < MIN_WARM_UP:
-            raise PlanError(
-                f"plan {self.model}: warm_up must be >= {MIN_WARM_UP} events; "
-                f"got {self.learn.warm_up}. Raise it: a small reference finds nothing."
-            )
+        self._check_bounds(self.learn)
         if unknown := sorted(set(self.signals) - set(declared)):
             raise PlanError(f"plan {self.model}: signals.{unknown[0]} is not declared. Declare it.")
         check_slots(self, None, dict.fromkeys(self.signals))

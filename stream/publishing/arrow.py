@@ -19,7 +19,7 @@ _HEADERS: Final = [("content-type", ARROW_CONTENT_TYPE.encode())]
 
 
 def arrow_batches(
-    frame: Any, roles: Roles, model: ModelId, most_bytes: int, refuse: Refuse
+    frame: Any, roles: Roles, model: ModelId, max_message_bytes: int, refuse: Refuse
 ) -> Iterator[Batch]:
     """The rows of a table as Arrow streams; its columns go as they are.
 
@@ -51,7 +51,7 @@ def arrow_batches(
         value: bytes = sink.getvalue().to_pybytes()
         return value
 
-    for value, rows in cut(timed.num_rows, _MAX_ROWS, most_bytes, make, refuse):
+    for value, rows in cut(timed.num_rows, _MAX_ROWS, max_message_bytes, make, refuse):
         yield value, _HEADERS, rows
 
 

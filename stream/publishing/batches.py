@@ -66,20 +66,20 @@ _ONE: Final = {
 
 
 def cut(
-    n: int, most_rows: int, most_bytes: int, make: Callable[[int, int], bytes], refuse: Refuse
+    n: int, max_rows: int, max_message_bytes: int, make: Callable[[int, int], bytes], refuse: Refuse
 ) -> Iterator[tuple[bytes, int]]:
     """Values of messages, halved until they are small enough; a row that is not is refused."""
-    parts = [(s, min(s + most_rows, n)) for s in range(0, n, most_rows)][::-1]
+    parts = [(s, min(s + max_rows, n)) for s in range(0, n, max_rows)][::-1]
     while parts:
         start, end = parts.pop()
         value = make(start, end)
-        if len(value) <= most_bytes:
+        if len(value) <= max_message_bytes:
             yield value, end - start
         elif end - start > 1:
             middle = (start + end) // 2
             parts += [(middle, end), (start, middle)]
         else:
-            refuse("too_large", 1, f"rows of more than {most_bytes:,} bytes are dropped.")
+            refuse("too_large", 1, f"rows of more than {max_message_bytes:,} bytes are dropped.")
 
 
 def _column(columns: Mapping[str, Any], name: Any, role: str) -> Any:

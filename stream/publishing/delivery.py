@@ -67,7 +67,7 @@ class Delivery:
     ) -> None:
         self._kafka, self._topics = kafka, topics
         self._outbox, self._notices = outbox, notices
-        self._most_on_way = _MAX_ON_WAY
+        self._max_on_way = _MAX_ON_WAY
         self._options: dict[str, Any] = {
             "linger_ms": 20,
             "batch_size": 262_144,
@@ -143,7 +143,7 @@ class Delivery:
             try:
                 if not (self._eager and self._producer is None):
                     self._outbox.wait_for_work(
-                        1.0 if self._outbox.on_way else None, self._most_on_way
+                        1.0 if self._outbox.on_way else None, self._max_on_way
                     )
                 if self._outbox.is_over:
                     break
@@ -155,7 +155,7 @@ class Delivery:
                     self._producer = self._connected()
                 if not self._outbox.on_way:
                     self._moving_at = time.monotonic()
-                for number, message in self._outbox.take(self._most_on_way):
+                for number, message in self._outbox.take(self._max_on_way):
                     self._send(number, message)
                 self._look_for_progress()
                 if self._broken is None:

@@ -24,9 +24,9 @@ _HEADERS: Final = [("content-type", BATCH_CONTENT_TYPE.encode())]
 
 
 def batches(
-    frame: Any, roles: Roles, model: ModelId, values: Values, most_bytes: int, refuse: Refuse
+    frame: Any, roles: Roles, model: ModelId, values: Values, max_message_bytes: int, refuse: Refuse
 ) -> Iterator[Batch]:
-    """Messages of up to 1,000 rows and `most_bytes`; rows that cannot be sent are refused.
+    """Messages of up to 1,000 rows and `max_message_bytes`; rows that cannot be sent are refused.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def batches(
     if is_arrow(frame):
         from stream.publishing.arrow import arrow_batches
 
-        yield from arrow_batches(frame, roles, model, most_bytes, refuse)
+        yield from arrow_batches(frame, roles, model, max_message_bytes, refuse)
         return
     raw = roles.split(dict(_columns(frame)))
     columns = {name: _converted(name, column, values) for name, column in raw.items()}
@@ -54,7 +54,7 @@ def batches(
         part = {name: column[start:end] for name, column in columns.items()}
         return encode(PredictionBatch(model, _as_members(part)))
 
-    for value, rows in cut(n, _MAX_ROWS, most_bytes, make, refuse):
+    for value, rows in cut(n, _MAX_ROWS, max_message_bytes, make, refuse):
         yield value, _HEADERS, rows
 
 

@@ -33,7 +33,7 @@ class Intake:
     notices : Notices
     begin : callable
         Starts the sender, if it was not.
-    most_bytes : int
+    max_message_bytes : int
         Larger events are dropped.
     strict : bool
         Raise for events that are invalid or dropped.
@@ -46,11 +46,11 @@ class Intake:
         notices: Notices,
         begin: Callable[[], None],
         *,
-        most_bytes: int,
+        max_message_bytes: int,
         strict: bool,
     ) -> None:
         self._maker, self._outbox, self._notices, self._begin = maker, outbox, notices, begin
-        self._most_bytes, self._strict = most_bytes, strict
+        self._max_message_bytes, self._strict = max_message_bytes, strict
 
     def message(self, topic: str, features: Any, prediction: Any, *members: Any) -> Message | None:
         """An event as a message; None, and counted, if it is none."""
@@ -61,7 +61,7 @@ class Intake:
         except Exception as error:
             self.invalid(error)
             return None
-        if len(value) > self._most_bytes:
+        if len(value) > self._max_message_bytes:
             self._outbox.refuse("too_large")
             self.after("too_large")
             return None
@@ -78,7 +78,9 @@ class Intake:
             return True
         kind = "queue_full" if outcome == "made_room" else outcome
         words = _WORDS[outcome].format(
-            limit=self._most_bytes, events=self._outbox.max_events, bytes=self._outbox.max_bytes
+            limit=self._max_message_bytes,
+            events=self._outbox.max_events,
+            bytes=self._outbox.max_bytes,
         )
         self._notices.warn(kind, words)
         if self._strict:

@@ -95,7 +95,7 @@ class Monitor:
         self._producer = {"max_request_size": max_message_bytes + 48_576, **(producer or {})}
         self._limits = (max_events, max_bytes, when_full)
         self._strict, self._exit_timeout = strict, exit_timeout
-        self._most_bytes = max_message_bytes
+        self._max_message_bytes = max_message_bytes
         self._begin()
         follow_forks(self)
 
@@ -109,7 +109,7 @@ class Monitor:
             self._outbox,
             self._notices,
             self._start,
-            most_bytes=self._most_bytes,
+            max_message_bytes=self._max_message_bytes,
             strict=self._strict,
         )
         topics = tuple(dict.fromkeys((self.topic, self.actuals_topic)))
@@ -247,7 +247,7 @@ class Monitor:
         queued = 0
         try:
             for value, headers, rows in batches(
-                frame, roles, self.model, self._values, self._most_bytes, self._intake.refuse
+                frame, roles, self.model, self._values, self._max_message_bytes, self._intake.refuse
             ):
                 queued += rows * self._intake.put(Message(self.topic, None, value, headers, rows))
         except DroppedEventError:

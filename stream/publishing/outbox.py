@@ -143,23 +143,23 @@ class Outbox:
 
     # ---- the sender
 
-    def wait_for_work(self, timeout_s: float | None, most_on_way: int) -> None:
+    def wait_for_work(self, timeout_s: float | None, max_on_way: int) -> None:
         """Sleep until something may be taken, or all is over, or for so long."""
         with self._changed:
             self._sender_sleeps += 1
             try:
                 self._changed.wait_for(
-                    lambda: self.is_over or (self._waiting and self._way_events < most_on_way),
+                    lambda: self.is_over or (self._waiting and self._way_events < max_on_way),
                     timeout_s,
                 )
             finally:
                 self._sender_sleeps -= 1
 
-    def take(self, most_on_way: int) -> list[tuple[int, Message]]:
+    def take(self, max_on_way: int) -> list[tuple[int, Message]]:
         """Messages to send, while so many events are on their way."""
         with self._changed:
             taken = []
-            while self._waiting and self._way_events < most_on_way:
+            while self._waiting and self._way_events < max_on_way:
                 message = self._waiting.popleft()
                 self._number += 1
                 self._on_way[self._number] = message

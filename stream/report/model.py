@@ -49,11 +49,11 @@ class Bars:
         # Names of their own come first, then "other" once more, which may be one of them.
         return max((b for b, name in enumerate(self.labels) if name == "other"), default=-1) + 1
 
-    def leading(self, most: int) -> list[int]:
+    def leading(self, max_bins: int) -> list[int]:
         """The bins of names that moved most, by their share, and then what is no known value."""
         special = list(range(self.special, len(self.window)))
         moved = sorted(range(self.special), key=lambda b: -abs(self.window[b] - self.reference[b]))
-        shown = moved[: most - len(special)]
+        shown = moved[: max_bins - len(special)]
         return [*sorted(shown, key=lambda b: -self.reference[b]), *special]
 
 

@@ -207,7 +207,8 @@ class Detection:
         findings = []
         for row in np.flatnonzero(result.found).tolist():
             index = int(result.signal[row])
-            test = result.test(row)
+            test, severity = result.test(row), result.severity(row)
+            assert severity  # "" is of rows without a finding
             if row in by_quality and index in rated:
                 continue  # the rate says it
             # The history is of the whole stream; else only the window is known.
@@ -217,7 +218,7 @@ class Detection:
                 test,
                 float(result.value[row]),
                 float(result.threshold[row]),
-                result.severity(row),
+                severity,
                 float(result.effect[row]),
                 float(result.p_value[row]),
                 change_point=began,

@@ -23,11 +23,6 @@ __all__ = ["Hit", "Span", "explained"]
 _RATES: Final = QUALITY_TESTS | {"range_rate"}
 #: A distance goes where the mean goes if that alone makes so much of it.
 _OF_MEAN: Final = 0.5
-_SEVERITY: Final[dict[str, Severity]] = {
-    "info": "info",
-    "warning": "warning",
-    "critical": "critical",
-}
 
 
 class Span(NamedTuple):
@@ -51,7 +46,7 @@ class Hit(NamedTuple):
     test: str
     value: float
     threshold: float
-    severity: str
+    severity: Severity
     effect: float
     p_value: float | None = None
     note: str = ""
@@ -92,7 +87,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         value=hit.value,
         threshold=hit.threshold,
         p_value=hit.p_value,
-        severity=_SEVERITY[hit.severity],
+        severity=hit.severity,
         importance=plan.importance(signal.name),
         effect=effect,
         direction=direction,

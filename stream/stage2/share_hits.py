@@ -6,6 +6,7 @@ from detectors import WINDOWED_TESTS, CategoricalBinning, ChangePoint, ChangePoi
 from detectors.change_points.name_words import beyond_own
 from detectors.figures import percent
 from stream.alerts.sentences import TEST_TEXT
+from stream.contracts.alert_event import Severity
 from stream.plans.plan import Plan
 from stream.stage2.findings import Hit
 from stream.text.printable import MAX_NAME, printable
@@ -48,7 +49,7 @@ def share_began(
     return changes.estimate(share.signal, test, "xy", within)
 
 
-def share_severity(share: Share, effect: float) -> str:
+def share_severity(share: Share, effect: float) -> Severity:
     """Severity by how far the share moved."""
     warning, critical = WINDOWED_TESTS[_test_of(share)].steps
     if effect < warning:

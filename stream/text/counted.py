@@ -18,7 +18,7 @@ def counted(number: float, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
-def some_of(names: Sequence[str], most: int) -> str:
+def some_of(names: Sequence[str], max_names: int) -> str:
     """The first of some names, and how many more there are.
 
     Examples
@@ -26,5 +26,5 @@ def some_of(names: Sequence[str], most: int) -> str:
     >>> some_of(["a", "b", "c", "d", "e"], 2), some_of(["a", "b"], 2)
     ('a, b and 3 more', 'a, b')
     """
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = f" and {len(names) - max_names:,} more" if len(names) > max_names else ""
+    return ", ".join(names[:max_names]) + more

@@ -12,9 +12,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from stream.contracts.errors import NotFoundError
 from stream.contracts.unread import Unread
 from stream.kafka import batch_fetch
-from stream.kafka.retry import retry_until_available
 from stream.kafka.skips import SkipBook, unread_plans
 from stream.kafka.sources import PATIENCE_S
+from stream.kafka.until_available import retry_until_available
 from stream.plans.parts import PlanAssembler
 from stream.plans.plan import PlanBook
 from stream.process.retry import Retry

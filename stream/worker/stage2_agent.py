@@ -19,7 +19,7 @@ from faust.types import TP
 
 from stream.contracts.alert_event import AlertEvent, encode_alert
 from stream.contracts.unread import Unread
-from stream.kafka.retry import retry_until_available
+from stream.kafka.until_available import retry_until_available
 from stream.plans.plan import PlanBook
 from stream.stage2.monitor import PartitionMonitor, UnknownPlanError
 from stream.stage2.snapshot import SnapshotError, SnapshotWriter

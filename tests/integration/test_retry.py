@@ -22,7 +22,7 @@ from aiokafka.structs import BrokerMetadata
 
 from stream.kafka import retry
 from stream.kafka.connection import connection_arguments
-from stream.kafka.retry import retry_until_available
+from stream.kafka.until_available import retry_until_available
 from stream.worker.faust import aiokafka_patches
 from stream.worker.sender import Outgoing, Sender
 

@@ -27,8 +27,8 @@ class OptionTable(Protocol):
     def has(self, key: str) -> bool:
         """Whether the key is there."""
 
-    def text(self, key: str, default: str | None = None, *, least: int = 0) -> str:
-        """A text of `least` characters; an error if it is missing and there is no default."""
+    def text(self, key: str, default: str | None = None, *, non_empty: bool = False) -> str:
+        """A text; an error if it is missing and has no default, or is empty and must not be."""
 
     def choice(self, key: str, default: str, allowed: Sequence[str]) -> str:
         """One of a few texts."""

@@ -106,7 +106,7 @@ class SlackTarget(Target):
     @classmethod
     def read(cls, table: OptionTable, common: Mapping[str, Any]) -> Self:
         """See `Target`."""
-        channel = table.text("channel", least=1) if table.has("channel") else ""
+        channel = table.text("channel", non_empty=True) if table.has("channel") else ""
         if channel and not common["token"]:
             raise table.error(
                 "channel",

@@ -22,7 +22,7 @@ from faust.types import TP
 from stream.contracts.unread import Unread
 from stream.decode.record import offset_after
 from stream.kafka.batch_fetch import check_aiokafka
-from stream.kafka.retry import retry_until_available
+from stream.kafka.until_available import retry_until_available
 from stream.worker.faust.consumer_thread import ConsumerThread, with_place
 from stream.worker.faust.held_bytes import HeldBytes
 from stream.worker.faust.partition_listener import PartitionListener

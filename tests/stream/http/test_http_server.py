@@ -265,7 +265,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 
 def test_the_slowest_makes_room(caplog: pytest.LogCaptureFixture) -> None:
-    with serving(most=4) as server, contextlib.ExitStack() as stack:
+    with serving(max_open=4) as server, contextlib.ExitStack() as stack:
         slow = [stack.enter_context(connect(server)) for _ in range(12)]
         for each in slow:
             each.sendall(b"GET /ok HT")
@@ -283,7 +283,7 @@ def test_who_waits_for_us_is_not_the_slowest(monkeypatch: pytest.MonkeyPatch) ->
         release.wait(10)
         return Page(HTTPStatus.OK, PLAIN, b"at last\n")
 
-    server = PageServer("127.0.0.1:0", {**pages(), "/long": long_one}, most=2)
+    server = PageServer("127.0.0.1:0", {**pages(), "/long": long_one}, max_open=2)
     try:
         with connect(server) as waiting, connect(server) as slow:
             waiting.sendall(b"GET /long HTTP/1.1\r\n\r\n")
@@ -315,7 +315,7 @@ def test_a_crowd_shares_a_page() -> None:
         release.wait(10)
         return Page(HTTPStatus.OK, PLAIN, b"%d" % made)
 
-    server = PageServer("127.0.0.1:0", {"/slow": slow}, most=50)
+    server = PageServer("127.0.0.1:0", {"/slow": slow}, max_open=50)
     try:
         with contextlib.ExitStack() as stack:
             crowd = [stack.enter_context(connect(server)) for _ in range(40)]
@@ -340,7 +340,7 @@ from stream.http.server import PLAIN, Page, PageServer
 port, free = int(sys.argv[1]), int(sys.argv[2])
 page = Page(HTTPStatus.OK, PLAIN, b"fine")
 server = PageServer(f"127.0.0.1:{port}", {"/ok": lambda _: page})
-print(server._server.most, flush=True)
+print(server._server.max_open, flush=True)
 taken = []
 if not free:
     with contextlib.suppress(OSError):

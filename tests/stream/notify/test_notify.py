@@ -159,7 +159,7 @@ def test_a_kind_is_one_row_of_the_registry(tmp_path: Path, monkeypatch: pytest.M
 
         @classmethod
         def read(cls, table: OptionTable, common: Mapping[str, Any]) -> Self:
-            return cls(url="file:", path=table.text("path", least=1), **common)
+            return cls(url="file:", path=table.text("path", non_empty=True), **common)
 
         def make_sink(self, clock: Callable[[], float], suppression: Suppression) -> Sink:
             return FileSink(self, clock, suppression)

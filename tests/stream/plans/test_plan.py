@@ -43,14 +43,21 @@ def plan(reference):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pane_ms": 0}, "pane_ms must be >= 1; got 0"),
-        ({"lateness_ms": -1}, "lateness_ms must be >= 0; got -1"),
+        ({"pane_ms": 0}, "pane_ms must be >= 1 ms; got 0 ms"),
+        ({"lateness_ms": -1}, "lateness_ms must be >= 0 ms; got -1 ms"),
         ({"cycle_ms": 25_000}, "cycle must be a whole number of panes"),
         ({"window_events": 99}, "window_events must be >= 100; got 99"),
         ({"window_max_age_ms": 9_999}, "window_max_age_ms must be >= 10000"),
+        ({"signals": {"x": SignalOptions(importance=0.0)}}, "signals.x.importance must be > 0"),
         ({"false_alarms_per_week": 0.0}, "false_alarms_per_week must be > 0"),
-        ({"false_alarms_per_week": math.nan}, "false_alarms_per_week must be > 0; got nan"),
-        ({"false_alarms_per_week": math.inf}, "false_alarms_per_week must be > 0; got inf"),
+        (
+            {"false_alarms_per_week": math.nan},
+            "false_alarms_per_week must be > 0 and finite; got nan",
+        ),
+        (
+            {"false_alarms_per_week": math.inf},
+            "false_alarms_per_week must be > 0 and finite; got inf",
+        ),
         ({"segments": ("a=b",)}, "without '='; got 'a=b'"),
         ({"segments": ("a", "b", "a")}, "different names"),
         ({"segments": ("",)}, "different names"),

@@ -390,7 +390,7 @@ def test_a_plan_is_hashed_and_stored_with_how_it_learns():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"learn": Learn(warm_up=999)}, "warm_up must be >= 1000 events; got 999"),
+        ({"learn": Learn(warm_up=999)}, "warm_up must be >= 1000; got 999"),
         ({"signals": {"x": SignalOptions()}}, "signals.x is not declared"),
         (
             {"learn": Learn(signals={f"f{i}": DeclaredSignal() for i in range(129)})},

@@ -1,4 +1,4 @@
-"""Asking a broker again that is away."""
+"""Asking a broker again until it is available."""
 
 from __future__ import annotations
 
