@@ -25,6 +25,8 @@ _WORTH_SAYING: Final = 0.02
 _ALL_TYPES_FROM, _LEVELS_FROM = 14, 28
 #: Days vary clearly more than their hours where their design effect is so many times as large.
 _STAND_OUT: Final = 3.0
+#: Smaller levels of days, in standard deviations, are not worth a number.
+_LEAST_LEVEL: Final = 0.005
 #: A signal of which slots explain so much says what time it is.
 _IS_THE_CLOCK: Final = 0.9
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -196,19 +198,31 @@ def _warn_of_short(days: int, weekdays: frozenset[int]) -> None:
 
 
 def _tell_levels(reference: Reference, days: int) -> None:
-    """Which signals' days have levels of their own, and what that hides."""
-    clear = []
+    """Which signals' days have levels of their own, or follow each other, and what that hides."""
+    levels: list[tuple[float, str]] = []
+    following: list[tuple[float, str]] = []
     for signal in reference.signals:
         slots = signal.slots
         if slots is None or signal.kind != "numeric":
             continue
         if signal.calibration.phi_x > _STAND_OUT * slots.short.phi_x:
-            clear.append((slots.level_x * math.sqrt(12.0), signal.name))
-    if clear:
-        clear.sort(reverse=True)
-        level, name = clear[0]
-        more = f" and {len(clear) - 1} more" if len(clear) > 1 else ""
+            # Of few values a day is one batch: it tells nothing of levels within it.
+            level = slots.level_x * math.sqrt(12.0)
+            (levels if level >= _LEAST_LEVEL else following).append((level, signal.name))
+    if levels:
+        level, named = max(levels)[0], _with_others(levels)
         say(
-            f"days have levels of their own in {name!r}{more}, of about {level:.2g} standard "
+            f"days have levels of their own in {named}, of about {level:.2g} standard "
             f"deviations ({days} days): smaller shifts take days to be told from them"
         )
+    if following:
+        say(
+            f"days follow each other in {_with_others(following)} ({days} days): a shift must last "
+            "for some of them to be told from that"
+        )
+
+
+def _with_others(signals: list[tuple[float, str]]) -> str:
+    """The signal with the largest level, and how many more."""
+    more = f" and {len(signals) - 1} more" if len(signals) > 1 else ""
+    return f"{max(signals)[1]!r}{more}"

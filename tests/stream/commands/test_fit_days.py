@@ -49,3 +49,20 @@ def test_without_slots_no_day_is_left_out(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["fit", rows, "--model", "m", "-o", output, "--keep-days"])
     assert result.exit_code == 2
     assert "--keep-days needs --slots auto" in result.output
+
+
+def test_days_that_follow_each_other_are_not_said_to_have_levels_of_zero(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    level = np.zeros(42)
+    for day in range(1, 42):
+        level[day] = 0.95 * level[day - 1] + rng.normal()
+    times = MONDAY_MS // 1000 + np.arange(42 * 48) * 1_800
+    values = level.repeat(48) + rng.normal(size=times.size)
+    path = tmp_path / "rows.csv"
+    rows = (f"{t},{v:.4f}" for t, v in zip(times.tolist(), values, strict=True))
+    path.write_text("\n".join(["time,x", *rows]) + "\n")
+    arguments = ["fit", str(path), "--model", "m", "--timestamp", "time", "--slots", "auto", "-o"]
+    result = CliRunner().invoke(cli, [*arguments, str(tmp_path / "m.json")])
+    assert result.exit_code == 0, result.output
+    assert "days follow each other in 'x' (42 days)" in result.output
+    assert "levels of their own" not in result.output
