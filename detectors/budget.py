@@ -163,6 +163,11 @@ class Budget:
             Number of segmented columns.
         edetector : bool
             Whether signals have an e-detector too, which takes its part of the budget.
+
+        Raises
+        ------
+        ValueError
+            If `false_alarms_per_week` is not above 0.
         """
         if not false_alarms_per_week > 0.0:
             raise ValueError(f"false_alarms_per_week must be > 0; got {false_alarms_per_week}.")

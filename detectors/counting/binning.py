@@ -42,6 +42,11 @@ class NumericBinning:
     edges : float64[k + 1]
         Strictly increasing, 1 to 65 of them, finite. The first is just below the reference's least
         value, the last just above its greatest: both are inside, as float64 and as float32.
+
+    Raises
+    ------
+    ValueError
+        If edges are too many or none, not finite, or do not increase.
     """
 
     edges: npt.NDArray[np.float64]

@@ -60,6 +60,11 @@ class CategoricalBinning:
     halvings : int
         If names were learned, and not all were kept: whether one beyond a bound on hashes, halved
         so often, is new cannot be known.
+
+    Raises
+    ------
+    ValueError
+        If names are too many or there twice, or `tail`, `places` or `halvings` do not fit them.
     """
 
     categories: tuple[str, ...]

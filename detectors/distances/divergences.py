@@ -227,6 +227,11 @@ def psi(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
 
     It is Jeffreys' divergence, KL in both directions added (Jeffreys 1946). Smoothed by 1/2.
 
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
+
     Examples
     --------
     >>> round(float(psi([500, 300, 200], [400, 300, 300])), 4)
@@ -239,6 +244,11 @@ def kl(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     """Kullback and Leibler's divergence of the window from the reference, `sum q log(q / p)`.
 
     0 and up, not symmetric; smoothed by 1/2 (Kullback and Leibler 1951).
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
     """
     return _apply(KL, reference, window)
 
@@ -247,6 +257,11 @@ def js(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     """Jensen-Shannon divergence in nats, `(KL(p, m) + KL(q, m)) / 2` with `m = (p + q) / 2`.
 
     0 to log 2, symmetric (Lin 1991); smoothed by 1/2. Its square root is a metric.
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
     """
     return _apply(JS, reference, window)
 
@@ -255,12 +270,23 @@ def hellinger(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     """Hellinger's distance, `sqrt(sum (sqrt q - sqrt p)^2 / 2)`: 0 to 1, a metric (1909).
 
     Smoothed by 1/2.
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
     """
     return _apply(HELLINGER, reference, window)
 
 
 def total_variation(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
-    """Share of events that would have to change bin, `sum |q - p| / 2`: 0 to 1, a metric."""
+    """Share of events that would have to change bin, `sum |q - p| / 2`: 0 to 1, a metric.
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
+    """
     return _apply(TOTAL_VARIATION, reference, window)
 
 
@@ -268,6 +294,11 @@ def ks(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     """Kolmogorov and Smirnov's distance, `max |Q - P|` over ordered bins: 0 to 1, a metric.
 
     At most that of the values themselves, since it looks at the ends of bins only.
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
     """
     return _apply(KS, reference, window)
 
@@ -278,6 +309,11 @@ def wasserstein(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     How far the average event moved, where a bin is at its mid-rank in the reference:
     `sum |Q_b - P_b| (p_b + p_b+1) / 2` (Vallender 1974, one dimension). Any increasing change of
     the values' scale leaves it as it is.
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
     """
     return _apply(WASSERSTEIN, reference, window)
 
@@ -286,10 +322,21 @@ def chi2(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
     """Pearson's chi2 of homogeneity of the 2 x B table: 0 and up, symmetric (Pearson 1911).
 
     `sum (o - e)^2 / e = N n sum (q - p)^2 / (c + d)` with counts c and d; empty bins count nothing.
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
     """
     return _apply(CHI2, reference, window)
 
 
 def g(reference: npt.ArrayLike, window: npt.ArrayLike) -> Floats:
-    """Likelihood ratio of homogeneity, `2 sum o log(o / e)`: 0 and up, symmetric (Wilks 1935)."""
+    """Likelihood ratio of homogeneity, `2 sum o log(o / e)`: 0 and up, symmetric (Wilks 1935).
+
+    Raises
+    ------
+    ValueError
+        If counts are no integers, negative, or of different numbers of bins.
+    """
     return _apply(G, reference, window)

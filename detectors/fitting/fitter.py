@@ -109,7 +109,13 @@ class ReferenceFitter:
     def survey(
         self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None = None
     ) -> None:
-        """First pass: a batch of rows, with their times if they have any."""
+        """First pass: a batch of rows, with their times if they have any.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If columns are missing or of several lengths, or times are with some batches only.
+        """
         n = self._rows_of(columns, times_ms)
         slots, sources = self._sample.place(n)
         if times_ms is not None:
@@ -119,14 +125,26 @@ class ReferenceFitter:
             signal.survey(columns[name], slots, sources)
 
     def distinct(self, name: str) -> int:
-        """Different names of a categorical signal after the first pass."""
+        """Different names of a categorical signal after the first pass.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If the signal is numeric.
+        """
         signal = self._signals[name]
         if not isinstance(signal, CategoricalFit):
             raise InvalidReferenceError(f"{name!r} must be categorical; got a numeric signal.")
         return signal.tally.distinct
 
     def sample(self, name: str) -> npt.NDArray[np.float64]:
-        """Sampled values of a numeric signal, until `count` is called; NaN is missing."""
+        """Sampled values of a numeric signal, until `count` is called; NaN is missing.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If the signal is categorical.
+        """
         signal = self._signals[name]
         if not isinstance(signal, NumericFit):
             raise InvalidReferenceError(f"{name!r} must be numeric; got a categorical signal.")
@@ -144,6 +162,11 @@ class ReferenceFitter:
         """Names of a categorical signal after the first pass, with how often each occurs.
 
         All of them, exactly, unless they are more than the fitter keeps.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If the signal is numeric.
         """
         signal = self._signals[name]
         if not isinstance(signal, CategoricalFit):
@@ -162,7 +185,13 @@ class ReferenceFitter:
     def count(
         self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None = None
     ) -> None:
-        """Second pass: the same rows again, in the same order; batches may be cut differently."""
+        """Second pass: the same rows again, in the same order; batches may be cut differently.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If the first pass had too few rows, or other ones.
+        """
         n = self._rows_of(columns, times_ms)
         batches = self._batches or self._prepare()
         batch = batches.of(self._counted, n, times_ms)
@@ -188,7 +217,13 @@ class ReferenceFitter:
         segments: Sequence[str] = (),
         column_mapping: ColumnMapping | None = None,
     ) -> Reference:
-        """Give the reference, after both passes."""
+        """Give the reference, after both passes.
+
+        Raises
+        ------
+        InvalidReferenceError
+            If there were too few rows, or not the same in both passes.
+        """
         batches = self._batches or self._prepare()
         if self._counted != self.rows:
             self._fail_of_passes()

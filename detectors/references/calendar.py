@@ -157,11 +157,23 @@ class Calendar:
         return weekday * 24 + hour % 24
 
     def local_ms(self, time_ms: int) -> int:
-        """By the clock of the zone."""
+        """By the clock of the zone.
+
+        Raises
+        ------
+        ValueError
+            If this machine does not know the time zone.
+        """
         return time_ms + _offset_ms(self.time_zone, time_ms // _QUARTER_MS)
 
     def place(self, start_ms: int, pane_ms: int) -> SlotPlace:
-        """Where a pane belongs that begins at this time."""
+        """Where a pane belongs that begins at this time.
+
+        Raises
+        ------
+        ValueError
+            If this machine does not know the time zone.
+        """
         middle = self.local_ms(start_ms) + pane_ms // 2
         hour = middle // HOUR_MS
         of_week = self.hour_of_week(hour)
@@ -176,7 +188,13 @@ class Calendar:
         return SlotPlace(slot, other, 0 if other == slot else round(abs(apart) * STEPS))
 
     def told(self, place: SlotPlace, start_ms: int, events: int) -> Ints:
-        """A pane's events by slot, in 64ths, then by day: they add up as counts do."""
+        """A pane's events by slot, in 64ths, then by day: they add up as counts do.
+
+        Raises
+        ------
+        ValueError
+            If this machine does not know the time zone.
+        """
         out = np.zeros(self.tail, np.int64)
         out[place.slot] += events * (STEPS - place.part)
         out[place.other] += events * place.part

@@ -37,6 +37,11 @@ class ADWIN(ItemDetector):
         What an alarm drops: the whole window as river does, so that a change is told once, or the
         oldest buckets until no cut is left, as in the paper: what is left tells it again.
 
+    Raises
+    ------
+    ValueError
+        If `delta` is not between 0 and 1, `clock` below 1, or `reset` another word.
+
     Examples
     --------
     >>> import numpy as np

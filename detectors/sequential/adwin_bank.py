@@ -161,6 +161,11 @@ class AdwinBank:
     phi : float64[n_slots], optional
         Design effects, at least 1.
 
+    Raises
+    ------
+    ValueError
+        If a `delta` is not between 0 and 1, or `phi` not `n_slots` numbers of at least 1.
+
     Attributes
     ----------
     mean_before, mean_after, threshold : float64[n_slots]

@@ -143,6 +143,12 @@ class CUSUM(ItemDetector):
     shift : float
         Standard deviations by which the mean moves in the change to be found soonest.
 
+    Raises
+    ------
+    ValueError
+        If `run_length` is not 10 to 1e10 or too short for the shift, `shift` not .25 to 5, `mean`
+        not finite, or `sd` not above 0.
+
     Examples
     --------
     >>> import numpy as np
@@ -227,6 +233,12 @@ class CusumBank:
         Standard errors of a pane's mean by which it moves in the change to be found soonest.
     z : float
         Standard errors by which the reference's own mean may be off: evidence begins beyond them.
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length, `phi` is below 1, `z` below 0, `run_length` not 10 to 1e10,
+        `shift` not .25 to 5, or the run length too short for the shift.
     """
 
     def __init__(

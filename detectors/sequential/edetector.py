@@ -168,6 +168,11 @@ class GrowthTable:
         As of `ScoreTable`.
     z : float
         Standard errors by which the reference's mean may be off: 4 for fast streams, 3 for slow.
+
+    Raises
+    ------
+    ValueError
+        If `z` is below 0, or `layout` has other signals than `signals`.
     """
 
     def __init__(
@@ -233,6 +238,11 @@ class EDetectorBank:
         A: the mean number of non-empty panes between false alarms is at least this, a signal.
     table : GrowthTable, optional
         One that is shared; `signals`, `layout` and `z` are then not looked at.
+
+    Raises
+    ------
+    ValueError
+        If `threshold` is not above 1.
 
     Attributes
     ----------

@@ -75,6 +75,12 @@ class PageHinkley(ItemDetector):
     least_items : int
         No alarm before so many items.
 
+    Raises
+    ------
+    ValueError
+        If `delta` is below 0, `threshold` not above 0, `alpha` not above 0 and at most 1, or
+        `least_items` below 1.
+
     Examples
     --------
     >>> import numpy as np

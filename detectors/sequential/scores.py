@@ -32,6 +32,11 @@ class ScoreTable:
         Design effects of x and y to reckon with: a quarter more than estimated where a stream is
         clearly dependent, since an estimate that is too low costs more false alarms than one that
         is too high saves.
+
+    Raises
+    ------
+    ValueError
+        If `layout` has other signals than `signals`, or another order.
     """
 
     def __init__(self, signals: Sequence[SignalReference], layout: Layout | None = None) -> None:

@@ -200,6 +200,11 @@ class ShareTable:
     calendar : Calendar, optional
         Of a stream with slots, whose shares move with the hour.
 
+    Raises
+    ------
+    ValueError
+        If `layout` has other signals than `signals`, or another order.
+
     Attributes
     ----------
     shares : tuple of Share

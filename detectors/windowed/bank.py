@@ -147,6 +147,11 @@ class WindowBank:
         alpha : float
             Chance of a false alarm for each signal: three parts to each distance, one to each
             rate and to the shares of names.
+
+        Raises
+        ------
+        ValueError
+            If `alpha` is not between 0 and 0.5, or `counts` not of the layout's width.
         """
         if not 0.0 < alpha < 0.5:
             raise ValueError(f"alpha must be between 0 and 0.5; got {alpha}.")

@@ -63,6 +63,11 @@ def producer(kafka: Mapping[str, object], **settings: Any) -> Iterator[Any]:
 
     Waiting 20 ms for larger batches more than doubles what it sends; `acks=all` and idempotence
     keep the order and every record through a broker's restart.
+
+    Raises
+    ------
+    ConnectionError
+        If no broker answers, or one refuses the connection or a right (`AccessError`).
     """
     options: dict[str, Any] = {
         "linger_ms": 20,
@@ -98,6 +103,8 @@ def publish(
         If there is no such topic.
     DeliveryError
         As soon as a failure is known; earlier messages may have been delivered.
+    ConnectionError
+        If no broker answers, or one refuses the connection or a right (`AccessError`).
     """
     failures: list[tuple[int, BaseException]] = []
     where = topic if partition is None else f"{topic}[{partition}]"
@@ -213,7 +220,7 @@ def _no_topic(kafka: Mapping[str, object], topic: str) -> NotFoundError:
 
 def _undelivered(
     kafka: Mapping[str, object], where: str, number: int, reason: BaseException
-) -> Exception:
+) -> ConnectionError | DeliveryError:
     return explain(reason, kafka) or DeliveryError(
         f"{where}: message {number + 1:,} was not delivered: {reason or type(reason).__name__}. "
         "Check that the topic exists, that it takes messages of this size, and the broker's log."

@@ -57,6 +57,12 @@ class Monitor:
     producer : mapping
         Settings of kafka-python's producer, over ours: `{"compression_type": "zstd"}`.
 
+    Raises
+    ------
+    ValueError
+        If there is no model, a bound is below 1, `when_full` another word, or the broker is given
+        twice or not at all.
+
     Examples
     --------
     >>> with Monitor(model="fraud", version="3", bootstrap_servers="localhost:9092") as monitor:
@@ -197,7 +203,13 @@ class Monitor:
         return message is not None and self._intake.put(message)
 
     async def alog(self, features: Any = None, prediction: Any = None, **members: Any) -> bool:
-        """As `log`; where `log` would wait for room, the event loop goes on meanwhile."""
+        """As `log`; where `log` would wait for room, the event loop goes on meanwhile.
+
+        Raises
+        ------
+        TypeError
+            If there is a member that `log` does not take.
+        """
         message = self._intake.message(
             self.topic, features, prediction, *(members.pop(name, None) for name in _MEMBERS), None
         )
