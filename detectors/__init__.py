@@ -10,10 +10,12 @@ from detectors.counting.log_histogram import LogCounts
 from detectors.counting.meaning import category_text
 from detectors.errors import DetectorsError, InvalidReferenceError
 from detectors.fitting import Coded, ReferenceFitter
+from detectors.fitting.outcomes import OutcomeOptions
 from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import fit_reference, infer_kind
 from detectors.references.calendar import Calendar
 from detectors.references.calibration import Calibration
+from detectors.references.outcome import OutcomeReference
 from detectors.references.reference import ColumnMapping, Reference, SignalReference
 from detectors.registry import REGISTRY, Detector
 from detectors.sequential import (
@@ -67,6 +69,8 @@ __all__ = [
     "Lead",
     "LogCounts",
     "NumericBinning",
+    "OutcomeOptions",
+    "OutcomeReference",
     "PageHinkley",
     "Reference",
     "ReferenceFitter",

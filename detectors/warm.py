@@ -13,6 +13,7 @@ from detectors.change_points.slot_expected import SlotRanks
 from detectors.counting.counts import accumulate
 from detectors.counting.ids import IdRows, IdSample, hash_columns, hash_texts
 from detectors.counting.json_floats import read_numbers
+from detectors.counting.outcome_places import add_sums
 from detectors.counting.sparse import (
     MAX_COUNT,
     check_counts,
@@ -84,6 +85,7 @@ def warm_up() -> None:
             positions = layout.positions(values, codes)
             accumulate(positions, np.zeros(n, np.int32), counts)
             accumulate(positions, np.zeros(n, np.int32), counts.astype(np.int32))
+        add_sums(np.zeros((n, 1), np.int64), np.zeros(n, np.int32), np.zeros((1, 1), np.int64))
         encoded = encode_counts(counts[0])
         check_counts(encoded, layout.width, MAX_COUNT)
         decode_counts(merge_encoded(encoded, encoded), layout.width)

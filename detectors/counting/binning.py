@@ -118,6 +118,19 @@ class NumericBinning:
         lower, upper = own[0, :-1], own[1, 1:]  # below the least value, above the greatest
         return cls(np.unique(np.concatenate([single, lower, upper])))
 
+    def with_edge(self, value: float) -> NumericBinning:
+        """These bins with an edge at this value: one more, or the nearest edge between moved."""
+        edges = self.edges
+        if value in edges:
+            return self
+        at = int(np.searchsorted(edges, value))
+        if edges.size <= MAX_BINS:
+            return NumericBinning(np.insert(edges, at, value))
+        inner = np.arange(1, edges.size - 1)
+        nearest = int(inner[np.argmin(np.abs(edges[inner] - value))])
+        moved = np.insert(np.delete(edges, nearest), at - (nearest < at), value)
+        return NumericBinning(moved)
+
     def bin(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """Bins of values: NaN and +inf are missing, -inf is of a wrong type; int64[n]."""
         bins = np.searchsorted(self.edges, values, side="right")

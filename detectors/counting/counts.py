@@ -1,7 +1,8 @@
 """Counts of all signals as one flat vector, and the kernels that fill it.
 
-Position 0 is the number of events; each signal then has its bins in a row. Vectors of one layout
-are a commutative monoid under +, so partial counts merge to the same bits in any order.
+Position 0 is the number of events; each signal then has its bins in a row, and behind them all may
+be cells of what is counted beside signals. Vectors of one layout are a commutative monoid under +,
+so partial counts merge to the same bits in any order.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ __all__ = ["Layout", "accumulate"]
 class Layout:
     """Where the bins of each signal are.
 
+    Parameters
+    ----------
+    binnings : mapping of str to Binning
+        Of the signals.
+    cells : int
+        Positions behind the bins.
+
     Attributes
     ----------
     names, kinds : tuple of str
@@ -27,18 +35,22 @@ class Layout:
     start, n_bins : int64[S]
     width : int
         Length of the flat vector.
+    cells : slice
+        The positions behind the bins.
     numeric, categorical : int64
         Indices of the signals of each kind, in order: the columns of a batch.
     """
 
-    def __init__(self, binnings: Mapping[str, Binning]) -> None:
+    def __init__(self, binnings: Mapping[str, Binning], cells: int = 0) -> None:
         self.names = tuple(binnings)
         self.binnings: tuple[Binning, ...] = tuple(binnings.values())
         numeric = [isinstance(b, NumericBinning) for b in self.binnings]
         self.kinds = tuple("numeric" if n else "categorical" for n in numeric)
         self.n_bins = np.array([b.n_bins for b in self.binnings], np.int64)
         self.start = 1 + np.cumsum(self.n_bins) - self.n_bins
-        self.width = 1 + int(self.n_bins.sum())
+        bins = 1 + int(self.n_bins.sum())
+        self.width = bins + cells
+        self.cells = slice(bins, self.width)
         self.numeric = np.flatnonzero(numeric)
         self.categorical = np.flatnonzero(~np.array(numeric, bool))
         # Inner edges, padded with +inf to 63, are searched in six steps; the outer two compared.
@@ -53,6 +65,12 @@ class Layout:
             self._inner[row, : max(0, edges.size - 2)] = edges[1:-1]
             self._n_edges[row] = edges.size
             self._low[row], self._high[row] = edges[0], edges[-1]
+
+    @property
+    def parts(self) -> npt.NDArray[np.int64]:
+        """Where what is counted together begins: each signal, and the cells behind them."""
+        behind = [self.cells.start] if self.cells.start < self.width else []
+        return np.append(self.start, behind).astype(np.int64)
 
     def slice(self, i: int) -> slice:
         """Where signal i is in the flat vector."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -49,7 +51,7 @@ class OutcomePlaces:
         Of the signals.
     """
 
-    def __init__(self, cells: OutcomeCells, binnings: dict[str, Binning]) -> None:
+    def __init__(self, cells: OutcomeCells, binnings: Mapping[str, Binning]) -> None:
         self.cells = cells
         if cells.task == "regression":
             return
@@ -131,7 +133,7 @@ class OutcomePlaces:
 
 def _looked_up(table: _Positions, bins: _Positions) -> _Positions:
     """Entries of the table; -1 for bins below 0."""
-    found = table[bins]
+    found = table[np.maximum(bins, 0)]
     found[bins < 0] = -1
     return found
 

@@ -70,8 +70,8 @@ def _add(data: npt.NDArray[np.uint8], out: npt.NDArray[np.int64]) -> int:
 
 
 @kernel
-def _check(data: npt.NDArray[np.uint8], width: int, most: int) -> int:
-    """What `_add` would return for so many zeros, or 4 if a count is above `most`."""
+def _check(data: npt.NDArray[np.uint8], width: int, most: int, counted: int) -> int:
+    """What `_add` would return for so many zeros, or 4 if one of the first is above `most`."""
     at = 0
     position = greatest = -1
     while at < data.shape[0]:
@@ -86,7 +86,8 @@ def _check(data: npt.NDArray[np.uint8], width: int, most: int) -> int:
         position += gap + 1
         if count > MAX_COUNT:
             return 3
-        greatest = max(greatest, count)
+        if position < counted:
+            greatest = max(greatest, count)
     return 4 if greatest > most else 0
 
 
@@ -173,9 +174,12 @@ def add_encoded(data: bytes, out: npt.NDArray[np.int64]) -> None:
         )
 
 
-def check_counts(data: bytes, width: int, most: int) -> None:
-    """Raise ValueError if `decode_counts` would, or if a count is above `most`."""
-    if wrong := _check(np.frombuffer(data, np.uint8), width, most):
+def check_counts(data: bytes, width: int, most: int, sums: int = 0) -> None:
+    """Raise ValueError if `decode_counts` would, or if a count is above `most`.
+
+    The last `sums` positions are no counts, and only bounded by `MAX_COUNT`.
+    """
+    if wrong := _check(np.frombuffer(data, np.uint8), width, most, width - sums):
         said = _WRONG.get(wrong, f"holds a count above {most}")
         raise ValueError(f"encoded counts of {len(data)} bytes for {width} bins: {said}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -107,6 +109,11 @@ class CategoricalFit:
             self.by_cell,
         )
         return rows
+
+    def bins(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+        """Bins of what `count` gave."""
+        bins: npt.NDArray[np.int32] = self._bins[rows].astype(np.int32)
+        return bins
 
     def finish(
         self, name: str, role: str, importance: float, warnings: list[str], factor: float = 1.0

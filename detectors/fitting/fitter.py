@@ -16,6 +16,7 @@ from detectors.fitting.copies import CopySurvey
 from detectors.fitting.long_memory import warnings_of_long
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
+from detectors.fitting.outcomes import OutcomeFit, OutcomeOptions
 from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.seasonal import SeasonFit, Seasons
@@ -50,6 +51,8 @@ class ReferenceFitter:
         Length of the season; batches are then sevenths of it. Needs times.
     seasons : Seasons, optional
         Whether slots of the week are looked for and used, by which clock.
+    outcome : OutcomeOptions, optional
+        What is known of outcomes, where there are a truth and a prediction or a score.
     sample, names : int
         Bounds of memory.
     seed : int
@@ -79,6 +82,7 @@ class ReferenceFitter:
         roles: Mapping[str, str] | None = None,
         cycle_ms: int = 0,
         seasons: Seasons | None = None,
+        outcome: OutcomeOptions | None = None,
         sample: int = _SAMPLE_ROWS,
         names: int = _MOST_NAMES,
         seed: int = 0,
@@ -94,6 +98,7 @@ class ReferenceFitter:
             name: NumericFit(self._sample) if kind == "numeric" else CategoricalFit(names)
             for name, kind in kinds.items()
         }
+        self._outcome = OutcomeFit.of(kinds, self._roles, outcome or OutcomeOptions(), self._sample)
         self._warnings: list[str] = []
         self._batches: Batches | None = None
         self._counted = 0
@@ -123,6 +128,8 @@ class ReferenceFitter:
             self._season.add(times_ms)
         for name, signal in self._signals.items():
             signal.survey(columns[name], slots, sources)
+        if self._outcome is not None:
+            self._outcome.survey(columns, slots, sources)
 
     def distinct(self, name: str) -> int:
         """Different names of a categorical signal after the first pass.
@@ -201,8 +208,10 @@ class ReferenceFitter:
         self._counted += n
         if self._counted > self.rows:
             self._fail_of_passes()
-        values = [s.count(columns[name], batch, cell) for name, s in self._signals.items()]
-        self._copies.add(values, times_ms)
+        values = {n: s.count(columns[n], batch, cell) for n, s in self._signals.items()}
+        self._copies.add(list(values.values()), times_ms)
+        if self._outcome is not None:
+            self._outcome.count(columns, values, batch, cell)
 
     @property
     def why_no_seasons(self) -> str:
@@ -229,12 +238,17 @@ class ReferenceFitter:
             self._fail_of_passes()
         times, warnings = self._times, list(self._warnings)
         copies, factor, said = self._copies.found(column_mapping)
-        share = 1.0 / len(self._signals)
+        outcome = None if self._outcome is None else self._outcome.finish(factor)
+        fits = self._all_signals()
+        share = 1.0 / len(fits)
         signals = tuple(
             signal.finish(name, self._roles.get(name, "feature"), share, warnings, factor)
-            for name, signal in self._signals.items()
+            for name, signal in fits.items()
         )
-        tables = [signal.by_cell for signal in self._signals.values()]
+        if self._outcome is not None and outcome is None:
+            warnings.append(f"outcomes are not followed: {self._outcome.why_not}")
+            signals = signals[:-1]
+        tables = [signal.by_cell for signal, _ in zip(fits.values(), signals, strict=False)]
         self.seasonal = self._season.finish(signals, tables)
         calendar = None
         if self.seasonal is not None and self._season.wanted.declared:
@@ -261,7 +275,14 @@ class ReferenceFitter:
             warnings=tuple(warnings),
             calendar=calendar,
             copies=copies,
+            outcome=outcome,
         )
+
+    def _all_signals(self) -> dict[str, NumericFit | CategoricalFit]:
+        """Those of columns, and the error that is derived, last."""
+        if self._outcome is None:
+            return self._signals
+        return {**self._signals, self._outcome.error_name: self._outcome.error}
 
     def _rows_of(
         self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None
@@ -306,11 +327,21 @@ class ReferenceFitter:
             self._bulk = Bulk(pace)
         if self._batches.count:
             self._warnings += warnings_of_long(self._sampled_numbers(), self._times.order())
-        for signal in self._signals.values():
-            signal.prepare(self._batches)
-        bins = sum(signal.binning.n_bins for signal in self._signals.values())
+        if self._outcome is not None and self._outcome.lacks(self._signals):
+            self._outcome = None
+        name, edge = (self._outcome and self._outcome.edge()) or ("", 0.0)
+        for own, signal in self._signals.items():
+            if isinstance(signal, NumericFit) and own == name:
+                signal.prepare(self._batches, edge)
+            else:
+                signal.prepare(self._batches)
+        if self._outcome is not None:
+            self._outcome.prepare(self._signals, self._batches)
+            self._roles[self._outcome.error_name] = "error"
+        fits = self._all_signals().values()
+        bins = sum(signal.binning.n_bins for signal in fits)
         if cells := self._season.prepare(self._times.pace, bins):
-            for signal in self._signals.values():
+            for signal in fits:
                 signal.by_cell = np.zeros((cells, signal.binning.n_bins), np.int32)
         return self._batches
 

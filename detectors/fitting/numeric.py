@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -98,14 +98,19 @@ class NumericFit:
         if low == low:
             self._low, self._high = min(self._low, float(low)), max(self._high, float(high))
 
-    def prepare(self, batches: Batches) -> None:
-        """End the first pass: fix the bins; `by_cell` has no row unless it is set after this."""
+    def prepare(self, batches: Batches, edge: float | None = None) -> None:
+        """End the first pass: fix the bins; `by_cell` has no row unless it is set after this.
+
+        `edge` is to be one of their edges.
+        """
         values = self.sampled
         if self._sample.rows > self._sample.size and self._low <= self._high:
             values = np.append(values, [self._low, self._high])  # the range is that of all rows
         # Zeros without a sign: a sort leaves 0 and -0 in whatever order its machine finds best.
         finite = np.sort(values[np.isfinite(values)] + 0.0)
         self.binning = NumericBinning.of_sorted(finite)
+        if edge is not None:
+            self.binning = self.binning.with_edge(edge)
         self._quantiles: dict[str, float] = {}
         if finite.size:  # the least value that at least so large a share is not above
             at = {name: math.ceil(q * finite.size - 1.0) for name, q in _QUANTILES.items()}
@@ -165,6 +170,10 @@ class NumericFit:
             kept = np.concatenate([held, sign * beyond[np.isfinite(beyond)]])
             self._beyond[sign] = kept[kept > bound] if self._batches.count else np.sort(kept)[-2:]
         return values
+
+    def bins(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+        """Bins of what `count` gave."""
+        return self.binning.bin(values).astype(np.int32)
 
     def finish(
         self, name: str, role: str, importance: float, warnings: list[str], factor: float = 1.0

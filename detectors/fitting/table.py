@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from detectors.errors import InvalidReferenceError
 from detectors.fitting import LEAST_ROWS, Column, ReferenceFitter, infer_kind
+from detectors.fitting.outcomes import OutcomeOptions
 from detectors.fitting.seasonal import Seasons
 from detectors.references.reference import ColumnMapping, Reference
 
@@ -29,6 +30,7 @@ def fit_reference(
     times_ms: npt.NDArray[np.int64] | None = None,
     cycle_ms: int = 0,
     seasons: Seasons | None = None,
+    outcome: OutcomeOptions | None = None,
     segments: Sequence[str] = (),
     column_mapping: ColumnMapping | None = None,
 ) -> Reference:
@@ -49,6 +51,8 @@ def fit_reference(
         Length of the season; batches are then sevenths of it.
     seasons : Seasons, optional
         Whether slots of the week are used, by which clock.
+    outcome : OutcomeOptions, optional
+        Of a binary model: its positive class, and from which score on it says so.
     model, version, segments, column_mapping
         Kept in the reference as they are.
 
@@ -81,6 +85,7 @@ def fit_reference(
         roles=roles,
         cycle_ms=cycle_ms,
         seasons=seasons,
+        outcome=outcome,
         sample=max(1, n),
         names=max(1, n),
     )

@@ -24,12 +24,13 @@ from detectors.references.canonical import canonical, content_hash
 from detectors.references.columns import ColumnMapping
 from detectors.references.copies import Copies
 from detectors.references.json_reader import Place
+from detectors.references.outcome import OutcomeReference
 from detectors.references.slots import SignalSlots
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "SignalReference"]
 
 #: What a signal may be to the model. What that means is in stream/contracts/roles.py.
-ROLES: Final = ("feature", "label", "score", "actual", "latency")
+ROLES: Final = ("feature", "label", "score", "actual", "latency", "error")
 FORMAT: Final = "driftstream.reference.v1"
 
 
@@ -40,7 +41,7 @@ class SignalReference:
     Attributes
     ----------
     role : str
-        feature, score, label, actual or latency.
+        feature, score, label, actual, latency, or error: that of the prediction, which is derived.
     counts : int64[n_bins]
         Of the reference's events over `binning`.
     quantiles : dict
@@ -93,6 +94,8 @@ class Reference:
         What fitting found noteworthy.
     copies : Copies
         How often its events came more than once, and by what events are told apart.
+    outcome : OutcomeReference, optional
+        Where its rows have prediction and truth: how right they were. Its error is the last signal.
     """
 
     model: str
@@ -110,6 +113,7 @@ class Reference:
     warnings: tuple[str, ...] = ()
     calendar: Calendar | None = None
     copies: Copies = field(default_factory=Copies)
+    outcome: OutcomeReference | None = None
 
     def layout(self) -> Layout:
         """Where the bins of all signals are in a flat vector."""
@@ -171,6 +175,7 @@ def _document(reference: Reference) -> dict[str, Any]:
         **({} if reference.calendar is None else {"calendar": reference.calendar.document()}),
         "warnings": list(reference.warnings),
         **({"copies": reference.copies.document()} if reference.copies != Copies() else {}),
+        **({} if reference.outcome is None else {"outcome": reference.outcome.document()}),
         "signals": [_signal_document(signal) for signal in reference.signals],
     }
 
@@ -213,6 +218,13 @@ def _read(root: Place) -> Reference:
     for i, name in enumerate(names):
         if name in names[:i]:
             root["signals"][i]["name"].fail(f"must be unique; got {name!r} again")
+    for i, signal in enumerate(signals[:-1]):
+        if signal.role == "error":
+            root["signals"][i]["role"].fail("error must be that of the last signal")
+    outcome = None
+    if "outcome" in root.names():
+        binnings = {signal.name: signal.binning for signal in signals}
+        outcome = OutcomeReference.read(root["outcome"], binnings)
     return Reference(
         model=root["model"].text(least=1),
         version=root["version"].text(),
@@ -229,6 +241,7 @@ def _read(root: Place) -> Reference:
         warnings=tuple(place.text() for place in root["warnings"].items()),
         calendar=calendar,
         copies=Copies.read(root["copies"]) if "copies" in root.names() else Copies(),
+        outcome=outcome,
     )
 
 

@@ -60,6 +60,8 @@ def fit_file(
     prediction: str | None,
     score: str | None,
     actual: str | None,
+    positive: str | None,
+    threshold: float | None,
     segments: tuple[str, ...],
     roles: tuple[str, ...],
     categorical: tuple[str, ...],
@@ -84,7 +86,7 @@ def fit_file(
     To `guess` is to take times and roles by what columns hold and are called, where no option
     says it.
     """
-    from detectors import ColumnMapping, ReferenceFitter, tell_of_compiling
+    from detectors import ColumnMapping, OutcomeOptions, ReferenceFitter, tell_of_compiling
     from stream.files import DataTable, Reading
     from stream.files.blocks import Blocks
 
@@ -128,6 +130,7 @@ def fit_file(
         roles=role_of,
         cycle_ms=cycle_ms,
         seasons=seasons,
+        outcome=OutcomeOptions(positive, threshold),
         sample=_SAMPLE_VALUES // numbers,
     )
     blocks = Blocks()

@@ -27,6 +27,14 @@ _OPTIONS: Final = (
     ),
     click.option("--score", metavar="COLUMN", help="The model's probability or score."),
     click.option("--actual", metavar="COLUMN", help="What turned out to be true."),
+    click.option(
+        "--positive", metavar="CLASS", help="Of two classes the one that the model looks for."
+    ),
+    click.option(
+        "--threshold",
+        type=float,
+        help="Without --prediction: the score from which that class is meant. Default: 0.5.",
+    ),
     click.option("--segment", "segments", metavar="COLUMN", multiple=True, help="Watch per value."),
     click.option(
         "--role",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
+from stream.contracts.roles import ROLES
 from stream.text.counted import counted
 from stream.text.durations import DAY_MS
 
@@ -80,7 +81,9 @@ def _table(fitted: Fitted) -> None:
                             counted(wrong, "value is not a number", "values are not numbers")
                             if wrong
                             else "",
-                            table.columns[signal.name].note,
+                            "derived: how wrong predictions are"
+                            if ROLES[signal.role].derived
+                            else table.columns[signal.name].note,
                         ),
                     )
                 ),

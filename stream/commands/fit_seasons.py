@@ -26,7 +26,7 @@ _ALL_TYPES_FROM, _LEVELS_FROM = 14, 28
 #: Days vary clearly more than their hours where their design effect is so many times as large.
 _STAND_OUT: Final = 3.0
 #: Smaller levels of days, in standard deviations, are not worth a number.
-_LEAST_LEVEL: Final = 0.005
+_MIN_LEVEL: Final = 0.005
 #: A signal of which slots explain so much says what time it is.
 _IS_THE_CLOCK: Final = 0.9
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -208,7 +208,7 @@ def _tell_levels(reference: Reference, days: int) -> None:
         if signal.calibration.phi_x > _STAND_OUT * slots.short.phi_x:
             # Of few values a day is one batch: it tells nothing of levels within it.
             level = slots.level_x * math.sqrt(12.0)
-            (levels if level >= _LEAST_LEVEL else following).append((level, signal.name))
+            (levels if level >= _MIN_LEVEL else following).append((level, signal.name))
     if levels:
         level, named = max(levels)[0], _with_others(levels)
         say(

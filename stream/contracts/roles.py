@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from stream.contracts.alert_event import Action, Kind
 
-__all__ = ["OUTPUTS", "ROLES", "Role", "RoleName", "keys_of", "place_of"]
+__all__ = ["OUTPUTS", "ROLES", "DerivedName", "Role", "RoleName", "keys_of", "place_of"]
 
 #: As references, plans and alerts have it; types need the names beside the table.
 RoleName: TypeAlias = Literal["feature", "label", "score", "actual", "latency"]
+#: Of signals that no event has: they are derived from others of it.
+DerivedName: TypeAlias = Literal["error"]
 
 
 class Role(NamedTuple):
@@ -20,9 +22,10 @@ class Role(NamedTuple):
     Attributes
     ----------
     name : str
-        `RoleName`.
+        `RoleName` or `DerivedName`.
     path : str
-        Where an event has it: `member`, `member.key`, or `member.*` under the signal's own name.
+        Where an event has it: `member`, `member.key`, or `member.*` under the signal's own name;
+        empty where it is derived.
     kind : Kind
         Of the alert, if its distribution changes.
     action : Action
@@ -35,13 +38,18 @@ class Role(NamedTuple):
         Names of a file's columns that mean it and nothing else, in lower case.
     """
 
-    name: RoleName
+    name: RoleName | DerivedName
     path: str
     kind: Kind
     action: Action
     option: str
     meaning: str
     columns: tuple[str, ...] = ()
+
+    @property
+    def derived(self) -> bool:
+        """Whether it is made of other signals of the event."""
+        return not self.path
 
     @property
     def member(self) -> str:
@@ -81,11 +89,17 @@ ROLES: Final[Mapping[str, Role]] = {
             "latency", "latency_seconds", "system", "scale",
             "latency", "How many seconds the prediction took",
         ),
+        Role(
+            "error", "", "performance", "rollback",
+            "error", "By how much the prediction was wrong, or whether it was",
+        ),
     )
 }  # fmt: skip
 
 #: Roles of which a model has at most one signal, at one place of the event.
-OUTPUTS: Final = tuple(role for role in ROLES.values() if not role.path.endswith(".*"))
+OUTPUTS: Final = tuple(
+    role for role in ROLES.values() if not role.derived and not role.path.endswith(".*")
+)
 
 
 def place_of(name: str, role: str) -> str:

@@ -71,12 +71,13 @@ class CompiledDecoder:
         self.line = line
         self.plan = plan
         layout = plan.layout
-        self.n_numeric = len(layout.numeric)
-        self.n_codes = len(layout.categorical)
+        decoded = plan.decoded  # what is derived has its columns behind theirs
+        self.n_numeric = sum(signal.kind == "numeric" for signal in decoded)
+        self.n_codes = len(decoded) - self.n_numeric
         at = {int(signal): column for column, signal in enumerate(layout.numeric)}
         at |= {int(signal): column for column, signal in enumerate(layout.categorical)}
         members: dict[str, dict[str, tuple[str, CodeTable | None, int]]] = {}
-        for i, signal in enumerate(plan.monitored):
+        for i, signal in enumerate(decoded):
             table = None
             if isinstance(signal.binning, CategoricalBinning):
                 later = signal.role == "actual"

@@ -17,6 +17,7 @@ from detectors import (
     WINDOWED_TESTS,
     InvalidReferenceError,
     Layout,
+    OutcomeReference,
     Reference,
     SignalReference,
     choose_tests,
@@ -31,7 +32,7 @@ from stream.contracts.plan_settings import (
     PlanSettings,
     SignalOptions,
 )
-from stream.contracts.roles import place_of
+from stream.contracts.roles import ROLES, place_of
 from stream.plans.base import ANY_VERSION, BasePlan, PlanError
 from stream.plans.slots import check_slots
 from stream.sketches.merge import MergeRule, SketchMerge, VectorMerge
@@ -111,8 +112,27 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def monitored(self) -> tuple[SignalReference, ...]:
-        """The signals that are counted and tested, in the reference's order."""
-        return tuple(s for s in self.reference.signals if self.options(s.name).monitor)
+        """The signals that are counted and tested, in the reference's order.
+
+        The error of predictions is among them only where all that it is derived from is.
+        """
+        named = [s for s in self.reference.signals if self.options(s.name).monitor]
+        known = self.reference.outcome
+        if known is not None and not known.signals <= {s.name for s in named}:
+            named = [s for s in named if s.name != known.error]
+        return tuple(named)
+
+    @cached_property
+    def outcome(self) -> OutcomeReference | None:
+        """What is known of outcomes, if all signals that they are counted from are monitored."""
+        known = self.reference.outcome
+        names = {signal.name for signal in self.monitored}
+        return known if known is not None and known.signals <= names else None
+
+    @property
+    def decoded(self) -> tuple[SignalReference, ...]:
+        """The monitored signals that events have; behind them are those that are derived."""
+        return tuple(s for s in self.monitored if not ROLES[s.role].derived)
 
     @property
     def windowed_tests(self) -> dict[str, tuple[str, ...]]:
@@ -126,12 +146,14 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
     @cached_property
     def layout(self) -> Layout:
         """Where each monitored signal's bins are in the flat vector of counts."""
-        return Layout({s.name: s.binning for s in self.monitored})
+        cells = 0 if self.outcome is None else self.outcome.cells.width
+        return Layout({s.name: s.binning for s in self.monitored}, cells)
 
     @cached_property
     def merge_rule(self) -> MergeRule[Any]:
         """How counts of panes are merged."""
-        return VectorMerge(self.layout.width)
+        sums = 0 if self.outcome is None else self.outcome.cells.sums
+        return VectorMerge(self.layout.width, sums)
 
     def expected(self, index: int, counts: npt.NDArray[Any]) -> SignalReference:
         """What monitored signal `index` is compared with, for the flat counts of a stretch of time.

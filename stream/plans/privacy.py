@@ -125,7 +125,22 @@ def apply_privacy(
         actual=None if named.actual in drop else named.actual,
         ignored=tuple(dict.fromkeys([*named.ignored, *sorted(drop)])),
     )
-    return replace(reference, signals=tuple(signals), columns=columns)
+    private = replace(reference, signals=tuple(signals), columns=columns)
+    return _without_outcome(private, {*drop, *hashed})
+
+
+def _without_outcome(reference: Reference, names: Collection[str]) -> Reference:
+    """The reference without outcomes, if one of these signals is what they are derived from."""
+    outcome = reference.outcome
+    if outcome is None or not (hidden := sorted(outcome.signals & set(names))):
+        return reference
+    warning = f"outcomes are not followed: {hidden[0]} is dropped or hashed"
+    return replace(
+        reference,
+        signals=tuple(signal for signal in reference.signals if signal.name != outcome.error),
+        outcome=None,
+        warnings=(*reference.warnings, warning),
+    )
 
 
 def _hashed(

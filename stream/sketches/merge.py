@@ -60,9 +60,10 @@ class MergeRule(Protocol[T]):
 
 @dataclass(frozen=True, slots=True)
 class VectorMerge:
-    """int64[width] over the bins of a layout."""
+    """int64[width] over the bins of a layout; the last `sums` of them are no counts."""
 
     width: int
+    sums: int = 0
 
     def decode(self, data: bytes) -> npt.NDArray[np.int64]:
         """Decode and check a vector."""
@@ -71,7 +72,7 @@ class VectorMerge:
 
     def check(self, data: bytes) -> None:
         """Check without a vector."""
-        check_counts(data, self.width, _MAX_EVENTS)
+        check_counts(data, self.width, _MAX_EVENTS, self.sums)
 
     def events(self, counts: npt.NDArray[np.int64]) -> int:
         """The first position."""

@@ -7,13 +7,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from detectors import Layout, accumulate
+from detectors import accumulate
 from detectors.counting.ids import NO_ID, hash_columns
+from detectors.counting.outcome_places import add_sums
 from detectors.counting.sparse import encode_counts
 from stream.decode.columns import Columns
 from stream.decode.schemaless_values import ValuesBySignal, sort_by_signal
-from stream.plans.plan import AnyPlan, Learn, LearningPlan
+from stream.plans.plan import AnyPlan, Learn, LearningPlan, Plan
 from stream.sketches.sketch import Sketch
+from stream.stage1.outcomes import EventCells, OutcomeCounter
 
 __all__ = [
     "Accumulators",
@@ -49,7 +51,7 @@ def accumulators_for(plan: AnyPlan) -> Accumulators:
     """The accumulators that a plan's events are counted in."""
     if isinstance(plan, LearningPlan):
         return SketchAccumulators(plan.learn)
-    return VectorAccumulators(plan.layout)
+    return VectorAccumulators(plan)
 
 
 def identify(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
@@ -81,30 +83,44 @@ class VectorAccumulators:
     Every open chunk has rows of each model, so they are most of the memory of stage 1.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._counts = np.zeros((0, layout.width), np.int32)
+    def __init__(self, plan: Plan) -> None:
+        self._layout = plan.layout
+        self._outcomes = None if plan.outcome is None else OutcomeCounter(plan.layout, plan.outcome)
+        self._counts = np.zeros((0, plan.layout.width), np.int32)
+        sums = 0 if plan.outcome is None else plan.outcome.cells.sums
+        self._sums = np.zeros((0, sums), np.int64)  # of what is no count; the last of each vector
 
     def grow(self, size: int) -> None:
         """Have so many rows."""
-        more = np.zeros((size - len(self._counts), self._layout.width), np.int32)
-        self._counts = np.concatenate([self._counts, more])
+        more = size - len(self._counts)
+        self._counts = np.concatenate(
+            [self._counts, np.zeros((more, self._counts.shape[1]), np.int32)]
+        )
+        self._sums = np.concatenate([self._sums, np.zeros((more, self._sums.shape[1]), np.int64)])
 
-    def place(self, columns: Columns) -> npt.NDArray[np.int32]:
-        """Bins of all values."""
-        return self._layout.positions(columns.numeric, columns.codes)
+    def place(self, columns: Columns) -> EventCells:
+        """Bins of all values, and what they add to sums."""
+        if self._outcomes is not None:
+            return self._outcomes.place(columns.numeric, columns.codes)
+        return EventCells(self._layout.positions(columns.numeric, columns.codes))
 
-    def count(self, by_signal: npt.NDArray[np.int32], slots: _Slots) -> None:
+    def count(self, by_signal: EventCells, slots: _Slots) -> None:
         """Count each event in the row of its slot."""
-        accumulate(by_signal, slots, self._counts)
+        accumulate(by_signal.positions, slots, self._counts)
+        if by_signal.amounts is not None:
+            add_sums(by_signal.amounts, slots, self._sums)
 
     def encode(self, row: int) -> bytes:
         """Sparse."""
-        return encode_counts(self._counts[row].astype(np.int64))
+        counts = self._counts[row].astype(np.int64)
+        if sums := self._sums.shape[1]:
+            counts[-sums:] = self._sums[row]
+        return encode_counts(counts)
 
     def clear(self, row: int) -> None:
         """Empty a row."""
         self._counts[row] = 0
+        self._sums[row] = 0
 
 
 class SketchAccumulators:

@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from detectors import Calendar, ChangePoint, ChangePoints, WindowResult
 from detectors.change_points.latest import Latest
+from detectors.outcomes.size_of_error import grew
 from stream.alerts.episodes import Finding
 from stream.contracts.budget_summary import BudgetSummary
+from stream.contracts.roles import ROLES
 from stream.plans.plan import Plan
 from stream.stage2.beginning import Beginning
 from stream.stage2.days import DayLooks
@@ -211,6 +213,8 @@ class Detection:
             assert severity  # "" is of rows without a finding
             if row in by_quality and index in rated:
                 continue  # the rate says it
+            if self._is_better(index, window.counts):
+                continue
             # The history is of the whole stream; else only the window is known.
             began = None if window.segment else self.changes.estimate(index, test)
             began = began or ChangePoint(window.start_ms, window.start_ms, window.end_ms)
@@ -228,6 +232,14 @@ class Detection:
             )
             findings.append(explained(self.plan, index, hit, span))
         return findings
+
+    def _is_better(self, index: int, counts: npt.NDArray[np.int64]) -> bool:
+        """Whether a signal is the error of predictions, and is less than in the reference."""
+        signal = self.plan.monitored[index]
+        if not ROLES[signal.role].derived:
+            return False
+        usual = self.plan.expected(index, counts).counts
+        return not grew(signal.binning, usual, counts[self.layout.slice(index)])
 
     def _alpha(self, segment: str) -> float:
         return self.budget.segment_alpha if segment else self.budget.window_alpha
@@ -251,6 +263,8 @@ class Detection:
             # A pane may have one event: the alert describes all events since the change.
             span = Span("", *self.latest.since(found.hit.change_point))
             i = found.signal
+            if self._is_better(i, span.counts):
+                continue
             expected = self.plan.expected(i, span.counts)
             counts = span.counts[self.layout.slice(i)]
             hit = found.since(self.plan.monitored[i], expected, counts)

@@ -17,6 +17,7 @@ from detectors.change_points.explain import LEAST_EVENTS, Change, ends_of
 from detectors.change_points.name_words import quoted, shares_of_look
 from detectors.counting.merge_bins import special_bins
 from detectors.figures import figure, figures, percent
+from detectors.outcomes.size_of_error import size_of_error
 from stream.text.printable import printable
 
 __all__ = ["headline"]
@@ -51,6 +52,8 @@ def headline(
     `moves` is what its direction is of, and `look` the share that a test of names found.
     """
     name = f"'{printable(signal.name, _NAME_CHARS)}'"
+    if signal.role == "error":
+        return _of_error(signal, counts)
     said = _rate(signal, counts, test, name)
     if not said and look >= 0:
         said = _of_look(signal, counts, look, name, public=public)
@@ -65,6 +68,16 @@ def headline(
     if events < LEAST_EVENTS:
         said += f" ({events} event{'s' if events != 1 else ''} so far)"
     return said
+
+
+def _of_error(signal: SignalReference, counts: Ints) -> str:
+    """How wrong predictions are: accuracy, or the mean error without its sign."""
+    binning = signal.binning
+    before, now = (size_of_error(binning, some) for some in (signal.counts, counts))
+    if isinstance(binning, CategoricalBinning):
+        return f"accuracy {percent(1.0 - now)} (usually {percent(1.0 - before)})"
+    shown = figures(now, before)
+    return f"mean absolute error about {shown[0]} (usually {shown[1]})"
 
 
 def _rate(signal: SignalReference, counts: Ints, test: str, name: str) -> str:

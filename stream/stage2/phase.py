@@ -127,11 +127,11 @@ class PlanPhase:
     def pane(self, sealed: SealedPane[Any]) -> Step:
         """Take the next sealed pane in; windows with an earlier deadline must have expired."""
         if self.detection is not None:
-            sealed = self._copies.once(self._read(sealed), self.detection.layout.start)
+            sealed = self._copies.once(self._read(sealed), self.detection.layout.parts)
             return self._judged(self.detection.pane(sealed), self.detection)
         assert self.warmup is not None
         if isinstance(self.plan, Plan):
-            sealed = self._copies.once(sealed, self.plan.layout.start)
+            sealed = self._copies.once(sealed, self.plan.layout.parts)
         else:  # a sketch cannot be divided
             self._copies.note(sealed.start_ms, sealed.ids.get(""))
         end_ms = self._sealed_to_ms = sealed.start_ms + self.plan.pane_ms

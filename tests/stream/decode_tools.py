@@ -83,10 +83,15 @@ def decode(*documents: Any, plans: PlanBook | None = None, **options: Any) -> De
 def values(columns: Columns, row: int = 0) -> dict[str, Any]:
     """Signal -> value of one row; categorical signals as the name of their bin."""
     layout = columns.plan.layout
+    derived = {s.name for s in columns.plan.monitored} - {s.name for s in columns.plan.decoded}
     found: dict[str, Any] = {}
     for at, signal in enumerate(layout.numeric.tolist()):
+        if layout.names[signal] in derived:
+            continue
         found[layout.names[signal]] = float(columns.numeric[row, at])
     for at, signal in enumerate(layout.categorical.tolist()):
+        if layout.names[signal] in derived:
+            continue
         binning = layout.binnings[signal]
         code = int(columns.codes[row, at])
         special = {

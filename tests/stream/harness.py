@@ -24,7 +24,9 @@ from stream.stage2.snapshot import SnapshotWriter, best_snapshot
 START_S = 1_000_000
 
 
-def make_reference(model: str = "fraud", seed: int = 5, n: int = 3_000) -> Any:
+def make_reference(
+    model: str = "fraud", seed: int = 5, n: int = 3_000, *, outcomes: bool = False
+) -> Any:
     rng = np.random.default_rng(seed)
     data = {
         "x": rng.normal(size=n),
@@ -32,9 +34,11 @@ def make_reference(model: str = "fraud", seed: int = 5, n: int = 3_000) -> Any:
         "c": rng.choice(["a", "b", "d"], n, p=[0.5, 0.3, 0.2]).tolist(),
         "score": rng.random(n),
     }
-    return fit_reference(
-        data, model=model, version="", roles={"score": "score"}, times_ms=None, segments=()
-    )
+    if outcomes:
+        came = np.random.default_rng(seed + 1).random(n) < data["score"]
+        data["actual"] = np.where(came, "yes", "no").tolist()
+    roles = {name: name for name in ("score", "actual") if name in data}
+    return fit_reference(data, model=model, version="", roles=roles, times_ms=None, segments=())
 
 
 def make_plan(**changes: Any) -> Plan:
@@ -51,9 +55,14 @@ def make_plan(**changes: Any) -> Plan:
     return Plan(**settings)
 
 
-def make_events(seed: int, n: int, *, drift_at: int | None = None) -> list[bytes]:
-    """One event a second, in order; x moves by one standard deviation at `drift_at`."""
-    rng = random.Random(seed)
+def make_events(
+    seed: int, n: int, *, drift_at: int | None = None, outcomes: bool = False
+) -> list[bytes]:
+    """One event a second, in order; x moves by one standard deviation at `drift_at`.
+
+    With `outcomes` most events have the truth, which from then on is the opposite of the score.
+    """
+    rng, truth = random.Random(seed), random.Random(seed + 1)
     events = []
     for i in range(n):
         moved = drift_at is not None and i >= drift_at
@@ -68,6 +77,9 @@ def make_events(seed: int, n: int, *, drift_at: int | None = None) -> list[bytes
             "prediction": {"score": rng.random()},
             "segments": {"region": rng.choice(("eu", "us"))},
         }
+        if outcomes and truth.random() < 0.9:
+            came = (truth.random() < event["prediction"]["score"]) != moved
+            event["actual"] = "yes" if came else "no"
         events.append(msgspec.json.encode(event))
     return events
 

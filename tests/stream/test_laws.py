@@ -16,7 +16,7 @@ N = 2_500
 
 @pytest.fixture(scope="module")
 def reference():
-    return make_reference()
+    return make_reference(outcomes=True)
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +28,15 @@ def plans(reference) -> PlanBook:
 
 @pytest.fixture(scope="module")
 def drifting() -> list[bytes]:
-    return make_events(11, N, drift_at=N // 2)
+    return make_events(11, N, drift_at=N // 2, outcomes=True)
 
 
 @pytest.fixture(scope="module")
 def truth(plans, drifting):
     alerts, monitor = run_stages(plans, drifting, partitions=1, seed=0)
     assert alerts, "the stream must raise alerts, or nothing is compared"
+    kinds = {alert["subject"].rpartition("/")[2] for alert in alerts}
+    assert {"data_drift", "performance"} <= kinds
     return alerts, state_of(monitor)
 
 
@@ -151,12 +153,12 @@ def test_late_events_are_the_same_however_they_are_read(plans, partitions):
 
 
 def test_drift_opens_an_episode_that_names_its_signal_after_the_change(truth):
-    first = truth[0][0]["data"]
-    assert first["status"] == "firing"
-    assert first["labels"]["kind"] == "data_drift"
-    assert first["signals"][0]["name"] == "x"
-    seconds = msgspec.convert(truth[0][0]["time"], datetime.datetime).timestamp()
-    assert START_S + N // 2 < seconds < START_S + N // 2 + 450
+    for kind, signal in (("data_drift", "x"), ("performance", "error")):
+        alert = next(a for a in truth[0] if a["data"]["labels"]["kind"] == kind)
+        assert alert["data"]["status"] == "firing"
+        assert alert["data"]["signals"][0]["name"] == signal
+        seconds = msgspec.convert(alert["time"], datetime.datetime).timestamp()
+        assert START_S + N // 2 < seconds < START_S + N // 2 + 450
 
 
 def test_no_drift_no_alert(reference):

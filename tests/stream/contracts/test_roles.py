@@ -11,18 +11,21 @@ from detectors.references.reference import ROLES as OF_REFERENCES
 from stream.alerts.sentences import ACTION_TEXT, action_for
 from stream.contracts.alert_event import KINDS, Action
 from stream.contracts.prediction_event import Actual, Prediction, PredictionEvent
-from stream.contracts.roles import OUTPUTS, ROLES, RoleName, keys_of, place_of
+from stream.contracts.roles import OUTPUTS, ROLES, DerivedName, RoleName, keys_of, place_of
 from stream.sketches.sketch import GROUPS
 
 
 def test_references_plans_and_types_know_the_same_roles():
-    assert tuple(ROLES) == OF_REFERENCES == get_args(RoleName)
+    assert tuple(ROLES) == OF_REFERENCES == (*get_args(RoleName), *get_args(DerivedName))
+    assert {role.name for role in ROLES.values() if role.derived} == {*get_args(DerivedName)}
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=list(ROLES))
 def test_a_role_is_of_the_contracts(role):
     assert role.kind in KINDS
     assert role.action in get_args(Action)
+    if role.derived:
+        return
     assert role.member in GROUPS
     assert role.member in PredictionEvent.__struct_fields__
     members: dict[str, type[msgspec.Struct]] = {"prediction": Prediction, "actual": Actual}
@@ -46,7 +49,7 @@ def test_where_signals_are_in_an_event():
     assert keys_of("prediction") == {"label": "label", "score": "score"}
     assert keys_of("actual") == {"label": "actual"}
     assert keys_of("latency_seconds") == {"latency_seconds": "latency"}
-    assert {role.key("amount") for role in ROLES.values()} == {
+    assert {role.key("amount") for role in ROLES.values() if not role.derived} == {
         "amount",
         "label",
         "score",

@@ -248,7 +248,7 @@ def test_rows_may_fall_under_two_plans():
     late = Rec(record(event()).value, timestamp=NOW_MS)
     decoded = decode(batch, late, plans=plans)
     found = {
-        len(g.plan.monitored): (g.rows.tolist(), g.numeric[:, 0].tolist()) for g in decoded.groups
+        len(g.plan.decoded): (g.rows.tolist(), g.numeric[:, 0].tolist()) for g in decoded.groups
     }
     assert found == {6: ([2, 3], [2.0, 3.0]), 7: ([0, 1, 4], [0.0, 1.0, 12.5])}
 

@@ -151,7 +151,7 @@ def test_rows_of_one_batch_may_fall_under_two_plans():
     plans.add(plan(ignore=("age",), pane_ms=1000), effective_from_ms=NOW_MS + 2000)
     decoded = decode(event(timestamp=NOW + 9), batch(4), event(), plans=plans)
     found = {
-        len(g.plan.monitored): (g.rows.tolist(), g.numeric[:, 0].tolist()) for g in decoded.groups
+        len(g.plan.decoded): (g.rows.tolist(), g.numeric[:, 0].tolist()) for g in decoded.groups
     }
     assert found == {6: ([0, 3, 4], [12.5, 2.0, 3.0]), 7: ([1, 2, 5], [0.0, 1.0, 12.5])}
     assert decoded.record.tolist() == [0, 1, 1, 1, 1, 2]

@@ -287,6 +287,7 @@ def test_bare_predictions_latency_and_names_that_meet(tmp_path: Path) -> None:
         "x": ("feature", "numeric"),
         "prediction.score": ("score", "numeric"),
         "actual": ("actual", "categorical"),
+        "error": ("error", "categorical"),
         "latency": ("latency", "numeric"),
     }
 

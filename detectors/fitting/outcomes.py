@@ -1,0 +1,359 @@
+"""Outcomes of the reference's rows: which there are, how right the model was, and its errors.
+
+Rows that have what the model said and what turned out to be true say how right it was. What is
+counted depends on what the columns hold: classes or numbers, which class is the positive one, and
+whether a score is its probability or how sure the model is of what it says. Where a binary model's
+columns do not tell before they are read, all of these are counted and one is chosen at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.counting.binning import NumericBinning
+from detectors.counting.name_bins import CategoricalBinning
+from detectors.counting.outcome_cells import LARGEST_ERROR, MAX_CLASSES, OutcomeCells
+from detectors.counting.outcome_places import (
+    RIGHT,
+    WRONG,
+    OutcomePlaces,
+    errors_of,
+)
+from detectors.fitting.categorical import CategoricalFit
+from detectors.fitting.numeric import NumericFit
+from detectors.fitting.order import Batches
+from detectors.fitting.sampling import RowSample
+from detectors.fitting.values import Coded, Column, numbers
+from detectors.references.calibration import effects_of_scores
+from detectors.references.outcome import OutcomeReference
+
+__all__ = ["OutcomeFit", "OutcomeOptions"]
+
+Ints = npt.NDArray[np.int64]
+_Fits = Mapping[str, "NumericFit | CategoricalFit"]
+
+#: Names of a class that says yes, in lower case.
+_POSITIVE: Final = frozenset(("1", "true", "yes", "y", "positive", "pos"))
+#: A score is how sure the model is if no more of them than this are below a half for either class.
+_UNSURE: Final = 0.05
+#: The largest error that is added up is so many times what one in a thousand is beyond.
+_BEYOND: Final = 64.0
+_HALF: Final = 0.5
+_SCALE: Final = 32_767.0
+#: Groups of scores whose own design effects are measured.
+_GROUPS: Final = 20
+_NAMES: Final = (RIGHT, WRONG)
+
+
+@dataclass(frozen=True)
+class OutcomeOptions:
+    """What a user says of outcomes: the positive class, and from which score on it is said."""
+
+    positive: str | None = None
+    threshold: float | None = None
+
+
+class OutcomeFit:
+    """Follows both passes of a `ReferenceFitter` over rows that have prediction and truth.
+
+    Attributes
+    ----------
+    error_name : str
+        Name of the signal that is derived.
+    error : NumericFit or CategoricalFit
+        Of it.
+    why_not : str
+        Why nothing is counted though there is a truth; empty where it is.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, str],
+        roles: Mapping[str, str],
+        options: OutcomeOptions,
+        sample: RowSample,
+    ) -> None:
+        named = {role: name for name, role in roles.items() if role != "feature"}
+        self._actual = named.get("actual", "")
+        self._label, self._score = named.get("label", ""), named.get("score", "")
+        self._options = options
+        self.why_not = ""
+        self._cells: list[OutcomeCells] = []
+        self.error_name = "error"
+        while self.error_name in kinds:
+            self.error_name = f"_{self.error_name}"
+        self._said = self._label or self._score
+        self._is_regression = kinds[self._actual] == "numeric" and kinds[self._said] == "numeric"
+        self.error: NumericFit | CategoricalFit
+        if self._is_regression:
+            self.error = NumericFit(sample)
+        else:
+            self.error = CategoricalFit(len(_NAMES))
+            self.error.tally.add(list(_NAMES), [1, 1])
+
+    @classmethod
+    def of(
+        cls,
+        kinds: Mapping[str, str],
+        roles: Mapping[str, str],
+        options: OutcomeOptions,
+        sample: RowSample,
+    ) -> OutcomeFit | None:
+        """One for these columns; None if they have no truth, or nothing that it is a truth of."""
+        there = set(roles.values())
+        if "actual" not in there or not there & {"label", "score"}:
+            return None
+        return cls(kinds, roles, options, sample)
+
+    def lacks(self, signals: _Fits) -> bool:
+        """Whether a column that it needs was left out between the passes."""
+        return self._actual not in signals or self._said not in signals
+
+    def survey(self, columns: Mapping[str, Column], slots: Ints, sources: Ints) -> None:
+        """First pass over a batch."""
+        if self._is_regression:
+            self.error.survey(self._errors(columns), slots, sources)
+
+    def _errors(self, columns: Mapping[str, Column]) -> npt.NDArray[np.float64]:
+        errors = errors_of(numbers(columns[self._said]), numbers(columns[self._actual]))
+        errors[np.isinf(errors)] = np.nan
+        return errors
+
+    def edge(self) -> tuple[str, float] | None:
+        """The signal and the value that is to be an edge of its bins: where a class begins."""
+        if self._is_regression or self._label or not self._score:
+            return None
+        return self._score, _HALF if self._options.threshold is None else self._options.threshold
+
+    def prepare(self, signals: _Fits, batches: Batches) -> None:
+        """End the first pass, after that of all signals: settle what may be counted."""
+        self._signals, self._batches = signals, batches
+        if self._score not in signals:
+            self._score = ""
+        self._cells = self._settle()
+        self.error.prepare(batches)
+        binnings = {name: signal.binning for name, signal in signals.items()}
+        self._places = [OutcomePlaces(cells, binnings) for cells in self._cells]
+        rows = max(1, batches.count) * batches.pieces
+        self._tables = [np.zeros((rows, cells.width), np.int64) for cells in self._cells]
+        self._sides = np.zeros((2, 2), np.int64)  # said class, and whether its score is below half
+
+    def _settle(self) -> list[OutcomeCells]:
+        """All that the outcomes may be; none, with `why_not`, where they cannot be counted."""
+        actual = self._signals[self._actual].binning
+        if self._is_regression:
+            return [OutcomeCells("regression", self._actual, self._said, unit=self._unit())]
+        if not isinstance(actual, CategoricalBinning):
+            self.why_not = (
+                f"{self._actual} has numbers and {self._said} has names, so that no prediction "
+                f"can be right; if both are classes, say --categorical {self._actual}"
+            )
+            return []
+        label, score = self._label, self._score
+        said = self._signals[label].binning if label else None
+        if isinstance(said, NumericBinning) and not score:
+            label, score, said = "", label, None  # a number beside classes is a score
+        names = list(actual.categories)
+        if isinstance(said, CategoricalBinning):
+            known = [{same for same in actual.bins_of_names if actual.bins_of_names[same] == b}
+                     for b in range(len(names))]  # fmt: skip
+            names += [n for n in said.categories if not any(n in same for same in known)]
+        if len(names) < 2:
+            self.why_not = f"{self._actual} has one class only"
+            return []
+        score_bins, probability = 0, False
+        if score and isinstance(binning := self._signals[score].binning, NumericBinning):
+            score_bins = binning.n_bins
+            probability = bool(binning.edges[0] >= -1e-6 and binning.edges[-1] <= 1.0 + 1e-6)
+        else:
+            score = ""
+        common: dict[str, Any] = {
+            "actual": self._actual,
+            "predicted": label,
+            "score": score,
+            "score_bins": score_bins,
+            "probability": probability,
+        }
+        if len(names) > 2:
+            if not label:
+                self.why_not = f"a score alone does not say which of {len(names)} classes it is of"
+                return []
+            return [OutcomeCells("multiclass", classes=tuple(names[:MAX_CLASSES]), **common)]
+        return self._binary(names, common, probability=probability)
+
+    def _binary(
+        self, names: Sequence[str], common: dict[str, Any], *, probability: bool
+    ) -> list[OutcomeCells]:
+        positive = self._options.positive
+        if positive is not None and positive not in names:
+            self.why_not = (
+                f"--positive must be one of the classes {names[0]!r} and {names[1]!r}; got "
+                f"{positive!r}"
+            )
+            return []
+        label, score = common["predicted"], common["score"]
+        if not label and not probability and self._options.threshold is None:
+            self.why_not = (
+                f"{score} is no probability, so from which value on it says a class is not known; "
+                "say --threshold NUMBER, or --prediction COLUMN"
+            )
+            return []
+        known = [name for name in names if name.lower() in _POSITIVE]
+        if positive is None and len(known) == 1:
+            (positive,) = known
+        threshold = _HALF if self._options.threshold is None else self._options.threshold
+        both = [tuple(names), tuple(reversed(names))]  # the rarer class first taken as positive
+        if positive is not None:
+            both = [pair for pair in both if pair[1] == positive]
+        elif not score:
+            both = both[:1]
+        found = [
+            OutcomeCells("binary", classes=pair, threshold=threshold, **common) for pair in both
+        ]
+        if label and score and probability:
+            found.append(OutcomeCells("multiclass", classes=tuple(names), **common))
+        return found
+
+    def _unit(self) -> float:
+        """Unit of sums: a power of two, so that whole numbers stay whole."""
+        assert isinstance(self.error, NumericFit)
+        sizes = np.abs(self.error.sampled)
+        sizes = sizes[np.isfinite(sizes)]
+        large = float(np.quantile(sizes, 0.999)) if sizes.size else 1.0
+        exponent = math.frexp(_BEYOND * large / LARGEST_ERROR)[1] if large > 0.0 else -20
+        return math.ldexp(1.0, max(-1_000, min(900, exponent)))
+
+    def count(
+        self,
+        columns: Mapping[str, Column],
+        values: Mapping[str, npt.NDArray[np.generic]],
+        piece: npt.NDArray[np.int32],
+        cell: npt.NDArray[np.int32],
+    ) -> None:
+        """Second pass over some rows; `values` are what `count` of each signal gave."""
+        if self._is_regression:
+            errors = self._errors(columns)
+            self.error.count(errors, piece, cell)
+            absent = np.where(np.isnan(errors), np.inf, errors)
+            where, amounts = self._places[0].sums_of_errors(absent)
+            self._add(0, where, amounts, piece)
+            return
+        rows = len(piece)
+        read = (self._actual, self._label, self._score)
+        bins = {name: self._signals[name].bins(values[name]) for name in read if name}
+        codes = np.full(rows, -1, np.int32)
+        for at, (cells, places) in enumerate(zip(self._cells, self._places, strict=True)):
+            predicted, actual = places.classes(
+                bins[cells.predicted or cells.score], bins[cells.actual]
+            )
+            scored = bins[cells.score] if cells.score else None
+            where, right = places.place(predicted, actual, scored)
+            if at == 0:
+                codes = np.where(right < 0, -1, 1 - right).astype(np.int32)
+            sums: Ints | None = None
+            if cells.sums:
+                score = np.asarray(values[cells.score], np.float64)
+                sums = places.sums_of_scores(score, places.came(predicted, actual))
+                if at == 0 and cells.predicted:
+                    for side in (0, 1):
+                        of_side = score[predicted == side]
+                        self._sides[side] += [of_side.size, np.count_nonzero(of_side < _HALF)]
+            self._add(at, where, sums, piece)
+        self.error.count(Coded(codes, _NAMES), piece, cell)
+
+    def _add(
+        self,
+        at: int,
+        where: npt.NDArray[np.int32],
+        sums: Ints | None,
+        piece: npt.NDArray[np.int32],
+    ) -> None:
+        table = self._tables[at]
+        for column in where.T:
+            there = column >= 0
+            np.add.at(table, (piece[there], column[there]), 1)
+        if sums is not None:
+            for j, amounts in enumerate(sums.T, start=self._cells[at].sums_at):
+                np.add.at(table[:, j], piece, amounts)
+
+    def finish(self, factor: float) -> OutcomeReference | None:
+        """What the rows say, which came `factor` times each; None where nothing can be counted."""
+        if not self._cells:
+            return None
+        at = self._chosen()
+        cells, table = self._cells[at], self._tables[at]
+        if at and not cells.predicted:  # the score says the other class: what was wrong is right
+            for of_errors in (self.error.table, self.error.by_cell):
+                of_errors[:, :2] = of_errors[:, 1::-1]
+        counts = table.sum(axis=0)
+        if factor > 1.0:
+            counts = np.rint(counts / factor).astype(np.int64)
+        found = OutcomeReference(cells, self.error_name, counts)
+        if not found.events:
+            self.why_not = "no row has both a prediction and a truth"
+            return None
+        return self._with_effects(found, table) if self._batches.count else found
+
+    def _chosen(self) -> int:
+        """Which of what was counted the columns are like."""
+        last = len(self._cells) - 1
+        if self._cells[last].task == "multiclass" and last:
+            sizes, below = self._sides.T
+            if (below <= _UNSURE * sizes).all():
+                return last
+        if last and self._cells[1].task == "binary":
+            # The score is of the class that comes where it is higher.
+            one, other = (
+                _rises(cells.calibration(table.sum(axis=0)))
+                for cells, table in zip(self._cells[:2], self._tables, strict=False)
+            )
+            return 0 if one >= other else 1
+        return 0
+
+    def _with_effects(self, found: OutcomeReference, table: Ints) -> OutcomeReference:
+        """With how much the truth varies by batch beyond what the score says, or else was said."""
+        cells = found.cells
+        if cells.task == "regression":
+            return found
+        if cells.score_bins:
+            part = slice(cells.calibration_at, cells.sums_at)
+            came, width = np.tile([0.0, 1.0], cells.score_bins), 2
+        else:
+            part = slice(0, cells.calibration_at)
+            came, width = np.eye(cells.sides).ravel(), cells.sides
+        fine = np.ascontiguousarray(table[:, part])
+        by_stratum = fine.sum(axis=0).reshape(-1, width)
+        total = by_stratum.sum(axis=1)
+        known = (by_stratum.ravel() * came).reshape(-1, width).sum(axis=1) / np.maximum(1, total)
+        rank = (np.cumsum(total) - total / 2.0) / max(1, int(total.sum()))
+        residual = came - np.repeat(known, width)
+        order = residual * np.repeat(2.0 * rank - 1.0, width)
+        groups = np.minimum(_GROUPS - 1, (rank * _GROUPS).astype(np.int64))
+        of_groups = [residual * np.repeat(groups == g, width) for g in np.unique(groups[total > 0])]
+
+        def effects(of: Sequence[npt.NDArray[np.float64]]) -> tuple[list[float], int]:
+            return effects_of_scores(
+                fine,
+                [np.rint(each * _SCALE).astype(np.int64) for each in of],
+                consecutive=not self._batches.cycle_ms,
+                pieces=self._batches.pieces,
+            )
+
+        (of_whole, of_order), batches = effects((residual, order))
+        group = float(np.mean(effects(of_groups)[0]))
+        return replace(found, effects=(of_whole, of_order, group), batches=batches)
+
+
+def _rises(calibration: Ints) -> float:
+    """Mean rank of the score where its class came less that where it did not."""
+    total = calibration.sum(axis=1)
+    rank = np.cumsum(total) - total / 2.0
+    sides = calibration.sum(axis=0)
+    means = rank @ calibration / np.maximum(1, sides)
+    return float(means[1] - means[0])
