@@ -19,7 +19,6 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.binning import NumericBinning
 from detectors.counting.outcome_cells import OutcomeCells
 from detectors.figures import figure, figures, percent
 from detectors.null_distributions.special import chi2_quantile, chi2_tail, poisson_tail
@@ -109,8 +108,8 @@ class Relation:
     phi : float or DesignEffects
         Design effects of the residuals in the reference; one number is taken for all, which is
         safe but blunt.
-    binning : NumericBinning, optional
-        Of the score, for words.
+    edges : float64[score_bins - 3], optional
+        Of the score's bins, for words.
     """
 
     def __init__(
@@ -118,14 +117,14 @@ class Relation:
         cells: OutcomeCells,
         reference: Ints,
         phi: float | DesignEffects = 1.0,
-        binning: NumericBinning | None = None,
+        edges: Floats | None = None,
     ) -> None:
-        self.cells, self.binning = cells, binning
+        self.cells, self.edges = cells, edges
         self.phi = phi if isinstance(phi, DesignEffects) else DesignEffects(phi, phi, phi)
         if not min(self.phi) >= 1.0:
             raise ValueError(f"design effects must be >= 1; got {phi}.")
-        if binning is not None and cells.score and binning.missing != cells.score_bins:
-            raise ValueError("binning must be that of the score.")
+        if edges is not None and edges.size + 3 != cells.score_bins:
+            raise ValueError("edges must be those of the score's bins.")
         self.reference = strata_of(cells, reference)
 
     def test(self, counts: Ints, alpha: float) -> RelationResult | None:
@@ -271,9 +270,9 @@ class Relation:
         return which, f"{others[step]} came"
 
     def _between(self, group: RelationGroup) -> str:
-        if self.binning is None:
+        edges = self.edges
+        if edges is None:
             return f"bins {group.first} to {group.last}"
-        edges = self.binning.edges
         if group.first == 0 and group.last >= edges.size:
             return "of any size"
         if group.first == 0:

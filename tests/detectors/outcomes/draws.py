@@ -8,7 +8,8 @@ import numpy as np
 
 from detectors.counting.outcome_cells import OutcomeCells
 
-SCORED = OutcomeCells("binary", "actual", score="score", classes=("ok", "fraud"), score_bins=64)
+#: Over 64 bins of values, and those of missing and invalid scores, which have no outcomes.
+SCORED = OutcomeCells("binary", "actual", score="score", classes=("ok", "fraud"), score_bins=66)
 #: Parameters of the beta law of scores: even, at both ends, and mostly near 0.
 SCORES = {"spread": (1.0, 1.0), "crowded": (0.1, 0.1), "rare": (0.2, 8.0)}
 
@@ -35,5 +36,5 @@ class Scores:
         events = rng.multinomial(n, self.law if law is None else law)
         came = rng.binomial(events, np.clip(changed(self.share), 0.0, 1.0))
         cells = np.zeros(SCORED.width, np.int64)
-        SCORED.calibration(cells)[:] = np.stack([events - came, came], axis=1)
+        SCORED.calibration(cells)[:64] = np.stack([events - came, came], axis=1)
         return cells

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from detectors.counting.binning import NumericBinning
 from detectors.counting.outcome_cells import OutcomeCells
 from detectors.outcomes.relation import Relation
 from detectors.outcomes.residual_effects import DesignEffects, design_effects
@@ -66,10 +65,10 @@ def test_labels_shuffled_or_swapped_are_found_in_one_window(kind: str) -> None:
 
 def test_a_model_that_was_nearly_always_right() -> None:
     cells = np.zeros(SCORED.width, np.int64)
-    SCORED.calibration(cells)[:32, 0] = SCORED.calibration(cells)[32:, 1] = 50_000 // 32
+    SCORED.calibration(cells)[:32, 0] = SCORED.calibration(cells)[32:64, 1] = 50_000 // 32
     relation = Relation(SCORED, cells)
     half = np.zeros(SCORED.width, np.int64)
-    SCORED.calibration(half)[:32, 0] = SCORED.calibration(half)[32:, 1] = 3
+    SCORED.calibration(half)[:32, 0] = SCORED.calibration(half)[32:64, 1] = 3
     assert relation.test(half, 0.01) is None
     assert "more than one outcome" in relation.why_not(half)
     calibration = SCORED.calibration(half)
@@ -81,7 +80,7 @@ def test_a_model_that_was_nearly_always_right() -> None:
     assert result.effect == pytest.approx(1.0, abs=0.02)
     assert relation.describe(half) in (
         "of 96 events with score bins 0 to 31, 'fraud' came in 100 % (reference 0 %)",
-        "of 96 events with score bins 32 to 63, 'fraud' came in 0 % (reference 100 %)",
+        "of 96 events with score bins 32 to 65, 'fraud' came in 0 % (reference 100 %)",
     )
     calibration[:] = 0
     calibration[1:32, 0], calibration[0, 1] = 6, 1  # one mistake, in an event of 1,563 alike
@@ -120,7 +119,7 @@ def test_the_effect_is_the_gap_without_what_chance_brings() -> None:
 def test_words_name_the_events_whose_outcomes_moved() -> None:
     scores, rng = Scores(1, 1), np.random.default_rng(5)
     edges = np.arange(1, 64) / 64
-    relation = Relation(SCORED, scores.cells(rng, 20_000), binning=NumericBinning(edges))
+    relation = Relation(SCORED, scores.cells(rng, 20_000), edges=edges)
     changed = np.where((scores.share > 0.75) & (scores.share < 0.875), 0.2, scores.share)
     counts = scores.cells(rng, 4_000, lambda _: changed)
     text = relation.describe(counts)
@@ -202,5 +201,5 @@ def test_independent_events_show_no_effect() -> None:
 def test_what_is_no_relation_is_refused() -> None:
     with pytest.raises(ValueError, match="design effects"):
         Relation(SCORED, np.zeros(SCORED.width, np.int64), 0.5)
-    with pytest.raises(ValueError, match="binning"):
-        Relation(SCORED, np.zeros(SCORED.width, np.int64), binning=NumericBinning(np.zeros(1)))
+    with pytest.raises(ValueError, match="edges"):
+        Relation(SCORED, np.zeros(SCORED.width, np.int64), edges=np.zeros(1))
