@@ -233,13 +233,13 @@ class Calendar:
     @classmethod
     def read(cls, place: Place) -> Calendar:
         """From the document at a place, checked."""
-        slot = place["slot_of_hour"].integers(length=HOURS, least=0)
+        slot = place["slot_of_hour"].integers(length=HOURS, minimum=0)
         if np.unique(slot).size != slot.max() + 1:
             place["slot_of_hour"].fail("must number slots from 0 without a gap")
-        sloping = place["slopes"].integers(least=0)
+        sloping = place["slopes"].integers(minimum=0)
         if sloping.size and sloping.max() >= HOURS:
             place["slopes"].fail(f"must be hours of the week, 0 to {HOURS - 1}")
-        time_zone = place["time_zone"].text(least=1)
+        time_zone = place["time_zone"].text(non_empty=True)
         try:
             zone_of(time_zone)
         except ValueError as error:
@@ -250,10 +250,10 @@ class Calendar:
             slopes=np.isin(np.arange(HOURS), sloping),
             holidays=_dates(place["holidays"]),
             left_out=_dates(place["left_out"]) if "left_out" in place.names() else (),
-            days=place["days"].integer(least=2),
-            batches=place["batches"].integer(least=2),
-            day_factor=place["day_factor"].number(least=0.0),
-            fullest_day=place["fullest_day"].number(least=0.0),
+            days=place["days"].integer(minimum=2),
+            batches=place["batches"].integer(minimum=2),
+            day_factor=place["day_factor"].number(minimum=0.0),
+            fullest_day=place["fullest_day"].number(minimum=0.0),
             words=place["words"].text(),
         )
 

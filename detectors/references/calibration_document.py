@@ -27,11 +27,11 @@ def calibration_document(calibration: Calibration) -> dict[str, Any]:
 
 def read_calibration(place: Place, n_bins: int) -> Calibration:
     """From the document at a place, checked."""
-    groups = place["groups"].integers(length=n_bins, least=0)
+    groups = place["groups"].integers(length=n_bins, minimum=0)
     if np.unique(groups).size != groups.max() + 1 or groups[-1] != groups.max():
         place["groups"].fail("must number groups from 0 without a gap, the last bin's highest")
     lower = None
-    batches = place["batches"].integer(least=0)
+    batches = place["batches"].integer(minimum=0)
     if place["covariance"].value is not None:
         size = int(groups[-1]) + 1
         lower = place["covariance"].numbers(length=size * (size + 1) // 2)
@@ -40,9 +40,9 @@ def read_calibration(place: Place, n_bins: int) -> Calibration:
     return Calibration(
         groups=groups.astype(np.uint8),
         batches=batches,
-        phi_x=place["phi_x"].number(least=1.0),
-        phi_y=place["phi_y"].number(least=1.0),
+        phi_x=place["phi_x"].number(minimum=1.0),
+        phi_y=place["phi_y"].number(minimum=1.0),
         lower=lower,
-        novel=place["novel"].integer(least=0),
-        phi_novel=place["phi_novel"].number(least=1.0),
+        novel=place["novel"].integer(minimum=0),
+        phi_novel=place["phi_novel"].number(minimum=1.0),
     )

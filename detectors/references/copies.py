@@ -36,7 +36,7 @@ class Copies:
     @classmethod
     def read(cls, place: Place) -> Copies:
         """From the document at a place."""
-        share = place["share"].number(least=0.0)
+        share = place["share"].number(minimum=0.0)
         if share > 1.0:
             place["share"].fail(f"must be 0 to 1; got {share}")
         return cls(place["rows"].is_one_of(_ROWS), share)

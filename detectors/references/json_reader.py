@@ -48,17 +48,17 @@ class Place:
         self._expect(dict, "an object")
         return list(self.value)
 
-    def items(self, least: int = 0) -> list[Place]:
+    def items(self, min_items: int = 0) -> list[Place]:
         """The places of an array's items."""
         self._expect(list, "an array")
-        if len(self.value) < least:
-            self.fail(f"must have at least {least} items; got {len(self.value)}")
+        if len(self.value) < min_items:
+            self.fail(f"must have at least {min_items} items; got {len(self.value)}")
         return [self[i] for i in range(len(self.value))]
 
-    def text(self, least: int = 0) -> str:
-        """A text of at least so many characters."""
+    def text(self, *, non_empty: bool = False) -> str:
+        """A text."""
         self._expect(str, "a text")
-        if len(self.value) < least:
+        if non_empty and not self.value:
             self.fail("must not be empty")
         return str(self.value)
 
@@ -77,24 +77,23 @@ class Place:
         self._expect(bool, "true or false")
         return bool(self.value)
 
-    def integer(self, least: int = -(2**62)) -> int:
-        """An integer from `least` to 2**62."""
+    def integer(self, minimum: int = -(2**62)) -> int:
+        """An integer from `minimum` to 2**62."""
         self._expect(int, "an integer")
-        if not least <= self.value <= 2**62:
-            self.fail(f"must be >= {least} and at most 2**62; got {self.value}")
+        if not minimum <= self.value <= 2**62:
+            self.fail(f"must be >= {minimum} and at most 2**62; got {self.value}")
         return int(self.value)
 
-    def number(self, least: float = -math.inf) -> float:
+    def number(self, minimum: float = -math.inf) -> float:
         """A finite number."""
         self._expect((int, float), "a number")
         try:
             value = float(self.value)
         except OverflowError:
             value = math.inf
-        if not math.isfinite(value) or value < least:
-            self.fail(
-                f"must be a finite number{f' >= {least}' if least > -math.inf else ''}; got {value}"
-            )
+        if not math.isfinite(value) or value < minimum:
+            bound = f" >= {minimum}" if minimum > -math.inf else ""
+            self.fail(f"must be a finite number{bound}; got {value}")
         return value
 
     def number_or_null(self) -> float | None:
@@ -109,11 +108,11 @@ class Place:
         self._check_length(values.size, length)
         return values
 
-    def integers(self, length: int | None = None, least: int = -(2**62)) -> npt.NDArray[np.int64]:
+    def integers(self, length: int | None = None, minimum: int = -(2**62)) -> npt.NDArray[np.int64]:
         """An array of integers."""
         values = self._all_right({int}, np.int64)
-        if values is None or not ((values >= least) & (values <= 2**62)).all():
-            values = np.array([place.integer(least) for place in self.items()], np.int64)
+        if values is None or not ((values >= minimum) & (values <= 2**62)).all():
+            values = np.array([place.integer(minimum) for place in self.items()], np.int64)
         self._check_length(values.size, length)
         return values
 

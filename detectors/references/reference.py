@@ -213,7 +213,7 @@ def _read(root: Place) -> Reference:
         root["format"].fail(f"must be {FORMAT}; got {found!r}. Fit it again with this version")
     calendar = Calendar.read(root["calendar"]) if "calendar" in root.names() else None
     slots = 0 if calendar is None else calendar.slots
-    signals = tuple(_read_signal(place, slots) for place in root["signals"].items(least=1))
+    signals = tuple(_read_signal(place, slots) for place in root["signals"].items(min_items=1))
     names = [signal.name for signal in signals]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -226,18 +226,20 @@ def _read(root: Place) -> Reference:
         binnings = {signal.name: signal.binning for signal in signals}
         outcome = OutcomeReference.read(root["outcome"], binnings)
     return Reference(
-        model=root["model"].text(least=1),
+        model=root["model"].text(non_empty=True),
         version=root["version"].text(),
         signals=signals,
-        events=root["events"].integer(least=1),
-        segments=tuple(place.text(least=1) for place in root["segments"].items()),
+        events=root["events"].integer(minimum=1),
+        segments=tuple(place.text(non_empty=True) for place in root["segments"].items()),
         columns=ColumnMapping.read(root["columns"]),
-        cycle_ms=root["cycle_ms"].integer(least=0),
+        cycle_ms=root["cycle_ms"].integer(minimum=0),
         ordered=root["ordered"].boolean(),
         first_ms=root["first_ms"].integer(),
         last_ms=root["last_ms"].integer(),
-        events_per_week=root["events_per_week"].integer(least=0),
-        time_step_ms=root["time_step_ms"].integer(least=0) if "time_step_ms" in root.names() else 0,
+        events_per_week=root["events_per_week"].integer(minimum=0),
+        time_step_ms=root["time_step_ms"].integer(minimum=0)
+        if "time_step_ms" in root.names()
+        else 0,
         warnings=tuple(place.text() for place in root["warnings"].items()),
         calendar=calendar,
         copies=Copies.read(root["copies"]) if "copies" in root.names() else Copies(),
@@ -247,10 +249,10 @@ def _read(root: Place) -> Reference:
 
 def _read_signal(place: Place, slots: int) -> SignalReference:
     binning = _read_binning(place["binning"])
-    counts = place["counts"].integers(length=binning.n_bins, least=0)
+    counts = place["counts"].integers(length=binning.n_bins, minimum=0)
     quantiles = place["quantiles"]
     return SignalReference(
-        name=place["name"].text(least=1),
+        name=place["name"].text(non_empty=True),
         role=place["role"].is_one_of(ROLES),
         binning=binning,
         counts=counts,
@@ -258,7 +260,7 @@ def _read_signal(place: Place, slots: int) -> SignalReference:
         mean=place["mean"].number_or_null(),
         std=place["std"].number_or_null(),
         quantiles={name: quantiles[name].number() for name in quantiles.names()},
-        importance=place["importance"].number(least=0.0),
+        importance=place["importance"].number(minimum=0.0),
         slots=SignalSlots.read(place["slots"], slots, counts) if slots else None,
     )
 
@@ -268,12 +270,12 @@ def _read_binning(place: Place) -> Binning:
         categories = tuple(item.text() for item in place["categories"].items())
         others = tuple(item.text() for item in place["others"].items())
         there = place.names()
-        tail = place["tail"].integer(least=1) if "tail" in there else 1
+        tail = place["tail"].integer(minimum=1) if "tail" in there else 1
         in_order = (
-            place["places"].integers(length=len(others), least=0) if "places" in there else ()
+            place["places"].integers(length=len(others), minimum=0) if "places" in there else ()
         )
         places = tuple(int(at) for at in in_order)
-        halvings = place["halvings"].integer(least=0) if "halvings" in there else 0
+        halvings = place["halvings"].integer(minimum=0) if "halvings" in there else 0
         try:
             return CategoricalBinning(categories, others, tail, places, halvings)
         except ValueError as error:

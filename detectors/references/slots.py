@@ -63,7 +63,7 @@ class SignalSlots:
         rows = place["counts"].items()
         if len(rows) != slots:
             place["counts"].fail(f"must have {slots} rows, one a slot; got {len(rows)}")
-        table = np.array([row.integers(length=counts.size, least=0) for row in rows], np.int64)
+        table = np.array([row.integers(length=counts.size, minimum=0) for row in rows], np.int64)
         if table.max() > np.iinfo(np.int32).max:
             place["counts"].fail("must be below 2**31")
         if (table.sum(axis=0) > counts).any():
@@ -71,8 +71,8 @@ class SignalSlots:
         return cls(
             counts=table.astype(np.int32),
             short=read_calibration(place["short"], counts.size),
-            level_x=place["level_x"].number(least=0.0),
-            level_y=place["level_y"].number(least=0.0),
+            level_x=place["level_x"].number(minimum=0.0),
+            level_y=place["level_y"].number(minimum=0.0),
         )
 
 

@@ -30,8 +30,8 @@ def evidence(finding: Finding, began: ChangePoint | None, budget: BudgetSummary 
         return ""
     if finding.test == finding.signal:  # the pipeline's own
         return _COUNTED
-    value, least = figures(finding.value, finding.threshold)
-    of = f"{TEST_TEXT.get(finding.test, finding.test)} {value}, threshold {least}. "
+    value, threshold = figures(finding.value, finding.threshold)
+    of = f"{TEST_TEXT.get(finding.test, finding.test)} {value}, threshold {threshold}. "
     if finding.test == "edetector":
         text = _by_edetector(finding, budget)
     elif finding.test == "adwin":

@@ -42,8 +42,8 @@ def pass_or_fail(fail_on: Severity, worst: Mapping[str, AlertEvent], at_end: AtE
     GateError
         If the data do not pass.
     """
-    least = SEVERITIES.index(fail_on)
-    severe = [a.data for a in worst.values() if SEVERITIES.index(a.data.severity) >= least]
+    floor = SEVERITIES.index(fail_on)
+    severe = [a.data for a in worst.values() if SEVERITIES.index(a.data.severity) >= floor]
     what = fail_on if fail_on == SEVERITIES[-1] else f"{fail_on} or more"
     if severe:
         kinds = dict.fromkeys(f"{each.labels.kind} {each.severity}" for each in severe)

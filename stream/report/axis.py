@@ -108,8 +108,8 @@ def _levels(edges: Floats, shares: Floats) -> tuple[Floats, float] | None:
     steps: list[float] = []
     if not shares[~single].any() and single.sum() > 1:
         at_levels = edges[:-1][single]
-        span, least = float(at_levels[-1] - at_levels[0]), float(np.diff(at_levels).min())
-        steps.append(span / max(1, round(span / least)))
+        span, min_step = float(at_levels[-1] - at_levels[0]), float(np.diff(at_levels).min())
+        steps.append(span / max(1, round(span / min_step)))
     if (np.abs(edges - np.rint(edges)) <= _ONE_VALUE * np.maximum(1.0, np.abs(edges))).all():
         steps.append(1.0)
     for step in steps:
@@ -181,9 +181,9 @@ def marks_of(axis: Axis, low: float, high: float) -> list[tuple[float, str]]:
     return list(zip(places, figures(*places)))
 
 
-def _round_numbers(low: float, high: float, least: float) -> Iterator[float]:
+def _round_numbers(low: float, high: float, min_step: float) -> Iterator[float]:
     """Multiples of 1, 2 or 5 times a power of ten, at most `_MAX_MARKS`."""
-    raw = max((high - low) / _MAX_MARKS, least)
+    raw = max((high - low) / _MAX_MARKS, min_step)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
     for i in range(math.ceil(low / step), math.floor(high / step) + 1):

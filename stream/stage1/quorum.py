@@ -119,20 +119,20 @@ def _slide(time: int, scalars: _Ints, last: _Ints, ordered: _Ints) -> int:
 
 
 @kernel
-def _after_silence(time: int, n: int, least: int, scalars: _Ints, last: _Ints) -> int:
-    """The earliest of the last records if all are later than `least`, and not sent at once.
+def _after_silence(time: int, n: int, floor: int, scalars: _Ints, last: _Ints) -> int:
+    """The earliest of the last records if all are later than `floor`, and not sent at once.
 
     That is how the time moves on after a silence, and when the rate has fallen.
     """
     now, count = scalars[_NOW], scalars[_COUNT]
     run = _SURE_OF_FAR if n >= _SURE else _SURE
     if count < run or time <= now or last[(count - run) & (_RING - 1)] <= now:
-        return least
+        return floor
     low = high = time
     for back in range(2, run + 1):
         other = last[(count - back) & (_RING - 1)]
         low, high = min(low, other), max(high, other)
-    return low if low > max(now, least) and high - low >= SPAN_MS else least
+    return low if low > max(now, floor) and high - low >= SPAN_MS else floor
 
 
 @kernel

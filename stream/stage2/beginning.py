@@ -51,7 +51,7 @@ class Beginning(msgspec.Struct, array_like=True):
         if self.effects is not None or window is None or rule.cycle_ms:
             return
         aged = _PART * (now_ms - window.start_ms) >= rule.max_age_ms
-        enough = _PART * window.events >= (rule.least_events if aged else rule.events)
+        enough = _PART * window.events >= (rule.min_tested_events if aged else rule.events)
         if enough:
             self.effects = _found(test(window.counts, _ALPHA))
 

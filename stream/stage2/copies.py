@@ -156,10 +156,10 @@ class CopyCounter:
         events, again, start_ms = tally.events, tally.again, tally.start_ms
         tally.events = tally.again = 0
         tally.start_ms = NOT_YET
-        least = min(usual + MIN_SHARE, 1.0)
+        threshold = min(usual + MIN_SHARE, 1.0)
         p_value = 1.0
-        if events and again > least * events:
-            p_value = beta_cdf(least, float(again), float(events - again + 1))
+        if events and again > threshold * events:
+            p_value = beta_cdf(threshold, float(again), float(events - again + 1))
         if p_value > alpha:
             tally.since_ms, tally.run_events, tally.run_again = NOT_YET, 0, 0
             return None
@@ -174,7 +174,7 @@ class CopyCounter:
             role="event",
             test=DUPLICATES,
             value=share,
-            threshold=least,
+            threshold=threshold,
             p_value=p_value,
             severity="critical"
             if share - usual >= _CRITICAL

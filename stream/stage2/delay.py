@@ -91,7 +91,7 @@ def _told_within(plan: Plan, sd: float) -> dict[str, float]:
     after = foretold(plan, sd)
     fill = fill_of(plan, SharedTables.of(plan).budget)
     most = _UNTIL_WHOLE * fill.events
-    if fill.events < fill.least or all(n <= most for n in after.values()):
+    if fill.events < fill.min_events or all(n <= most for n in after.values()):
         return after
     found = _found_by_windows(plan, _CLEARLY * sd, fill.tested)
     return {name: min(n, most) if name in found else n for name, n in after.items()}
@@ -153,7 +153,7 @@ def _by_panes_alone(plan: Plan, names: Collection[str]) -> str:
     """Of which of these numbers windows find no change of values."""
     shared_tables = SharedTables.of(plan)
     fill = fill_of(plan, shared_tables.budget)
-    able = set(shared_tables.bank.chosen) if fill.events >= fill.least else set()
+    able = set(shared_tables.bank.chosen) if fill.events >= fill.min_events else set()
     able -= {(each.signal, each.test) for each in shared_tables.powerless}
     seen = {plan.monitored[i].name for i, test in able if not test.endswith("_rate")}
     alone = [signal.name for signal in plan.monitored if signal.name in set(names) - seen]

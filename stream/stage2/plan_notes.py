@@ -77,12 +77,12 @@ def _of_rate(plan: Plan) -> list[str]:
 def _of_cycle(plan: Plan) -> list[str]:
     """Cycles that are joined until they hold enough."""
     events = plan.reference.events_per_week * plan.cycle_ms / WEEK_MS
-    least = min(plan.window_min_events, plan.window_events)
-    cycles = -(-least // max(1, int(events)))
-    if not 0 < events < least or cycles > MAX_CYCLES:
+    min_events = min(plan.window_min_events, plan.window_events)
+    cycles = -(-min_events // max(1, int(events)))
+    if not 0 < events < min_events or cycles > MAX_CYCLES:
         return []
     return [
         f"a cycle of {short_duration(plan.cycle_ms)} holds about {events:,.0f} events at the "
-        f"reference's rate, and tests need {least:,} (window.min_events): windows will be about "
-        f"{cycles} cycles long, and drift is found that much later."
+        f"reference's rate, and tests need {min_events:,} (window.min_events): windows will be "
+        f"about {cycles} cycles long, and drift is found that much later."
     ]

@@ -23,32 +23,33 @@ MONDAY_MS: Final = 4 * 24 * HOUR_MS
 class Fill(NamedTuple):
     """How windows fill at the rate of the reference: events of one, and how long it takes.
 
-    `ms` is 0 where the rate is not known; `events` is less than `least` if they are never tested.
+    `ms` is 0 where the rate is not known; `events` is less than `min_events` if they are never
+    tested.
     """
 
     events: float
-    least: int
+    min_events: int
     ms: float
 
     @property
     def tested(self) -> int:
         """Events of a window that is tested."""
-        return int(min(max(self.events, self.least), 2**40))
+        return int(min(max(self.events, self.min_events), 2**40))
 
 
 def fill_of(plan: Plan, budget: Budget) -> Fill:
     """How windows of a plan fill."""
-    least = min(plan.window_min_events, plan.window_events)
+    min_events = min(plan.window_min_events, plan.window_events)
     wanted, weekly = budget.window_events, plan.reference.events_per_week
     if not weekly:
-        return Fill(wanted, least, 0.0)
+        return Fill(wanted, min_events, 0.0)
     if plan.cycle_ms:
         events = weekly * plan.cycle_ms / WEEK_MS
-        cycles = max(1, -(-least // max(1, int(events))))
-        return Fill(events * min(cycles, MAX_CYCLES), least, plan.cycle_ms * cycles)
+        cycles = max(1, -(-min_events // max(1, int(events))))
+        return Fill(events * min(cycles, MAX_CYCLES), min_events, plan.cycle_ms * cycles)
     fills_ms = wanted * WEEK_MS / weekly
     events = min(float(wanted), weekly * plan.window_max_age_ms / WEEK_MS)
-    return Fill(events, least, min(fills_ms, float(plan.window_max_age_ms)))
+    return Fill(events, min_events, min(fills_ms, float(plan.window_max_age_ms)))
 
 
 def powerless_tests(

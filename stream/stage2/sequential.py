@@ -83,12 +83,12 @@ class Sequential:
         bank = self.edetector
         for index in np.flatnonzero(bank.update(counts, shares) & self._edetector_on).tolist():
             lead = bank.lead(index)
-            found, least = float(bank.evidence[index]) / _LN10, math.log10(bank.threshold)
+            found, threshold = float(bank.evidence[index]) / _LN10, math.log10(bank.threshold)
             way = f"{'above' if lead.direction > 0 else 'below'} the reference's"
             if lead.share >= 0:
                 share = self.shares.shares[lead.share]
                 began = share_began(self._changes, share, "edetector")
-                hit = share_hit(self._plan, share, "edetector", found, least, 0.0, way, began)
+                hit = share_hit(self._plan, share, "edetector", found, threshold, 0.0, way, began)
                 yield Found(index, hit, share, lead.direction)
                 continue
             row = int(np.searchsorted(self._numeric, index))
@@ -98,7 +98,7 @@ class Sequential:
                 Hit(
                     "edetector",
                     found,
-                    least,
+                    threshold,
                     severity_of_shift(effect),
                     effect,
                     note=f"{_AXES[axis]} {way}",
@@ -116,14 +116,16 @@ class Sequential:
         before_pane = bank.width
         for slot in np.flatnonzero(bank.update(n, s1, s2)).tolist():
             before, after = float(bank.mean_before[slot]), float(bank.mean_after[slot])
-            found, least = abs(after - before), float(bank.threshold[slot])
+            found, threshold = abs(after - before), float(bank.threshold[slot])
             if slot >= of_ranks:
                 share = self.shares.shares[int(self.shares.adwin[slot - of_ranks])]
                 if self._adwin_on[share.signal] and (share.both or after > before):
                     note = within_stream(before, after)
                     width = int(before_pane[slot] + n[slot])
                     began = share_began(self._changes, share, "adwin", width)
-                    hit = share_hit(self._plan, share, "adwin", found, least, found, note, began)
+                    hit = share_hit(
+                        self._plan, share, "adwin", found, threshold, found, note, began
+                    )
                     yield Found(share.signal, hit, share)
                 continue
             width = int(before_pane[slot] + n[slot])
@@ -136,7 +138,7 @@ class Sequential:
                 Hit(
                     "adwin",
                     found,
-                    least,
+                    threshold,
                     severity_of_shift(found),
                     found,
                     note="{} {} -> {} within the stream".format(

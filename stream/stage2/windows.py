@@ -73,7 +73,7 @@ class WindowRule:
         return slow and not self.cycle_ms and before < half <= after < self.events
 
     @property
-    def least_events(self) -> int:
+    def min_tested_events(self) -> int:
         """Windows with fewer events are not tested."""
         return min(self.min_events, self.events)
 
@@ -81,7 +81,7 @@ class WindowRule:
         """Whether a window stays open over its deadline, for one cycle more."""
         return (
             self.cycle_ms > 0
-            and window.events < self.least_events
+            and window.events < self.min_tested_events
             and window.deadline_ms - window.start_ms <= (MAX_CYCLES - 1) * self.cycle_ms
             and not self.is_cut(window.start_ms, born_ms)
         )
@@ -209,7 +209,7 @@ class Windows:
         window = self.filling.pop(segment)
         self.n_closed += 1
         cut = self.rule.is_cut(window.start_ms, self._born(window))
-        full = window.events >= self.rule.least_events and not cut
+        full = window.events >= self.rule.min_tested_events and not cut
         closed = Closed(
             segment, window.start_ms, end_ms, window.events, window.counts, window.offsets, full
         )

@@ -165,7 +165,7 @@ def test_each_setting_of_a_plan_has_one_name() -> None:
 
 
 def _types_of_results() -> dict[str, set[str]]:
-    """Classes with a value and its threshold, on the way from a test to the wire, with fields."""
+    """Classes with a test, its value and threshold, on the way to the wire, with their fields."""
     folders = ("detectors", "stream/stage2", "stream/alerts", "stream/contracts")
     found = {}
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
@@ -176,7 +176,7 @@ def _types_of_results() -> dict[str, set[str]]:
                     for each in node.body
                     if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
                 }
-                if {"value", "threshold"} <= fields or "finding" in fields:
+                if {"test", "value", "threshold"} <= fields or "finding" in fields:
                     found[node.name] = fields
     return found
 

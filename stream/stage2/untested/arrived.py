@@ -78,8 +78,8 @@ def _skipped(detection: Detection) -> Iterator[Untested]:
     remedy = "Lower window.min_events" if plan.cycle_ms else "Lengthen window.max_age"
     yield Untested(
         "few_events",
-        f"{last} held fewer than {rule.least_events:,} events (window.min_events) and could not be "
-        f"tested. {remedy}, or look for what stopped coming",
+        f"{last} held fewer than {rule.min_tested_events:,} events (window.min_events) and could "
+        f"not be tested. {remedy}, or look for what stopped coming",
         (),
         tests,
     )
@@ -121,12 +121,12 @@ def _segments(detection: Detection) -> Iterator[Untested]:
     names = detection.skipped.segments
     if not names:
         return
-    least = detection.windows.rule.least_events
+    min_events = detection.windows.rule.min_tested_events
     of = sorted({name.split("=", 1)[0] for name in names})
     which = "1 segment" if len(names) == 1 else f"{len(names):,} segments"
     yield Untested(
         "segments",
-        f"{which} of {listed(of)} had fewer than {least:,} events in the last window "
+        f"{which} of {listed(of)} had fewer than {min_events:,} events in the last window "
         "(window.min_events) and are tested as part of the whole stream only",
         tests=windowed(detection.plan),
         amount=len(names),

@@ -231,7 +231,7 @@ def _of_windows(plan: Plan, shared_tables: SharedTables) -> Iterator[Untested]:
     )
     after = {} if plan.cycle_ms else followed_after(plan, shared_tables)
     late = {n: e * WEEK_MS / weekly for n, e in after.items() if np.isfinite(e)}
-    if fill.events < fill.least:
+    if fill.events < fill.min_events:
         tests = windowed if late else ()
         yield Untested("few_events", _too_few(plan, fill, weekly, list(late)), (), tests)
     elif fill.ms > _LATE_MS:
@@ -273,14 +273,14 @@ def _too_few(plan: Plan, fill: Fill, weekly: int, followed: list[str]) -> str:
     key = "" if plan.cycle_ms else " (window.max_age)"
     said = (
         f"{what} of {short_duration(span_ms)}{key} holds about {events:,.0f} events at the "
-        f"reference's rate, and tests need {fill.least:,} (window.min_events)"
+        f"reference's rate, and tests need {fill.min_events:,} (window.min_events)"
     )
     if plan.cycle_ms:
         return (
             f"{said}, more than {MAX_CYCLES} cycles hold: nothing will be tested. Lower "
             "window.min_events, or watch without a cycle."
         )
-    least_ms = -(-span_ms * fill.least // max(1, round(events)))
+    least_ms = -(-span_ms * fill.min_events // max(1, round(events)))
     unit = DAY_MS if least_ms > DAY_MS else HOUR_MS
     remedy = f"Set max_age to {short_duration(-(-least_ms // unit) * unit)} or more."
     if not followed:
