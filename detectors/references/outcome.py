@@ -68,7 +68,7 @@ class OutcomeReference:
     def read(cls, place: Place, binnings: Mapping[str, Binning]) -> OutcomeReference:
         """From the document at a place, checked against the signals of the reference."""
         for member in ("actual", "predicted", "score", "error"):
-            name = place[member].text(least=member in ("actual", "error"))
+            name = place[member].text(non_empty=member in ("actual", "error"))
             if name and name not in binnings:
                 place[member].fail(f"must be one of the signals; got {name!r}")
         score = place["score"].text()
@@ -80,9 +80,9 @@ class OutcomeReference:
                 score=score,
                 classes=tuple(item.text() for item in place["classes"].items()),
                 threshold=place["threshold"].number(),
-                score_bins=place["score_bins"].integer(least=0),
+                score_bins=place["score_bins"].integer(minimum=0),
                 probability=place["probability"].boolean(),
-                unit=place["unit"].number(least=0.0),
+                unit=place["unit"].number(minimum=0.0),
             )
             OutcomePlaces(cells, binnings)
         except ValueError as error:
@@ -97,7 +97,7 @@ class OutcomeReference:
         return cls(
             cells,
             place["error"].text(),
-            place["counts"].integers(length=cells.width, least=0),
+            place["counts"].integers(length=cells.width, minimum=0),
             (residual, order, group),
-            place["batches"].integer(least=0),
+            place["batches"].integer(minimum=0),
         )
