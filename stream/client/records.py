@@ -160,7 +160,7 @@ def read_topic(
         Without `on_unread`, if a batch cannot be read.
     """
     bound_kafka_python()
-    told = on_unread or _refuse_unread
+    unread_handler = on_unread or _refuse_unread
     options = client_options(kafka)
     settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **options}
     settings |= {"max_poll_records": 4000, "fetch_max_wait_ms": _POLL_MS}
@@ -178,7 +178,7 @@ def read_topic(
         else:
             for part in parts:
                 consumer.seek(part, ends[part])
-        poll = SkippingPoll(consumer, kafka, told)
+        poll = SkippingPoll(consumer, kafka, unread_handler)
         while follow or any(consumer.position(part) < ends[part] for part in parts):
             if stop is not None and stop():
                 return

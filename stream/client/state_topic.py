@@ -46,14 +46,14 @@ def read_state(
     """
     found = [StoredPartition(p, log_id) for p in range(n_partitions)]
     for record in read_topic(kafka, topic, on_unread=tell_unread):
-        held = found[record.partition]
+        stored = found[record.partition]
         if record.key is None:
             continue
         if record.value is None:
-            held.values.pop(record.key, None)
+            stored.values.pop(record.key, None)
         else:
-            held.values[record.key] = record.value
-            held.times_ms[record.key] = record.timestamp
+            stored.values[record.key] = record.value
+            stored.times_ms[record.key] = record.timestamp
     return found
 
 
@@ -65,11 +65,11 @@ def reset_state(
     A worker that reads in between then finds no snapshot instead of half of one; either is safe.
     """
     count = 0
-    for held in partitions:
-        keys = sorted(held.values, key=lambda key: not key.startswith(b"manifest|"))
+    for stored in partitions:
+        keys = sorted(stored.values, key=lambda key: not key.startswith(b"manifest|"))
         if keys:
             count += publish(
-                kafka, topic, ((key, None, ()) for key in keys), partition=held.partition
+                kafka, topic, ((key, None, ()) for key in keys), partition=stored.partition
             )
     return count
 

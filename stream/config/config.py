@@ -125,13 +125,13 @@ class Config:
         first = self.model(name)
         if version is None:
             return first
-        held = {model.version: model for model in self.models if model.name == name}
-        found = held.get(version) or held.get("*")
+        by_version = {model.version: model for model in self.models if model.name == name}
+        found = by_version.get(version) or by_version.get("*")
         if found is None:
             raise ConfigError(
                 f"{self.file}: no plan is for version {version!r} of {name}, so its events would "
-                f"all be refused. The config has {', '.join(map(repr, held))}. Add [[models]] with "
-                f'that version, or with version = "*" for every other.'
+                f"all be refused. The config has {', '.join(map(repr, by_version))}. Add "
+                f'[[models]] with that version, or with version = "*" for every other.'
             )
         return found
 

@@ -207,17 +207,17 @@ def _warm_up(table: Table, reference: Path | None) -> int:
 
 def _signals(table: Table, name: str, reference: Path | None) -> dict[str, SignalConfig]:
     """Signals by name; empty to learn all that come."""
-    said = table.values.get("signals")
-    if said == "auto" and reference is None:
+    wanted = table.values.get("signals")
+    if wanted == "auto" and reference is None:
         return {}
-    if isinstance(said, str):
+    if isinstance(wanted, str):
         words = (
-            f'must be "auto" or a table of signals; got {said!r}.'
+            f'must be "auto" or a table of signals; got {wanted!r}.'
             if reference is None
             else '= "auto" is for a model without a reference. Remove one of both.'
         )
         raise table.error("signals", words)
-    if reference is None and not said:
+    if reference is None and not wanted:
         raise table.error(
             "reference",
             "is missing. Make one from training data, driftstream fit DATA --model "

@@ -135,7 +135,7 @@ def sort_by_signal(events: Sequence[SchemalessValues], learn: Learn) -> ValuesBy
     both is declared, it is that.
     """
     kinds: dict[str, str] = {
-        place_of(name, said.role): said.kind for name, said in learn.signals.items()
+        place_of(name, declared.role): declared.kind for name, declared in learn.signals.items()
     }
     by_signal = ValuesBySignal()
     columns = by_signal.columns

@@ -69,7 +69,7 @@ class BrokerCluster:
     def stop(self) -> None:
         """End all nodes and remove temporary data; repeatable."""
         atexit.unregister(self.stop)
-        # All are told before one is waited for: a node alone could not end in order.
+        # All are ended before one is waited for: a node alone could not end in order.
         for process in self.processes.values():
             process.terminate()
         for number in list(self.processes):

@@ -104,18 +104,18 @@ class IngestService:
 
     def _sent(self, messages: list[Message]) -> Page:
         waits = _Waits(len(messages))
-        held = [message._replace(on_end=waits.told) for message in messages]
-        for i, message in enumerate(held):
+        watched = [message._replace(on_end=waits.note_end) for message in messages]
+        for i, message in enumerate(watched):
             if self._outbox.put(message):
-                taken = self._outbox.withdraw(held[:i])
+                taken = self._outbox.withdraw(watched[:i])
                 on_way = i - taken
                 also = f"; {on_way} of its messages were on their way already" if on_way else ""
                 return self._later(f"too much waits for the broker; not taken{also}")
         if not waits.done.wait(self._confirm_s):
-            left = self._outbox.withdraw(held)
+            left = self._outbox.withdraw(watched)
             return self._later(
                 f"the broker did not confirm within {self._confirm_s:g} s: {left} of "
-                f"{len(held)} messages were taken back, the others may still arrive. Send all "
+                f"{len(watched)} messages were taken back, the others may still arrive. Send all "
                 "again: events with a prediction_id are counted once"
             )
         if waits.dropped:
@@ -125,9 +125,9 @@ class IngestService:
                 if reason == "too_large"
                 else HTTPStatus.SERVICE_UNAVAILABLE
             )
-            words = f"{len(waits.dropped)} of {len(held)} messages were not taken: {reason}"
+            words = f"{len(waits.dropped)} of {len(watched)} messages were not taken: {reason}"
             return self._answer(status, {"error": words})
-        return self._answer(HTTPStatus.ACCEPTED, {"accepted": sum(m.events for m in held)})
+        return self._answer(HTTPStatus.ACCEPTED, {"accepted": sum(m.events for m in watched)})
 
     def _later(self, words: str) -> Page:
         extra = (("Retry-After", str(_RETRY_AFTER_S)),)
@@ -183,7 +183,7 @@ class _Waits:
         self.done = threading.Event()
         self.dropped: list[str] = []
 
-    def told(self, dropped_as: str) -> None:
+    def note_end(self, dropped_as: str) -> None:
         with self._lock:
             if dropped_as:
                 self.dropped.append(dropped_as)

@@ -136,10 +136,10 @@ def _refusal(error: Exception, server: str, kafka: Mapping[str, object]) -> str 
         )
     code = getattr(error, "errno", None)
     if code == _REFUSED:
-        said = _words_of(error).rstrip(".")
+        answer = _words_of(error).rstrip(".")
         return (
             f"Kafka at {server}: user {options.get('sasl_plain_username')!r} was refused by "
-            f"{options.get('sasl_mechanism')}: {said}. Check kafka.sasl_username, "
+            f"{options.get('sasl_mechanism')}: {answer}. Check kafka.sasl_username, "
             "kafka.sasl_password (or sasl_password_file), and that the broker knows this user "
             "for this mechanism."
         )
@@ -157,17 +157,17 @@ def _refusal(error: Exception, server: str, kafka: Mapping[str, object]) -> str 
 
 
 def _distrust(error: ssl.SSLCertVerificationError, server: str, options: Mapping[str, Any]) -> str:
-    said = f"Kafka at {server}: the broker's certificate is refused: {error.verify_message}. "
+    refused = f"Kafka at {server}: the broker's certificate is refused: {error.verify_message}. "
     if error.verify_code in _OTHER_NAME:
-        return said + (
+        return refused + (
             "Use a name that is in the certificate in kafka.bootstrap_servers. "
             '(ssl_endpoint_identification_algorithm = "none" would trust any name.)'
         )
     if error.verify_code in _EXPIRED:
-        return said + "Renew it, or set this machine's clock right."
+        return refused + "Renew it, or set this machine's clock right."
     trusted = options.get("ssl_cafile")
     place = f"kafka.ssl_ca_location, {trusted} now" if trusted else "kafka.ssl_ca_location"
-    return said + f"Name the file of the authority that signed it in {place}."
+    return refused + f"Name the file of the authority that signed it in {place}."
 
 
 def explain(error: BaseException, kafka: Mapping[str, object]) -> AccessError | None:

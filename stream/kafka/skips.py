@@ -72,8 +72,8 @@ class SkipBook:
     @property
     def all(self) -> list[Skip]:
         """Every skip, by its place."""
-        held = self._skips.values()
-        return sorted(held, key=lambda skip: (skip.topic, skip.partition, skip.first))
+        skips = self._skips.values()
+        return sorted(skips, key=lambda skip: (skip.topic, skip.partition, skip.first))
 
     def find(self, topic: str, partition: int, unread: Unread) -> Skip | None:
         """The skip of a batch, if there is one.

@@ -25,7 +25,7 @@ __all__ = [
     "source_topics",
 ]
 
-#: A worker that is told to stop waits for a look that is under way.
+#: A worker that is to stop waits for a look that is under way.
 _TIMEOUT_S: Final = 5.0
 #: A topic that no broker knows for so long is not there. It may be being made again, and a broker
 #: that has just begun may not know all yet.

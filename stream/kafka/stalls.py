@@ -67,8 +67,8 @@ async def stalled(fetcher: Any) -> dict[Any, list[Any]]:
 def refused_fetches(fetcher: Any) -> dict[Any, list[Any]]:
     """What aiokafka would raise of one partition for all, taken out and stood for."""
     found: dict[Any, list[Any]] = {}
-    for tp, held in list(fetcher._records.items()):
-        error = getattr(held, "_error", None)
+    for tp, fetched in list(fetcher._records.items()):
+        error = getattr(fetched, "_error", None)
         if isinstance(error, internals.RecordTooLargeError):
             del fetcher._records[tp]
             offset = error.args[2]  # aiokafka's position is one further

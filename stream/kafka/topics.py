@@ -261,6 +261,6 @@ def _check_pairs(states: list[TopicState]) -> list[TopicState]:
     counts = {s.partitions for s in ours}
     if len(counts) < 2:
         return states
-    said = " and ".join(f"{s.wanted.name} ({s.partitions})" for s in ours)
-    words = f"{said} must have the same number of partitions. Recreate the second one."
+    listed = " and ".join(f"{s.wanted.name} ({s.partitions})" for s in ours)
+    words = f"{listed} must have the same number of partitions. Recreate the second one."
     return [replace(s, differences=(*s.differences, words)) if s in ours else s for s in states]

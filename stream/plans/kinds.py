@@ -163,8 +163,10 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         signal, calendar = self.monitored[index], self.reference.calendar
         if calendar is None:
             return signal
-        told = counts[self.layout.width :].astype(np.int64)
-        return expected_signal(signal, calendar.mixture(told)) if told.any() else signal
+        slot_counts = counts[self.layout.width :].astype(np.int64)
+        return (
+            expected_signal(signal, calendar.mixture(slot_counts)) if slot_counts.any() else signal
+        )
 
     def with_reference(self, reference: Reference) -> Plan:
         """The same plan with another reference of the same signals, calibrated."""
@@ -172,8 +174,8 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
 
     def importance(self, name: str) -> float:
         """Share of a signal in the ranking: as the config gives it, else equal shares."""
-        said = self.options(name).importance
-        return 1.0 / len(self.monitored) if said is None else said
+        importance = self.options(name).importance
+        return 1.0 / len(self.monitored) if importance is None else importance
 
 
 class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
@@ -224,7 +226,7 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
         """The plan to monitor under, with this reference."""
         own = {f: getattr(self, f) for f in PlanSettings.__struct_fields__}
         names = {signal.name for signal in reference.signals}
-        own["signals"] = {name: said for name, said in self.signals.items() if name in names}
+        own["signals"] = {name: options for name, options in self.signals.items() if name in names}
         return Plan(reference=reference, **own | {"calibrate_ms": 0})
 
 

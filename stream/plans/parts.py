@@ -69,19 +69,20 @@ class PlanAssembler:
             return []
         if whole in self._done:
             return []
-        held = self._held.setdefault(whole, {})
-        held[index] = value
-        if len(held) < whole.parts:
+        arrived = self._held.setdefault(whole, {})
+        arrived[index] = value
+        if len(arrived) < whole.parts:
             return []
         del self._held[whole]
         self._done.add(whole)
-        return self._decode(whole, b"".join(held[i] for i in range(whole.parts)))
+        return self._decode(whole, b"".join(arrived[i] for i in range(whole.parts)))
 
     @property
     def incomplete(self) -> list[str]:
         """Plans of which parts are missing, in words."""
         return [
-            f"{whole}: {len(held)} of {whole.parts} parts" for whole, held in self._held.items()
+            f"{whole}: {len(arrived)} of {whole.parts} parts"
+            for whole, arrived in self._held.items()
         ]
 
     @staticmethod

@@ -56,7 +56,7 @@ class PlanBook:
         """Take a plan in; the first of a model holds from minus infinity. False if known."""
         line = Subject(plan.model, plan.version)
         timeline = self._plans.setdefault(self._lines.setdefault(line, line), [])
-        if any(held.hash == plan.hash and since == effective_from_ms for since, held in timeline):
+        if any(known.hash == plan.hash and since == effective_from_ms for since, known in timeline):
             return False
         timeline.append((effective_from_ms, plan))
         timeline.sort(key=lambda entry: entry[0])

@@ -120,10 +120,10 @@ class Sketch:
 
     def at(self, place: str) -> SignalSketch:
         """The signal at this place, made at first sight; `bound` afterwards."""
-        held = self.signals.get(place)
-        if held is None:
-            held = self.signals[place] = SignalSketch()
-        return held
+        found = self.signals.get(place)
+        if found is None:
+            found = self.signals[place] = SignalSketch()
+        return found
 
     def bound(self) -> None:
         """Forget the signals of largest hash that are too many."""
@@ -143,9 +143,9 @@ class Sketch:
 
     def missing(self, place: str) -> int:
         """Events that have the group of this signal, and no value of it."""
-        held = self.signals.get(place)
+        found = self.signals.get(place)
         group = GROUPS.index(place.partition(".")[0])
-        return self.groups[group] - (0 if held is None else held.present)
+        return self.groups[group] - (0 if found is None else found.present)
 
     def covers(self, other: Sketch) -> bool:
         """Whether this may be a later state of the other: nothing of it is less."""
@@ -164,15 +164,15 @@ class Sketch:
         signals = [
             _Signal(
                 place,
-                held.numbers.level,
-                held.numbers.zero,
-                encode_sparse(held.numbers.keys + (LAST_KEY + 1), held.numbers.counts),
-                held.names.level,
-                _encoded(held.names.rests),
-                dict(sorted(held.names.counts.items())),
-                held.invalid,
+                signal.numbers.level,
+                signal.numbers.zero,
+                encode_sparse(signal.numbers.keys + (LAST_KEY + 1), signal.numbers.counts),
+                signal.names.level,
+                _encoded(signal.names.rests),
+                dict(sorted(signal.names.counts.items())),
+                signal.invalid,
             )
-            for place, held in sorted(self.signals.items())
+            for place, signal in sorted(self.signals.items())
         ]
         groups = (self.groups[0], self.groups[1], self.groups[2], self.groups[3])
         return msgspec.msgpack.encode(_Wire(self.events, groups, self.more, signals))

@@ -158,9 +158,9 @@ class ChunkCounts:
         if table is None or len(table) <= len(names):
             table = np.full(min(2 * len(names), MAX_SEGMENTS + 1) + 1, _UNKNOWN, np.int32)
             table[-1] = -1  # where None's number leads
-            held = self._tables.get((k, pane_ms))
-            if held is not None:
-                table[: len(held) - 1] = held[:-1]
+            table_before = self._tables.get((k, pane_ms))
+            if table_before is not None:
+                table[: len(table_before) - 1] = table_before[:-1]
             self._tables[k, pane_ms] = table
         slots = table[numbers]
         new = numbers[slots == _UNKNOWN]

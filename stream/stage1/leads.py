@@ -117,11 +117,11 @@ def refuse_beyond(decoded: Decoded, reading: Reading) -> None:
     gone = np.isin(decoded.record, bad)
     error = f"Expected at most {FURTHEST_MS} ms after what other records say - at $.timestamp"
     groups = []
-    told: set[int] = set()
+    refused: set[int] = set()
     for group in decoded.groups:
         out = gone[group.rows]
-        for index in set(decoded.record[group.rows[out]].tolist()) - told:
-            told.add(index)  # a batch over two plans is one record still
+        for index in set(decoded.record[group.rows[out]].tolist()) - refused:
+            refused.add(index)  # a batch over two plans is one record still
             rows = group.rows[out & (decoded.record[group.rows] == index)]
             lead = int(decoded.time_ms[rows].max() - reading.clock[index])
             sent = group.versions

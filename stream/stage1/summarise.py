@@ -52,8 +52,8 @@ __all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Summariser"]
 CHUNK_RECORDS: Final = 16_384
 #: Bounds how long a quiet partition holds its chunk open, and so what a restart reads again.
 CHUNK_SPAN_MS: Final = 600_000
-#: Refused records are held until the next flush; so many bytes of them bring one about. A chunk
-#: full of garbage would otherwise be held whole, gigabytes of it, by one worker after the other.
+#: Refused records are kept until the next flush; so many bytes of them bring one about. A chunk
+#: full of garbage would otherwise be kept whole, gigabytes of it, by one worker after the other.
 MAX_REJECT_BYTES: Final = 8 * 2**20
 
 

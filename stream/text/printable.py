@@ -34,14 +34,14 @@ def printable(text: object, limit: int | None = None) -> str:
     >>> printable("3\\n12:00 critical"), printable("naïve 中文 🙂")
     ('3\\\\n12:00 critical', 'naïve 中文 🙂')
     """
-    said = text if isinstance(text, str) else str(text)
-    if not said.isprintable():
-        said = "".join(
-            char if _is_seen(said, at, char) else _escape(char) for at, char in enumerate(said)
+    shown = text if isinstance(text, str) else str(text)
+    if not shown.isprintable():
+        shown = "".join(
+            char if _is_seen(shown, at, char) else _escape(char) for at, char in enumerate(shown)
         )
-    if limit is not None and len(said) > limit:
-        said = said[: limit - 1] + "…"
-    return said
+    if limit is not None and len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    return shown
 
 
 def printable_lines(text: str) -> str:

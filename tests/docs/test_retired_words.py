@@ -55,7 +55,11 @@ RETIRED = {
 }
 #: Words that name nothing, and the rooms whose names and comments are free of them.
 VAGUE = re.compile(r"\b(told|said|held|anew)\b", re.IGNORECASE)
-CLEAR_ROOMS = ("alerts", "report", "commands")
+CLEAR_ROOMS = (
+    "alerts", "capacity", "client", "commands", "config", "contracts", "decode", "demo",
+    "devbroker", "http", "ingest", "kafka", "metrics", "process", "replay", "report", "runbooks",
+    "sketches", "stage1", "text",
+)  # fmt: skip
 
 
 def _texts() -> list[tuple[str, str]]:

@@ -144,10 +144,12 @@ class _Mapping:
         features = _members("features", self._names)
         segments = _members("segments", self._names)
         fixed_model, fixed_version = self._model, self._version
-        said = {name: path_text(path) for name, path in zip(self._names, self._paths, strict=True)}
+        path_texts = {
+            name: path_text(path) for name, path in zip(self._names, self._paths, strict=True)
+        }
 
         def must(name: str) -> RefusedError:
-            return RefusedError("missing_field", f"Found no {name} - at $.{said[name]}")
+            return RefusedError("missing_field", f"Found no {name} - at $.{path_texts[name]}")
 
         def piece(leaves: list[Any], envelope: Envelope, row: int) -> bytes:
             name = fixed_model if model is None else leaves[model]

@@ -119,10 +119,10 @@ def _compiled(node: _Node) -> tuple[Any, _Read]:
         return msgspec.Raw, _of_leaf(node.ends)
     # Both wanted whole and looked into, or an object here and an array there: read it twice.
     parts: list[tuple[Callable[[bytes], Any], _Read]] = []
-    for held in ("members", "items"):
-        if getattr(node, held):
+    for member in ("members", "items"):
+        if getattr(node, member):
             alone = _Node()
-            setattr(alone, held, getattr(node, held))
+            setattr(alone, member, getattr(node, member))
             kind, read = _compiled(alone)
             parts.append((msgspec.json.Decoder(kind | None).decode, read))
     put = _of_leaf(node.ends)
