@@ -8,10 +8,12 @@ from typing import Final
 from tests.simulation.scenario import Outcome, Scenario, outcome, run
 from tests.simulation.world import World
 
-__all__ = ["FAULTS", "check", "truth"]
+__all__ = ["DENSE", "FAULTS", "check", "truth"]
 
 #: Chance of a fault at every turn, which takes each worker one step on.
 FAULTS: Final = 0.03
+#: Of a short run: a fault every eighth step or so, and no more than it has time to get over.
+DENSE: Final = {"faults": 4 * FAULTS, "most": 20}
 #: Events of one model that may come while a partition is being called idle.
 _AT_IDLENESS: Final = 1
 
