@@ -177,7 +177,8 @@ class Budget:
             panes = min(panes, events)  # those that are not empty, however evenly events come
         else:
             events = panes * window_events
-        families = (3 if edetector else 2) * len(signals)
+        tested = len(signals) + (reference.outcome is not None)  # the relation counts as a signal
+        families = (3 if edetector else 2) * tested
         by_age = WEEK_MS / window_max_age_ms
         windows = panes if cycle_ms else max(_windows(events, panes, window_events), by_age)
         of_days = 0.0 if reference.calendar is None else _SHARE_OF_DAYS * false_alarms_per_week

@@ -11,7 +11,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors import ColumnMapping, InvalidReferenceError, Reference, ReferenceFitter, Seasons
+from detectors import (
+    ColumnMapping,
+    InvalidReferenceError,
+    OutcomeOptions,
+    Reference,
+    ReferenceFitter,
+    Seasons,
+)
 from detectors.counting.category_sketch import is_identifier
 from detectors.fitting import Column, suspects
 from driftstream.frames import Frame, columns_of, missing_column
@@ -37,6 +44,8 @@ def fit_reference(
     prediction: str | None = None,
     score: str | None = None,
     actual: str | None = None,
+    positive: str | None = None,
+    threshold: float | None = None,
     latency: str | None = None,
     prediction_id: str | None = None,
     segments: Sequence[str] = (),
@@ -60,6 +69,10 @@ def fit_reference(
         rows count as one second apart. Dependence is measured along it.
     prediction, score, actual, latency, prediction_id : str, optional
         Columns that are no features.
+    positive : str, optional
+        Of a model that tells two classes apart the one that it looks for.
+    threshold : float, optional
+        Of such a model without a `prediction`: the score from which it means that class.
     segments : sequence of str
         Columns by whose values the stream is watched in parts too.
     ignore : sequence of str
@@ -100,7 +113,12 @@ def fit_reference(
     else:
         times = parse_times(columns[timestamp], f"column {timestamp!r}" if timestamp else "index")
     fitter = ReferenceFitter(
-        chosen.kinds, roles=role_of, seasons=seasons, sample=max(1, n), names=max(1, n)
+        chosen.kinds,
+        roles=role_of,
+        seasons=seasons,
+        outcome=OutcomeOptions(positive, threshold),
+        sample=max(1, n),
+        names=max(1, n),
     )
     values = {name: typed_column(columns[name], kind) for name, kind in chosen.kinds.items()}
     for batch, moments in _batches(values, times):

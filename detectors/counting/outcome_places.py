@@ -83,9 +83,7 @@ class OutcomePlaces:
         out = np.full((actual.size, 2), -1, np.int32)
         known = (predicted >= 0) & (actual >= 0)
         out[known, 0] = predicted[known] * cells.sides + actual[known]
-        # Two names without a cell of their own may be the same or not.
-        sure = known & ~((predicted == actual) & (actual == len(cells.classes)))
-        right = np.where(sure, predicted == actual, -1).astype(np.int32)
+        right = self.right(predicted, actual)
         if score is not None:
             came = self.came(predicted, actual)
             scored = (score >= 0) & (score < self._scored) & (came >= 0)
@@ -96,7 +94,13 @@ class OutcomePlaces:
         """Whether the class that the score speaks of came, 0 or 1; -1 where that is not known."""
         if self.cells.task == "binary":
             return np.where(actual < 0, -1, actual == 1).astype(np.int32)
+        return self.right(predicted, actual)
+
+    def right(self, predicted: _Positions, actual: _Positions) -> _Positions:
+        """Whether what was said came, 0 or 1; -1 where that is not known."""
         known = (predicted >= 0) & (actual >= 0)
+        # Two names without a cell of their own may be the same or not.
+        known &= (predicted != actual) | (actual < len(self.cells.classes))
         return np.where(known, predicted == actual, -1).astype(np.int32)
 
     def sums_of_scores(self, score: _Floats, came: _Positions) -> _Amounts:

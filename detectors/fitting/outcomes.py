@@ -30,7 +30,8 @@ from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Coded, Column, numbers
-from detectors.references.calibration import effects_of_scores
+from detectors.outcomes.residual_effects import design_effects
+from detectors.references.calibration import joined
 from detectors.references.outcome import OutcomeReference
 
 __all__ = ["OutcomeFit", "OutcomeOptions"]
@@ -45,9 +46,6 @@ _UNSURE: Final = 0.05
 #: The largest error that is added up is so many times what one in a thousand is beyond.
 _BEYOND: Final = 64.0
 _HALF: Final = 0.5
-_SCALE: Final = 32_767.0
-#: Groups of scores whose own design effects are measured.
-_GROUPS: Final = 20
 _NAMES: Final = (RIGHT, WRONG)
 
 
@@ -317,37 +315,12 @@ class OutcomeFit:
         return 0
 
     def _with_effects(self, found: OutcomeReference, table: Ints) -> OutcomeReference:
-        """With how much the truth varies by batch beyond what the score says, or else was said."""
-        cells = found.cells
-        if cells.task == "regression":
+        """With how much the truth varies by batch beyond what the model says."""
+        if found.cells.task == "regression":
             return found
-        if cells.score_bins:
-            part = slice(cells.calibration_at, cells.sums_at)
-            came, width = np.tile([0.0, 1.0], cells.score_bins), 2
-        else:
-            part = slice(0, cells.calibration_at)
-            came, width = np.eye(cells.sides).ravel(), cells.sides
-        fine = np.ascontiguousarray(table[:, part])
-        by_stratum = fine.sum(axis=0).reshape(-1, width)
-        total = by_stratum.sum(axis=1)
-        known = (by_stratum.ravel() * came).reshape(-1, width).sum(axis=1) / np.maximum(1, total)
-        rank = (np.cumsum(total) - total / 2.0) / max(1, int(total.sum()))
-        residual = came - np.repeat(known, width)
-        order = residual * np.repeat(2.0 * rank - 1.0, width)
-        groups = np.minimum(_GROUPS - 1, (rank * _GROUPS).astype(np.int64))
-        of_groups = [residual * np.repeat(groups == g, width) for g in np.unique(groups[total > 0])]
-
-        def effects(of: Sequence[npt.NDArray[np.float64]]) -> tuple[list[float], int]:
-            return effects_of_scores(
-                fine,
-                [np.rint(each * _SCALE).astype(np.int64) for each in of],
-                consecutive=not self._batches.cycle_ms,
-                pieces=self._batches.pieces,
-            )
-
-        (of_whole, of_order), batches = effects((residual, order))
-        group = float(np.mean(effects(of_groups)[0]))
-        return replace(found, effects=(of_whole, of_order, group), batches=batches)
+        batches = joined(table, self._batches.pieces)
+        residual, order, group = design_effects(found.cells, batches)
+        return replace(found, effects=(residual, order, group), batches=len(batches))
 
 
 def _rises(calibration: Ints) -> float:

@@ -184,8 +184,8 @@ class Relation:
         which, what = self._words(group)
         share, known = group.came / group.events, group.expected / group.events
         return (
-            f"of {figure(group.events)} events {which}, {what} in {percent(share)} "
-            f"(reference {percent(known)})"
+            f"{what} in {percent(share)} of {figure(group.events)} events {which} "
+            f"(usually {percent(known)})"
         )
 
     def _few(self, pooled: Pooled, alpha: float) -> RelationResult:

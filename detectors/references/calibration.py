@@ -36,7 +36,6 @@ __all__ = [
     "batches_of_rows",
     "calibrate",
     "cautious",
-    "effects_of_scores",
     "joined",
     "margin_of_few",
     "pieces_of_batch",
@@ -202,57 +201,25 @@ def calibrate(
     phi_novel = margin * _effect_of_share(news, table.sum(axis=1))
     phi_x = phi_y = 1.0
     if scores:
-        phi_x, phi_y = _effects(means, fine, scores, counts[: binning.missing], pieces)
+        spread = [_variance(score, counts[: binning.missing]) for score in scores]
+        phi_x, phi_y = (
+            margin * inflation * phi
+            for inflation, phi in zip(
+                means.inflation[1:], _design_effects(table, scores, spread), strict=True
+            )
+        )
+        if pieces > 1:
+            near = _design_effects(fine, scores, spread)
+            least = 1.0 + _CLEAR * math.sqrt(2.0 / len(fine))
+            phi_x, phi_y = (
+                max(phi, now) if now > least else phi
+                for phi, now in zip((phi_x, phi_y), near, strict=True)
+            )
     lower = covariance[_triangle(len(covariance))]
     short = np.fromstring("%.9g " * lower.size % tuple(lower.tolist()), sep=" ")
     return Calibration(
         groups, batches, max(1.0, phi_x), max(1.0, phi_y), short, novel, max(1.0, phi_novel)
     )
-
-
-def effects_of_scores(
-    table: Ints, scores: Sequence[Ints], *, consecutive: bool = True, pieces: int = 1
-) -> tuple[list[float], int]:
-    """Design effects of the means of scores of bins, at least 1, and the batches they are from.
-
-    Parameters
-    ----------
-    table : int64[batches * pieces, bins]
-        Counts of each piece of a batch, in the order of time.
-    scores : sequence of int64[bins]
-        Of each bin.
-    consecutive, pieces
-        As of `calibrate`.
-    """
-    counts = table.sum(axis=0)
-    if len(table) < LEAST_BATCHES * pieces or not counts.any():
-        return [1.0] * len(scores), 0
-    fine, whole = table, joined(table, pieces)
-    news, groups = np.zeros(len(whole), np.int64), np.zeros(table.shape[1], np.uint8)
-    if consecutive:
-        means = batch_means(whole, news, groups, scores)
-    else:
-        means = BatchMeans(whole, news, (1.0,) * (1 + len(scores)), len(whole))
-    effects = _effects(means, fine, scores, counts, pieces)
-    return [max(1.0, phi) for phi in effects], means.worth
-
-
-def _effects(
-    means: BatchMeans, fine: Ints, scores: Sequence[Ints], counts: Ints, pieces: int
-) -> list[float]:
-    """Of each score, from batches, or from their pieces where those show more."""
-    margin, spread = margin_of_few(means.worth), [_variance(score, counts) for score in scores]
-    found = [
-        margin * inflation * phi
-        for inflation, phi in zip(
-            means.inflation[1:], _design_effects(means.table, scores, spread), strict=True
-        )
-    ]
-    if pieces == 1:
-        return found
-    least = 1.0 + _CLEAR * math.sqrt(2.0 / len(fine))
-    near = _design_effects(fine, scores, spread)
-    return [max(phi, now) if now > least else phi for phi, now in zip(found, near, strict=True)]
 
 
 @lru_cache(maxsize=64)

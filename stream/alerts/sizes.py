@@ -6,8 +6,12 @@ import math
 from typing import Final
 
 from detectors import WINDOWED_TESTS
+from detectors.outcomes.relation import STEPS
 
-__all__ = ["doubling", "on_one_scale"]
+__all__ = ["RELATION", "doubling", "on_one_scale"]
+
+#: The windowed test of the truth given what the model says.
+RELATION: Final = "relation"
 
 #: Steps of a shift of the mean rank, which sequential detectors find.
 _SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps
@@ -33,6 +37,8 @@ def doubling(test: str) -> float:
 
 
 def _steps(test: str) -> tuple[float, float]:
+    if test == RELATION:
+        return STEPS
     known = WINDOWED_TESTS.get(test)
     return known.steps if known is not None else _SHIFT_STEPS
 

@@ -26,13 +26,14 @@ from stream.stage2.days import DayLooks
 from stream.stage2.explained_by_quality import explained_rows
 from stream.stage2.findings import Hit, Span, explained
 from stream.stage2.panes import Sealed
+from stream.stage2.relation_tests import RelationTests
 from stream.stage2.sequential import Sequential
 from stream.stage2.shared_tables import SharedTables
 from stream.stage2.windows import Closed, Skipped, WindowRule, Windows
 
 __all__ = ["Detection", "OnWindow", "Step"]
 
-_Dump = tuple[bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning]
+_Dump = tuple[bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning, bytes]
 #: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
 _LOOK_ALPHA: Final = 0.05
 
@@ -88,6 +89,7 @@ class Detection:
         self.changes = ChangePoints(plan.monitored, self.layout, ranks)
         self.latest = Latest(width)
         self.sequential = Sequential(plan, shared, self.changes)
+        self.relation = RelationTests.of(plan, self.budget)
         self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
         self.budget_summary = BudgetSummary.of(
             self.budget, len(plan.monitored), bool(plan.cycle_ms)
@@ -150,7 +152,11 @@ class Detection:
         """
         result = self.bank.test(self.windows.filling[""].counts, _LOOK_ALPHA)
         found = np.unique(result.signal[result.found]).tolist()
-        return frozenset(self.plan.monitored[i].name for i in found)
+        unlike = {self.plan.monitored[i].name for i in found}
+        counts = self.windows.filling[""].counts
+        if self.relation is not None and self.relation.is_unlike(counts, _LOOK_ALPHA):
+            unlike.add(self.relation.name)
+        return frozenset(unlike)
 
     def _told(self, calendar: Calendar, sealed: Sealed) -> dict[str, npt.NDArray[np.int64]]:
         """The counts of all segments with what the calendar tells of the pane."""
@@ -231,6 +237,8 @@ class Detection:
                 of_quality=row in by_quality,
             )
             findings.append(explained(self.plan, index, hit, span))
+        if self.relation is not None:
+            findings += self.relation.window(window, self._alpha(window.segment))
         return findings
 
     def _is_better(self, index: int, counts: npt.NDArray[np.int64]) -> bool:
@@ -256,6 +264,7 @@ class Detection:
         self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
     ) -> list[Finding]:
         """Feed what every pane is fed to, or every cycle where there is one."""
+        whole = counts
         self.changes.history.add(counts, start_ms, end_ms)
         self.latest.add(counts, start_ms, end_ms)
         findings = []
@@ -272,6 +281,8 @@ class Detection:
             early = self.beginning.holds(hit, self.windows.born_ms, end_ms)
             hit = hit._replace(from_start=early and not self.plan.cycle_ms)
             findings.append(explained(self.plan, i, hit, span))
+        if self.relation is not None:
+            findings += self.relation.pane(whole, start_ms, end_ms)
         return findings
 
     def dump(self) -> bytes:
@@ -284,6 +295,7 @@ class Detection:
             self.changes.history.dump(),
             self.latest.dump(),
             self.beginning,
+            b"" if self.relation is None else self.relation.dump(),
         )
         return msgspec.msgpack.encode(state)
 
@@ -298,10 +310,13 @@ class Detection:
             history,
             latest,
             self.beginning,
+            relation,
         ) = msgspec.msgpack.decode(data, type=_Dump)
         self.windows.load(windows)
         self.sequential.load(adwin, edetector)
         self.changes.history.load(history)
         self.latest.load(latest)
+        if self.relation is not None:
+            self.relation.load(relation)
         for window in self.windows.last.values():
             self._test(window)

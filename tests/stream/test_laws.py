@@ -36,7 +36,7 @@ def truth(plans, drifting):
     alerts, monitor = run_stages(plans, drifting, partitions=1, seed=0)
     assert alerts, "the stream must raise alerts, or nothing is compared"
     kinds = {alert["subject"].rpartition("/")[2] for alert in alerts}
-    assert {"data_drift", "performance"} <= kinds
+    assert {"data_drift", "performance", "concept_drift"} <= kinds
     return alerts, state_of(monitor)
 
 
@@ -45,7 +45,8 @@ def state_of(monitor):
     detection = held.detection
     windows = {s: w.counts.tolist() for s, w in detection.windows.filling.items()}
     last = {s: w.counts.tolist() for s, w in detection.windows.last.items()}
-    return held.panes_sealed, windows, last, detection.sequential.dump(), held.episodes.dump()
+    tests = (*detection.sequential.dump(), detection.relation.dump())
+    return held.panes_sealed, windows, last, tests, held.episodes.dump()
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 8])

@@ -1,0 +1,156 @@
+"""Whether a model is still right: which episodes what happens to prediction and truth opens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from driftstream import fit_reference, replay
+
+N = 6_000
+START = 1_700_000_000
+Frame = dict[str, Any]
+
+
+def rows(seed: int, n: int, *, shift: float = 0.0, rightly: float = 1.0) -> Frame:
+    """Scores that are what comes, and what a model of them says; a share of it is turned round."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n) + shift
+    score = 1.0 / (1.0 + np.exp(-1.5 * x))
+    came = rng.random(n) < score
+    came ^= rng.random(n) >= rightly
+    said = score >= 0.5
+    return {
+        "x": x,
+        "said": np.where(said, "yes", "no"),
+        "score": score,
+        "truth": np.where(came, "yes", "no"),
+    }
+
+
+def timed(*parts: Frame) -> Frame:
+    """One after the other, an event a second."""
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {"ts": START + np.arange(len(whole["x"])), **whole}
+
+
+def fitted(frame: Frame, **columns: Any) -> Any:
+    named = {"prediction": "said", "score": "score", "actual": "truth"} | columns
+    return fit_reference(frame, model="churn", timestamp="ts", **named)
+
+
+def shuffled(seed: int) -> Frame:
+    part = rows(seed, N)
+    return {**part, "truth": np.random.default_rng(seed).permutation(part["truth"])}
+
+
+CHANGES: dict[str, tuple[Callable[[], Frame], set[str]]] = {
+    "nothing": (lambda: rows(2, N), set()),
+    "labels shuffled": (lambda: shuffled(2), {"performance", "concept_drift"}),
+    "labels inverted": (lambda: rows(2, N, rightly=0.0), {"performance", "concept_drift"}),
+    "inputs moved": (
+        lambda: rows(2, N, shift=0.8),
+        {"data_drift", "prediction_drift", "label_drift"},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_opens_is_what_happened(change: str) -> None:
+    after, kinds = CHANGES[change]
+    reference = fitted(timed(rows(0, 10_000)))
+    found = replay(timed(rows(1, N), after()), reference)
+    assert {episode.kind for episode in found} == kinds
+    for episode in found:
+        assert (episode.opened.timestamp() - START - N) in range(1_100), episode
+        if episode.kind in ("performance", "concept_drift"):
+            assert episode.severity == "critical"
+    by_kind = {episode.kind: episode for episode in found}
+    if "performance" in kinds:
+        assert "accuracy" in by_kind["performance"].summary
+        assert "(usually 7" in by_kind["performance"].summary
+        assert "'yes' came in" in by_kind["concept_drift"].summary
+        assert by_kind["concept_drift"].signals == ("truth given score",)
+
+
+def test_fewer_errors_are_no_loss_of_performance() -> None:
+    reference = fitted(timed(rows(0, 10_000, rightly=0.8)))
+    found = replay(timed(rows(1, N, rightly=0.8), rows(2, N)), reference)
+    assert {episode.kind for episode in found} == {"concept_drift"}
+
+
+def numbers(seed: int, n: int, spread: float) -> Frame:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(50.0, 10.0, n)
+    return {"x": x, "said": x, "truth": x + rng.normal(0.0, spread, n)}
+
+
+@pytest.mark.parametrize("spread", [4.0, 2.0, 1.0])
+def test_errors_of_numbers(spread: float) -> None:
+    reference = fitted(timed(numbers(0, 10_000, 2.0)), score=None)
+    assert reference.outcome.cells.task == "regression"
+    found = replay(timed(numbers(1, N, 2.0), numbers(2, N, spread)), reference)
+    kinds = {episode.kind for episode in found}
+    assert ("performance" in kinds) == (spread > 2.0)
+    if spread > 2.0:
+        (episode,) = (each for each in found if each.kind == "performance")
+        assert "mean absolute error about 3" in episode.summary
+        assert "usually 1.6" in episode.summary
+
+
+def test_a_model_without_scores_is_judged_by_what_it_says() -> None:
+    def part(seed: int, right: float) -> Frame:
+        rng = np.random.default_rng(seed)
+        truth, other = rng.integers(0, 3, N), rng.integers(1, 3, N)
+        said = np.where(rng.random(N) < right, truth, (truth + other) % 3)
+        names = np.array(["cat", "dog", "owl"])
+        return {"x": rng.normal(size=N), "said": names[said], "truth": names[truth]}
+
+    reference = fitted(timed(part(0, 0.9)), score=None)
+    assert reference.outcome.cells.task == "multiclass"
+    found = replay(timed(part(1, 0.9), part(2, 0.8)), reference)
+    kinds = {episode.kind: episode for episode in found}
+    assert set(kinds) == {"performance", "concept_drift"}
+    assert re.search(r"accuracy (79|80|81)[.0-9]* % \(usually", kinds["performance"].summary)
+    assert kinds["concept_drift"].signals == ("truth given said",)
+    assert not replay(timed(part(1, 0.9), part(3, 0.9)), reference)
+
+
+def test_what_the_columns_hold_decides_what_is_counted() -> None:
+    frame = timed(rows(0, 3_000))
+    by_score = fitted(frame, prediction=None, ignore=["said"])
+    assert by_score.outcome.cells.task == "binary"
+    assert by_score.outcome.cells.classes == ("no", "yes")
+    right = (frame["score"] >= 0.5) == (frame["truth"] == "yes")
+    error = by_score.signals[-1]
+    assert error.role == "error"
+    assert error.counts[:2].tolist() == [right.sum(), 3_000 - right.sum()]
+    # The score is of the class that it is high for, whatever the classes are called.
+    named = {**frame, "truth": np.where(frame["truth"] == "yes", "blue", "red")}
+    turned = fitted(named, prediction=None, ignore=["said"])
+    assert turned.outcome.cells.classes == ("red", "blue")
+    assert turned.signals[-1].counts.tolist() == error.counts.tolist()
+    # A score that is never low for either class says how sure the model is.
+    sure = np.maximum(frame["score"], 1.0 - frame["score"])
+    confident = fitted({**frame, "score": sure})
+    assert confident.outcome.cells.task == "multiclass"
+    assert fitted(frame).outcome.cells.task == "binary"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"truth": ["yes"] * 3_000, "said": ["yes"] * 3_000}, "one class only"),
+        ({"truth": list(range(3_000))}, "--categorical"),
+    ],
+)
+def test_why_outcomes_are_not_followed_is_said(changes: Frame, why: str) -> None:
+    frame = {**timed(rows(0, 3_000)), **changes}
+    reference = fitted(frame, kinds={"truth": "numeric"} if why.startswith("--") else None)
+    assert reference.outcome is None
+    assert [signal.role for signal in reference.signals] == ["feature", "label", "score", "actual"]
+    assert any("outcomes are not followed" in w and why in w for w in reference.warnings)
