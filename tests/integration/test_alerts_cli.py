@@ -135,10 +135,13 @@ def test_following_begins_now(
         assert "fraud v3" in first
         assert "[acknowledged by ann" in first
         assert "churn" not in logs["now"].read_text()
-    finally:
         for process in running:
             process.send_signal(signal.SIGINT)
-        assert [process.wait(20) for process in running] == [0, 0, 0]
+        assert [process.wait(180) for process in running] == [0, 0, 0]
+    finally:
+        for process in running:  # one that is left would fail the tests after this one, too
+            process.kill()
+            process.wait()
 
 
 def test_an_ack_stops_notifications_and_breaks_no_reader(
