@@ -130,22 +130,29 @@ class LogCounts:
         """Add counts of keys at this level."""
         if not keys.size:
             return
-        every, place = np.unique(np.concatenate([self.keys, keys]), return_inverse=True)
-        total = np.zeros(every.size, np.int64)
-        np.add.at(total, place, np.concatenate([self.counts, counts]))
-        self.keys, self.counts = every, total
+        keys = np.concatenate([self.keys, keys])
+        order = np.argsort(keys, kind="stable")  # both halves are in order: they are merged
+        self._hold(keys[order], np.concatenate([self.counts, counts])[order])
         levels = 0
-        while 1 + int(np.count_nonzero(np.diff(every >> levels))) > MOST_BINS:
+        while self.keys.size > MOST_BINS and self._bins_at(levels) > MOST_BINS:
             levels += 1
         self._coarsen(levels)
 
+    def _bins_at(self, levels: int) -> int:
+        """How many bins are filled when they are so much coarser."""
+        return 1 + int(np.count_nonzero(np.diff(self.keys >> levels)))
+
     def _coarsen(self, levels: int) -> None:
-        if not levels:
-            return
-        self.level += levels
-        self.keys, place = np.unique(self.keys >> levels, return_inverse=True)
-        counts, self.counts = self.counts, np.zeros(self.keys.size, np.int64)
-        np.add.at(self.counts, place, counts)
+        if levels:
+            self.level += levels
+            self._hold(self.keys >> levels, self.counts)
+
+    def _hold(self, keys: Ints, counts: Ints) -> None:
+        """Hold the sums of counts of equal keys, which are in order."""
+        first = np.ones(keys.size, bool)
+        np.not_equal(keys[1:], keys[:-1], out=first[1:])
+        begins = np.flatnonzero(first)
+        self.keys, self.counts = keys[begins], np.add.reduceat(counts, begins)
 
 
 def edges_of(keys: Ints, level: int) -> tuple[Floats, Floats]:
