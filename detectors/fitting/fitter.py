@@ -21,6 +21,7 @@ from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.seasonal import SeasonFit, Seasons
 from detectors.fitting.seasons.fitting import Seasonal
+from detectors.fitting.training_rows import warnings_of_training
 from detectors.fitting.values import Column
 from detectors.fitting.worth import warnings_of_slow
 from detectors.references.reference import ColumnMapping, Reference
@@ -248,6 +249,8 @@ class ReferenceFitter:
         if self._outcome is not None and outcome is None:
             warnings.append(f"outcomes are not followed: {self._outcome.why_not}")
             signals = signals[:-1]
+        if outcome is not None:
+            warnings += warnings_of_training(outcome, signals)
         tables = [signal.by_cell for signal, _ in zip(fits.values(), signals, strict=False)]
         self.seasonal = self._season.finish(signals, tables)
         calendar = None
@@ -329,7 +332,7 @@ class ReferenceFitter:
             self._warnings += warnings_of_long(self._sampled_numbers(), self._times.order())
         if self._outcome is not None and self._outcome.lacks(self._signals):
             self._outcome = None
-        name, edge = (self._outcome and self._outcome.edge()) or ("", 0.0)
+        name, edge = (self._outcome and self._outcome.edge(self._signals)) or ("", 0.0)
         for own, signal in self._signals.items():
             if isinstance(signal, NumericFit) and own == name:
                 signal.prepare(self._batches, edge)

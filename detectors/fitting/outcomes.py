@@ -123,11 +123,21 @@ class OutcomeFit:
         errors[np.isinf(errors)] = np.nan
         return errors
 
-    def edge(self) -> tuple[str, float] | None:
-        """The signal and the value that is to be an edge of its bins: where a class begins."""
-        if self._is_regression or self._label or not self._score:
+    def edge(self, signals: _Fits) -> tuple[str, float] | None:
+        """The signal and the value that is to be an edge of its bins: where a class begins.
+
+        Of a model that says its class besides, half is a guess, by which its metrics can be
+        estimated if it is right. An edge beyond all scores would move what is usual for them.
+        """
+        score = signals.get(self._score)
+        if self._is_regression or not isinstance(score, NumericFit):
             return None
-        return self._score, _HALF if self._options.threshold is None else self._options.threshold
+        if self._options.threshold is not None:
+            return self._score, self._options.threshold
+        there = score.sampled
+        if self._label and not (np.any(there < _HALF) and np.any(there > _HALF)):
+            return None
+        return self._score, _HALF
 
     def prepare(self, signals: _Fits, batches: Batches) -> None:
         """End the first pass, after that of all signals: settle what may be counted."""

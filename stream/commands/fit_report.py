@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
@@ -11,10 +11,18 @@ from stream.text.counted import counted
 from stream.text.durations import DAY_MS
 
 if TYPE_CHECKING:
-    from detectors import Binning
+    from detectors import Binning, Reference
+    from detectors.references.outcome import OutcomeReference
     from stream.commands.fit_file import Fitted
 
 __all__ = ["report", "tell_doubts"]
+
+#: What is said of each task's outcomes.
+_TOLD: Final = {
+    "binary": ("accuracy", "auc"),
+    "multiclass": ("accuracy", "recall_macro"),
+    "regression": ("mae", "bias"),
+}
 
 
 def report(fitted: Fitted) -> None:
@@ -46,6 +54,8 @@ def tell_doubts(fitted: Fitted) -> None:
             f"the times are {'dates without a time of day' if dates else 'one a day'}: a pane of "
             "one day (1d) is proposed"
         )
+    if reference.outcome is not None:
+        say(_outcomes(reference, reference.outcome))
     for words in reference.warnings:
         say(f"warning: {words}")
     untested = untested_by_plan(plan)
@@ -55,6 +65,27 @@ def tell_doubts(fitted: Fitted) -> None:
     late = {name for each in untested if each.reason == "slow" for name in each.signals}
     for words in delay_words(plan, {s.name for s in plan.monitored} - late):
         say(words)
+
+
+def _outcomes(reference: Reference, outcome: OutcomeReference) -> str:
+    """Which outcomes the rows have, and how right the model was of them."""
+    from detectors.outcomes.of_model import ModelMetrics
+    from stream.text.metric_words import metric_words
+
+    cells, found = outcome.cells, ModelMetrics(outcome, reference.signals).reference
+    if cells.task == "binary":
+        task = f"two classes, {cells.classes[1]!r} is positive"
+        if not cells.predicted:
+            task += f" and meant from a {cells.score} of {cells.threshold:g} on"
+    elif cells.task == "multiclass":
+        task = f"{len(cells.classes)} classes"
+    else:
+        task = "numbers"
+    shown = [metric_words(name, found[name]) for name in _TOLD[cells.task] if name in found]
+    known = f"{outcome.events:,} of {counted(reference.events, 'row')}"
+    return (
+        f"outcomes ({task}): {known} have a truth; {', '.join(shown)}; in brackets 95 % intervals"
+    )
 
 
 def _table(fitted: Fitted) -> None:
