@@ -322,6 +322,66 @@ def one_model() -> Any:
                 "{{model_version}} {{segment}}",
             ),
         ),
+        lines(
+            "Outcomes: $metric",
+            "How right the model was of the predictions of the last full window whose truth is known, with its 95 % interval; what it was in the reference; and what scores alone let expect.",
+            (
+                f'max by (model_version) (driftstream_outcome{{{MINE}, segment="", metric="$metric"}})',
+                "now {{model_version}}",
+            ),
+            (
+                f'max by (model_version) (driftstream_outcome_low{{{MINE}, segment="", metric="$metric"}})',
+                "at least {{model_version}}",
+            ),
+            (
+                f'max by (model_version) (driftstream_outcome_high{{{MINE}, segment="", metric="$metric"}})',
+                "at most {{model_version}}",
+            ),
+            (
+                f'max by (model_version) (driftstream_outcome_reference{{{MINE}, metric="$metric"}})',
+                "reference {{model_version}}",
+            ),
+            (
+                f'max by (model_version) (driftstream_outcome_estimated{{{MINE}, segment="", metric="$metric"}})',
+                "estimated {{model_version}}",
+            ),
+        ),
+        lines(
+            "Outcomes: truth known",
+            "Share of the last full window's events that have a truth.",
+            (
+                f'max by (segment, model_version) (driftstream_outcome_events{{{MINE}}} / on (model, model_version, segment) driftstream_window_events{{{MINE}, window="full"}})',
+                "{{model_version}} {{segment}}",
+            ),
+            unit="percentunit",
+        ),
+        rows(
+            "Outcomes",
+            "Every metric of the last full window, whole stream, beside the reference's. Estimated is from scores alone: right if the truth follows the score as it did.",
+            [
+                (
+                    f'max by (metric, model_version) (driftstream_outcome{{{MINE}, segment=""}})',
+                    "now",
+                ),
+                (
+                    f'max by (metric, model_version) (driftstream_outcome_low{{{MINE}, segment=""}})',
+                    "at least",
+                ),
+                (
+                    f'max by (metric, model_version) (driftstream_outcome_high{{{MINE}, segment=""}})',
+                    "at most",
+                ),
+                (
+                    f"max by (metric, model_version) (driftstream_outcome_reference{{{MINE}}})",
+                    "reference",
+                ),
+                (
+                    f'max by (metric, model_version) (driftstream_outcome_estimated{{{MINE}, segment=""}})',
+                    "estimated",
+                ),
+            ],
+            width=24,
+        ),
         rows(
             "Tests of the last full window",
             "Value and threshold of every test, whole stream.",
@@ -356,6 +416,11 @@ def one_model() -> Any:
             "signal",
             "Signal",
             f'label_values(driftstream_drift_score{{{MINE}, segment=""}}, signal)',
+        ),
+        variable(
+            "metric",
+            "Metric of outcomes",
+            f'label_values(driftstream_outcome{{{MINE}, segment=""}}, metric)',
         ),
     ]
     episodes = (

@@ -31,7 +31,18 @@ __all__ = [
 _UNKNOWN: Final = "told before this worker began: `driftstream alerts` has the words"
 _SUBJECT: Final = ["model", "model_version"]
 _OF_WINDOWS: Final = frozenset(  # families without a signal
-    {"window_events", "window_end_timestamp_seconds"}
+    {
+        "window_events",
+        "window_end_timestamp_seconds",
+        "outcome_events",
+        "outcome",
+        "outcome_low",
+        "outcome_high",
+        "outcome_reference",
+        "outcome_estimated",
+        "outcome_estimated_low",
+        "outcome_estimated_high",
+    }
 )
 #: family -> (help, label of `Gauge.extra`)
 _SIGNAL_FAMILIES: Final = {
@@ -55,6 +66,22 @@ _SIGNAL_FAMILIES: Final = {
         "Quantile in the last full window, from its bins; if beyond a wide one, its edge.",
         "q",
     ),
+    "outcome_events": ("Events of the last full window that have a truth.", ""),
+    "outcome": (
+        "Metric of the last full window's predictions whose truth is known, as scikit-learn names "
+        "it: accuracy, recall, auc, mae ...",
+        "metric",
+    ),
+    "outcome_low": ("Lower end of its 95 % interval, where it has one.", "metric"),
+    "outcome_high": ("Upper end of its 95 % interval.", "metric"),
+    "outcome_reference": ("The same metric of the reference's rows.", "metric"),
+    "outcome_estimated": (
+        "The metric of all predictions of the last full window as estimated from their scores, "
+        "without a truth: right if the truth follows the score as in the reference.",
+        "metric",
+    ),
+    "outcome_estimated_low": ("Lower end of its 95 % interval, on the same assumption.", "metric"),
+    "outcome_estimated_high": ("Upper end of its 95 % interval, on the same assumption.", "metric"),
 }
 
 

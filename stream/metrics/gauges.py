@@ -5,6 +5,7 @@ All of it is read when Prometheus asks: nothing here is kept up to date in betwe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -14,7 +15,9 @@ import numpy.typing as npt
 from detectors import NumericBinning, SignalReference
 from detectors.change_points.estimates import QUANTILES, bin_mean, bin_quantiles
 from stream.metrics.bin_shares import leading_signals, shares
+from stream.plans.plan import Subject
 from stream.stage2.detection import Detection
+from stream.stage2.outcome_view import OutcomeView
 from stream.stage2.subject import SubjectMonitor
 from stream.stage2.untested import untested_now
 from stream.stage2.windows import Closed
@@ -26,12 +29,14 @@ OTHER: Final = "__other__"
 ALL: Final = "__all__"
 _FIRST_TO_GO: Final = -1.0
 _KEPT: Final = 1.0
+#: No metric of outcomes stands for others; bins go before them.
+_LEAVES_NOTHING: Final = -0.5
 
 
 class Gauge(NamedTuple):
     """The value of one family for one signal, or for a whole window where `signal` is "".
 
-    `extra` is its test, its quantile, which window or a reason, or "".
+    `extra` is its test, its quantile, which window, a reason or a metric, or "".
 
     `weight` says how much a signal deserves a series of its own when there are too many; a negative
     one that it goes before its like, and leaves nothing behind.
@@ -73,6 +78,8 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
                 "window_end_timestamp_seconds", *monitor.subject, segment, "", "", ended, 0.0
             )
             yield from _of_window(monitor, detection, segment, window)
+            if detection.outcomes is not None:
+                yield from _of_outcomes(monitor.subject, detection.outcomes.of(window), segment)
             if not segment:
                 yield from _of_bins(monitor, detection, window)
 
@@ -107,6 +114,25 @@ def _of_window(
             if detection.plan.private and family != "signal_missing_ratio":
                 continue
             yield Gauge(family, model, version, segment, signal_reference.name, extra, value, 0.0)
+
+
+def _of_outcomes(subject: Subject, view: OutcomeView, segment: str) -> Iterator[Gauge]:
+    """How right the model was; those of single classes of the whole stream only."""
+    known = float(view.known)
+    yield Gauge("outcome_events", *subject, segment, "", "", known, _LEAVES_NOTHING)
+    found = {"outcome": view.now, "outcome_estimated": view.estimated}
+    if not segment:
+        found["outcome_reference"] = view.reference
+    for family, metrics in found.items():
+        for name, metric in metrics.items():
+            if segment and "[" in name:
+                continue
+            labels = (*subject, segment, "", name)
+            yield Gauge(family, *labels, metric.value, _LEAVES_NOTHING)
+            if family == "outcome_reference" or math.isnan(metric.low):
+                continue
+            yield Gauge(f"{family}_low", *labels, metric.low, _LEAVES_NOTHING)
+            yield Gauge(f"{family}_high", *labels, metric.high, _LEAVES_NOTHING)
 
 
 def _of_bins(monitor: SubjectMonitor, detection: Detection, window: Closed) -> Iterator[Gauge]:

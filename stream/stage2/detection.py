@@ -25,6 +25,7 @@ from stream.stage2.beginning import Beginning
 from stream.stage2.days import DayLooks
 from stream.stage2.explained_by_quality import explained_rows
 from stream.stage2.findings import Hit, Span, explained
+from stream.stage2.outcome_view import OutcomeViews
 from stream.stage2.panes import Sealed
 from stream.stage2.relation_tests import RelationTests
 from stream.stage2.sequential import Sequential
@@ -90,6 +91,7 @@ class Detection:
         self.latest = Latest(width)
         self.sequential = Sequential(plan, shared, self.changes)
         self.relation = RelationTests.of(plan, self.budget)
+        self.outcomes = OutcomeViews.of_plan(plan)
         self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
         self.budget_summary = BudgetSummary.of(
             self.budget, len(plan.monitored), bool(plan.cycle_ms)

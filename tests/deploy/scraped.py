@@ -57,6 +57,26 @@ class Server:
         return [series["metric"] for series in self.ask("query", query=expression)["result"]]
 
 
+def _with_outcomes(records: Iterator[FileRecord]) -> Iterator[FileRecord]:
+    """The records with what a model says, and mostly what turned out to be true."""
+    rng = np.random.default_rng(5)
+    for record in records:
+        value = record.value or b""
+        if value.startswith(b'{"model"'):
+            score = float(rng.random())
+            said = {"prediction": {"score": score}, "actual": str(rng.random() < score)}
+            value = value[:-1] + b"," + json.dumps(said).encode()[1:]
+        yield dataclasses.replace(record, value=value)
+
+
+def _of_training() -> dict[str, Any]:
+    """Rows of the same before the drift."""
+    rng = np.random.default_rng(6)
+    score = rng.random(20_000)
+    actual = np.where(rng.random(20_000) < score, "True", "False")
+    return {**columns(20_000, 0, 0.0), "score": score, "actual": actual}
+
+
 def endless() -> Iterator[FileRecord]:
     """Events with a drift, one that is no event, and then late ones for as long as it takes.
 
@@ -64,7 +84,8 @@ def endless() -> Iterator[FileRecord]:
     """
     offsets = count()
     last = FileRecord(0, 0, None)
-    for last, beside in zip(records(4_000, 1, 0.5), records(4_000, 2, 0.0), strict=True):
+    of_both = (_with_outcomes(records(4_000, 1, 0.5)), _with_outcomes(records(4_000, 2, 0.0)))
+    for last, beside in zip(*of_both, strict=True):
         yield dataclasses.replace(last, offset=next(offsets))
         value = (beside.value or b"").replace(b'"version":"3"', b'"version":"4"')
         yield dataclasses.replace(beside, offset=next(offsets), value=value)
@@ -83,7 +104,8 @@ def wait_for(what: Any, words: Any, timeout_s: float = 30.0) -> None:
 def scraping(folder: Path) -> Iterator[Server]:
     """A Prometheus with the rules of deploy/, which has scraped a page through a drift."""
     times = START_MS - 10_000_000 + np.arange(20_000, dtype=np.int64) * 100
-    reference = fit_reference(columns(20_000, 0, 0.0), model="fraud", times_ms=times)
+    roles = {"score": "score", "actual": "actual"}
+    reference = fit_reference(_of_training(), model="fraud", times_ms=times, roles=roles)
     book = PlanBook()
     book.add(Plan(model="fraud", reference=reference, segments=("region",), window_events=1000))
     state = FileState(Replay(book))

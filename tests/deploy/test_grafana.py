@@ -20,7 +20,7 @@ BOARDS = {path.stem: json.loads(path.read_text()) for path in GRAFANA.glob("dash
 #: What stands for the choices of a viewer.
 CHOSEN = {
     "model": "fraud", "version": "(3|4)", "signal": "amount", "environment": "(tests)",
-    "instance": "127.0.0.1:.+",
+    "instance": "127.0.0.1:.+", "metric": "accuracy",
 }  # fmt: skip
 _BUILT_IN = {"__rate_interval": "30s", "datasource": "prometheus"}
 #: Labels whose value may be the empty one, which Prometheus does not keep.
