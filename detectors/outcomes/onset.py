@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from detectors.change_points.blocks import Blocks
 from detectors.counting.outcome_cells import OutcomeCells
+from detectors.outcomes.relation_evidence import AXES
 from detectors.outcomes.strata import axes_of, strata_of
 
 __all__ = ["onset"]
@@ -28,7 +29,7 @@ def onset(cells: OutcomeCells, reference: Ints, blocks: Blocks, axis: str, direc
     """
     strata = strata_of(cells, reference)
     share, weights = axes_of(strata)
-    weight = weights[0 if axis == "residual" else 1]
+    weight = weights[AXES.index(axis)]
     total, chance = np.zeros(len(blocks)), np.zeros(len(blocks))
     for at in range(len(blocks)):
         held = strata_of(cells, blocks[at])

@@ -9,6 +9,7 @@ opposite: labels that are swapped leave the mean residual where it was.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,10 @@ from detectors.outcomes.residual_effects import DesignEffects
 from detectors.outcomes.strata import axes_of, strata_of
 from detectors.sequential.edetector import BETS, TEMPER, EDetectorBank, GrowthTable
 
-__all__ = ["RelationEvidence"]
+__all__ = ["AXES", "RelationEvidence"]
+
+#: What its processes watch.
+AXES: Final = ("residual", "order")
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -68,8 +72,8 @@ class RelationEvidence:
 
     @property
     def axis(self) -> str:
-        """What the strongest process watches: "residual" or "order"."""
-        return "residual" if self._bank.axis(0) == "x" else "order"
+        """What the strongest process watches: one of `AXES`."""
+        return AXES["xy".index(self._bank.axis(0))]
 
     @property
     def direction(self) -> int:

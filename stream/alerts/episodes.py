@@ -128,7 +128,8 @@ class Episodes:
             due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
             odd_day = any(m.days.words for m in members.values())
-            if members and not (window_closed or due or worse or odd_day):
+            turned = any(m.way.turned for m in members.values())
+            if members and not (window_closed or due or worse or odd_day or turned):
                 continue
             alert = self._revise(episode, pane_end_ms, context)
             if alert is not None:

@@ -35,6 +35,9 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
         Whether the signal differed from its reference as soon as that was compared to.
     headline : str
         The one effect that the test is about, in one breath.
+    settles : bool
+        Whether it alone shows which way things went: of a test that began again since it last
+        found something.
     """
 
     kind: Kind
@@ -60,6 +63,7 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     moves: str = ""
     from_start: bool = False
     headline: str = ""
+    settles: bool = False
 
     @property
     def weight(self) -> float:

@@ -35,9 +35,15 @@ class Way(msgspec.Struct, array_like=True):
         """Take the finding of a window."""
         if not finding.direction:
             return
-        same = finding.moves == self.moves
-        opposed = same and finding.direction * self.direction < 0
-        self.windows = self.windows + 1 if opposed else 0
+        self.windows = self.windows + 1 if self.opposes(finding) else 0
+
+    def opposes(self, finding: Finding) -> bool:
+        """Whether it went the other way than was published."""
+        return finding.moves == self.moves and finding.direction * self.direction < 0
+
+    def settle(self) -> None:
+        """Take for certain that it goes the other way."""
+        self.windows = _WINDOWS
 
     @property
     def turned(self) -> bool:

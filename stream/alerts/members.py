@@ -188,6 +188,9 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
             if len(members) >= _MAX_MEMBERS:
                 continue
             member = members[key_of(finding)] = Member(finding, began=finding.change_point)
+        elif finding.settles and member.way.opposes(finding):
+            member.way.settle()
+            member.finding, member.began = finding, finding.change_point
         elif _tells_more(finding, member):
             member.finding = finding
         begins = finding.test == DAY and member.days.see(finding)

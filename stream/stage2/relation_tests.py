@@ -13,12 +13,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors import Budget, ChangePoint, NumericBinning
+from detectors import AdwinBank, Budget, ChangePoint, NumericBinning
 from detectors.change_points.blocks import Blocks
 from detectors.outcomes.onset import onset
 from detectors.outcomes.relation import STEPS, Relation, RelationResult
-from detectors.outcomes.relation_evidence import RelationEvidence
+from detectors.outcomes.relation_evidence import AXES, RelationEvidence
 from detectors.outcomes.residual_effects import DesignEffects
+from detectors.outcomes.residual_scores import ResidualScores
 from stream.alerts.finding import Finding
 from stream.alerts.sizes import RELATION, on_one_scale
 from stream.plans.plan import Plan
@@ -26,6 +27,13 @@ from stream.stage2.windows import Closed
 
 __all__ = ["RelationTests"]
 
+#: What a direction is of, and from how many standard errors on there is one.
+_SHARE: Final = "share that came"
+_CLEAR: Final = 2.0
+#: A change within the stream counts if all events since then differ from the reference's, too.
+_DIFFERS: Final = 0.01
+#: A mean residual that came back to less than this part of what it was is no other change.
+_BACK: Final = 1 / 3
 #: Blocks of panes that are held, to tell since when: 48 reach back for thousands of panes.
 _MAX_BLOCKS: Final = 48
 _LN10: Final = float(np.log(10.0))
@@ -53,7 +61,7 @@ class RelationTests:
         outcome = plan.outcome
         assert outcome is not None
         self._plan, self._cells, self._at = plan, outcome.cells, plan.layout.cells
-        cells = outcome.cells
+        cells, self._counts = outcome.cells, outcome.counts
         self.name = f"{cells.actual} given {cells.score or cells.predicted}"
         effects = DesignEffects(*outcome.effects)
         score = next((s.binning for s in plan.monitored if s.name == cells.score), None)
@@ -65,6 +73,10 @@ class RelationTests:
             threshold=budget.edetector_threshold,
             z=budget.edetector_z,
             phi=effects,
+        )
+        self._scores = ResidualScores(cells, outcome.counts)
+        self.adwin = AdwinBank(
+            len(AXES), budget.adwin_delta(len(AXES)), np.array(effects[: len(AXES)])
         )
         self._threshold = float(np.log10(budget.edetector_threshold))
         self._blocks = Blocks(cells.width, _MAX_BLOCKS)
@@ -84,31 +96,41 @@ class RelationTests:
         if not self._cells.events(cells):
             return
         self._blocks.add(cells, start_ms, end_ms)
-        if not self.evidence.update(cells):
+        bank = self.adwin
+        for axis in np.flatnonzero(bank.update(*self._scores.moments(cells))).tolist():
+            before, after = float(bank.mean_before[axis]) - 0.5, float(bank.mean_after[axis]) - 0.5
+            if abs(after) > _BACK * abs(before):  # else it is as in the reference again
+                moved, least = 2.0 * abs(after - before), 2.0 * float(bank.threshold[axis])
+                way = 1 if after > 0.0 else -1
+                yield from self._since_onset("adwin", moved, least, AXES[axis], way)
+        if self.evidence.update(cells):
+            found = self.evidence.evidence / _LN10
+            yield from self._since_onset(
+                "edetector",
+                found,
+                self._threshold,
+                self.evidence.axis,
+                self.evidence.direction,
+            )
+
+    def _since_onset(
+        self, test: str, value: float, threshold: float, axis: str, way: int
+    ) -> Iterator[Finding]:
+        """What a test of panes found, told of all events since it shows; if it does."""
+        blocks = self._blocks
+        at = onset(self._cells, self._counts, blocks, axis, way)
+        since = blocks.since(at)
+        result = self._relation.test(since, _DIFFERS)
+        if result is None or (test == "adwin" and not result.found):
             return
-        outcome = self._plan.outcome
-        assert outcome is not None
-        at = onset(
-            self._cells,
-            outcome.counts,
-            self._blocks,
-            self.evidence.axis,
-            self.evidence.direction,
-        )
-        since = self._blocks.since(at)
-        result = self._relation.test(since, 0.5)
-        began = ChangePoint(
-            self._blocks.start_ms[at], self._blocks.start_ms[at], self._blocks.end_ms[at]
-        )
-        effect = 0.0 if result is None else result.effect
         yield self._finding(
-            "edetector",
-            self.evidence.evidence / _LN10,
-            self._threshold,
-            effect,
+            test,
+            value,
+            threshold,
+            result,
             self._relation.describe(since),
-            (began.estimate_ms, end_ms, self._cells.events(since)),
-            began=began,
+            (blocks.start_ms[at], blocks.end_ms[-1], result.events),
+            began=ChangePoint(blocks.start_ms[at], blocks.start_ms[at], blocks.end_ms[at]),
         )
 
     def window(self, window: Closed, alpha: float) -> Iterator[Finding]:
@@ -125,7 +147,7 @@ class RelationTests:
             RELATION,
             result.value,
             result.threshold,
-            result.effect,
+            result,
             self._relation.describe(cells),
             (window.start_ms, window.end_ms, result.events),
             began=ChangePoint(window.start_ms, window.start_ms, window.end_ms),
@@ -143,7 +165,7 @@ class RelationTests:
         test: str,
         value: float,
         threshold: float,
-        effect: float,
+        result: RelationResult,
         words: str,
         span: tuple[int, int, int],
         *,
@@ -153,6 +175,7 @@ class RelationTests:
     ) -> Finding:
         warning, critical = STEPS
         start_ms, end_ms, events = span
+        effect, direction = result.effect, _direction(result)
         return Finding(
             kind="concept_drift",
             signal=self.name,
@@ -174,15 +197,33 @@ class RelationTests:
             effect=on_one_scale(RELATION, effect),
             change="" if self._plan.private else words,
             change_point=began,
+            moves=_SHARE if direction else "",
+            direction=direction,
+            settles=test != RELATION,
             headline="" if self._plan.private else words,
         )
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
-        return msgspec.msgpack.encode((self.evidence.dump(), self._blocks.dump()))
+        return msgspec.msgpack.encode(
+            (self.evidence.dump(), self.adwin.dump(), self._blocks.dump())
+        )
 
     def load(self, data: bytes) -> None:
         """Take over a dumped state; raises ValueError."""
-        evidence, blocks = msgspec.msgpack.decode(data, type=tuple[bytes, bytes])
+        evidence, adwin, blocks = msgspec.msgpack.decode(data, type=tuple[bytes, bytes, bytes])
         self.evidence.load(evidence)
+        self.adwin.load(adwin)
         self._blocks.load(blocks)
+
+
+def _direction(result: RelationResult) -> int:
+    """Whether the class came more often (1) or less (-1) than by the reference; 0 if not clear."""
+    over = chance = 0.0
+    for group in result.groups:
+        share = group.expected / max(1, group.events)
+        over += group.came - group.expected
+        chance += group.expected * max(0.0, 1.0 - share)
+    if over * over < _CLEAR * _CLEAR * chance:
+        return 0
+    return 1 if over > 0.0 else -1
