@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["report", "tell_doubts"]
 
-#: What is said of each task's outcomes.
+#: Each task's outcomes in words.
 _TOLD: Final = {
     "binary": ("accuracy", "auc"),
     "multiclass": ("accuracy", "recall_macro"),
