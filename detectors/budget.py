@@ -49,6 +49,8 @@ _EDETECTOR_SLACK: Final = measured("edetector_slack")
 _ROWS_OF_SLACK: Final = 1_000
 _SLACK_FROM, _SLACK_TO = 300.0, 3_000.0
 _LEAST_THRESHOLD: Final = 100.0
+#: Of a limit the bound itself holds: no more is asked for than a chance of 1 in 20.
+_LEAST_OF_LIMITS: Final = 20.0
 #: Events a week over rows of the reference from which even a rare error of its mean is found.
 #: Just below it, z = 3: .08 alarms a signal and week of a third allowed, .003 of a sixtieth.
 _FAST: Final = 2_000
@@ -98,6 +100,8 @@ class Budget:
         Chance of a false alarm for each signal and window, of scope `all` and of a segment.
     edetector_threshold, edetector_z : float
         Of `EDetectorBank`; infinite if it is off.
+    limit_threshold : float
+        A of `LimitEvidence`: all limits together have the part of one family.
     window_events : int
         What was asked for, or more if alpha would be too small otherwise.
     panes_per_week, windows_per_week : float
@@ -122,6 +126,7 @@ class Budget:
     events_per_pane: float
     edetector_threshold: float = math.inf
     edetector_z: float = 4.0
+    limit_threshold: float = math.inf
     spent_per_week: float = math.inf
     duplicates_alpha: float = 0.0
     day_alpha: float = 0.0
@@ -143,6 +148,7 @@ class Budget:
         window_max_age_ms: int = DAY_MS,
         segments: int = 0,
         edetector: bool = False,
+        limits: int = 0,
     ) -> Budget:
         """Budget of a subject.
 
@@ -163,6 +169,8 @@ class Budget:
             Number of segmented columns.
         edetector : bool
             Whether signals have an e-detector too, which takes its part of the budget.
+        limits : int
+            Number of limits on metrics.
 
         Raises
         ------
@@ -178,7 +186,7 @@ class Budget:
         else:
             events = panes * window_events
         tested = len(signals) + (reference.outcome is not None)  # the relation counts as a signal
-        families = (3 if edetector else 2) * tested
+        families = (3 if edetector else 2) * tested + (limits > 0)
         by_age = WEEK_MS / window_max_age_ms
         windows = panes if cycle_ms else max(_windows(events, panes, window_events), by_age)
         of_days = 0.0 if reference.calendar is None else _SHARE_OF_DAYS * false_alarms_per_week
@@ -210,6 +218,7 @@ class Budget:
             )
             if edetector
             else math.inf,
+            limit_threshold=max(_LEAST_OF_LIMITS, limits * panes / family) if limits else math.inf,
             edetector_z=4.0 if events >= _FAST * reference.events else 3.0,
             spent_per_week=spent,
         )

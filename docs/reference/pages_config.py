@@ -27,7 +27,13 @@ from stream.config.tables import IngestConfig, SignalPrivacy, TopicsConfig, Work
 from stream.config.targets import DeliverySettings
 from stream.config.toml_table import Table
 from stream.contracts.declared import Setting, settings_of
-from stream.contracts.plan_settings import DeclaredSignal, Learn, PlanSettings, SignalOptions
+from stream.contracts.plan_settings import (
+    DeclaredSignal,
+    Learn,
+    Limit,
+    PlanSettings,
+    SignalOptions,
+)
 from stream.kafka.security import KEYS
 
 _HEAD = """# The config file
@@ -48,6 +54,7 @@ _DECLARED = (
     ("worker", WorkerConfig), ("topics", TopicsConfig), ("ingest", IngestConfig),
     ("models", PlanSettings), ("models", Learn), ("models.signals.NAME", SignalOptions),
     ("models.signals.NAME", SignalPrivacy), ("models.signals.NAME", DeclaredSignal),
+    ("models.limits", Limit),
     ("notify", DeliverySettings),
 )  # fmt: skip
 

@@ -38,6 +38,16 @@ max_age = "24h"
 [models.signals.EXAMPLE]                   # the name of a signal
 importance = 0.4
 
+[[models.limits]]
+metric = "accuracy"
+at_least = 0.9
+
+[[models.limits]]
+metric = "p95"
+signal = "latency"
+at_most = 0.25
+severity = "warning"
+
 [[models]]
 name = "new-model"
 warm_up = 10000
@@ -130,6 +140,10 @@ TABLES = {
     ),
     "models.window": ("[models.window]", "How much is tested together."),
     "models.signals.NAME": ("[models.signals.NAME]", "Settings of one signal."),
+    "models.limits": (
+        "[[models.limits]]",
+        "What a metric may be at least, or at most: [limits](../limits.md).",
+    ),
     "sources": (
         "[[sources]]",
         "In which format the records of a topic are, where it is not the native one and their headers do not say it: [how-to](../how-to/README.md#what-you-have). The same in all workers.",

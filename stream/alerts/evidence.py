@@ -12,11 +12,12 @@ from detectors import ChangePoint
 from detectors.figures import figure, figures, round_figure
 from stream.alerts.finding import Finding
 from stream.alerts.sentences import TEST_TEXT
+from stream.alerts.sizes import LIMIT
 from stream.contracts.alert_event import format_time
 from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.slots import DAY
 
-__all__ = ["evidence"]
+__all__ = ["evidence", "in_time"]
 
 #: Tails below this were not measured: no more is claimed.
 _MIN_P: Final = 1e-9
@@ -36,6 +37,8 @@ def evidence(finding: Finding, began: ChangePoint | None, budget: BudgetSummary 
         text = _by_edetector(finding, budget)
     elif finding.test == "adwin":
         text = _by_adwin(finding, budget)
+    elif finding.test == LIMIT:
+        text = _by_limit(finding, budget)
     elif finding.test == DAY:
         text = _by_day(finding)
     else:
@@ -68,7 +71,7 @@ def _by_window(finding: Finding, budget: BudgetSummary) -> str:
         level = round_figure(1.0 / budget.segment_alpha)
         return f"{text}. The tests of this segment's windows alarm from once in {level}."
     if p >= _MIN_P:
-        text += f", {_time(1.0 / p / budget.windows_per_week)} of this stream"
+        text += f", {in_time(1.0 / p / budget.windows_per_week)} of this stream"
     return (
         f"{text}. The window tests of this signal are set to raise one false alarm in "
         f"{_per(budget)}, once in {round_figure(1.0 / budget.window_alpha)} windows."
@@ -90,9 +93,21 @@ def _by_edetector(finding: Finding, budget: BudgetSummary) -> str:
     alarm = 10.0 ** min(finding.threshold, 15.0)
     return (
         "If nothing had changed, so much evidence would build up by chance at most once in "
-        f"{round_figure(checks)} {pane} with events, {_time(checks / budget.panes_per_week)} of "
+        f"{round_figure(checks)} {pane} with events, {in_time(checks / budget.panes_per_week)} of "
         f"this stream. It alarms from once in {round_figure(alarm)}, which chance reaches by "
         f"measured rates once in {_per(budget)} or less often."
+    )
+
+
+def _by_limit(finding: Finding, budget: BudgetSummary) -> str:
+    pane = "cycles" if budget.cycle else "panes"
+    checks, alarm = (10.0 ** min(value, 15.0) for value in (finding.value, finding.threshold))
+    return (
+        "If the metric were just at its limit, so much evidence would build up by chance at most "
+        f"once in {round_figure(checks)} {pane} with events, "
+        f"{in_time(checks / budget.panes_per_week)} of this stream. It alarms from once in "
+        f"{round_figure(alarm)}: that holds for any distribution, as far as the reference tells "
+        "how long values depend on each other."
     )
 
 
@@ -108,10 +123,10 @@ def _by_adwin(finding: Finding, budget: BudgetSummary) -> str:
 
 
 def _per(budget: BudgetSummary) -> str:
-    return _time(1.0 / budget.share_per_week, bare=True)
+    return in_time(1.0 / budget.share_per_week, bare=True)
 
 
-def _time(weeks: float, *, bare: bool = False) -> str:
+def in_time(weeks: float, *, bare: bool = False) -> str:
     """`about 14 years`; at most a thousand years, since nobody measured more."""
     if weeks >= 1_000 * _YEAR_WEEKS:
         return "more than 1,000 years"

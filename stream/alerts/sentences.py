@@ -8,7 +8,7 @@ from typing import Final
 from detectors import WINDOWED_TESTS
 from detectors.figures import figures
 from stream.alerts.finding import Finding
-from stream.alerts.sizes import RELATION
+from stream.alerts.sizes import LIMIT, RELATION
 from stream.contracts.alert_event import Action, AlertSignal, Kind, format_time
 from stream.contracts.roles import ROLES
 from stream.text.printable import MAX_NAME, printable
@@ -47,6 +47,7 @@ ACTION_TEXT: Final[Mapping[Action, str]] = {
 TEST_TEXT: Final[Mapping[str, str]] = {
     "adwin": "ADWIN",
     "edetector": "log10 of evidence",
+    LIMIT: "log10 of evidence",
     RELATION: "chi2 of outcomes given what the model said",
     "day": "standard deviations of days",
     **{name: test.text for name, test in WINDOWED_TESTS.items()},

@@ -8,10 +8,12 @@ from typing import Final
 from detectors import WINDOWED_TESTS
 from detectors.outcomes.relation import STEPS
 
-__all__ = ["RELATION", "doubling", "on_one_scale"]
+__all__ = ["LIMIT", "RELATION", "doubling", "on_one_scale"]
 
 #: The windowed test of the truth given what the model says.
 RELATION: Final = "relation"
+#: The test of a limit that a user has set.
+LIMIT: Final = "limit"
 
 #: Steps of a shift of the mean rank, which sequential detectors find.
 _SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stream.plans.plan import AnyPlan
     from stream.plans.privacy import CategoryHash
 
-__all__ = ["Config", "Connection", "ModelConfig", "SignalConfig"]
+__all__ = ["Config", "Connection", "ModelConfig", "SignalConfig", "plain"]
 
 _SECRET: Final = ("password", "secret", "token")
 
@@ -171,7 +171,7 @@ class Config:
 
     def _settings(self, model: ModelConfig, reference: Reference | None) -> dict[str, Any]:
         """What plans with and without a reference have in common."""
-        settings = {name: _plain(value) for name, value in model.settings.items()}
+        settings = {name: plain(value) for name, value in model.settings.items()}
         cycle_ms = settings.get("cycle_ms", 0)
         if reference is not None:
             settings.setdefault("segments", reference.segments)
@@ -257,8 +257,8 @@ class Config:
         return [self.plan(model) for model in self.models]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A text of the environment is of a type of its own, which is not encoded."""
     if isinstance(value, tuple):
-        return tuple(map(str, value))
+        return tuple(map(plain, value))
     return str(value) if isinstance(value, str) else value

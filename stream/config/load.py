@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from detectors import WINDOWED_TESTS
-from stream.config.config import Config, Connection, ModelConfig, SignalConfig
+from stream.config.config import Config, Connection, ModelConfig, SignalConfig, plain
 from stream.config.declared import keys_of, read_declared
 from stream.config.silences import read_silences
 from stream.config.sources import read_sources
@@ -21,7 +21,13 @@ from stream.config.tables import IngestConfig, SignalPrivacy, TopicsConfig, Work
 from stream.config.targets import read_targets
 from stream.config.toml_table import ConfigError, Table, read_secret, substitute
 from stream.contracts.declared import settings_of
-from stream.contracts.plan_settings import DeclaredSignal, Learn, PlanSettings, SignalOptions
+from stream.contracts.plan_settings import (
+    DeclaredSignal,
+    Learn,
+    Limit,
+    PlanSettings,
+    SignalOptions,
+)
 
 if TYPE_CHECKING:
     from stream.plans.privacy import CategoryHash
@@ -55,6 +61,7 @@ _MODEL_KEYS: Final = (
     *keys_of(_WARM_UP),
     "window",
     "signals",
+    "limits",
 )
 
 
@@ -192,7 +199,9 @@ def _model(table: Table, folder: Path) -> ModelConfig:
     return ModelConfig(
         name=name,
         reference=reference,
-        settings=read_declared(table, _MODEL_SETTINGS) | read_declared(window, _WINDOW_SETTINGS),
+        settings=read_declared(table, _MODEL_SETTINGS)
+        | read_declared(window, _WINDOW_SETTINGS)
+        | {"limits": _limits(table)},
         warm_up=_warm_up(table, reference),
         signals=_signals(table, name, reference),
         path=table.path,
@@ -203,6 +212,17 @@ def _warm_up(table: Table, reference: Path | None) -> int:
     if reference is not None and "warm_up" in table.values:
         raise table.error("warm_up", "is for a model without a reference. Remove one of both.")
     return int(read_declared(table, _WARM_UP)["warm_up"])
+
+
+def _limits(table: Table) -> tuple[Limit, ...]:
+    settings = settings_of(Limit)
+    found = []
+    for each in table.tables("limits", keys_of(settings)):
+        values = read_declared(each, settings)
+        if (values["at_least"] is None) == (values["at_most"] is None):
+            raise each.error("", "needs at_least or at_most, and not both. Give one.")
+        found.append(Limit(**{key: plain(value) for key, value in values.items()}))
+    return tuple(found)
 
 
 def _signals(table: Table, name: str, reference: Path | None) -> dict[str, SignalConfig]:

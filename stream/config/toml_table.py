@@ -186,9 +186,11 @@ class Table:
     def tables(self, key: str, known: Sequence[str]) -> list[Table]:
         """Give the tables of an array ([[key]])."""
         value = self.values.get(key, [])
+        path = f"{self.path}.{key}" if self.path else key
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.error(key, f"must be an array of tables, [[{key}]]; got {_kind(value)}.")
-        return [Table(item, f"{key}[{i}]", self.file, known) for i, item in enumerate(value)]
+            name = _INDEX.sub("", path)
+            raise self.error(key, f"must be an array of tables, [[{name}]]; got {_kind(value)}.")
+        return [Table(item, f"{path}[{i}]", self.file, known) for i, item in enumerate(value)]
 
 
 def read_secret(path: Path, where: str, file: str) -> str:

@@ -37,10 +37,13 @@ class BudgetSummary(msgspec.Struct, frozen=True):
     cycle: bool = False
 
     @classmethod
-    def of(cls, budget: Budget, signals: int, cycle: bool) -> BudgetSummary:
-        """The summary of a budget that `signals` signals share; `cycle` if panes are cycles."""
+    def of(cls, budget: Budget, signals: int, cycle: bool, limits: bool = False) -> BudgetSummary:
+        """The summary of a budget that `signals` signals share, and limits as one family.
+
+        With `cycle` panes are cycles.
+        """
         return cls(
-            tests=3 * signals,
+            tests=3 * signals + limits,
             false_alarms_per_week=budget.false_alarms_per_week,
             windows_per_week=budget.windows_per_week,
             panes_per_week=budget.panes_per_week,

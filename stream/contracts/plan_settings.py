@@ -16,6 +16,7 @@ __all__ = [
     "PLAN_FORMAT",
     "DeclaredSignal",
     "Learn",
+    "Limit",
     "PlanDocument",
     "PlanSettings",
     "SignalOptions",
@@ -43,6 +44,59 @@ class SignalOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
         bool,
         Meta(description="Whether names of categories that the reference lacks may be told."),
     ] = False
+
+
+class Limit(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a metric may be at least, or at most: one of both is given.
+
+    It is critical unless something else is said: whoever draws a line means what is beyond it, and
+    an earlier one with `severity = "warning"` may stand before it.
+    """
+
+    metric: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Of outcomes: `accuracy`, `error_rate`, `precision`, `recall`, `f1`, "
+            "`specificity`, `selection_rate`, `positive_rate`, `brier`, `cost_per_event`, `mae`, "
+            "as far as the task has it. Of a `signal`: `mean`, `missing_rate`, `share` of a "
+            "`value`, `p50`, `p90`, `p95`, `p99`.",
+        ),
+    ]
+    signal: Annotated[str, Meta(description="Whose mean, rate, share or quantile it is.")] = ""
+    value: Annotated[
+        str,
+        Meta(
+            description="The category of a `share`; of a model of several classes the class whose "
+            "`precision`, `recall` or `f1` it is.",
+        ),
+    ] = ""
+    at_least: Annotated[float | None, Meta(description="Less than that is bad.")] = None
+    at_most: Annotated[
+        float | None, Meta(description="More than that is bad. Exactly one of both is given.")
+    ] = None
+    severity: Annotated[
+        Literal["info", "warning", "critical"],
+        Meta(description="Of the finding."),
+    ] = "critical"
+    false_positive_cost: Annotated[
+        float, Meta(ge=0, description="Of `cost_per_event`: what one costs.")
+    ] = 0.0
+    false_negative_cost: Annotated[
+        float, Meta(ge=0, description="Of `cost_per_event`: what one costs.")
+    ] = 0.0
+
+    @property
+    def side(self) -> Literal["at_least", "at_most"]:
+        """Which of both is given."""
+        return "at_most" if self.at_least is None else "at_least"
+
+    @property
+    def at(self) -> float:
+        """The one that is given."""
+        given = self.at_most if self.at_least is None else self.at_least
+        assert given is not None
+        return given
 
 
 class DeclaredSignal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -206,6 +260,7 @@ class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             extra={"added": True},
         ),
     ] = 5_184_000_000  # 60 days: a version that is heard once a month stays
+    limits: Annotated[tuple[Limit, ...], Meta(extra={"added": True})] = ()
 
 
 class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

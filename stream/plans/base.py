@@ -47,6 +47,8 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
         self._check_bounds(self)
         for signal, options in self.signals.items():
             self._check_bounds(options, f"signals.{signal}.")
+        for at, limit in enumerate(self.limits):
+            self._check_bounds(limit, f"limits[{at}].")
         for name, minimum in (
             ("window_max_age_ms", self.pane_ms),
             ("retire_after_ms", self.pane_ms + self.no_data_after_ms),
@@ -96,6 +98,7 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
         plain["signals"] = {
             name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
         }
+        plain["limits"] = tuple(map(msgspec.to_builtins, self.limits))
         for setting in _SETTINGS:
             if setting.extra.get("added") and plain[setting.field] == setting.default:
                 del plain[setting.field]

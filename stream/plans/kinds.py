@@ -34,6 +34,7 @@ from stream.contracts.plan_settings import (
 )
 from stream.contracts.roles import ROLES, place_of
 from stream.plans.base import ANY_VERSION, BasePlan, PlanError
+from stream.plans.limits import LimitRule, limit_rules
 from stream.plans.slots import check_slots
 from stream.sketches.merge import MergeRule, SketchMerge, VectorMerge
 from stream.sketches.sketch import MAX_PLACE_BYTES, MAX_SIGNALS
@@ -99,6 +100,10 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
                 choose_tests(name, kinds[name], tests)
             except ValueError as error:
                 raise PlanError(f"plan {self.model}: {error}") from None
+        try:
+            _ = self.limit_rules
+        except ValueError as error:
+            raise PlanError(f"plan {self.model}: {error}") from None
 
     @property
     def baseline(self) -> tuple[str, Any]:
@@ -150,10 +155,24 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         return Layout({s.name: s.binning for s in self.monitored}, cells)
 
     @cached_property
+    def limit_rules(self) -> tuple[LimitRule, ...]:
+        """Its limits, and what is counted for each."""
+        return limit_rules(
+            self.limits, self.monitored, self.layout, self.outcome, private=self.private
+        )
+
+    @cached_property
     def merge_rule(self) -> MergeRule[Any]:
         """How counts of panes are merged."""
         sums = 0 if self.outcome is None else self.outcome.cells.sums
         return VectorMerge(self.layout.width, sums)
+
+    @property
+    def reference_counts(self) -> npt.NDArray[np.int64]:
+        """Flat counts of the reference's rows."""
+        rows = np.array([self.reference.events], np.int64)
+        cells = () if self.outcome is None else (self.outcome.counts,)
+        return np.concatenate([rows, *(s.counts for s in self.monitored), *cells])
 
     def expected(self, index: int, counts: npt.NDArray[Any]) -> SignalReference:
         """What monitored signal `index` is compared with, for the flat counts of a stretch of time.
@@ -198,6 +217,11 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
                 f"{len(declared)}. Fit a reference for so many."
             )
         self._check_bounds(self.learn)
+        if self.limits:
+            raise PlanError(
+                f"plan {self.model}: limits are of what a reference says is counted. Fit one, or "
+                "leave the limits out."
+            )
         if unknown := sorted(set(self.signals) - set(declared)):
             raise PlanError(f"plan {self.model}: signals.{unknown[0]} is not declared. Declare it.")
         check_slots(self, None, dict.fromkeys(self.signals))

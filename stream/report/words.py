@@ -36,6 +36,7 @@ _TESTS: Final = {
     "adwin": "ADWIN",
     "edetector": "e-detector",
     "day": "single day",
+    "limit": "limit",
     **{name: test.short for name, test in WINDOWED_TESTS.items()},
 }
 

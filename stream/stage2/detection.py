@@ -25,6 +25,7 @@ from stream.stage2.beginning import Beginning
 from stream.stage2.days import DayLooks
 from stream.stage2.explained_by_quality import explained_rows
 from stream.stage2.findings import Hit, Span, explained
+from stream.stage2.limit_tests import LimitTests
 from stream.stage2.outcome_view import OutcomeViews
 from stream.stage2.panes import Sealed
 from stream.stage2.relation_tests import RelationTests
@@ -34,7 +35,7 @@ from stream.stage2.windows import Closed, Skipped, WindowRule, Windows
 
 __all__ = ["Detection", "OnWindow", "Step"]
 
-_Dump = tuple[bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning, bytes]
+_Dump = tuple[bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning, bytes, bytes]
 #: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
 _LOOK_ALPHA: Final = 0.05
 
@@ -92,9 +93,10 @@ class Detection:
         self.sequential = Sequential(plan, shared, self.changes)
         self.relation = RelationTests.of(plan, self.budget)
         self.outcomes = OutcomeViews.of_plan(plan)
+        self.limits = LimitTests.of(plan, self.budget)
         self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
         self.budget_summary = BudgetSummary.of(
-            self.budget, len(plan.monitored), bool(plan.cycle_ms)
+            self.budget, len(plan.monitored), bool(plan.cycle_ms), bool(plan.limits)
         )
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
@@ -158,6 +160,8 @@ class Detection:
         counts = self.windows.filling[""].counts
         if self.relation is not None and self.relation.is_unlike(counts, _LOOK_ALPHA):
             unlike.add(self.relation.name)
+        if self.limits is not None:
+            unlike |= self.limits.beyond(counts)
         return frozenset(unlike)
 
     def _told(self, calendar: Calendar, sealed: Sealed) -> dict[str, npt.NDArray[np.int64]]:
@@ -241,6 +245,8 @@ class Detection:
             findings.append(explained(self.plan, index, hit, span))
         if self.relation is not None:
             findings += self.relation.window(window, self._alpha(window.segment))
+        if self.limits is not None and not window.segment:
+            findings += self.limits.window(window)
         return findings
 
     def _is_better(self, index: int, counts: npt.NDArray[np.int64]) -> bool:
@@ -285,6 +291,8 @@ class Detection:
             findings.append(explained(self.plan, i, hit, span))
         if self.relation is not None:
             findings += self.relation.pane(whole, start_ms, end_ms)
+        if self.limits is not None:
+            findings += self.limits.pane(whole, start_ms, end_ms)
         return findings
 
     def dump(self) -> bytes:
@@ -298,6 +306,7 @@ class Detection:
             self.latest.dump(),
             self.beginning,
             b"" if self.relation is None else self.relation.dump(),
+            b"" if self.limits is None else self.limits.dump(),
         )
         return msgspec.msgpack.encode(state)
 
@@ -313,6 +322,7 @@ class Detection:
             latest,
             self.beginning,
             relation,
+            limits,
         ) = msgspec.msgpack.decode(data, type=_Dump)
         self.windows.load(windows)
         self.sequential.load(adwin, edetector)
@@ -320,5 +330,7 @@ class Detection:
         self.latest.load(latest)
         if self.relation is not None:
             self.relation.load(relation)
+        if self.limits is not None:
+            self.limits.load(limits)
         for window in self.windows.last.values():
             self._test(window)

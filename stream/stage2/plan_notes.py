@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from stream.alerts.evidence import in_time
+from stream.alerts.sentences import KIND_TEXT
 from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
+from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested import untested_by_plan
 from stream.stage2.windows import MAX_CYCLES
 from stream.text.durations import WEEK_MS, short_duration
 
-__all__ = ["other_notes", "plan_mismatches", "plan_notes", "plan_summary"]
+__all__ = ["limit_lines", "other_notes", "plan_mismatches", "plan_notes", "plan_summary"]
 
 #: Apart are rows of a file without times.
 _ROW_MS: Final = 1_000
@@ -59,7 +62,28 @@ def other_notes(plan: AnyPlan) -> list[str]:
     """Those that are not about what is not tested."""
     if isinstance(plan, LearningPlan):
         return []
-    return [*plan.reference.warnings, *_of_rate(plan), *_of_cycle(plan)]
+    return [*plan.reference.warnings, *_of_rate(plan), *_of_cycle(plan), *_of_limits(plan)]
+
+
+def limit_lines(plan: AnyPlan) -> list[str]:
+    """The limits of a plan, each with what opens if it is passed, and how often chance does it."""
+    if isinstance(plan, LearningPlan) or not plan.limits:
+        return []
+    budget = SharedTables.of(plan).budget
+    often = in_time(budget.limit_threshold / budget.panes_per_week, bare=True)
+    return [
+        f"{rule.name}: {KIND_TEXT[rule.kind]}, {rule.limit.severity}; by luck at most once in "
+        f"{often}"
+        for rule in plan.limit_rules
+    ]
+
+
+def _of_limits(plan: Plan) -> list[str]:
+    """Limits that the reference is beyond, or that are counted elsewhere than they are."""
+    if not plan.limits:
+        return []
+    counts = plan.reference_counts
+    return [note for rule in plan.limit_rules for note in rule.notes(counts)]
 
 
 def _of_rate(plan: Plan) -> list[str]:

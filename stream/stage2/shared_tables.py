@@ -74,6 +74,7 @@ class SharedTables:
             window_max_age_ms=plan.window_max_age_ms,
             segments=len(plan.segments),
             edetector=True,
+            limits=len(plan.limits),
         )
         signals, layout, calendar = plan.monitored, plan.layout, plan.reference.calendar
         self.scores: ScoreTable | SlotScores

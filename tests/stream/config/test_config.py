@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.config.load import ConfigError, load_config
+from stream.contracts.plan_settings import Limit
 from stream.plans.plan import DeclaredSignal, Learn, LearningPlan, SignalOptions
 
 GOOD = """
@@ -125,6 +126,7 @@ monitor = false
         "window_events": 5_000,
         "window_max_age_ms": 604_800_000,
         "window_min_events": 400,
+        "limits": (),
     }
     amount = SignalOptions(importance=0.4, tests=("psi", "adwin"), public=True)
     assert model.signals["amount"].options == amount
@@ -254,6 +256,58 @@ def test_signal_mistakes_name_their_place(tmp_path: Path) -> None:
         load_config(write(tmp_path, GOOD + "[models.signals.amount]\ntest = []\n"), {})
     with pytest.raises(ConfigError, match=r"signals\.amount\.tests\[0\] must be one of adwin"):
         load_config(write(tmp_path, GOOD + '[models.signals.amount]\ntests = ["PSI"]\n'), {})
+
+
+LIMIT = GOOD + '[[models.limits]]\nmetric = "accuracy"\nat_least = 0.9\n'
+
+
+def test_limits_are_tables_of_a_model(tmp_path: Path) -> None:
+    more = '[[models.limits]]\nmetric = "p95"\nsignal = "took"\nat_most = 1\nseverity = "info"\n'
+    found = load_config(write(tmp_path, LIMIT + more), {}).models[0].settings["limits"]
+    assert found == (
+        Limit(metric="accuracy", at_least=0.9),
+        Limit(metric="p95", signal="took", at_most=1.0, severity="info"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("at_least = 0.9", "", "needs at_least or at_most, and not both. Give one."),
+        (
+            "at_least = 0.9",
+            "at_least = 0.9\nat_most = 1",
+            "needs at_least or at_most, and not both.",
+        ),
+        ("at_least = 0.9", "least = 0.9", "least is not a known key. Did you mean at_least?"),
+        ("at_least = 0.9", 'at_least = "90 %"', "at_least must be a number; got a text."),
+        ('metric = "accuracy"', "", "metric is missing. Add it."),
+        (
+            "at_least = 0.9",
+            'at_most = 1\nseverity = "high"',
+            "severity must be one of info, warning",
+        ),
+        (
+            "at_least = 0.9",
+            "at_most = 1\nfalse_positive_cost = -1",
+            "false_positive_cost must be >= 0",
+        ),
+    ],
+)
+def test_mistakes_of_limits_name_their_place(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, LIMIT.replace(old, new)), {})
+    assert str(caught.value).startswith("config.toml: models[0].limits[0]")
+    assert message in str(caught.value)
+
+
+def test_limits_need_a_reference(tmp_path: Path) -> None:
+    text = LIMIT.replace('reference = "references/fraud.json"', 'signals = "auto"')
+    config = load_config(write(tmp_path, text), {})
+    with pytest.raises(ConfigError, match="limits are of what a reference says is counted"):
+        config.plan(config.models[0])
 
 
 def test_two_models_of_one_name(tmp_path: Path) -> None:
