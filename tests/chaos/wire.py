@@ -65,9 +65,12 @@ class Publisher:
             self._go.release(n_slices)
 
     def wait(self, timeout_s: float = 300.0) -> None:
-        """Return when all slices are acknowledged."""
-        if not self.finished.wait(timeout_s):
-            raise TimeoutError(f"{self.sent} messages sent in {timeout_s} s")
+        """Return when all slices are acknowledged; it may take long, but not stand still."""
+        before = -1
+        while not self.finished.wait(timeout_s):
+            if self.sent == before:
+                raise TimeoutError(f"{self.sent} messages sent, none of them in {timeout_s} s")
+            before = self.sent
         if self._error is not None:
             raise self._error
 
