@@ -1,9 +1,9 @@
 """What the producers of a chaos run send: seeded, with the changes that were put in known.
 
 Three models on one topic. `fraud` has two versions, segments and a change every so often; the
-windows of `ledger` never close, so that all of its counts are in the last snapshot; `insects` are
-real rows, where there are any. Arrival is shuffled within the lateness, some records come twice and
-some are broken.
+windows of `ledger` never close, so that all of its counts are in the last snapshot. Both have
+scores and most of their truths. `insects` are real rows, where there are any. Arrival is shuffled
+within the lateness, some records come twice and some are broken.
 """
 
 from __future__ import annotations
@@ -125,6 +125,10 @@ class Traffic:
         numbers = rng.normal(np.arange(N_SIGNALS), 1.0, (n, N_SIGNALS))
         shifted = numbers.copy()
         shifted[:, moved] += 0.6
+        scores = (1.0 / (1.0 + np.exp(-numbers[:, 0]))).round(4)
+        # In a phase with changes labels are often the opposite of what scores say.
+        wrong = rng.random(n) < (0.4 if moved else 0.0)
+        came = ((rng.random(n) < scores) != wrong).tolist()
         texts = {
             model: [[f"{v:.4f}" for v in row] for row in table.tolist()]
             for model, table in (("fraud", shifted), ("ledger", numbers))
@@ -144,9 +148,11 @@ class Traffic:
             x = texts[model][i]
             if odd[i] < 0.01:
                 x[i % N_SIGNALS] = "null" if odd[i] < 0.008 else '"oops"'
+            truth = b"" if odd[i] > 0.9 else b',"actual":"%s"' % (b"yes" if came[i] else b"no")
             out.append(
                 b'{"timestamp":%d,"model":{"name":"%s","version":"%d"},"segments":{"region":"r%d"},'
-                b'"features":{"f0":%s,"f1":%s,"f2":%s,"f3":%s,"kind":"%s"}}'
+                b'"features":{"f0":%s,"f1":%s,"f2":%s,"f3":%s,"kind":"%s"},'
+                b'"prediction":{"score":%.4f}%s}'
                 % (
                     time,
                     model.encode(),
@@ -154,6 +160,8 @@ class Traffic:
                     regions[i],
                     *(v.encode() for v in x),
                     KINDS[kinds[i]].encode(),
+                    scores[i],
+                    truth,
                 )
             )
         return out
@@ -183,10 +191,13 @@ def _plan(model: str, topic: str, segments: tuple[str, ...], **settings: int) ->
     n = 8_000
     columns: dict[str, object] = {f"f{i}": rng.normal(i, 1.0, n) for i in range(N_SIGNALS)}
     columns["kind"] = rng.choice(KINDS[:3], n, p=[0.5, 0.3, 0.2]).tolist()
+    score = 1.0 / (1.0 + np.exp(-rng.normal(size=n)))
+    columns["score"] = score
+    columns["actual"] = np.where(rng.random(n) < score, "yes", "no").tolist()
     reference = fit_reference(
         columns,
         model=model,
-        roles=dict.fromkeys(columns, "feature"),
+        roles={name: name if name in ("score", "actual") else "feature" for name in columns},
         times_ms=BASE_MS - 86_400_000 + np.arange(n, dtype=np.int64) * 10,
     )
     chosen = {"pane_ms": PANE_MS, "lateness_ms": LATENESS_MS, **_NEVER, **settings}

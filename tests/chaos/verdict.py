@@ -25,7 +25,7 @@ from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.snapshot import best_snapshot
 from tests.chaos.traffic import LATENESS_MS, PANE_MS
 from tests.chaos.wire import Topic
-from tests.oracles.recount import Totals, recount
+from tests.oracles.recount import OUTCOMES, Totals, recount
 
 __all__ = ["Account", "Verdict", "judge", "published", "replayed"]
 
@@ -264,6 +264,7 @@ def _compare_totals(
         counts = got.get((Subject(model, version), segment))
         layout = layouts[model]
         flat = signals[""] + [n for name in layout.names for n in signals[name]]
+        flat += signals.get(OUTCOMES, [])
         verdict.scopes += 1
         if counts is None or counts.tolist() != flat:
             verdict.complaints.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ Scope = tuple[str, str, str]
 #: (model, version, segment) -> signal -> counts by bin; "" is how many events there were.
 Totals = dict[Scope, dict[str, list[int]]]
 
+#: Stands for what is counted of outcomes, behind all signals.
+OUTCOMES = "#outcomes"
 _CHUNK = 20_000
 
 
@@ -32,12 +35,37 @@ def recount(values: Iterable[bytes], models: Mapping[str, Bins]) -> Totals:
         model, version = event["model"]["name"], event["model"]["version"]
         for segment in ("", *(f"{k}={v}" for k, v in event.get("segments", {}).items())):
             rows = held.setdefault((model, version, segment), [])
-            rows.append(event["features"])
+            rows.append(_row(event))
             if len(rows) == _CHUNK:
                 _add(totals, (model, version, segment), rows, models[model])
     for scope, rows in held.items():
         _add(totals, scope, rows, models[scope[0]])
     return totals
+
+
+def _row(event: dict[str, Any]) -> dict[str, object]:
+    """Values by signal; the error is that of a score from a half on for "yes"."""
+    row = {**event["features"], **event.get("prediction", {})}
+    if (actual := event.get("actual")) is not None:
+        right = (row["score"] >= 0.5) == (actual == "yes")
+        row |= {"actual": actual, "error": "right" if right else "wrong"}
+    return row
+
+
+def _outcomes(rows: list[dict[str, object]], edges: list) -> list[int]:
+    """Said by came; bins of the score by whether "yes" came; sums of score, Brier and log loss.
+
+    Of a model of two classes that has a score alone, as events with a truth add them up.
+    """
+    known = [row for row in rows if "actual" in row]
+    score = np.array([row["score"] for row in known], float)
+    came = np.array([row["actual"] == "yes" for row in known], int)
+    confusion = np.bincount(3 * (score >= 0.5) + came, minlength=9)
+    at = np.searchsorted(edges, score, side="right")
+    calibration = np.bincount(2 * at + came, minlength=2 * (len(edges) + 3))
+    truth = np.where(came, score, 1.0 - score)
+    sums = [score * 2**30, (1.0 - truth) ** 2 * 2**30, -np.log(truth) * 2**24]
+    return [*confusion.tolist(), *calibration.tolist(), *(int(np.rint(v).sum()) for v in sums)]
 
 
 def _add(totals: Totals, scope: Scope, rows: list[dict[str, object]], bins: Bins) -> None:
@@ -50,6 +78,9 @@ def _add(totals: Totals, scope: Scope, rows: list[dict[str, object]], bins: Bins
         counts = into.setdefault(name, [0] * (len(of) + (3 if numeric else 4)))
         for b, n in where.items():
             counts[b] += n
+    if "error" in bins:
+        cells = _outcomes(rows, bins["score"])
+        into[OUTCOMES] = [a + b for a, b in zip(into.get(OUTCOMES, [0] * len(cells)), cells)]
     rows.clear()
 
 
