@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from stream.commands.fit_file import Fitted
 
 __all__ = ["report", "tell_doubts"]
-
-#: Each task's outcomes in words.
-_TOLD: Final = {
-    "binary": ("accuracy", "auc"),
-    "multiclass": ("accuracy", "recall_macro"),
-    "regression": ("mae", "bias"),
-}
 
 
 def report(fitted: Fitted) -> None:
@@ -70,7 +63,7 @@ def tell_doubts(fitted: Fitted) -> None:
 def _outcomes(reference: Reference, outcome: OutcomeReference) -> str:
     """Which outcomes the rows have, and how right the model was of them."""
     from detectors.outcomes.of_model import ModelMetrics
-    from stream.text.metric_words import metric_words
+    from stream.text.metric_words import LEADING_METRICS, metric_words
 
     cells, found = outcome.cells, ModelMetrics(outcome, reference.signals).reference
     if cells.task == "binary":
@@ -81,7 +74,9 @@ def _outcomes(reference: Reference, outcome: OutcomeReference) -> str:
         task = f"{len(cells.classes)} classes"
     else:
         task = "numbers"
-    shown = [metric_words(name, found[name]) for name in _TOLD[cells.task] if name in found]
+    shown = [
+        metric_words(name, found[name]) for name in LEADING_METRICS[cells.task] if name in found
+    ]
     known = f"{outcome.events:,} of {counted(reference.events, 'row')}"
     return (
         f"outcomes ({task}): {known} have a truth; {', '.join(shown)}; in brackets 95 % intervals"

@@ -78,8 +78,8 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
                 "window_end_timestamp_seconds", *monitor.subject, segment, "", "", ended, 0.0
             )
             yield from _of_window(monitor, detection, segment, window)
-            if detection.outcomes is not None:
-                yield from _of_outcomes(monitor.subject, detection.outcomes.of(window), segment)
+            if (view := detection.outcomes_now(segment)) is not None:
+                yield from _of_outcomes(monitor.subject, view, segment)
             if not segment:
                 yield from _of_bins(monitor, detection, window)
 

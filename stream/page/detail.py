@@ -15,6 +15,7 @@ import numpy as np
 from detectors import WindowResult, describe
 from stream.report.from_replay import bars_of_counts
 from stream.report.loudness import Heard, Loud, loudest, worst_row
+from stream.report.outcomes import Outcomes, outcomes_of
 from stream.report.shape import Shape
 from stream.stage2.detection import Detection
 from stream.stage2.subject import SubjectMonitor
@@ -86,6 +87,7 @@ class Detail(msgspec.Struct, rename="camel"):
     private: bool
     idle: bool
     untested: list[str]
+    outcomes: Outcomes | None = None
 
 
 def detail_of(monitor: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | None:
@@ -98,6 +100,7 @@ def detail_of(monitor: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | 
     loud = loudest(detection, heard)
     signals = list(_signals(detection, loud))
     segments, more_segments = segments_of(detection)
+    outcomes = detection.outcomes_now()
     return Detail(
         model=monitor.subject.model,
         version=monitor.subject.version,
@@ -113,6 +116,7 @@ def detail_of(monitor: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | 
         private=plan.private,
         idle=monitor.is_idle,
         untested=[each.words for each in untested_now(monitor.phase)] if monitor.phase else [],
+        outcomes=None if outcomes is None else outcomes_of(outcomes),
     )
 
 

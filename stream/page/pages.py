@@ -32,6 +32,7 @@ _FILES: Final = (
     "parts.js",
     "signal.js",
     "versions.js",
+    "outcomes.js",
     "draw.js",
     "histograms.js",
 )

@@ -24,6 +24,7 @@ from stream.report.from_alerts import episodes_of, leading_signals, worst_severi
 from stream.report.loudness import FOLLOWING, NEAR, evidence_ratios
 from stream.report.loudness_history import LoudnessHistory
 from stream.report.model import Bars, Report, SegmentRow, Signal, TestRow
+from stream.report.outcomes import Outcomes, outcomes_of
 from stream.report.quality import quality_rows
 from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
 from stream.report.shape import shape_of_counts
@@ -157,6 +158,7 @@ class ReplayRecorder:
         end_ms = max([end_ms, *(e.end_ms for e in episodes)])
         firing = [e for e in episodes if e.firing]
         drifted = {s.name for s in leading_signals(self._alerts)}
+        names = {signal.name for signal in plan.monitored}
         weeks = max(1.0, (end_ms - start_ms) / WEEK_MS)
         named = subject(plan.model, plan.reference.version)
         lead = lead_of_replay(len(episodes), len(firing), sorted(drifted), untested)
@@ -172,7 +174,7 @@ class ReplayRecorder:
                 ("Events", f"{events:,}", f"{rejected:,} refused, {late:,} late"),
                 ("Windows", f"{self._windows:,}", window_words(plan)),
                 ("Episodes", f"{len(episodes)}", f"{len(firing)} still firing"),
-                ("Drifted", f"{len(drifted)}", f"of {counted(len(plan.monitored), 'signal')}"),
+                ("Drifted", f"{len(drifted & names)}", f"of {counted(len(names), 'signal')}"),
                 (
                     "False alarms allowed",
                     figure(round(plan.false_alarms_per_week * weeks, 2)),
@@ -205,6 +207,17 @@ class ReplayRecorder:
                 ("lateness", f"{figure(plan.lateness_ms / 1000)} s"),
             ),
             warnings=warnings_of_replay(plan, untested, episodes),
+            outcomes=self._outcomes(),
+        )
+
+    def _outcomes(self) -> tuple[Outcomes, ...]:
+        """Of the last full window of each version of the model."""
+        monitors = {} if self._monitor is None else self._monitor.subjects
+        return tuple(
+            outcomes_of(view, subject(*key))
+            for key, monitor in sorted(monitors.items())
+            if monitor.detection is not None
+            and (view := monitor.detection.outcomes_now()) is not None
         )
 
     def _signals(self) -> tuple[Signal, ...]:

@@ -18,6 +18,7 @@ from stream.report.markdown_text import (
     table,
 )
 from stream.report.model import Bars, Episode, Report, Signal
+from stream.report.outcomes import ESTIMATED, HEADS, score_words
 from stream.report.phrases import (
     FETCH,
     NO_EPISODE,
@@ -61,6 +62,7 @@ def render_markdown(report: Report) -> str:
     blocks = [
         *head,
         *_episodes(report),
+        *_outcomes(report),
         *_signals(report),
         *_segments(report),
         *_quality(report),
@@ -111,6 +113,20 @@ def _episode(episode: Episode, lead: str) -> Iterator[Markdown]:
         else join("Runbook: ", code(runbook_command(episode)))
     )
     yield bullets(lines)
+
+
+def _outcomes(report: Report) -> Iterator[Markdown]:
+    if not report.outcomes:
+        return
+    yield heading(2, "Outcomes")
+    yield join(ESTIMATED)
+    for of in report.outcomes:
+        yield heading(3, of.subject)
+        yield join(of.lead)
+        yield table(HEADS, ((r.name, r.now, r.interval, r.reference, r.estimated) for r in of.rows))
+        if of.reliability is not None:
+            yield join(f"Share of events whose truth {of.reliability.what}, by score:")
+            yield bullets(map(score_words, of.reliability.scores))
 
 
 def _signals(report: Report) -> Iterator[Markdown]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stream.report.outcomes import Outcomes
 from stream.report.shape import Shape
 from stream.report.words import bin_name
 
@@ -191,4 +192,5 @@ class Report:
     untested: tuple[str, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    outcomes: tuple[Outcomes, ...] = ()
     fetch: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from stream.report.charts import heat, level, meter, ratio_scale, sparkline
 from stream.report.histograms import equal_bins, histogram
 from stream.report.html import Child, Markup, join, tag
 from stream.report.model import Bars, Report, Signal
+from stream.report.outcomes import ESTIMATED, HEADS, Outcomes
 from stream.report.parts import badge, section, table
 from stream.report.phrases import (
     FETCH,
@@ -19,11 +20,13 @@ from stream.report.phrases import (
     of_signal,
     tested,
 )
+from stream.report.reliability import reliability
 from stream.report.words import arrows, chance, percent, ratio, test_name
 from stream.text.printable import printable
 
 __all__ = [
     "fetch_section",
+    "outcomes_section",
     "overview_section",
     "provenance_section",
     "quality_section",
@@ -89,21 +92,47 @@ def _more(n: int, one: str, why: str) -> Markup | None:
     return tag("p", note, class_="meta") if note else None
 
 
-def signals_section(report: Report) -> Markup | None:
-    """A card for each of the leading signals."""
-    if not report.signals:
+def outcomes_section(report: Report) -> Markup | None:
+    """How right the model was, and what came by score."""
+    if not report.outcomes:
         return None
-    key = tag(
+    return section("outcomes", "Outcomes", ESTIMATED, [_outcomes(each) for each in report.outcomes])
+
+
+def _outcomes(of: Outcomes) -> Markup:
+    name = f"Outcomes of {of.subject}"
+    rows = [(r.name, r.now, r.interval, r.reference, r.estimated) for r in of.rows]
+    parts: list[Child] = [
+        tag("h3", of.subject),
+        tag("p", of.lead, class_="meta"),
+        table(name, HEADS, rows, figures=frozenset({1, 2, 3, 4})),
+    ]
+    if of.reliability is not None:
+        words = f"Share of events whose truth {of.reliability.what}, by score"
+        drawing = reliability(of.reliability, f"{words}: {of.subject}")
+        figure = tag("figure", tag("figcaption", words), drawing)
+        parts.append(tag("div", figure, _key(), class_="panel"))
+    return join(*parts)
+
+
+def _key() -> Markup:
+    return tag(
         "p",
         tag("span", tag("span", class_="swatch ref", aria_hidden="true"), "reference"),
         tag("span", tag("span", class_="swatch win", aria_hidden="true"), "window"),
         class_="key",
     )
+
+
+def signals_section(report: Report) -> Markup | None:
+    """A card for each of the leading signals."""
+    if not report.signals:
+        return None
     return section(
         "signals",
         "What moved",
         "The leading signals in the window in which each drifted most.",
-        key,
+        _key(),
         tag("div", (_card(signal, report) for signal in report.signals), class_="cards"),
     )
 

@@ -26,7 +26,7 @@ from stream.stage2.days import DayLooks
 from stream.stage2.explained_by_quality import explained_rows
 from stream.stage2.findings import Hit, Span, explained
 from stream.stage2.limit_tests import LimitTests
-from stream.stage2.outcome_view import OutcomeViews
+from stream.stage2.outcome_view import OutcomeView, OutcomeViews
 from stream.stage2.panes import Sealed
 from stream.stage2.relation_tests import RelationTests
 from stream.stage2.sequential import Sequential
@@ -92,7 +92,7 @@ class Detection:
         self.latest = Latest(width)
         self.sequential = Sequential(plan, shared, self.changes)
         self.relation = RelationTests.of(plan, self.budget)
-        self.outcomes = OutcomeViews.of_plan(plan)
+        self._outcomes = OutcomeViews.of_plan(plan)
         self.limits = LimitTests.of(plan, self.budget)
         self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
         self.budget_summary = BudgetSummary.of(
@@ -171,6 +171,13 @@ class Detection:
             segment: np.append(counts, calendar.told(place, sealed.start_ms, int(counts[0])))
             for segment, counts in sealed.counts.items()
         }
+
+    def outcomes_now(self, segment: str = "") -> OutcomeView | None:
+        """Outcomes of a scope's last full window; None before one, or where none are counted."""
+        window = self.windows.last.get(segment)
+        if self._outcomes is None or window is None:
+            return None
+        return self._outcomes.of(window)
 
     def expire(self, time_ms: int) -> list[Step]:
         """Close the windows whose deadline has come, a step for each deadline."""

@@ -46,6 +46,10 @@ class OutcomeView:
         without rows where there is no score.
     edges : float64[score_bins - 3] or None
         Of those bins.
+    phi : float
+        Design effect of errors.
+    private : bool
+        Whether values are hidden.
     """
 
     cells: OutcomeCells
@@ -59,6 +63,8 @@ class OutcomeView:
     calibration: Ints
     usual: Ints
     edges: Floats | None
+    phi: float
+    private: bool
 
 
 class OutcomeViews:
@@ -107,6 +113,8 @@ class OutcomeViews:
             cells.calibration(counts) if cells.score else _NO_BINS,
             cells.calibration(usual) if cells.score else _NO_BINS,
             self._metrics.edges,
+            self._metrics.phi,
+            self._plan.private,
         )
 
     def _shown(self, metrics: dict[str, Metric]) -> dict[str, Metric]:

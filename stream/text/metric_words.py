@@ -8,7 +8,21 @@ from typing import Final
 from detectors.figures import figures, percent
 from detectors.outcomes.metrics import Metric
 
-__all__ = ["interval_words", "is_share", "metric_name", "metric_words", "value_words"]
+__all__ = [
+    "LEADING_METRICS",
+    "interval_words",
+    "is_share",
+    "metric_name",
+    "metric_words",
+    "value_words",
+]
+
+#: Each task's outcomes where there is room for a line.
+LEADING_METRICS: Final = {
+    "binary": ("accuracy", "auc"),
+    "multiclass": ("accuracy", "recall_macro"),
+    "regression": ("mae", "bias"),
+}
 
 _NAMES: Final = {
     "auc": "AUC",
@@ -47,12 +61,12 @@ def value_words(name: str, value: float) -> str:
 
 
 def interval_words(name: str, metric: Metric) -> str:
-    """Its interval of 95 %, in the unit of its value; empty where it has none."""
+    """Its interval of 95 %, in the unit of its value; empty where it has none, or is no wider."""
     if math.isnan(metric.low):
         return ""
     scale = 100.0 if is_share(name) else 1.0
     low, high = figures(scale * metric.low, scale * metric.high, scale=scale * abs(metric.value))
-    return f"{low} to {high}"
+    return f"{low} to {high}" if low != high else ""
 
 
 def metric_words(name: str, metric: Metric) -> str:

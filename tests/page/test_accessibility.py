@@ -17,6 +17,8 @@ from stream.contracts.acks import make_ack
 from stream.metrics import MetricsCollector, serve
 from stream.page import live_pages
 from tests.page.live import DRAWN, Worker, each_size, write_report
+from tests.page.test_outcomes import EVENTS, state_of
+from tests.page.test_outcomes import plan as with_outcomes
 from tests.page.test_versions import two_versions
 
 Open = Callable[..., Any]
@@ -118,3 +120,16 @@ def test_what_is_wrong_is_found(browser: Open, worker: Worker, axe: str) -> None
         tab.evaluate("document.querySelector('h1').style.color = '#eeeeee'")
         ids = {words.partition(":")[0] for words in judged(tab, axe)["violations"]}
         assert ids >= {"color-contrast", "svg-img-alt"}
+
+
+@each_size
+def test_outcomes(browser: Open, axe: str, width: int, dark: bool) -> None:
+    state, _ = state_of(with_outcomes(), EVENTS)
+    server = serve("127.0.0.1:0", MetricsCollector(state), state, live_pages(state))
+    try:
+        with browser(f"http://127.0.0.1:{server.port}/", width=width, dark=dark) as tab:
+            tab.wait_for(DRAWN)
+            assert tab.evaluate("document.getElementById('outcomes').hidden") is False
+            assert judged(tab, axe)["violations"] == []
+    finally:
+        server.close()

@@ -3,6 +3,7 @@
 import { counted, el, figure, level, meter, minute, named, percent, printable, ratioScale, timeline, times } from "./draw.js";
 import { histogram } from "./histograms.js";
 import { arrows, badge, drift, duration, episodes, facts, follow, key, leftOut, missing, numbers, PRIVATE, quietOf, section, signalAddress, table, tested, testName, words } from "./parts.js";
+import { outcomes } from "./outcomes.js";
 import { versions } from "./versions.js";
 
 // On a phone the models begin within two screens.
@@ -159,7 +160,9 @@ function show(state) {
   section("episodes", rows.length || silences.length || missing(topic).length ? { rows, more: state.moreEpisodes, end: judged, silences, ...topic, quiet } : null, (data) => episodeList({ ...data, time: state.time }));
   section("models", state.models.length ? { rows: state.models, more: state.moreModels, time: state.time, model: detail && detail.model, version: detail && detail.version } : null, models);
   const others = state.versions ? state.versions.versions.slice(1).map((version) => named(state.versions.model, version)).join(", ") : "";
-  section("signals", detail && { ...detail, beside: others }, signals);
+  const { outcomes: of, ...rest } = detail || {};
+  section("outcomes", of ? { model: rest.model, version: rest.version, of } : null, outcomes);
+  section("signals", detail && { ...rest, beside: others }, signals);
   section("versions", state.versions, versions);
   section("segments", detail && detail.segments.length ? { rows: detail.segments, more: detail.moreSegments } : null, segments);
 }

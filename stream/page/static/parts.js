@@ -84,9 +84,12 @@ function quietParts(row, time) {
     row.silence ? el("p", { class: "quietly" }, `Silenced until ${minute(row.silence.until)} UTC${row.silence.reason ? `: ${row.silence.reason}` : ""}. It fires all the same.`) : null];
 }
 
+// Concept drift is of no signal alone: what came by score shows it.
+const placeOf = ({ kind, model, version }, name) => kind === "concept_drift" ? `./?${new URLSearchParams({ model, version })}#outcomes` : signalAddress(model, version, name);
+
 // What an episode says in one breath; all else is folded.
 export function episode(row, time, current) {
-  const links = row.names.slice(0, 12).map((name) => name === current ? el("span", {}, name) : el("a", { href: signalAddress(row.model, row.version, name), id: `of-${row.id}-${name}` }, name));
+  const links = row.names.slice(0, 12).map((name) => name === current ? el("span", {}, name) : el("a", { href: placeOf(row, name), id: `of-${row.id}-${name}` }, name));
   const state = row.ends ? badge("resolved", "resolved") : badge(row.severity, `sev-${row.severity}`);
   const quiet = quietOf(row, time);
   return el("li", {}, el("details", { "data-name": row.id },
