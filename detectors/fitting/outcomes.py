@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +30,7 @@ from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Coded, Column, numbers
-from detectors.outcomes.residual_effects import design_effects
+from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import joined
 from detectors.references.outcome import OutcomeReference
 
@@ -306,7 +306,9 @@ class OutcomeFit:
         if not found.events:
             self.why_not = "no row has both a prediction and a truth"
             return None
-        return self._with_effects(found, table) if self._batches.count else found
+        if not self._batches.count:
+            return found
+        return with_effects(found, joined(table, self._batches.pieces))
 
     def _chosen(self) -> int:
         """Which of what was counted the columns are like."""
@@ -323,14 +325,6 @@ class OutcomeFit:
             )
             return 0 if one >= other else 1
         return 0
-
-    def _with_effects(self, found: OutcomeReference, table: Ints) -> OutcomeReference:
-        """With how much the truth varies by batch beyond what the model says."""
-        if found.cells.task == "regression":
-            return found
-        batches = joined(table, self._batches.pieces)
-        residual, order, group = design_effects(found.cells, batches)
-        return replace(found, effects=(residual, order, group), batches=len(batches))
 
 
 def _rises(calibration: Ints) -> float:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from detectors.change_points.estimates import bin_mean, bin_quantiles
 from detectors.counting.binning import NumericBinning
 from detectors.errors import InvalidReferenceError
+from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import LEAST_BATCHES, calibrate
 from detectors.references.reference import Reference, SignalReference
 from detectors.units import WEEK_MS
@@ -45,8 +46,8 @@ def rebased(
         The old one; its signals that are not among `signals` stay as they are.
     signals : sequence of SignalReference
         Those whose bins follow each other in the table, after the number of events.
-    table : int64[batches, 1 + bins]
-        Counts of batches in the order of time.
+    table : int64[batches, 1 + bins + cells]
+        Counts of batches in the order of time; behind the bins the cells of outcomes, if counted.
     first_ms, last_ms : int
         The time they are of.
 
@@ -74,6 +75,9 @@ def rebased(
         if part.any():
             rows = part[part.sum(axis=1) > 0]
             fresh[signal.name] = _signal(signal, rows, consecutive=not reference.cycle_ms)
+    outcome = reference.outcome
+    if outcome is not None and (cells := table[:, at : at + outcome.cells.width]).any():
+        outcome = with_effects(replace(outcome, counts=cells.sum(axis=0)), cells)
     warnings = [
         f"counted from {events:,} events of production with the bins of {reference.hash[:19]}: "
         "values beyond its range share one bin"
@@ -91,6 +95,7 @@ def rebased(
         last_ms=last_ms,
         events_per_week=events * WEEK_MS // max(1, last_ms - first_ms),
         warnings=tuple(warnings),
+        outcome=outcome,
     )
 
 

@@ -8,6 +8,7 @@ batches in the order of time, shows by how much more sums of residuals vary for 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,8 +19,9 @@ from detectors.counting.outcome_cells import OutcomeCells
 from detectors.outcomes.strata import axes_of, ends_of, sides_of, strata_of
 from detectors.references.batch_means import batch_means, score_sums
 from detectors.references.calibration import LEAST_BATCHES, margin_of_few
+from detectors.references.outcome import OutcomeReference
 
-__all__ = ["DesignEffects", "design_effects"]
+__all__ = ["DesignEffects", "design_effects", "with_effects"]
 
 #: Standard errors above 1 from which an effect is more than what chance shows, and from which it is
 #: clear; then it gets a quarter more: what is too low costs more than what is too high saves.
@@ -93,6 +95,15 @@ def design_effects(cells: OutcomeCells, batches: Ints) -> DesignEffects:
         of_groups.append(_effect(means.table, of_group, events @ (inside * chance)))
     group = reckoned(max(means.inflation) * float(np.mean(of_groups)), len(ends))
     return DesignEffects(of_axes[0], max(of_axes[1:]), group)
+
+
+def with_effects(outcome: OutcomeReference, batches: Ints) -> OutcomeReference:
+    """An outcome reference with the design effects of these batches, int64[batches, width]."""
+    if outcome.cells.task == "regression":
+        return outcome
+    some = batches[batches.any(axis=1)]
+    residual, order, group = design_effects(outcome.cells, some)
+    return replace(outcome, effects=(residual, order, group), batches=len(some))
 
 
 def _whole(residual: Floats) -> Ints:

@@ -5,12 +5,14 @@ A warmup is a function of the sealed panes and their order, and so is its outcom
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
 
 from detectors.figures import figure
+from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import GOOD_BATCHES, LEAST_BATCHES
 from detectors.references.recalibrate import PaneBatches, calibrated
 from stream.contracts.moments import NOT_YET
@@ -93,6 +95,9 @@ class CalibrationWarmup:
             first_ms=self._began_ms,
             last_ms=now_ms,
         )
+        if (outcome := plan.outcome) is not None:
+            cells = self._batches.table[:, plan.layout.cells]
+            reference = replace(reference, outcome=with_effects(outcome, cells))
         return plan.with_reference(reference)
 
     def missing(self) -> str:
