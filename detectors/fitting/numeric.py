@@ -207,7 +207,7 @@ class NumericFit:
             consecutive=not self._batches.cycle_ms,
             pieces=self._batches.pieces,
         )
-        mean, std = self._moments(n)
+        mean, std = self._moments(int(self.table[:, : binning.missing].sum()))
         return SignalReference(
             name, role, binning, counts, calibration, mean, std, self._quantiles, importance
         )

@@ -428,3 +428,15 @@ def test_actuals_that_are_not_known_yet_make_no_dependence(kind: str, slots: str
         counts = np.zeros(bank.layout.width, np.int64)
         counts[0] = 1_000
         assert not bank.test(counts, 1e-6).found.any()
+
+
+def test_rows_that_came_twice_leave_the_mean_as_it_is() -> None:
+    values = np.random.default_rng(8).gamma(4.0, 0.025, N)
+    twice = np.repeat(values, 2)
+    fitted = fit_reference(
+        {"x": twice}, model="m", version="", roles={}, times_ms=None, segments=()
+    )
+    (signal,) = fitted.signals
+    assert fitted.events == N  # each is counted once
+    assert signal.mean == pytest.approx(values.mean(), rel=1e-9)
+    assert signal.std == pytest.approx(values.std(), rel=1e-9)
