@@ -87,6 +87,8 @@ class LimitTests:
         sums = self._sums(counts[self._places])
         for at, (rule, evidence) in enumerate(zip(self.rules, self.evidence, strict=True)):
             events, amount, squares = sums[at].tolist()
+            if rule.measure.bound is not None:  # what came twice is divided, events are rounded
+                amount = min(amount, events * rule.measure.bound)
             known = None if rule.measure.squares is None else squares
             if not evidence.update(round(events), amount, known):
                 continue

@@ -292,3 +292,25 @@ def test_a_restored_state_goes_on_as_the_one_it_is_of(known: Any) -> None:
     restored.load(tests.dump())
     assert alarms(tests, panes[300:]) == alarms(restored, panes[300:])
     assert tests.dump() == restored.dump()
+
+
+def test_sums_of_events_that_came_twice_may_be_more_than_those_are() -> None:
+    """Counts are divided and rounded: three scores that are all wrong become 1 event, and 1.5."""
+    rng = np.random.default_rng(9)
+    score = rng.random(3_000)
+    came = (rng.random(3_000) < score).astype(int)
+    frame = {"score": score.tolist(), "truth": np.array(["no", "yes"])[came].tolist()}
+    roles = {"score": "score", "truth": "actual"}
+    fitted = fit_reference(
+        frame, model="churn", version="", roles=roles, times_ms=None, segments=()
+    )
+    plan, tests = started(fitted, Limit(metric="brier", at_most=0.2))
+    counts = np.zeros(plan.layout.width, np.int64)
+    assert plan.outcome is not None
+    cells = plan.outcome.cells
+    counts[0] = counts[plan.layout.cells.start + cells.calibration_at] = 1
+    counts[plan.layout.cells.start + cells.sums_at + 1] = round(1.5 * 2**30)
+    for at in range(30):
+        if found := list(tests.pane(counts, at * 10_000, at * 10_000 + 10_000)):
+            break
+    assert found[0].kind == "performance"
