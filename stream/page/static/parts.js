@@ -84,8 +84,8 @@ function quietParts(row, time) {
     row.silence ? el("p", { class: "quietly" }, `Silenced until ${minute(row.silence.until)} UTC${row.silence.reason ? `: ${row.silence.reason}` : ""}. It fires all the same.`) : null];
 }
 
-// Concept drift is of no signal alone: what came by score shows it.
-const placeOf = ({ kind, model, version }, name) => kind === "concept_drift" ? `./?${new URLSearchParams({ model, version })}#outcomes` : signalAddress(model, version, name);
+// Metrics and what came by score show more of these than a signal does.
+const placeOf = ({ kind, model, version }, name) => kind === "concept_drift" || kind === "performance" ? `./?${new URLSearchParams({ model, version })}#outcomes` : signalAddress(model, version, name);
 
 // What an episode says in one breath; all else is folded.
 export function episode(row, time, current) {
