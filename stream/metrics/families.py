@@ -156,6 +156,13 @@ def of_subjects(
         "state, so it goes with the model from worker to worker.",
         [*_SUBJECT, "outcome"],
     )
+    limit = gauge("limit", "What a metric may be at least, or at most.", [*_SUBJECT, "limit"])
+    evidence = gauge(
+        "limit_evidence",
+        "Evidence that a limit is passed, as the part of what an alarm takes, on the scale of "
+        "logarithms: from 0 to 1, where it begins anew.",
+        [*_SUBJECT, "limit"],
+    )
     for monitor in subjects:
         model, version = monitor.subject
         judged.add_metric([model, version, "counted"], monitor.lifetime.events)
@@ -180,7 +187,14 @@ def of_subjects(
         allowed = detection.plan.false_alarms_per_week
         budget.add_metric([model, version], allowed)
         spent.add_metric([model, version], monitor.opened_this_week / allowed)
-    return [budget, spent, alarm, active, info, frontier, scopes, learning, learned, judged]
+        if detection.limits is not None:
+            for name, at, part in detection.limits.levels():
+                limit.add_metric([model, version, name], at)
+                evidence.add_metric([model, version, name], part)
+    return [
+        budget, spent, alarm, active, info, frontier, scopes, learning, learned, judged, limit,
+        evidence,
+    ]  # fmt: skip
 
 
 def of_signals(gauges: Iterable[Gauge]) -> list[Metric]:

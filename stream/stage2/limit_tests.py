@@ -120,6 +120,12 @@ class LimitTests:
             if breach is not None and rule.is_beyond(counts)
         }
 
+    def levels(self) -> Iterator[tuple[str, float, float]]:
+        """Name and limit of each, and its evidence as a part of what an alarm takes, 0 to 1."""
+        for rule, evidence in zip(self.rules, self.evidence, strict=True):
+            part = evidence.evidence / math.log(self._budget.limit_threshold)
+            yield rule.name, rule.limit.at, min(1.0, max(0.0, part))
+
     def _passed(self, at: int, end_ms: int) -> Finding:
         """The finding of a limit that there is evidence enough against, since it was passed."""
         rule, blocks = self.rules[at], self._blocks

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream.contracts.plan_settings import Limit
 from stream.decode.record import FileRecord
 from stream.metrics import MetricsCollector
 from stream.metrics.gauges import bounded, signal_gauges
@@ -94,3 +95,18 @@ def test_without_room_no_metric_stands_for_others() -> None:
         kept, dropped = bounded(every, limit)
         assert dropped
         assert not [g for g in kept if g.family.startswith("outcome") and g.segment == "__other__"]
+
+
+def test_limits_and_the_evidence_that_they_are_passed() -> None:
+    limits = Limit(metric="accuracy", at_least=0.7), Limit(metric="accuracy", at_least=0.8)
+    state = replayed(make_events(3, 4_000, outcomes=True), limits=limits)
+    page = {
+        family.name.removeprefix("driftstream_"): {
+            sample.labels["limit"]: sample.value for sample in family.samples
+        }
+        for family in MetricsCollector(state).collect()
+        if "_limit" in family.name
+    }
+    assert page["limit"] == {"accuracy at least 0.7": 0.7, "accuracy at least 0.8": 0.8}
+    kept, passed = page["limit_evidence"].values()  # accuracy is three in four
+    assert 0.0 <= kept < passed <= 1.0
