@@ -273,6 +273,8 @@ class Detection:
         if len(self.results) > len(self.windows.last):  # it forgets segments long silent
             for segment in self.results.keys() - self.windows.last.keys():
                 del self.results[segment]
+                if self._outcomes is not None:
+                    self._outcomes.forget(segment)
         return result
 
     def _sequential(

@@ -97,6 +97,10 @@ class OutcomeViews:
             known = self._made[window.segment] = self._view(window)
         return known
 
+    def forget(self, segment: str) -> None:
+        """Let the view of a segment go that was silent for long."""
+        self._made.pop(segment, None)
+
     def _view(self, window: Closed) -> OutcomeView:
         cells, usual = self._outcome.cells, self._outcome.counts
         counts = window.counts[self._plan.layout.cells].astype(np.int64)

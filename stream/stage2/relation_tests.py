@@ -80,7 +80,6 @@ class RelationTests:
         )
         self._threshold = float(np.log10(budget.edetector_threshold))
         self._blocks = Blocks(cells.width, _MAX_BLOCKS)
-        self.results: dict[str, RelationResult] = {}  # of the last full window, by segment
 
     @classmethod
     def of(cls, plan: Plan, budget: Budget) -> RelationTests | None:
@@ -137,11 +136,7 @@ class RelationTests:
         """Test a window that closed."""
         cells, segment = window.counts[self._at].astype(np.int64), window.segment
         result = self._relation.test(cells, alpha)
-        self.results.pop(segment, None)
-        if result is None:
-            return
-        self.results[segment] = result
-        if not result.found:
+        if result is None or not result.found:
             return
         yield self._finding(
             RELATION,

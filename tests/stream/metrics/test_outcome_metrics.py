@@ -15,6 +15,7 @@ from stream.metrics import MetricsCollector
 from stream.metrics.gauges import bounded, signal_gauges
 from stream.plans.plan import PlanBook
 from stream.replay import Replay
+from stream.stage2 import windows
 from tests.stream.harness import make_events, make_plan, make_reference
 from tests.stream.metrics.test_metrics import FileState
 
@@ -110,3 +111,31 @@ def test_limits_and_the_evidence_that_they_are_passed() -> None:
     assert page["limit"] == {"accuracy at least 0.7": 0.7, "accuracy at least 0.8": 0.8}
     kept, passed = page["limit_evidence"].values()  # accuracy is three in four
     assert 0.0 <= kept < passed <= 1.0
+
+
+def test_views_of_segments_that_are_silent_for_long_are_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(windows, "MAX_SCOPES", 3)
+    events = make_events(3, 4_000, outcomes=True)
+    named = []
+    for i, event in enumerate(events):
+        read = msgspec.json.decode(event)
+        read["segments"]["region"] = f"r{i // 500}"
+        named.append(msgspec.json.encode(read))
+    book = PlanBook()
+    reference = make_reference(n=6_000, outcomes=True)
+    book.add(make_plan(reference=reference, window_max_age_ms=300_000))
+    state = FileState(Replay(book))
+    seen: set[str] = set()
+    for first in range(0, len(named), 250):
+        part = (FileRecord(i, 0, named[i]) for i in range(first, first + 250))
+        for _ in state.replay.run(part, at_end=False):
+            pass
+        seen |= {segment for segment, _ in page_of(state).get("outcome_events", {})}
+    (held,) = state.replay.monitor.subjects.values()
+    assert held.detection is not None
+    views = held.detection._outcomes
+    assert views is not None
+    assert len(seen) > 4
+    assert set(views._made) <= set(held.detection.windows.last)
