@@ -20,7 +20,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import BrokerMetadata
 
-from stream.kafka import retry
+from stream.kafka import until_available
 from stream.kafka.connection import connection_arguments
 from stream.kafka.until_available import retry_until_available
 from stream.worker.faust import aiokafka_patches
@@ -28,7 +28,7 @@ from stream.worker.sender import Outgoing, Sender
 
 
 def test_an_outage_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(until_available, "_PAUSE_S", 0.0)
     answers = iter([KafkaTimeoutError("away"), NodeNotReadyError("coming"), 7])
 
     async def ask() -> int:
