@@ -82,10 +82,12 @@ def test_partitions_of_a_backlog_stay_together(install: Install) -> None:
         )
         publish(site.kafka, site.plan.topic, ((None, v, ()) for v in values), partition=partition)
     worker = site.start()
-    apart, memory = 0.0, []
+    looks: list[tuple[float, float]] = []  # how long each took, and how far apart partitions were
+    memory = []
     end = time.monotonic() + 200
     while True:
         assert time.monotonic() < end, worker.said()[-1000:]
+        asked = time.monotonic()
         try:
             with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as answer:
                 page = answer.read().decode()
@@ -94,11 +96,14 @@ def test_partitions_of_a_backlog_stay_together(install: Install) -> None:
             continue
         times = [float(value) for value in _WATERMARK.findall(page)]
         if len(times) == site.partitions:
-            apart = max(apart, max(times) - min(times))
+            looks.append((time.monotonic() - asked, max(times) - min(times)))
             memory.append(float(_MEMORY.findall(page)[0]) / 2**20)
             if min(times) * 1000 >= BASE_MS + HOUR_MS - 2 * HOUR_MS // PER_PARTITION:
                 break
         time.sleep(0.02)
+    # Partitions are read one after the other: a slow look sees them at different moments.
+    quick = sorted(looks)[: max(1, len(looks) // 2)]
+    apart = max(seconds for _, seconds in quick)
     bound = FETCHES / len(template) / PER_PARTITION * HOUR_MS / 1000
     print(
         f"a backlog of an hour in {site.partitions} partitions: at most {apart:.0f} s apart "
