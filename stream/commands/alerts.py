@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -87,7 +89,16 @@ def command(
 
     acks: dict[str, Ack] = {}
     from_now = follow and not (everything or since or episode)
-    log = read_alert_log(config.kafka, config.topics.alerts, follow=follow, new_only=from_now)
+    stop = threading.Event()
+    if follow:  # as an exception Ctrl-C is lost where it meets a callback of kafka-python
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
+    log = read_alert_log(
+        config.kafka,
+        config.topics.alerts,
+        follow=follow,
+        new_only=from_now,
+        stop=stop.is_set,
+    )
     events = _alerts(log, acks)
     if from_now:
         say(f"alerts on {config.topics.alerts} from now on; --since 1d for earlier ones too")
@@ -95,18 +106,17 @@ def command(
         newest = {event.data.episode: event for event in events}
         events = iter(sorted(newest.values(), key=_urgency, reverse=True))
     shown, episodes, last = 0, set[str](), dict[str, str]()
-    try:
-        for event in filter(chosen, events):
-            shown += 1
-            if as_json:
-                answer_json(encode_alert(event))
-            elif episode is not None:
-                episodes.add(event.data.episode)
-                last[event.data.episode] = _advice(event)
-                _print_revision(event)
-            else:
-                click.echo(alert_line(event) + _acknowledged(acks.get(event.data.episode)))
-    except KeyboardInterrupt:
+    for event in filter(chosen, events):
+        shown += 1
+        if as_json:
+            answer_json(encode_alert(event))
+        elif episode is not None:
+            episodes.add(event.data.episode)
+            last[event.data.episode] = _advice(event)
+            _print_revision(event)
+        else:
+            click.echo(alert_line(event) + _acknowledged(acks.get(event.data.episode)))
+    if stop.is_set():
         return
     for name in sorted(episodes & acks.keys()):
         click.echo(f"\n{printable(name[:8])}{_acknowledged(acks[name])}")
