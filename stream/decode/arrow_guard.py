@@ -76,6 +76,8 @@ def undecodable(error: BaseException) -> RefusedError:
 def columns_by_name(batch: Any, names: Sequence[str], members: Container[str]) -> dict[str, Any]:
     """The columns of a batch; those without an array in Python, such as intervals, are left out.
 
+    So are dictionaries of such values.
+
     Raises
     ------
     RefusedError
@@ -84,7 +86,10 @@ def columns_by_name(batch: Any, names: Sequence[str], members: Container[str]) -
     found = {}
     for i, name in enumerate(names):
         try:
-            found[name] = batch.column(i)
+            column = batch.column(i)
+            if pa.types.is_dictionary(column.type):
+                _ = column.dictionary  # an object is made of it here, or never
+            found[name] = column
         except KeyError:
             if name.partition(".")[0] in members:
                 raise RefusedError(

@@ -338,3 +338,23 @@ def test_a_column_of_a_type_that_python_has_not():
     unread = value.replace(b"timestamp", b"some_span")
     (reject,) = decode(Rec(unread, headers=HEADERS)).rejects
     assert reject.reason == "missing_field"  # what nobody reads may have any type
+
+
+#: Dictionaries of intervals; found by fuzzing.
+DICTIONARY_OF_INTERVALS = (
+    "c-oCry-plK4EF5p9t*4j1wva;P^5?`PAMZrz?LZ}c!aEO2RMnnL;E8kDvCS+B~YcH$RnhtM2Eyf<N<gBCiaXM<_w3h"
+    "<eeG&v*)wNcg7g=B>-3jk|p>AeTX2&9f}H{?FoKEwr6&aZd9_z_$6PA`!)7Os0UTv7B(87oD}+aFwRR2cmu#M49-yh"
+    ";r<e};JBM7V=!|<c{aRz=uC0#xY9X-L*)J7umN#Q84J9Q8eP&pGlT&}oWbr@MEFe)zk*up!%~l%dQj=Z(PRt-V!t|k"
+    "kMN&8Je^M}U5theLI?G5QfabpIXwDP>_s0IurI5~-1Sf`Qw={vF6zyJ&YQN<^<W6x#n67c-o}_Ic5vl*hc^Df<F_#{"
+    "=PAIg#RZm2$BU|9UQ4nci>S@0)OC}WCy1w*zQa-r%^!XbupHNTViKDbg3$U>_PdF3^>nk8^1P5|kL>}xNDt;q;=O^y"
+    "Dv`&xcewoQ40sgGU**@aK3hjGv^D&G&N9n8QI3Ou|H?bOQ?V*uH--J1@Mog#eUW!x_<xG{Bhjx@?>9nnF7llV{Dtse"
+    "2tUcf8*kPVJm#I@gZ@|VdUyTZ;&}~tjb=cPyR$)Y7QHbWB=^(l_Wg8k=lbeuN8TTBzesi4)^gqgFHgtQxc?pa4;&bF"
+    "f&"
+)
+
+
+def test_a_dictionary_of_values_of_a_type_that_python_has_not():
+    value = zlib.decompress(base64.b85decode(DICTIONARY_OF_INTERVALS))
+    (reject,) = decode(Rec(value, headers=HEADERS)).rejects
+    assert reject.reason == "wrong_type"
+    assert "a type that cannot be read" in reject.error
