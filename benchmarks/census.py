@@ -78,9 +78,8 @@ class Census:
         """Outcomes by cell, int64[cells.width]."""
         score = self.binning.bin(rows.score).astype(np.int32)
         predicted, actual = self._places.classes(score, rows.employed)
-        placed, _ = self._places.place(predicted, actual, score)
+        placed, _, came = self._places.place(predicted, actual, score)
         counts = np.bincount(placed.ravel(), minlength=self.cells.width).astype(np.int64)
-        came = self._places.came(predicted, actual)
         counts[self.cells.sums_at :] += self._places.sums_of_scores(rows.score, came).sum(axis=0)
         return counts
 

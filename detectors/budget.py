@@ -201,7 +201,7 @@ class Budget:
         of_segments = windows if cycle_ms else windows + _VALUES_OF_SEGMENT * by_age
         if cycle_ms:
             of_segments *= _VALUES_OF_SEGMENT
-        rest = (spent - of_duplicates - whole) / max(1, segments * len(signals))
+        rest = (spent - of_duplicates - whole) / max(1, segments * tested)
         return cls(
             false_alarms_per_week=false_alarms_per_week,
             adwin_alarms=family / panes,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors._jit import kernel
 from detectors.counting.binning import Binning, CategoricalBinning, NumericBinning
-from detectors.counting.meaning import category_text
 from detectors.counting.outcome_cells import (
     LARGEST_ERROR,
     LOG_LOSS_UNIT,
@@ -18,7 +18,7 @@ from detectors.counting.outcome_cells import (
     OutcomeCells,
 )
 
-__all__ = ["RIGHT", "WRONG", "OutcomePlaces", "add_sums", "error_binning", "errors_of"]
+__all__ = ["RIGHT", "WRONG", "OutcomePlaces", "PlacedOutcomes", "add_sums", "errors_of"]
 
 #: What the error of a classification is called.
 RIGHT, WRONG = "right", "wrong"
@@ -28,17 +28,29 @@ _Amounts = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
 
-def error_binning() -> CategoricalBinning:
-    """Bins of the errors of a classification."""
-    return CategoricalBinning((RIGHT, WRONG))
-
-
 def errors_of(predicted: _Floats, actual: _Floats) -> _Floats:
     """Predicted less actual; inf, which is not counted, where either is no number."""
     with np.errstate(invalid="ignore", over="ignore"):
         errors = predicted - actual
     errors[~np.isfinite(errors)] = np.inf
     return errors
+
+
+class PlacedOutcomes(NamedTuple):
+    """Outcomes of some events.
+
+    Attributes
+    ----------
+    cells : int32[n, 2]
+        Where each is counted, -1 for nowhere.
+    right, came : int32[n]
+        Whether what was said came, and whether the class that the score speaks of did: 0 or 1, -1
+        where that is not known.
+    """
+
+    cells: _Positions
+    right: _Positions
+    came: _Positions
 
 
 class OutcomePlaces:
@@ -69,8 +81,8 @@ class OutcomePlaces:
 
     def place(
         self, predicted: _Positions, actual: _Positions, score: _Positions | None
-    ) -> tuple[_Positions, _Positions]:
-        """Cells of classes, int32[n, 2], -1 for none; and whether it was right, 0 or 1, else -1.
+    ) -> PlacedOutcomes:
+        """Cells of classes.
 
         Parameters
         ----------
@@ -84,17 +96,11 @@ class OutcomePlaces:
         known = (predicted >= 0) & (actual >= 0)
         out[known, 0] = predicted[known] * cells.sides + actual[known]
         right = self.right(predicted, actual)
+        came = right if cells.task == "multiclass" else _sign_of(actual)
         if score is not None:
-            came = self.came(predicted, actual)
             scored = (score >= 0) & (score < self._scored) & (came >= 0)
             out[scored, 1] = cells.calibration_at + 2 * score[scored] + came[scored]
-        return out, right
-
-    def came(self, predicted: _Positions, actual: _Positions) -> _Positions:
-        """Whether the class that the score speaks of came, 0 or 1; -1 where that is not known."""
-        if self.cells.task == "binary":
-            return np.where(actual < 0, -1, actual == 1).astype(np.int32)
-        return self.right(predicted, actual)
+        return PlacedOutcomes(out, right, came)
 
     def right(self, predicted: _Positions, actual: _Positions) -> _Positions:
         """Whether what was said came, 0 or 1; -1 where that is not known."""
@@ -135,6 +141,11 @@ class OutcomePlaces:
         return cells, out
 
 
+def _sign_of(actual: _Positions) -> _Positions:
+    """Whether the positive class came; -1 where no truth did."""
+    return np.where(actual < 0, -1, actual == 1).astype(np.int32)
+
+
 def _looked_up(table: _Positions, bins: _Positions) -> _Positions:
     """Entries of the table; -1 for bins below 0."""
     found = table[np.maximum(bins, 0)]
@@ -153,23 +164,12 @@ def _classes(binning: Binning, classes: tuple[str, ...]) -> _Positions:
 
 def _own_bin(binning: Binning, name: str) -> int:
     """The bin that this class has alone; an error if there is none."""
+    bin_ = binning.missing
     if isinstance(binning, CategoricalBinning):
-        bin_ = binning.bins_of_names.get(name, binning.missing)
-        if bin_ >= len(binning.categories):
-            raise ValueError(f"class {name!r} has no bin of its own.")
-        return bin_
-    value = float(name)
-    bin_ = int(binning.bin(np.array([value]))[0])
-    inside = 0 < bin_ < binning.above
-    if not inside or category_text(value) is None or not _is_atom(binning, bin_, value):
-        raise ValueError(f"class {name!r} has no bin of its own.")
-    return bin_
-
-
-def _is_atom(binning: NumericBinning, bin_: int, value: float) -> bool:
-    """Whether a bin holds one value and what a float32 makes of it."""
-    low, high = binning.edges[bin_ - 1], binning.edges[bin_]
-    return bool(high - low <= abs(value) * 2.0**-22 + np.spacing(abs(value)) * 4)
+        bin_ = binning.bins_of_names.get(name, bin_)
+        if bin_ < len(binning.categories):
+            return bin_
+    raise ValueError(f"class {name!r} has no bin of its own.")
 
 
 def _sides(binning: Binning, threshold: float) -> _Positions:

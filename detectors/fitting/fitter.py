@@ -332,6 +332,8 @@ class ReferenceFitter:
             self._warnings += warnings_of_long(self._sampled_numbers(), self._times.order())
         if self._outcome is not None and self._outcome.lacks(self._signals):
             self._outcome = None
+        if self._outcome is not None:
+            self._outcome.share_classes(self._signals)
         name, edge = (self._outcome and self._outcome.edge(self._signals)) or ("", 0.0)
         for own, signal in self._signals.items():
             if isinstance(signal, NumericFit) and own == name:

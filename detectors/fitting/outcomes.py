@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.binning import NumericBinning
-from detectors.counting.name_bins import CategoricalBinning
+from detectors.counting.name_bins import MAX_CATEGORIES, CategoricalBinning
 from detectors.counting.outcome_cells import LARGEST_ERROR, MAX_CLASSES, OutcomeCells
 from detectors.counting.outcome_places import (
     RIGHT,
@@ -25,6 +25,7 @@ from detectors.counting.outcome_places import (
     OutcomePlaces,
     errors_of,
 )
+from detectors.errors import InvalidReferenceError
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches
@@ -79,7 +80,10 @@ class OutcomeFit:
     ) -> None:
         named = {role: name for name, role in roles.items() if role != "feature"}
         self._actual = named.get("actual", "")
-        self._label, self._score = named.get("label", ""), named.get("score", "")
+        label, score = named.get("label", ""), named.get("score", "")
+        if label and kinds[self._actual] != "numeric" and kinds[label] == "numeric":
+            label, score = "", score or label  # a number beside classes is a score
+        self._label, self._score = label, score
         self._options = options
         self.why_not = ""
         self._cells: list[OutcomeCells] = []
@@ -112,6 +116,27 @@ class OutcomeFit:
     def lacks(self, signals: _Fits) -> bool:
         """Whether a column that it needs was left out between the passes."""
         return self._actual not in signals or self._said not in signals
+
+    def share_classes(self, signals: _Fits) -> None:
+        """Between the passes: let predictions and truths know each other's classes.
+
+        A model that never said a class, or a class that never came, has a bin of its own all the
+        same; else what is right later could not be told from what is wrong.
+        """
+        both = [signals.get(name) for name in (self._label, self._actual)]
+        said, came = (fit.tally if isinstance(fit, CategoricalFit) else None for fit in both)
+        if said is None or came is None:
+            return
+        names = {*said.counts, *came.counts}
+        if len(names) > MAX_CATEGORIES:
+            return
+        spellings = [{"0", "1"}, {"false", "true"}]
+        alike = names <= set.union(*spellings)  # whichever of both writes true or 1
+        for tally in (said, came):
+            mine = set(tally.counts)
+            own = next((all_ for all_ in spellings if alike and mine and mine <= all_), names)
+            missing = sorted(own - mine)
+            tally.add(missing, [0] * len(missing))
 
     def survey(self, columns: Mapping[str, Column], slots: Ints, sources: Ints) -> None:
         """First pass over a batch."""
@@ -164,16 +189,19 @@ class OutcomeFit:
             )
             return []
         label, score = self._label, self._score
-        said = self._signals[label].binning if label else None
-        if isinstance(said, NumericBinning) and not score:
-            label, score, said = "", label, None  # a number beside classes is a score
         names = list(actual.categories)
-        if isinstance(said, CategoricalBinning):
-            known = [{same for same in actual.bins_of_names if actual.bins_of_names[same] == b}
-                     for b in range(len(names))]  # fmt: skip
-            names += [n for n in said.categories if not any(n in same for same in known)]
+        if label:
+            said = self._signals[label].binning
+            assert isinstance(said, CategoricalBinning)
+            own = {name for name, b in said.bins_of_names.items() if b < len(said.categories)}
+            names = [name for name in names if name in own]
         if len(names) < 2:
-            self.why_not = f"{self._actual} has one class only"
+            one = len(actual.categories) < 2
+            self.why_not = (
+                f"{self._actual} has one class only"
+                if one
+                else f"{label} and {self._actual} have too many classes, or none in common"
+            )
             return []
         score_bins, probability = 0, False
         if score and isinstance(binning := self._signals[score].binning, NumericBinning):
@@ -181,6 +209,9 @@ class OutcomeFit:
             probability = bool(binning.edges[0] >= -1e-6 and binning.edges[-1] <= 1.0 + 1e-6)
         else:
             score = ""
+        if not label and not score:
+            self.why_not = f"{self._score} has names, and a score is a number"
+            return []
         common: dict[str, Any] = {
             "actual": self._actual,
             "predicted": label,
@@ -192,6 +223,10 @@ class OutcomeFit:
             if not label:
                 self.why_not = f"a score alone does not say which of {len(names)} classes it is of"
                 return []
+            if self._options.positive is not None:
+                raise InvalidReferenceError(
+                    f"a positive class is one of two; {self._actual} has {len(names)}."
+                )
             return [OutcomeCells("multiclass", classes=tuple(names[:MAX_CLASSES]), **common)]
         return self._binary(names, common, probability=probability)
 
@@ -200,11 +235,9 @@ class OutcomeFit:
     ) -> list[OutcomeCells]:
         positive = self._options.positive
         if positive is not None and positive not in names:
-            self.why_not = (
-                f"--positive must be one of the classes {names[0]!r} and {names[1]!r}; got "
-                f"{positive!r}"
+            raise InvalidReferenceError(
+                f"the positive class must be {names[0]!r} or {names[1]!r}; got {positive!r}."
             )
-            return []
         label, score = common["predicted"], common["score"]
         if not label and not probability and self._options.threshold is None:
             self.why_not = (
@@ -261,13 +294,13 @@ class OutcomeFit:
                 bins[cells.predicted or cells.score], bins[cells.actual]
             )
             scored = bins[cells.score] if cells.score else None
-            where, right = places.place(predicted, actual, scored)
+            where, right, came = places.place(predicted, actual, scored)
             if at == 0:
                 codes = np.where(right < 0, -1, 1 - right).astype(np.int32)
             sums: Ints | None = None
             if cells.sums:
                 score = np.asarray(values[cells.score], np.float64)
-                sums = places.sums_of_scores(score, places.came(predicted, actual))
+                sums = places.sums_of_scores(score, came)
                 if at == 0 and cells.predicted:
                     for side in (0, 1):
                         of_side = score[predicted == side]

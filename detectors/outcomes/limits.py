@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from detectors.null_distributions.special import binomial_upper, normal_tail
 from detectors.sequential.edetector import STARTS, TEMPER
+from detectors.sequential.state_bytes import read_state
 
 __all__ = ["SIDES", "LimitEvidence", "limit_of_f1", "limit_of_share"]
 
@@ -150,14 +151,7 @@ class LimitEvidence:
         ValueError
             If the bytes are not of the right length, or hold what no state does.
         """
-        if len(data) != self._state.nbytes:
-            raise ValueError(
-                f"a LimitEvidence state has {self._state.nbytes} bytes; got {len(data)}."
-            )
-        state = np.frombuffer(data, np.float64).copy()
-        if not (np.isfinite(state) & (state >= 0.0)).all():
-            raise ValueError("not a LimitEvidence state: evidence must be finite and >= 0.")
-        self._state = state
+        self._state = read_state(data, self._state, "LimitEvidence").copy()
         self.evidence = -math.inf
 
     def _gain(self, events: int, amount: float, squares: float | None) -> Floats:

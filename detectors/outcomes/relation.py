@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from detectors.null_distributions.special import chi2_quantile, chi2_tail, poiss
 from detectors.outcomes.residual_effects import DesignEffects
 from detectors.outcomes.strata import LEAST_VARIANCE, Pooled, ends_of, pool, sides_of, strata_of
 
-__all__ = ["STEPS", "Relation", "RelationGroup", "RelationResult"]
+__all__ = ["STEPS", "Relation", "RelationGroup", "RelationResult", "severity_of_gap"]
 
 #: Effects from which a finding is a warning, and critical: outcomes are off by so much, as a share.
 #: Where a decision hangs on them, accuracy has changed by no more than that.
@@ -90,10 +90,13 @@ class RelationResult:
         """Info, warning or critical by the size of the effect; "" if it is no finding."""
         if not self.found:
             return ""
-        warning, critical = STEPS
-        return (
-            "info" if self.effect < warning else "warning" if self.effect < critical else "critical"
-        )
+        return severity_of_gap(self.effect)
+
+
+def severity_of_gap(effect: float) -> Literal["info", "warning", "critical"]:
+    """Severity of outcomes that are off by so much, whatever found it."""
+    warning, critical = STEPS
+    return "info" if effect < warning else "warning" if effect < critical else "critical"
 
 
 class Relation:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.null_distributions.special import normal_tail
 from detectors.sequential._items import ItemDetector
+from detectors.sequential.state_bytes import read_state
 
 __all__ = ["CUSUM", "CusumBank", "cusum_run_length", "cusum_threshold"]
 
@@ -306,11 +307,4 @@ class CusumBank:
         ValueError
             If the bytes are not of the right length, or hold what no state does.
         """
-        if len(data) != self._sums.nbytes:
-            raise ValueError(
-                f"a state of {self.n_slots} slots has {self._sums.nbytes} bytes; got {len(data)}."
-            )
-        sums = np.frombuffer(data, np.float64).reshape(self._sums.shape)
-        if not (np.isfinite(sums) & (sums >= 0.0)).all():
-            raise ValueError("not a CusumBank state: sums must be finite and >= 0.")
-        self._sums[...] = sums
+        self._sums[...] = read_state(data, self._sums, f"a CusumBank of {self.n_slots} slots")

@@ -30,6 +30,7 @@ from detectors._jit import kernel
 from detectors.counting.binning import SCORE_SCALE, NumericBinning
 from detectors.counting.counts import Layout
 from detectors.references.reference import SignalReference
+from detectors.sequential.state_bytes import read_state
 
 __all__ = ["BETS", "STARTS", "TEMPER", "EDetectorBank", "GrowthTable", "add_gains", "grow"]
 
@@ -325,14 +326,7 @@ class EDetectorBank:
         ValueError
             If the bytes are not of so many signals, or hold what no state does.
         """
-        if len(data) != self.state.nbytes:
-            raise ValueError(
-                f"an EDetectorBank state of {len(self.state)} signals has {self.state.nbytes} "
-                f"bytes; got {len(data)}."
-            )
-        state = np.frombuffer(data, np.float64).reshape(self.state.shape)
-        if not (np.isfinite(state) & (state >= 0.0)).all():
-            raise ValueError("not an EDetectorBank state: evidence must be finite and >= 0.")
-        self.state[...] = state
+        what = f"an EDetectorBank of {len(self.state)} signals"
+        self.state[...] = read_state(data, self.state, what)
         self.evidence[...] = -np.inf
         self.leading[...] = 0

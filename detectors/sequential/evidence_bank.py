@@ -16,6 +16,7 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.sequential.edetector import EDetectorBank
 from detectors.sequential.share_evidence import ShareGrowth, grow
+from detectors.sequential.state_bytes import read_state
 
 __all__ = ["EvidenceBank", "Lead"]
 
@@ -157,13 +158,7 @@ class EvidenceBank:
             If the bytes are not of the right length, or hold what no state does.
         """
         split = self.ranks.state.nbytes
-        if len(data) != split + self._state.nbytes:
-            raise ValueError(
-                f"a state of these signals has {split + self._state.nbytes} bytes; got {len(data)}."
-            )
-        state = np.frombuffer(data[split:], np.float64)
-        if not (np.isfinite(state) & (state >= 0.0)).all():
-            raise ValueError("not an EvidenceBank state: processes must be finite and >= 0.")
+        state = read_state(data[split:], self._state, "the shares of an EvidenceBank")
         self.ranks.load(data[:split])
         self._state[...] = state
 

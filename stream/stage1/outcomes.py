@@ -56,13 +56,12 @@ class OutcomeCounter:
             self._bins(bins, self._said), self._bins(bins, self._actual)
         )
         scored = self._bins(bins, self._score) if cells.score else None
-        where, right = self._places.place(predicted, actual, scored)
+        where, right, came = self._places.place(predicted, actual, scored)
         first = np.int32(layout.start[self._error])
         bins[:, self._error] = np.where(right < 0, -1, first + 1 - right)
         positions = self._behind(bins, where)
         if not cells.sums:
             return EventCells(positions)
-        came = self._places.came(predicted, actual)
         score = numeric[:, self._column[self._score]]
         return EventCells(positions, self._places.sums_of_scores(score, came))
 

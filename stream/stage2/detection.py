@@ -281,7 +281,6 @@ class Detection:
         self, counts: npt.NDArray[np.int64], start_ms: int, end_ms: int
     ) -> list[Finding]:
         """Feed what every pane is fed to, or every cycle where there is one."""
-        whole = counts
         self.changes.history.add(counts, start_ms, end_ms)
         self.latest.add(counts, start_ms, end_ms)
         findings = []
@@ -292,16 +291,16 @@ class Detection:
             if self._is_better(i, span.counts):
                 continue
             expected = self.plan.expected(i, span.counts)
-            counts = span.counts[self.layout.slice(i)]
-            hit = found.since(self.plan.monitored[i], expected, counts)
-            hit = hit._replace(of_quality=found.is_of_quality(expected, counts))
+            since = span.counts[self.layout.slice(i)]
+            hit = found.since(self.plan.monitored[i], expected, since)
+            hit = hit._replace(of_quality=found.is_of_quality(expected, since))
             early = self.beginning.holds(hit, self.windows.born_ms, end_ms)
             hit = hit._replace(from_start=early and not self.plan.cycle_ms)
             findings.append(explained(self.plan, i, hit, span))
         if self.relation is not None:
-            findings += self.relation.pane(whole, start_ms, end_ms)
+            findings += self.relation.pane(counts, start_ms, end_ms)
         if self.limits is not None:
-            findings += self.limits.pane(whole, start_ms, end_ms)
+            findings += self.limits.pane(counts, start_ms, end_ms)
         return findings
 
     def dump(self) -> bytes:

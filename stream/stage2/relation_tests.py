@@ -16,7 +16,7 @@ import numpy.typing as npt
 from detectors import AdwinBank, Budget, ChangePoint, NumericBinning
 from detectors.change_points.blocks import Blocks
 from detectors.outcomes.onset import onset
-from detectors.outcomes.relation import STEPS, Relation, RelationResult
+from detectors.outcomes.relation import Relation, RelationResult, severity_of_gap
 from detectors.outcomes.relation_evidence import AXES, RelationEvidence
 from detectors.outcomes.residual_effects import DesignEffects
 from detectors.outcomes.residual_scores import ResidualScores
@@ -168,7 +168,6 @@ class RelationTests:
         p_value: float | None = None,
         segment: str = "",
     ) -> Finding:
-        warning, critical = STEPS
         start_ms, end_ms, events = span
         effect, direction = result.effect, _direction(result)
         return Finding(
@@ -178,11 +177,7 @@ class RelationTests:
             test=test,
             value=value,
             threshold=threshold,
-            severity="critical"
-            if effect >= critical
-            else "warning"
-            if effect >= warning
-            else "info",
+            severity=severity_of_gap(effect),
             start_ms=start_ms,
             end_ms=end_ms,
             events=events,

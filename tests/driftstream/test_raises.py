@@ -77,6 +77,7 @@ class _Raised:
             tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         except OSError:  # made by dataclasses or msgspec
             return set()
+        # An assertion is of us and not of the caller, and what is not implemented is abstract.
         return self._below(tree) - {AssertionError, NotImplementedError}
 
     def _below(self, node: ast.AST) -> set[type[BaseException]]:

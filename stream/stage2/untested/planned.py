@@ -15,6 +15,7 @@ from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.sequential.slot_days import LEAST_VALUES
 from detectors.windowed.coarsening import MOST_BY_BIN
 from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows
+from stream.alerts.sizes import RELATION
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.plans.slots import DAY
 from stream.stage2.delay import delay_words, told_within
@@ -71,8 +72,42 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
             *_of_slots(plan),
             *_of_days(plan, shared_tables),
             *_of_tests(plan, shared_tables),
+            *_of_outcomes(plan),
         ]
     return found + _KNOWN[shared_tables]
+
+
+def _of_outcomes(plan: Plan) -> Iterator[Untested]:
+    """Whether predictions are right, where events have both but nothing is counted of them."""
+    of_role = {signal.role: signal.name for signal in plan.reference.signals}
+    if "actual" not in of_role or not of_role.keys() & {"label", "score"}:
+        return
+    known, actual = plan.reference.outcome, of_role["actual"]
+    tests = (RELATION,)
+    if known is None:
+        yield Untested(
+            "outcomes",
+            f"whether predictions are right by {actual}: the reference has no outcomes, and the "
+            "warnings of fit say why; one that was learned or fitted before there were has none",
+            (actual,),
+            tests,
+        )
+    elif plan.outcome is None:
+        off = sorted(known.signals - {signal.name for signal in plan.monitored})
+        yield Untested(
+            "outcomes",
+            f"whether predictions are right: {listed(off)} is not monitored. Monitor it",
+            (actual,),
+            tests,
+        )
+    elif known.cells.task == "regression":
+        yield Untested(
+            "outcomes",
+            f"whether {actual} still follows what a regression says; larger errors are found",
+            (actual,),
+            tests,
+            is_gap=False,
+        )
 
 
 def followed_after(

@@ -33,6 +33,7 @@ Reason: TypeAlias = Literal[
     "no_room",
     "dependence",
     "small_reference",
+    "outcomes",
 ]
 #: Names in a sentence.
 _NAMED: Final = 3

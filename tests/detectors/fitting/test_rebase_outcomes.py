@@ -24,7 +24,7 @@ def batches(reference: Reference, rng: np.random.Generator, right: float) -> np.
         s = by_name["score"].bin(score).astype(np.int32)
         a = np.array([by_name["actual"].bin("yes" if y else "no") for y in came], np.int32)
         predicted, actual = places.classes(s, a)
-        where, is_right = places.place(predicted, actual, s)
+        where, is_right, _ = places.place(predicted, actual, s)
         cells = np.zeros(outcome.cells.width, np.int64)
         for column in where.T:
             np.add.at(cells, column[column >= 0], 1)

@@ -40,9 +40,9 @@ def binary(
     score = by.bin(scores).astype(np.int32)
     said = score if predicted is None else predicted.astype(np.int32)
     at, came = places.classes(said, actual.astype(np.int32))
-    placed, _ = places.place(at, came, score)
+    placed, _, hit = places.place(at, came, score)
     counts = _counted(cells, placed)
-    sums = places.sums_of_scores(scores, places.came(at, came)).sum(axis=0)
+    sums = places.sums_of_scores(scores, hit).sum(axis=0)
     counts[cells.sums_at :] += sums
     return cells, counts, by
 
@@ -67,12 +67,10 @@ def multiclass(
     places = OutcomePlaces(cells, signals)
     at, came = places.classes(predicted.astype(np.int32), actual.astype(np.int32))
     score = None if by is None or confidence is None else by.bin(confidence).astype(np.int32)
-    placed, _ = places.place(at, came, score)
+    placed, _, hit = places.place(at, came, score)
     counts = _counted(cells, placed)
     if confidence is not None:
-        counts[cells.sums_at :] += places.sums_of_scores(confidence, places.came(at, came)).sum(
-            axis=0
-        )
+        counts[cells.sums_at :] += places.sums_of_scores(confidence, hit).sum(axis=0)
     return cells, counts, by
 
 

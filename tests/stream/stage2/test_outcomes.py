@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from detectors import InvalidReferenceError
 from driftstream import fit_reference, replay
+from stream.plans.plan import Plan, SignalOptions
+from stream.stage2.untested import Untested, untested_by_plan
 
 N = 6_000
 START = 1_700_000_000
@@ -154,3 +158,83 @@ def test_why_outcomes_are_not_followed_is_said(changes: Frame, why: str) -> None
     assert reference.outcome is None
     assert [signal.role for signal in reference.signals] == ["feature", "label", "score", "actual"]
     assert any("outcomes are not followed" in w and why in w for w in reference.warnings)
+
+
+COLUMNS: dict[str, tuple[Frame, str]] = {
+    "a class that is never said": ({"said": ["no"] * 3_000}, "binary"),
+    "one that is never said, of more": (
+        {
+            "said": [f"c{i % 3}" for i in range(3_000)],
+            "truth": [f"c{i % 4}" for i in range(3_000)],
+        },
+        "multiclass",
+    ),
+    "a hundred classes": (
+        {
+            "said": [f"c{i % 100}" for i in range(3_000)],
+            "truth": [f"c{i * 7 % 100}" for i in range(3_000)],
+        },
+        "multiclass",
+    ),
+    "bits and booleans": (
+        {"said": [0] * 3_000, "truth": [i % 3 == 0 for i in range(3_000)]},
+        "binary",
+    ),
+    "numbers beside classes": ({"said": np.random.default_rng(1).random(3_000)}, "binary"),
+    "a score of names": ({"score": ["low", "high"] * 1_500}, "binary"),
+}
+
+
+@pytest.mark.parametrize("case", COLUMNS)
+def test_columns_as_people_have_them(case: str) -> None:
+    changes, task = COLUMNS[case]
+    frame = {**timed(rows(0, 3_000)), **changes}
+    reference = fitted(frame)
+    assert reference.outcome.cells.task == task
+    assert type(reference).from_json(reference.to_json()).hash == reference.hash
+    assert reference.outcome.events == 3_000
+    assert not replay({**frame, "ts": frame["ts"] + 10_000}, reference).episodes
+
+
+def test_a_class_that_is_said_for_the_first_time_can_be_right() -> None:
+    frame = timed(rows(0, 3_000))
+    reference = fitted({**frame, "said": ["no"] * 3_000}, score=None, ignore=["score"])
+    came = frame["truth"] == "yes"
+    assert reference.signals[-1].counts[:2].tolist() == [(~came).sum(), came.sum()]
+    later = {**timed(rows(1, 3_000)), "ts": frame["ts"] + 10_000}
+    found = replay({**later, "said": later["truth"]}, reference)
+    assert "performance" not in {episode.kind for episode in found}  # all are right now
+    assert "prediction_drift" in {episode.kind for episode in found}
+
+
+@pytest.mark.parametrize(
+    ("truth", "positive", "why"),
+    [(None, "maybe", "must be 'no' or 'yes'; got 'maybe'"), ("abc", "a", "one of two")],
+)
+def test_a_positive_class_that_cannot_be(truth: str | None, positive: str, why: str) -> None:
+    frame = timed(rows(0, 3_000))
+    if truth is not None:
+        frame |= dict.fromkeys(("said", "truth"), list(truth) * 1_000)
+    with pytest.raises(InvalidReferenceError, match=why):
+        fitted(frame, positive=positive)
+
+
+def test_what_is_not_followed_of_outcomes_is_said() -> None:
+    reference = fitted(timed(rows(0, 3_000)))
+    plan = Plan(model="churn", reference=reference)
+    assert "outcomes" not in {each.reason for each in untested_by_plan(plan)}
+    off = {"score": SignalOptions(monitor=False)}
+    (gap,) = _of_outcomes(Plan(model="churn", reference=reference, signals=off))
+    assert gap.is_gap
+    assert "score is not monitored" in gap.words
+    old = replace(reference, outcome=None, signals=reference.signals[:-1])
+    (gap,) = _of_outcomes(Plan(model="churn", reference=old))
+    assert "no outcomes" in gap.words
+    numeric = fitted(timed(numbers(0, 3_000, 2.0)), score=None)
+    (note,) = _of_outcomes(Plan(model="churn", reference=numeric))
+    assert not note.is_gap
+    assert "regression" in note.words
+
+
+def _of_outcomes(plan: Plan) -> list[Untested]:
+    return [each for each in untested_by_plan(plan) if each.reason == "outcomes"]
