@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from detectors.counting.outcome_cells import OutcomeCells
 from detectors.outcomes.residual_effects import DesignEffects
-from detectors.outcomes.strata import axes_of, strata_of
+from detectors.outcomes.strata import axes_of, followed_strata
 from detectors.sequential.edetector import BETS, TEMPER, EDetectorBank, GrowthTable
 
 __all__ = ["AXES", "RelationEvidence"]
@@ -58,12 +58,12 @@ class RelationEvidence:
             raise ValueError(f"z must be >= 0; got {z}.")
         self.cells = cells
         phi = phi if isinstance(phi, DesignEffects) else DesignEffects(phi, phi, phi)
-        table = GrowthTable.of_cells(_growth(self._strata(reference), z, phi), phi[:2])
+        table = GrowthTable.of_cells(_growth(followed_strata(cells, reference), z, phi), phi[:2])
         self._bank = EDetectorBank((), threshold=threshold, table=table)
 
     def update(self, counts: Ints) -> bool:
         """Feed the cells of a pane, int64[cells.width]; whether it alarms, and starts anew."""
-        return bool(self._bank.update(self._strata(counts).ravel())[0])
+        return bool(self._bank.update(followed_strata(self.cells, counts).ravel())[0])
 
     @property
     def evidence(self) -> float:
@@ -91,12 +91,6 @@ class RelationEvidence:
     def load(self, data: bytes) -> None:
         """Take over a dumped state; ValueError if it is none."""
         self._bank.load(data)
-
-    def _strata(self, counts: Ints) -> Ints:
-        strata = strata_of(self.cells, counts)
-        if not self.cells.score:  # those of the classes' own; of another name nobody knows
-            strata = strata[: self.cells.sides - 1]
-        return np.ascontiguousarray(strata)
 
 
 def _growth(reference: Ints, z: float, phi: DesignEffects) -> Floats:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from detectors.counting.binning import SCORE_SCALE
 from detectors.counting.outcome_cells import OutcomeCells
-from detectors.outcomes.strata import axes_of, ends_of, sides_of, strata_of
+from detectors.outcomes.strata import axes_of, ends_of, followed_strata, sides_of
 from detectors.references.batch_means import batch_means, score_sums
 from detectors.references.calibration import LEAST_BATCHES, margin_of_few
 from detectors.references.outcome import OutcomeReference
@@ -61,9 +61,7 @@ def design_effects(cells: OutcomeCells, batches: Ints) -> DesignEffects:
     """
     if len(batches) < LEAST_BATCHES:
         return DesignEffects()
-    strata = np.stack([strata_of(cells, batch) for batch in batches])
-    if not cells.score:
-        strata = strata[:, : cells.sides - 1]
+    strata = np.stack([followed_strata(cells, batch) for batch in batches])
     whole = strata.sum(axis=0)
     share, weights = axes_of(whole)
     sides = sides_of(whole.sum(axis=1), share, ordered=bool(cells.score))

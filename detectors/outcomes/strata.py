@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from detectors.counting.outcome_cells import OutcomeCells
 
-__all__ = ["LEAST_VARIANCE", "Pooled", "axes_of", "ends_of", "pool", "sides_of", "strata_of"]
+__all__ = [
+    "LEAST_VARIANCE",
+    "Pooled",
+    "axes_of",
+    "ends_of",
+    "followed_strata",
+    "pool",
+    "sides_of",
+    "strata_of",
+]
 
 #: Groups that strata are merged to, and the least variance of one: from 5 events expected of either
 #: class on a sum of chances is near enough to normal.
@@ -48,6 +57,16 @@ def strata_of(cells: OutcomeCells, counts: Ints) -> Ints:
     later = ordered[:, ::-1].cumsum(axis=1)[:, ::-1]
     pairs = np.stack([later[:, 1:], ordered[:, :-1]], axis=2)
     return np.ascontiguousarray(pairs.transpose(1, 0, 2).reshape(-1, 2))
+
+
+def followed_strata(cells: OutcomeCells, counts: Ints) -> Ints:
+    """The strata that each pane's outcomes are followed in, int64[strata, 2].
+
+    Without a score those of the classes' own predictions, right or not: of another name nobody
+    knows, and which other class came is for windows to tell.
+    """
+    strata = strata_of(cells, counts)
+    return np.ascontiguousarray(strata if cells.score else strata[: cells.sides - 1])
 
 
 def _diagonal_first(sides: int) -> tuple[Ints, Ints]:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from detectors import Budget, ChangePoint
 from detectors.change_points.blocks import Blocks
+from detectors.outcomes.onset import furthest
 from stream.alerts.evidence import in_time
 from stream.alerts.finding import Finding
 from stream.alerts.sizes import LIMIT
@@ -148,13 +149,9 @@ class LimitTests:
         """The first of the latest blocks that together are furthest beyond, by their chance."""
         rule, blocks = self.rules[at], self._blocks
         sums = np.array([self._sums(blocks[b])[at] for b in range(len(blocks))])
-        events, amount = (np.cumsum(each[::-1])[::-1] for each in sums[:, :2].T)
+        events, amount = sums[:, :2].T
         beyond = amount - rule.mean * events
-        if rule.side == "at_least":
-            beyond = -beyond
-        return int(
-            np.argmax(np.where(events > 0.0, beyond / np.sqrt(np.maximum(events, 1.0)), -np.inf))
-        )
+        return furthest(-beyond if rule.side == "at_least" else beyond, events)
 
     @staticmethod
     def _variance(rule: LimitRule, events: float, amount: float, squares: float) -> float:
