@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gates.measured import Measured, write
-from benchmarks.outcomes import null, power
+from benchmarks.outcomes import null, power, weeks
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "outcomes.json"
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[], list[Measured]]] = {
     "dependent": null.dependent,
     "evidence": null.evidence,
     "limits": null.limits,
+    "weeks": weeks.weeks,
     "sea": power.sea,
     "swapped": power.swapped,
     "errors": power.errors,
