@@ -112,7 +112,7 @@ def compare(
 def _signals(
     reference: Reference, columns: Collection[str] | None, there: Collection[str]
 ) -> list[SignalReference]:
-    by_name = {signal.name: signal for signal in reference.signals}
+    by_name = {signal.name: signal for signal in reference.signals if not signal.is_derived}
     for name in columns if columns is not None else ():
         if name not in by_name:
             raise ValueError(missing_column(name, by_name, "the reference"))
@@ -177,6 +177,8 @@ def _limits(reference: Reference, there: Collection[str]) -> list[str]:
             f"the reference has a cycle of {reference.cycle_ms / HOUR_MS:g} hours: compare whole "
             "cycles"
         )
+    if reference.outcome is not None:
+        notes.append("whether predictions are right is not compared: replay does that")
     if reference.copies.share:
         notes.append("rows of the reference came more than once and count once: so should these")
     return notes

@@ -31,6 +31,8 @@ __all__ = ["ROLES", "ColumnMapping", "Reference", "SignalReference"]
 
 #: What a signal may be to the model. What that means is in stream/contracts/roles.py.
 ROLES: Final = ("feature", "label", "score", "actual", "latency", "error")
+#: Those of them that are made of other signals.
+DERIVED: Final = ("error",)
 FORMAT: Final = "driftstream.reference.v1"
 
 
@@ -65,6 +67,11 @@ class SignalReference:
     def kind(self) -> str:
         """Either "numeric" or "categorical"."""
         return self.binning.kind
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether no column and no event has it: it is made of others."""
+        return self.role in DERIVED
 
     @property
     def events(self) -> int:

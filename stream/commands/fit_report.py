@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from stream.commands.fit_seasons import tell_seasons
 from stream.commands.shared import print_table, say, say_lines, when
-from stream.contracts.roles import ROLES
 from stream.text.counted import counted
 from stream.text.durations import DAY_MS
 
@@ -108,7 +107,7 @@ def _table(fitted: Fitted) -> None:
                             if wrong
                             else "",
                             "derived: how wrong predictions are"
-                            if ROLES[signal.role].derived
+                            if signal.is_derived
                             else table.columns[signal.name].note,
                         ),
                     )

@@ -134,7 +134,9 @@ def _tell_found(fitted: Fitted, data: Path) -> None:
         answer(f"  {'left out':<11} {words}")
     columns = fitted.table.columns
     for words in _some(
-        f"{s.name}: {columns[s.name].note}" for s in signals if columns[s.name].note
+        f"{s.name}: {columns[s.name].note}"
+        for s in signals
+        if not s.is_derived and columns[s.name].note
     ):
         say(f"note: {words}")
     for hint in fitted.guessed.hints:

@@ -90,7 +90,7 @@ class RowMapping:
         return cls(
             reference.model,
             reference.version if version is None else version,
-            {s.name: s.role for s in reference.signals if not ROLES[s.role].derived},
+            {s.name: s.role for s in reference.signals if not s.is_derived},
             reading,
             columns,
             reference.segments,

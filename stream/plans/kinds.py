@@ -32,7 +32,7 @@ from stream.contracts.plan_settings import (
     PlanSettings,
     SignalOptions,
 )
-from stream.contracts.roles import ROLES, place_of
+from stream.contracts.roles import place_of
 from stream.plans.base import ANY_VERSION, BasePlan, PlanError
 from stream.plans.limits import LimitRule, limit_rules
 from stream.plans.slots import check_slots
@@ -137,7 +137,7 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
     @property
     def decoded(self) -> tuple[SignalReference, ...]:
         """The monitored signals that events have; behind them are those that are derived."""
-        return tuple(s for s in self.monitored if not ROLES[s.role].derived)
+        return tuple(s for s in self.monitored if not s.is_derived)
 
     @property
     def windowed_tests(self) -> dict[str, tuple[str, ...]]:

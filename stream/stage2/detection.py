@@ -19,7 +19,6 @@ from detectors.change_points.latest import Latest
 from detectors.outcomes.size_of_error import grew
 from stream.alerts.episodes import Finding
 from stream.contracts.budget_summary import BudgetSummary
-from stream.contracts.roles import ROLES
 from stream.plans.plan import Plan
 from stream.stage2.beginning import Beginning
 from stream.stage2.days import DayLooks
@@ -259,7 +258,7 @@ class Detection:
     def _is_better(self, index: int, counts: npt.NDArray[np.int64]) -> bool:
         """Whether a signal is the error of predictions, and is less than in the reference."""
         signal = self.plan.monitored[index]
-        if not ROLES[signal.role].derived:
+        if not signal.is_derived:
             return False
         usual = self.plan.expected(index, counts).counts
         return not grew(signal.binning, usual, counts[self.layout.slice(index)])

@@ -195,3 +195,13 @@ def test_seasons_are_for_replay() -> None:
     reference = fit_reference(frame, seasons=Seasons("auto"))
     with pytest.raises(ValueError, match=r"the reference has seasons.* replay does that"):
         compare(reference, frame.iloc[:1_000])
+
+
+def test_what_is_derived_is_no_column_of_a_frame() -> None:
+    rng = np.random.default_rng(0)
+    score = rng.random(1_000)
+    frame = {"score": score, "truth": np.where(rng.random(1_000) < score, "yes", "no")}
+    reference = fit_reference(frame, model="m", score="score", actual="truth")
+    found = compare(reference, frame)
+    assert [each.name for each in found] == ["score", "truth"]
+    assert "whether predictions are right is not compared" in " ".join(found.notes)

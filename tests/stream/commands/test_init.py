@@ -277,3 +277,20 @@ def test_a_file_that_is_not_there() -> None:
     assert "janury.csv: no such file. Did you mean january.csv?" in " ".join(
         run("fit", "janury.csv", "--model", "m", "-o", "r.json").output.split()
     )
+
+
+def test_columns_of_outcomes_are_followed_from_the_first_command_on() -> None:
+    rng = np.random.default_rng(3)
+    score = rng.random(2_000).round(4)
+    truth = np.where(rng.random(2_000) < score, "yes", "no")
+    lines = [
+        f"2026-01-01T{i // 60 % 24:02}:{i % 60:02}:{i // 1_440:02},{s},{t}"
+        for i, (s, t) in enumerate(zip(score, truth, strict=True))
+    ]
+    Path("data.csv").write_text("\n".join(["at,score,truth", *lines]) + "\n")
+    said = init("data.csv", "--model", "m", "--score", "score", "--actual", "truth")
+    assert "outcomes (two classes, 'yes' is positive and meant from a score of 0.5 on)" in said
+    assert "accuracy" in said
+    reference = load_config(Path("driftstream.toml")).model("m").reference
+    assert Reference.from_json(Path(str(reference)).read_bytes()).outcome is not None
+    assert run("replay", "data.csv", "-c", "driftstream.toml").exit_code == 0
