@@ -15,7 +15,7 @@ from detectors.fitting.sampling import NameTally
 from detectors.fitting.stretches import rows_of_passing_names
 from detectors.fitting.values import Column, coded_names
 from detectors.references.calibration import calibrate
-from detectors.references.reference import SignalReference
+from detectors.references.reference import OF_TRUTH, SignalReference
 
 __all__ = ["CategoricalFit"]
 
@@ -121,7 +121,7 @@ class CategoricalFit:
         """End the second pass; rows came `factor` times each, and are counted once."""
         table = counted_once(self.table, factor, _ONE_SIGNAL)
         self.by_cell = counted_once(self.by_cell, factor, _ONE_SIGNAL)
-        if role == "actual":  # not known yet, which an event says by leaving it out
+        if role in OF_TRUTH:  # not known yet, which an event says by leaving it out
             table[:, self.binning.missing] = 0
             self.by_cell[:, self.binning.missing] = 0
         counts = table.sum(axis=0)

@@ -15,7 +15,7 @@ from detectors.fitting.order import Batches
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Column, numbers
 from detectors.references.calibration import calibrate, joined
-from detectors.references.reference import SignalReference
+from detectors.references.reference import OF_TRUTH, SignalReference
 
 __all__ = ["NumericFit"]
 
@@ -181,7 +181,7 @@ class NumericFit:
         """End the second pass; rows came `factor` times each, and are counted once."""
         binning, table = self.binning, counted_once(self.table, factor, _ONE_SIGNAL)
         self.by_cell = counted_once(self.by_cell, factor, _ONE_SIGNAL)
-        if role == "actual":  # not known yet, which an event says by leaving it out
+        if role in OF_TRUTH:  # not known yet, which an event says by leaving it out
             table[:, binning.missing] = 0
             self.by_cell[:, binning.missing] = 0
         counts = table.sum(axis=0)

@@ -10,7 +10,7 @@ from detectors.counting.outcome_cells import OutcomeCells
 from detectors.outcomes.relation_evidence import AXES
 from detectors.outcomes.strata import axes_of, followed_strata
 
-__all__ = ["furthest", "onset"]
+__all__ = ["furthest", "onset", "sums_of_residuals"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -28,15 +28,23 @@ def onset(cells: OutcomeCells, reference: Ints, blocks: Blocks, axis: str, direc
     axis, direction
         What its strongest process watches: `RelationEvidence.axis` and `direction`.
     """
+    along = AXES.index(axis)
+    sums = [sums_of_residuals(cells, reference, blocks[at]) for at in range(len(blocks))]
+    total, chance = (np.array([each[which][along] for each in sums]) for which in (0, 1))
+    return furthest(direction * total, chance)
+
+
+def sums_of_residuals(cells: OutcomeCells, reference: Ints, counts: Ints) -> tuple[Floats, Floats]:
+    """Sums of the residuals of some cells along both axes, and their variances by chance.
+
+    Both are float64[2], in the order of `AXES`; events count as independent.
+    """
     share, weights = axes_of(followed_strata(cells, reference))
-    weight = weights[AXES.index(axis)]
-    total, chance = np.zeros(len(blocks)), np.zeros(len(blocks))
-    for at in range(len(blocks)):
-        held = followed_strata(cells, blocks[at])
-        events = held.sum(axis=1)
-        total[at] = direction * float(weight @ (held[:, 1] - share * events))
-        chance[at] = float(np.square(weight) @ (share * (1.0 - share) * events))
-    return furthest(total, chance)
+    held = followed_strata(cells, counts)
+    events = held.sum(axis=1)
+    total: Floats = weights @ (held[:, 1] - share * events)
+    chance: Floats = np.square(weights) @ (share * (1.0 - share) * events)
+    return total, chance
 
 
 def furthest(beyond: Floats, chance: Floats) -> int:

@@ -33,6 +33,8 @@ __all__ = ["ROLES", "ColumnMapping", "Reference", "SignalReference"]
 ROLES: Final = ("feature", "label", "score", "actual", "latency", "error")
 #: Those of them that are made of other signals.
 DERIVED: Final = ("error",)
+#: Those that nobody knows before the truth has come: they are not missing until then.
+OF_TRUTH: Final = ("actual", "error")
 FORMAT: Final = "driftstream.reference.v1"
 
 

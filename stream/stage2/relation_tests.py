@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from detectors import AdwinBank, Budget, ChangePoint, NumericBinning
 from detectors.change_points.blocks import Blocks
-from detectors.outcomes.onset import onset
+from detectors.outcomes.onset import onset, sums_of_residuals
 from detectors.outcomes.relation import Relation, RelationResult, severity_of_gap
 from detectors.outcomes.relation_evidence import AXES, RelationEvidence
 from detectors.outcomes.residual_effects import DesignEffects
@@ -27,8 +27,8 @@ from stream.stage2.windows import Closed
 
 __all__ = ["RelationTests"]
 
-#: What a direction is of, and from how many standard errors on there is one.
-_SHARE: Final = "share that came"
+#: What a direction is of, by axis, and from how many standard errors on there is one.
+_MOVES: Final = ("share that came", "order of the score")
 _CLEAR: Final = 2.0
 #: A change within the stream counts if all events since then differ from the reference's, too.
 _DIFFERS: Final = 0.01
@@ -127,7 +127,7 @@ class RelationTests:
             value,
             threshold,
             result,
-            self._relation.describe(since),
+            since,
             (blocks.start_ms[at], blocks.end_ms[-1], result.events),
             began=ChangePoint(blocks.start_ms[at], blocks.start_ms[at], blocks.end_ms[at]),
         )
@@ -143,7 +143,7 @@ class RelationTests:
             result.value,
             result.threshold,
             result,
-            self._relation.describe(cells),
+            cells,
             (window.start_ms, window.end_ms, result.events),
             began=ChangePoint(window.start_ms, window.start_ms, window.end_ms),
             p_value=result.p_value,
@@ -161,7 +161,7 @@ class RelationTests:
         value: float,
         threshold: float,
         result: RelationResult,
-        words: str,
+        cells: Ints,
         span: tuple[int, int, int],
         *,
         began: ChangePoint,
@@ -169,7 +169,8 @@ class RelationTests:
         segment: str = "",
     ) -> Finding:
         start_ms, end_ms, events = span
-        effect, direction = result.effect, _direction(result)
+        effect, words = result.effect, self._relation.describe(cells)
+        moves, direction = self._way(cells)
         return Finding(
             kind="concept_drift",
             signal=self.name,
@@ -187,11 +188,24 @@ class RelationTests:
             effect=on_one_scale(RELATION, effect),
             change="" if self._plan.private else words,
             change_point=began,
-            moves=_SHARE if direction else "",
+            moves=moves,
             direction=direction,
             settles=test != RELATION,
             headline="" if self._plan.private else words,
         )
+
+    def _way(self, cells: Ints) -> tuple[str, int]:
+        """Along which axis these outcomes are furthest off, and which way; ("", 0) if not clear.
+
+        Labels that are swapped move the share either way, by what the scores happen to be, and
+        always turn their order round.
+        """
+        total, chance = sums_of_residuals(self._cells, self._counts, cells)
+        z = total / np.sqrt(np.maximum(chance, 1e-12))
+        axis = int(np.argmax(np.abs(z)))
+        if abs(z[axis]) < _CLEAR:
+            return "", 0
+        return _MOVES[axis], 1 if z[axis] > 0.0 else -1
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
@@ -205,15 +219,3 @@ class RelationTests:
         self.evidence.load(evidence)
         self.adwin.load(adwin)
         self._blocks.load(blocks)
-
-
-def _direction(result: RelationResult) -> int:
-    """Whether the class came more often (1) or less (-1) than by the reference; 0 if not clear."""
-    over = chance = 0.0
-    for group in result.groups:
-        share = group.expected / max(1, group.events)
-        over += group.came - group.expected
-        chance += group.expected * max(0.0, 1.0 - share)
-    if over * over < _CLEAR * _CLEAR * chance:
-        return 0
-    return 1 if over > 0.0 else -1

@@ -238,3 +238,41 @@ def test_what_is_not_followed_of_outcomes_is_said() -> None:
 
 def _of_outcomes(plan: Plan) -> list[Untested]:
     return [each for each in untested_by_plan(plan) if each.reason == "outcomes"]
+
+
+def some_known(frame: Frame, seed: int) -> Frame:
+    """With one truth in ten that has not come."""
+    gone = np.random.default_rng(seed).random(len(frame["ts"])) < 0.1
+    return {**frame, "truth": np.where(gone, None, frame["truth"])}
+
+
+@pytest.mark.parametrize("numeric", [False, True])
+def test_truths_that_have_not_come_are_no_missing_errors(numeric: bool) -> None:
+    def part(seed: int, n: int, off: float = 1.0) -> Frame:
+        return numbers(seed, n, 2.0 * off) if numeric else rows(seed, n, rightly=2.0 - off)
+
+    named = {"score": None} if numeric else {}
+    reference = fitted(some_known(timed(part(0, 10_000)), 0), **named)
+    error = reference.signals[-1]
+    assert error.counts[error.binning.missing] == 0
+    assert error.counts.sum() == reference.outcome.events < 9_300
+    assert not replay(some_known(timed(part(1, N), part(2, N)), 1), reference).episodes
+    # As many are known from then on, and all of them: neither is drift, and what is wrong is.
+    assert not replay(timed(part(1, N), part(2, N)), reference).episodes
+    found = replay(some_known(timed(part(1, N), part(2, N, 2.0)), 1), reference)
+    assert "performance" in {episode.kind for episode in found}
+
+
+def test_swapped_labels_do_not_turn_round_with_the_scores() -> None:
+    """What comes more often is by what the scores are; that their order is turned is always so."""
+
+    def swapped(seed: int, shift: float) -> Frame:
+        return rows(seed, 1_500, shift=shift, rightly=0.0)
+
+    mixed = [rows(0, 5_000, shift=0.7), rows(10, 5_000, shift=-0.7)]
+    reference = fitted(timed(*mixed))
+    later = [swapped(seed, 0.7 if seed % 2 else -0.7) for seed in range(1, 9)]
+    found = replay(timed(*later), reference)
+    (episode,) = (each for each in found if each.kind == "concept_drift")
+    assert episode.severity == "critical"
+    assert "direction" not in {news for alert in episode.alerts for news in alert.data.news}
