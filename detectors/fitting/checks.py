@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from detectors.counting.binning import CategoricalBinning, NumericBinning
 from detectors.errors import InvalidReferenceError
-from detectors.references.reference import ROLES, SignalReference
+from detectors.references.reference import OF_COLUMNS, SignalReference
 
 __all__ = ["check_signals", "same_values"]
 
@@ -16,9 +16,9 @@ def check_signals(kinds: Mapping[str, str], roles: Mapping[str, str], cycle_ms: 
     if not kinds:
         raise InvalidReferenceError("columns must have at least one signal; got none.")
     for name, role in roles.items():
-        if name not in kinds or role not in ROLES:
+        if name not in kinds or role not in OF_COLUMNS:
             raise InvalidReferenceError(
-                f"roles[{name!r}] must be a role ({', '.join(ROLES)}) of a column "
+                f"roles[{name!r}] must be a role ({', '.join(OF_COLUMNS)}) of a column "
                 f"({', '.join(list(kinds)[:20])}); got {role!r}."
             )
     for name, kind in kinds.items():

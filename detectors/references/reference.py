@@ -31,8 +31,9 @@ __all__ = ["ROLES", "ColumnMapping", "Reference", "SignalReference"]
 
 #: What a signal may be to the model. What that means is in stream/contracts/roles.py.
 ROLES: Final = ("feature", "label", "score", "actual", "latency", "error")
-#: Those of them that are made of other signals.
+#: Those of them that are made of other signals, and those that a column can have.
 DERIVED: Final = ("error",)
+OF_COLUMNS: Final = tuple(role for role in ROLES if role not in DERIVED)
 #: Those that nobody knows before the truth has come: they are not missing until then.
 OF_TRUTH: Final = ("actual", "error")
 FORMAT: Final = "driftstream.reference.v1"

@@ -183,14 +183,15 @@ def _delimiter(given: str) -> str:
 
 def _roles(given: tuple[str, ...], named: Mapping[Any, str | None]) -> dict[str, str]:
     """Column to role, from --role and the options that name one."""
-    from detectors.references.reference import ROLES
+    from detectors.references.reference import OF_COLUMNS
 
     columns = [(role, name) for role, name in named.items() if name]
     for pair in given:
         name, _, role = pair.rpartition("=")
-        if not name or role not in ROLES:
+        if not name or role not in OF_COLUMNS:
             raise click.BadParameter(
-                f"{pair!r} must be COLUMN=ROLE; roles are {', '.join(ROLES)}.", param_hint="--role"
+                f"{pair!r} must be COLUMN=ROLE; roles are {', '.join(OF_COLUMNS)}.",
+                param_hint="--role",
             )
         columns.append((role, name))
     found: dict[str, str] = {}

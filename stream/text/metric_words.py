@@ -7,6 +7,7 @@ from typing import Final
 
 from detectors.figures import figures, percent
 from detectors.outcomes.metrics import Metric
+from stream.text.printable import printable
 
 __all__ = [
     "LEADING_METRICS",
@@ -17,6 +18,8 @@ __all__ = [
     "value_words",
 ]
 
+#: Names of classes are cut beyond so many characters.
+_NAME_CHARS: Final = 40
 #: Each task's outcomes where there is room for a line.
 LEADING_METRICS: Final = {
     "binary": ("accuracy", "auc"),
@@ -52,7 +55,7 @@ def metric_name(name: str) -> str:
     """A metric as people call it: `recall of 'owl'`."""
     kind, bracket, of = name.partition("[")
     words = _NAMES.get(kind, kind.replace("_", " "))
-    return f"{words} of '{of[:-1]}'" if bracket else words
+    return f"{words} of '{printable(of[:-1], _NAME_CHARS)}'" if bracket else words
 
 
 def value_words(name: str, value: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from detectors import InvalidReferenceError
+from detectors import fit_reference as raw_fit
 from driftstream import fit_reference, replay
 from stream.plans.plan import Plan, SignalOptions
 from stream.stage2.untested import Untested, untested_by_plan
@@ -276,3 +277,9 @@ def test_swapped_labels_do_not_turn_round_with_the_scores() -> None:
     (episode,) = (each for each in found if each.kind == "concept_drift")
     assert episode.severity == "critical"
     assert "direction" not in {news for alert in episode.alerts for news in alert.data.news}
+
+
+def test_no_column_is_derived() -> None:
+    frame = {name: list(column) for name, column in rows(0, 400).items()}
+    with pytest.raises(InvalidReferenceError, match="must be a role"):
+        raw_fit(frame, model="m", roles={"x": "error"})
