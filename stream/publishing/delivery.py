@@ -90,7 +90,7 @@ class Delivery:
         self._producer: Any = None
         self._broken: BaseException | None = None
         self._stop = threading.Event()
-        self._moving_at = self._confirmed_at = self._hindered_at = 0.0
+        self._moving_at = self._confirmed_at = self._looked_at = self._hindered_at = 0.0
         #: What was told since the broker confirmed something last.
         self._hindrances: set[str] = set()
         self._eager = False
@@ -244,8 +244,9 @@ class Delivery:
         if not self._outbox.is_crowded:
             self._notices.over("there is room in the queue again.", "queue_full")
         now = time.monotonic()
-        if self._outbox.on_way and now - max(self._moving_at, self._confirmed_at) > _STALLED_S:
-            self._moving_at = now
+        last = max(self._moving_at, self._confirmed_at, self._looked_at)
+        if self._outbox.on_way and now - last > _STALLED_S:
+            self._looked_at = now  # and not moving: `flows` must not take a look for a confirmation
             self._look()
             self._hindered(
                 "stalled",
