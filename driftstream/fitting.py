@@ -49,6 +49,7 @@ def fit_reference(
     latency: str | None = None,
     prediction_id: str | None = None,
     segments: Sequence[str] = (),
+    protected: Sequence[str] = (),
     ignore: Sequence[str] = (),
     kinds: Mapping[str, str] | None = None,
     seasons: Seasons | None = None,
@@ -75,6 +76,8 @@ def fit_reference(
         Of such a model without a `prediction`: the score from which it means that class.
     segments : sequence of str
         Columns by whose values the stream is watched in parts too.
+    protected : sequence of str
+        Those of them by which outcomes should not differ: fairness. They need not be named twice.
     ignore : sequence of str
         Columns to leave out.
     kinds : mapping of name to "numeric" or "categorical", optional
@@ -101,6 +104,7 @@ def fit_reference(
     columns = columns_of(frame)
     roles = {"label": prediction, "score": score, "actual": actual, "latency": latency}
     named = [name for name in roles.values() if name is not None]
+    segments = tuple(dict.fromkeys([*segments, *protected]))
     role_of = {name: role for role, name in roles.items() if name is not None}
     if timestamp is None and "" in columns and _info("", columns[""]).kind == "time":
         timestamp = ""
@@ -116,11 +120,12 @@ def fit_reference(
         chosen.kinds,
         roles=role_of,
         seasons=seasons,
-        outcome=OutcomeOptions(positive, threshold),
+        outcome=OutcomeOptions(positive, threshold, tuple(dict.fromkeys(protected))),
         sample=max(1, n),
         names=max(1, n),
     )
-    values = {name: typed_column(columns[name], kind) for name, kind in chosen.kinds.items()}
+    read = {**chosen.kinds, **dict.fromkeys(protected, "categorical")}
+    values = {name: typed_column(columns[name], kind) for name, kind in read.items()}
     for batch, moments in _batches(values, times):
         fitter.survey(batch, moments)
     _look_again(fitter, chosen, values, times, timed=timestamp is not None)

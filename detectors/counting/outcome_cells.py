@@ -7,7 +7,7 @@ fixed point, which is exact in any order too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -125,6 +125,12 @@ class OutcomeCells:
     def width(self) -> int:
         """Length of the vector of cells."""
         return self.sums_at + self.sums
+
+    @property
+    def of_classes(self) -> OutcomeCells:
+        """The same classification without what is counted by the score: its confusion alone."""
+        said = self.predicted or self.score
+        return replace(self, predicted=said, score="", score_bins=0, probability=False)
 
     def confusion(self, cells: Ints) -> Ints:
         """Events by predicted and actual class, int64[sides, sides]."""

@@ -99,7 +99,9 @@ class ReferenceFitter:
             name: NumericFit(self._sample) if kind == "numeric" else CategoricalFit(names)
             for name, kind in kinds.items()
         }
-        self._outcome = OutcomeFit.of(kinds, self._roles, outcome or OutcomeOptions(), self._sample)
+        options = outcome or OutcomeOptions()
+        self._outcome = OutcomeFit.of(kinds, self._roles, options, self._sample)
+        self._protected = options.protected
         self._warnings: list[str] = []
         self._batches: Batches | None = None
         self._counted = 0
@@ -240,6 +242,8 @@ class ReferenceFitter:
         times, warnings = self._times, list(self._warnings)
         copies, factor, said = self._copies.found(column_mapping)
         outcome = None if self._outcome is None else self._outcome.finish(factor)
+        if self._protected and outcome is None:
+            self._fail_of_protected()
         fits = self._all_signals()
         share = 1.0 / len(fits)
         signals = tuple(
@@ -267,7 +271,7 @@ class ReferenceFitter:
             version=version,
             signals=signals,
             events=round(self.rows / factor),
-            segments=tuple(segments),
+            segments=tuple(dict.fromkeys([*segments, *self._protected])),
             columns=column_mapping or ColumnMapping(),
             cycle_ms=times.cycle_ms,
             ordered=batches.count > 0,
@@ -291,7 +295,7 @@ class ReferenceFitter:
         self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None
     ) -> int:
         lengths = {}
-        for name in self._signals:
+        for name in (*self._signals, *self._protected):
             if name not in columns:
                 raise InvalidReferenceError(
                     f"a batch must have the column {name!r}; got {', '.join(list(columns)[:20])}."
@@ -353,6 +357,15 @@ class ReferenceFitter:
     def _sampled_numbers(self) -> dict[str, npt.NDArray[np.float64]]:
         fits = self._signals.items()
         return {name: fit.sampled for name, fit in fits if isinstance(fit, NumericFit)}
+
+    def _fail_of_protected(self) -> None:
+        why = "the rows need a truth, and a prediction or a score"
+        if self._outcome is not None and self._outcome.why_not:
+            why = self._outcome.why_not
+        raise InvalidReferenceError(
+            f"{self._protected[0]!r} cannot be protected, as no outcomes are counted by its "
+            f"values: {why}."
+        )
 
     def _fail_of_passes(self) -> None:
         raise InvalidReferenceError(

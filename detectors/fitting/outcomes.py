@@ -29,6 +29,7 @@ from detectors.errors import InvalidReferenceError
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches
+from detectors.fitting.protected import ProtectedFit
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Coded, Column, numbers
 from detectors.outcomes.residual_effects import with_effects
@@ -52,10 +53,21 @@ _NAMES: Final = (RIGHT, WRONG)
 
 @dataclass(frozen=True)
 class OutcomeOptions:
-    """What a user says of outcomes: the positive class, and from which score on it is said."""
+    """What a user says of outcomes.
+
+    Attributes
+    ----------
+    positive : str, optional
+        The positive class.
+    threshold : float, optional
+        From which score on it is said.
+    protected : tuple of str
+        Columns by whose values outcomes are counted too: whether decisions differ by them.
+    """
 
     positive: str | None = None
     threshold: float | None = None
+    protected: tuple[str, ...] = ()
 
 
 class OutcomeFit:
@@ -86,6 +98,7 @@ class OutcomeFit:
         self._label, self._score = label, score
         self._options = options
         self.why_not = ""
+        self._protected = [ProtectedFit(column) for column in options.protected]
         self._cells: list[OutcomeCells] = []
         self.error_name = "error"
         while self.error_name in kinds:
@@ -93,6 +106,11 @@ class OutcomeFit:
         self._said = self._label or self._score
         self._is_regression = kinds[self._actual] == "numeric" and kinds[self._said] == "numeric"
         self.error: NumericFit | CategoricalFit
+        if self._is_regression and options.protected:
+            raise InvalidReferenceError(
+                f"{options.protected[0]!r} cannot be protected: {self._said!r} and "
+                f"{self._actual!r} are numbers, and fairness is that of classes."
+            )
         if self._is_regression:
             self.error = NumericFit(sample)
         else:
@@ -142,6 +160,8 @@ class OutcomeFit:
         """First pass over a batch."""
         if self._is_regression:
             self.error.survey(self._errors(columns), slots, sources)
+        for protected in self._protected:
+            protected.survey(columns[protected.column])
 
     def _errors(self, columns: Mapping[str, Column]) -> npt.NDArray[np.float64]:
         errors = errors_of(numbers(columns[self._said]), numbers(columns[self._actual]))
@@ -170,6 +190,8 @@ class OutcomeFit:
         if self._score not in signals:
             self._score = ""
         self._cells = self._settle()
+        for protected in self._protected:
+            protected.prepare([cells.of_classes.width for cells in self._cells])
         self.error.prepare(batches)
         binnings = {name: signal.binning for name, signal in signals.items()}
         self._places = [OutcomePlaces(cells, binnings) for cells in self._cells]
@@ -289,6 +311,7 @@ class OutcomeFit:
         read = (self._actual, self._label, self._score)
         bins = {name: self._signals[name].bins(values[name]) for name in read if name}
         codes = np.full(rows, -1, np.int32)
+        of_values = [each.rows(columns[each.column]) for each in self._protected]
         for at, (cells, places) in enumerate(zip(self._cells, self._places, strict=True)):
             predicted, actual = places.classes(
                 bins[cells.predicted or cells.score], bins[cells.actual]
@@ -306,6 +329,8 @@ class OutcomeFit:
                         of_side = score[predicted == side]
                         self._sides[side] += [of_side.size, np.count_nonzero(of_side < _HALF)]
             self._add(at, where, sums, piece)
+            for protected, of_value in zip(self._protected, of_values, strict=True):
+                protected.add(at, of_value, where[:, 0])
         self.error.count(Coded(codes, _NAMES), piece, cell)
 
     def _add(
@@ -335,7 +360,8 @@ class OutcomeFit:
         counts = table.sum(axis=0)
         if factor > 1.0:
             counts = np.rint(counts / factor).astype(np.int64)
-        found = OutcomeReference(cells, self.error_name, counts)
+        protected = tuple(each.finish(at, factor) for each in self._protected)
+        found = OutcomeReference(cells, self.error_name, counts, protected=protected)
         if not found.events:
             self.why_not = "no row has both a prediction and a truth"
             return None

@@ -39,8 +39,9 @@ def fit_reference(
     Parameters
     ----------
     columns : mapping of name to array or list, all of one length
-        One signal each. None, NaN and infinities are missing; a text in a numeric column is of a
-        wrong type; booleans, integers and floats in a categorical one are names.
+        One signal each, but for those that are protected. None, NaN and infinities are missing; a
+        text in a numeric column is of a wrong type; booleans, integers and floats in a categorical
+        one are names.
     roles : mapping, optional
         Signals that are not features: score, label, actual or latency.
     kinds : mapping, optional
@@ -52,7 +53,7 @@ def fit_reference(
     seasons : Seasons, optional
         Whether slots of the week are used, by which clock.
     outcome : OutcomeOptions, optional
-        Of a binary model: its positive class, and from which score on it says so.
+        Of a binary model its positive class and from which score on it says so; protected columns.
     model, version, segments, column_mapping
         Kept in the reference as they are.
 
@@ -80,8 +81,10 @@ def fit_reference(
             raise InvalidReferenceError(
                 f"columns must be of one length; got {n} rows, but {length} in {name!r}."
             )
+    protected = () if outcome is None else outcome.protected
+    signals = {name: column for name, column in columns.items() if name not in protected}
     fitter = ReferenceFitter(
-        {name: kinds.get(name) or infer_kind(column) for name, column in columns.items()},
+        {name: kinds.get(name) or infer_kind(column) for name, column in signals.items()},
         roles=roles,
         cycle_ms=cycle_ms,
         seasons=seasons,

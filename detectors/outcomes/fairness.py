@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def fairness(
     reference: Mapping[str, Ints],
     *,
     alpha: float,
-    phi: float = 1.0,
+    phi: Mapping[str, float] = MappingProxyType({}),
     limits: Limits | None = None,
 ) -> Fairness:
     """Rates by value of a segment, and whether they are further apart than they may be.
@@ -121,8 +122,8 @@ def fairness(
         The same of the reference.
     alpha : float
         Of one disparity in one window.
-    phi : float
-        Design effect of outcomes.
+    phi : mapping of str to float
+        Design effects of `RATES`, 1 where it has none.
     limits : Limits, optional
         From where a disparity is too large.
 
@@ -147,22 +148,28 @@ def fairness(
         judged = {value: of[rate] for value, of in rates.items() if _is_enough(of.get(rate))}
         before = {value: of[rate] for value, of in known.items() if _is_enough(of.get(rate))}
         if len(judged) > 1:
-            comparison = _Comparison(name, judged, before, alpha, phi, limits or Limits())
+            effect = phi.get(rate, 1.0)
+            comparison = _Comparison(name, judged, before, alpha, effect, limits or Limits())
             disparity = comparison.disparity()
             if disparity is not None:
                 found[name] = disparity
     return Fairness(rates, found, {value: names for value, names in few.items() if names})
 
 
-def _rates(cells: OutcomeCells, counts: Ints, phi: float) -> dict[str, Metric]:
+def _rates(cells: OutcomeCells, counts: Ints, phi: Mapping[str, float]) -> dict[str, Metric]:
     """Those of `RATES` that are defined for these outcomes."""
-    metrics = outcome_metrics(cells, counts, phi=phi)
+    metrics = outcome_metrics(cells, counts)
     if "specificity" in metrics:
-        kept, low, high, events = metrics["specificity"]
-        metrics["false_positive_rate"] = Metric(1.0 - kept, 1.0 - high, 1.0 - low, events)
+        metrics["false_positive_rate"] = metrics["specificity"]
     if "recall" in metrics:
         metrics["true_positive_rate"] = metrics["recall"]
-    return {rate: metrics[rate] for rate in RATES if rate in metrics}
+    found: dict[str, Metric] = {}
+    for rate in RATES:
+        if rate in metrics:
+            value, events = metrics[rate].value, metrics[rate].events
+            value = 1.0 - value if rate == "false_positive_rate" else value
+            found[rate] = Metric(value, *wilson(value, events / phi.get(rate, 1.0)), events)
+    return found
 
 
 def _is_enough(rate: Metric | None) -> bool:

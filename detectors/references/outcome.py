@@ -14,6 +14,7 @@ from detectors.counting.outcome_cells import TASKS, OutcomeCells
 from detectors.counting.outcome_places import OutcomePlaces
 from detectors.errors import DocumentError
 from detectors.references.json_reader import Place
+from detectors.references.protected import ProtectedOutcomes
 
 __all__ = ["OutcomeReference"]
 
@@ -35,6 +36,8 @@ class OutcomeReference:
         score orders it, and of a group of scores.
     batches : int
         How many independent batches that is known from; 0 if the rows have no order.
+    protected : tuple of ProtectedOutcomes
+        Outcomes by value of the columns that decisions must not differ by.
     """
 
     cells: OutcomeCells
@@ -42,6 +45,7 @@ class OutcomeReference:
     counts: npt.NDArray[np.int64]
     effects: tuple[float, float, float] = (1.0, 1.0, 1.0)
     batches: int = 0
+    protected: tuple[ProtectedOutcomes, ...] = ()
 
     @property
     def events(self) -> int:
@@ -62,6 +66,7 @@ class OutcomeReference:
             "counts": self.counts.tolist(),
             "effects": list(self.effects),
             "batches": self.batches,
+            **({"protected": [p.document() for p in self.protected]} if self.protected else {}),
         }
 
     @classmethod
@@ -100,4 +105,14 @@ class OutcomeReference:
             place["counts"].integers(length=cells.width, minimum=0),
             (residual, order, group),
             place["batches"].integer(minimum=0),
+            _read_protected(place, cells),
         )
+
+
+def _read_protected(place: Place, cells: OutcomeCells) -> tuple[ProtectedOutcomes, ...]:
+    if "protected" not in place.names():
+        return ()
+    found = tuple(ProtectedOutcomes.read(item, cells) for item in place["protected"].items())
+    if len({each.column for each in found}) < len(found):
+        place["protected"].fail("must be of different columns")
+    return found

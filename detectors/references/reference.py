@@ -125,6 +125,11 @@ class Reference:
     copies: Copies = field(default_factory=Copies)
     outcome: OutcomeReference | None = None
 
+    @property
+    def protected(self) -> tuple[str, ...]:
+        """Columns by whose values outcomes are counted."""
+        return () if self.outcome is None else tuple(p.column for p in self.outcome.protected)
+
     def layout(self) -> Layout:
         """Where the bins of all signals are in a flat vector."""
         return Layout({signal.name: signal.binning for signal in self.signals})

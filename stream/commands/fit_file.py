@@ -63,6 +63,7 @@ def fit_file(
     positive: str | None,
     threshold: float | None,
     segments: tuple[str, ...],
+    protected: tuple[str, ...],
     roles: tuple[str, ...],
     categorical: tuple[str, ...],
     numeric: tuple[str, ...],
@@ -92,6 +93,8 @@ def fit_file(
 
     tell_of_compiling(say)
     cycle_ms, slots = wanted_cycle(cycle, slots)
+    protected = tuple(dict.fromkeys(protected))
+    segments = tuple(dict.fromkeys([*segments, *protected]))
     columns = {
         "timestamp": timestamp,
         "id": identity,
@@ -130,20 +133,21 @@ def fit_file(
         roles=role_of,
         cycle_ms=cycle_ms,
         seasons=seasons,
-        outcome=OutcomeOptions(positive, threshold),
+        outcome=OutcomeOptions(positive, threshold, protected),
         sample=_SAMPLE_VALUES // numbers,
     )
     blocks = Blocks()
+    by_value = dict.fromkeys(protected, "categorical")
     with progress() as bar:
         task = bar.add_task("first pass", total=table.rows, note="rows")
-        for batch in table.batches(kinds, timestamp):
+        for batch in table.batches({**kinds, **by_value}, timestamp):
             fitter.survey(batch.columns, batch.times_ms)
             if timestamp is None:
                 blocks.add({n: batch.columns[n] for n, k in kinds.items() if k == "categorical"})
             bar.update(task, advance=batch.rows)
         look_again(fitter, table, chosen, timestamp is not None, blocks.grouped())
         task = bar.add_task("second pass", total=fitter.rows, note="rows")
-        for batch in table.batches(kinds, timestamp):
+        for batch in table.batches({**kinds, **by_value}, timestamp):
             fitter.count(batch.columns, batch.times_ms)
             bar.update(task, advance=batch.rows)
     gone = [name for name in table.columns if name in chosen.notes]

@@ -37,6 +37,12 @@ _OPTIONS: Final = (
     ),
     click.option("--segment", "segments", metavar="COLUMN", multiple=True, help="Watch per value."),
     click.option(
+        "--protected",
+        metavar="COLUMN",
+        multiple=True,
+        help="Watch per value, and whether outcomes differ by it: fairness.",
+    ),
+    click.option(
         "--role",
         "roles",
         metavar="COLUMN=ROLE",

@@ -10,6 +10,8 @@ from stream.text.counted import counted
 from stream.text.durations import DAY_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from detectors import Binning, Reference
     from detectors.references.outcome import OutcomeReference
     from stream.commands.fit_file import Fitted
@@ -48,6 +50,8 @@ def tell_doubts(fitted: Fitted) -> None:
         )
     if reference.outcome is not None:
         say(_outcomes(reference, reference.outcome))
+        for words in _fairness(reference, reference.outcome):
+            say(words)
     for words in reference.warnings:
         say(f"warning: {words}")
     untested = untested_by_plan(plan)
@@ -80,6 +84,21 @@ def _outcomes(reference: Reference, outcome: OutcomeReference) -> str:
     return (
         f"outcomes ({task}): {known} have a truth; {', '.join(shown)}; in brackets 95 % intervals"
     )
+
+
+def _fairness(reference: Reference, outcome: OutcomeReference) -> Iterator[str]:
+    """How far apart the rates of the values of each protected column are."""
+    from detectors.outcomes.fairness import Limits
+    from detectors.outcomes.fairness_of_model import ModelFairness
+    from stream.text.fairness_words import judged_words, range_words
+
+    for protected in outcome.protected:
+        of = ModelFairness(outcome, protected, reference.signals, Limits())
+        rates = of.reference.rates
+        shown = filter(None, (range_words(protected.column, rates, rate) for rate in of.rates))
+        yield f"fairness by {protected.column!r}: {'; '.join(shown) or 'fewer than two values'}"
+        if words := judged_words(protected.column, of.reference):
+            yield f"warning: {words}"
 
 
 def _table(fitted: Fitted) -> None:

@@ -134,7 +134,8 @@ def _without_outcome(reference: Reference, names: Collection[str]) -> Reference:
     outcome = reference.outcome
     if outcome is None or not (hidden := sorted(outcome.signals & set(names))):
         return reference
-    warning = f"outcomes are not followed: {hidden[0]} is dropped or hashed"
+    by = f", and fairness by {', '.join(reference.protected)}," if reference.protected else ""
+    warning = f"outcomes{by} are not followed: {hidden[0]} is dropped or hashed"
     return replace(
         reference,
         signals=tuple(signal for signal in reference.signals if signal.name != outcome.error),

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.ids import IdRows
+from detectors.references.protected import MAX_VALUE_CHARS
 from stream.contracts.summary_message import OTHER_SEGMENT, SummaryEntry
 from stream.decode.columns import Columns
 from stream.plans.plan import AnyPlan, Subject
@@ -23,7 +24,7 @@ __all__ = ["MAX_SEGMENTS", "MAX_SEGMENT_CHARS", "ChunkCounts"]
 #: Values beyond this many of one segment in one chunk are counted together.
 MAX_SEGMENTS: Final = 2_000
 #: Longer values are counted with the others: nobody reads them, and a summary has to fit a message.
-MAX_SEGMENT_CHARS: Final = 200
+MAX_SEGMENT_CHARS: Final = MAX_VALUE_CHARS
 
 _Ints = npt.NDArray[np.int64]
 _Slots = npt.NDArray[np.int32]

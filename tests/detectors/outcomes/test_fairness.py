@@ -65,7 +65,7 @@ def test_the_interval_of_a_difference_is_newcombes() -> None:
     """56 of 70 and 48 of 80, his example (1998, table II (a)): .0524 to .3339."""
     reference = {v: 10 * counts for v, counts in ALIKE.items()}
     window = {"a": outcomes(560, 0, 0, 140), "b": outcomes(480, 0, 0, 320)}
-    found = fairness(CELLS, window, reference, alpha=0.01, phi=10.0)
+    found = fairness(CELLS, window, reference, alpha=0.01, phi=dict.fromkeys(RATES, 10.0))
     one = found.disparities["demographic_parity_difference"]
     assert (one.low, one.high) == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
 

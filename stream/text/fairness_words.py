@@ -1,0 +1,116 @@
+"""Fairness in words: rates by value of a protected column, and how far two of them are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from detectors.figures import figures, percent
+from detectors.outcomes.fairness import (
+    DISPARITIES,
+    FEWEST_EVENTS,
+    RATES,
+    Disparity,
+    Fairness,
+)
+from detectors.outcomes.metrics import Metric
+from detectors.references.protected import OTHER_VALUES
+from stream.text.metric_words import metric_name
+from stream.text.printable import printable
+
+__all__ = [
+    "disparity_name",
+    "disparity_value",
+    "disparity_words",
+    "judged_words",
+    "range_words",
+    "rate_name",
+    "value_name",
+]
+
+_NAME_CHARS: Final = 24
+#: So many values are named.
+_NAMED: Final = 8
+_RATES: Final = {"true_positive_rate": "true positives", "false_positive_rate": "false positives"}
+
+
+def rate_name(rate: str) -> str:
+    """A rate as people call it."""
+    return _RATES.get(rate) or metric_name(rate)
+
+
+def disparity_name(disparity: str) -> str:
+    """`equal_opportunity_difference` as `equal opportunity`; a ratio says that it is one."""
+    return disparity.removesuffix("_difference").replace("_", " ")
+
+
+def value_name(column: str, value: str) -> str:
+    """`sex=F`, or what has no counts of its own: `other values of sex`."""
+    name = printable(column, _NAME_CHARS)
+    if value == OTHER_VALUES:
+        return f"other values of {name}"
+    return f"{name}={printable(value, _NAME_CHARS)}"
+
+
+def disparity_value(disparity: str, value: float) -> str:
+    """A difference in points, a ratio as it is."""
+    if disparity.endswith("ratio"):
+        return figures(value)[0]
+    return f"{figures(100.0 * value)[0]} points"
+
+
+def disparity_words(
+    column: str, name: str, found: Disparity, rates: Mapping[str, Mapping[str, Metric]]
+) -> str:
+    """One sentence of two values.
+
+    `equal opportunity differs by 18 points between sex=F (62 %) and sex=M (80 %), usually 4`.
+    """
+    rate = DISPARITIES[name]
+    low, high = (
+        f"{value_name(column, value)} ({percent(rates[value][rate].value)})"
+        for value in (found.lowest, found.highest)
+    )
+    text = f"{disparity_name(name)} "
+    if name.endswith("ratio"):
+        value, usual = _pair(found.value, found.reference)
+        text += f"is {value} of {low} to {high}"
+    else:
+        value, usual = _pair(
+            100.0 * found.value, None if found.reference is None else 100.0 * found.reference
+        )
+        text += f"differs by {value} points between {low} and {high}"
+    return f"{text}, usually {usual}" if usual else text
+
+
+def range_words(column: str, rates: Mapping[str, Mapping[str, Metric]], rate: str) -> str:
+    """`true positives 62 % (sex=F) to 80 % (sex=M)`; empty of fewer than two values."""
+    known = sorted((of[rate].value, value) for value, of in rates.items() if rate in of)
+    if len(known) < 2:
+        return ""
+    ends: Iterable[tuple[float, str]] = (known[0], known[-1])
+    low, high = (f"{percent(value)} ({value_name(column, name)})" for value, name in ends)
+    return f"{rate_name(rate)} {low} to {high}"
+
+
+def judged_words(column: str, found: Fairness) -> str:
+    """Which values have too few events of which rates; empty where all have enough."""
+    parts = []
+    for value, rates in found.not_judged.items():
+        of = ", ".join(map(rate_name, rates))
+        whole = len(rates) == len(RATES) or rates == ("error_rate",)
+        parts.append(value_name(column, value) if whole else f"{value_name(column, value)} ({of})")
+    if not parts:
+        return ""
+    more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+    return (
+        f"fewer than {FEWEST_EVENTS} outcomes, so not compared: {', '.join(parts[:_NAMED])}{more}"
+    )
+
+
+def _pair(now: float, usual: float | None) -> tuple[str, str]:
+    """Both in as many digits as tell them apart."""
+    if usual is None:
+        return figures(now)[0], ""
+    of_now, of_usual = figures(now, usual, scale=now)
+    return of_now, of_usual
