@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -88,7 +86,10 @@ class CategoricalFit:
     def count(
         self, column: Column, piece: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.int64]:
-        """Second pass over some rows, each of a piece of a batch and of a cell, -1 for none."""
+        """Second pass over some rows, each of a piece of a batch and of a cell, -1 for none.
+
+        `placed` is then the bin of each.
+        """
         codes, names = coded_names(column)
         number, place = self._number, self.binning.place
         known = [number[name] if name in number else self._unseen + place(name) for name in names]
@@ -108,12 +109,8 @@ class CategoricalFit:
             cell,
             self.by_cell,
         )
+        self.placed: npt.NDArray[np.int32] = self._bins[rows].astype(np.int32)
         return rows
-
-    def bins(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-        """Bins of what `count` gave."""
-        bins: npt.NDArray[np.int32] = self._bins[rows].astype(np.int32)
-        return bins
 
     def finish(
         self, name: str, role: str, importance: float, warnings: list[str], factor: float = 1.0

@@ -13,6 +13,7 @@ from detectors.fitting.bulk import Bulk
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.checks import check_signals, same_values
 from detectors.fitting.copies import CopySurvey
+from detectors.fitting.joint import JointFit
 from detectors.fitting.long_memory import warnings_of_long
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
@@ -24,7 +25,8 @@ from detectors.fitting.seasons.fitting import Seasonal
 from detectors.fitting.training_rows import warnings_of_training
 from detectors.fitting.values import Column
 from detectors.fitting.worth import warnings_of_slow
-from detectors.references.reference import ColumnMapping, Reference
+from detectors.references.joint import JointTables
+from detectors.references.reference import ColumnMapping, Reference, SignalReference
 
 __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 
@@ -102,6 +104,7 @@ class ReferenceFitter:
         options = outcome or OutcomeOptions()
         self._outcome = OutcomeFit.of(kinds, self._roles, options, self._sample)
         self._protected = options.protected
+        self._joint: JointFit | None = None
         self._warnings: list[str] = []
         self._batches: Batches | None = None
         self._counted = 0
@@ -213,8 +216,11 @@ class ReferenceFitter:
             self._fail_of_passes()
         values = {n: s.count(columns[n], batch, cell) for n, s in self._signals.items()}
         self._copies.add(list(values.values()), times_ms)
+        sizes = np.zeros(0, np.int64)
         if self._outcome is not None:
-            self._outcome.count(columns, values, batch, cell)
+            sizes = self._outcome.count(columns, values, batch, cell)
+        if self._joint is not None:
+            self._joint.count(sizes)
 
     @property
     def why_no_seasons(self) -> str:
@@ -283,7 +289,15 @@ class ReferenceFitter:
             calendar=calendar,
             copies=copies,
             outcome=outcome,
+            joint=self._tables(signals, outcomes=outcome is not None),
         )
+
+    def _tables(self, signals: Sequence[SignalReference], *, outcomes: bool) -> JointTables | None:
+        if self._joint is None:
+            return None
+        turned = self._outcome is not None and self._outcome.turned
+        named = {signal.name: signal for signal in signals}
+        return self._joint.finish(named, outcomes=outcomes, turned=turned)
 
     def _all_signals(self) -> dict[str, NumericFit | CategoricalFit]:
         """Those of columns, and the error that is derived, last."""
@@ -347,6 +361,7 @@ class ReferenceFitter:
         if self._outcome is not None:
             self._outcome.prepare(self._signals, self._batches)
             self._roles[self._outcome.error_name] = "error"
+        self._joint = JointFit.of(self._signals, self._roles)
         fits = self._all_signals().values()
         bins = sum(signal.binning.n_bins for signal in fits)
         if cells := self._season.prepare(self._times.pace, bins):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,7 @@ def _count(
     trace: npt.NDArray[np.int64],
     cell: npt.NDArray[np.int32],
     by_cell: npt.NDArray[np.int32],
+    placed: npt.NDArray[np.int32],
 ) -> None:
     """One pass over a batch of values; sums run on, so how rows are cut changes no bit."""
     s1, s2, h = sums[0], sums[1], trace[0]
@@ -65,6 +66,7 @@ def _count(
             s2 += d * d
         else:
             b = n_edges + 2 if v < 0 else n_edges + 1
+        placed[i] = b
         table[piece[i], b] += 1
         if cell.size and cell[i] >= 0:
             by_cell[cell[i], b] += 1
@@ -137,9 +139,13 @@ class NumericFit:
     def count(
         self, column: Column, piece: npt.NDArray[np.int32], cell: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
-        """Second pass over some rows, each of a piece of a batch and of a cell, -1 for none."""
+        """Second pass over some rows, each of a piece of a batch and of a cell, -1 for none.
+
+        `placed` is then the bin of each.
+        """
         values = numbers(column)
         edges = self.binning.edges
+        self.placed = np.empty(values.size, np.int32)
         _count(
             values,
             piece,
@@ -157,6 +163,7 @@ class NumericFit:
             self.trace,
             cell,
             self.by_cell,
+            self.placed,
         )
         for sign, best in ((1, self._highest), (-1, -self._lowest)):
             # What is beyond all batches but one, so far: later batches can only make that less.
@@ -170,10 +177,6 @@ class NumericFit:
             kept = np.concatenate([held, sign * beyond[np.isfinite(beyond)]])
             self._beyond[sign] = kept[kept > bound] if self._batches.count else np.sort(kept)[-2:]
         return values
-
-    def bins(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-        """Bins of what `count` gave."""
-        return self.binning.bin(values).astype(np.int32)
 
     def finish(
         self, name: str, role: str, importance: float, warnings: list[str], factor: float = 1.0

@@ -81,6 +81,8 @@ class OutcomeFit:
         Of it.
     why_not : str
         Why nothing is counted though there is a truth; empty where it is.
+    turned : bool
+        After `finish`: whether what was counted as wrong is right.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class OutcomeFit:
         self._options = options
         self.why_not = ""
         self._protected = [ProtectedFit(column) for column in options.protected]
+        self.turned = False
         self._cells: list[OutcomeCells] = []
         self.error_name = "error"
         while self.error_name in kinds:
@@ -298,18 +301,22 @@ class OutcomeFit:
         values: Mapping[str, npt.NDArray[np.generic]],
         piece: npt.NDArray[np.int32],
         cell: npt.NDArray[np.int32],
-    ) -> None:
-        """Second pass over some rows; `values` are what `count` of each signal gave."""
+    ) -> Ints:
+        """Second pass over the rows that the signals counted last.
+
+        `values` are what `count` of each signal gave. The sizes of errors, int64[n]: 1 for a wrong
+        class, units of a regression's; -1 where no truth is known.
+        """
         if self._is_regression:
             errors = self._errors(columns)
             self.error.count(errors, piece, cell)
             absent = np.where(np.isnan(errors), np.inf, errors)
             where, amounts = self._places[0].sums_of_errors(absent)
             self._add(0, where, amounts, piece)
-            return
+            return np.where(where[:, 0] < 0, -1, amounts[:, 0] + amounts[:, 1])
         rows = len(piece)
         read = (self._actual, self._label, self._score)
-        bins = {name: self._signals[name].bins(values[name]) for name in read if name}
+        bins = {name: self._signals[name].placed for name in read if name}
         codes = np.full(rows, -1, np.int32)
         of_values = [each.rows(columns[each.column]) for each in self._protected]
         for at, (cells, places) in enumerate(zip(self._cells, self._places, strict=True)):
@@ -332,6 +339,7 @@ class OutcomeFit:
             for protected, of_value in zip(self._protected, of_values, strict=True):
                 protected.add(at, of_value, where[:, 0])
         self.error.count(Coded(codes, _NAMES), piece, cell)
+        return codes.astype(np.int64)
 
     def _add(
         self,
@@ -354,7 +362,8 @@ class OutcomeFit:
             return None
         at = self._chosen()
         cells, table = self._cells[at], self._tables[at]
-        if at and not cells.predicted:  # the score says the other class: what was wrong is right
+        self.turned = bool(at) and not cells.predicted
+        if self.turned:  # the score says the other class
             for of_errors in (self.error.table, self.error.by_cell):
                 of_errors[:, :2] = of_errors[:, 1::-1]
         counts = table.sum(axis=0)

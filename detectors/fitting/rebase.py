@@ -86,6 +86,11 @@ def rebased(
         warnings.append(
             f"{len(table)} batches are too few to measure dependence: events count as independent"
         )
+    if reference.joint is not None:
+        warnings.append(
+            "which input explains a move of the prediction is not known from it: production counts "
+            "no pairs of signals; a reference that is fitted on rows tells"
+        )
     return replace(
         reference,
         signals=tuple(fresh.get(signal.name, signal) for signal in reference.signals),
@@ -96,6 +101,7 @@ def rebased(
         events_per_week=events * WEEK_MS // max(1, last_ms - first_ms),
         warnings=tuple(warnings),
         outcome=outcome,
+        joint=None,
     )
 
 

@@ -23,6 +23,7 @@ from detectors.references.calibration_document import calibration_document, read
 from detectors.references.canonical import canonical, content_hash
 from detectors.references.columns import ColumnMapping
 from detectors.references.copies import Copies
+from detectors.references.joint import JointTables
 from detectors.references.json_reader import Place
 from detectors.references.outcome import OutcomeReference
 from detectors.references.slots import SignalSlots
@@ -106,6 +107,8 @@ class Reference:
         How often its events came more than once, and by what events are told apart.
     outcome : OutcomeReference, optional
         Where its rows have prediction and truth: how right they were. Its error is the last signal.
+    joint : JointTables, optional
+        Where its rows have a prediction or a score: what goes together with it in them.
     """
 
     model: str
@@ -124,6 +127,7 @@ class Reference:
     calendar: Calendar | None = None
     copies: Copies = field(default_factory=Copies)
     outcome: OutcomeReference | None = None
+    joint: JointTables | None = None
 
     @property
     def protected(self) -> tuple[str, ...]:
@@ -191,6 +195,7 @@ def _document(reference: Reference) -> dict[str, Any]:
         "warnings": list(reference.warnings),
         **({"copies": reference.copies.document()} if reference.copies != Copies() else {}),
         **({} if reference.outcome is None else {"outcome": reference.outcome.document()}),
+        **({} if reference.joint is None else {"joint": reference.joint.document()}),
         "signals": [_signal_document(signal) for signal in reference.signals],
     }
 
@@ -240,6 +245,14 @@ def _read(root: Place) -> Reference:
     if "outcome" in root.names():
         binnings = {signal.name: signal.binning for signal in signals}
         outcome = OutcomeReference.read(root["outcome"], binnings)
+    joint = None
+    if "joint" in root.names():
+        joint = JointTables.read(
+            root["joint"],
+            {signal.name: signal.binning.n_bins for signal in signals},
+            {signal.name: int(signal.calibration.groups.max()) + 1 for signal in signals},
+            outcomes=outcome is not None,
+        )
     return Reference(
         model=root["model"].text(non_empty=True),
         version=root["version"].text(),
@@ -259,6 +272,7 @@ def _read(root: Place) -> Reference:
         calendar=calendar,
         copies=Copies.read(root["copies"]) if "copies" in root.names() else Copies(),
         outcome=outcome,
+        joint=joint,
     )
 
 

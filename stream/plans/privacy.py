@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors import CategoricalBinning, Reference, SignalReference
 from stream.contracts.errors import DriftstreamError
@@ -109,10 +110,11 @@ def apply_privacy(
             raise PlanError(
                 f"signal {name!r} cannot be hashed: it {there}. Drop it, or correct the name."
             )
-    signals = []
+    signals, orders = [], {}
     for signal in reference.signals:
         if signal.name in hashed and isinstance(signal.binning, CategoricalBinning):
-            signals.append(_hashed(signal, signal.binning, hashing))
+            hidden, orders[signal.name] = _hashed(signal, signal.binning, hashing)
+            signals.append(hidden)
         elif signal.name not in drop:
             signals.append(signal)
     if not signals:
@@ -125,7 +127,9 @@ def apply_privacy(
         actual=None if named.actual in drop else named.actual,
         ignored=tuple(dict.fromkeys([*named.ignored, *sorted(drop)])),
     )
-    private = replace(reference, signals=tuple(signals), columns=columns)
+    joint = reference.joint and reference.joint.without(frozenset(drop))
+    joint = joint and joint.reordered(orders)
+    private = replace(reference, signals=tuple(signals), columns=columns, joint=joint)
     return _without_outcome(private, {*drop, *hashed})
 
 
@@ -140,20 +144,22 @@ def _without_outcome(reference: Reference, names: Collection[str]) -> Reference:
         reference,
         signals=tuple(signal for signal in reference.signals if signal.name != outcome.error),
         outcome=None,
+        joint=reference.joint and reference.joint.without_errors(),
         warnings=(*reference.warnings, warning),
     )
 
 
 def _hashed(
     signal: SignalReference, binning: CategoricalBinning, hashing: CategoryHash | None
-) -> SignalReference:
+) -> tuple[SignalReference, npt.NDArray[np.int64]]:
+    """The signal with hashed names, and which of its old bins each bin is."""
     if hashing is None:
         raise HashKeyError(
             f"signal {signal.name!r} is to be hashed, and there is no key. Give one."
         )
     there = hashed_with(binning)
     if there == hashing.id:
-        return signal
+        return signal, np.arange(binning.n_bins)
     if there is not None:
         raise HashKeyError(
             f"signal {signal.name!r} of the reference is hashed with key {there}; this key is "
@@ -162,7 +168,8 @@ def _hashed(
     categories = tuple(map(hashing.name, binning.categories))
     others = tuple(map(hashing.name, binning.others))
     if binning.tail == 1:
-        return replace(signal, binning=CategoricalBinning(categories, tuple(sorted(others))))
+        binned = CategoricalBinning(categories, tuple(sorted(others)))
+        return replace(signal, binning=binned), np.arange(binning.n_bins)
     # A tail bin would tell six bits of each name: which is which, only the key tells.
     to = hashing.shuffled(binning.tail)
     pairs = sorted(
@@ -172,7 +179,7 @@ def _hashed(
     bins = np.arange(binning.n_bins)
     for first in (binning.other, binning.unseen):
         bins[[first + place for place in to]] = np.arange(first, first + binning.tail)
-    return replace(
+    hidden = replace(
         signal,
         binning=CategoricalBinning(
             categories,
@@ -184,3 +191,4 @@ def _hashed(
         counts=signal.counts[bins],
         calibration=replace(signal.calibration, groups=signal.calibration.groups[bins]),
     )
+    return hidden, bins
