@@ -18,7 +18,15 @@ import numpy.typing as npt
 from detectors._jit import kernel
 from detectors.counting.sparse import decode_sparse, encode_sparse
 
-__all__ = ["MOST_IDS", "NO_ID", "IdRows", "IdSample", "hash_columns", "hash_texts"]
+__all__ = [
+    "MOST_IDS",
+    "NO_ID",
+    "IdRows",
+    "IdSample",
+    "hash_columns",
+    "hash_texts",
+    "others_of_same",
+]
 
 #: Ids in a sample.
 MOST_IDS: Final = 128
@@ -30,6 +38,7 @@ _BITS: Final = 40
 _COUNT_BITS: Final = 23
 _MOST_COUNT: Final = 2**_COUNT_BITS - 2
 _COUNT_OF: Final = 2**_COUNT_BITS - 1
+_OTHER: Final = 0x5DEECE66D5
 _EMPTY: Final = 2**63 - 1  # the greatest hash with a count beyond the greatest
 
 Ints = npt.NDArray[np.int64]
@@ -115,6 +124,13 @@ class IdSample(NamedTuple):
 
 
 _NONE: Final = IdSample(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def others_of_same(ids: Ints) -> Ints:
+    """Hashes of other events by the same ids, as of the truth that follows a prediction."""
+    other = (ids ^ _OTHER) & (2**_BITS - 1)
+    other[other == NO_ID] = 1
+    return np.where(ids == NO_ID, NO_ID, other)
 
 
 class IdRows:

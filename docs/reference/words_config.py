@@ -64,6 +64,7 @@ timestamp = "at"
 prediction = "response.label"
 score = "response.p"
 actual = "truth"
+prediction_timestamp = "predicted_at"
 latency = "took_ms"
 features = "request.*"
 
@@ -192,6 +193,7 @@ WORDS = {
     "sources.mapping.prediction": "The label, or a bare prediction.",
     "sources.mapping.score": "The score.",
     "sources.mapping.actual": "What turned out to be true.",
+    "sources.mapping.prediction_timestamp": "When the prediction was made that the record brings the truth of.",
     "sources.mapping.latency": "How long it took.",
     "sources.mapping.latency_unit": "Its unit.",
     "sources.mapping.features": "An object with `.*` behind it, whose members are the features; or a table of them.",

@@ -76,6 +76,12 @@ def _tell(table: EventTable, data: Path, source: SourceOptions) -> None:
     if table.actuals:
         late = counted(table.actuals, "late actual is no row", "late actuals are no rows")
         say(f"note: {late}, and left out")
+    if table.joined or table.alone:
+        joined = counted(table.joined, "truth came later and was", "truths came later and were")
+        say(f"{joined} joined to the row with the same prediction_id")
+    if table.alone:
+        alone = counted(table.alone, "truth is", "truths are")
+        say(f"warning: {alone} of no row here, or without a prediction_id, and left out")
     if table.featureless:
         bare = counted(table.featureless, "event has", "events have")
         say(f"warning: {bare} no features: they count as missing")

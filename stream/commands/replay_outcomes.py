@@ -68,5 +68,5 @@ def outcome_words(replay: Replay) -> Iterator[str]:
             before = "" if usual is None else f", usually {value_words(name, usual.value)}"
             shown.append(f"{metric_words(name, now)}{before}")
         of = f" of version {version}" if version else ""
-        known = f"{counted(view.known, 'event')} of {view.events:,} have a truth"
+        known = f"{counted(view.known, 'truth')} in {counted(view.events, 'event')}"
         yield f"outcomes{of} in the last full window: {'; '.join([known, *shown])}"

@@ -69,7 +69,11 @@ class Actual(msgspec.Struct, frozen=True, omit_defaults=True):
 class PredictionEvent(
     msgspec.Struct, frozen=True, omit_defaults=True, tag_field="schema", tag=EVENT_SCHEMA
 ):
-    """One prediction, or the late truth about one (only `actual` given, same `prediction_id`)."""
+    """One prediction, or a later truth about one.
+
+    Such a truth repeats the prediction, and `prediction_timestamp` says when that was made; or it
+    is `actual` alone, with the same `prediction_id`.
+    """
 
     model: ModelId
     timestamp: Timestamp
@@ -80,6 +84,7 @@ class PredictionEvent(
     segments: Mapping[str, Any] | None = None
     latency_seconds: float | None = None
     tags: Mapping[str, Any] | None = None
+    prediction_timestamp: Timestamp | None = None
 
 
 class BatchColumns(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,6 +97,7 @@ class BatchColumns(msgspec.Struct, frozen=True, omit_defaults=True):
     actual: Mapping[str, Sequence[Any]] | None = None
     segments: Mapping[str, Sequence[Any]] | None = None
     latency_seconds: Sequence[Any] | None = None
+    prediction_timestamp: Sequence[Any] | None = None
 
 
 class PredictionBatch(

@@ -29,6 +29,7 @@ from stream.decode.columnar_batch import (
 from stream.decode.compiled_decoder import CompiledDecoder
 from stream.decode.ids import Ids, hash_ids, joined_ids
 from stream.decode.plan_decoder import PlanDecoder
+from stream.decode.predicted import joined_predicted
 from stream.decode.schemaless_decoder import SchemalessDecoder
 from stream.decode.signal_group import Codes, Floats, SignalGroup, leave_out_missing
 from stream.decode.values import (
@@ -46,7 +47,8 @@ __all__ = ["ArrowBatches", "open_arrow", "read_arrow"]
 _FAILED: Final = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError)
 _TIMES: Final = "timestamp"
 _ID: Final = "prediction_id"
-_READ: Final = {*GROUPS, "segments", "latency_seconds", _TIMES, _ID}
+_PREDICTED: Final = "prediction_timestamp"
+_READ: Final = {*GROUPS, "segments", "latency_seconds", _TIMES, _ID, _PREDICTED}
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def read_arrow(decoder: PlanDecoder, batches: ArrowBatches) -> ColumnarBatch:
     codes = np.empty((n, decoder.n_codes), np.int32)
     segments: Segments = [[] for _ in decoder.plan.segments]
     ids: list[tuple[Ids, int]] = []
+    predicted: list[tuple[Floats | None, int]] = []
     start = 0
     try:
         for columns, rows in zip(batches.columns, batches.rows, strict=True):
@@ -114,13 +117,24 @@ def read_arrow(decoder: PlanDecoder, batches: ArrowBatches) -> ColumnarBatch:
             for name, values in zip(decoder.plan.segments, segments, strict=True):
                 values += _segment(columns.get(f"segments.{name}"), rows)
             ids.append((_ids(columns.get(_ID)), rows))
+            predicted.append((_predicted(columns.get(_PREDICTED), start), rows))
             start = end
     except _FAILED as error:
         raise undecodable(error) from None
     names = batches.columns[0].keys()
     lone = not any(_member(name) in ("features", "prediction") for name in names)
     actual = any(_member(name) == "actual" for name in names)
-    return ColumnarBatch(ms, numeric, codes, segments, lone, actual, _TIMES, ids=joined_ids(ids))
+    return ColumnarBatch(
+        ms,
+        numeric,
+        codes,
+        segments,
+        lone,
+        actual,
+        _TIMES,
+        ids=joined_ids(ids),
+        predicted_ms=joined_predicted(predicted),
+    )
 
 
 def _schemaless_rows(decoder: SchemalessDecoder, batches: ArrowBatches) -> ColumnarBatch:
@@ -128,6 +142,7 @@ def _schemaless_rows(decoder: SchemalessDecoder, batches: ArrowBatches) -> Colum
     ms: list[Floats] = []
     by_name: dict[str, list[Any]] = {}
     ids: list[tuple[Ids, int]] = []
+    predicted: list[tuple[Floats | None, int]] = []
     start = 0
     try:
         for columns, rows in zip(batches.columns, batches.rows, strict=True):
@@ -136,6 +151,7 @@ def _schemaless_rows(decoder: SchemalessDecoder, batches: ArrowBatches) -> Colum
                 if _member(name) in (*GROUPS, "segments"):
                     by_name.setdefault(name, []).extend(_values(column))
             ids.append((_ids(columns.get(_ID)), rows))
+            predicted.append((_predicted(columns.get(_PREDICTED), start), rows))
             start += rows
     except _FAILED as error:
         raise undecodable(error) from None
@@ -160,6 +176,7 @@ def _schemaless_rows(decoder: SchemalessDecoder, batches: ArrowBatches) -> Colum
         by_name.get("latency_seconds"),
         _TIMES,
         joined_ids(ids),
+        joined_predicted(predicted),
     )
 
 
@@ -258,7 +275,19 @@ def _ids(column: Any) -> Ids:
     return None if hashed is None else hashed[at]
 
 
-def _times(column: Any, first: int) -> Floats:
+def _predicted(column: Any, first: int) -> Floats | None:
+    """Times of the predictions that rows bring a truth of; NaN where there is none."""
+    if column is None or column.null_count == len(column):
+        return None
+    column.validate(full=True)
+    there = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    sent = _times(column.take(pa.array(there)), first, _PREDICTED)
+    ms = np.full(len(column), np.nan)
+    ms[there] = np.where(np.isnan(sent), np.inf, sent)
+    return ms
+
+
+def _times(column: Any, first: int, name: str = _TIMES) -> Floats:
     """Event times in milliseconds, by the rules of the native format."""
     column.validate(full=True)
     if pa.types.is_dictionary(column.type):
@@ -266,10 +295,10 @@ def _times(column: Any, first: int) -> Floats:
     ms = None if pa.types.is_boolean(column.type) else column_ms(column)
     if ms is None:
         kind = "bool" if pa.types.is_boolean(column.type) else column.type
-        raise RefusedError("bad_timestamp", f"Expected a time, got {kind} - at {_TIMES}[{first}]")
+        raise RefusedError("bad_timestamp", f"Expected a time, got {kind} - at {name}[{first}]")
     for i in np.flatnonzero(np.isnan(ms)).tolist():
         if not is_time(column.type):
-            as_timestamp(column[i].as_py(), f"{_TIMES}[{first + i}]")
+            as_timestamp(column[i].as_py(), f"{name}[{first + i}]")
         elif not column[i].is_valid:
-            as_timestamp(None, f"{_TIMES}[{first + i}]")
+            as_timestamp(None, f"{name}[{first + i}]")
     return ms

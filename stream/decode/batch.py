@@ -20,7 +20,9 @@ from stream.decode.columnar_batch import (
     ColumnarBatch,
     Segments,
     check_rows,
+    coerced_times,
     column_ids,
+    column_predicted,
     columns_of,
     set_absent,
     set_columns,
@@ -81,6 +83,7 @@ def read_columns(decoder: CompiledDecoder, columns: Any, max_rows: int) -> Colum
         actual,
         TIMES,
         ids=column_ids(columns.prediction_id, n),
+        predicted_ms=column_predicted(columns.prediction_timestamp, n),
     )
 
 
@@ -148,7 +151,11 @@ def coerce_batch(decoder: CompiledDecoder, document: Mapping[str, Any]) -> Any:
         If a required field is missing or of a wrong type.
     """
     columns, times = columns_of(document)
-    members: dict[str, Any] = {"timestamp": times, "prediction_id": columns.get("prediction_id")}
+    members: dict[str, Any] = {
+        "timestamp": times,
+        "prediction_id": columns.get("prediction_id"),
+        "prediction_timestamp": coerced_times(columns),
+    }
     for group in (decoder.features, decoder.prediction, decoder.actual):
         value = columns.get(group.name)
         if isinstance(value, dict):

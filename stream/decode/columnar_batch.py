@@ -11,22 +11,27 @@ import numpy.typing as npt
 
 from stream.decode.columns import ABSENT, ABSENT_CODE
 from stream.decode.ids import Ids, hash_ids
+from stream.decode.predicted import predicted_times
 from stream.decode.signal_group import Codes, Floats, SignalGroup, ragged
 from stream.decode.values import RefusedError, as_list, as_timestamp, not_an_object
 
 __all__ = [
+    "PREDICTED",
     "TIMES",
     "ColumnarBatch",
     "Segments",
     "check_rows",
+    "coerced_times",
     "column_ids",
+    "column_predicted",
     "columns_of",
     "set_absent",
     "set_columns",
 ]
 
-#: Where the times of a batch are.
+#: Where the times of a batch are, and those of the predictions that its truths are of.
 TIMES: Final = "$.columns.timestamp"
+PREDICTED: Final = "$.columns.prediction_timestamp"
 Segments = list[list[Any]]
 
 
@@ -38,7 +43,7 @@ class ColumnarBatch:
     ----------
     ms : float64[n]
         Event times in whole milliseconds; not yet checked, so they may be absurd.
-    numeric, codes, segments, ids
+    numeric, codes, segments, ids, predicted_ms
         As in `Columns`, under the plan that read them.
     lone : bool
         There are neither features nor a prediction; `actual` says whether there are actuals.
@@ -57,6 +62,7 @@ class ColumnarBatch:
     where: str
     version: str = ""
     ids: Ids = None
+    predicted_ms: Floats | None = None
 
     def take(self, rows: npt.NDArray[np.bool_]) -> ColumnarBatch:
         """Some of the rows."""
@@ -65,6 +71,7 @@ class ColumnarBatch:
         at = np.flatnonzero(rows)
         segments = [[column[i] for i in at.tolist()] for column in self.segments]
         ids = None if self.ids is None else self.ids[at]
+        predicted_ms = None if self.predicted_ms is None else self.predicted_ms[at]
         return ColumnarBatch(
             self.ms[at],
             self.numeric[at],
@@ -75,6 +82,7 @@ class ColumnarBatch:
             self.where,
             self.version,
             ids,
+            predicted_ms,
         )
 
 
@@ -134,6 +142,38 @@ def column_ids(column: Any, n: int) -> Ids:
     if len(column) != n:
         raise ragged("$.columns.prediction_id", len(column), n)
     return hash_ids(column)
+
+
+def column_predicted(column: Any, n: int) -> Floats | None:
+    """When the predictions of rows were made that bring a truth of one.
+
+    Raises
+    ------
+    RefusedError
+        If the column is longer or shorter than the batch.
+    """
+    if column is None:
+        return None
+    if len(column) != n:
+        raise ragged(PREDICTED, len(column), n)
+    return None if column.count(None) == n else predicted_times(column)
+
+
+def coerced_times(columns: Mapping[str, Any]) -> list[Any] | None:
+    """The column of such times of a generic object, checked and read.
+
+    Raises
+    ------
+    RefusedError
+        If it is no column, or a value is no time.
+    """
+    times = as_list(columns.get("prediction_timestamp"), PREDICTED)
+    if times is None:
+        return None
+    return [
+        None if time is None else as_timestamp(time, f"{PREDICTED}[{i}]")
+        for i, time in enumerate(times)
+    ]
 
 
 def columns_of(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:

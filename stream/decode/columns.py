@@ -94,6 +94,9 @@ class Columns:
         numeric and categorical columns, and one list more has the `SchemalessValues` of each event.
     ids : int64[n] or None
         Hashes of the ids that the events were sent with, as in `stream.decode.ids`.
+    predicted_ms : float64[n] or None
+        Of an event that brings a truth and repeats its prediction: when that was made. NaN of
+        events that are predictions themselves, None where all are.
     """
 
     model: str
@@ -104,12 +107,19 @@ class Columns:
     codes: npt.NDArray[np.int32]
     segments: list[list[Any]]
     ids: npt.NDArray[np.int64] | None = None
+    predicted_ms: npt.NDArray[np.float64] | None = None
+
+    @property
+    def truths(self) -> npt.NDArray[np.bool_] | None:
+        """Which events repeat a prediction; None where none does."""
+        return None if self.predicted_ms is None else ~np.isnan(self.predicted_ms)
 
     def take(self, at: npt.NDArray[np.intp], versions: str) -> Columns:
         """Some of the rows, which are counted as of one version."""
         places = at.tolist()
         segments = [[column[i] for i in places] for column in self.segments]
         ids = None if self.ids is None else self.ids[at]
+        predicted_ms = None if self.predicted_ms is None else self.predicted_ms[at]
         return Columns(
             self.model,
             versions,
@@ -119,6 +129,7 @@ class Columns:
             self.codes[at],
             segments,
             ids,
+            predicted_ms,
         )
 
 

@@ -21,6 +21,7 @@ from stream.contracts.roles import ROLES
 from stream.decode.columns import ABSENT, INVALID
 from stream.decode.hashed import code_table
 from stream.decode.model import model_struct, refusing
+from stream.decode.predicted import coerced_time
 from stream.decode.signal_group import (
     NUMBER,
     SCALAR,
@@ -117,13 +118,15 @@ class CompiledDecoder:
                   ("prediction_id", SCALAR, None),
                   ("features", self.features.one | None, None),
                   ("prediction", self.prediction.one | SCALAR, None),
-                  ("actual", self.actual.one | SCALAR, None)]  # fmt: skip
+                  ("actual", self.actual.one | SCALAR, None),
+                  ("prediction_timestamp", float | datetime | None, None)]  # fmt: skip
         columns = [
             ("timestamp", list[float | datetime]),
             ("prediction_id", column_of(SCALAR), None),
             ("features", self.features.many | None, None),
             ("prediction", self.prediction.many | list[SCALAR] | None, None),
             ("actual", self.actual.many | list[SCALAR] | None, None),
+            ("prediction_timestamp", list[float | datetime | None] | None, None),
         ]
         if self.plan.segments:
             fields.append(("segments", self.segments | None, None))
@@ -200,6 +203,7 @@ class CompiledDecoder:
             "features": None,
             "prediction": self._coerce_object(self.prediction, document.get("prediction")),
             "actual": self._coerce_object(self.actual, document.get("actual")),
+            "prediction_timestamp": coerced_time(document),
         }
         features = document.get("features")
         if isinstance(features, dict):

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.contracts.event_time import times_ms
-from stream.decode.columnar_batch import ColumnarBatch, Segments
+from stream.decode.columnar_batch import PREDICTED, ColumnarBatch, Segments
 from stream.decode.columns import Columns, Decoded, Reject
 from stream.decode.ids import Ids, event_ids, joined_ids
 from stream.decode.model import joined_versions, versions_of
 from stream.decode.plan_decoder import PlanDecoder
+from stream.decode.predicted import check_predicted, joined_predicted, predicted_times
 from stream.decode.record import Record, stamps_of
 from stream.decode.signal_group import Codes, Floats
 from stream.decode.time_bounds import LAST_MS, ahead_of, refusal_of
@@ -63,6 +64,7 @@ class _Part:
     segments: Segments
     versions: str | list[str]
     ids: Ids
+    predicted_ms: Floats | None
 
 
 #: Reads a record again, by its index, with another plan's decoder: an event or a batch.
@@ -138,7 +140,15 @@ def _merged(decoder: PlanDecoder, members: list[tuple[_Part, Ints]]) -> Columns:
     if len(members) == 1:
         part, rows = members[0]
         return Columns(
-            model, part.versions, plan, rows, part.numeric, part.codes, part.segments, part.ids
+            model,
+            part.versions,
+            plan,
+            rows,
+            part.numeric,
+            part.codes,
+            part.segments,
+            part.ids,
+            part.predicted_ms,
         )
     rows = np.concatenate([rows for _, rows in members])
     numeric = np.concatenate([part.numeric for part, _ in members])
@@ -149,6 +159,7 @@ def _merged(decoder: PlanDecoder, members: list[tuple[_Part, Ints]]) -> Columns:
     ]
     versions = joined_versions((part.versions, len(part.at)) for part, _ in members)
     ids = joined_ids([(part.ids, len(part.at)) for part, _ in members])
+    predicted_ms = joined_predicted([(part.predicted_ms, len(part.at)) for part, _ in members])
     if not np.all(rows[1:] > rows[:-1]):
         order = np.argsort(rows)
         rows, numeric, codes = rows[order], numeric[order], codes[order]
@@ -156,7 +167,8 @@ def _merged(decoder: PlanDecoder, members: list[tuple[_Part, Ints]]) -> Columns:
         if isinstance(versions, list):
             versions = [versions[i] for i in order.tolist()]
         ids = None if ids is None else ids[order]
-    return Columns(model, versions, plan, rows, numeric, codes, segments, ids)
+        predicted_ms = None if predicted_ms is None else predicted_ms[order]
+    return Columns(model, versions, plan, rows, numeric, codes, segments, ids, predicted_ms)
 
 
 # ---- batches
@@ -183,6 +195,12 @@ def _from_batch(
         if not batch.actual:
             raise _nothing_in_it()
         return []
+    if batch.predicted_ms is not None:
+        if not batch.actual:
+            raise _no_truth_in_it()
+        for row, sent in enumerate(batch.predicted_ms.tolist()):
+            if (why := check_predicted(sent, f"{PREDICTED}[{row}]")) is not None:
+                raise why
     ms = batch.ms.astype(np.int64)
     if len(group.timeline) == 1:
         return [_batch_part(group.decoder, index, batch, np.arange(len(ms)), ms, batch.version)]
@@ -203,12 +221,26 @@ def _batch_part(
 ) -> _Part:
     at = np.full(len(ms), index, np.int64)
     return _Part(
-        decoder, at, place, ms, batch.numeric, batch.codes, batch.segments, version, batch.ids
+        decoder,
+        at,
+        place,
+        ms,
+        batch.numeric,
+        batch.codes,
+        batch.segments,
+        version,
+        batch.ids,
+        batch.predicted_ms,
     )
 
 
 def _nothing_in_it() -> RefusedError:
     error = "Object has none of `features`, `prediction`, `actual` - at $"
+    return RefusedError("missing_field", error)
+
+
+def _no_truth_in_it() -> RefusedError:
+    error = "Object has `prediction_timestamp`, and no `actual` that it is known with - at $"
     return RefusedError("missing_field", error)
 
 
@@ -246,9 +278,20 @@ def _from_events(
         else:
             refusal = _nothing_in_it()
             rejects.append(Reject(int(at[row]), refusal.reason, refusal.error))
+    made = [event.prediction_timestamp for event in events]
+    predicted_ms = None if made.count(None) == len(made) else predicted_times(made)
+    if predicted_ms is not None:
+        for row in np.flatnonzero(keep & ~np.isnan(predicted_ms)).tolist():
+            why = check_predicted(float(predicted_ms[row]), "$.prediction_timestamp")
+            if events[row].actual is None:
+                why = _no_truth_in_it()
+            if why is not None:
+                keep[row] = False
+                rejects.append(Reject(int(at[row]), why.reason, why.error))
     if not keep.all():
         events = list(compress(events, keep.tolist()))
         at, ms = at[keep], ms[keep]
+        predicted_ms = None if predicted_ms is None else predicted_ms[keep]
     parts = []
     for decoder, chosen, rows in _by_plan(
         group, tried, events, at, ms.astype(np.int64), rejects, again
@@ -267,6 +310,7 @@ def _from_events(
                 segments,
                 versions_of(chosen),
                 event_ids(chosen),
+                None if predicted_ms is None else predicted_ms[rows],
             )
         )
     return parts, actuals

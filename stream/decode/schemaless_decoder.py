@@ -20,11 +20,14 @@ from stream.decode.columnar_batch import (
     ColumnarBatch,
     Segments,
     check_rows,
+    coerced_times,
     column_ids,
+    column_predicted,
     columns_of,
 )
 from stream.decode.ids import Ids
 from stream.decode.model import model_struct, refusing
+from stream.decode.predicted import coerced_time
 from stream.decode.schemaless_values import NOT_SENT, SchemalessValues
 from stream.decode.signal_group import Codes, Floats, make_struct, ragged
 from stream.decode.values import (
@@ -65,6 +68,7 @@ class SchemalessDecoder:
             ("features", dict[str, Any] | None, None),
             ("prediction", Any, None),
             ("actual", Any, None),
+            ("prediction_timestamp", float | datetime | None, None),
             ("segments", Any, None),
             ("latency_seconds", Any, NOT_SENT),
         ]
@@ -74,6 +78,7 @@ class SchemalessDecoder:
             ("features", dict[str, _Column] | None, None),
             ("prediction", dict[str, _Column] | _Column, None),
             ("actual", dict[str, _Column] | _Column, None),
+            ("prediction_timestamp", list[float | datetime | None] | None, None),
             ("segments", dict[str, _Column] | None, None),
             ("latency_seconds", _Column, None),
         ]
@@ -121,6 +126,7 @@ class SchemalessDecoder:
             features,
             _plain(document.get("prediction")),
             _plain(document.get("actual")),
+            coerced_time(document),
             document.get("segments"),
             document.get("latency_seconds", NOT_SENT),
         )
@@ -138,6 +144,7 @@ class SchemalessDecoder:
             "timestamp": times,
             "prediction_id": columns.get("prediction_id"),
             "latency_seconds": as_list(columns.get("latency_seconds"), "$.columns.latency_seconds"),
+            "prediction_timestamp": coerced_times(columns),
         }
         for name in (*_MEMBERS, "segments"):
             value = columns.get(name)
@@ -170,6 +177,7 @@ class SchemalessDecoder:
             columns.latency_seconds,
             TIMES,
             column_ids(columns.prediction_id, n),
+            column_predicted(columns.prediction_timestamp, n),
         )
 
     def rows(
@@ -182,6 +190,7 @@ class SchemalessDecoder:
         latency: _Column,
         where: str,
         ids: Ids,
+        predicted_ms: Floats | None,
     ) -> ColumnarBatch:
         """Rows of columns by name, each a list or None; bare columns are lists themselves."""
         n = len(ms)
@@ -215,6 +224,7 @@ class SchemalessDecoder:
             actual is not None,
             where,
             ids=ids,
+            predicted_ms=predicted_ms,
         )
 
 

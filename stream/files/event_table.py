@@ -15,7 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
+from detectors.counting.ids import NO_ID
 from stream.contracts.moments import INFINITY
 from stream.contracts.roles import ROLES, keys_of
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
@@ -53,6 +56,8 @@ class EventTable:
         Events without features: theirs are missing.
     actuals : int
         Late actuals, which are no rows.
+    joined, alone : int
+        Truths that repeat their prediction: of a row with the same `prediction_id`, or of none.
     rejects : list of (number, Reject)
         What a worker would refuse, by line or row.
     others : Counter
@@ -65,6 +70,8 @@ class EventTable:
     versions: Counter[str] = field(default_factory=Counter)
     featureless: int = 0
     actuals: int = 0
+    joined: int = 0
+    alone: int = 0
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
@@ -99,8 +106,10 @@ def flattened(
     """
     with TemporaryDirectory(prefix="driftstream-") as folder:
         table = EventTable(Path(folder) / f"{path.name.split('.')[0]}.jsonl")
+        truths = _Truths()
         with table.path.open("wb") as out:
-            _write(out, table, path, model, version, tuple(segments), source)
+            _write(out, table, truths, path, model, version, tuple(segments), source)
+        truths.join(table)
         if not table.rows:
             others = ", ".join(f"{name} ({n:,})" for name, n in table.others.most_common(5))
             of = f" of version {version}" if version else ""
@@ -115,6 +124,7 @@ def flattened(
 def _write(
     out: BinaryIO,
     table: EventTable,
+    truths: _Truths,
     path: Path,
     model: str,
     version: str,
@@ -131,7 +141,11 @@ def _write(
         for reject in decoded.rejects:
             _left_out(table, some[reject.index], reject)
         lines: dict[int, bytes] = {}
-        for group in decoded.groups:
+        ids = np.full(len(decoded.time_ms), NO_ID)
+        for whole in decoded.groups:
+            group = truths.taken(whole, version)
+            if group.ids is not None:
+                ids[group.rows] = group.ids
             for row, of, line in _rows_of(group, decoded.time_ms, segments, table, version):
                 if line:
                     table.versions[of] += 1
@@ -140,6 +154,57 @@ def _write(
                     table.others[f"{model} {of}".strip()] += 1
         table.rows += len(lines)
         out.writelines(lines[row] + b"\n" for row in sorted(lines))
+        truths.ids.append(ids[sorted(lines)])
+
+
+class _Truths:
+    """Truths that repeat their predictions: they are no rows, but known of rows with their id."""
+
+    def __init__(self) -> None:
+        self.ids: list[npt.NDArray[np.int64]] = []  # of the rows, as they were written
+        self._known: dict[int, Any] = {}  # the last that came
+        self._alone = 0
+
+    def taken(self, group: Columns, version: str) -> Columns:
+        """Take the truths out of a group; the rest."""
+        if (truths := group.truths) is None:
+            return group
+        n = len(group.rows)
+        versions = [group.versions] * n if isinstance(group.versions, str) else group.versions
+        ids = np.full(n, NO_ID) if group.ids is None else group.ids
+        for i in np.flatnonzero(truths).tolist():
+            if not version or versions[i] == version:
+                known = dict(_others(group.segments[-1][i])).get("actual")
+                if ids[i] == NO_ID or known is None:
+                    self._alone += 1
+                else:
+                    self._known[int(ids[i])] = known
+        kept = np.flatnonzero(~truths)
+        rest = group.take(kept, "")
+        rest.versions = [versions[i] for i in kept.tolist()]
+        return rest
+
+    def join(self, table: EventTable) -> None:
+        """Write the truths into the rows of their predictions."""
+        table.alone = self._alone
+        if not self._known:
+            return
+        ids = np.concatenate(self.ids).tolist() if self.ids else []
+        column = table.columns.get("actual", "")
+        found: set[int] = set()
+        whole = table.path.with_suffix(".joined.jsonl")
+        with table.path.open("rb") as rows, whole.open("wb") as out:
+            for identity, line in zip(ids, rows, strict=True):
+                if identity in self._known:
+                    found.add(identity)
+                    row = msgspec.json.decode(line)
+                    column = column or _column(table, "actual", row)
+                    row[column] = self._known[identity]
+                    line = _encode(row) + b"\n"
+                out.write(line)
+        whole.replace(table.path)
+        table.joined = len(found)
+        table.alone += len(self._known) - len(found)
 
 
 def _record(one: Dumped) -> FileRecord:

@@ -26,6 +26,7 @@ from stream.metrics.families import (
 )
 from stream.metrics.gauges import bounded, signal_gauges
 from stream.metrics.status_protocol import WorkerStatusProtocol
+from stream.stage1.truth_delays import TruthDelays
 from stream.stage2.subject import SubjectMonitor
 
 __all__ = ["MetricsCollector"]
@@ -132,6 +133,12 @@ class MetricsCollector(Collector):
         versions = counter(
             "versions_folded", "Events of versions beyond a limit, counted together.", ["model"]
         )
+        delays = HistogramMetricFamily(
+            "driftstream_actual_delay_seconds",
+            f"From a prediction to its actual, of events that repeat the prediction{_AGAIN}",
+            labels=["model"],
+        )
+        delays_of: dict[str, TruthDelays] = {}
         by_model: dict[str, int] = {}
         folded_by_model: dict[str, int] = {}
         late_by_model: dict[str, int] = {}
@@ -149,6 +156,8 @@ class MetricsCollector(Collector):
             ):
                 for key, count in list(part.items()):
                     total[key] = total.get(key, 0) + count
+            for model, of_model in list(stats.truth_delays.items()):
+                delays_of.setdefault(model, TruthDelays()).add_all(of_model)
             for model, lead_ms in list(stats.lead_ms.items()):
                 leads[model] = max(leads.get(model, 0), lead_ms)
             others = (stats.values_invalid, stats.unknown_fields, stats.actuals)
@@ -167,10 +176,12 @@ class MetricsCollector(Collector):
             rejected.add_metric([reason], count)
         for model, count in sorted(folded_by_model.items()):
             versions.add_metric([model], count)
+        for model, of_model in sorted(delays_of.items()):
+            delays.add_metric([model], buckets=of_model.buckets, sum_value=of_model.seconds)
         plain = (invalid, unknown, actuals, folded)
         for family, count in zip(plain, sums, strict=True):
             family.add_metric([], count)
-        return [events, late, ahead, lead, rejected, *plain, versions]
+        return [events, late, ahead, lead, rejected, *plain, versions, delays]
 
     def _partitions(self) -> list[Metric]:
         state = self._state

@@ -66,7 +66,7 @@ _SIGNAL_FAMILIES: Final = {
         "Quantile in the last full window, from its bins; if beyond a wide one, its edge.",
         "q",
     ),
-    "outcome_events": ("Events of the last full window that have a truth.", ""),
+    "outcome_events": ("Truths of the last full window.", ""),
     "outcome": (
         "Metric of the last full window's predictions whose truth is known, as scikit-learn names "
         "it: accuracy, recall, auc, mae ...",

@@ -24,6 +24,7 @@ class Roles(NamedTuple):
     prediction_id: Any = None
     timestamp: Any = None
     latency_seconds: Any = None
+    prediction_timestamp: Any = None
     segments: Any = ()
     features: Any = None
 
@@ -62,6 +63,7 @@ _ONE: Final = {
     "prediction.score": "score",
     "actual.label": "actual",
     "latency_seconds": "latency_seconds",
+    "prediction_timestamp": "prediction_timestamp",
 }
 
 

@@ -51,6 +51,7 @@ class EventMaker:
         segments: Any,
         tags: Any,
         actual_timestamp: Any,
+        prediction_timestamp: Any = None,
     ) -> bytes:
         """The value of a message.
 
@@ -84,6 +85,7 @@ class EventMaker:
             self._plain(segments, "segments"),
             None if latency_seconds is None else values.number(latency_seconds, "latency_seconds"),
             self._plain(tags, "tags"),
+            None if prediction_timestamp is None else values.time(prediction_timestamp),
         )
         try:
             return encode(event)

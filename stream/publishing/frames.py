@@ -20,6 +20,7 @@ from stream.publishing.values import Values
 __all__ = ["batches", "is_arrow", "rows_of"]
 
 _MAX_ROWS: Final = 1_000
+_TIMES: Final = ("timestamp", "prediction_timestamp")
 _HEADERS: Final = [("content-type", BATCH_CONTENT_TYPE.encode())]
 
 
@@ -42,10 +43,14 @@ def batches(
     columns = {name: _converted(name, column, values) for name, column in raw.items()}
     n = _common_length(columns)
     columns.setdefault("timestamp", [time()] * n)
-    if bad := [i for i, at in enumerate(columns["timestamp"]) if isinstance(at, InvalidEventError)]:
-        refuse(
-            "invalid", len(bad), f"{len(bad):,} rows were dropped: {columns['timestamp'][bad[0]]}"
-        )
+    bad = {
+        i: at
+        for name in _TIMES
+        for i, at in enumerate(columns.get(name, ()))
+        if isinstance(at, InvalidEventError)
+    }
+    if bad:
+        refuse("invalid", len(bad), f"{len(bad):,} rows were dropped: {bad[min(bad)]}")
         kept = sorted({*range(n)} - {*bad})
         columns = {name: [column[i] for i in kept] for name, column in columns.items()}
         n = len(kept)
@@ -93,6 +98,11 @@ def _columns(frame: Any) -> Iterable[tuple[str, Any]]:
 def _converted(name: str, column: Any, values: Values) -> list[Any]:
     if name == "timestamp":
         return [_time_or_error(value, values) for value in _listed(column)]
+    if name == "prediction_timestamp":  # a row without one is a prediction
+        return [
+            None if _is_missing(values.plain(value)) else _time_or_error(value, values)
+            for value in _listed(column)
+        ]
     if name == "prediction_id":
         return [None if value is None else values.identity(value) for value in _listed(column)]
     if name == "latency_seconds":
@@ -102,6 +112,10 @@ def _converted(name: str, column: Any, values: Values) -> list[Any]:
 
 def _listed(column: Any) -> Sequence[Any]:
     return column if isinstance(column, list | tuple) else list(column)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or bool(value != value)
 
 
 def _time_or_error(value: Any, values: Values) -> Any:

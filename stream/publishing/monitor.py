@@ -10,7 +10,7 @@ from typing import Any, Final
 from stream.contracts.prediction_event import ModelId
 from stream.publishing.batches import Roles
 from stream.publishing.delivery import Delivery
-from stream.publishing.errors import DroppedEventError
+from stream.publishing.errors import DroppedEventError, InvalidEventError
 from stream.publishing.events import EventMaker
 from stream.publishing.frames import batches, rows_of
 from stream.publishing.intake import Intake
@@ -174,6 +174,7 @@ class Monitor:
             segments,
             tags,
             None,
+            None,
         )
         return message is not None and self._intake.put(message)
 
@@ -182,15 +183,47 @@ class Monitor:
         prediction_id: Any,
         actual: Any,
         *,
+        prediction: Any = None,
         score: Any = None,
+        prediction_timestamp: Any = None,
         timestamp: Any = None,
         segments: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Queue the truth about an earlier prediction, known at `timestamp` (by default now)."""
+        """Queue the truth about an earlier prediction; whether it was queued.
+
+        Repeat what was predicted, and when: the truth is then compared with it. Without it only
+        the truth's arrival is counted.
+
+        Parameters
+        ----------
+        prediction_id : str or None
+            That of the prediction.
+        actual
+            What turned out to be true.
+        prediction, score, segments
+            As they were given to `log`.
+        prediction_timestamp
+            When it was predicted; needed with a prediction or a score.
+        timestamp : optional
+            When the truth was known; by default now. By this time it is counted.
+
+        Raises
+        ------
+        InvalidEventError, DroppedEventError
+            If the monitor is strict.
+        """
+        if prediction_timestamp is None and not (prediction is None and score is None):
+            self._intake.invalid(
+                InvalidEventError(
+                    "log_actual needs prediction_timestamp beside a prediction or score: when it "
+                    "was made. Without it the prediction would be counted twice."
+                )
+            )
+            return False
         message = self._intake.message(
             self.actuals_topic,
             None,
-            None,
+            prediction,
             score,
             actual,
             prediction_id,
@@ -199,6 +232,7 @@ class Monitor:
             segments,
             None,
             timestamp,
+            prediction_timestamp,
         )
         return message is not None and self._intake.put(message)
 
@@ -211,7 +245,12 @@ class Monitor:
             If there is a member that `log` does not take.
         """
         message = self._intake.message(
-            self.topic, features, prediction, *(members.pop(name, None) for name in _MEMBERS), None
+            self.topic,
+            features,
+            prediction,
+            *(members.pop(name, None) for name in _MEMBERS),
+            None,
+            None,
         )
         if members:
             raise TypeError(f"alog() got unexpected arguments: {', '.join(members)}")
@@ -232,6 +271,7 @@ class Monitor:
         prediction_id: Any = None,
         timestamp: Any = None,
         latency_seconds: Any = None,
+        prediction_timestamp: Any = None,
         segments: Any = (),
         features: Any = None,
     ) -> int:
@@ -243,6 +283,8 @@ class Monitor:
             Of pandas, polars or pyarrow, or a mapping of names to arrays.
         prediction, score, actual, prediction_id, timestamp, latency_seconds
             Each the name of a column, which then is no feature, or an array of its own.
+        prediction_timestamp
+            The same, of rows that bring the truth of an earlier prediction and repeat it.
         segments : sequence or mapping
             Names of columns, or arrays by name.
         features : sequence of str, optional
@@ -254,7 +296,15 @@ class Monitor:
             If the monitor is strict.
         """
         roles = Roles(
-            prediction, score, actual, prediction_id, timestamp, latency_seconds, segments, features
+            prediction,
+            score,
+            actual,
+            prediction_id,
+            timestamp,
+            latency_seconds,
+            prediction_timestamp,
+            segments,
+            features,
         )
         queued = 0
         try:

@@ -90,7 +90,7 @@ def outcomes_of(view: OutcomeView, subject: str = "") -> Outcomes:
     names = [*view.reference, *(name for name in view.now if name not in view.reference)]
     return Outcomes(
         subject,
-        f"{counted(view.known, 'event')} of {view.events:,} have a truth, in the window of "
+        f"{counted(view.known, 'truth')} in a window of {counted(view.events, 'event')}, of "
         f"{minute(view.start_ms)} to {minute(view.end_ms)} UTC.",
         tuple(_row(view, name) for name in names),
         _reliability(view),

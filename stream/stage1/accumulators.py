@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import accumulate
-from detectors.counting.ids import NO_ID, hash_columns
+from detectors.counting.ids import NO_ID, hash_columns, others_of_same
 from detectors.counting.outcome_places import add_sums
 from detectors.counting.sparse import encode_counts
+from detectors.references.reference import OF_TRUTH
 from stream.decode.columns import Columns
 from stream.decode.schemaless_values import ValuesBySignal, sort_by_signal
 from stream.plans.plan import AnyPlan, Learn, LearningPlan, Plan
@@ -58,8 +59,16 @@ def identify(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np
     """Hash of what identifies each event, `NO_ID` where nothing does; None if nothing does of any.
 
     That is its id, or else the values of all its signals, with its time or without, as far as the
-    reference could tell its own rows apart by them.
+    reference could tell its own rows apart by them. A truth that repeats its prediction, id and
+    all, is no copy of it.
     """
+    ids, truths = _hashes(columns, time_ms), columns.truths
+    if ids is None or truths is None:
+        return ids
+    return np.where(truths, others_of_same(ids), ids)
+
+
+def _hashes(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
     ids, by = columns.ids, _told_by(columns.plan)
     if not by or (ids is not None and (ids != NO_ID).all()):
         return ids
@@ -86,6 +95,9 @@ class VectorAccumulators:
     def __init__(self, plan: Plan) -> None:
         self._layout = plan.layout
         self._outcomes = None if plan.outcome is None else OutcomeCounter(plan.layout, plan.outcome)
+        self._of_predictions = np.array(
+            [i for i, signal in enumerate(plan.monitored) if signal.role not in OF_TRUTH], np.intp
+        )
         self._counts = np.zeros((0, plan.layout.width), np.int32)
         sums = 0 if plan.outcome is None else plan.outcome.cells.sums
         self._sums = np.zeros((0, sums), np.int64)  # of what is no count; the last of each vector
@@ -101,12 +113,20 @@ class VectorAccumulators:
     def place(self, columns: Columns) -> EventCells:
         """Bins of all values, and what they add to sums."""
         if self._outcomes is not None:
-            return self._outcomes.place(columns.numeric, columns.codes)
-        return EventCells(self._layout.positions(columns.numeric, columns.codes))
+            cells = self._outcomes.place(columns.numeric, columns.codes)
+        else:
+            cells = EventCells(self._layout.positions(columns.numeric, columns.codes))
+        if (truths := columns.truths) is None:
+            return cells
+        cells.positions[np.ix_(truths, self._of_predictions)] = -1  # counted when it was made
+        return cells._replace(truths=truths)
 
     def count(self, by_signal: EventCells, slots: _Slots) -> None:
         """Count each event in the row of its slot."""
         accumulate(by_signal.positions, slots, self._counts)
+        if by_signal.truths is not None:  # an event is a prediction
+            again = slots[by_signal.truths]
+            np.subtract.at(self._counts[:, 0], again[again >= 0], 1)
         if by_signal.amounts is not None:
             add_sums(by_signal.amounts, slots, self._sums)
 

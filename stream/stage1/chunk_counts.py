@@ -16,7 +16,7 @@ from detectors.counting.ids import IdRows
 from detectors.references.protected import MAX_VALUE_CHARS
 from stream.contracts.summary_message import OTHER_SEGMENT, SummaryEntry
 from stream.decode.columns import Columns
-from stream.plans.plan import AnyPlan, Subject
+from stream.plans.plan import AnyPlan, LearningPlan, Subject
 from stream.stage1.accumulators import accumulators_for, identify
 
 __all__ = ["MAX_SEGMENTS", "MAX_SEGMENT_CHARS", "ChunkCounts"]
@@ -106,9 +106,12 @@ class ChunkCounts:
         late = pane + plan.pane_ms <= mark_ms - plan.lateness_ms
         n_late = int(np.count_nonzero(late))
         self.late += n_late
-        if n_late:
-            columns = columns.take(np.flatnonzero(~late), self.subject.version)
-            pane, time_ms = pane[~late], time_ms[~late]
+        left_out = late
+        if isinstance(plan, LearningPlan) and (truths := columns.truths) is not None:
+            left_out = late | truths  # no outcomes are learned
+        if left_out.any():
+            columns = columns.take(np.flatnonzero(~left_out), self.subject.version)
+            pane, time_ms = pane[~left_out], time_ms[~left_out]
         if not pane.size:
             return n_late
         by_signal = self._accumulators.place(columns)

@@ -16,10 +16,14 @@ _Positions = npt.NDArray[np.int32]
 
 
 class EventCells(NamedTuple):
-    """Where a batch is counted: flat positions int32[n, k]; what sums get is int64[n, j]."""
+    """Where a batch is counted: flat positions int32[n, k]; what sums get is int64[n, j].
+
+    `truths` bool[n] are events that are no predictions, but truths of earlier ones.
+    """
 
     positions: _Positions
     amounts: npt.NDArray[np.int64] | None = None
+    truths: npt.NDArray[np.bool_] | None = None
 
 
 class OutcomeCounter:

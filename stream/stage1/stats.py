@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stream.contracts.moments import MINUS_INFINITY
+from stream.stage1.truth_delays import TruthDelays
 from stream.stage1.watermark import ChunkClock
 
 __all__ = ["Stage1Stats"]
@@ -23,6 +24,8 @@ class Stage1Stats:
     #: (offset, error) of the last one, by reason.
     last_reject: dict[str, tuple[int, str]] = field(default_factory=dict)
     actuals: int = 0
+    #: Of truths that repeat their prediction, by model.
+    truth_delays: dict[str, TruthDelays] = field(default_factory=dict)
     segments_folded: int = 0  # values of segments beyond a limit, counted together
     #: Events of versions beyond a limit, counted together, by model.
     versions_folded: dict[str, int] = field(default_factory=dict)

@@ -38,6 +38,7 @@ from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage1.chunk_counts import ChunkCounts
 from stream.stage1.leads import Leads, refuse_beyond
 from stream.stage1.stats import Stage1Stats
+from stream.stage1.truth_delays import TruthDelays
 from stream.stage1.versions import (
     MAX_VERSION_CHARS,
     OTHER_VERSION,
@@ -233,6 +234,10 @@ class Summariser:
         late = counts.add(group, time_ms, mark)
         self.stats.segments_folded += counts.folded - folded
         model = subject.model
+        if group.predicted_ms is not None:
+            delay_ms = time_ms - group.predicted_ms
+            delays = self.stats.truth_delays.setdefault(model, TruthDelays())
+            delays.add(delay_ms[~np.isnan(delay_ms)])
         self.stats.events[model] = self.stats.events.get(model, 0) + len(group.rows)
         if late:
             self.stats.late[model] = self.stats.late.get(model, 0) + late

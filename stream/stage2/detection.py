@@ -83,7 +83,9 @@ class Detection:
         self.calendar = plan.reference.calendar
         # Behind the counts of a pane its calendar tells of which slots and days they are.
         width = self.layout.width + (0 if self.calendar is None else self.calendar.tail)
-        self.windows = Windows(rule, width)
+        actual = next((i for i, s in enumerate(plan.monitored) if s.role == "actual"), None)
+        truths = slice(0, 0) if actual is None else self.layout.slice(actual)
+        self.windows = Windows(rule, width, truths)
         self.bank = shared.bank
         self.beginning = Beginning(over=goes_on)
         ranks = None if shared.ranks is None else shared.ranks.of
@@ -215,6 +217,10 @@ class Detection:
         return step
 
     def _windowed(self, window: Closed) -> list[Finding]:
+        if window.counts[0] < window.events:  # it has more truths than predictions
+            counts = window.counts.copy()
+            counts[0] = window.events
+            window = window._replace(counts=counts)
         result = self._test(window)
         if self._on_window is not None:
             self._on_window(self.plan, window, result)

@@ -95,7 +95,7 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         bins=AlertBins(change.reference, change.window, change.edges, change.labels),
         start_ms=span.start_ms,
         end_ms=span.end_ms,
-        events=int(span.counts[0]),
+        events=max(int(span.counts[0]), int(counts.sum())),  # truths may be more than predictions
         quantiles=quantiles,
         change_point=hit.change_point,
         note=hit.note,

@@ -36,7 +36,7 @@ class OutcomeView:
     start_ms, end_ms, events : int
         Of the window.
     known : int
-        How many of its events have a truth.
+        Its truths whose predictions are known.
     now, reference, estimated : dict of str to Metric
         By name; `estimated` is what the scores alone let expect of all its events, if the truth
         follows them as in the reference. Metrics of single classes are left out where the plan

@@ -34,6 +34,7 @@ MAX_SCOPES: Final = 2_000
 _MIN_LOOK: Final = 100
 #: Half windows that fill sooner are not looked at.
 _MIN_HALF_MS: Final = 300_000
+_NOWHERE: Final = slice(0, 0)
 #: A window of whole cycles that is still too small after so many is given up.
 MAX_CYCLES: Final = 8
 
@@ -143,11 +144,16 @@ class Skipped:
 
 
 class Windows:
-    """The filling windows of all segments, and the last full one of each for display."""
+    """The filling windows of all segments, and the last full one of each for display.
 
-    def __init__(self, rule: WindowRule, width: int) -> None:
+    The events of a window are predictions, or truths if more of them came: those of a night bring
+    none. `truths` is where these are counted.
+    """
+
+    def __init__(self, rule: WindowRule, width: int, truths: slice = _NOWHERE) -> None:
         self.rule = rule
         self.width = width
+        self._truths = truths
         self.filling: dict[str, Window] = {}
         self.last: dict[str, Closed] = {}
         self.born_ms: int | None = None  # the first pane of the stream
@@ -180,7 +186,7 @@ class Windows:
             if self._next_deadline_ms is None or deadline < self._next_deadline_ms:
                 self._next_deadline_ms = deadline
         window.counts += counts
-        window.events += int(counts[0])
+        window.events = self._events(window.counts)
         for partition, (first, last) in offsets.items():
             low, high = window.offsets.get(partition, (first, last))
             window.offsets[partition] = (min(low, first), max(high, last))
@@ -201,6 +207,9 @@ class Windows:
         closed = [self._close(segment, deadline) for deadline, segment in due]
         self._next_deadline_ms = min((w.deadline_ms for w in self.filling.values()), default=None)
         return closed
+
+    def _events(self, counts: npt.NDArray[np.int64]) -> int:
+        return max(int(counts[0]), int(counts[self._truths].sum()))
 
     def _born(self, window: Window) -> int:
         return window.start_ms if self.born_ms is None else self.born_ms
@@ -248,10 +257,10 @@ class Windows:
         self.born_ms, filling, last = msgspec.msgpack.decode(data, type=kind)
         for name, start, deadline, encoded, offsets in filling:
             counts = decode_counts(encoded, self.width)
-            self.filling[name] = Window(start, deadline, int(counts[0]), counts, offsets)
+            self.filling[name] = Window(start, deadline, self._events(counts), counts, offsets)
         for name, start, end, encoded, offsets in last:
             counts = decode_counts(encoded, self.width)
-            events = int(counts[0])
+            events = self._events(counts)
             self.last[name] = Closed(name, start, end, events, _narrow(counts), offsets, True)
         self._next_deadline_ms = min((w.deadline_ms for w in self.filling.values()), default=None)
 

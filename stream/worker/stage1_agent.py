@@ -22,6 +22,7 @@ from stream.decode.record import offset_after
 from stream.plans.plan import PlanBook
 from stream.stage1.stats import Stage1Stats
 from stream.stage1.summarise import Decoder, Flush, Summariser
+from stream.stage1.truth_delays import TruthDelays
 from stream.worker.dead_letter import dead_letter
 from stream.worker.read_progress import Positions, ReadProgress
 from stream.worker.sender import Outgoing, Sender, partition_of
@@ -269,3 +270,5 @@ def _add_stats(total: Stage1Stats, part: Stage1Stats) -> None:
         held = getattr(total, name)
         for key, count in getattr(part, name).items():
             held[key] = held.get(key, 0) + count
+    for model, delays in part.truth_delays.items():
+        total.truth_delays.setdefault(model, TruthDelays()).add_all(delays)

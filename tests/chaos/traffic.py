@@ -149,6 +149,8 @@ class Traffic:
             if odd[i] < 0.01:
                 x[i % N_SIGNALS] = "null" if odd[i] < 0.008 else '"oops"'
             truth = b"" if odd[i] > 0.9 else b',"actual":"%s"' % (b"yes" if came[i] else b"no")
+            if 0.5 < odd[i] < 0.53:  # it repeats a prediction of an hour before
+                truth += b',"prediction_timestamp":%d' % (time - 3_600_000)
             out.append(
                 b'{"timestamp":%d,"model":{"name":"%s","version":"%d"},"segments":{"region":"r%d"},'
                 b'"features":{"f0":%s,"f1":%s,"f2":%s,"f3":%s,"kind":"%s"},'

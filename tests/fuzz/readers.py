@@ -171,7 +171,8 @@ def _events(events: list[bytes]) -> list[bytes]:
         "segments": {"region": "eu"}, "latency_seconds": 0.01, "tags": {},
     }  # fmt: skip
     bare = {**full, "prediction": 0.5, "actual": "ok", "timestamp": 1_000_000.5}
-    return [*events[:5], json.dumps(full).encode(), json.dumps(bare).encode()]
+    truth = {**full, "prediction_timestamp": "1970-01-11T13:46:40Z"}
+    return [*events[:5], *(json.dumps(one).encode() for one in (full, bare, truth))]
 
 
 def _batches() -> list[bytes]:
@@ -180,6 +181,8 @@ def _batches() -> list[bytes]:
         "prediction_id": ["a", "b", "c", None],
         "features": {"x": [1.0, 2.5, None, 3], "c": ["a", "b", "zz", None], "z": [1, 2, 3, 4]},
         "prediction": {"score": [0.1, 0.2, 0.3, 0.4]},
+        "actual": {"label": ["ok", None, "ok", "ok"]},
+        "prediction_timestamp": [None, START_S - 60.0, "1970-01-11", 1],
         "segments": {"region": ["eu", "us", None, "eu"]},
     }
     model = {"name": "fraud", "version": "3"}

@@ -97,6 +97,7 @@ KEYS = st.text(max_size=4) | st.sampled_from(
         "features",
         "prediction",
         "actual",
+        "prediction_timestamp",
         "columns",
         "segments",
         "x",

@@ -11,14 +11,19 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from stream.client.records import read_topic
+from stream.decode import NativeDecoder
 from stream.devbroker.broker import Broker
 from stream.kafka.admin import admin
 from stream.kafka.topics import WantedTopic, create_topics, topic_partitions
+from stream.plans.plan import PlanBook
 from stream.publishing import DroppedEventError, Monitor
+from tests.stream.decode_tools import plan
 
 pytestmark = pytest.mark.broker
 
@@ -78,6 +83,33 @@ def test_what_is_logged_is_on_the_topic(kafka: Kafka, topic: str) -> None:
     late = json.loads(second.value or b"")
     assert late["actual"] == {"label": "fraud", "timestamp": "2026-03-08T09:30:00Z"}
     assert late.keys() == {"schema", "model", "timestamp", "prediction_id", "actual"}
+
+
+def test_a_truth_repeats_its_prediction_alone_and_in_frames(kafka: Kafka, topic: str) -> None:
+    made = "2026-03-01T12:00:00Z"
+    frame = {"said": ["ok", "ok"], "truth": ["fraud", None], "made": [made, None]}
+    at = ["2026-03-08T09:30:00Z"] * 2
+    roles: dict[str, Any] = {
+        "prediction": "said", "actual": "truth", "prediction_timestamp": "made", "timestamp": at
+    }  # fmt: skip
+    with Monitor("fraud", "3", kafka=kafka, topic=topic) as monitor:
+        assert monitor.log_actual("a", "fraud", prediction="ok", prediction_timestamp=made)
+        assert not monitor.log_actual("a", "fraud", prediction="ok")
+        assert "prediction_timestamp" in monitor.stats().last_error
+        assert monitor.log_batch(frame, **roles) == 2
+        assert monitor.log_batch(pa.table(frame), **roles) == 2
+        assert monitor.log_batch({**frame, "made": ["yesterday", None]}, **roles) == 1
+        assert monitor.flush()
+        assert monitor.stats().dropped == {"invalid": 2}
+    plans = PlanBook()
+    plans.add(plan(topic=topic))
+    decoded = NativeDecoder(plans).decode(list(read_topic(kafka, topic)))
+    assert not decoded.rejects
+    (group,) = decoded.groups
+    assert group.predicted_ms is not None
+    assert group.truths is not None
+    assert group.predicted_ms[group.truths].tolist() == [1_772_366_400_000.0] * 3
+    assert group.truths.size == 6
 
 
 def test_away_at_start_without_a_topic_lost_and_back(

@@ -20,6 +20,8 @@ Totals = dict[Scope, dict[str, list[int]]]
 
 #: Stands for what is counted of outcomes, behind all signals.
 OUTCOMES = "#outcomes"
+#: Score of a truth that repeats its prediction.
+AGAIN = "#again"
 _CHUNK = 20_000
 
 
@@ -44,11 +46,18 @@ def recount(values: Iterable[bytes], models: Mapping[str, Bins]) -> Totals:
 
 
 def _row(event: dict[str, Any]) -> dict[str, object]:
-    """Values by signal; the error is that of a score from a half on for "yes"."""
+    """Values by signal; the error is that of a score from a half on for "yes".
+
+    Of a truth that repeats its prediction the score is `AGAIN`: it was counted when it was made.
+    """
     row = {**event["features"], **event.get("prediction", {})}
+    if "prediction_timestamp" in event:
+        row = {"score": row["score"]}
     if (actual := event.get("actual")) is not None:
         right = (row["score"] >= 0.5) == (actual == "yes")
         row |= {"actual": actual, "error": "right" if right else "wrong"}
+    if "prediction_timestamp" in event:
+        row[AGAIN] = row.pop("score")
     return row
 
 
@@ -58,7 +67,7 @@ def _outcomes(rows: list[dict[str, object]], edges: list) -> list[int]:
     Of a model of two classes that has a score alone, as events with a truth add them up.
     """
     known = [row for row in rows if "actual" in row]
-    score = np.array([row["score"] for row in known], float)
+    score = np.array([row.get("score", row.get(AGAIN)) for row in known], float)
     came = np.array([row["actual"] == "yes" for row in known], int)
     confusion = np.bincount(3 * (score >= 0.5) + came, minlength=9)
     at = np.searchsorted(edges, score, side="right")
@@ -70,7 +79,7 @@ def _outcomes(rows: list[dict[str, object]], edges: list) -> list[int]:
 
 def _add(totals: Totals, scope: Scope, rows: list[dict[str, object]], bins: Bins) -> None:
     into = totals.setdefault(scope, {"": [0]})
-    into[""][0] += len(rows)
+    into[""][0] += sum(AGAIN not in row for row in rows)
     for name, of in bins.items():
         present = [row[name] for row in rows if name in row]
         numeric = bool(of) and not isinstance(of[0], str)

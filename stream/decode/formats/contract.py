@@ -58,6 +58,7 @@ class Mapped:
     prediction: Path | None = None
     score: Path | None = None
     actual: Path | None = None
+    prediction_timestamp: Path | None = None
     latency: Path | None = None
     latency_unit: str = "s"
     star: Path | None = None

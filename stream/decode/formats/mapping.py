@@ -34,7 +34,17 @@ from stream.decode.values import RefusedError
 __all__ = ["FORMAT", "TAKEN"]
 
 #: What a mapping may name, beside features and segments.
-TAKEN: Final = ("model", "version", "id", "timestamp", "prediction", "score", "actual", "latency")
+TAKEN: Final = (
+    "model",
+    "version",
+    "id",
+    "timestamp",
+    "prediction",
+    "score",
+    "actual",
+    "prediction_timestamp",
+    "latency",
+)
 _PER_SECOND: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 _encode: Final = msgspec.json.Encoder().encode
@@ -140,7 +150,7 @@ class _Mapping:
         model, version, time = at.get("model"), at.get("version"), at.get("timestamp")
         identity, star = at.get("id"), at.get("*")
         label, score, actual = at.get("prediction"), at.get("score"), at.get("actual")
-        latency = at.get("latency")
+        latency, made = at.get("latency"), at.get("prediction_timestamp")
         features = _members("features", self._names)
         segments = _members("segments", self._names)
         fixed_model, fixed_version = self._model, self._version
@@ -185,6 +195,7 @@ class _Mapping:
                 if begun:
                     parts.append(b"}")
             put(b',"actual":', actual)
+            put(b',"prediction_timestamp":', made)
             put(b',"latency_seconds":', latency)
             _put_members(parts, b',"segments":{', segments, leaves)
             parts.append(b"}")
@@ -285,6 +296,6 @@ def _place(name: str) -> int:
 
 _ORDER: Final = (
     "model", "version", "timestamp", "id", "*", "features", "prediction", "score", "actual",
-    "latency", "segments",
+    "prediction_timestamp", "latency", "segments",
 )  # fmt: skip
 FORMAT: Final = Format("mapping", _make, (native_type("mapping"),))

@@ -44,7 +44,7 @@ def test_metrics_at_the_end_of_the_file(tmp_path: Path, reference: Path) -> None
     done = CliRunner().invoke(cli, [*arguments, "--metrics", str(metrics), "--report", str(report)])
     assert done.exit_code == 0, done.output
     said = re.search(
-        r"outcomes in the last full window: ([\d,]+) events of ([\d,]+) have a truth; accuracy "
+        r"outcomes in the last full window: ([\d,]+) truths in ([\d,]+) events; accuracy "
         r"([\d.]+) % \([\d.]+ to [\d.]+\), usually ([\d.]+) %; AUC",
         done.output,
     )
