@@ -114,6 +114,8 @@ class Budget:
         Chance of a false alarm about events that come more than once, for each window.
     day_alpha : float
         Chance of a false alarm about one day of a signal, in streams with slots.
+    fairness_alpha : float
+        Chance of a false alarm about a disparity of a protected column, for each window.
     """
 
     false_alarms_per_week: float
@@ -130,6 +132,7 @@ class Budget:
     spent_per_week: float = math.inf
     duplicates_alpha: float = 0.0
     day_alpha: float = 0.0
+    fairness_alpha: float = 0.0
 
     def adwin_delta(self, slots: float = 2.0) -> float:
         """ADWIN's delta on one of so many slots of a signal."""
@@ -149,6 +152,7 @@ class Budget:
         segments: int = 0,
         edetector: bool = False,
         limits: int = 0,
+        disparities: int = 0,
     ) -> Budget:
         """Budget of a subject.
 
@@ -171,6 +175,9 @@ class Budget:
             Whether signals have an e-detector too, which takes its part of the budget.
         limits : int
             Number of limits on metrics.
+        disparities : int
+            Number of disparities of protected columns, which are among the segmented ones: each has
+            the part of one signal of a segmented column.
 
         Raises
         ------
@@ -201,7 +208,7 @@ class Budget:
         of_segments = windows if cycle_ms else windows + _VALUES_OF_SEGMENT * by_age
         if cycle_ms:
             of_segments *= _VALUES_OF_SEGMENT
-        rest = (spent - of_duplicates - whole) / max(1, segments * tested)
+        rest = (spent - of_duplicates - whole) / max(1, segments * tested + disparities)
         return cls(
             false_alarms_per_week=false_alarms_per_week,
             adwin_alarms=family / panes,
@@ -219,6 +226,7 @@ class Budget:
             if edetector
             else math.inf,
             limit_threshold=max(_LEAST_OF_LIMITS, limits * panes / family) if limits else math.inf,
+            fairness_alpha=min(_MOST_ALPHA, rest / windows) if disparities else 0.0,
             edetector_z=4.0 if events >= _FAST * reference.events else 3.0,
             spent_per_week=spent,
         )

@@ -7,7 +7,7 @@ what is beyond the limit *and* more than in the reference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from statistics import NormalDist
@@ -21,7 +21,16 @@ from detectors.counting.outcome_cells import OutcomeCells
 from detectors.outcomes.intervals import Interval, ratio_interval, square_and_add, wilson
 from detectors.outcomes.metrics import Metric, outcome_metrics
 
-__all__ = ["DISPARITIES", "FEWEST_EVENTS", "RATES", "Disparity", "Fairness", "Limits", "fairness"]
+__all__ = [
+    "DISPARITIES",
+    "FEWEST_EVENTS",
+    "RATES",
+    "Disparity",
+    "Fairness",
+    "Limits",
+    "fairness",
+    "rates_of",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -103,6 +112,7 @@ def fairness(
     alpha: float,
     phi: Mapping[str, float] = MappingProxyType({}),
     limits: Limits | None = None,
+    wanted: Collection[str] = RATES,
 ) -> Fairness:
     """Rates by value of a segment, and whether they are further apart than they may be.
 
@@ -126,6 +136,8 @@ def fairness(
         Design effects of `RATES`, 1 where it has none.
     limits : Limits, optional
         From where a disparity is too large.
+    wanted : collection of str
+        Those of `RATES` that are looked at.
 
     Raises
     ------
@@ -136,9 +148,10 @@ def fairness(
         raise ValueError(f"alpha must be between 0 and 1; got {alpha}.")
     if cells.task == "regression":
         raise ValueError("fairness is that of classes; a regression has none.")
-    rates = {value: _rates(cells, counts, phi) for value, counts in window.items()}
-    known = {value: _rates(cells, counts, phi) for value, counts in reference.items()}
-    tested = RATES if cells.task == "binary" else ("error_rate",)
+    rates = {value: rates_of(cells, counts, phi, wanted) for value, counts in window.items()}
+    known = {value: rates_of(cells, counts, phi, wanted) for value, counts in reference.items()}
+    defined = RATES if cells.task == "binary" else ("error_rate",)
+    tested = [rate for rate in defined if rate in wanted]
     few = {
         value: tuple(rate for rate in tested if not _is_enough(of_value.get(rate)))
         for value, of_value in rates.items()
@@ -156,8 +169,10 @@ def fairness(
     return Fairness(rates, found, {value: names for value, names in few.items() if names})
 
 
-def _rates(cells: OutcomeCells, counts: Ints, phi: Mapping[str, float]) -> dict[str, Metric]:
-    """Those of `RATES` that are defined for these outcomes."""
+def rates_of(
+    cells: OutcomeCells, counts: Ints, phi: Mapping[str, float], wanted: Collection[str] = RATES
+) -> dict[str, Metric]:
+    """Those of `RATES` that are wanted and defined for these outcomes."""
     metrics = outcome_metrics(cells, counts)
     if "specificity" in metrics:
         metrics["false_positive_rate"] = metrics["specificity"]
@@ -165,7 +180,7 @@ def _rates(cells: OutcomeCells, counts: Ints, phi: Mapping[str, float]) -> dict[
         metrics["true_positive_rate"] = metrics["recall"]
     found: dict[str, Metric] = {}
     for rate in RATES:
-        if rate in metrics:
+        if rate in metrics and rate in wanted:
             value, events = metrics[rate].value, metrics[rate].events
             value = 1.0 - value if rate == "false_positive_rate" else value
             found[rate] = Metric(value, *wilson(value, events / phi.get(rate, 1.0)), events)

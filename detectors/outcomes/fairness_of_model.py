@@ -8,7 +8,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.outcomes.fairness import RATES, Fairness, Limits, fairness
+from detectors.outcomes.fairness import (
+    DISPARITIES,
+    FEWEST_EVENTS,
+    RATES,
+    Fairness,
+    Limits,
+    fairness,
+    rates_of,
+)
 from detectors.references.outcome import OutcomeReference
 from detectors.references.protected import ProtectedOutcomes
 from detectors.references.reference import SignalReference
@@ -63,12 +71,25 @@ class ModelFairness:
         )
 
     @property
+    def disparities(self) -> tuple[str, ...]:
+        """Those of `DISPARITIES` that such outcomes have."""
+        return tuple(name for name, rate in DISPARITIES.items() if rate in self.rates)
+
+    @property
     def rates(self) -> tuple[str, ...]:
         """Those of `RATES` that such outcomes have."""
         return RATES if self.cells.task == "binary" else ("error_rate",)
 
-    def of(self, counts: Ints, alpha: float) -> Fairness:
-        """Of outcomes by value, int64[len(names), cells.width], tested at `alpha` a disparity."""
+    def judged(self, counts: Ints, rate: str) -> int:
+        """How many values have events enough of a rate, int64[len(names), cells.width]."""
+        of_values = (rates_of(self.cells, row, self.phi, (rate,)) for row in counts)
+        return sum(rate in of and of[rate].events >= FEWEST_EVENTS for of in of_values)
+
+    def of(self, counts: Ints, alpha: float, rate: str) -> Fairness:
+        """Of one of `rates` of outcomes by value, int64[len(names), cells.width].
+
+        A disparity is tested at `alpha`.
+        """
         return fairness(
             self.cells,
             self._by_value(counts),
@@ -76,6 +97,7 @@ class ModelFairness:
             alpha=alpha,
             phi=self.phi,
             limits=self.limits,
+            wanted=(rate,),
         )
 
     def _by_value(self, counts: Ints) -> dict[str, Ints]:

@@ -25,6 +25,7 @@ hash_key_file = "secrets/hash-key"
 name = "fraud"
 reference = "fraud.json"
 segments = ["region"]
+protected = ["region"]
 pane = "1m"
 cycle = "24h"
 calibrate = "7d"
@@ -34,6 +35,9 @@ stale_after = "2d"
 [models.window]
 events = 1000
 max_age = "24h"
+
+[models.fairness]
+difference = 0.1
 
 [models.signals.EXAMPLE]                   # the name of a signal
 importance = 0.4
@@ -140,6 +144,10 @@ TABLES = {
         "One for each model, or for each version that has a reference of its own.",
     ),
     "models.window": ("[models.window]", "How much is tested together."),
+    "models.fairness": (
+        "[models.fairness]",
+        "From where two values of a protected column are too far apart: [fairness](../fairness.md).",
+    ),
     "models.signals.NAME": ("[models.signals.NAME]", "Settings of one signal."),
     "models.limits": (
         "[[models.limits]]",

@@ -12,7 +12,7 @@ from detectors import ChangePoint
 from detectors.figures import figure, figures, round_figure
 from stream.alerts.finding import Finding
 from stream.alerts.sentences import TEST_TEXT
-from stream.alerts.sizes import LIMIT
+from stream.alerts.sizes import FAIRNESS, LIMIT
 from stream.contracts.alert_event import format_time
 from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.slots import DAY
@@ -39,6 +39,8 @@ def evidence(finding: Finding, began: ChangePoint | None, budget: BudgetSummary 
         text = _by_adwin(finding, budget)
     elif finding.test == LIMIT:
         text = _by_limit(finding, budget)
+    elif finding.test == FAIRNESS:
+        text = _by_fairness(budget)
     elif finding.test == DAY:
         text = _by_day(finding)
     else:
@@ -108,6 +110,14 @@ def _by_limit(finding: Finding, budget: BudgetSummary) -> str:
         f"{in_time(checks / budget.panes_per_week)} of this stream. It alarms from once in "
         f"{round_figure(alarm)}: that holds for any distribution, as far as the reference tells "
         "how long values depend on each other."
+    )
+
+
+def _by_fairness(budget: BudgetSummary) -> str:
+    often = round_figure(1.0 / budget.fairness_alpha)
+    return (
+        "It is certain to be beyond its limit, and to be larger than in the reference, but for "
+        f"chance once in {often} such stretches: over all pairs of values at once."
     )
 
 

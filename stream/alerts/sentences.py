@@ -8,7 +8,7 @@ from typing import Final
 from detectors import WINDOWED_TESTS
 from detectors.figures import figures
 from stream.alerts.finding import Finding
-from stream.alerts.sizes import LIMIT, RELATION
+from stream.alerts.sizes import FAIRNESS, LIMIT, RELATION
 from stream.contracts.alert_event import Action, AlertSignal, Kind, format_time
 from stream.contracts.roles import ROLES
 from stream.text.printable import MAX_NAME, printable
@@ -24,6 +24,7 @@ KIND_TEXT: Final[Mapping[Kind, str]] = {
     "label_drift": "label drift",
     "concept_drift": "concept drift",
     "performance": "performance loss",
+    "fairness": "unequal outcomes",
     "data_quality": "data quality problem",
     "system": "system problem",
 }
@@ -31,6 +32,7 @@ KIND_TEXT: Final[Mapping[Kind, str]] = {
 _ACTION: Final[Mapping[Kind, Action]] = {
     "concept_drift": "retrain",
     "performance": "rollback",
+    "fairness": "review_decisions",
     "data_quality": "check_pipeline",
     "system": "check_pipeline",
 }
@@ -40,6 +42,8 @@ ACTION_TEXT: Final[Mapping[Action, str]] = {
     "schedule retraining",
     "retrain": "retrain on data that holds the new relation",
     "rollback": "roll back to the last good version and retrain",
+    "review_decisions": "have decisions about those who are worse off reviewed, and find what "
+    "changed for them alone",
     "check_pipeline": "check the pipeline that produces these events",
     "scale": "look at the load of the serving system and scale it",
 }
@@ -48,6 +52,7 @@ TEST_TEXT: Final[Mapping[str, str]] = {
     "adwin": "ADWIN",
     "edetector": "log10 of evidence",
     LIMIT: "log10 of evidence",
+    FAIRNESS: "disparity of two values",
     RELATION: "chi2 of outcomes given what the model said",
     "day": "standard deviations of days",
     **{name: test.text for name, test in WINDOWED_TESTS.items()},

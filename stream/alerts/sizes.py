@@ -8,13 +8,18 @@ from typing import Final
 from detectors import WINDOWED_TESTS
 from detectors.outcomes.relation import STEPS
 
-__all__ = ["LIMIT", "RELATION", "doubling", "on_one_scale"]
+__all__ = ["FAIRNESS", "LIMIT", "RELATION", "doubling", "on_one_scale"]
 
 #: The windowed test of the truth given what the model says.
 RELATION: Final = "relation"
 #: The test of a limit that a user has set.
 LIMIT: Final = "limit"
 
+#: The test of how far apart the values of a protected column are.
+FAIRNESS: Final = "fairness"
+
+#: A gap between two rates that has grown by so much, as shares.
+_GAP_STEPS: Final = (0.1, 0.2)
 #: Steps of a shift of the mean rank, which sequential detectors find.
 _SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps
 _WARNING, _CRITICAL = 0.10, 0.25
@@ -41,6 +46,8 @@ def doubling(test: str) -> float:
 def _steps(test: str) -> tuple[float, float]:
     if test == RELATION:
         return STEPS
+    if test == FAIRNESS:
+        return _GAP_STEPS
     known = WINDOWED_TESTS.get(test)
     return known.steps if known is not None else _SHIFT_STEPS
 

@@ -93,6 +93,10 @@ def config_text(
         (f'#pane = "{pane}"', "how often is tested; this is what the reference's rate gives"),
         ('#lateness = "5s"', "so much later than others of its time may an event come"),
         (f"#segments = [{segments}]", "columns of which each value is watched apart too"),
+        (
+            f"#protected = [{', '.join(map(toml_text, reference.protected))}]",
+            "those of them by which outcomes should not differ: docs/fairness.md",
+        ),
         ("#private = false", "true: no values and no names in alerts"),
         ("", ""),
         ("[models.window]", "what is tested together, beside the tests of each pane:"),

@@ -175,6 +175,7 @@ class Config:
         cycle_ms = settings.get("cycle_ms", 0)
         if reference is not None:
             settings.setdefault("segments", reference.segments)
+            settings.setdefault("protected", reference.protected)
             if "cycle_ms" not in settings:
                 cycle_ms = reference.cycle_ms
             elif reference.calendar is not None and not WEEK_MS % cycle_ms:

@@ -52,14 +52,18 @@ TABLES: Final = (
     "kafka", "worker", "topics", "models", "sources", "notify", "silences", "privacy", "ingest",
 )  # fmt: skip
 _MODEL_SETTINGS: Final = [s for s in settings_of(PlanSettings) if s.extra.get("table") is None]
-_WINDOW_SETTINGS: Final = [s for s in settings_of(PlanSettings) if s.extra.get("table")]
+#: Tables within that of a model, and their settings.
+_MODEL_TABLES: Final = {
+    name: [s for s in settings_of(PlanSettings) if s.extra.get("table") == name]
+    for name in ("window", "fairness")
+}
 _WARM_UP: Final = [s for s in settings_of(Learn) if s.words]
 _MODEL_KEYS: Final = (
     "name",
     "reference",
     *keys_of(_MODEL_SETTINGS),
     *keys_of(_WARM_UP),
-    "window",
+    *_MODEL_TABLES,
     "signals",
     "limits",
 )
@@ -195,13 +199,13 @@ def _model(table: Table, folder: Path) -> ModelConfig:
     reference = (
         folder / table.text("reference", non_empty=True) if "reference" in table.values else None
     )
-    window = table.table("window", keys_of(_WINDOW_SETTINGS))
+    settings = read_declared(table, _MODEL_SETTINGS)
+    for key, declared in _MODEL_TABLES.items():
+        settings |= read_declared(table.table(key, keys_of(declared)), declared)
     return ModelConfig(
         name=name,
         reference=reference,
-        settings=read_declared(table, _MODEL_SETTINGS)
-        | read_declared(window, _WINDOW_SETTINGS)
-        | {"limits": _limits(table)},
+        settings=settings | {"limits": _limits(table)},
         warm_up=_warm_up(table, reference),
         signals=_signals(table, name, reference),
         path=table.path,

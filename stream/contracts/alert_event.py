@@ -75,6 +75,7 @@ Kind: TypeAlias = Literal[
     "label_drift",
     "concept_drift",
     "performance",
+    "fairness",
     "data_quality",
     "system",
 ]
@@ -87,7 +88,13 @@ CONCEPT_DRIFT_NOTE: Final = (
     "actuals as a whole are distributed otherwise, which was called so before, is label_drift"
 )
 Action: TypeAlias = Literal[
-    "investigate_features", "investigate_actuals", "retrain", "rollback", "check_pipeline", "scale"
+    "investigate_features",
+    "investigate_actuals",
+    "retrain",
+    "rollback",
+    "review_decisions",
+    "check_pipeline",
+    "scale",
 ]
 #: What a revision says that is new.
 News: TypeAlias = Literal[

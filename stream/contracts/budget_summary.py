@@ -18,13 +18,15 @@ class BudgetSummary(msgspec.Struct, frozen=True):
     Attributes
     ----------
     tests : int
-        Families of tests over all signals: they share the budget.
+        Families of tests over all signals, limits and disparities: they share the budget.
     windows_per_week, panes_per_week : float
         Checks that the budget was divided among.
     window_alpha, segment_alpha : float
         Chance of a false alarm of a signal in a window of the whole stream, and of a segment.
     share_per_week : float
         False alarms a week that each family may make.
+    fairness_alpha : float
+        Chance of a false alarm of a disparity in a stretch of windows.
     """
 
     tests: int
@@ -35,15 +37,26 @@ class BudgetSummary(msgspec.Struct, frozen=True):
     segment_alpha: float
     share_per_week: float
     cycle: bool = False
+    fairness_alpha: float = 0.0
 
     @classmethod
-    def of(cls, budget: Budget, signals: int, cycle: bool, limits: bool = False) -> BudgetSummary:
-        """The summary of a budget that `signals` signals share, and limits as one family.
+    def of(
+        cls,
+        budget: Budget,
+        signals: int,
+        cycle: bool,
+        *,
+        limits: bool = False,
+        relation: bool = False,
+        disparities: int = 0,
+    ) -> BudgetSummary:
+        """The summary of a budget that `signals` signals share.
 
-        With `cycle` panes are cycles.
+        The relation of truth and score is one signal more, all limits are one family, and each
+        disparity is one. With `cycle` panes are cycles.
         """
         return cls(
-            tests=3 * signals + limits,
+            tests=3 * (signals + relation) + limits + disparities,
             false_alarms_per_week=budget.false_alarms_per_week,
             windows_per_week=budget.windows_per_week,
             panes_per_week=budget.panes_per_week,
@@ -51,4 +64,5 @@ class BudgetSummary(msgspec.Struct, frozen=True):
             segment_alpha=budget.segment_alpha,
             share_per_week=budget.window_alpha * budget.windows_per_week,
             cycle=cycle,
+            fairness_alpha=budget.fairness_alpha,
         )

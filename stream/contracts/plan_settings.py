@@ -261,6 +261,31 @@ class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ),
     ] = 5_184_000_000  # 60 days: a version that is heard once a month stays
     limits: Annotated[tuple[Limit, ...], Meta(extra={"added": True})] = ()
+    protected: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Those of the segments by which outcomes should not differ: "
+            "[fairness](../fairness.md). Default: the reference's.",
+            extra={"added": True, "by_reference": True},
+        ),
+    ] = ()
+    fairness_difference: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Rates of two values may differ by so much, as a share: 0.1 is 10 points.",
+            extra={"added": True, "table": "fairness"},
+        ),
+    ] = 0.1
+    fairness_ratio: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description='One may be selected so many times as often as another: 0.8, the "four '
+            'fifths" rule.',
+            extra={"added": True, "table": "fairness"},
+        ),
+    ] = 0.8
 
 
 class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

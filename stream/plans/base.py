@@ -67,6 +67,18 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
                     f"{name!r} in {list(self.segments)}. Rename it in the events and the reference."
                 )
 
+        for name in ("fairness_difference", "fairness_ratio"):
+            if not getattr(self, name) < 1.0:
+                raise PlanError(
+                    f"plan {self.model}: {name} must be < 1, a share; got {getattr(self, name)}."
+                )
+        for name in self.protected:
+            if name not in self.segments:
+                raise PlanError(
+                    f"plan {self.model}: protected must be among segments, {list(self.segments)}; "
+                    f"got {name!r}. Add it to them, or take it out: protected = [] compares none."
+                )
+
     def _check_bounds(self, group: msgspec.Struct, where: str = "") -> None:
         """Hold a group of settings to the bounds that it declares."""
         declared = PlanSettings if group is self else type(group)
@@ -95,6 +107,7 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
         plain = {name: getattr(self, name) for name in sorted(PlanSettings.__struct_fields__)}
         plain["false_alarms_per_week"] = float(self.false_alarms_per_week)
         plain["segments"] = list(self.segments)
+        plain["protected"] = tuple(dict.fromkeys(self.protected))
         plain["signals"] = {
             name: msgspec.to_builtins(self.signals[name]) for name in sorted(self.signals)
         }

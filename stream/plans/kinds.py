@@ -23,6 +23,8 @@ from detectors import (
     choose_tests,
     expected_signal,
 )
+from detectors.outcomes.fairness import Limits
+from detectors.outcomes.fairness_of_model import ModelFairness
 from stream.contracts.declared import settings_of
 from stream.contracts.plan_settings import (
     PLAN_FORMAT,
@@ -35,6 +37,7 @@ from stream.contracts.plan_settings import (
 from stream.contracts.roles import place_of
 from stream.plans.base import ANY_VERSION, BasePlan, PlanError
 from stream.plans.limits import LimitRule, limit_rules
+from stream.plans.protected import protected_columns
 from stream.plans.slots import check_slots
 from stream.sketches.merge import MergeRule, SketchMerge, VectorMerge
 from stream.sketches.sketch import MAX_PLACE_BYTES, MAX_SIGNALS
@@ -101,7 +104,7 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
             except ValueError as error:
                 raise PlanError(f"plan {self.model}: {error}") from None
         try:
-            _ = self.limit_rules
+            _ = self.limit_rules, self.fairness
         except ValueError as error:
             raise PlanError(f"plan {self.model}: {error}") from None
 
@@ -159,6 +162,14 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         """Its limits, and what is counted for each."""
         return limit_rules(
             self.limits, self.monitored, self.layout, self.outcome, private=self.private
+        )
+
+    @cached_property
+    def fairness(self) -> tuple[ModelFairness, ...]:
+        """What is compared by each of its protected columns."""
+        limits = Limits(self.fairness_difference, self.fairness_ratio)
+        return protected_columns(
+            self.protected, self.reference.outcome, self.outcome, self.monitored, limits
         )
 
     @cached_property
@@ -221,6 +232,11 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
             raise PlanError(
                 f"plan {self.model}: limits are of what a reference says is counted. Fit one, or "
                 "leave the limits out."
+            )
+        if self.protected:
+            raise PlanError(
+                f"plan {self.model}: protected needs outcomes by value, and a reference that is "
+                "learned has none. Fit one (fit --protected), or leave it out."
             )
         if unknown := sorted(set(self.signals) - set(declared)):
             raise PlanError(f"plan {self.model}: signals.{unknown[0]} is not declared. Declare it.")

@@ -79,6 +79,7 @@ def proposed_plan(reference: Reference) -> Plan:
         model=reference.model,
         reference=reference,
         segments=reference.segments,
+        protected=reference.protected,
         pane_ms=pane_ms,
         window_max_age_ms=max_age_ms,
         cycle_ms=reference.cycle_ms,

@@ -23,6 +23,7 @@ from stream.plans.plan import Plan
 from stream.stage2.beginning import Beginning
 from stream.stage2.days import DayLooks
 from stream.stage2.explained_by_quality import explained_rows
+from stream.stage2.fairness_tests import FairnessTests
 from stream.stage2.findings import Hit, Span, explained
 from stream.stage2.limit_tests import LimitTests
 from stream.stage2.outcome_view import OutcomeView, OutcomeViews
@@ -34,7 +35,9 @@ from stream.stage2.windows import Closed, Skipped, WindowRule, Windows
 
 __all__ = ["Detection", "OnWindow", "Step"]
 
-_Dump = tuple[bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning, bytes, bytes]
+_Dump = tuple[
+    bytes, bytes, bytes, int, dict[str, int], bytes, bytes, Beginning, bytes, bytes, bytes
+]
 #: Chance that a look at half a window holds a signal in its episode though nothing is wrong.
 _LOOK_ALPHA: Final = 0.05
 
@@ -95,9 +98,15 @@ class Detection:
         self.relation = RelationTests.of(plan, self.budget)
         self._outcomes = OutcomeViews.of_plan(plan)
         self.limits = LimitTests.of(plan, self.budget)
+        self.fairness = FairnessTests.of(plan, self.budget)
         self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
         self.budget_summary = BudgetSummary.of(
-            self.budget, len(plan.monitored), bool(plan.cycle_ms), bool(plan.limits)
+            self.budget,
+            len(plan.monitored),
+            bool(plan.cycle_ms),
+            limits=bool(plan.limits),
+            relation=self.relation is not None,
+            disparities=sum(len(each.disparities) for each in plan.fairness),
         )
         self.results: dict[str, WindowResult] = {}  # of the last full window, by segment
         self.sealed_to_ms = 0
@@ -115,6 +124,8 @@ class Detection:
         findings += day or ()
         if whole is not None and not self.plan.cycle_ms:
             findings += self._sequential(whole, sealed.start_ms, end_ms)
+        if self.fairness is not None:
+            self.fairness.pane(sealed.counts, sealed.start_ms, end_ms)
         before = self._filled
         closed = [
             window
@@ -163,6 +174,8 @@ class Detection:
             unlike.add(self.relation.name)
         if self.limits is not None:
             unlike |= self.limits.beyond(counts)
+        if self.fairness is not None:
+            unlike |= self.fairness.open
         return frozenset(unlike)
 
     def _told(self, calendar: Calendar, sealed: Sealed) -> dict[str, npt.NDArray[np.int64]]:
@@ -194,6 +207,8 @@ class Detection:
         """Test the windows that closed at this moment."""
         for window in closed:
             self.skipped.note(window)
+            if self.fairness is not None and not window.segment:
+                step.findings.extend(self.fairness.window())
             if not window.full:
                 if not window.segment and not self.beginning.over:
                     self.beginning.close(None)
@@ -320,6 +335,7 @@ class Detection:
             self.beginning,
             b"" if self.relation is None else self.relation.dump(),
             b"" if self.limits is None else self.limits.dump(),
+            b"" if self.fairness is None else self.fairness.dump(),
         )
         return msgspec.msgpack.encode(state)
 
@@ -336,6 +352,7 @@ class Detection:
             self.beginning,
             relation,
             limits,
+            fairness,
         ) = msgspec.msgpack.decode(data, type=_Dump)
         self.windows.load(windows)
         self.sequential.load(adwin, edetector)
@@ -345,5 +362,7 @@ class Detection:
             self.relation.load(relation)
         if self.limits is not None:
             self.limits.load(limits)
+        if self.fairness is not None:
+            self.fairness.load(fairness)
         for window in self.windows.last.values():
             self._test(window)

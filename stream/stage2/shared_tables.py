@@ -75,6 +75,7 @@ class SharedTables:
             segments=len(plan.segments),
             edetector=True,
             limits=len(plan.limits),
+            disparities=sum(len(each.disparities) for each in plan.fairness),
         )
         signals, layout, calendar = plan.monitored, plan.layout, plan.reference.calendar
         self.scores: ScoreTable | SlotScores

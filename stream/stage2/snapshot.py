@@ -38,7 +38,7 @@ __all__ = [
 #: Kafka's default limit is 1 MB a message; a block is cut well below it.
 MAX_BLOCK_BYTES: Final = 512_000
 #: Four letters and the number of the format: it grows with every change of what a dump holds.
-_MAGIC: Final = b"DRFS\x07"
+_MAGIC: Final = b"DRFS\x08"
 _MANIFEST_MAGIC: Final = b"DRFM\x02"
 _SUM_BYTES: Final = 16
 #: No block unpacks to more than this, whatever it says.

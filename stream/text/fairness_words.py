@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from detectors.figures import figures, percent
 from detectors.outcomes.fairness import (
-    DISPARITIES,
     FEWEST_EVENTS,
     RATES,
     Disparity,
@@ -59,26 +58,21 @@ def disparity_value(disparity: str, value: float) -> str:
     return f"{figures(100.0 * value)[0]} points"
 
 
-def disparity_words(
-    column: str, name: str, found: Disparity, rates: Mapping[str, Mapping[str, Metric]]
-) -> str:
-    """One sentence of two values.
+def disparity_words(column: str, name: str, found: Disparity, rates: Sequence[Metric]) -> str:
+    """One sentence of two values, whose rates are given: of the lowest and of the highest.
 
     `equal opportunity differs by 18 points between sex=F (62 %) and sex=M (80 %), usually 4`.
     """
-    rate = DISPARITIES[name]
     low, high = (
-        f"{value_name(column, value)} ({percent(rates[value][rate].value)})"
-        for value in (found.lowest, found.highest)
+        f"{value_name(column, value)} ({percent(rate.value)})"
+        for value, rate in zip((found.lowest, found.highest), rates, strict=True)
     )
     text = f"{disparity_name(name)} "
     if name.endswith("ratio"):
         value, usual = _pair(found.value, found.reference)
         text += f"is {value} of {low} to {high}"
     else:
-        value, usual = _pair(
-            100.0 * found.value, None if found.reference is None else 100.0 * found.reference
-        )
+        value, usual = _pair(_points(found.value), _points(found.reference))
         text += f"differs by {value} points between {low} and {high}"
     return f"{text}, usually {usual}" if usual else text
 
@@ -108,9 +102,13 @@ def judged_words(column: str, found: Fairness) -> str:
     )
 
 
-def _pair(now: float, usual: float | None) -> tuple[str, str]:
-    """Both in as many digits as tell them apart."""
+def _points(share: float | None) -> float | None:
+    return None if share is None else round(100.0 * share, 1)
+
+
+def _pair(now: float | None, usual: float | None) -> tuple[str, str]:
+    """Both in as many digits as tell them apart; the second empty where there is none."""
     if usual is None:
         return figures(now)[0], ""
-    of_now, of_usual = figures(now, usual, scale=now)
+    of_now, of_usual = figures(now, usual, scale=now or 0.0)
     return of_now, of_usual

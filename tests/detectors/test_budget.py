@@ -220,3 +220,16 @@ def test_warm_up_compiles_what_is_used_later(mixed: Reference) -> None:
     _ = WindowBank(mixed.signals).test(counts[0] * 100, 1e-3).p_value
     assert all(before)
     assert [len(k.signatures) for k in kernels] == before  # type: ignore[attr-defined]
+
+
+def test_disparities_take_from_the_segments_part_alone(mixed: Reference) -> None:
+    plain, fair = (budget(mixed, 10_080 * 60, segments=1, disparities=count) for count in (0, 5))
+    assert fair.window_alpha == plain.window_alpha
+    assert fair.limit_threshold == plain.limit_threshold
+    assert plain.fairness_alpha == 0.0
+    assert 0.0 < fair.segment_alpha < plain.segment_alpha
+    signals = len(mixed.signals)
+    of_segments = 0.2 * 0.99 * fair.false_alarms_per_week
+    assert 5 * fair.fairness_alpha * fair.windows_per_week == pytest.approx(
+        of_segments * 5 / (signals + 5)
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detectors import fit_reference
+from detectors import OutcomeOptions, fit_reference
 from stream.contracts.alert_event import AlertEvent
 from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
@@ -25,7 +25,12 @@ START_S = 1_000_000
 
 
 def make_reference(
-    model: str = "fraud", seed: int = 5, n: int = 3_000, *, outcomes: bool = False
+    model: str = "fraud",
+    seed: int = 5,
+    n: int = 3_000,
+    *,
+    outcomes: bool = False,
+    protected: bool = False,
 ) -> Any:
     rng = np.random.default_rng(seed)
     data = {
@@ -37,8 +42,14 @@ def make_reference(
     if outcomes:
         came = np.random.default_rng(seed + 1).random(n) < data["score"]
         data["actual"] = np.where(came, "yes", "no").tolist()
+    options = OutcomeOptions()
+    if protected:
+        data["region"] = np.random.default_rng(seed + 2).choice(["eu", "us"], n).tolist()
+        options = OutcomeOptions(protected=("region",))
     roles = {name: name for name in ("score", "actual") if name in data}
-    return fit_reference(data, model=model, version="", roles=roles, times_ms=None, segments=())
+    return fit_reference(
+        data, model=model, version="", roles=roles, times_ms=None, segments=(), outcome=options
+    )
 
 
 def make_plan(**changes: Any) -> Plan:
@@ -56,11 +67,17 @@ def make_plan(**changes: Any) -> Plan:
 
 
 def make_events(
-    seed: int, n: int, *, drift_at: int | None = None, outcomes: bool = False
+    seed: int,
+    n: int,
+    *,
+    drift_at: int | None = None,
+    outcomes: bool = False,
+    unequal: bool = False,
 ) -> list[bytes]:
     """One event a second, in order; x moves by one standard deviation at `drift_at`.
 
     With `outcomes` most events have the truth, which from then on is the opposite of the score.
+    With `unequal` scores of the region `us` are halved from then on.
     """
     rng, truth = random.Random(seed), random.Random(seed + 1)
     events = []
@@ -77,6 +94,8 @@ def make_events(
             "prediction": {"score": rng.random()},
             "segments": {"region": rng.choice(("eu", "us"))},
         }
+        if unequal and moved and event["segments"]["region"] == "us":
+            event["prediction"]["score"] /= 2.0
         if outcomes and truth.random() < 0.9:
             came = (truth.random() < event["prediction"]["score"]) != moved
             event["actual"] = "yes" if came else "no"

@@ -17,7 +17,7 @@ N = 2_500
 
 @pytest.fixture(scope="module")
 def reference():
-    return make_reference(outcomes=True)
+    return make_reference(outcomes=True, protected=True)
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +27,13 @@ def plans(reference) -> PlanBook:
         Limit(metric="accuracy", at_least=0.7),
         Limit(metric="mean", signal="x", at_most=0.4),
     )
-    book.add(make_plan(reference=reference, limits=limits))
+    book.add(make_plan(reference=reference, limits=limits, protected=("region",)))
     return book
 
 
 @pytest.fixture(scope="module")
 def drifting() -> list[bytes]:
-    return make_events(11, N, drift_at=N // 2, outcomes=True)
+    return make_events(11, N, drift_at=N // 2, outcomes=True, unequal=True)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,10 @@ def truth(plans, drifting):
     alerts, monitor = run_stages(plans, drifting, partitions=1, seed=0)
     assert alerts, "the stream must raise alerts, or nothing is compared"
     kinds = {alert["subject"].rpartition("/")[2] for alert in alerts}
-    assert {"data_drift", "performance", "concept_drift"} <= kinds
+    assert {"data_drift", "performance", "concept_drift", "fairness"} <= kinds
     found = {signal["name"] for alert in alerts for signal in alert["data"]["signals"]}
     assert {"accuracy at least 0.7", "mean of 'x' at most 0.4"} <= found
+    assert {"demographic parity by region", "demographic parity ratio by region"} <= found
     return alerts, state_of(monitor)
 
 
@@ -53,7 +54,8 @@ def state_of(monitor):
     windows = {s: w.counts.tolist() for s, w in detection.windows.filling.items()}
     last = {s: w.counts.tolist() for s, w in detection.windows.last.items()}
     limits = detection.limits and detection.limits.dump()
-    tests = (*detection.sequential.dump(), detection.relation.dump(), limits)
+    fairness = detection.fairness and detection.fairness.dump()
+    tests = (*detection.sequential.dump(), detection.relation.dump(), limits, fairness)
     return held.panes_sealed, windows, last, tests, held.episodes.dump()
 
 
@@ -89,8 +91,9 @@ def test_putting_subjects_away_at_any_point_changes_nothing(
 @pytest.mark.parametrize(
     "settings",
     [
-        {"window_events": 10**9, "window_max_age_ms": 333_000},  # by age, within a pane
-        {"cycle_ms": 600_000, "window_events": 10**9},
+        # By age, within a pane.
+        {"window_events": 10**9, "window_max_age_ms": 333_000, "protected": ("region",)},
+        {"cycle_ms": 600_000, "window_events": 10**9, "protected": ("region",)},
         {"pane_ms": 7_000, "lateness_ms": 0, "segments": ()},
     ],
 )

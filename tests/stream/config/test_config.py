@@ -98,6 +98,8 @@ cycle = "7d"
 calibrate = "14d"
 window = { events = 5000, max_age = "7d", min_events = 400 }
 private = true
+protected = ["region"]
+fairness = { difference = 0.05, ratio = 0.9 }
 [models.signals.amount]
 importance = 0.4
 tests = ["psi", "adwin"]
@@ -127,6 +129,9 @@ monitor = false
         "window_max_age_ms": 604_800_000,
         "window_min_events": 400,
         "limits": (),
+        "protected": ("region",),
+        "fairness_difference": 0.05,
+        "fairness_ratio": 0.9,
     }
     amount = SignalOptions(importance=0.4, tests=("psi", "adwin"), public=True)
     assert model.signals["amount"].options == amount
