@@ -383,6 +383,41 @@ def one_model() -> Any:
             width=24,
         ),
         rows(
+            "Fairness",
+            "Rates by value of protected columns as last judged, beside the reference's.",
+            [
+                (
+                    f"max by (segment, metric, model_version) (driftstream_fairness{{{MINE}}})",
+                    "now",
+                ),
+                (
+                    f"max by (segment, metric, model_version) (driftstream_fairness_low{{{MINE}}})",
+                    "at least",
+                ),
+                (
+                    f"max by (segment, metric, model_version) (driftstream_fairness_high{{{MINE}}})",
+                    "at most",
+                ),
+                (
+                    f"max by (segment, metric, model_version) (driftstream_fairness_reference{{{MINE}}})",
+                    "reference",
+                ),
+            ],
+            width=12,
+        ),
+        lines(
+            "Fairness: disparities",
+            "How far two values of a protected column are apart, as last judged, and in the reference.",
+            (
+                f"max by (segment, metric, model_version) (driftstream_fairness_disparity{{{MINE}}})",
+                "{{metric}} by {{segment}} {{model_version}}",
+            ),
+            (
+                f"max by (segment, metric, model_version) (driftstream_fairness_disparity_reference{{{MINE}}})",
+                "reference: {{metric}} by {{segment}} {{model_version}}",
+            ),
+        ),
+        rows(
             "Tests of the last full window",
             "Value and threshold of every test, whole stream.",
             [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 import numpy as np
@@ -73,7 +73,12 @@ class ModelFairness:
     @property
     def disparities(self) -> tuple[str, ...]:
         """Those of `DISPARITIES` that such outcomes have."""
-        return tuple(name for name, rate in DISPARITIES.items() if rate in self.rates)
+        return self.disparities_of(self.rates)
+
+    @staticmethod
+    def disparities_of(rates: Collection[str]) -> tuple[str, ...]:
+        """Those of `DISPARITIES` that compare one of these rates."""
+        return tuple(name for name, rate in DISPARITIES.items() if rate in rates)
 
     @property
     def rates(self) -> tuple[str, ...]:

@@ -29,7 +29,13 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
     from stream.config.load import ConfigError
     from stream.config.silences import silence_notes
     from stream.config.sources import source_notes
-    from stream.stage2.plan_notes import limit_lines, other_notes, plan_mismatches, plan_summary
+    from stream.stage2.plan_notes import (
+        fairness_lines,
+        limit_lines,
+        other_notes,
+        plan_mismatches,
+        plan_summary,
+    )
     from stream.stage2.untested import untested_by_plan
 
     tell_of_compiling(say)
@@ -58,6 +64,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                 tell(False, f"{plan_name(plan)}: {words}")
             for words in limit_lines(plan):
                 answer(f"limit: {words}", "      ")
+            for words in fairness_lines(plan):
+                answer(words, "      ")
             for note in other_notes(plan):
                 answer(f"note: {note}", "      ")
             for untested in untested_by_plan(plan):

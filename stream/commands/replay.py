@@ -14,7 +14,12 @@ from stream.commands.file_records import FileRecords
 from stream.commands.learned import tell_learned
 from stream.commands.mapping import column_options
 from stream.commands.replay_gate import pass_or_fail, worse_of
-from stream.commands.replay_outcomes import outcome_words, write_outcomes
+from stream.commands.replay_outcomes import (
+    fairness_said,
+    outcome_words,
+    write_fairness,
+    write_outcomes,
+)
 from stream.commands.replay_tests import each_pane
 from stream.commands.replay_untested import write_untested
 from stream.commands.report_file import form_of, report_text
@@ -182,6 +187,7 @@ def command(
         if lines is not None:
             write_untested(lines, at_end.untested)
             write_outcomes(lines, replay)
+            write_fairness(lines, replay)
     _report(replay, plan, last, refused, at_end, early)
     tell_learned(replay, records.mapping, learned_path)
     if recorder is not None and report_path is not None:
@@ -327,7 +333,7 @@ def _report(
     pane = f"pane {plan.pane_ms / 1000:g} s"
     events = counted(_events_of(stats, refused), "event")
     say(f"{events}, {episodes}{left}; {pane}{_in_alarm(replay)}")
-    for words in outcome_words(replay):
+    for words in (*outcome_words(replay), *fairness_said(replay)):
         say(words)
     for words in limits_of_replay(stats, at_end, refused, early, time.time()):
         say(words)

@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from stream.replay import Replay
+    from stream.stage2.detection import Detection
     from stream.stage2.outcome_view import OutcomeView
 
-__all__ = ["outcome_words", "write_outcomes"]
+__all__ = ["fairness_said", "outcome_words", "write_fairness", "write_outcomes"]
 
 
 def _views(replay: Replay, *, segments: bool) -> Iterator[tuple[str, str, OutcomeView]]:
     """Version, segment and outcomes of every scope that had a full window."""
-    for subject, monitor in sorted(replay.monitor.subjects.items()):
-        detection = monitor.detection
-        if detection is None:
-            continue
+    for version, detection in _detections(replay):
         for segment in sorted(detection.windows.last):
             if segment and (not segments or detection.plan.private):
                 continue
             if (view := detection.outcomes_now(segment)) is not None:
-                yield subject.version, segment, view
+                yield version, segment, view
 
 
 def write_outcomes(out: BinaryIO, replay: Replay) -> None:
@@ -52,6 +50,66 @@ def write_outcomes(out: BinaryIO, replay: Replay) -> None:
                 "estimated_high": None if likely is None else likely.high,
             }
             out.write(encode(line) + b"\n")
+
+
+def _detections(replay: Replay) -> Iterator[tuple[str, Detection]]:
+    for subject, monitor in sorted(replay.monitor.subjects.items()):
+        if monitor.detection is not None:
+            yield subject.version, monitor.detection
+
+
+def write_fairness(out: BinaryIO, replay: Replay) -> None:
+    """Write what was last judged by protected columns: rates of values, then disparities."""
+    from msgspec.json import encode
+
+    from stream.contracts.alert_event import format_time
+    from stream.stage2.fairness_view import shown_disparities, shown_rates
+
+    for version, detection in _detections(replay):
+        for test, value, now, usual in shown_rates(detection):
+            line = {
+                "time": format_time(test.span[1]),
+                "version": version,
+                "segment": f"{test.of.column}={value}",
+                "fairness": test.rate,
+                "value": now.value,
+                "low": now.low,
+                "high": now.high,
+                "n": now.events,
+                "reference": None if usual is None else usual.value,
+            }
+            out.write(encode(line) + b"\n")
+        for test, name, disparity, low, high in shown_disparities(detection):
+            line = {
+                "time": format_time(test.span[1]),
+                "version": version,
+                "segment": test.of.column,
+                "fairness": name,
+                "value": disparity.value,
+                "low": disparity.low,
+                "high": disparity.high,
+                "n": low.events + high.events,
+                "reference": disparity.reference,
+                "lowest": disparity.lowest,
+                "highest": disparity.highest,
+                "found": disparity.found,
+            }
+            out.write(encode(line) + b"\n")
+
+
+def fairness_said(replay: Replay) -> Iterator[str]:
+    """A line for each version and protected column: how far its values were last apart."""
+    from stream.stage2.fairness_view import shown_disparities
+    from stream.text.fairness_words import disparity_words
+
+    for version, detection in _detections(replay):
+        by_column: dict[str, list[str]] = {}
+        for test, name, now, low, high in shown_disparities(detection):
+            words = disparity_words(test.of.column, name, now, (low, high))
+            by_column.setdefault(test.of.column, []).append(words)
+        of = f" of version {version}" if version else ""
+        for column, said in by_column.items():
+            yield f"fairness{of} by {column!r}, as last judged: {'; '.join(said)}"
 
 
 def outcome_words(replay: Replay) -> Iterator[str]:

@@ -42,6 +42,14 @@ _OF_WINDOWS: Final = frozenset(  # families without a signal
         "outcome_estimated",
         "outcome_estimated_low",
         "outcome_estimated_high",
+        "fairness",
+        "fairness_low",
+        "fairness_high",
+        "fairness_reference",
+        "fairness_disparity",
+        "fairness_disparity_low",
+        "fairness_disparity_high",
+        "fairness_disparity_reference",
     }
 )
 #: family -> (help, label of `Gauge.extra`)
@@ -82,6 +90,23 @@ _SIGNAL_FAMILIES: Final = {
     ),
     "outcome_estimated_low": ("Lower end of its 95 % interval, on the same assumption.", "metric"),
     "outcome_estimated_high": ("Upper end of its 95 % interval, on the same assumption.", "metric"),
+    "fairness": (
+        "Rate of a value of a protected column, which the segment names, as last judged: "
+        "selection_rate, error_rate, true_positive_rate, false_positive_rate.",
+        "metric",
+    ),
+    "fairness_low": ("Lower end of its 95 % interval.", "metric"),
+    "fairness_high": ("Upper end of its 95 % interval.", "metric"),
+    "fairness_reference": ("The same rate of the reference's rows.", "metric"),
+    "fairness_disparity": (
+        "How far the rates of two values of a protected column, which the segment names, are "
+        "apart: demographic_parity_difference, demographic_parity_ratio, "
+        "equal_opportunity_difference ...",
+        "metric",
+    ),
+    "fairness_disparity_low": ("Lower end of its 95 % interval, over all pairs.", "metric"),
+    "fairness_disparity_high": ("Upper end of its 95 % interval, over all pairs.", "metric"),
+    "fairness_disparity_reference": ("The same of these two values in the reference.", "metric"),
 }
 
 

@@ -14,9 +14,12 @@ import numpy.typing as npt
 
 from detectors import NumericBinning, SignalReference
 from detectors.change_points.estimates import QUANTILES, bin_mean, bin_quantiles
+from detectors.outcomes.fairness import Disparity
+from detectors.outcomes.metrics import Metric
 from stream.metrics.bin_shares import leading_signals, shares
 from stream.plans.plan import Subject
 from stream.stage2.detection import Detection
+from stream.stage2.fairness_view import shown_disparities, shown_rates
 from stream.stage2.outcome_view import OutcomeView
 from stream.stage2.subject import SubjectMonitor
 from stream.stage2.untested import untested_now
@@ -82,6 +85,7 @@ def signal_gauges(subjects: Iterable[SubjectMonitor]) -> Iterator[Gauge]:
                 yield from _of_outcomes(monitor.subject, view, segment)
             if not segment:
                 yield from _of_bins(monitor, detection, window)
+        yield from _of_fairness(monitor.subject, detection)
 
 
 def _untested(monitor: SubjectMonitor) -> Iterator[Gauge]:
@@ -133,6 +137,29 @@ def _of_outcomes(subject: Subject, view: OutcomeView, segment: str) -> Iterator[
                 continue
             yield Gauge(f"{family}_low", *labels, metric.low, _LEAVES_NOTHING)
             yield Gauge(f"{family}_high", *labels, metric.high, _LEAVES_NOTHING)
+
+
+def _of_fairness(subject: Subject, detection: Detection) -> Iterator[Gauge]:
+    """Rates of each value of protected columns, and disparities of each column."""
+    for test, value, now, usual in shown_rates(detection):
+        labels = (*subject, f"{test.of.column}={value}", "", test.rate)
+        yield from _with_interval("fairness", labels, now, None if usual is None else usual.value)
+    for test, name, disparity, _, _ in shown_disparities(detection):
+        labels = (*subject, test.of.column, "", name)
+        yield from _with_interval("fairness_disparity", labels, disparity, disparity.reference)
+
+
+def _with_interval(
+    family: str,
+    labels: tuple[str, str, str, str, str],
+    now: Metric | Disparity,
+    usual: float | None,
+) -> Iterator[Gauge]:
+    yield Gauge(family, *labels, now.value, _LEAVES_NOTHING)
+    yield Gauge(f"{family}_low", *labels, now.low, _LEAVES_NOTHING)
+    yield Gauge(f"{family}_high", *labels, now.high, _LEAVES_NOTHING)
+    if usual is not None:
+        yield Gauge(f"{family}_reference", *labels, usual, _LEAVES_NOTHING)
 
 
 def _of_bins(monitor: SubjectMonitor, detection: Detection, window: Closed) -> Iterator[Gauge]:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from detectors import WindowResult, describe
+from stream.report.fairness import FairnessTable, fairness_tables
 from stream.report.from_replay import bars_of_counts
 from stream.report.loudness import Heard, Loud, loudest, worst_row
 from stream.report.outcomes import Outcomes, outcomes_of
@@ -88,6 +89,7 @@ class Detail(msgspec.Struct, rename="camel"):
     idle: bool
     untested: list[str]
     outcomes: Outcomes | None = None
+    fairness: tuple[FairnessTable, ...] = ()
 
 
 def detail_of(monitor: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | None:
@@ -117,6 +119,7 @@ def detail_of(monitor: SubjectMonitor, heard: Iterable[Heard] = ()) -> Detail | 
         idle=monitor.is_idle,
         untested=[each.words for each in untested_now(monitor.phase)] if monitor.phase else [],
         outcomes=None if outcomes is None else outcomes_of(outcomes),
+        fairness=fairness_tables(detection),
     )
 
 

@@ -38,6 +38,7 @@ def render(report: Report, css: str, rows: Sequence[tuple[str, Sequence[float]]]
         ("episodes", "Episodes", episodes_section(report)),
         ("overview", "Over time", sections.overview_section(report, rows)),
         ("outcomes", "Outcomes", sections.outcomes_section(report)),
+        ("fairness", "Fairness", sections.fairness_section(report)),
         ("signals", "What moved", sections.signals_section(report)),
         ("segments", "Segments", sections.segments_section(report)),
         ("quality", "Data quality", sections.quality_section(report)),

@@ -20,6 +20,7 @@ from detectors.figures import figures, percent
 from stream.contracts.alert_event import AlertEvent
 from stream.contracts.moments import INFINITY
 from stream.plans.plan import Plan
+from stream.report.fairness import FairnessTable, fairness_tables
 from stream.report.from_alerts import episodes_of, leading_signals, worst_severity
 from stream.report.loudness import FOLLOWING, NEAR, evidence_ratios
 from stream.report.loudness_history import LoudnessHistory
@@ -208,6 +209,7 @@ class ReplayRecorder:
             ),
             warnings=warnings_of_replay(plan, untested, episodes),
             outcomes=self._outcomes(),
+            fairness=self._fairness(),
         )
 
     def _outcomes(self) -> tuple[Outcomes, ...]:
@@ -218,6 +220,16 @@ class ReplayRecorder:
             for key, monitor in sorted(monitors.items())
             if monitor.detection is not None
             and (view := monitor.detection.outcomes_now()) is not None
+        )
+
+    def _fairness(self) -> tuple[FairnessTable, ...]:
+        """As last judged, of each version of the model."""
+        monitors = {} if self._monitor is None else self._monitor.subjects
+        return tuple(
+            table
+            for key, monitor in sorted(monitors.items())
+            if monitor.detection is not None
+            for table in fairness_tables(monitor.detection, subject(*key))
         )
 
     def _signals(self) -> tuple[Signal, ...]:

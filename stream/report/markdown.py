@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from stream.report.fairness import FAIRNESS, FAIRNESS_HEADS
 from stream.report.markdown_text import (
     Markdown,
     Part,
@@ -63,6 +64,7 @@ def render_markdown(report: Report) -> str:
         *head,
         *_episodes(report),
         *_outcomes(report),
+        *_fairness(report),
         *_signals(report),
         *_segments(report),
         *_quality(report),
@@ -127,6 +129,20 @@ def _outcomes(report: Report) -> Iterator[Markdown]:
         if of.reliability is not None:
             yield join(f"Share of events whose truth {of.reliability.what}, by score:")
             yield bullets(map(score_words, of.reliability.scores))
+
+
+def _fairness(report: Report) -> Iterator[Markdown]:
+    if not report.fairness:
+        return
+    yield heading(2, "Fairness")
+    yield join(FAIRNESS)
+    for of in report.fairness:
+        yield heading(3, f"{of.subject} by {of.column}")
+        yield table(
+            FAIRNESS_HEADS,
+            ((r.rate, r.value, r.now, r.interval, r.reference, r.events) for r in of.rows),
+        )
+        yield bullets(of.notes)
 
 
 def _signals(report: Report) -> Iterator[Markdown]:

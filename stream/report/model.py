@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stream.report.fairness import FairnessTable
 from stream.report.outcomes import Outcomes
 from stream.report.shape import Shape
 from stream.report.words import bin_name
@@ -193,4 +194,5 @@ class Report:
     provenance: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     outcomes: tuple[Outcomes, ...] = ()
+    fairness: tuple[FairnessTable, ...] = ()
     fetch: tuple[str, ...] = ()

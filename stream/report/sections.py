@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from stream.report.charts import heat, level, meter, ratio_scale, sparkline
+from stream.report.fairness import FAIRNESS, FAIRNESS_HEADS, FairnessTable
 from stream.report.histograms import equal_bins, histogram
 from stream.report.html import Child, Markup, join, tag
 from stream.report.model import Bars, Report, Signal
@@ -25,6 +26,7 @@ from stream.report.words import arrows, chance, percent, ratio, test_name
 from stream.text.printable import printable
 
 __all__ = [
+    "fairness_section",
     "fetch_section",
     "outcomes_section",
     "overview_section",
@@ -97,6 +99,23 @@ def outcomes_section(report: Report) -> Markup | None:
     if not report.outcomes:
         return None
     return section("outcomes", "Outcomes", ESTIMATED, [_outcomes(each) for each in report.outcomes])
+
+
+def fairness_section(report: Report) -> Markup | None:
+    """Rates by value of protected columns."""
+    if not report.fairness:
+        return None
+    return section("fairness", "Fairness", FAIRNESS, [_fairness(each) for each in report.fairness])
+
+
+def _fairness(of: FairnessTable) -> Markup:
+    rows = [(r.rate, r.value, r.now, r.interval, r.reference, r.events) for r in of.rows]
+    name = f"Fairness of {of.subject} by {of.column}"
+    return join(
+        tag("h3", f"{of.subject} by {of.column}"),
+        table(name, FAIRNESS_HEADS, rows, figures=frozenset({2, 3, 4, 5})),
+        tag("ul", [tag("li", note) for note in of.notes]),
+    )
 
 
 def _outcomes(of: Outcomes) -> Markup:

@@ -23,7 +23,7 @@ from stream.alerts.finding import Finding
 from stream.alerts.sizes import FAIRNESS, on_one_scale
 from stream.contracts.alert_event import Severity
 from stream.plans.plan import Plan
-from stream.text.fairness_words import disparity_name, disparity_words
+from stream.text.fairness_words import disparity_signal, disparity_words
 
 __all__ = ["MAX_WINDOWS", "FairnessTests", "RateTest"]
 
@@ -228,7 +228,7 @@ class FairnessTests:
         words = "" if self._plan.private else disparity_words(of.column, name, found, rates)
         return Finding(
             kind="fairness",
-            signal=f"{disparity_name(name)} by {of.column}",
+            signal=disparity_signal(of.column, name),
             role=role,
             test=FAIRNESS,
             value=found.value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from detectors.figures import round_figure
 from stream.alerts.evidence import in_time
 from stream.alerts.sentences import KIND_TEXT
 from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
@@ -11,8 +12,16 @@ from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested import untested_by_plan
 from stream.stage2.windows import MAX_CYCLES
 from stream.text.durations import WEEK_MS, short_duration
+from stream.text.printable import printable
 
-__all__ = ["limit_lines", "other_notes", "plan_mismatches", "plan_notes", "plan_summary"]
+__all__ = [
+    "fairness_lines",
+    "limit_lines",
+    "other_notes",
+    "plan_mismatches",
+    "plan_notes",
+    "plan_summary",
+]
 
 #: Apart are rows of a file without times.
 _ROW_MS: Final = 1_000
@@ -75,6 +84,20 @@ def limit_lines(plan: AnyPlan) -> list[str]:
         f"{rule.name}: {KIND_TEXT[rule.kind]}, {rule.limit.severity}; by luck at most once in "
         f"{often}"
         for rule in plan.limit_rules
+    ]
+
+
+def fairness_lines(plan: AnyPlan) -> list[str]:
+    """The protected columns of a plan, with from where two values are too far apart."""
+    if isinstance(plan, LearningPlan):
+        return []
+    budget = SharedTables.of(plan).budget
+    return [
+        f"fairness by {printable(of.column)}, {len(of.names) - 1} values: "
+        f"{len(of.disparities)} disparities, beyond {100 * of.limits.difference:g} points or a "
+        f"ratio of {of.limits.ratio:g}, and more than in the reference; by luck each in one of "
+        f"{round_figure(1.0 / budget.fairness_alpha)} stretches"
+        for of in plan.fairness
     ]
 
 

@@ -8,7 +8,6 @@ from typing import Final
 from detectors.figures import figures, percent
 from detectors.outcomes.fairness import (
     FEWEST_EVENTS,
-    RATES,
     Disparity,
     Fairness,
 )
@@ -19,8 +18,9 @@ from stream.text.printable import printable
 
 __all__ = [
     "disparity_name",
-    "disparity_value",
+    "disparity_signal",
     "disparity_words",
+    "interval_of_disparity",
     "judged_words",
     "range_words",
     "rate_name",
@@ -43,6 +43,11 @@ def disparity_name(disparity: str) -> str:
     return disparity.removesuffix("_difference").replace("_", " ")
 
 
+def disparity_signal(column: str, disparity: str) -> str:
+    """What findings are of: `equal opportunity by sex`."""
+    return f"{disparity_name(disparity)} by {column}"
+
+
 def value_name(column: str, value: str) -> str:
     """`sex=F`, or what has no counts of its own: `other values of sex`."""
     name = printable(column, _NAME_CHARS)
@@ -51,11 +56,13 @@ def value_name(column: str, value: str) -> str:
     return f"{name}={printable(value, _NAME_CHARS)}"
 
 
-def disparity_value(disparity: str, value: float) -> str:
-    """A difference in points, a ratio as it is."""
+def interval_of_disparity(disparity: str, found: Disparity) -> str:
+    """That of a difference in points, of a ratio as it is."""
     if disparity.endswith("ratio"):
-        return figures(value)[0]
-    return f"{figures(100.0 * value)[0]} points"
+        low, high = figures(found.low, found.high, scale=found.value)
+    else:
+        low, high = figures(_points(found.low), _points(found.high))
+    return f"{low} to {high}"
 
 
 def disparity_words(column: str, name: str, found: Disparity, rates: Sequence[Metric]) -> str:
@@ -89,10 +96,11 @@ def range_words(column: str, rates: Mapping[str, Mapping[str, Metric]], rate: st
 
 def judged_words(column: str, found: Fairness) -> str:
     """Which values have too few events of which rates; empty where all have enough."""
+    every = {rate for rates in found.rates.values() for rate in rates}
     parts = []
     for value, rates in found.not_judged.items():
         of = ", ".join(map(rate_name, rates))
-        whole = len(rates) == len(RATES) or rates == ("error_rate",)
+        whole = set(rates) == every
         parts.append(value_name(column, value) if whole else f"{value_name(column, value)} ({of})")
     if not parts:
         return ""

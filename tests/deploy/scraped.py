@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors import fit_reference
+from detectors import OutcomeOptions, fit_reference
 from stream.decode.record import FileRecord
 from stream.devbroker.broker import free_port
 from stream.metrics import MetricsCollector, serve
@@ -74,7 +74,8 @@ def _of_training() -> dict[str, Any]:
     rng = np.random.default_rng(6)
     score = rng.random(20_000)
     actual = np.where(rng.random(20_000) < score, "True", "False")
-    return {**columns(20_000, 0, 0.0), "score": score, "actual": actual}
+    region = rng.choice(["eu", "us"], 20_000)
+    return {**columns(20_000, 0, 0.0), "score": score, "actual": actual, "region": region}
 
 
 def endless() -> Iterator[FileRecord]:
@@ -105,9 +106,20 @@ def scraping(folder: Path) -> Iterator[Server]:
     """A Prometheus with the rules of deploy/, which has scraped a page through a drift."""
     times = START_MS - 10_000_000 + np.arange(20_000, dtype=np.int64) * 100
     roles = {"score": "score", "actual": "actual"}
-    reference = fit_reference(_of_training(), model="fraud", times_ms=times, roles=roles)
+    protected = OutcomeOptions(protected=("region",))
+    reference = fit_reference(
+        _of_training(), model="fraud", times_ms=times, roles=roles, outcome=protected
+    )
     book = PlanBook()
-    book.add(Plan(model="fraud", reference=reference, segments=("region",), window_events=1000))
+    book.add(
+        Plan(
+            model="fraud",
+            reference=reference,
+            segments=("region",),
+            protected=("region",),
+            window_events=1000,
+        )
+    )
     state = FileState(Replay(book))
     page = serve("127.0.0.1:0", MetricsCollector(state, environment="tests"), state)
     notify = NotifyStatus()

@@ -30,7 +30,13 @@ function reliability({ what, scores, marks }, name) {
   return drawing("bars reliability", name, `Share of events whose truth ${what}, by score from low to high, reference and window. ${scores.map(said).join("; ")}.`, PLOT + 38, drawn);
 }
 
-export function outcomes({ model, version, of }) {
+const FAIRNESS_HEADS = [["rate", null], ["value", null], ["now", "figure"], ["95 % interval", "figure wide"], ["reference", "figure"], ["events", "figure wide"]];
+
+const fairnessOf = ({ column, rows, notes }) => [
+  table(`Fairness: rates by value of ${printable(column)}, over the same time for all`, FAIRNESS_HEADS, rows.map((row) => ({ cells: [row.rate, row.value, row.now, row.interval || "–", row.reference || "–", row.events] }))),
+  el("ul", {}, notes.map((note) => el("li", {}, note)))];
+
+export function outcomes({ model, version, of, fairness }) {
   const name = named(model, version);
   document.getElementById("outcomes-title").textContent = printable(`Outcomes of ${name}`);
   const rows = of.rows.map((row) => ({ cells: [row.name, row.now || "–", row.interval || "–", row.reference || "–", row.estimated || "–"] }));
@@ -38,5 +44,6 @@ export function outcomes({ model, version, of }) {
   return [
     el("p", { class: "meta" }, of.lead),
     table(`Metrics of the last full window beside the reference’s. ${ESTIMATED}`, HEADS, rows),
-    of.reliability ? el("figure", { class: "panel" }, el("figcaption", {}, words), reliability(of.reliability, `${words}: ${name}`), key()) : null];
+    of.reliability ? el("figure", { class: "panel" }, el("figcaption", {}, words), reliability(of.reliability, `${words}: ${name}`), key()) : null,
+    ...fairness.flatMap(fairnessOf)];
 }

@@ -161,7 +161,7 @@ function show(state) {
   section("models", state.models.length ? { rows: state.models, more: state.moreModels, time: state.time, model: detail && detail.model, version: detail && detail.version } : null, models);
   const others = state.versions ? state.versions.versions.slice(1).map((version) => named(state.versions.model, version)).join(", ") : "";
   const { outcomes: of, ...rest } = detail || {};
-  section("outcomes", of ? { model: rest.model, version: rest.version, of } : null, outcomes);
+  section("outcomes", of ? { model: rest.model, version: rest.version, of, fairness: rest.fairness } : null, outcomes);
   section("signals", detail && { ...rest, beside: others }, signals);
   section("versions", state.versions, versions);
   section("segments", detail && detail.segments.length ? { rows: detail.segments, more: detail.moreSegments } : null, segments);

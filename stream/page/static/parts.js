@@ -85,7 +85,7 @@ function quietParts(row, time) {
 }
 
 // Metrics and what came by score show more of these than a signal does.
-const placeOf = ({ kind, model, version }, name) => kind === "concept_drift" || kind === "performance" ? `./?${new URLSearchParams({ model, version })}#outcomes` : signalAddress(model, version, name);
+const placeOf = ({ kind, model, version }, name) => kind === "concept_drift" || kind === "performance" || kind === "fairness" ? `./?${new URLSearchParams({ model, version })}#outcomes` : signalAddress(model, version, name);
 
 // What an episode says in one breath; all else is folded.
 export function episode(row, time, current) {

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from detectors import WINDOWED_TESTS
+from detectors.outcomes.fairness import FEWEST_EVENTS
+from stream.alerts.sizes import FAIRNESS
 from stream.plans.plan import LearningPlan, Plan
 from stream.stage2.detection import Detection
+from stream.stage2.fairness_tests import MAX_WINDOWS, RateTest
 from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested.planned import followed_after, untested_by_plan
 from stream.stage2.untested.reasons import Untested, listed
+from stream.text.fairness_words import disparity_signal, rate_name
 
 if TYPE_CHECKING:
     from stream.stage2.phase import PlanPhase
@@ -37,7 +41,13 @@ def untested_now(phase: PlanPhase) -> list[Untested]:
     found = untested_by_plan(detection.plan)
     if "" in detection.windows.last or detection.skipped.in_a_row:  # events say more than a plan
         found = [each for each in found if each.reason != "few_events"]
-    return [*_skipped(detection), *_stopped(detection), *_segments(detection), *found]
+    return [
+        *_skipped(detection),
+        *_stopped(detection),
+        *_segments(detection),
+        *_of_fairness(detection),
+        *found,
+    ]
 
 
 def untested_at_end(phase: PlanPhase | None) -> AtEnd:
@@ -131,6 +141,27 @@ def _segments(detection: Detection) -> Iterator[Untested]:
         tests=windowed(detection.plan),
         amount=len(names),
     )
+
+
+def _of_fairness(detection: Detection) -> Iterator[Untested]:
+    """Rates of which too few events of two values came."""
+    by_column: dict[str, list[RateTest]] = {}
+    for test in () if detection.fairness is None else detection.fairness.rates:
+        if test.given_up:
+            by_column.setdefault(test.of.column, []).append(test)
+    for column, tests in by_column.items():
+        of = tests[0].of
+        yield Untested(
+            "fairness",
+            f"{listed([rate_name(test.rate) for test in tests])} by {column}: in {MAX_WINDOWS} "
+            f"windows fewer than two values had {FEWEST_EVENTS} such outcomes. Larger windows "
+            "(window.events) hold more",
+            tuple(
+                disparity_signal(column, name)
+                for name in of.disparities_of([test.rate for test in tests])
+            ),
+            (FAIRNESS,),
+        )
 
 
 def _followed(detection: Detection, *, whole: bool = False) -> dict[str, tuple[int, float]]:

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import WINDOWED_TESTS
+from detectors.outcomes.fairness import FEWEST_EVENTS
 from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.sequential.slot_days import LEAST_VALUES
 from detectors.windowed.coarsening import MOST_BY_BIN
 from detectors.windowed.power import OF_VALUES, Powerless, known_values, moved_windows
-from stream.alerts.sizes import RELATION
+from stream.alerts.sizes import FAIRNESS, RELATION
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.plans.slots import DAY
 from stream.stage2.delay import delay_words, told_within
@@ -30,6 +31,7 @@ from stream.stage2.untested.reasons import (
 )
 from stream.stage2.windows import MAX_CYCLES
 from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, short_duration
+from stream.text.fairness_words import disparity_signal, rate_name
 
 __all__ = ["followed_after", "untested_by_plan"]
 
@@ -73,6 +75,7 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
             *_of_days(plan, shared_tables),
             *_of_tests(plan, shared_tables),
             *_of_outcomes(plan),
+            *_of_fairness(plan),
         ]
     return found + _KNOWN[shared_tables]
 
@@ -108,6 +111,25 @@ def _of_outcomes(plan: Plan) -> Iterator[Untested]:
             tests,
             is_gap=False,
         )
+
+
+def _of_fairness(plan: Plan) -> Iterator[Untested]:
+    """Disparities that are never found: growth since the reference takes two values of it."""
+    for of in plan.fairness:
+        known = [of.reference.rates[value] for value in of.reference.rates]
+        few = [
+            rate
+            for rate in of.rates
+            if sum(rate in one and one[rate].events >= FEWEST_EVENTS for one in known) < 2
+        ]
+        if few:
+            yield Untested(
+                "fairness",
+                f"{listed([rate_name(rate) for rate in few])} by {of.column}: the reference has "
+                f"fewer than two values with {FEWEST_EVENTS} such outcomes. Fit it on more rows",
+                tuple(disparity_signal(of.column, name) for name in of.disparities_of(few)),
+                (FAIRNESS,),
+            )
 
 
 def followed_after(

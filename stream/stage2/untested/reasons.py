@@ -34,6 +34,7 @@ Reason: TypeAlias = Literal[
     "dependence",
     "small_reference",
     "outcomes",
+    "fairness",
 ]
 #: Names in a sentence.
 _NAMED: Final = 3
