@@ -45,8 +45,9 @@ class OutcomeCells:
     The vector of cells of a classification is `[confusion, calibration, sums]`: predicted by actual
     class, row by row, where the class behind the last is any other name; events in each bin of the
     score whose class did not come and did, two by two; then sums of score, Brier score and log
-    loss. That of a regression is `[events, clipped, over, under, squares, rest of squares]`: sums
-    of errors above and below 0 and of squared errors, these in two parts.
+    loss. That of a regression is `[events, clipped, calibration, over, under, squares, rest of
+    squares]`: events in each bin of what was predicted whose actual was not above it and was, two
+    by two; sums of errors above and below 0 and of squared errors, these in two parts.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class OutcomeCells:
     threshold : float
         Of a binary model without `predicted`: the score from which it says the positive class.
     score_bins : int
-        Bins of the score, 0 without one.
+        Bins of the score, or of what a regression predicts; 0 without one.
     probability : bool
         Whether scores are probabilities: that of the positive class of a binary model, that of the
         class it says of one of several.
@@ -100,19 +101,24 @@ class OutcomeCells:
             raise ValueError("score_bins must be those of the score.")
 
     @property
+    def binned_by(self) -> str:
+        """The signal whose bins `score_bins` are; empty where there is none."""
+        return self.predicted if self.task == "regression" else self.score
+
+    @property
     def sides(self) -> int:
         """Rows and columns of the confusion: the classes, and one for any other name."""
         return len(self.classes) + 1
 
     @property
     def calibration_at(self) -> int:
-        """Where the cells of the score begin."""
-        return 0 if self.task == "regression" else self.sides**2
+        """Where the cells of the score begin, or of a regression's prediction."""
+        return 2 if self.task == "regression" else self.sides**2
 
     @property
     def sums_at(self) -> int:
         """Where the sums begin."""
-        return 2 if self.task == "regression" else self.calibration_at + 2 * self.score_bins
+        return self.calibration_at + 2 * self.score_bins
 
     @property
     def sums(self) -> int:
@@ -137,7 +143,10 @@ class OutcomeCells:
         return cells[: self.calibration_at].reshape(self.sides, self.sides)
 
     def calibration(self, cells: Ints) -> Ints:
-        """Events by bin of the score, and whether its class came, int64[score_bins, 2]."""
+        """Events by bin of the score, and whether its class came, int64[score_bins, 2].
+
+        Of a regression by bin of what it predicted, and whether the actual was above that.
+        """
         return cells[self.calibration_at : self.sums_at].reshape(self.score_bins, 2)
 
     def events(self, cells: Ints) -> int:

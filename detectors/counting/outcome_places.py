@@ -123,8 +123,16 @@ class OutcomePlaces:
         out[~there] = 0
         return out
 
-    def sums_of_errors(self, errors: _Floats) -> tuple[_Positions, _Amounts]:
-        """Cells int32[n, 2] and sums int64[n, 4] of a regression, from `errors_of`."""
+    def sums_of_errors(self, errors: _Floats, predicted: _Positions) -> tuple[_Positions, _Amounts]:
+        """Cells int32[n, 3] and sums int64[n, 4] of a regression.
+
+        Parameters
+        ----------
+        errors : float64[n]
+            From `errors_of`.
+        predicted : int32[n]
+            Bins of what was predicted.
+        """
         there = np.isfinite(errors)
         units = np.abs(np.where(there, errors, 0.0)) / self.cells.unit
         large = units > LARGEST_ERROR
@@ -135,9 +143,12 @@ class OutcomePlaces:
         out[:, 1] = np.where(over, 0, q)
         out[:, 2], out[:, 3] = np.divmod(q * q, SQUARES_PART)
         out[~there] = 0
-        cells = np.full((errors.size, 2), -1, np.int32)
+        cells = np.full((errors.size, 3), -1, np.int32)
         cells[there, 0] = 0
         cells[large, 1] = 1
+        binned = there & (predicted >= 0) & (predicted < self.cells.score_bins)
+        above = (errors < 0.0).astype(np.int32)
+        cells[binned, 2] = self.cells.calibration_at + 2 * predicted[binned] + above[binned]
         return cells, out
 
 

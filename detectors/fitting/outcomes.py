@@ -206,7 +206,11 @@ class OutcomeFit:
         """All that the outcomes may be; none, with `why_not`, where they cannot be counted."""
         actual = self._signals[self._actual].binning
         if self._is_regression:
-            return [OutcomeCells("regression", self._actual, self._said, unit=self._unit())]
+            bins = self._signals[self._said].binning.n_bins
+            unit = self._unit()
+            return [
+                OutcomeCells("regression", self._actual, self._said, score_bins=bins, unit=unit)
+            ]
         if not isinstance(actual, CategoricalBinning):
             self.why_not = (
                 f"{self._actual} has numbers and {self._said} has names, so that no prediction "
@@ -311,7 +315,8 @@ class OutcomeFit:
             errors = self._errors(columns)
             self.error.count(errors, piece, cell)
             absent = np.where(np.isnan(errors), np.inf, errors)
-            where, amounts = self._places[0].sums_of_errors(absent)
+            said = self._signals[self._said].placed
+            where, amounts = self._places[0].sums_of_errors(absent, said)
             self._add(0, where, amounts, piece)
             return np.where(where[:, 0] < 0, -1, amounts[:, 0] + amounts[:, 1])
         rows = len(piece)

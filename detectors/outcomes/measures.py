@@ -182,8 +182,9 @@ def _brier(cells: OutcomeCells) -> Measure:
 def _mae(cells: OutcomeCells) -> Measure:
     events, amount, squares = (np.zeros(cells.width) for _ in range(3))
     events[0] = 1.0
-    amount[2:4] = cells.unit
-    squares[4:] = cells.unit**2 * SQUARES_PART, cells.unit**2
+    at = cells.sums_at
+    amount[at : at + 2] = cells.unit
+    squares[at + 2 :] = cells.unit**2 * SQUARES_PART, cells.unit**2
     return Measure(events, amount, squares, None)
 
 

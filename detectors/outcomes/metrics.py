@@ -276,7 +276,8 @@ def _regression(cells: OutcomeCells, counts: Ints, phi: float) -> dict[str, Metr
 
     Then no interval is given.
     """
-    events, clipped, over, under, squares, rest = (int(n) for n in counts)
+    events, clipped = int(counts[0]), int(counts[1])
+    over, under, squares, rest = (int(n) for n in counts[cells.sums_at :])
     if not events:
         return {}
     squared = (squares * SQUARES_PART + rest) / events

@@ -30,6 +30,8 @@ __all__ = ["STEPS", "Relation", "RelationGroup", "RelationResult", "severity_of_
 #: Effects from which a finding is a warning, and critical: outcomes are off by so much, as a share.
 #: Where a decision hangs on them, accuracy has changed by no more than that.
 STEPS: Final = (0.05, 0.10)
+#: The same of a regression: a bias of a quarter and of half a standard deviation of its errors.
+STEPS_OF_NUMBERS: Final = (0.10, 0.20)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -85,17 +87,10 @@ class RelationResult:
     events: int
     groups: tuple[RelationGroup, ...]
 
-    @property
-    def severity(self) -> str:
-        """Info, warning or critical by the size of the effect; "" if it is no finding."""
-        if not self.found:
-            return ""
-        return severity_of_gap(self.effect)
 
-
-def severity_of_gap(effect: float) -> Literal["info", "warning", "critical"]:
+def severity_of_gap(effect: float, cells: OutcomeCells) -> Literal["info", "warning", "critical"]:
     """Severity of outcomes that are off by so much, whatever found it."""
-    warning, critical = STEPS
+    warning, critical = STEPS_OF_NUMBERS if cells.task == "regression" else STEPS
     return "info" if effect < warning else "warning" if effect < critical else "critical"
 
 
@@ -105,7 +100,7 @@ class Relation:
     Parameters
     ----------
     cells : OutcomeCells
-        Of a classification.
+        What is counted.
     reference : int64[cells.width]
         Cells of the reference.
     phi : float or DesignEffects
@@ -166,7 +161,7 @@ class Relation:
         window = strata_of(self.cells, counts)
         if not window.any():
             return "no event of the window has an outcome" + (
-                " and a score" if self.cells.score else ""
+                " and a score" if self.cells.score_bins else ""
             )
         if not pool(window, self.reference).known.any():
             return "the reference has no events that are like those of the window"
@@ -178,7 +173,7 @@ class Relation:
         if result is None:
             return ""
         group = max(result.groups, key=lambda group: (group.chi2, group.events))
-        if not self.cells.score:  # what is merged here has no name in common
+        if not self.cells.score_bins:  # what is merged here has no name in common
             pooled = pool(strata_of(self.cells, counts), self.reference)
             off = np.abs(pooled.came - pooled.expected)[group.first : group.last + 1]
             stratum = group.first + int(off.argmax())
@@ -227,7 +222,7 @@ class Relation:
         )
 
     def _sides(self, pooled: Pooled) -> Floats:
-        return sides_of(pooled.total, pooled.share, ordered=bool(self.cells.score))
+        return sides_of(pooled.total, pooled.share, ordered=self.cells.score_bins > 0)
 
     def _groups(self, pooled: Pooled, ends: Ints, chi2: Floats) -> tuple[RelationGroup, ...]:
         known = self._known(pooled)
@@ -261,6 +256,9 @@ class Relation:
     def _words(self, group: RelationGroup) -> tuple[str, str]:
         """Which events a group has, and what came."""
         cells = self.cells
+        if cells.task == "regression":
+            came = f"{cells.actual} was above {cells.predicted}"
+            return f"with {cells.predicted} {self._between(group)}", came
         if cells.score:
             came = f"{cells.classes[1]!r} came" if cells.task == "binary" else "their class came"
             return f"with {cells.score} {self._between(group)}", came

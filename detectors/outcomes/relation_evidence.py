@@ -34,7 +34,7 @@ class RelationEvidence:
     Parameters
     ----------
     cells : OutcomeCells
-        Of a classification. Without a score an event is right or not, by its predicted class.
+        What is counted. Without a score an event is right or not, by its predicted class.
     reference : int64[cells.width]
         Cells of the reference.
     threshold : float

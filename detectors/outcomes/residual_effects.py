@@ -55,7 +55,7 @@ def design_effects(cells: OutcomeCells, batches: Ints) -> DesignEffects:
     Parameters
     ----------
     cells : OutcomeCells
-        Of a classification.
+        What is counted.
     batches : int64[batches, cells.width]
         As `references.calibration.batches_of_rows` cuts them. Fewer than 8 say nothing.
     """
@@ -64,7 +64,7 @@ def design_effects(cells: OutcomeCells, batches: Ints) -> DesignEffects:
     strata = np.stack([followed_strata(cells, batch) for batch in batches])
     whole = strata.sum(axis=0)
     share, weights = axes_of(whole)
-    sides = sides_of(whole.sum(axis=1), share, ordered=bool(cells.score))
+    sides = sides_of(whole.sum(axis=1), share, ordered=cells.score_bins > 0)
     weights = np.concatenate([weights, sides[None]])
     residual = np.stack([-share, 1.0 - share], axis=1)
     chance = share * (1.0 - share)
@@ -97,8 +97,6 @@ def design_effects(cells: OutcomeCells, batches: Ints) -> DesignEffects:
 
 def with_effects(outcome: OutcomeReference, batches: Ints) -> OutcomeReference:
     """An outcome reference with the design effects of these batches, int64[batches, width]."""
-    if outcome.cells.task == "regression":
-        return outcome
     some = batches[batches.any(axis=1)]
     residual, order, group = design_effects(outcome.cells, some)
     return replace(outcome, effects=(residual, order, group), batches=len(some))

@@ -20,7 +20,7 @@ class ResidualScores:
     Parameters
     ----------
     cells : OutcomeCells
-        Of a classification.
+        What is counted.
     reference : int64[cells.width]
         Cells of the reference.
     """

@@ -38,19 +38,13 @@ Floats = npt.NDArray[np.float64]
 def strata_of(cells: OutcomeCells, counts: Ints) -> Ints:
     """Events whose outcome did not come and did, int64[strata, 2].
 
-    With a score each of its bins is a stratum. Without one they are made of the confusion: of the
-    events of each predicted class those that came true or not; of those that did not, the first
-    other class or a later one; and so on. So a table of several columns is tested as several of
-    two, one after the other (Lancaster 1949): `[right of each class, first other of each, ...]`.
-
-    Raises
-    ------
-    ValueError
-        Of a regression, which has no classes to come.
+    With a score each of its bins is a stratum; of a regression each bin of what it predicts, where
+    an actual above the prediction is what may come. Without either they are made of the confusion:
+    of the events of each predicted class those that came true or not; of those that did not, the
+    first other class or a later one; and so on. So a table of several columns is tested as several
+    of two, one after the other (Lancaster 1949): `[right of each class, first other of each, ...]`.
     """
-    if cells.task == "regression":
-        raise ValueError("a regression has errors, not classes that come or do not.")
-    if cells.score:
+    if cells.score_bins:
         return cells.calibration(counts)
     confusion = cells.confusion(counts)
     ordered = confusion[_diagonal_first(cells.sides)]
@@ -66,7 +60,7 @@ def followed_strata(cells: OutcomeCells, counts: Ints) -> Ints:
     knows, and which other class came is for windows to tell.
     """
     strata = strata_of(cells, counts)
-    return np.ascontiguousarray(strata if cells.score else strata[: cells.sides - 1])
+    return np.ascontiguousarray(strata if cells.score_bins else strata[: cells.sides - 1])
 
 
 def _diagonal_first(sides: int) -> tuple[Ints, Ints]:

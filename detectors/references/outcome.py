@@ -94,8 +94,8 @@ class OutcomeReference:
             if isinstance(error, DocumentError):
                 raise
             place.fail(str(error))
-        if score and cells.score_bins not in (0, binnings[score].n_bins):
-            place["score_bins"].fail(f"must be {binnings[score].n_bins}; got {cells.score_bins}")
+        if (by := cells.binned_by) and cells.score_bins not in (0, binnings[by].n_bins):
+            place["score_bins"].fail(f"must be {binnings[by].n_bins}; got {cells.score_bins}")
         residual, order, group = place["effects"].numbers(length=3).tolist()
         if not min(residual, order, group) >= 1.0:
             place["effects"].fail("must be at least 1")

@@ -76,7 +76,7 @@ class OutcomeCounter:
             numeric[:, self._column[self._said]], numeric[:, self._column[self._actual]]
         )
         bins = self._layout.positions(np.concatenate([numeric, errors[:, None]], axis=1), codes)
-        where, amounts = self._places.sums_of_errors(errors)
+        where, amounts = self._places.sums_of_errors(errors, self._bins(bins, self._said))
         return EventCells(self._behind(bins, where), amounts)
 
     def _bins(self, positions: _Positions, signal: int) -> _Positions:

@@ -47,7 +47,7 @@ class RelationTests:
     Parameters
     ----------
     plan : Plan
-        With outcomes of classes.
+        With outcomes.
     budget : Budget
         Of the subject: the relation is tested as one more signal.
 
@@ -64,8 +64,8 @@ class RelationTests:
         cells, self._counts = outcome.cells, outcome.counts
         self.name = f"{cells.actual} given {cells.score or cells.predicted}"
         effects = DesignEffects(*outcome.effects)
-        score = next((s.binning for s in plan.monitored if s.name == cells.score), None)
-        edges = score.edges if isinstance(score, NumericBinning) else None
+        by = next((s.binning for s in plan.monitored if s.name == cells.binned_by), None)
+        edges = by.edges if isinstance(by, NumericBinning) else None
         self._relation = Relation(cells, outcome.counts, effects, edges)
         self.evidence = RelationEvidence(
             cells,
@@ -83,9 +83,9 @@ class RelationTests:
 
     @classmethod
     def of(cls, plan: Plan, budget: Budget) -> RelationTests | None:
-        """Those of a plan; None where there are no outcomes, or they are numbers."""
+        """Those of a plan; None where there are no outcomes, or numbers in no bins."""
         outcome = plan.outcome
-        if outcome is None or outcome.cells.task == "regression":
+        if outcome is None or (outcome.cells.task == "regression" and not outcome.cells.score_bins):
             return None
         return cls(plan, budget)
 
@@ -178,7 +178,7 @@ class RelationTests:
             test=test,
             value=value,
             threshold=threshold,
-            severity=severity_of_gap(effect),
+            severity=severity_of_gap(effect, self._cells),
             start_ms=start_ms,
             end_ms=end_ms,
             events=events,

@@ -78,7 +78,9 @@ def regression(
     predicted: np.ndarray, actual: np.ndarray, unit: float
 ) -> tuple[OutcomeCells, np.ndarray]:
     cells = OutcomeCells(task="regression", actual="actual", predicted="predicted", unit=unit)
-    placed, amounts = OutcomePlaces(cells, {}).sums_of_errors(errors_of(predicted, actual))
+    nowhere = np.full(predicted.size, -1, np.int32)
+    places = OutcomePlaces(cells, {})
+    placed, amounts = places.sums_of_errors(errors_of(predicted, actual), nowhere)
     counts = _counted(cells, placed)
     counts[cells.sums_at :] += amounts.sum(axis=0)
     return cells, counts

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.counting.outcome_cells import OutcomeCells
-from detectors.outcomes.strata import ends_of, pool, sides_of, strata_of
+from detectors.outcomes.strata import ends_of, followed_strata, pool, sides_of, strata_of
 
 FEW = st.integers(0, 60)
 
@@ -47,10 +47,11 @@ def test_a_confusion_becomes_right_or_not_then_which_other() -> None:
     ]  # fmt: skip
 
 
-def test_a_regression_has_no_strata() -> None:
-    cells = OutcomeCells("regression", "actual", predicted="said")
-    with pytest.raises(ValueError, match="regression"):
-        strata_of(cells, np.zeros(cells.width, np.int64))
+def test_strata_of_a_regression_are_bins_of_what_it_predicts() -> None:
+    cells = OutcomeCells("regression", "actual", predicted="said", score_bins=7)
+    counts = np.arange(cells.width)
+    assert strata_of(cells, counts).tolist() == np.arange(2, 16).reshape(7, 2).tolist()
+    assert followed_strata(cells, counts).tolist() == strata_of(cells, counts).tolist()
 
 
 def test_groups_are_of_the_least_variance_and_no_more_than_twenty() -> None:

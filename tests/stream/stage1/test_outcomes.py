@@ -141,7 +141,13 @@ def test_every_way_counts_what_one_row_after_the_other_does(
     if task == "regression":
         errors = np.array([rows["label"][i] - actual for i, actual in pairs])
         unit = cells.unit
-        over, under, high, low = held[2:].tolist()
+        over, under, high, low = held[cells.sums_at :].tolist()
+        binning = next(s.binning for s in plan.monitored if s.name == "label")
+        naive_cells = np.zeros((cells.score_bins, 2), np.int64)
+        for i, actual in pairs:
+            said_bin = binning.bin(np.array([rows["label"][i]]))[0]
+            naive_cells[said_bin, int(actual > rows["label"][i])] += 1
+        assert cells.calibration(held).tolist() == naive_cells.tolist()
         assert held[1] == 0
         assert (over - under) * unit == pytest.approx(errors.sum(), abs=N * unit)
         assert (over + under) * unit == pytest.approx(np.abs(errors).sum(), abs=N * unit)

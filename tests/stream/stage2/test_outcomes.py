@@ -107,6 +107,41 @@ def test_errors_of_numbers(spread: float) -> None:
         assert "usually 1.6" in episode.summary
 
 
+def biased(seed: int, by: Callable[[np.ndarray], np.ndarray]) -> Frame:
+    part = numbers(seed, N, 2.0)
+    return {**part, "truth": part["truth"] + by(part["x"])}
+
+
+MOVES: dict[str, tuple[Callable[[], Frame], bool]] = {
+    "nothing": (lambda: numbers(2, N, 2.0), False),
+    "inputs": (
+        lambda: {name: v + 8.0 for name, v in numbers(2, N, 2.0).items()},
+        False,
+    ),
+    "half a standard deviation": (lambda: biased(2, lambda x: np.full(x.size, 1.0)), True),
+    "where much is predicted": (lambda: biased(2, lambda x: 2.0 * (x > 60.0)), True),
+    "the slope, and no mean": (lambda: biased(2, lambda x: 0.1 * (x - 50.0)), True),
+}
+
+
+@pytest.mark.parametrize("what", MOVES)
+def test_whether_actuals_follow_what_a_regression_says(what: str) -> None:
+    after, expected = MOVES[what]
+    reference = fitted(timed(numbers(0, 10_000, 2.0)), score=None)
+    found = replay(timed(numbers(1, N, 2.0), after()), reference)
+    drifts = [episode for episode in found if episode.kind == "concept_drift"]
+    assert len(drifts) == expected, drifts
+    if what == "inputs":
+        assert {episode.kind for episode in found} == {
+            "data_drift", "prediction_drift", "label_drift"
+        }  # fmt: skip
+    for episode in drifts:
+        assert (episode.opened.timestamp() - START - N) in range(1_300)
+        assert episode.signals == ("truth given said",)
+        assert "truth was above said in" in episode.summary
+        assert "(usually " in episode.summary
+
+
 def test_a_model_without_scores_is_judged_by_what_it_says() -> None:
     def part(seed: int, right: float) -> Frame:
         rng = np.random.default_rng(seed)
@@ -232,9 +267,14 @@ def test_what_is_not_followed_of_outcomes_is_said() -> None:
     (gap,) = _of_outcomes(Plan(model="churn", reference=old))
     assert "no outcomes" in gap.words
     numeric = fitted(timed(numbers(0, 3_000, 2.0)), score=None)
-    (note,) = _of_outcomes(Plan(model="churn", reference=numeric))
+    assert not _of_outcomes(Plan(model="churn", reference=numeric))
+    cells = replace(numeric.outcome.cells, score_bins=0)
+    sums = numeric.outcome.counts[[0, 1, -4, -3, -2, -1]]
+    before = replace(numeric, outcome=replace(numeric.outcome, cells=cells, counts=sums))
+    (note,) = _of_outcomes(Plan(model="churn", reference=before))
     assert not note.is_gap
-    assert "regression" in note.words
+    assert "Fit it again" in note.words
+    assert not replay({**timed(numbers(1, N, 2.0)), "ts": START + 10_000 + np.arange(N)}, before)
 
 
 def _of_outcomes(plan: Plan) -> list[Untested]:
