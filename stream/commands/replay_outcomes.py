@@ -108,8 +108,8 @@ def fairness_said(replay: Replay) -> Iterator[str]:
             words = disparity_words(test.of.column, name, now, (low, high))
             by_column.setdefault(test.of.column, []).append(words)
         of = f" of version {version}" if version else ""
-        for column, said in by_column.items():
-            yield f"fairness{of} by {column!r}, as last judged: {'; '.join(said)}"
+        for column, words_of in by_column.items():
+            yield f"fairness{of} by {column!r}, as last judged: {'; '.join(words_of)}"
 
 
 def outcome_words(replay: Replay) -> Iterator[str]:
