@@ -1,6 +1,6 @@
 """`python -m benchmarks.outcomes`: false alarms and delays of the tests of outcomes.
 
-Each part's rows are written when they are there, and the tables into docs/outcomes.md; `--only`
+Each part's rows are written when they are there, and the tables into the pages of docs; `--only`
 for some parts, `--table` for the tables alone.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gates.measured import Measured, write
-from benchmarks.outcomes import null, power, weeks
+from benchmarks.outcomes import fair, null, power, weeks
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "outcomes.json"
-PAGE = ROOT / "docs" / "outcomes.md"
+PAGES = tuple(ROOT / "docs" / name for name in ("outcomes.md", "fairness.md"))
 PARTS: dict[str, Callable[[], list[Measured]]] = {
     "windows": null.windows,
     "dependent": null.dependent,
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[], list[Measured]]] = {
     "sea": power.sea,
     "swapped": power.swapped,
     "errors": power.errors,
+    "fairness": fair.fairness,
 }
 
 
@@ -58,12 +59,13 @@ def main(arguments: list[str] | None = None) -> int:
         stored[part] = {"seconds": round(time.monotonic() - started), "rows": rows}
         RESULT.write_text(json.dumps(stored, indent=1) + "\n")
         print(f"{part} took {stored[part]['seconds']} s\n{table(rows)}", flush=True)
-    page = PAGE.read_text()
-    for part, result in stored.items():
-        text = f"<!-- {part} -->\n{table(result['rows'])}\n<!-- /{part} -->"
-        pattern = re.compile(f"<!-- {part} -->.*<!-- /{part} -->", re.DOTALL)
-        page = pattern.sub(lambda _, text=text: text, page)
-    PAGE.write_text(page)
+    for page in PAGES:
+        words = page.read_text()
+        for part, result in stored.items():
+            text = f"<!-- {part} -->\n{table(result['rows'])}\n<!-- /{part} -->"
+            pattern = re.compile(f"<!-- {part} -->.*<!-- /{part} -->", re.DOTALL)
+            words = pattern.sub(lambda _, text=text: text, words)
+        page.write_text(words)
     rows = [row for part in options.only for row in stored.get(part, {"rows": []})["rows"]]
     missed = sum("**no**" in row["verdict"] for row in rows)
     print(f"{missed} bounds missed" if missed else "all within their bounds")

@@ -18,6 +18,7 @@ from detectors.counting.binning import NumericBinning
 from detectors.errors import InvalidReferenceError
 from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import LEAST_BATCHES, calibrate
+from detectors.references.protected import ProtectedOutcomes
 from detectors.references.reference import Reference, SignalReference
 from detectors.units import WEEK_MS
 
@@ -37,6 +38,7 @@ def rebased(
     *,
     first_ms: int,
     last_ms: int,
+    protected: Sequence[ProtectedOutcomes] = (),
 ) -> Reference:
     """The reference with the counts, the dependence and the rate of these batches.
 
@@ -50,6 +52,8 @@ def rebased(
         Counts of batches in the order of time; behind the bins the cells of outcomes, if counted.
     first_ms, last_ms : int
         The time they are of.
+    protected : sequence of ProtectedOutcomes
+        Outcomes by value in that time; columns that are not among them stay as they are.
 
     Raises
     ------
@@ -77,7 +81,10 @@ def rebased(
             fresh[signal.name] = _signal(signal, rows, consecutive=not reference.cycle_ms)
     outcome = reference.outcome
     if outcome is not None and (cells := table[:, at : at + outcome.cells.width]).any():
-        outcome = with_effects(replace(outcome, counts=cells.sum(axis=0)), cells)
+        fresh_columns = {each.column: each for each in protected}
+        by_value = tuple(fresh_columns.get(each.column, each) for each in outcome.protected)
+        known = replace(outcome, counts=cells.sum(axis=0), protected=by_value)
+        outcome = with_effects(known, cells)
     warnings = [
         f"counted from {events:,} events of production with the bins of {reference.hash[:19]}: "
         "values beyond its range share one bin"

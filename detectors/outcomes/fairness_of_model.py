@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -46,6 +46,8 @@ class ModelFairness:
     Attributes
     ----------
     column : str
+    names : tuple of str
+        Its values, and what all others are called.
     reference : Fairness
         Of the reference's own rows.
     phi : dict of str to float
@@ -61,14 +63,34 @@ class ModelFairness:
     ) -> None:
         named = {signal.name: signal for signal in signals}
         self.column, self.names = protected.column, protected.names
+        self._rows = {value: row for row, value in enumerate(self.names)}
         self.cells, self.limits = outcome.cells.of_classes, limits
         said = named[outcome.cells.predicted or outcome.cells.score]
-        of_error, of_said = (max(1.0, s.calibration.phi) for s in (named[outcome.error], said))
-        self.phi = {rate: of_said if rate == "selection_rate" else of_error for rate in RATES}
+        of_error = named[outcome.error].effect
+        self.phi = {rate: said.effect if rate == "selection_rate" else of_error for rate in RATES}
         self._usual = self._by_value(protected.counts)
         self.reference = fairness(
             self.cells, self._usual, self._usual, alpha=_SHOWN, phi=self.phi, limits=limits
         )
+
+    def by_value(self, counts: Mapping[str, Ints], cells: slice) -> Ints:
+        """Outcomes by value, int64[len(names), self.cells.width].
+
+        Parameters
+        ----------
+        counts : mapping of str to int64[n]
+            Flat counts by segment, `sex=F`; those of other columns are passed over, and values
+            without counts of their own are the last row.
+        cells : slice
+            Where outcomes are in them.
+        """
+        table = np.zeros((len(self.names), self.cells.width), np.int64)
+        for segment, flat in counts.items():
+            column, is_segment, value = segment.partition("=")
+            if is_segment and column == self.column:
+                at = self._rows.get(value, len(self.names) - 1)
+                table[at] += flat[cells][: self.cells.width]
+        return table
 
     @property
     def disparities(self) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class ModelMetrics:
         self._outcome, self._cells = outcome, outcome.cells
         score = named[self._cells.score].binning if self._cells.score else None
         self.edges = score.edges if isinstance(score, NumericBinning) else None
-        self.phi = named[outcome.error].calibration.phi
+        self.phi = named[outcome.error].effect
         self.reference = self.of(outcome.counts)
 
     def of(self, counts: Ints) -> dict[str, Metric]:

@@ -78,6 +78,11 @@ class SignalReference:
         return self.role in DERIVED
 
     @property
+    def effect(self) -> float:
+        """Design effect of its shares: so many of its events are worth one independent one."""
+        return max(1.0, self.calibration.phi, self.calibration.effect(self.counts))
+
+    @property
     def events(self) -> int:
         """Events that had this signal, missing values included."""
         return int(self.counts.sum())

@@ -63,6 +63,7 @@ def command(
         read.batches.table,
         first_ms=read.first_ms,
         last_ms=read.last_ms,
+        protected=read.protected,
     )
     events = counted(read.events, "event")
     of = f"{events} from {when(read.first_ms)} to {when(read.last_ms)} UTC"

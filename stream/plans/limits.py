@@ -192,7 +192,7 @@ def _of_outcomes(
         _over_all(measure, layout.cells, layout.width),
         measure.mean_of(limit.at),
         limit.side,
-        _phi(signals[of]),
+        signals[of].effect,
         limit.at,
     )
 
@@ -238,7 +238,7 @@ def _of_signal(
         _over_all(measure, part, layout.width),
         mean,
         side,
-        _phi(signal),
+        signal.effect,
         counted_at,
         None if q is None else (signal, part),
     )
@@ -250,11 +250,6 @@ def _category(signal: SignalReference, name: str, *, private: bool) -> str:
     if private:
         return f"category {signal.binning.categories.index(name) + 1}"
     return f"'{printable(name, _NAME_CHARS)}'"
-
-
-def _phi(signal: SignalReference) -> float:
-    known = signal.calibration
-    return max(1.0, known.phi, known.effect(signal.counts))
 
 
 def _over_all(measure: Measure, part: slice, width: int) -> Measure:

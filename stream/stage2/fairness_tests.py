@@ -171,10 +171,6 @@ class FairnessTests:
 
     def __init__(self, plan: Plan, budget: Budget) -> None:
         self._plan, self._cells = plan, plan.layout.cells
-        self._columns = {
-            each.column: {value: row for row, value in enumerate(each.names)}
-            for each in plan.fairness
-        }
         self.rates = [
             RateTest(each, rate, budget.fairness_alpha)
             for each in plan.fairness
@@ -188,19 +184,9 @@ class FairnessTests:
 
     def pane(self, counts: Mapping[str, Ints], start_ms: int, end_ms: int) -> None:
         """Take the flat counts of a pane in, by segment."""
-        by_column = {test.of.column: self._by_value(test.of, counts) for test in self.rates}
+        by_column = {of.column: of.by_value(counts, self._cells) for of in self._plan.fairness}
         for test in self.rates:
             test.add(by_column[test.of.column], start_ms, end_ms)
-
-    def _by_value(self, of: ModelFairness, counts: Mapping[str, Ints]) -> Ints:
-        """Outcomes by value, int64[len(of.names), of.cells.width]; unknown values are the last."""
-        rows, width = self._columns[of.column], of.cells.width
-        table = np.zeros((len(of.names), width), np.int64)
-        for segment, flat in counts.items():
-            column, _, value = segment.partition("=")
-            if column == of.column and segment:
-                table[rows.get(value, len(rows) - 1)] += flat[self._cells][:width]
-        return table
 
     def window(self) -> Iterator[Finding]:
         """End a window of the whole stream: all that is found, and was not judged since."""

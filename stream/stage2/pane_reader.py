@@ -7,8 +7,10 @@ are exact, whatever was sent twice. Lateness is not judged: an event that came l
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 
 from detectors import InvalidReferenceError
+from detectors.references.protected import ProtectedOutcomes
 from detectors.references.recalibrate import PaneBatches
 from stream.contracts.summary_message import SummaryBatch, SummaryError, decode_message
 from stream.plans.plan import Plan, PlanBook
@@ -25,6 +27,7 @@ class ReadPanes(msgspec.Struct):
     first_ms: int
     last_ms: int
     events: int
+    protected: list[ProtectedOutcomes]  # outcomes by value, of the plan's protected columns
 
 
 class _VersionPanes:
@@ -75,7 +78,10 @@ class PaneReader:
             version_panes.store.begin_source()
         version_panes.topic_id = batch.source.topic_id
         for entry in batch.entries:
-            if entry.segment or entry.pane_ms < self._from(version_panes):
+            column = entry.segment.partition("=")[0]
+            if column and column not in version_panes.plan.protected:
+                continue
+            if entry.pane_ms < self._from(version_panes):
                 continue
             version_panes.newest_ms = max(version_panes.newest_ms, entry.pane_ms)
             try:
@@ -83,7 +89,7 @@ class PaneReader:
                     batch.source.partition,
                     batch.chunk,
                     batch.through,
-                    "",
+                    entry.segment,
                     entry.pane_ms,
                     entry.counts,
                     version_panes.plan.merge_rule,
@@ -130,8 +136,16 @@ class PaneReader:
                 f"{self._model}/{version}: there is no complete pane in that time. Go further back."
             )
         events = 0
+        tables = [np.zeros((len(of.names), of.cells.width), np.int64) for of in plan.fairness]
         for pane_ms in panes:
-            counts = version_panes.store.seal(pane_ms, plan.merge_rule).counts[""]
+            by_segment = version_panes.store.seal(pane_ms, plan.merge_rule).counts
+            counts = by_segment[""]
             events += int(counts[0])
             batches.add(pane_ms, counts)
-        return ReadPanes(plan, batches, panes[0], panes[-1] + plan.pane_ms, events)
+            for of, table in zip(plan.fairness, tables, strict=True):
+                table += of.by_value(by_segment, plan.layout.cells)
+        protected = [
+            ProtectedOutcomes(of.column, of.names[:-1], table)
+            for of, table in zip(plan.fairness, tables, strict=True)
+        ]
+        return ReadPanes(plan, batches, panes[0], panes[-1] + plan.pane_ms, events, protected)

@@ -202,7 +202,7 @@ def test_neither_partitions_nor_restarts_change_what_is_said_of_both():
         assert again == truth
 
 
-def summaries(plan: Plan, drift_at: int | None) -> list[bytes]:
+def summaries(plan: Plan, drift_at: int | None, *, outcomes: bool = False) -> list[bytes]:
     """What stage 1 puts on the summaries topic, some of it twice."""
     from stream.contracts.summary_message import Source
     from stream.decode.native import NativeDecoder
@@ -211,7 +211,8 @@ def summaries(plan: Plan, drift_at: int | None) -> list[bytes]:
     plans = PlanBook()
     plans.add(plan)
     values: list[bytes] = []
-    for p, log in enumerate(deal(make_events(9, 6_000, drift_at=drift_at), 2, 4)):
+    events = make_events(9, 6_000, drift_at=drift_at, outcomes=outcomes)
+    for p, log in enumerate(deal(events, 2, 4)):
         source = Source("id", "predictions", p, 2)
         reader = Summariser(source, plans, NativeDecoder(plans), chunk_records=128)
         for start in range(0, len(log), 100):
@@ -261,6 +262,40 @@ def test_a_reference_of_the_last_panes_knows_no_drift():
             book, make_events(12, 3_000, drift_at=drift_at), partitions=1, seed=1
         )
         assert len({a["data"]["episode"] for a in alerts}) == expected
+
+
+def test_outcomes_by_value_are_those_of_the_last_panes():
+    plan = make_plan(reference=make_reference(outcomes=True, protected=True), protected=("region",))
+    plans = PlanBook()
+    plans.add(plan)
+    panes = PaneReader(plans, "fraud", span_ms=2_000_000)
+    for value in summaries(plan, 1_000, outcomes=True):
+        panes.add(value)
+    read = panes.take("1")
+    fresh = rebased(
+        plan.reference,
+        plan.monitored,
+        read.batches.table,
+        first_ms=read.first_ms,
+        last_ms=read.last_ms,
+        protected=read.protected,
+    )
+    assert fresh.outcome is not None
+    (protected,) = fresh.outcome.protected
+    events = [
+        event
+        for event in map(msgspec.json.decode, make_events(9, 6_000, drift_at=1_000, outcomes=True))
+        if read.first_ms <= event["timestamp"] * 1_000 < read.last_ms and "actual" in event
+    ]
+    names = fresh.outcome.cells.classes
+    for value, counts in zip(protected.values, protected.counts, strict=False):
+        naive = [[0] * 3 for _ in range(3)]
+        for event in events:
+            if event["segments"]["region"] == value:
+                said = event["prediction"]["score"] >= fresh.outcome.cells.threshold
+                naive[int(said)][names.index(event["actual"])] += 1
+        assert counts.reshape(3, 3).tolist() == naive
+    assert type(fresh).from_json(fresh.to_json()).hash == fresh.hash
 
 
 def test_a_plan_that_came_later_takes_the_place_of_the_one_before():
