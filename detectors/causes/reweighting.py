@@ -9,6 +9,7 @@ each credited with what they share, so a share is an upper bound: "up to".
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,8 +24,9 @@ Floats = npt.NDArray[np.float64]
 
 #: A feature that explains less than this explains nothing that is worth a word.
 LEAST_EXPLAINED: Final = 0.1
-#: Of a move that is no larger than so many times what chance brings, nothing can be explained.
-_CHANCES: Final = 2.0
+#: A share is off by at most about 2 / sqrt(n PSI) for the chance of a window: .2 from here on. Of
+#: less it is not told.
+_LEAST_CLEAR: Final = 100.0
 #: Expected errors are told if there are more of them by so many standard errors, and by this part.
 _CLEAR: Final = 2.0
 _LEAST_RISE: Final = 0.1
@@ -57,7 +59,7 @@ class ExpectedErrors(NamedTuple):
         Share of the feature's values without a row of the reference whose truth is known; they
         count with the mean of all.
     more : bool
-        Whether there are clearly more errors, by more than the reference's own chance.
+        Whether there are clearly more errors, by more than the chance of both samples.
     """
 
     before: float
@@ -65,16 +67,11 @@ class ExpectedErrors(NamedTuple):
     unknown: float
     more: bool
 
-    @property
-    def rise(self) -> float:
-        """By which part there are more errors; 0 unless there clearly are."""
-        return self.after / self.before - 1.0 if self.more else 0.0
-
 
 def explained(
     table: FeatureTable, usual: Ints, now: Ints, said_usual: Ints, said_now: Ints
 ) -> Explained | None:
-    """Which share of the prediction's move a feature explains; None if it moved by chance only.
+    """Which share of the prediction's move a feature explains; None if the move is not clear yet.
 
     The distance is PSI over the groups of the table, with half an event more in each. What chance
     brings into a window of this size is taken off, so that what explains all of a move is not
@@ -95,8 +92,8 @@ def explained(
         return None
     before, after = said_usual / int(said_usual.sum()), said_now / n
     moved = _psi(before, after, n)
-    chance = (np.count_nonzero(said_usual + said_now) - 1) / n
-    if moved <= _CHANCES * chance:
+    chance = (int(np.count_nonzero(said_usual + said_now)) - 1) / n
+    if n * moved < _LEAST_CLEAR or moved <= 2.0 * chance:
         return None
     rows = table.counts.astype(np.int64)
     total = rows.sum(axis=1)
@@ -138,7 +135,9 @@ def expected_errors(table: FeatureTable, usual: Ints, now: Ints) -> ExpectedErro
     # keeps a bin without one from being certain.
     smooth = (wrong + 0.5) / (known + 1.0)
     spread = smooth * np.maximum(1.0 - smooth, smooth)
-    chance = float(np.sqrt(np.square(weights - base) @ (spread / np.maximum(1, known))))
+    of_rows = float(np.square(weights - base) @ (spread / np.maximum(1, known)))
+    of_window = float(base @ np.square(rate - before)) / int(now.sum())
+    chance = math.sqrt(of_rows + of_window)
     more = after - before > max(_CLEAR * chance, _LEAST_RISE * before)
     return ExpectedErrors(before, after, float(weights[known == 0].sum()), bool(more))
 

@@ -45,6 +45,10 @@ class Latest:
         self._blocks = Blocks(width, _MOST_BLOCKS)
         self._sums: dict[int, Ints] = {}  # since a block, while signals are looked at
 
+    def __len__(self) -> int:
+        """Blocks of panes that are held."""
+        return len(self._blocks)
+
     def add(self, counts: Ints, start_ms: int, end_ms: int) -> None:
         """Take the next pane in."""
         self.release()

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from stream.alerts.evidence import evidence
 from stream.alerts.members import Member
-from stream.alerts.sentences import action_for, alert_name, sentence
+from stream.alerts.sentences import action_for, alert_name, expected_words, sentence
+from stream.alerts.story import Beside, action_of_story, story
 from stream.contracts.alert_event import (
     ALERT_TYPE,
     MAX_SIGNALS,
@@ -22,7 +23,6 @@ from stream.contracts.alert_event import (
     Annotations,
     Kind,
     News,
-    RelatedEpisode,
     Severity,
     episode_id,
     event_id,
@@ -48,7 +48,7 @@ class Revision(NamedTuple):
     left: Sequence[Member]
     notes: list[str]
     news: list[News]
-    related: list[tuple[Kind, int]]  # the other open episodes: kind, and when they opened
+    others: Beside  # the other open episodes
     was: str = ""  # of one that is over: the headline of its worst revision
 
 
@@ -57,7 +57,7 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
     (model, version), kind = revision.subject, revision.kind
     ranked, private = revision.ranked, context.private
     lead = ranked[0].finding
-    action = action_for(kind, lead.role)
+    action = action_of_story(kind, revision.others.related, action_for(kind, lead.role))
     resolved = "resolved" in revision.news
     signals = [
         member.as_signal(private, at < SIGNALS_WITH_BINS, revision.number)
@@ -74,6 +74,7 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
         notes=revision.notes,
         was=revision.was,
         since_ms=None if resolved else _since_ms(revision),
+        why="" if resolved else _why(revision),
         action=None if resolved else action,
     )
     data = AlertData(
@@ -101,10 +102,7 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
         budget=AlertBudget(context.false_alarms_per_week, context.alpha),
         offsets=context.offsets,
         news=revision.news,
-        related=[
-            RelatedEpisode(episode_id(fingerprint(model, version, other), opened_ms), other)
-            for other, opened_ms in revision.related
-        ],
+        related=revision.others.related,
     )
     return AlertEvent(
         specversion="1.0",
@@ -116,6 +114,18 @@ def compose(revision: Revision, context: AlertContext) -> AlertEvent:
         datacontenttype="application/json",
         data=data,
     )
+
+
+def _why(revision: Revision) -> str:
+    """What may have brought this; of an input that drifted, which errors it may bring."""
+    if causes := story(revision.kind, revision.others):
+        return causes
+    worst: tuple[float, str] = (0.0, "")
+    for member in revision.ranked:
+        expected = member.finding.expected_errors
+        if expected is not None and expected.rise > worst[0]:
+            worst = expected.rise, expected_words(member.finding.signal, expected)
+    return worst[1]
 
 
 def _since_ms(revision: Revision) -> int | None:

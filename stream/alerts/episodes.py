@@ -8,8 +8,8 @@ one alert. What keeps it quiet:
   a lower one: hovering at a threshold makes no revisions;
 - a new revision is made only when there is news: a signal joins or leaves, the severity changes,
   another signal takes the lead by a clear margin, the leader's change doubled, a signal changes
-  direction, a run of single days unlike the reference's begins, or it turns out that the reference
-  never fitted;
+  direction, a run of single days unlike the reference's begins, it turns out that the reference
+  never fitted, or what may be why has another name than before (`story`);
 - without news it is published again ever more seldom, at last every eight days;
 - between two full windows of the whole stream only a rise of the severity and single days are news:
   signals of one cause that are found pane after pane join together.
@@ -28,7 +28,15 @@ from stream.alerts.members import Member, Members, close_windows, key_of, rank, 
 from stream.alerts.news import Published, news_of
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after, reminder_ms
 from stream.alerts.severity import SEVERITY_OF_LEVEL
-from stream.contracts.alert_event import AlertContext, AlertEvent, Kind, News, Severity
+from stream.alerts.story import Beside, Explain, Open, beside, causes_named
+from stream.contracts.alert_event import (
+    AlertContext,
+    AlertEvent,
+    Kind,
+    News,
+    RelatedEpisode,
+    Severity,
+)
 from stream.plans.plan import Subject
 from stream.text.durations import duration
 
@@ -46,6 +54,8 @@ class _Episode(msgspec.Struct, array_like=True):
     left: list[Member] = []  # and not published as such yet
     looks: int = FEWEST_LOOKS  # without a finding, until a signal leaves
     worst: tuple[int, float, str] = (0, 0.0, "")  # level, weight and headline that led then
+    causes: list[str] = []  # what may be why and was published as such
+    related: list[RelatedEpisode] = []  # as last published
 
 
 class Episodes:
@@ -74,6 +84,7 @@ class Episodes:
         only: Collection[str] | None = None,
         unlike: Collection[str] | None = None,
         day_ended: bool = False,
+        explain: Explain | None = None,
     ) -> list[AlertEvent]:
         """Take the findings of one sealed pane; the alerts to publish, by kind.
 
@@ -98,6 +109,9 @@ class Episodes:
         day_ended : bool
             Whether a day is over of a stream whose days are tested: a signal of which only a single
             day was found may leave.
+        explain : callable, optional
+            Tells what inputs explain of the prediction's move. Called only where an alert is
+            published that says so.
         """
         by_kind: dict[str, list[Finding]] = {}
         for finding in findings:
@@ -110,7 +124,8 @@ class Episodes:
                     found[0].kind, pane_end_ms, 0, 0, "", pane_end_ms, {}, looks=looks
                 )
                 self._open[kind] = opened
-        for kind in sorted(self._open if only is None else self._open.keys() & set(only)):
+        looked_at = sorted(self._open if only is None else self._open.keys() & set(only))
+        for kind in looked_at:  # all of them before any is published: they name each other
             found = by_kind.get(kind, [])
             episode = self._open[kind]
             members = episode.members
@@ -125,13 +140,16 @@ class Episodes:
                 looked,
                 day_ended,
             )
+        for kind in looked_at:
+            episode = self._open[kind]
+            members = episode.members
             due = pane_end_ms >= reminder_ms(episode.opened_ms, episode.published_ms)
             worse = max((m.severity for m in members.values()), default=0) > episode.severity
             odd_day = any(m.days.words for m in members.values())
             turned = any(m.way.turned for m in members.values())
             if members and not (window_closed or due or worse or odd_day or turned):
                 continue
-            alert = self._revise(episode, pane_end_ms, context)
+            alert = self._revise(episode, pane_end_ms, context, explain)
             if alert is not None:
                 alerts.append(alert)
         return alerts
@@ -177,7 +195,13 @@ class Episodes:
         episodes._last = dict(last)
         return episodes
 
-    def _revise(self, episode: _Episode, now_ms: int, context: AlertContext) -> AlertEvent | None:
+    def _revise(
+        self,
+        episode: _Episode,
+        now_ms: int,
+        context: AlertContext,
+        explain: Explain | None = None,
+    ) -> AlertEvent | None:
         """The next revision, if there is something to say."""
         gone = {key_of(member.finding): member for member in episode.left}
         if not episode.members:
@@ -191,6 +215,10 @@ class Episodes:
         leader = episode.members.get(episode.leader)
         published = Published(episode.revision, episode.severity, leader)
         news = news_of(published, ranked, joined, left, context.private)
+        others = self._beside(episode, explain)
+        causes = causes_named(episode.kind, others)
+        if episode.revision and not causes <= set(episode.causes):
+            news.append(("cause", ""))  # the story says which
         notes = [words for _, words in news if words]
         if not news:
             if now_ms < reminder_ms(episode.opened_ms, episode.published_ms):
@@ -201,13 +229,21 @@ class Episodes:
         episode.leader = key_of(ranked[0].finding)
         episode.published_ms = now_ms
         episode.left = []
+        episode.causes = sorted({*episode.causes, *causes})
+        episode.related = others.related
         lead = ranked[0]
         standing = (lead.severity, lead.finding.weight, lead.finding.headline)
         episode.worst = max(episode.worst, standing)
         for member in ranked:
             member.note_published(episode.revision, news=bool(news))
         codes = [code for code, _ in news]
-        return self._event(episode, now_ms, ranked, joined, left, context, notes, codes)
+        return self._event(episode, now_ms, ranked, joined, left, context, notes, codes, others)
+
+    def _beside(self, episode: _Episode, explain: Explain | None = None) -> Beside:
+        """What it says of the other open episodes."""
+        ordered = (one for _, one in sorted(self._open.items()))
+        opened = [Open(one.kind, one.opened_ms, one.members) for one in ordered]
+        return beside(episode.kind, self._subject, opened, explain)
 
     def _end(
         self,
@@ -226,7 +262,9 @@ class Episodes:
         notes = [f"{reason} after {lasted}"]
         for member in left:
             member.since = member.since or episode.revision
-        return self._event(episode, now_ms, left, [], left, context, notes, ["resolved"])
+        # Those that end with it, or did before: this event is what the topic keeps of the episode.
+        others = self._beside(episode).joined_by(episode.related)
+        return self._event(episode, now_ms, left, [], left, context, notes, ["resolved"], others)
 
     def _event(
         self,
@@ -238,6 +276,7 @@ class Episodes:
         context: AlertContext,
         notes: list[str],
         news: list[News],
+        others: Beside,
     ) -> AlertEvent:
         revision = Revision(
             self._subject,
@@ -251,11 +290,7 @@ class Episodes:
             left,
             notes,
             news,
-            [
-                (other.kind, other.opened_ms)
-                for _, other in sorted(self._open.items())
-                if other.kind not in (episode.kind, "system")
-            ],
+            others,
             episode.worst[-1] if "resolved" in news and not context.private else "",
         )
         return compose(revision, context)

@@ -6,7 +6,13 @@ import msgspec
 
 from detectors import ChangePoint
 from stream.alerts.severity import LEVEL_OF_SEVERITY
-from stream.contracts.alert_event import AlertBins, AlertQuantiles, Kind, Severity
+from stream.contracts.alert_event import (
+    AlertBins,
+    AlertExpectedErrors,
+    AlertQuantiles,
+    Kind,
+    Severity,
+)
 
 __all__ = ["Finding"]
 
@@ -38,6 +44,10 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     settles : bool
         Whether it alone shows which way things went: of a test that began again since it last
         found something.
+    expected_errors : AlertExpectedErrors, optional
+        Of a feature: how many more errors to expect before their truth is known.
+    harm : float
+        By which part they are more, for ranking; 0 where a user says how important a signal is.
     """
 
     kind: Kind
@@ -64,11 +74,13 @@ class Finding(msgspec.Struct, frozen=True, array_like=True):
     from_start: bool = False
     headline: str = ""
     settles: bool = False
+    expected_errors: AlertExpectedErrors | None = None
+    harm: float = 0.0
 
     @property
     def weight(self) -> float:
         """What a signal is ranked by within its severity."""
-        return self.importance * self.effect
+        return self.importance * self.effect * (1.0 + self.harm)
 
     @property
     def strength(self) -> tuple[int, float, str, int, float, str]:

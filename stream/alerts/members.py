@@ -32,6 +32,7 @@ __all__ = [
     "Members",
     "close_windows",
     "key_of",
+    "leader",
     "list_names",
     "rank",
     "take_findings",
@@ -142,6 +143,7 @@ class Member(msgspec.Struct, array_like=True):
             events=finding.events,
             from_start=self.from_start,
             headline="" if private else finding.headline,
+            expected_errors=finding.expected_errors,
         )
 
     def _change(self, revision: int) -> str:
@@ -163,19 +165,21 @@ def key_of(finding: Finding) -> str:
 
 def rank(members: Members) -> list[Member]:
     """Strongest first: severity, then importance times effect, then name."""
-    ranked = sorted(
-        members.values(),
-        key=lambda member: (
-            -member.severity,
-            -member.finding.weight,
-            member.finding.signal,
-            member.finding.segment,
-        ),
-    )
+    ranked = sorted(members.values(), key=_place)
     for member in ranked[MAX_SIGNALS:]:  # bins far from the lead are never shown
         if member.finding.bins is not None:
             member.finding = msgspec.structs.replace(member.finding, bins=None, quantiles=None)
     return ranked
+
+
+def leader(members: Members) -> Member:
+    """The strongest of them."""
+    return min(members.values(), key=_place)
+
+
+def _place(member: Member) -> tuple[int, float, str, str]:
+    finding = member.finding
+    return -member.severity, -finding.weight, finding.signal, finding.segment
 
 
 def take_findings(members: Members, findings: Sequence[Finding]) -> None:

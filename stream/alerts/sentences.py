@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from detectors import WINDOWED_TESTS
-from detectors.figures import figures
+from detectors.figures import figures, percent
 from stream.alerts.finding import Finding
 from stream.alerts.sizes import FAIRNESS, LIMIT, RELATION
-from stream.contracts.alert_event import Action, AlertSignal, Kind, format_time
+from stream.contracts.alert_event import (
+    Action,
+    AlertExpectedErrors,
+    AlertSignal,
+    Kind,
+    format_time,
+)
 from stream.contracts.roles import ROLES
 from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
     "ACTION_TEXT", "KIND_TEXT", "TEST_TEXT", "action_for", "alert_name", "described",
-    "gradually", "sentence",
+    "expected_words", "gradually", "minute", "sentence",
 ]  # fmt: skip
 
 KIND_TEXT: Final[Mapping[Kind, str]] = {
@@ -87,14 +93,15 @@ def sentence(
     since_ms: int | None = None,
     notes: Sequence[str] = (),
     was: str = "",
+    why: str = "",
     action: Action | None = None,
 ) -> str:
     """The summary of an alert.
 
     `signals` are the leading findings, strongest first, of `total` signals. `since_ms` is when the
     change began, `notes` say what is new ("resolved after 2 h", "'amount' joined"). What an episode
-    that is over `was` stands in place of what its tests saw last; `action` is left out when
-    nothing is to be done.
+    that is over `was` stands in place of what its tests saw last; `why` is a sentence of what may
+    have brought it, or what it may bring; `action` is left out when nothing is to be done.
     """
     kind_text = KIND_TEXT[kind]
     text = f"{_model_text(model, version)}: {kind_text[0].upper()}{kind_text[1:]}"
@@ -102,7 +109,7 @@ def sentence(
     if since_ms is not None:
         point = signals[0].change_point
         how = "gradually since about" if point and point.shape == "ramp" else "since"
-        since = f" {how} {_minute(since_ms)} UTC"
+        since = f" {how} {minute(since_ms)} UTC"
     clauses = {note: f"; {printable(note)}" for note in notes}
     names = [note for note in notes if note.endswith((" joined", " left"))]
     vital = since + "".join(text for note, text in clauses.items() if note not in names)
@@ -121,6 +128,8 @@ def sentence(
         left -= len(clauses[note]) if note in names else 0
         text += clauses[note]
     text += "" if text.endswith("?") else "."
+    if why:
+        text += f" {why}"
     if action is not None:
         text += f" Recommended action: {ACTION_TEXT[action]}."
     return text
@@ -179,16 +188,31 @@ def described(finding: Finding, *, first: bool) -> str:
     if not finding.note:
         return finding.change
     events = f"{finding.events:,} event{'s' if finding.events != 1 else ''}"
-    when = f"since {_minute(finding.start_ms)}" if first else f"up to {_minute(finding.end_ms)}"
+    when = f"since {minute(finding.start_ms)}" if first else f"up to {minute(finding.end_ms)}"
     return f"{finding.note}; in {events} {when}: {finding.change}"
 
 
 def gradually(change: str, began_ms: int) -> str:
     """Words of what moved, with since when it has moved."""
-    return f"{change}; gradually since about {_minute(began_ms)}"
+    return f"{change}; gradually since about {minute(began_ms)}"
 
 
-def _minute(time_ms: int) -> str:
+def expected_words(signal: str, expected: AlertExpectedErrors) -> str:
+    """The errors that a feature's drift lets expect, in a sentence."""
+    if expected.of == "rate":
+        before, after = percent(expected.before), percent(expected.after)
+        what = "error rate"
+    else:
+        before, after = figures(expected.before, expected.after)
+        what = "mean absolute error"
+    return (
+        f"'{printable(signal, MAX_NAME)}' would raise the {what} from {before} to about {after}, "
+        "if errors still follow it as in the reference."
+    )
+
+
+def minute(time_ms: int) -> str:
+    """`2026-03-01 10:02`, in UTC."""
     return format_time(time_ms)[:16].replace("T", " ")
 
 

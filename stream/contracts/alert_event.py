@@ -18,6 +18,7 @@ from stream.contracts.alert_signal import (
     SIGNALS_WITH_BINS,
     AlertBins,
     AlertChangePoint,
+    AlertExpectedErrors,
     AlertQuantiles,
     AlertSignal,
     AlertTime,
@@ -30,6 +31,7 @@ __all__ = [
     "CONCEPT_DRIFT_NOTE",
     "KINDS",
     "MAX_BINS",
+    "MAX_RELATED_SIGNALS",
     "MAX_SIGNALS",
     "NOT_ENDED",
     "SEVERITIES",
@@ -42,6 +44,7 @@ __all__ = [
     "AlertData",
     "AlertError",
     "AlertEvent",
+    "AlertExpectedErrors",
     "AlertLabels",
     "AlertQuantiles",
     "AlertSignal",
@@ -51,6 +54,7 @@ __all__ = [
     "Kind",
     "News",
     "RelatedEpisode",
+    "RelatedSignal",
     "Severity",
     "alert_schema",
     "decode_alert",
@@ -64,6 +68,8 @@ __all__ = [
 ]
 
 ALERT_TYPE: Final = "io.driftstream.alert.v1"
+#: Signals of another episode that an alert names.
+MAX_RELATED_SIGNALS: Final = 5
 #: `endsAt` of a firing alert, as Alertmanager writes it.
 NOT_ENDED: Final = "0001-01-01T00:00:00Z"
 
@@ -107,6 +113,7 @@ News: TypeAlias = Literal[
     "direction",
     "from_start",
     "day",
+    "cause",
     "resolved",
 ]
 _Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
@@ -153,19 +160,40 @@ class AlertBudget(msgspec.Struct, frozen=True):
     alpha: float
 
 
-class RelatedEpisode(msgspec.Struct, frozen=True):
-    """Another episode of the same model and version that is open."""
+class RelatedSignal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A signal of another episode, and since when it changed.
+
+    `explains` is of an input, in an alert about predictions or their errors: the share of the
+    prediction's move that it accounts for, at most; other inputs may share it. `unknown` is the
+    share of its values that the reference does not have, which explain nothing.
+    """
+
+    name: str
+    since: AlertTime | None = None
+    explains: float | None = None
+    unknown: float | None = None
+
+
+class RelatedEpisode(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Another episode of the same model and version that is open.
+
+    `since` is when the first of its changes began. `signals` has those that explain most, then
+    those that changed first.
+    """
 
     episode: _Id
     kind: Kind
+    since: AlertTime | None = None
+    signals: Annotated[list[RelatedSignal], msgspec.Meta(max_length=MAX_RELATED_SIGNALS)] = []
 
 
 class AlertData(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "ends_at": "endsAt"}):
     """One revision of an episode. `joined` and `left` are against the revision before.
 
     `news` says why it was published; empty for a reminder that the episode still fires. `related`
-    are the other episodes of the same model and version that are open; none of kind system, so that
-    what is said of a model does not depend on how its workers ran.
+    are the other episodes of the same model and version that are open, the one that began first in
+    front, in the last revision with those of the one before it; none of kind system, so that what
+    is said of a model does not depend on how its workers ran.
     """
 
     status: Status

@@ -12,6 +12,7 @@ __all__ = [
     "SIGNALS_WITH_BINS",
     "AlertBins",
     "AlertChangePoint",
+    "AlertExpectedErrors",
     "AlertQuantiles",
     "AlertSignal",
     "AlertTime",
@@ -68,6 +69,24 @@ class AlertChangePoint(msgspec.Struct, frozen=True, omit_defaults=True):
     shape: Literal["step", "ramp"] = "step"
 
 
+class AlertExpectedErrors(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Errors that a feature's drift lets expect, if they follow it as in the reference.
+
+    `of` is "rate" for the share of wrong predictions, "size" for the mean absolute error of a
+    number. `unknown` is the share of the feature's values whose errors the reference does not know.
+    """
+
+    of: Literal["rate", "size"]
+    before: float
+    after: float
+    unknown: float | None = None
+
+    @property
+    def rise(self) -> float:
+        """By which part they are more."""
+        return self.after / self.before - 1.0
+
+
 class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     """One drifted signal: the test that shows it best, and how it changed.
 
@@ -75,7 +94,8 @@ class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     size of the change on the one scale of all tests: that of a PSI. `events` is how many events
     `change`, `bins` and `quantiles` are of. `from_start` says that the signal differed as soon as
     its reference was compared to: it may be the wrong one. `headline` is the one effect that the
-    test is about; `change` has everything that moved.
+    test is about; `change` has everything that moved. `expected_errors` is there if the drift of a
+    feature clearly lets expect more errors.
     """
 
     name: str
@@ -95,3 +115,4 @@ class AlertSignal(msgspec.Struct, frozen=True, omit_defaults=True):
     events: int | None = None
     from_start: bool = False
     headline: str = ""
+    expected_errors: AlertExpectedErrors | None = None

@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Calendar, ChangePoint, ChangePoints, WindowResult
+from detectors.causes import Explained
 from detectors.change_points.latest import Latest
 from detectors.outcomes.size_of_error import grew
 from stream.alerts.episodes import Finding
 from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.plan import Plan
 from stream.stage2.beginning import Beginning
+from stream.stage2.causes import Causes
 from stream.stage2.days import DayLooks
 from stream.stage2.explained_by_quality import explained_rows
 from stream.stage2.fairness_tests import FairnessTests
@@ -192,6 +194,22 @@ class Detection:
         if self._outcomes is None or window is None:
             return None
         return self._outcomes.of(window)
+
+    def explain(self, began: ChangePoint | None) -> dict[str, Explained] | None:
+        """What each feature explains of the prediction's move since a change.
+
+        By the last events since then, or by the last full window where these are too few to tell.
+        None if that is not known, or the move is not clear yet.
+        """
+        causes = Causes.of(self.plan)
+        if causes is None or not self.latest:
+            return None
+        found = causes.explained(self.latest.since(began).counts)
+        self.latest.release()
+        window = self.windows.last.get("")
+        if found is None and window is not None:
+            found = causes.explained(window.counts.astype(np.int64))
+        return found
 
     def expire(self, time_ms: int) -> list[Step]:
         """Close the windows whose deadline has come, a step for each deadline."""

@@ -14,6 +14,7 @@ from stream.alerts.sizes import on_one_scale
 from stream.contracts.alert_event import AlertBins, AlertQuantiles, Kind, Severity
 from stream.contracts.roles import ROLES
 from stream.plans.plan import Plan
+from stream.stage2.causes import errors_to_expect
 from stream.stage2.explained_by_quality import QUALITY_TESTS
 from stream.stage2.headlines import headline
 
@@ -78,6 +79,8 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
     moves, direction = _way(hit, effect, change.shift)
     of_quality = hit.of_quality or about in QUALITY_TESTS
     kind: Kind = "data_quality" if of_quality else ROLES[signal.role].kind
+    errors = errors_to_expect(plan, signal, counts)
+    is_ranked = plan.options(signal.name).importance is None
     return Finding(
         kind=kind,
         signal=signal.name,
@@ -104,6 +107,8 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         headline=headline(
             signal, counts, change, test=about, moves=moves, look=hit.look, public=not plan.private
         ),
+        expected_errors=errors,
+        harm=0.0 if errors is None or not is_ranked else errors.rise,
     )
 
 

@@ -267,6 +267,7 @@ class SubjectMonitor:
             step.segments_closed,
             unlike=phase.look(step),
             day_ended=step.day_ended,
+            explain=None if phase.detection is None else phase.detection.explain,
         )
         self.alarms.note(alerts, step.at_ms)
         return alerts

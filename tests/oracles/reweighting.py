@@ -35,7 +35,7 @@ def explained(
     after = [count / n for count in said_now]
     chance = (sum(a + b > 0 for a, b in zip(said_usual, said_now)) - 1) / n
     moved = psi(before, after, n)
-    if moved <= 2.0 * chance:
+    if moved * n < 100.0 or moved <= 2.0 * chance:
         return None
     base, unused = mixed(rows, usual)
     base = [share / (1.0 - unused) for share in base]

@@ -76,6 +76,7 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
             *_of_tests(plan, shared_tables),
             *_of_outcomes(plan),
             *_of_fairness(plan),
+            *_of_causes(plan),
         ]
     return found + _KNOWN[shared_tables]
 
@@ -131,6 +132,25 @@ def _of_fairness(plan: Plan) -> Iterator[Untested]:
                 tuple(disparity_signal(of.column, name) for name in of.disparities_of(few)),
                 (FAIRNESS,),
             )
+
+
+def _of_causes(plan: Plan) -> Iterator[Untested]:
+    """Which input explains a move of the prediction, where the reference cannot tell."""
+    roles = {signal.role for signal in plan.reference.signals}
+    if "feature" not in roles or not roles & {"label", "score"}:
+        return
+    joint = plan.reference.joint
+    if joint is None:
+        why = (
+            "the reference has no counts of inputs by prediction, as one that was learned, made of "
+            "production or fitted before they were kept; fit again"
+        )
+    elif joint.said not in {signal.name for signal in plan.monitored}:
+        why = f"{joint.said} is not monitored"
+    else:
+        return
+    words = f"which input explains a move of the prediction is not known: {why}"
+    yield Untested("causes", words, is_gap=False)
 
 
 def followed_after(

@@ -35,6 +35,7 @@ Reason: TypeAlias = Literal[
     "small_reference",
     "outcomes",
     "fairness",
+    "causes",
 ]
 #: Names in a sentence.
 _NAMED: Final = 3

@@ -118,8 +118,8 @@ def test_values_that_moved_as_well_are_told_and_the_episodes_name_each_other(nam
     last = {a["data"]["labels"]["kind"]: a["data"] for a in alerts}
     for kind, other in (("data_quality", "data_drift"), ("data_drift", "data_quality")):
         named = [a["data"]["related"] for a in alerts if a["data"]["labels"]["kind"] == kind]
-        assert {"kind": other, "episode": episodes[other]} in [
-            one for some in named for one in some
+        assert (other, episodes[other]) in [
+            (one["kind"], one["episode"]) for some in named for one in some
         ]
         assert last[kind]["status"] == "firing"
 
