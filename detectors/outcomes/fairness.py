@@ -235,8 +235,8 @@ class _Comparison:
         """How far beyond the limit, for certain, and the two values."""
         z = self._z(self.alpha)
         for pair in permutations(self.judged, 2):
-            if not self._is_comparable(pair):
-                continue
+            if not self._is_beyond(pair) or not self._is_comparable(pair):
+                continue  # most pairs: no interval takes in less than its value
             value, interval = self._between(self.judged, pair, z)
             if self.is_ratio:
                 beyond = self.limits.ratio - interval[1]
@@ -248,6 +248,11 @@ class _Comparison:
             low, high = square_and_add((1.0, -1.0), (value, before), (interval, of_before))
             if high < 0.0 if self.is_ratio else low > 0.0:
                 yield beyond, *pair
+
+    def _is_beyond(self, pair: tuple[str, str]) -> bool:
+        """Whether the disparity itself is beyond the limit, whatever its interval."""
+        a, b = (self.judged[value].value for value in pair)
+        return a < b * self.limits.ratio if self.is_ratio else b - a > self.limits.difference
 
     def _is_comparable(self, pair: tuple[str, str]) -> bool:
         """Whether both have a rate in the reference, and no ratio is by 0."""
