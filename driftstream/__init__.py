@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from driftstream.comparing import compare
     from driftstream.comparison import ColumnResult, ColumnTest, Comparison
     from driftstream.fitting import fit_reference
-    from driftstream.replaying import Episode, ReplayResult, replay
+    from driftstream.replaying import Episode, OutcomeMetric, ReplayResult, replay
     from stream import __version__
     from stream.client.alert_log import latest_alerts, read_alerts
     from stream.client.records import DeliveryError, producer, publish
@@ -94,6 +94,7 @@ __all__ = [
     "MonitorMiddleware",
     "MonitorStats",
     "NotFoundError",
+    "OutcomeMetric",
     "PageHinkley",
     "PlanError",
     "Prediction",
@@ -137,6 +138,7 @@ _EVENTS: Final = (
 _PUBLISHING: Final = (
     "DroppedEventError", "InvalidEventError", "Monitor", "MonitorMiddleware", "MonitorStats",
 )  # fmt: skip
+_REPLAYING: Final = ("Episode", "OutcomeMetric", "ReplayResult", "replay")
 _DETECTORS: Final = (
     "ADWIN", "CUSUM", "InvalidReferenceError", "PageHinkley", "Reference", "Seasons",
 )  # fmt: skip
@@ -150,7 +152,7 @@ _HOME: Final = {
         name: ("driftstream.comparison", name)
         for name in ("ColumnResult", "ColumnTest", "Comparison")
     },
-    **{name: ("driftstream.replaying", name) for name in ("Episode", "ReplayResult", "replay")},
+    **{name: ("driftstream.replaying", name) for name in _REPLAYING},
     **{name: ("stream.contracts.prediction_event", name) for name in _EVENTS},
     **{name: ("stream.client.records", name) for name in ("DeliveryError", "producer", "publish")},
     **{name: ("stream.client.alert_log", name) for name in ("latest_alerts", "read_alerts")},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -33,7 +34,7 @@ from stream.stage2.plan_notes import other_notes
 from stream.text.counted import counted
 from stream.text.row_problems import RowProblems
 
-__all__ = ["Episode", "ReplayResult", "replay"]
+__all__ = ["Episode", "OutcomeMetric", "ReplayResult", "replay"]
 
 _BATCH_ROWS: Final = 16_384
 
@@ -80,6 +81,26 @@ class Episode:
         )
 
 
+class OutcomeMetric(NamedTuple):
+    """How right a model was, by one metric.
+
+    Attributes
+    ----------
+    value, low, high : float
+        With its interval of 95 %, NaN where there is none.
+    events : int
+        What it is a share or a mean of.
+    reference : float
+        The reference's; NaN where it has none.
+    """
+
+    value: float
+    low: float
+    high: float
+    events: int
+    reference: float
+
+
 @dataclass(frozen=True, repr=False)
 class ReplayResult:
     """Episodes of a replay, in the order in which they opened; printed, a line for each.
@@ -96,6 +117,9 @@ class ReplayResult:
     pane_seconds : float
     notes : tuple of str
         What was not tested, not counted, or may be wrong.
+    metrics : dict of str to OutcomeMetric
+        How right the model was in the last full window, by metric; empty where there are no
+        outcomes. Of several versions the one whose window ends last.
     """
 
     episodes: tuple[Episode, ...]
@@ -104,6 +128,7 @@ class ReplayResult:
     tested: bool
     pane_seconds: float
     notes: tuple[str, ...]
+    metrics: dict[str, OutcomeMetric]
 
     @property
     def alerts(self) -> list[AlertEvent]:
@@ -200,7 +225,22 @@ def replay(
         at_end.tested,
         plan.pane_ms / 1000,
         tuple(notes),
+        _metrics(running),
     )
+
+
+def _metrics(running: Replay) -> dict[str, OutcomeMetric]:
+    detections = [each.detection for each in running.monitor.subjects.values()]
+    views = [of.outcomes_now() for of in detections if of is not None]
+    view = max((of for of in views if of is not None), key=lambda of: of.end_ms, default=None)
+    if view is None:
+        return {}
+    return {
+        name: OutcomeMetric(
+            *now, usual.value if (usual := view.reference.get(name)) is not None else math.nan
+        )
+        for name, now in view.now.items()
+    }
 
 
 def _plan(

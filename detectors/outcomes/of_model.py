@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ class ModelMetrics:
         Of the model.
     signals : iterable of SignalReference
         All of the reference.
+    cost : mapping, optional
+        Cost of errors, as `outcome_metrics` takes it.
 
     Attributes
     ----------
@@ -36,7 +38,13 @@ class ModelMetrics:
         Design effect of errors: so many are worth one independent one.
     """
 
-    def __init__(self, outcome: OutcomeReference, signals: Iterable[SignalReference]) -> None:
+    def __init__(
+        self,
+        outcome: OutcomeReference,
+        signals: Iterable[SignalReference],
+        cost: Mapping[str, float] | None = None,
+    ) -> None:
+        self._cost = cost
         named = {signal.name: signal for signal in signals}
         self._outcome, self._cells = outcome, outcome.cells
         score = named[self._cells.score].binning if self._cells.score else None
@@ -48,7 +56,7 @@ class ModelMetrics:
         """Those of outcomes, int64[cells.width]; empty where there are none."""
         if not self._cells.events(counts):
             return {}
-        return outcome_metrics(self._cells, counts, edges=self.edges, phi=self.phi)
+        return outcome_metrics(self._cells, counts, edges=self.edges, phi=self.phi, cost=self._cost)
 
     def estimated(self, score: Ints) -> dict[str, Metric]:
         """What they will be by the scores alone, int64[score_bins]; empty where scores do not tell.

@@ -95,9 +95,12 @@ def _fill(state: SignalState, monitor: SubjectMonitor, heard: Collection[Heard])
     index = names.index(state.name)
     state.found, state.idle, state.private = True, monitor.is_idle, detection.plan.private
     state.by_hour = detection.calendar is not None
-    hidden = state.private or state.by_hour
     state.trend = trend_of(
-        detection.changes.history, detection.plan.monitored, index, hidden=hidden
+        detection.changes.history,
+        detection.plan.monitored,
+        index,
+        hidden=state.private,
+        by_hour=state.by_hour,
     )
     state.segments, state.more_segments = segments_of(detection, index)
     if (worst := loudest(detection, heard).get(index)) is not None:

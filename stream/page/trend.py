@@ -17,7 +17,7 @@ import numpy.typing as npt
 from detectors import NumericBinning, SignalReference
 from detectors.change_points.blocks import Blocks
 from detectors.change_points.estimates import bin_quantiles
-from detectors.change_points.history import COLUMNS, History
+from detectors.change_points.history import COLUMNS, History, score_tables
 from detectors.counting.binning import SCORE_SCALE
 from detectors.figures import figure, percent
 
@@ -58,11 +58,16 @@ class Trend(msgspec.Struct):
 
 
 def trend_of(
-    history: History, signals: Sequence[SignalReference], index: int, *, hidden: bool
+    history: History,
+    signals: Sequence[SignalReference],
+    index: int,
+    *,
+    hidden: bool,
+    by_hour: bool = False,
 ) -> Trend | None:
     """The trend of one of the history's signals; None before the first pane.
 
-    `hidden` leaves out which values a rank stands for.
+    `hidden` leaves out which values a rank stands for, as it must where ranks go `by_hour`.
     """
     read = _read(history, len(signals) * len(COLUMNS))
     if read is None:
@@ -72,7 +77,7 @@ def trend_of(
     firsts = _enough(of[:, _EVENTS].tolist())
     of = np.add.reduceat(of, firsts, axis=0)
     ends = [ends[first - 1] for first in [*firsts[1:], len(ends)]]
-    lines = list(_lines(of, signals[index], told=not hidden))
+    lines = list(_lines(of, signals[index], told=not (hidden or by_hour), fixed=not by_hour))
     return Trend([starts[first] for first in firsts], ends, of[:, _EVENTS].tolist(), lines)
 
 
@@ -106,17 +111,20 @@ def _read(history: History, width: int) -> tuple[list[int], list[int], Ints] | N
     raise RuntimeError("the history changed at every look.")
 
 
-def _lines(of: Ints, signal: SignalReference, *, told: bool) -> Iterator[TrendLine]:
+def _lines(of: Ints, signal: SignalReference, *, told: bool, fixed: bool) -> Iterator[TrendLine]:
     is_number = isinstance(signal.binning, NumericBinning)
     ranked = of[:, _EVENTS] - of[:, _MISSING] - of[:, _INVALID]
     if not is_number:  # a name that the reference does not have has no rank
         ranked = ranked - of[:, _NEW]
-    yield _ranks(
-        "Mean rank" if is_number else "Mean rank of names",
-        of[:, _X],
-        ranked,
-        signal if told and is_number else None,
-    )
+    if signal.is_derived and not is_number and fixed:
+        yield _accuracy(of[:, _X], ranked, signal)
+    else:
+        yield _ranks(
+            "Mean rank" if is_number else "Mean rank of names",
+            of[:, _X],
+            ranked,
+            signal if told and is_number else None,
+        )
     if is_number:
         yield _ranks("Rank spread", of[:, _Y], ranked, None)
     binning, n = signal.binning, max(1, signal.events)
@@ -145,6 +153,20 @@ def _ranks(name: str, sums: Ints, ranked: Ints, signal: SignalReference | None) 
             (tick, f"{text} ({figure(q.value)})") for (tick, text), q in zip(ticks, found)
         ] or ticks
     return TrendLine(name, values, 0.5, low, high, ticks)
+
+
+def _accuracy(sums: Ints, ranked: Ints, signal: SignalReference) -> TrendLine:
+    """Share of right predictions: of two names the mean rank says how often each came."""
+    right, wrong = score_tables(signal)[0][:2].tolist()
+    usual = float(signal.counts[0]) / max(1, int(signal.counts[:2].sum()))
+    values = [
+        None if n <= 0 else (wrong - float(part) / float(n)) / (wrong - right)
+        for part, n in zip(sums, ranked)
+    ]
+    there = [usual, *(value for value in values if value is not None)]
+    low, high = max(0.0, min(there) - _MIN_SPAN), min(1.0, max(there) + _MIN_SPAN)
+    ticks = [(tick, percent(tick)) for tick in _round(low, high)]
+    return TrendLine("Accuracy", values, usual, low, high, ticks)
 
 
 def _shares(name: str, sums: Ints, of: Ints, usual: float) -> TrendLine:

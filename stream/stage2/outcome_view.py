@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.outcome_cells import OutcomeCells
-from detectors.outcomes.metrics import Metric
+from detectors.outcomes.metrics import COSTS, Metric
 from detectors.outcomes.of_model import ModelMetrics
 from detectors.references.outcome import OutcomeReference
 from stream.plans.plan import Plan
@@ -79,7 +79,7 @@ class OutcomeViews:
 
     def __init__(self, plan: Plan, outcome: OutcomeReference) -> None:
         self._plan, self._outcome = plan, outcome
-        self._metrics = ModelMetrics(outcome, plan.monitored)
+        self._metrics = ModelMetrics(outcome, plan.monitored, _cost_of(plan))
         names = [signal.name for signal in plan.monitored]
         score = outcome.cells.score
         self._score = plan.layout.slice(names.index(score)) if score else slice(0, 0)
@@ -126,3 +126,12 @@ class OutcomeViews:
         if not self._plan.private:
             return metrics
         return {name: metric for name, metric in metrics.items() if "[" not in name}
+
+
+def _cost_of(plan: Plan) -> dict[str, float] | None:
+    """What errors cost, by the first limit that says it; None where none does."""
+    for limit in plan.limits:
+        if limit.metric == "cost_per_event":
+            prices = limit.false_positive_cost, limit.false_negative_cost
+            return dict(zip(COSTS, prices, strict=True))
+    return None

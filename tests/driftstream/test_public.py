@@ -41,6 +41,7 @@ NAMES = [
     "MonitorMiddleware",
     "MonitorStats",
     "NotFoundError",
+    "OutcomeMetric",
     "PageHinkley",
     "PlanError",
     "Prediction",

@@ -15,11 +15,13 @@ from click.testing import CliRunner
 from detectors import fit_reference
 from stream.cli import cli
 from stream.contracts.alert_event import AlertEvent, encode_alert
+from stream.contracts.plan_settings import Limit
 from stream.decode.record import FileRecord
 from stream.http.server import PageServer
 from stream.metrics import MetricsCollector, serve
 from stream.page import asset, live_pages
 from stream.page.page_model import page_model_of
+from stream.page.signal import signal_state
 from stream.plans.plan import Plan, PlanBook
 from stream.replay import Replay
 from stream.report import Report, render, render_markdown
@@ -98,7 +100,37 @@ def test_the_state_has_metrics_and_what_came_by_score(
         assert score.low < score.window < score.high
     assert len(of.scores) == len(of.marks) + 1 == 10
     known = sum(score.events for score in of.scores)
-    assert outcomes.lead.startswith(f"{known} events of ")
+    assert outcomes.lead.startswith(f"{known} truths in a window of ")
+
+
+def test_the_page_of_the_error_shows_how_accuracy_went(
+    turned: tuple[FileState, list[AlertEvent]],
+) -> None:
+    trend = signal_state(turned[0], "fraud", "1", "error", 0).trend
+    assert trend is not None
+    line = trend.lines[0]
+    assert line.name == "Accuracy"
+    events = [msgspec.json.decode(event) for event in EVENTS]
+    for start, end, accuracy in zip(trend.starts, trend.ends, line.values, strict=True):
+        right = [
+            (event["prediction"]["score"] >= 0.5) == (event["actual"] == "yes")
+            for event in events
+            if "actual" in event and start <= event["timestamp"] * 1000 < end
+        ]
+        assert accuracy == pytest.approx(np.mean(right), abs=1e-9)
+    assert line.usual == pytest.approx(0.75, abs=0.03)
+    assert min(v for v in line.values if v is not None) < 0.3
+
+
+def test_costs_are_those_of_the_limit_on_them() -> None:
+    limit = Limit(
+        metric="cost_per_event", false_positive_cost=5.0, false_negative_cost=120.0, at_most=50.0
+    )
+    state, _ = state_of(plan(limits=(limit,)), EVENTS)
+    rows = {row.name: row for row in shown(state).rows}
+    assert 40.0 < float(rows["cost per event"].now) < 50.0
+    assert float(rows["cost per event"].reference) == pytest.approx(15.6, abs=2.0)
+    assert "cost per event" not in {row.name for row in shown(state_of(plan(), EVENTS)[0]).rows}
 
 
 def test_a_private_model_shows_no_value_of_scores_or_classes() -> None:

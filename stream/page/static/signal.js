@@ -12,6 +12,7 @@ const asked = Object.fromEntries(["model", "version", "signal"].map((name) => [n
 const ABOUT = {
   "Mean rank": "Where the values are among those of the reference: 50 % is as usual, more is higher.",
   "Mean rank of names": "Names ranked from the reference’s most frequent to its rarest: 50 % is as usual, more is rarer.",
+  "Accuracy": "Share of predictions that were right, of those whose truth is known.",
   "Rank spread": "How far from the reference’s median they are: 50 % is as usual, more is wider.",
   "New names": "Share of names that the reference does not have.",
   "Where the reference has none": "Share of values in ranges where the reference has none.",

@@ -75,6 +75,10 @@ def test_what_opens_is_what_happened(change: str) -> None:
         if episode.kind in ("performance", "concept_drift"):
             assert episode.severity == "critical"
     by_kind = {episode.kind: episode for episode in found}
+    accuracy = found.metrics["accuracy"]
+    assert accuracy.low < accuracy.value < accuracy.high
+    assert accuracy.reference == pytest.approx(0.75, abs=0.02)
+    assert (accuracy.value < 0.6) == ("performance" in kinds)
     if "performance" in kinds:
         assert "accuracy" in by_kind["performance"].summary
         assert "(usually 7" in by_kind["performance"].summary
