@@ -61,11 +61,17 @@ class ModelMetrics:
     def estimated(self, score: Ints) -> dict[str, Metric]:
         """What they will be by the scores alone, int64[score_bins]; empty where scores do not tell.
 
-        Only what has an interval.
+        Only what has an interval. Realised metrics leave it by the residuals, so it is as much
+        wider as those vary more in the reference than independent ones.
         """
         if self.edges is None:
             return {}
         found = estimated_metrics(
-            self._cells, self._outcome.counts, score, edges=self.edges, phi=self.phi
+            self._cells,
+            self._outcome.counts,
+            score,
+            edges=self.edges,
+            phi=self._outcome.effects[0],
+            cost=self._cost,
         )
         return found or {}
