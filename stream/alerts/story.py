@@ -222,10 +222,10 @@ def _unknown(signal: RelatedSignal) -> str:
 
 
 def related_words(one: RelatedEpisode) -> str:
-    """A related episode in full: `data drift since 2026-03-01 10:02: 'x' (up to 70 %), 'y'`."""
+    """A related episode in full: `data drift since 2026-03-01 10:02 UTC: 'x' (up to 70 %), 'y'`."""
     text = KIND_TEXT[one.kind]
     if one.since:
-        text += f" since {minute(parse_time(one.since))}"
+        text += f" since {minute(parse_time(one.since))} UTC"
     if not one.signals:
         return text
     parts = []

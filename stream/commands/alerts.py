@@ -167,6 +167,9 @@ def _advice(event: AlertEvent) -> str:
 
 def _print_revision(event: AlertEvent) -> None:
     """One revision of an incident in full."""
+    from stream.alerts.sentences import expected_words
+    from stream.alerts.story import related_words
+
     data = event.data
     click.echo(f"\n{alert_line(event)}")
     if data.annotations.evidence:
@@ -174,6 +177,11 @@ def _print_revision(event: AlertEvent) -> None:
     for word, names in (("joined", data.joined), ("left", data.left)):
         if names:
             answer(f"{word}: {', '.join(names)}", "  ")
+    for other in data.related:
+        answer(f"beside it: {related_words(other)} ({other.episode[:8]})", "  ")
+    for one in data.signals:
+        if one.expected_errors is not None:
+            answer(expected_words(one.name, one.expected_errors), "  ")
     heads = ("signal", "segment", "test", "value", "threshold", "size", "began", "change")
     print_table(f"revision {data.revision}", heads, [_row(signal) for signal in data.signals])
 

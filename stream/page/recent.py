@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from stream.alerts.story import related_words
 from stream.contracts.acks import Ack
 from stream.contracts.alert_event import AlertEvent, parse_time
 from stream.contracts.moments import INFINITY
@@ -48,8 +49,9 @@ class EpisodeRow(msgspec.Struct, rename="camel"):
 
     `from_start` names signals that differed as soon as the reference was compared to; `severities`
     has (since, severity) for each change of it; `runbook` an address, of the page's own where none
-    is configured. `names` are the signals of all its revisions, without segments; `related`
-    (id, kind) of episodes of the model that were open beside it. `summary` is what is read in one
+    is configured. `names` are the signals of all its revisions, without segments; `related` has
+    (id, words) of episodes of the model that were open beside it: their kind, since when, and what
+    their signals explain. `summary` is what is read in one
     breath, `advice` what follows. `heard` is what tests without a window found of the whole stream.
     """
 
@@ -110,10 +112,10 @@ class RecentEpisodes:
         starts = parse_time(data.starts_at)
         severities: list[tuple[int, str]] = [(starts, data.severity)]
         names = [s.name for s in data.signals]
-        related = [(r.episode, str(r.kind)) for r in data.related]
+        related = {r.episode: related_words(r) for r in data.related}
         if known is not None:
             severities = list(known.severities)
-            names, related = known.names + names, known.related + related
+            names, related = known.names + names, dict(known.related) | related
         if severities[-1][1] != data.severity:
             severities.append((parse_time(alert.time), data.severity))
         resolved = data.status == "resolved"
@@ -140,7 +142,7 @@ class RecentEpisodes:
             severities=severities[:1] + severities[1:][-_MAX_STEPS:],
             runbook=runbook_address(data.labels.kind, data.annotations.runbook_url),
             names=list(dict.fromkeys(names))[:_MAX_NAMES],
-            related=list(dict.fromkeys(related))[:_MAX_NAMES],
+            related=list(related.items())[:_MAX_NAMES],
             heard=heard_in(data),
             told=told,
         )

@@ -15,6 +15,7 @@ from stream.report.phrases import (
     from_start,
     newest_first,
     of_episode,
+    open_beside,
     runbook_command,
     stages,
 )
@@ -70,6 +71,7 @@ def _episode(episode: Episode) -> Markup:
         tag("p", of_episode(episode), class_="meta"),
         _sentences(episode),
         tag("p", asked) if asked else None,
+        tag("p", beside, class_="meta") if (beside := open_beside(episode)) else None,
         _runbook(episode),
         _evidence(episode),
         tag("details", tag("summary", "Revisions"), _revisions(episode)),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import stream
+from stream.alerts.story import related_words
 from stream.contracts.alert_event import AlertEvent, AlertSignal, parse_time
 from stream.report.fetch import UNKNOWN_BROKER, fetch_commands
 from stream.report.model import (
@@ -70,6 +71,7 @@ def _episode(id_: str, found: list[AlertEvent], end_ms: int | None) -> Episode:
         from_start=tuple(
             dict.fromkeys(s.name for e in revisions for s in e.data.signals if s.from_start)
         ),
+        beside=tuple(map(related_words, last.data.related)),
     )
 
 

@@ -33,6 +33,7 @@ from stream.report.phrases import (
     newest_first,
     of_episode,
     of_signal,
+    open_beside,
     runbook_command,
     stages,
     state,
@@ -107,6 +108,8 @@ def _episode(episode: Episode, lead: str) -> Iterator[Markdown]:
         lines.append(join("Evidence: ", evidence))
     if asked := from_start(episode):
         lines.append(asked)
+    if beside := open_beside(episode):
+        lines.append(beside)
     runbook = episode.runbook_url
     linked = re.fullmatch(r"https?://[!-;=?-\[\]-~]+", runbook)  # ASCII without < > and backslash
     lines.append(

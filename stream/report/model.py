@@ -89,6 +89,7 @@ class Episode:
     runbook_url: str
     revisions: tuple[Revision, ...]
     from_start: tuple[str, ...] = ()  # signals that never were as their reference
+    beside: tuple[str, ...] = ()  # other episodes that were open with its last revision, in words
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ __all__ = [
     "newest_first",
     "of_episode",
     "of_signal",
+    "open_beside",
     "runbook_command",
     "stages",
     "state",
@@ -87,6 +88,11 @@ def from_start(episode: Episode) -> str:
         return ""
     names = ", ".join(episode.from_start)
     return f"Different from the reference from the start: {names}. Is it the right reference?"
+
+
+def open_beside(episode: Episode) -> str:
+    """The other episodes that were open with its last revision, and what they explain."""
+    return f"Open with it: {'; '.join(episode.beside)}." if episode.beside else ""
 
 
 def worst_revision(episode: Episode) -> Revision:

@@ -83,7 +83,7 @@ def test_one_story_is_one_group_and_a_severity_that_rose_is_told_once(
         "model_version": "3",
     }
     (told,) = (a for a in group["alerts"] if a["labels"]["alertname"] == "DataDrift")
-    assert told["annotations"]["related"] == f"data_quality {quality.data.episode[:8]}"
+    assert told["annotations"]["related"] == f"data quality problem ({quality.data.episode[:8]})"
 
     # Worse: told to who is on call, while the former alert's end at its severity is inhibited.
     say(3, alert(revision=2, severity="critical", beside=[quality]))

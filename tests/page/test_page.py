@@ -23,7 +23,7 @@ import pytest
 from detectors import fit_reference
 from detectors.figures import figure, percent
 from stream.alerts.sentences import TEST_TEXT
-from stream.contracts.alert_event import RelatedEpisode
+from stream.contracts.alert_event import RelatedEpisode, RelatedSignal
 from stream.decode.record import FileRecord
 from stream.http.server import PageServer
 from stream.metrics import MetricsCollector, serve
@@ -361,13 +361,21 @@ def test_an_episode_keeps_what_its_revisions_named(state: FileState) -> None:
             first.data,
             revision=revision,
             signals=[msgspec.structs.replace(first.data.signals[0], name=name, segment="a=b")],
-            related=[RelatedEpisode(f"{other:032x}", "data_quality")],
+            related=[
+                RelatedEpisode(
+                    f"{other:032x}",
+                    "data_quality",
+                    "2026-03-01T10:02:00.000Z",
+                    [RelatedSignal("y", None, 0.1 * revision)],
+                )
+            ],
         )
         recent.note(msgspec.structs.replace(first, data=data))
     (row,) = recent.rows()
     assert row.names == ["x", "z"]
     assert row.signals == ["x (a=b)"], "of the last revision"
-    assert row.related == [(f"{7:032x}", "data_quality"), (f"{8:032x}", "data_quality")]
+    words = "data quality problem since 2026-03-01 10:02 UTC: 'y' explains up to"
+    assert row.related == [(f"{7:032x}", f"{words} 30 %"), (f"{8:032x}", f"{words} 20 %")]
 
 
 def test_models_that_are_not_tested_say_why() -> None:

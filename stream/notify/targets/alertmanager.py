@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from stream.alerts.story import related_words
 from stream.contracts.alert_event import AlertEvent, format_time, parse_time
 from stream.notify.open_episodes import Change
 from stream.notify.sinks import Sink
@@ -175,7 +176,9 @@ def alertmanager_alert(event: AlertEvent, now_ms: int, ends_ms: int) -> dict[str
         "dashboard_url": said.dashboard_url,
         "episode": data.episode,
         "revision": str(data.revision),
-        "related": ", ".join(f"{other.kind} {other.episode[:8]}" for other in data.related),
+        "related": "; ".join(
+            f"{related_words(other)} ({other.episode[:8]})" for other in data.related
+        ),
         "signals": ", ".join(dict.fromkeys(signal.name for signal in data.signals)),
     }
     alert: dict[str, Any] = {

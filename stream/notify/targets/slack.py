@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from stream.alerts.sentences import KIND_TEXT
+from stream.alerts.story import related_words
 from stream.contracts.alert_event import AlertEvent
 from stream.notify.answer import Answer
 from stream.notify.sinks import QueueSink
@@ -242,8 +242,9 @@ def slack_message(event: AlertEvent, **place: str | bool) -> bytes:
         if not data.annotations.runbook_url:
             links.append(f"`{runbook_command(data.labels.kind)}`")
         if data.related:
-            others = ", ".join(
-                f"{KIND_TEXT[other.kind]} `{other.episode[:8]}`" for other in data.related
+            others = "; ".join(
+                f"{slack_text(related_words(other))} `{other.episode[:8]}`"
+                for other in data.related
             )
             lines.append(f"Together with {others}")
         if data.annotations.evidence:

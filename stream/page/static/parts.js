@@ -100,7 +100,7 @@ export function episode(row, time, current) {
     row.fromStart.length ? el("p", {}, `Different from the reference from the start: ${row.fromStart.join(", ")}. Is it the right reference?`) : null,
     row.evidence ? el("p", { class: "meta" }, row.evidence) : null,
     links.length ? el("p", { class: "links" }, "Signals: ", links.flatMap((link, i) => i ? [", ", link] : [link]), row.names.length > 12 ? ` and ${row.names.length - 12} more` : null) : null,
-    row.related.length ? el("p", { class: "meta" }, `Open with it: ${row.related.map(([id, kind]) => `${words(kind)} (${id.slice(0, 12)})`).join(", ")}`) : null,
+    row.related.length ? el("p", { class: "meta" }, `Open with it: ${row.related.map(([id, others]) => `${others} (${id.slice(0, 12)})`).join("; ")}`) : null,
     el("p", {}, el("a", { href: row.runbook, id: `runbook-${row.id}`, rel: "noreferrer" }, `Runbook: ${words(row.kind)}`))));
 }
 

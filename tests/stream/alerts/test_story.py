@@ -183,7 +183,7 @@ def test_a_related_episode_in_words() -> None:
         [RelatedSignal("x", None, 0.7, 0.3), RelatedSignal("y")],
     )
     assert related_words(one) == (
-        "data drift since 2026-03-01 10:02: 'x' explains up to 70 % (30 % of its values have no "
-        "like in the reference), 'y'"
+        "data drift since 2026-03-01 10:02 UTC: 'x' explains up to 70 % (30 % of its values have "
+        "no like in the reference), 'y'"
     )
     assert related_words(RelatedEpisode("0" * 32, "performance")) == "performance loss"
