@@ -93,11 +93,25 @@ def events_of(data: Rows) -> list[bytes]:
     ]
 
 
-def replayed(plan: Plan, data: Rows) -> tuple[list[AlertEvent], Detection]:
+def later_truths(events: list[bytes], after: int) -> list[bytes]:
+    """The same with each truth in an event of its own, so many seconds after its prediction."""
+    found = []
+    for value in events:
+        event = msgspec.json.decode(value)
+        at, known = event["timestamp"], event.pop("actual")
+        found.append((at, event))
+        repeated = {name: event[name] for name in ("model", "prediction", "segments")}
+        truth = {"timestamp": at + after, "prediction_timestamp": at, "actual": known}
+        found.append((at + after, repeated | truth))
+    return [msgspec.json.encode(event) for _, event in sorted(found, key=lambda each: each[0])]
+
+
+def replayed(plan: Plan, data: Rows, *, late: int = 0) -> tuple[list[AlertEvent], Detection]:
     book = PlanBook()
     book.add(plan)
     replay = Replay(book)
-    records = (FileRecord(i, 0, value) for i, value in enumerate(events_of(data)))
+    events = later_truths(events_of(data), late) if late else events_of(data)
+    records = (FileRecord(i, 0, value) for i, value in enumerate(events))
     alerts = list(replay.run(records))
     (monitor,) = replay.monitor.subjects.values()
     assert monitor.detection is not None
@@ -251,6 +265,27 @@ def test_values_that_the_reference_lacks_are_one() -> None:
         assert test.result.rates[value][test.rate].events == (data["sex"][of] == value).sum()
     other = test.result.rates["__other__"][test.rate]
     assert other.events == (data["sex"][of] == "D").sum()
+
+
+def test_truths_that_come_later_count_by_value_too() -> None:
+    late = 900
+    data = joined(rows(2, 3_000), rows(3, 5_000, recall=(0.6, 1.0)))
+    alerts, detection = replayed(plan_of(reference_of(BEFORE)), data, late=late)
+    assert "equal opportunity by sex" in {
+        signal.name for signal in opened(alerts)["fairness"].data.signals
+    }
+    assert detection.fairness is not None
+    for test in detection.fairness.rates:
+        assert test.result is not None
+        start, end = (t // 1_000 - START_S - late for t in test.span)
+        of = slice(max(0, start), end)
+        for value in ("F", "M"):
+            among = data["sex"][of] == value
+            if test.rate == "true_positive_rate":
+                among &= data["truth"][of] == "yes"
+            elif test.rate == "false_positive_rate":
+                among &= data["truth"][of] == "no"
+            assert test.result.rates[value][test.rate].events == among.sum()
 
 
 def test_a_private_model_names_no_value() -> None:
