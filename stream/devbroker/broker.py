@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 from stream.devbroker.cluster import BrokerCluster, start_cluster
 from stream.devbroker.config import HOST, BrokerError, Node, broker_properties, free_port
+from stream.devbroker.kafka_process import START_TIMEOUT_S
 from stream.devbroker.runtime import BrokerUnavailableError, find_runtime
-from stream.devbroker.server import START_TIMEOUT_S, Broker, start
+from stream.devbroker.server import Broker, start
 from stream.kafka.admin import live_brokers
 
 __all__ = [

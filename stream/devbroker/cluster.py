@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stream.devbroker.class_archive import keep_classes
 from stream.devbroker.config import BrokerError, Node, broker_properties, new_nodes
-from stream.devbroker.orphan_reaper import TEMPORARY_PREFIX, OrphanReaper
-from stream.devbroker.runtime import KafkaRuntime, find_runtime
-from stream.devbroker.server import (
+from stream.devbroker.kafka_process import (
     START_TIMEOUT_S,
     PortTakenError,
     end_process,
@@ -26,6 +25,8 @@ from stream.devbroker.server import (
     run,
     wait_ready,
 )
+from stream.devbroker.orphan_reaper import TEMPORARY_PREFIX, OrphanReaper
+from stream.devbroker.runtime import KafkaRuntime, find_runtime
 
 __all__ = ["BrokerCluster", "start_cluster"]
 
@@ -117,6 +118,7 @@ def start_cluster(
     `port` the nodes have that and the following ones.
     """
     runtime = runtime or find_runtime()
+    keep_classes(runtime)
     directory = data_dir or Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX))
     if (there := _nodes_in(directory)) not in (0, brokers):
         raise BrokerError(

