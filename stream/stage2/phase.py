@@ -199,7 +199,8 @@ class PlanPhase:
         for words in plan.reference.warnings:
             log.warning("%s: %s", self._name, words)
         for untested in untested_by_plan(plan):
-            log.warning("%s: %s", self._name, untested.line)
+            if untested.is_gap:
+                log.warning("%s: %s", self._name, untested.line)
 
     def dump(self) -> bytes:
         """The state as bytes; `load` is the inverse."""
