@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.counting.sparse import MAX_COUNT
 from detectors.references.json_reader import Place
 
 __all__ = ["FeatureTable", "JointTables"]
@@ -145,6 +146,6 @@ def _read(place: Place, shape: tuple[int, int]) -> npt.NDArray[Any]:
     if rest or width not in _WIDTHS:
         place.fail(f"must be {cells} integers of 1, 2, 4 or 8 bytes; got {len(data)} bytes")
     table = np.frombuffer(data, f"<u{width}").astype(f"=u{width}").reshape(shape)
-    if int(table.sum(dtype=np.float64)) > 2**62:
-        place.fail("holds more than 2**62")
+    if int(table.sum(dtype=np.float64)) > MAX_COUNT:
+        place.fail(f"holds more than {MAX_COUNT}")
     return table

@@ -160,7 +160,10 @@ def _joined(groups: Sequence[Sequence[AlertSignal]], in_full: int, rest: int) ->
         parts[at] = _signal_text(signal) + ("" if not signal.segment else _segments_text(group))
     if rest:
         parts.append(f"{rest} more signal{'s' if rest > 1 else ''}")
-    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    if any(", " in part for part in parts[:in_full]):  # "chance of this by luck once in 3 years"
+        listed = "; ".join(parts)
+    else:
+        listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
     return f": {listed}" if groups[0][0].headline else f" in {listed}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from statistics import median
 from typing import Any
 
@@ -73,8 +74,8 @@ def told(column: str, change: Any, **plan: Any) -> list[str]:
 
 
 def breath(summary: str) -> str:
-    """What is read in one breath: all before the advice."""
-    return summary.split(" Recommended action:")[0]
+    """What is read in one breath: the first sentence. What may have brought it comes after."""
+    return re.split(r"\.(?= |$)", summary)[0] + "."
 
 
 def mostly(share: float, other: Any) -> Any:

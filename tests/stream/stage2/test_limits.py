@@ -105,7 +105,7 @@ def test_what_is_beyond_its_limit_is_found_told_and_over(known: Any) -> None:
     summary = first.annotations.summary
     assert re.match(
         r"churn v1: Performance loss: accuracy (79|8\d)[.\d]* % \(limit 90 %\), chance of this by "
-        r"luck once in \d+ weeks .*since 1970-01-12 14:5\d UTC",
+        r"luck once in \d+ weeks.*since 1970-01-12 14:5\d UTC",
         summary,
     ), summary
     assert "If the metric were just at its limit" in first.annotations.evidence
