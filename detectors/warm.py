@@ -75,7 +75,8 @@ def warm_up() -> None:
     for times in (None, np.arange(4 * n, dtype=np.int64)):
         repeat = 1 if times is None else 4
         rows = {name: np.resize(np.array(c, object), repeat * n) for name, c in columns.items()}
-        signals = fit_reference(rows, model="warm-up", times_ms=times).signals
+        roles = {"few": "label"}
+        signals = fit_reference(rows, model="warm-up", roles=roles, times_ms=times).signals
         bank = WindowBank(signals)
         layout = bank.layout
         numeric = np.zeros((n, layout.numeric.size))

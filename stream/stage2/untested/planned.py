@@ -30,6 +30,7 @@ from stream.stage2.untested.reasons import (
     tests_named,
 )
 from stream.stage2.windows import MAX_CYCLES
+from stream.text.counted import counted
 from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, short_duration
 from stream.text.fairness_words import disparity_signal, rate_name
 
@@ -139,17 +140,21 @@ def _of_causes(plan: Plan) -> Iterator[Untested]:
     roles = {signal.role for signal in plan.reference.signals}
     if "feature" not in roles or not roles & {"label", "score"}:
         return
-    joint = plan.reference.joint
+    joint, what = plan.reference.joint, "which input explains a move of the prediction"
     if joint is None:
-        why = (
-            "the reference has no counts of inputs by prediction, as one that was learned, made of "
-            "production or fitted before they were kept; fit again"
+        words = (
+            f"{what} is not known: the reference has no counts of inputs by prediction, as one "
+            "that was learned, made of production or fitted before they were kept; fit again"
         )
     elif joint.said not in {signal.name for signal in plan.monitored}:
-        why = f"{joint.said} is not monitored"
+        words = f"{what} is not known: {joint.said} is not monitored"
+    elif joint.left_out:
+        words = (
+            f"{what} is not known of {counted(joint.left_out, 'input')}: the reference has counts "
+            f"of the {len(joint.features)} that go most closely with it"
+        )
     else:
         return
-    words = f"which input explains a move of the prediction is not known: {why}"
     yield Untested("causes", words, is_gap=False)
 
 

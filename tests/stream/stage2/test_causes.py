@@ -221,6 +221,17 @@ def test_a_reference_without_tables_names_the_input_and_no_share(
     assert "causes" not in {each.reason for each in untested_by_plan(plan(reference))}
 
 
+def test_inputs_without_a_table_are_said(reference: Reference) -> None:
+    joint = reference.joint
+    assert joint is not None
+    few = replace(reference, joint=replace(joint, left_out=3))
+    (note,) = (each for each in untested_by_plan(plan(few)) if each.reason == "causes")
+    assert "is not known of 3 inputs: the reference has counts of the 2 that go" in note.words
+    off = {"score": SignalOptions(monitor=False)}
+    blind = untested_by_plan(plan(reference, signals=off))
+    assert any(each.words.endswith("score is not monitored") for each in blind)
+
+
 def test_without_a_truth_in_the_reference_a_move_is_explained_all_the_same(
     moved: list[bytes],
 ) -> None:
