@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -68,6 +69,7 @@ _NAMED: Final = 3
 #: What happened is to be read in one breath: so many characters to the first full stop.
 _CHARS: Final = 200
 _NAME_CHARS: Final = 40
+_IN_BRACKETS: Final = re.compile(r"\([^()]*\)|'[^']*'")
 #: The whole stream is named rather than a segment whose effect is not much larger.
 _WHOLE: Final = 0.5
 
@@ -160,7 +162,8 @@ def _joined(groups: Sequence[Sequence[AlertSignal]], in_full: int, rest: int) ->
         parts[at] = _signal_text(signal) + ("" if not signal.segment else _segments_text(group))
     if rest:
         parts.append(f"{rest} more signal{'s' if rest > 1 else ''}")
-    if any(", " in part for part in parts[:in_full]):  # "chance of this by luck once in 3 years"
+    # "accuracy 88 % (limit 90 %), chance of this by luck once in 3 years"
+    if any(", " in _IN_BRACKETS.sub("", part) for part in parts[:in_full]):
         listed = "; ".join(parts)
     else:
         listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

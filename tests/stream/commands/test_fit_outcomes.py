@@ -74,6 +74,8 @@ def test_a_regression_says_its_mean_error(tmp_path: Path) -> None:
     errors = frame["said"] - truth
     assert float(found[1]) == pytest.approx(np.abs(errors).mean(), abs=0.01)
     assert float(found[2]) == pytest.approx(errors.mean(), abs=0.01)
+    assert "none is wrong" not in output
+    assert "none is wrong" in said(tmp_path, {**frame, "said": truth}, "--prediction", "said")
 
 
 def test_a_model_that_is_better_than_its_own_scores_was_perhaps_trained_on_the_rows() -> None:

@@ -97,10 +97,17 @@ def test_the_example_runs():
 
 def test_the_page_tells_the_truth():
     page = (Path(__file__).parents[3] / "docs" / "events.md").read_text()
-    single, batch = (block.split("```", 1)[0] for block in page.split("```json\n")[1:])
+    single, truth, batch = (block.split("```", 1)[0] for block in page.split("```json\n")[1:])
     decoded = NativeDecoder(book()).decode([Rec(single.encode()), Rec(batch.encode())])
     assert decoded.rejects == []
     assert decoded.time_ms.tolist() == [NOW_MS + 123, NOW_MS, NOW_MS + 1500]
     assert values(decoded.groups[0])["actual"] == "fraud"
+    later_ms = NOW_MS + 7 * 86_400_000
+    decoded = NativeDecoder(book()).decode([Rec(truth.encode(), timestamp=later_ms)])
+    assert decoded.rejects == []
+    (group,) = decoded.groups
+    assert group.predicted_ms is not None
+    assert group.predicted_ms.tolist() == [NOW_MS + 123]
+    assert values(group)["actual"] == "fraud"
     refused = page.split("## Refused events")[1].split("## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", refused, re.MULTILINE)) == set(REASONS)
