@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def test_the_examples_send_what_they_say(kafka: dict[str, object], topic_prefix:
     topic = f"{topic_prefix}predictions"
     create_topics(kafka, [WantedTopic(topic, 1, {"cleanup.policy": "delete"})])
     here = f'bootstrap_servers="{kafka["bootstrap_servers"]}", topic="{topic}"'
-    simple, frames, model, served = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+    examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+    simple, later, frames, model, served = examples
 
     def run(text: str) -> dict[str, Any]:
         assert WHERE in text
@@ -32,6 +34,7 @@ def test_the_examples_send_what_they_say(kafka: dict[str, object], topic_prefix:
         return names
 
     run(simple)
+    made = run(later)["made"]
     run(frames)
     run(model)
     names = run(served)
@@ -44,9 +47,12 @@ def test_the_examples_send_what_they_say(kafka: dict[str, object], topic_prefix:
 
     asyncio.run(ask())
     found = [json.loads(record.value or b"") for record in read_topic(kafka, topic)]
-    first, late, batch, predicted, request = found
+    first, late, truth, batch, predicted, request = found
     assert first["features"] == {"amount": 12.5, "country": "DE", "age": None}
     assert (late["prediction_id"], late["actual"]["label"]) == ("3f0c", "fraud")
+    assert truth["prediction"] == {"label": "ok", "score": 0.93}
+    assert datetime.fromisoformat(truth["prediction_timestamp"]) == made
+    assert truth["actual"]["label"] == "fraud"
     assert batch["columns"]["prediction"] == {"label": ["ok", "fraud"], "score": [0.93, 0.71]}
     assert predicted["columns"]["features"] == {"amount": [0.1], "age": [0.8]}
     assert request["prediction"] == {"label": "ok"}

@@ -162,7 +162,7 @@ def test_one_value_breaks_and_the_whole_stays_clean() -> None:
     assert lead.name == "equal opportunity by sex"
     words = re.search(
         r"m v1: Unequal outcomes: equal opportunity differs by ([\d.]+) points between "
-        r"sex=F \(([\d.]+) %\) and sex=M \(([\d.]+) %\), usually (-?[\d.]+) ",
+        r"sex=F \(([\d.]+) %\) and sex=M \(([\d.]+) %\), usually (-?[\d.]+)\b",
         alert.data.annotations.summary,
     )
     assert words is not None, alert.data.annotations.summary
