@@ -28,6 +28,7 @@ __all__ = [
     "Disparity",
     "Fairness",
     "Limits",
+    "compared",
     "fairness",
     "rates_of",
 ]
@@ -103,6 +104,10 @@ class Fairness:
     disparities: dict[str, Disparity]
     not_judged: dict[str, tuple[str, ...]]
 
+    def judged(self, rate: str) -> int:
+        """How many values have events enough of a rate."""
+        return sum(_is_enough(of.get(rate)) for of in self.rates.values())
+
 
 def fairness(
     cells: OutcomeCells,
@@ -112,7 +117,6 @@ def fairness(
     alpha: float,
     phi: Mapping[str, float] = MappingProxyType({}),
     limits: Limits | None = None,
-    wanted: Collection[str] = RATES,
 ) -> Fairness:
     """Rates by value of a segment, and whether they are further apart than they may be.
 
@@ -136,20 +140,38 @@ def fairness(
         Design effects of `RATES`, 1 where it has none.
     limits : Limits, optional
         From where a disparity is too large.
-    wanted : collection of str
-        Those of `RATES` that are looked at.
 
     Raises
     ------
     ValueError
         alpha that is not between 0 and 1, a regression, counts of another length.
     """
+    known = {value: rates_of(cells, counts, phi) for value, counts in reference.items()}
+    return compared(cells, window, known, alpha=alpha, phi=phi, limits=limits)
+
+
+def compared(
+    cells: OutcomeCells,
+    window: Mapping[str, Ints],
+    known: Mapping[str, Mapping[str, Metric]],
+    *,
+    alpha: float,
+    phi: Mapping[str, float] = MappingProxyType({}),
+    limits: Limits | None = None,
+    wanted: Collection[str] = RATES,
+) -> Fairness:
+    """As `fairness`, by rates that are `known` of the reference, of those that are `wanted`.
+
+    Raises
+    ------
+    ValueError
+        As of `fairness`.
+    """
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha must be between 0 and 1; got {alpha}.")
     if cells.task == "regression":
         raise ValueError("fairness is that of classes; a regression has none.")
     rates = {value: rates_of(cells, counts, phi, wanted) for value, counts in window.items()}
-    known = {value: rates_of(cells, counts, phi, wanted) for value, counts in reference.items()}
     defined = RATES if cells.task == "binary" else ("error_rate",)
     tested = [rate for rate in defined if rate in wanted]
     few = {

@@ -10,12 +10,11 @@ import numpy.typing as npt
 
 from detectors.outcomes.fairness import (
     DISPARITIES,
-    FEWEST_EVENTS,
     RATES,
     Fairness,
     Limits,
+    compared,
     fairness,
-    rates_of,
 )
 from detectors.references.outcome import OutcomeReference
 from detectors.references.protected import ProtectedOutcomes
@@ -68,9 +67,9 @@ class ModelFairness:
         said = named[outcome.cells.predicted or outcome.cells.score]
         of_error = named[outcome.error].effect
         self.phi = {rate: said.effect if rate == "selection_rate" else of_error for rate in RATES}
-        self._usual = self._by_value(protected.counts)
+        usual = self._by_value(protected.counts)
         self.reference = fairness(
-            self.cells, self._usual, self._usual, alpha=_SHOWN, phi=self.phi, limits=limits
+            self.cells, usual, usual, alpha=_SHOWN, phi=self.phi, limits=limits
         )
 
     def by_value(self, counts: Mapping[str, Ints], cells: slice) -> Ints:
@@ -107,20 +106,15 @@ class ModelFairness:
         """Those of `RATES` that such outcomes have."""
         return RATES if self.cells.task == "binary" else ("error_rate",)
 
-    def judged(self, counts: Ints, rate: str) -> int:
-        """How many values have events enough of a rate, int64[len(names), cells.width]."""
-        of_values = (rates_of(self.cells, row, self.phi, (rate,)) for row in counts)
-        return sum(rate in of and of[rate].events >= FEWEST_EVENTS for of in of_values)
-
     def of(self, counts: Ints, alpha: float, rate: str) -> Fairness:
         """Of one of `rates` of outcomes by value, int64[len(names), cells.width].
 
         A disparity is tested at `alpha`.
         """
-        return fairness(
+        return compared(
             self.cells,
             self._by_value(counts),
-            self._usual,
+            self.reference.rates,
             alpha=alpha,
             phi=self.phi,
             limits=self.limits,

@@ -8,7 +8,7 @@ have goes on over the next windows, each rate for itself: positives are rarer th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -33,25 +33,21 @@ MAX_WINDOWS: Final = 8
 Ints = npt.NDArray[np.int64]
 
 
-class _Stretch(msgspec.Struct, array_like=True):
+#: Counts in bytes, start, end and windows of a stretch.
+_DumpedStretch: TypeAlias = tuple[bytes, int, int, int]
+
+
+class _Stretch(msgspec.Struct):
     """Outcomes by value over some time, row by row, and how many windows closed in it."""
 
     counts: Ints
-    start_ms: int
+    start_ms: int = 0
     end_ms: int = 0
     windows: int = 0
 
-    @property
-    def events(self) -> int:
-        """Outcomes of all values."""
-        return int(self.counts.sum())
-
-
-class _DumpedStretch(msgspec.Struct, array_like=True):
-    counts: bytes
-    start_ms: int
-    end_ms: int
-    windows: int
+    def dump(self) -> _DumpedStretch:
+        """The state."""
+        return encode_counts(self.counts.ravel()), self.start_ms, self.end_ms, self.windows
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -107,33 +103,32 @@ class RateTest:
         """End a window of the whole stream, and judge the stretch if two values have enough."""
         filling = self._filling
         filling.windows += 1
-        is_enough = self.of.judged(filling.counts, self.rate) > 1
+        result = self._result_of(filling)
+        is_enough = result.judged(self.rate) > 1
         if not is_enough and filling.windows < MAX_WINDOWS:
             return
         self._filling = self._empty()
-        self._judged, self.given_up = (filling, False) if is_enough else (None, True)
-        self._judge()
-        if self.result is not None:
+        self.given_up = not is_enough
+        self._judged, self.result = (filling, result) if is_enough else (None, None)
+        if is_enough:
             self.found = {
                 name: describe(self, name, disparity, filling)
-                for name, disparity in self.result.disparities.items()
+                for name, disparity in result.disparities.items()
                 if disparity.found
             }
 
     def _empty(self) -> _Stretch:
-        return _Stretch(np.zeros(self._shape, np.int64), 0)
+        return _Stretch(np.zeros(self._shape, np.int64))
 
-    def _judge(self) -> None:
-        self.result = None
-        if self._judged is not None:
-            self.result = self.of.of(self._judged.counts, self._alpha, self.rate)
+    def _result_of(self, stretch: _Stretch) -> Fairness:
+        return self.of.of(stretch.counts, self._alpha, self.rate)
 
     def dump(self) -> _State:
         """The state; `load` is the inverse."""
         judged = self._judged
         return _State(
-            _dumped(self._filling),
-            None if judged is None else _dumped(judged),
+            self._filling.dump(),
+            None if judged is None else judged.dump(),
             self.given_up,
             self.found,
         )
@@ -143,17 +138,14 @@ class RateTest:
         self._filling = self._loaded(state.filling)
         self._judged = None if state.judged is None else self._loaded(state.judged)
         self.given_up, self.found = state.given_up, state.found
-        self._judge()
+        self.result = None if self._judged is None else self._result_of(self._judged)
 
-    def _loaded(self, data: _DumpedStretch) -> _Stretch:
+    def _loaded(self, state: _DumpedStretch) -> _Stretch:
+        counts, *times_and_windows = state
         rows, width = self._shape
-        counts = decode_counts(data.counts, rows * width).reshape(rows, width)
-        return _Stretch(counts, data.start_ms, data.end_ms, data.windows)
-
-
-def _dumped(stretch: _Stretch) -> _DumpedStretch:
-    counts = encode_counts(stretch.counts.ravel())
-    return _DumpedStretch(counts, stretch.start_ms, stretch.end_ms, stretch.windows)
+        return _Stretch(
+            decode_counts(counts, rows * width).reshape(rows, width), *times_and_windows
+        )
 
 
 #: Makes the finding of a disparity in a stretch.
