@@ -10,7 +10,7 @@ from detectors.counting.log_histogram import LogCounts
 from detectors.counting.meaning import category_text
 from detectors.errors import DetectorsError, InvalidReferenceError
 from detectors.fitting import Coded, ReferenceFitter
-from detectors.fitting.outcomes import OutcomeOptions
+from detectors.fitting.outcome_kinds import OutcomeOptions
 from detectors.fitting.seasonal import Seasons
 from detectors.fitting.table import fit_reference, infer_kind
 from detectors.references.calendar import Calendar

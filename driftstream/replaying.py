@@ -230,8 +230,7 @@ def replay(
 
 
 def _metrics(running: Replay) -> dict[str, OutcomeMetric]:
-    detections = [each.detection for each in running.monitor.subjects.values()]
-    views = [of.outcomes_now() for of in detections if of is not None]
+    views = [detection.outcomes_now() for _, detection in running.detections()]
     view = max((of for of in views if of is not None), key=lambda of: of.end_ms, default=None)
     if view is None:
         return {}

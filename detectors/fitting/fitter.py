@@ -17,7 +17,8 @@ from detectors.fitting.joint import JointFit
 from detectors.fitting.long_memory import warnings_of_long
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
-from detectors.fitting.outcomes import OutcomeFit, OutcomeOptions
+from detectors.fitting.outcome_kinds import OutcomeOptions
+from detectors.fitting.outcomes import OutcomeFit
 from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.seasonal import SeasonFit, Seasons

@@ -8,17 +8,14 @@ columns do not tell before they are read, all of these are counted and one is ch
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.counting.binning import NumericBinning
-from detectors.counting.name_bins import MAX_CATEGORIES, CategoricalBinning
-from detectors.counting.outcome_cells import LARGEST_ERROR, MAX_CLASSES, OutcomeCells
+from detectors.counting.name_bins import MAX_CATEGORIES
+from detectors.counting.outcome_cells import OutcomeCells
 from detectors.counting.outcome_places import (
     RIGHT,
     WRONG,
@@ -29,6 +26,12 @@ from detectors.errors import InvalidReferenceError
 from detectors.fitting.categorical import CategoricalFit
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches
+from detectors.fitting.outcome_kinds import (
+    HALF,
+    OutcomeOptions,
+    cells_of_classes,
+    cells_of_numbers,
+)
 from detectors.fitting.protected import ProtectedFit
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.values import Coded, Column, numbers
@@ -36,38 +39,14 @@ from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import joined
 from detectors.references.outcome import OutcomeReference
 
-__all__ = ["OutcomeFit", "OutcomeOptions"]
+__all__ = ["OutcomeFit"]
 
 Ints = npt.NDArray[np.int64]
 _Fits = Mapping[str, "NumericFit | CategoricalFit"]
 
-#: Names of a class that says yes, in lower case.
-_POSITIVE: Final = frozenset(("1", "true", "yes", "y", "positive", "pos"))
 #: A score is how sure the model is if no more of them than this are below a half for either class.
 _UNSURE: Final = 0.05
-#: The largest error that is added up is so many times what one in a thousand is beyond.
-_BEYOND: Final = 64.0
-_HALF: Final = 0.5
 _NAMES: Final = (RIGHT, WRONG)
-
-
-@dataclass(frozen=True)
-class OutcomeOptions:
-    """What a user says of outcomes.
-
-    Attributes
-    ----------
-    positive : str, optional
-        The positive class.
-    threshold : float, optional
-        From which score on it is said.
-    protected : tuple of str
-        Columns by whose values outcomes are counted too: whether decisions differ by them.
-    """
-
-    positive: str | None = None
-    threshold: float | None = None
-    protected: tuple[str, ...] = ()
 
 
 class OutcomeFit:
@@ -183,9 +162,9 @@ class OutcomeFit:
         if self._options.threshold is not None:
             return self._score, self._options.threshold
         there = score.sampled
-        if self._label and not (np.any(there < _HALF) and np.any(there > _HALF)):
+        if self._label and not (np.any(there < HALF) and np.any(there > HALF)):
             return None
-        return self._score, _HALF
+        return self._score, HALF
 
     def prepare(self, signals: _Fits, batches: Batches) -> None:
         """End the first pass, after that of all signals: settle what may be counted."""
@@ -204,100 +183,14 @@ class OutcomeFit:
 
     def _settle(self) -> list[OutcomeCells]:
         """All that the outcomes may be; none, with `why_not`, where they cannot be counted."""
-        actual = self._signals[self._actual].binning
+        binnings = {name: signal.binning for name, signal in self._signals.items()}
         if self._is_regression:
-            bins = self._signals[self._said].binning.n_bins
-            unit = self._unit()
-            return [
-                OutcomeCells("regression", self._actual, self._said, score_bins=bins, unit=unit)
-            ]
-        if not isinstance(actual, CategoricalBinning):
-            self.why_not = (
-                f"{self._actual} has numbers and {self._said} has names, so that no prediction "
-                f"can be right; if both are classes, say --categorical {self._actual}"
-            )
-            return []
-        label, score = self._label, self._score
-        names = list(actual.categories)
-        if label:
-            said = self._signals[label].binning
-            assert isinstance(said, CategoricalBinning)
-            own = {name for name, b in said.bins_of_names.items() if b < len(said.categories)}
-            names = [name for name in names if name in own]
-        if len(names) < 2:
-            one = len(actual.categories) < 2
-            self.why_not = (
-                f"{self._actual} has one class only"
-                if one
-                else f"{label} and {self._actual} have too many classes, or none in common"
-            )
-            return []
-        score_bins, probability = 0, False
-        if score and isinstance(binning := self._signals[score].binning, NumericBinning):
-            score_bins = binning.n_bins
-            probability = bool(binning.edges[0] >= -1e-6 and binning.edges[-1] <= 1.0 + 1e-6)
-        else:
-            score = ""
-        if not label and not score:
-            self.why_not = f"{self._score} has names, and a score is a number"
-            return []
-        common: dict[str, Any] = {
-            "actual": self._actual,
-            "predicted": label,
-            "score": score,
-            "score_bins": score_bins,
-            "probability": probability,
-        }
-        if len(names) > 2:
-            if not label:
-                self.why_not = f"a score alone does not say which of {len(names)} classes it is of"
-                return []
-            if self._options.positive is not None:
-                raise InvalidReferenceError(
-                    f"a positive class is one of two; {self._actual} has {len(names)}."
-                )
-            return [OutcomeCells("multiclass", classes=tuple(names[:MAX_CLASSES]), **common)]
-        return self._binary(names, common, probability=probability)
-
-    def _binary(
-        self, names: Sequence[str], common: dict[str, Any], *, probability: bool
-    ) -> list[OutcomeCells]:
-        positive = self._options.positive
-        if positive is not None and positive not in names:
-            raise InvalidReferenceError(
-                f"the positive class must be {names[0]!r} or {names[1]!r}; got {positive!r}."
-            )
-        label, score = common["predicted"], common["score"]
-        if not label and not probability and self._options.threshold is None:
-            self.why_not = (
-                f"{score} is no probability, so from which value on it says a class is not known; "
-                "say --threshold NUMBER, or --prediction COLUMN"
-            )
-            return []
-        known = [name for name in names if name.lower() in _POSITIVE]
-        if positive is None and len(known) == 1:
-            (positive,) = known
-        threshold = _HALF if self._options.threshold is None else self._options.threshold
-        both = [tuple(names), tuple(reversed(names))]  # the rarer class first taken as positive
-        if positive is not None:
-            both = [pair for pair in both if pair[1] == positive]
-        elif not score:
-            both = both[:1]
-        found = [
-            OutcomeCells("binary", classes=pair, threshold=threshold, **common) for pair in both
-        ]
-        if label and score and probability:
-            found.append(OutcomeCells("multiclass", classes=tuple(names), **common))
-        return found
-
-    def _unit(self) -> float:
-        """Unit of sums: a power of two, so that whole numbers stay whole."""
-        assert isinstance(self.error, NumericFit)
-        sizes = np.abs(self.error.sampled)
-        sizes = sizes[np.isfinite(sizes)]
-        large = float(np.quantile(sizes, 0.999)) if sizes.size else 1.0
-        exponent = math.frexp(_BEYOND * large / LARGEST_ERROR)[1] if large > 0.0 else -20
-        return math.ldexp(1.0, max(-1_000, min(900, exponent)))
+            assert isinstance(self.error, NumericFit)
+            return [cells_of_numbers(self._actual, self._said, binnings, self.error.sampled)]
+        cells, self.why_not = cells_of_classes(
+            self._actual, self._label, self._score, binnings, self._options
+        )
+        return cells
 
     def count(
         self,
@@ -339,7 +232,7 @@ class OutcomeFit:
                 if at == 0 and cells.predicted:
                     for side in (0, 1):
                         of_side = score[predicted == side]
-                        self._sides[side] += [of_side.size, np.count_nonzero(of_side < _HALF)]
+                        self._sides[side] += [of_side.size, np.count_nonzero(of_side < HALF)]
             self._add(at, where, sums, piece)
             for protected, of_value in zip(self._protected, of_values, strict=True):
                 protected.add(at, of_value, where[:, 0])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from detectors.errors import InvalidReferenceError
 from detectors.fitting import LEAST_ROWS, Column, ReferenceFitter, infer_kind
-from detectors.fitting.outcomes import OutcomeOptions
+from detectors.fitting.outcome_kinds import OutcomeOptions
 from detectors.fitting.seasonal import Seasons
 from detectors.references.reference import ColumnMapping, Reference
 

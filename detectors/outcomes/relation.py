@@ -30,8 +30,9 @@ __all__ = ["STEPS", "Relation", "RelationGroup", "RelationResult", "severity_of_
 #: Effects from which a finding is a warning, and critical: outcomes are off by so much, as a share.
 #: Where a decision hangs on them, accuracy has changed by no more than that.
 STEPS: Final = (0.05, 0.10)
-#: The same of a regression: a bias of a quarter and of half a standard deviation of its errors.
-STEPS_OF_NUMBERS: Final = (0.10, 0.20)
+#: An actual that is above a prediction is no wrong decision: of a regression a gap counts half, so
+#: that a bias of a quarter and of half a standard deviation of its errors is as much.
+_OF_NUMBERS: Final = 0.5
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -72,7 +73,7 @@ class RelationResult:
         How often chance alone gives this value or more.
     effect : float
         Root mean square over events of the share that came less the one expected, without what
-        chance brings: 0 to 1.
+        chance brings: 0 to 1. Of a regression half of that.
     found : bool
     events : int
         That the test saw.
@@ -88,9 +89,9 @@ class RelationResult:
     groups: tuple[RelationGroup, ...]
 
 
-def severity_of_gap(effect: float, cells: OutcomeCells) -> Literal["info", "warning", "critical"]:
+def severity_of_gap(effect: float) -> Literal["info", "warning", "critical"]:
     """Severity of outcomes that are off by so much, whatever found it."""
-    warning, critical = STEPS_OF_NUMBERS if cells.task == "regression" else STEPS
+    warning, critical = STEPS
     return "info" if effect < warning else "warning" if effect < critical else "critical"
 
 
@@ -251,7 +252,8 @@ class Relation:
         chance = self.phi.group * _sums(pooled.variance * np.square(larger), ends)
         there = events > 0
         square = (np.square(gap[there]) - chance[there]) / events[there]
-        return math.sqrt(max(0.0, float(square.sum()) / max(1.0, float(events.sum()))))
+        gap_of_all = math.sqrt(max(0.0, float(square.sum()) / max(1.0, float(events.sum()))))
+        return gap_of_all * (_OF_NUMBERS if self.cells.task == "regression" else 1.0)
 
     def _words(self, group: RelationGroup) -> tuple[str, str]:
         """Which events a group has, and what came."""

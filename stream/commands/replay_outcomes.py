@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from stream.replay import Replay
-    from stream.stage2.detection import Detection
     from stream.stage2.outcome_view import OutcomeView
 
 __all__ = ["fairness_said", "outcome_words", "write_fairness", "write_outcomes"]
@@ -16,7 +15,7 @@ __all__ = ["fairness_said", "outcome_words", "write_fairness", "write_outcomes"]
 
 def _views(replay: Replay, *, segments: bool) -> Iterator[tuple[str, str, OutcomeView]]:
     """Version, segment and outcomes of every scope that had a full window."""
-    for version, detection in _detections(replay):
+    for (_, version), detection in replay.detections():
         for segment in sorted(detection.windows.last):
             if segment and (not segments or detection.plan.private):
                 continue
@@ -52,12 +51,6 @@ def write_outcomes(out: BinaryIO, replay: Replay) -> None:
             out.write(encode(line) + b"\n")
 
 
-def _detections(replay: Replay) -> Iterator[tuple[str, Detection]]:
-    for subject, monitor in sorted(replay.monitor.subjects.items()):
-        if monitor.detection is not None:
-            yield subject.version, monitor.detection
-
-
 def write_fairness(out: BinaryIO, replay: Replay) -> None:
     """Write what was last judged by protected columns: rates of values, then disparities."""
     from msgspec.json import encode
@@ -65,7 +58,7 @@ def write_fairness(out: BinaryIO, replay: Replay) -> None:
     from stream.contracts.alert_event import format_time
     from stream.stage2.fairness_view import shown_disparities, shown_rates
 
-    for version, detection in _detections(replay):
+    for (_, version), detection in replay.detections():
         for test, value, now, usual in shown_rates(detection):
             line = {
                 "time": format_time(test.span[1]),
@@ -102,7 +95,7 @@ def fairness_said(replay: Replay) -> Iterator[str]:
     from stream.stage2.fairness_view import shown_disparities
     from stream.text.fairness_words import disparity_words
 
-    for version, detection in _detections(replay):
+    for (_, version), detection in replay.detections():
         by_column: dict[str, list[str]] = {}
         for test, name, now, low, high in shown_disparities(detection):
             words = disparity_words(test.of.column, name, now, (low, high))

@@ -6,10 +6,11 @@ With them a broker is there with half of the CPU: 2.4 s instead of 5.0, formatti
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 
-from stream.devbroker.config import broker_properties, new_nodes
+from stream.devbroker.config import BrokerError, broker_properties, new_nodes
 from stream.devbroker.kafka_process import (
     START_TIMEOUT_S,
     end_process,
@@ -21,6 +22,8 @@ from stream.devbroker.kafka_process import (
 from stream.devbroker.runtime import KafkaRuntime, locked
 
 __all__ = ["keep_classes"]
+
+log = logging.getLogger(__name__)
 
 #: Writing the file is the last that the process does.
 _WRITTEN_TIMEOUT_S = 120.0
@@ -36,7 +39,11 @@ def keep_classes(runtime: KafkaRuntime) -> None:
             return
         with tempfile.TemporaryDirectory(prefix=f"{archive.stem}.", dir=archive.parent) as place:
             made = Path(place) / archive.name
-            _run_for_classes(Path(place), runtime, made)
+            try:
+                _run_for_classes(Path(place), runtime, made)
+            except BrokerError as error:  # it starts more slowly without, and is asked again
+                log.warning("Kafka's classes are not kept for a faster start: %s", error)
+                return
             made.touch()  # a Java that wrote none is not asked again, and passes over an empty one
             for former in archive.parent.glob(f"{Path(runtime.classpath).parent.name}-java-*.jsa"):
                 former.unlink()

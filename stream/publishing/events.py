@@ -47,10 +47,10 @@ class EventMaker:
         actual: Any,
         identity: str | None,
         timestamp: Any,
-        latency_seconds: Any,
-        segments: Any,
-        tags: Any,
-        actual_timestamp: Any,
+        latency_seconds: Any = None,
+        segments: Any = None,
+        tags: Any = None,
+        actual_timestamp: Any = None,
         prediction_timestamp: Any = None,
     ) -> bytes:
         """The value of a message.

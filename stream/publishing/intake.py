@@ -52,12 +52,26 @@ class Intake:
         self._maker, self._outbox, self._notices, self._begin = maker, outbox, notices, begin
         self._max_message_bytes, self._strict = max_message_bytes, strict
 
-    def message(self, topic: str, features: Any, prediction: Any, *members: Any) -> Message | None:
-        """An event as a message; None, and counted, if it is none."""
-        score, actual, prediction_id, *others = members
+    def message(
+        self,
+        topic: str,
+        features: Any,
+        prediction: Any,
+        score: Any,
+        actual: Any,
+        prediction_id: Any,
+        *others: Any,
+        **named: Any,
+    ) -> Message | None:
+        """An event as a message; None, and counted, if it is none.
+
+        The `others` are as `EventMaker.event` takes them, in its order or by name.
+        """
         try:
             identity = None if prediction_id is None else self._maker.values.identity(prediction_id)
-            value = self._maker.event(features, prediction, score, actual, identity, *others)
+            value = self._maker.event(
+                features, prediction, score, actual, identity, *others, **named
+            )
         except Exception as error:
             self.invalid(error)
             return None

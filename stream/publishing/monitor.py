@@ -173,8 +173,6 @@ class Monitor:
             latency_seconds,
             segments,
             tags,
-            None,
-            None,
         )
         return message is not None and self._intake.put(message)
 
@@ -228,11 +226,9 @@ class Monitor:
             actual,
             prediction_id,
             timestamp,
-            None,
-            segments,
-            None,
-            timestamp,
-            prediction_timestamp,
+            segments=segments,
+            actual_timestamp=timestamp,
+            prediction_timestamp=prediction_timestamp,
         )
         return message is not None and self._intake.put(message)
 
@@ -245,12 +241,7 @@ class Monitor:
             If there is a member that `log` does not take.
         """
         message = self._intake.message(
-            self.topic,
-            features,
-            prediction,
-            *(members.pop(name, None) for name in _MEMBERS),
-            None,
-            None,
+            self.topic, features, prediction, *(members.pop(name, None) for name in _MEMBERS)
         )
         if members:
             raise TypeError(f"alog() got unexpected arguments: {', '.join(members)}")

@@ -16,11 +16,11 @@ from stream.contracts.summary_message import Source
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.columns import Reject
 from stream.decode.record import Record
-from stream.plans.plan import PlanBook
+from stream.plans.plan import PlanBook, Subject
 from stream.plans.privacy import CategoryHash
 from stream.replay.blocks import PaneBlocks
 from stream.stage1.summarise import CHUNK_RECORDS, Flush, Summariser
-from stream.stage2.detection import OnWindow
+from stream.stage2.detection import Detection, OnWindow
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.untested import AtEnd, untested_at_end
 
@@ -97,6 +97,12 @@ class Replay:
                 for each in end.untested
             ],
         )
+
+    def detections(self) -> Iterator[tuple[Subject, Detection]]:
+        """What is tested of each subject that has a plan with a reference, in order."""
+        for subject, monitor in sorted(self.monitor.subjects.items()):
+            if monitor.detection is not None:
+                yield subject, monitor.detection
 
     def _apply(self, flush: Flush) -> Iterator[AlertEvent]:
         if self._on_reject is not None:

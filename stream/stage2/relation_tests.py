@@ -178,7 +178,7 @@ class RelationTests:
             test=test,
             value=value,
             threshold=threshold,
-            severity=severity_of_gap(effect, self._cells),
+            severity=severity_of_gap(effect),
             start_ms=start_ms,
             end_ms=end_ms,
             events=events,

@@ -60,7 +60,7 @@ def test_labels_shuffled_or_swapped_are_found_in_one_window(kind: str) -> None:
     assert shuffled.found
     assert swapped is not None
     assert swapped.found
-    assert severity_of_gap(swapped.effect, SCORED) == "critical"
+    assert severity_of_gap(swapped.effect) == "critical"
 
 
 def test_a_model_that_was_nearly_always_right() -> None:
