@@ -18,6 +18,7 @@ from detectors.fitting.long_memory import warnings_of_long
 from detectors.fitting.numeric import NumericFit
 from detectors.fitting.order import Batches, TimeSurvey
 from detectors.fitting.outcome_kinds import OutcomeOptions
+from detectors.fitting.outcome_questions import questions_about
 from detectors.fitting.outcomes import OutcomeFit
 from detectors.fitting.pace import Pace
 from detectors.fitting.sampling import RowSample
@@ -261,6 +262,7 @@ class ReferenceFitter:
             warnings.append(f"outcomes are not followed: {self._outcome.why_not}")
             signals = signals[:-1]
         if outcome is not None:
+            warnings += questions_about(outcome, signals)
             warnings += warnings_of_training(outcome, signals)
         tables = [signal.by_cell for signal, _ in zip(fits.values(), signals, strict=False)]
         self.seasonal = self._season.finish(signals, tables)

@@ -173,9 +173,11 @@ class Relation:
         result = self.test(counts, 0.5)
         if result is None:
             return ""
-        group = max(result.groups, key=lambda group: (group.chi2, group.events))
+        groups, pooled = result.groups, pool(strata_of(self.cells, counts), self.reference)
+        if len(groups) == 1 and self.cells.score_bins:
+            groups = self._halves(pooled)
+        group = max(groups, key=lambda group: (group.chi2, group.events))
         if not self.cells.score_bins:  # what is merged here has no name in common
-            pooled = pool(strata_of(self.cells, counts), self.reference)
             off = np.abs(pooled.came - pooled.expected)[group.first : group.last + 1]
             stratum = group.first + int(off.argmax())
             alone = np.arange(1, pooled.events.size + 1)
@@ -235,6 +237,15 @@ class Relation:
             RelationGroup(first[i], int(end) - 1, int(events[i]), int(came[i]), expected[i], each)
             for i, (end, each) in enumerate(zip(ends, chi2.tolist(), strict=True))
         )
+
+    def _halves(self, pooled: Pooled) -> tuple[RelationGroup, ...]:
+        """Two groups of few events: what is off either way in all of them may cancel."""
+        events = np.cumsum(np.where(pooled.known, pooled.events, 0))
+        cut = int(np.searchsorted(events, events[-1] / 2.0)) + 1
+        if cut >= events.size:
+            return self._groups(pooled, np.array([events.size]), np.zeros(1))
+        ends = np.array([cut, events.size])
+        return self._groups(pooled, ends, np.abs(_sums(pooled.came - pooled.expected, ends)))
 
     def _known(self, pooled: Pooled) -> Floats:
         """Share that came in each stratum of the reference; 0 where it has no events."""
