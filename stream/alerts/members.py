@@ -62,7 +62,8 @@ class Member(msgspec.Struct, array_like=True):
     eased: int = 0  # closed windows in a row that were lower
     eased_to: int = 0  # the highest of them
     clean: int = 0  # looks in a row without a finding since then
-    #: As estimated when it joined (later the past is blurred) or was first seen to be a ramp.
+    #: As estimated when it joined (later the past is blurred), or told more closely than as a
+    #: window, or was first seen to be a ramp.
     began: ChangePoint | None = None
     from_start: bool = False  # whether that was ever found
     from_start_published: bool = False
@@ -209,9 +210,23 @@ def take_findings(members: Members, findings: Sequence[Finding]) -> None:
         point = finding.change_point
         if point is not None and point.shape == "ramp" and not member.gradual:
             member.began = point  # it grew for long enough to be no step
+        elif _is_within(point, member.began):
+            member.began = point
         member.level = max(member.level, level)
         member.from_start |= finding.from_start
         member.stirs = True
+
+
+def _is_within(point: ChangePoint | None, began: ChangePoint | None) -> bool:
+    """Whether a change point tells more closely when a change began that only a window is known of.
+
+    One that was estimated stays: of it the past is blurred later.
+    """
+    if point is None or began is None or began.confidence is not None or began.shape == "ramp":
+        return False
+    if began.earliest_ms > point.earliest_ms or point.latest_ms > began.latest_ms:
+        return False
+    return point.latest_ms - point.earliest_ms < began.latest_ms - began.earliest_ms
 
 
 def _tells_more(finding: Finding, member: Member) -> bool:

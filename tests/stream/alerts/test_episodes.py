@@ -595,6 +595,28 @@ def test_what_moved_and_since_when():
     assert decode_alert(encode_alert(opened)) == opened
 
 
+@pytest.mark.parametrize(
+    ("later", "taken"),
+    [
+        pytest.param((-20_000, -20_000, -10_000), True, id="within"),
+        pytest.param((-20_000, -90_000, -10_000), False, id="reaches back further"),
+        pytest.param((10_000, 10_000, 20_000), False, id="after it"),
+        pytest.param((-60_000, -60_000, 0), False, id="no narrower"),
+    ],
+)
+def test_a_change_known_of_a_window_alone_is_told_more_closely_once_it_is_known(later, taken):
+    """A window says that the change came within it; a test of panes, when."""
+    line = Line()
+    window = ChangePoint(T0 - 60_000, T0 - 60_000, T0)
+    closer = ChangePoint(*(T0 + offset for offset in later))
+    (opened,) = line.window(finding(change_point=window))
+    (revised,) = line.window(finding(change_point=closer), finding("b"))
+    (was,), (now, _) = opened.data.signals, revised.data.signals
+    assert was.change_point.estimate == "2026-03-01T11:59:00.000Z"
+    assert (now.change_point.estimate == "2026-03-01T11:59:40.000Z") == taken
+    assert (now.change_point == was.change_point) != taken
+
+
 def test_a_change_that_turns_out_to_be_gradual():
     """It is a step until it has grown for long enough; then it stays a ramp, from its beginning."""
     line = Line()
