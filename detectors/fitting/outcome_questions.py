@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors.counting.binning import Binning, NumericBinning
 from detectors.counting.name_bins import CategoricalBinning
 from detectors.figures import figures, percent
 from detectors.outcomes.metrics import outcome_metrics
@@ -41,6 +42,7 @@ def questions_about(outcome: OutcomeReference, signals: Sequence[SignalReference
         *_of_classes(outcome, len(came.categories)),
         *_of_names(outcome),
         *_of_score(outcome),
+        *_of_probability(outcome, binnings.get(cells.score)),
     ]
 
 
@@ -53,7 +55,8 @@ def _of_classes(outcome: OutcomeReference, known: int) -> Iterator[str]:
             f"{len(cells.classes)} of {known} classes are told apart, the most frequent. Where "
             f"{cells.predicted} and {cells.actual} both are others it is not known whether they "
             f"are the same: {others:,} of {outcome.events:,} rows "
-            f"({percent(others / outcome.events)}) are left out of the accuracy"
+            f"({percent(others / outcome.events)}) are left out of the accuracy, and means of "
+            f"classes are of the {len(cells.classes)}"
         )
     if len(cells.classes) > _MANY and all(_is_whole(name) for name in cells.classes):
         yield (
@@ -97,6 +100,18 @@ def _of_score(outcome: OutcomeReference) -> Iterator[str]:
             f"{cells.score} is low where {positive!r} comes (AUC {figures(area.value)[0]}). Is it "
             f"the score of {other!r}? Then say --positive {other}, or take one less it"
         )
+
+
+def _of_probability(outcome: OutcomeReference, by: Binning | None) -> Iterator[str]:
+    """A score beyond 0 to 1, of which some metrics cannot be told."""
+    if outcome.cells.probability or not isinstance(by, NumericBinning):
+        return
+    low, high = figures(float(by.edges[0]), float(by.edges[-1]))
+    yield (
+        f"{outcome.cells.score} goes from {low} to {high}, so it is no probability: log loss, "
+        "Brier score, calibration error and estimates before labels are left out. If it is in "
+        "percent, divide by 100, here and in events"
+    )
 
 
 def _names(classes: Sequence[str], counts: Ints) -> str:

@@ -76,6 +76,11 @@ def _of_error(signal: SignalReference, counts: Ints) -> str:
     before, now = (size_of_error(binning, some) for some in (signal.counts, counts))
     if isinstance(binning, CategoricalBinning):
         return f"accuracy {percent(1.0 - now)} (usually {percent(1.0 - before)})"
+    beyond = sum(outside(signal, counts))
+    if beyond > 0.5:  # how far beyond its ends is not counted
+        ends = figures(*ends_of(binning))
+        where = f"beyond {ends[0]} to {ends[1]}" if ends[0] != ends[1] else f"not {ends[0]}"
+        return f"{percent(beyond)} of errors are {where} (usually none)"
     shown = figures(now, before)
     return f"mean absolute error about {shown[0]} (usually {shown[1]})"
 

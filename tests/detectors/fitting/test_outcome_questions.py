@@ -43,6 +43,10 @@ ODD: dict[str, tuple[dict[str, Any], str]] = {
         {"label": names(RIGHT), "score": 1.0 - SCORE, "actual": names(TRUTH)},
         "Is it the score of 'no'?",
     ),
+    "a score in percent": (
+        {"label": names(RIGHT), "score": 100.0 * SCORE, "actual": names(TRUTH)},
+        "so it is no probability: log loss, Brier score, calibration error and estimates",
+    ),
     "more classes than cells": (
         {"label": [f"c{k}" for k in SAID], "actual": [f"c{k}" for k in CLASS]},
         "16 of 30 classes are told apart",
@@ -75,7 +79,14 @@ def test_what_is_not_odd_is_not_asked(case: str) -> None:
     found = " ".join(warnings_of(**EVEN[case]))
     for _, words in ODD.values():
         assert words not in found
-    for asked in ("no class of", "--missing", "Is it the score", "told apart", "--numeric"):
+    for asked in (
+        "no class of",
+        "--missing",
+        "Is it the score",
+        "told apart",
+        "--numeric",
+        "probab",
+    ):
         assert asked not in found
 
 

@@ -112,6 +112,19 @@ def test_errors_of_numbers(spread: float) -> None:
         assert "usually 1.6" in episode.summary
 
 
+@pytest.mark.parametrize(
+    ("usually", "spread", "words"),
+    [(0.0, 2.0, "of errors are not 0 (usually none)"), (0.05, 9.0, "of errors are beyond -0.")],
+)
+def test_errors_that_the_reference_has_none_like(usually: float, spread: float, words: str) -> None:
+    """How large they are is not counted: no mean is told of them."""
+    reference = fitted(timed(numbers(0, 10_000, usually)), score=None)
+    found = replay(timed(numbers(1, N, usually), numbers(2, N, spread)), reference)
+    (episode,) = (each for each in found if each.kind == "performance")
+    assert words in episode.summary
+    assert not replay(timed(numbers(1, N, usually), numbers(2, N, usually)), reference).episodes
+
+
 def biased(seed: int, by: Callable[[np.ndarray], np.ndarray]) -> Frame:
     part = numbers(seed, N, 2.0)
     return {**part, "truth": part["truth"] + by(part["x"])}
