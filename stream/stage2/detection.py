@@ -17,13 +17,13 @@ import numpy.typing as npt
 from detectors import Calendar, ChangePoint, ChangePoints, WindowResult
 from detectors.causes import Explained
 from detectors.change_points.latest import Latest
-from detectors.outcomes.size_of_error import grew
 from stream.alerts.episodes import Finding
 from stream.contracts.budget_summary import BudgetSummary
 from stream.plans.plan import Plan
 from stream.stage2.beginning import Beginning
 from stream.stage2.causes import Causes
 from stream.stage2.days import DayLooks
+from stream.stage2.error_sizes import ErrorSizes
 from stream.stage2.explained_by_quality import explained_rows
 from stream.stage2.fairness_tests import FairnessTests
 from stream.stage2.findings import Hit, Span, explained
@@ -296,11 +296,10 @@ class Detection:
 
     def _is_better(self, index: int, counts: npt.NDArray[np.int64]) -> bool:
         """Whether a signal is the error of predictions, and is less than in the reference."""
-        signal = self.plan.monitored[index]
-        if not signal.is_derived:
+        if not self.plan.monitored[index].is_derived:
             return False
-        usual = self.plan.expected(index, counts).counts
-        return not grew(signal.binning, usual, counts[self.layout.slice(index)])
+        errors = ErrorSizes.of(self.plan, index, counts)
+        return errors.now <= errors.usual
 
     def _alpha(self, segment: str) -> float:
         return self.budget.segment_alpha if segment else self.budget.window_alpha

@@ -15,6 +15,7 @@ from stream.contracts.alert_event import AlertBins, AlertQuantiles, Kind, Severi
 from stream.contracts.roles import ROLES
 from stream.plans.plan import Plan
 from stream.stage2.causes import errors_to_expect
+from stream.stage2.error_sizes import ErrorSizes
 from stream.stage2.explained_by_quality import QUALITY_TESTS
 from stream.stage2.headlines import headline
 
@@ -105,7 +106,14 @@ def explained(plan: Plan, index: int, hit: Hit, span: Span) -> Finding:
         moves=moves,
         from_start=hit.from_start,
         headline=headline(
-            signal, counts, change, test=about, moves=moves, look=hit.look, public=not plan.private
+            signal,
+            counts,
+            change,
+            test=about,
+            moves=moves,
+            look=hit.look,
+            public=not plan.private,
+            errors=ErrorSizes.of(plan, index, span.counts) if signal.is_derived else None,
         ),
         expected_errors=errors,
         harm=0.0 if errors is None or not is_ranked else errors.rise,

@@ -17,7 +17,7 @@ from detectors.change_points.explain import LEAST_EVENTS, Change, ends_of
 from detectors.change_points.name_words import quoted, shares_of_look
 from detectors.counting.merge_bins import special_bins
 from detectors.figures import figure, figures, percent
-from detectors.outcomes.size_of_error import size_of_error
+from stream.stage2.error_sizes import ErrorSizes
 from stream.text.printable import printable
 
 __all__ = ["headline"]
@@ -46,14 +46,16 @@ def headline(
     moves: str,
     look: int,
     public: bool,
+    errors: ErrorSizes | None = None,
 ) -> str:
     """What a finding of `test` says of a signal's counts.
 
-    `moves` is what its direction is of, and `look` the share that a test of names found.
+    `moves` is what its direction is of, `look` the share that a test of names found, and `errors`
+    how wrong predictions are, of the signal that is their error.
     """
     name = f"'{printable(signal.name, _NAME_CHARS)}'"
-    if signal.role == "error":
-        return _of_error(signal, counts)
+    if errors is not None:
+        return _of_error(signal, counts, errors)
     said = _rate(signal, counts, test, name)
     if not said and look >= 0:
         said = _of_look(signal, counts, look, name, public=public)
@@ -70,19 +72,19 @@ def headline(
     return said
 
 
-def _of_error(signal: SignalReference, counts: Ints) -> str:
+def _of_error(signal: SignalReference, counts: Ints, errors: ErrorSizes) -> str:
     """How wrong predictions are: accuracy, or the mean error without its sign."""
     binning = signal.binning
-    before, now = (size_of_error(binning, some) for some in (signal.counts, counts))
     if isinstance(binning, CategoricalBinning):
-        return f"accuracy {percent(1.0 - now)} (usually {percent(1.0 - before)})"
+        return f"accuracy {percent(1.0 - errors.now)} (usually {percent(1.0 - errors.usual)})"
     beyond = sum(outside(signal, counts))
-    if beyond > 0.5:  # how far beyond its ends is not counted
+    if errors.clipped and beyond > 0.5:  # a lower bound would say little
         ends = figures(*ends_of(binning))
         where = f"beyond {ends[0]} to {ends[1]}" if ends[0] != ends[1] else f"not {ends[0]}"
         return f"{percent(beyond)} of errors are {where} (usually none)"
-    shown = figures(now, before)
-    return f"mean absolute error about {shown[0]} (usually {shown[1]})"
+    now, usual = figures(errors.now, errors.usual)
+    least = "at least " if errors.clipped else ""
+    return f"mean absolute error {least}{now} (usually {usual})"
 
 
 def _rate(signal: SignalReference, counts: Ints, test: str, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from detectors import InvalidReferenceError
 from detectors import fit_reference as raw_fit
 from detectors.outcomes.relation import Relation
-from driftstream import fit_reference, replay
+from driftstream import Episode, Seasons, fit_reference, replay
 from stream.plans.plan import Plan, SignalOptions
 from stream.stage2.untested import Untested, untested_by_plan
 
@@ -108,16 +109,77 @@ def test_errors_of_numbers(spread: float) -> None:
     assert ("performance" in kinds) == (spread > 2.0)
     if spread > 2.0:
         (episode,) = (each for each in found if each.kind == "performance")
-        assert "mean absolute error about 3" in episode.summary
-        assert "usually 1.6" in episode.summary
+        assert "mean absolute error 3." in episode.summary
+        assert "(usually 1.59)" in episode.summary
+
+
+def heavy(seed: int, scale: float) -> Frame:
+    """Errors of which a few are very large: the middle of their bin is far from their mean."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(50.0, 10.0, N)
+    return {"x": x, "said": x, "truth": x + scale * rng.standard_t(2.0, N)}
+
+
+def test_the_mean_absolute_error_of_an_alert_is_that_of_its_events() -> None:
+    reference = fitted(timed(heavy(0, 1.0)), score=None)
+    parts = heavy(1, 1.0), heavy(2, 2.0)
+    rows = timed(*parts)
+    (episode,) = (e for e in replay(rows, reference) if e.kind == "performance")
+    start, end = span_of(episode)
+    inside = (rows["ts"] >= start) & (rows["ts"] < end)
+    mean = np.abs(rows["truth"] - rows["said"])[inside].mean()
+    usual = np.abs(parts[0]["truth"] - parts[0]["said"]).mean()
+    assert told_errors(episode) == pytest.approx((mean, usual), rel=0.03)
+
+
+def span_of(episode: Episode) -> tuple[float, float]:
+    window = episode.alerts[0].data.window
+    start, end = (datetime.fromisoformat(at).timestamp() for at in (window.start, window.end))
+    return start, end
+
+
+def told_errors(episode: Episode) -> tuple[float, float]:
+    """The mean absolute errors, now and usually, that its first alert tells."""
+    (signal,) = episode.alerts[0].data.signals
+    told = re.fullmatch(r"mean absolute error (\S+) \(usually (\S+)\)", signal.headline)
+    assert told, signal.headline
+    return float(told[1]), float(told[2])
+
+
+def nightly(seed: int, days: int, scale: float) -> Frame:
+    """A row a minute; by night errors are four times as large."""
+    rng = np.random.default_rng(seed)
+    at = 1_700_006_400 + 60 * np.arange(days * 1_440)
+    night = at % 86_400 < 43_200
+    x = rng.normal(50.0, 10.0, at.size)
+    return {"ts": at, "said": x, "truth": x + scale * rng.normal(0.0, np.where(night, 4.0, 1.0))}
+
+
+def test_with_slots_the_usual_error_is_that_of_the_hours() -> None:
+    reference = fit_reference(
+        nightly(0, 28, 1.0), timestamp="ts", prediction="said", actual="truth",
+        seasons=Seasons("auto"),
+    )  # fmt: skip
+    assert not replay(nightly(1, 7, 1.0), reference).episodes
+    rows = nightly(2, 7, 2.0)
+    (episode,) = (e for e in replay(rows, reference) if e.kind == "performance")
+    start, end = span_of(episode)
+    inside = (rows["ts"] >= start) & (rows["ts"] < end)
+    mean = np.abs(rows["truth"] - rows["said"])[inside].mean()
+    assert abs(mean / 2.0 - 0.8 * 2.5) > 0.3, "hours are mixed as in the whole week"
+    assert told_errors(episode) == pytest.approx((mean, mean / 2.0), rel=0.1)
 
 
 @pytest.mark.parametrize(
     ("usually", "spread", "words"),
-    [(0.0, 2.0, "of errors are not 0 (usually none)"), (0.05, 9.0, "of errors are beyond -0.")],
+    [
+        (0.0, 2.0, "mean absolute error 1."),
+        (0.0, 1e9, "of errors are not 0 (usually none)"),
+        (0.05, 9.0, "of errors are beyond -0."),
+    ],
 )
 def test_errors_that_the_reference_has_none_like(usually: float, spread: float, words: str) -> None:
-    """How large they are is not counted: no mean is told of them."""
+    """No mean is told where most are too large to be added up as they are."""
     reference = fitted(timed(numbers(0, 10_000, usually)), score=None)
     found = replay(timed(numbers(1, N, usually), numbers(2, N, spread)), reference)
     (episode,) = (each for each in found if each.kind == "performance")
