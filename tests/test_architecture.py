@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("sketches",),
     ("plans",),
     ("alerts", "decode"),
-    ("stage1",),
+    ("join", "stage1"),
     ("stage2",),
     ("replay", "files", "http", "runbooks"),
     ("report",),
@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 LINE_OF = {room: line for line, rooms in enumerate(LAYERS) for room in rooms}
 #: The pure part: no Kafka, no clock, no Prometheus, no files.
 PURE = {
-    "alerts", "contracts", "decode", "plans", "replay", "report", "sketches", "stage1", "stage2",
+    "alerts", "contracts", "decode", "join", "plans", "replay", "report", "sketches", "stage1", "stage2",
     "text",
 }  # fmt: skip
 #: third-party package -> the modules that may import it

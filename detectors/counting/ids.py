@@ -26,13 +26,14 @@ __all__ = [
     "hash_columns",
     "hash_texts",
     "others_of_same",
+    "sampled_hashes",
 ]
 
 #: Ids in a sample.
 MOST_IDS: Final = 128
 #: Hash of an event that nothing identifies.
 NO_ID: Final = 0
-#: Bits of a hash: of n events a share of n / 2**40 is taken for copies of others.
+#: Bits of a hash in a sample: of n events a share of n / 2**40 is taken for copies of others.
 _BITS: Final = 40
 #: Bits of a count in a row; more copies than that count as so many.
 _COUNT_BITS: Final = 23
@@ -126,6 +127,13 @@ class IdSample(NamedTuple):
 _NONE: Final = IdSample(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
+def sampled_hashes(ids: Ints) -> Ints:
+    """The part of whole hashes, as of `hash_texts`, that samples are made of; int64[n]."""
+    short = (ids.view(np.uint64) >> _DOWN).view(np.int64)
+    short[(short == NO_ID) & (ids != NO_ID)] = 1
+    return short
+
+
 def others_of_same(ids: Ints) -> Ints:
     """Hashes of other events by the same ids, as of the truth that follows a prediction."""
     other = (ids ^ _OTHER) & (2**_BITS - 1)
@@ -201,10 +209,10 @@ _MANTISSA: Final = np.uint64(0x000FFFFFFFFFFFFF)
 
 @kernel
 def _finished(h: np.uint64) -> np.uint64:
-    """40 bits of a mixed hash (the finisher of splitmix64, Steele and others 2014); never 0."""
+    """A mixed hash (the finisher of splitmix64, Steele and others 2014); never 0."""
     h = (h ^ (h >> _S30)) * _MIX_1
     h = (h ^ (h >> _S27)) * _MIX_2
-    h = (h ^ (h >> _S31)) >> _DOWN
+    h = h ^ (h >> _S31)
     return max(h, _ONE)
 
 
@@ -225,7 +233,11 @@ def _hash_texts(data: npt.NDArray[np.uint8], out: Ints) -> None:
 
 
 def hash_texts(texts: Sequence[str]) -> Ints:
-    """Hashes of ids, int64[n], the same on every machine; that of an empty text is `NO_ID`."""
+    """Hashes of ids, int64[n], the same on every machine; that of an empty text is `NO_ID`.
+
+    All 64 bits are used, so that ids can be told apart by them: of n ids, two have one hash with a
+    probability of n**2 / 2**65, 1e-6 of eight million. Samples hold `sampled_hashes` of them.
+    """
     if not texts:
         return np.zeros(0, np.int64)
     joined = "\0".join(texts)
@@ -253,7 +265,7 @@ def _mix_numbers(values: npt.NDArray[np.uint64], h: npt.NDArray[np.uint64]) -> N
 @kernel
 def _finish(h: npt.NDArray[np.uint64], out: Ints) -> None:
     for i in range(h.size):
-        out[i] = np.int64(_finished(h[i]))
+        out[i] = np.int64(max(_finished(h[i]) >> _DOWN, _ONE))
 
 
 def hash_columns(columns: Iterable[npt.NDArray[np.generic]], n: int) -> Ints:

@@ -93,7 +93,7 @@ class Columns:
         None where the event does not name that segment. Under a `LearningPlan` there are no
         numeric and categorical columns, and one list more has the `SchemalessValues` of each event.
     ids : int64[n] or None
-        Hashes of the ids that the events were sent with, as in `stream.decode.ids`.
+        Hashes of the ids that the events were sent with, as in `stream.decode.ids`: 64 bits.
     predicted_ms : float64[n] or None
         Of an event that brings a truth and repeats its prediction: when that was made. NaN of
         events that are predictions themselves, None where all are.

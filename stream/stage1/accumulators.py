@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import accumulate
-from detectors.counting.ids import NO_ID, hash_columns, others_of_same
+from detectors.counting.ids import NO_ID, hash_columns, others_of_same, sampled_hashes
 from detectors.counting.outcome_places import add_sums
 from detectors.counting.sparse import encode_counts
 from detectors.references.reference import OF_TRUTH
@@ -69,7 +69,8 @@ def identify(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np
 
 
 def _hashes(columns: Columns, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    ids, by = columns.ids, _told_by(columns.plan)
+    ids = None if columns.ids is None else sampled_hashes(columns.ids)
+    by = _told_by(columns.plan)
     if not by or (ids is not None and (ids != NO_ID).all()):
         return ids
     values = [*columns.numeric.T, *columns.codes.T, *([time_ms] if by == "time" else [])]
