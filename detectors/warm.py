@@ -11,7 +11,7 @@ from numba.core.event import Listener, register
 from detectors.change_points.changepoint import ChangePoints
 from detectors.change_points.slot_expected import SlotRanks
 from detectors.counting.counts import accumulate
-from detectors.counting.ids import IdRows, IdSample, hash_columns, hash_texts
+from detectors.counting.ids import IdRows, IdSample, hash_columns, hash_texts, sampled_hashes
 from detectors.counting.json_floats import read_numbers
 from detectors.counting.outcome_places import add_sums
 from detectors.counting.sparse import (
@@ -108,7 +108,7 @@ def warm_up() -> None:
     hash_columns([np.zeros(1)], 1)
     ids = IdRows()
     ids.grow(1)
-    ids.count(hash_texts(["id"]), np.zeros(1, np.int32))
+    ids.count(sampled_hashes(hash_texts(["id"])), np.zeros(1, np.int32))
     IdSample.decode(ids.sample(0).encode())
 
 
