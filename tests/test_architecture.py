@@ -39,8 +39,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 LINE_OF = {room: line for line, rooms in enumerate(LAYERS) for room in rooms}
 #: The pure part: no Kafka, no clock, no Prometheus, no files.
 PURE = {
-    "alerts", "contracts", "decode", "join", "plans", "replay", "report", "sketches", "stage1", "stage2",
-    "text",
+    "alerts", "contracts", "decode", "join", "plans", "replay", "report", "sketches", "stage1",
+    "stage2", "text",
 }  # fmt: skip
 #: third-party package -> the modules that may import it
 ONLY_IN = {
