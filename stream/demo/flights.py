@@ -11,7 +11,7 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -24,7 +24,15 @@ from stream.text.durations import DAY_MS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CATEGORICAL", "MODEL", "MONITORED", "WEATHER", "Flights", "load_flights"]
+__all__ = [
+    "CATEGORICAL",
+    "MODEL",
+    "MONITORED",
+    "WEATHER",
+    "Flights",
+    "load_flights",
+    "unseen_flights",
+]
 
 MODEL = "arrival-delay"
 CATEGORICAL = ("carrier", "origin", "dest")
@@ -34,6 +42,8 @@ WEATHER = ("temp", "humid", "wind_speed", "precip", "visib")
 #: Flights predicted to be later than this many minutes get the label "late".
 LATE_MINUTES = 15.0
 _TAXI_MINUTES = 25.0
+#: Which flights: bool[n].
+_Rows: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,6 @@ def load_flights(seed: int = 0) -> Flights:
         Of the model's training.
     """
     import pandas as pd
-    from sklearn.ensemble import HistGradientBoostingRegressor
 
     folder = _data_folder()
     weather = pd.read_csv(folder / "weather.csv")[["origin", "time_hour", *WEATHER]]
@@ -152,6 +161,37 @@ def load_flights(seed: int = 0) -> Flights:
     table["actual"] = table["arr_delay"]
     table = table.sort_values("time_ms", kind="stable", ignore_index=True)
 
+    table["score"] = _predicted(table, table["month"] == 1, table["month"] > 0, seed)
+    table["label"] = np.where(table["score"] > LATE_MINUTES, "late", "on_time")
+    return Flights(table)
+
+
+def unseen_flights(flights: Flights, seed: int = 0) -> tuple[Flights, Flights, Flights]:
+    """Flights as a model sees them that was not trained on them: two halves of January, the rest.
+
+    Each half, of days dealt at random, has the predictions of a model trained on the other; the
+    rest those of the model of all of January, which `flights` has.
+    """
+    table = flights.table
+    in_january = table["month"] == 1
+    halves = Flights(table[in_january]).deal_days(seed)
+    first, second = (table.index.isin(half.table.index) for half in halves)
+    scores = (_predicted(table, second, first, seed), _predicted(table, first, second, seed))
+    unseen = [
+        Flights(half.table.assign(score=score[rows]))
+        for half, rows, score in zip(halves, (first, second), scores, strict=True)
+    ]
+    return unseen[0], unseen[1], Flights(table[~in_january])
+
+
+def _predicted(
+    table: pd.DataFrame, trained_on: _Rows, rows: _Rows, seed: int
+) -> npt.NDArray[np.float64]:
+    """Arrival delays in minutes, float64[n], by a model of some flights; NaN beside `rows`."""
+    import pandas as pd
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
+
     inputs = table[[*MONITORED, *WEATHER]].copy()
     for name in CATEGORICAL:
         january = sorted(table.loc[table["month"] == 1, name].unique())
@@ -160,8 +200,9 @@ def load_flights(seed: int = 0) -> Flights:
     model = HistGradientBoostingRegressor(
         categorical_features=list(CATEGORICAL), max_iter=60, max_bins=127, random_state=seed
     )
-    train = (table["month"] == 1) & table["arr_delay"].notna()
-    model.fit(inputs[train], table.loc[train, "arr_delay"])
-    table["score"] = np.round(model.predict(inputs), 2)
-    table["label"] = np.where(table["score"] > LATE_MINUTES, "late", "on_time")
-    return Flights(table)
+    train = trained_on & table["arr_delay"].notna()
+    predicted = np.full(len(table), np.nan)
+    with threadpool_limits(1):  # threads that wait for each other stand still on a busy machine
+        model.fit(inputs[train], table.loc[train, "arr_delay"])
+        predicted[rows] = np.round(model.predict(inputs[rows]), 2)
+    return predicted

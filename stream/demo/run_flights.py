@@ -17,6 +17,7 @@ from stream.client.records import publish
 from stream.contracts.alert_event import AlertEvent
 from stream.decode.record import FileRecord
 from stream.demo import flights
+from stream.demo.run_outcomes import demo_outcomes
 from stream.demo.show import Teller, heading, summary
 from stream.demo.stage import AlertReader, DemoError, Stage, open_stage, write_config
 from stream.devbroker.broker import Broker, find_broker
@@ -65,6 +66,7 @@ def demo_flights(console: Console, *, seed: int = 0) -> int:
             found.broker.stop()
     summary(console, seen)
     _null_check(console, january, seed)
+    demo_outcomes(console, data, seed, FLIGHTS_BUDGET)
     return 0
 
 
