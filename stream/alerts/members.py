@@ -62,7 +62,7 @@ class Member(msgspec.Struct, array_like=True):
     eased: int = 0  # closed windows in a row that were lower
     eased_to: int = 0  # the highest of them
     clean: int = 0  # looks in a row without a finding since then
-    #: As estimated when it joined (later the past is blurred), or told more closely than as a
+    #: As estimated when it joined (later the past is blurred), or found more closely than as a
     #: window, or was first seen to be a ramp.
     began: ChangePoint | None = None
     from_start: bool = False  # whether that was ever found
