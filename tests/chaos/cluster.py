@@ -6,7 +6,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +18,10 @@ from stream.devbroker.broker import Broker, BrokerCluster, free_port, start, sta
 from stream.devbroker.runtime import find_runtime
 from stream.kafka.topics import WantedTopic, create_topics, wanted_topics
 from stream.plans.plan import Plan
+from tests.warm_start import WarmProcess
 
 __all__ = ["LEAVE_S", "Cluster", "Worker"]
 
-ROOT = Path(__file__).parents[2]
 EVENTS = "events"
 OURS = ("summaries", "plans", "alerts", "dead_letter", "state")
 #: Told to stop, a worker is gone within this.
@@ -33,7 +32,7 @@ LEAVE_S = 10.0
 class Worker:
     """A worker process and its log."""
 
-    process: subprocess.Popen[bytes]
+    process: WarmProcess
     log: Path
     stopped: bool = False  # by SIGSTOP
     expected_end: bool = False
@@ -144,13 +143,9 @@ class Cluster:
 
     def start(self, prefix: str = "") -> Worker:
         """One more worker, through the real command line."""
-        command = [sys.executable, "-m", "stream.cli", "worker", "-v", "--no-publish"]
         log = self.directory / f"{prefix}worker-{len(self.started)}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [*command, "-c", str(self.config(prefix))], cwd=ROOT, stdout=out, stderr=out
-            )
-        worker = Worker(process, log)
+        arguments = ["worker", "-v", "--no-publish", "-c", str(self.config(prefix))]
+        worker = Worker(WarmProcess(arguments, log), log)
         self.started.append(worker)
         if not prefix:
             self.workers.append(worker)

@@ -25,6 +25,7 @@ from stream.client.alert_log import latest_alerts
 from stream.config.load import load_config
 from stream.contracts.alert_event import decode_alert
 from stream.devbroker.broker import Broker, find_broker, free_port
+from tests.warm_start import WarmProcess, run_warm
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "deploy" / "sample"
@@ -34,17 +35,8 @@ LIMIT_S = 180
 ALERTMANAGER = shutil.which("prometheus-alertmanager")
 
 
-def driftstream(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "stream.cli", *arguments]
-
-
 def test_the_sample_is_sound() -> None:
-    done = subprocess.run(
-        driftstream("check", "-c", str(SAMPLE / "driftstream.toml"), "--offline", "--strict"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_warm(["check", "-c", str(SAMPLE / "driftstream.toml"), "--offline", "--strict"])
     assert done.returncode == 0, done.stdout
     assert "note: " not in done.stdout
 
@@ -98,14 +90,10 @@ def test_round_after_round_only_what_was_changed_is_told(
     timed = replace(reference, columns=replace(reference.columns, timestamp="at"))
     (tmp_path / "fraud.json").write_bytes(timed.to_json())
     shutil.copy(SAMPLE / "driftstream.toml", tmp_path)
-    done = subprocess.run(
-        driftstream("replay", "sent.csv", "-c", "driftstream.toml", "--alerts", "alerts.jsonl"),
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
+    sent, config, alerts_file = (
+        str(tmp_path / name) for name in ("sent.csv", "driftstream.toml", "alerts.jsonl")
     )
+    done = run_warm(["replay", sent, "-c", config, "--alerts", alerts_file])
     assert "120,000 events" in done.stderr, done.stderr
     alerts = map(decode_alert, (tmp_path / "alerts.jsonl").read_bytes().splitlines())
     assert {signal.name for alert in alerts for signal in alert.data.signals} == told
@@ -140,19 +128,24 @@ class Running:
             assert inside in text
             text = text.replace(inside, here)
         self.config.write_text(text)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, WarmProcess | subprocess.Popen[bytes]] = {}
 
     def command(self, name: str, **env: str) -> list[str]:
-        """A service's own command, with the files and ports of here."""
+        """A service's own arguments of `driftstream`, with the files and ports of here."""
         words = []
         for word in SERVICES[name]["command"]:
             word = re.sub(r"\$\{(\w+):-(.*?)\}", lambda m: env.get(m[1], m[2]), word)
             word = word.replace(INSIDE, f"{self.config.parent}/")
             words.append(word.replace("0.0.0.0:9465", f"127.0.0.1:{self.ports['9465']}"))
-        return driftstream(*words)
+        return words
 
     def start(self, name: str, command: list[str]) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
+        """A service of ours."""
+        self.processes[name] = WarmProcess(command, self.folder / f"{name}.log")
+
+    def start_program(self, name: str, command: list[str]) -> None:
+        """Another program."""
+        with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
     def stop(self, name: str) -> None:
@@ -199,11 +192,11 @@ def running(tmp_path: Path, broker: Broker) -> Iterator[Running]:
 @pytest.mark.skipif(ALERTMANAGER is None, reason="Alertmanager is not installed")
 def test_the_sample_is_quiet_and_then_tells_of_the_change(running: Running) -> None:
     assert ALERTMANAGER is not None
-    assert subprocess.run(running.command("topics"), cwd=ROOT, check=False).returncode == 0
+    assert run_warm(running.command("topics")).returncode == 0
     assert not running.healthy("worker")
     running.start("worker", running.command("worker"))
     running.start("notify", running.command("notify"))
-    running.start(
+    running.start_program(
         "alertmanager",
         [
             ALERTMANAGER,

@@ -6,8 +6,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from stream.kafka.topics import WantedTopic, create_topics
 from tests.integration.test_cli_kafka import must, run
 from tests.integration.test_notify import Alertmanager, Notify, wait_for
 from tests.stream.notify_tools import alert, hook
+from tests.warm_start import WarmProcess
 
 pytestmark = pytest.mark.broker
 
@@ -110,15 +109,13 @@ def test_following_begins_now(
     """And earlier where it is asked for; an ack of before is known."""
     identity = alert("fraud").data.episode[:8]
     must("ack", identity, "-c", config, "--by", "ann")
-    command = [sys.executable, "-m", "stream.cli", "alerts", "-c", str(config), "--follow"]
+    command = ["alerts", "-c", str(config), "--follow"]
     logs = {name: tmp_path / name for name in ("now", "all", "since")}
     more = {"now": [], "all": ["--all"], "since": ["--since", "2026-03-01T00:00:00Z"]}
     running = []
     try:
         for name, log in logs.items():
-            with log.open("wb") as out:
-                each = subprocess.Popen([*command, *more[name]], stdout=out, stderr=out)
-            running.append(each)
+            running.append(WarmProcess([*command, *more[name]], log))
         for name in ("all", "since"):
             wait_for(lambda log=logs[name]: log.read_text().count(" v3") == 4, logs[name].read_text)
         wait_for(lambda: "from now on; --since" in logs["now"].read_text(), logs["now"].read_text)

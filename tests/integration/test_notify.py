@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,9 +20,11 @@ from stream.devbroker.broker import free_port
 from stream.kafka.topics import WantedTopic, create_topics
 from tests.integration.worker_kit import installer, make_events
 from tests.stream.notify_tools import Hook, alert, hook
+from tests.warm_start import WarmProcess
 
 ROOT = Path(__file__).parents[2]
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+
 pytestmark = [
     pytest.mark.broker,
     pytest.mark.skipif(
@@ -95,18 +96,8 @@ class Notify:
     def __init__(self, config: Path) -> None:
         self.log = config.parent / "notify.log"
         self.address = f"127.0.0.1:{free_port()}"
-        command = [
-            sys.executable,
-            "-m",
-            "stream.cli",
-            "notify",
-            "-c",
-            str(config),
-            "--metrics-address",
-            self.address,
-        ]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        arguments = ["notify", "-c", str(config), "--metrics-address", self.address]
+        self.process = WarmProcess(arguments, self.log)
 
     def page(self, path: str) -> str:
         with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:

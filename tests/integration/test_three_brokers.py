@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from stream.kafka.topics import (
     topic_partitions,
     wanted_topics,
 )
+from tests.warm_start import run_warm
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -40,8 +40,7 @@ def driftstream(tmp_path: Path) -> Iterator[Say]:
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     def say(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "stream.cli", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+        return run_warm(words, env=env)
 
     yield say
     say("broker", "stop")

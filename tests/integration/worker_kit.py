@@ -28,6 +28,7 @@ from stream.plans.plan import Plan, PlanBook
 from stream.replay import Replay
 from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.snapshot import best_snapshot
+from tests.warm_start import WarmProcess
 
 ROOT = Path(__file__).parents[2]
 SIGNALS = 6
@@ -82,7 +83,7 @@ def last_event() -> bytes:
 class Worker:
     """A worker process and what it logs."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | WarmProcess
     log: Path
 
     def said(self) -> str:
@@ -170,16 +171,17 @@ class Installation:
     def start(self, stage: str = "all", *, first: str = "") -> Worker:
         """A worker through the real command line; `first` is Python that its process begins with.
 
-        Such as a patience that is shorter than the product's.
+        Such as a patience that is shorter than the product's: it comes before all imports.
         """
-        main = ["-c", f"{first}; from stream.cli import main; main()"] if first else []
-        command = [
-            *(sys.executable, *(main or ["-m", "stream.cli"]), "worker", "-v", "--no-publish"),
-            *("-c", str(self.config()), "--stage", stage),
-        ]
+        arguments = ["worker", "-v", "--no-publish", "-c", str(self.config()), "--stage", stage]
         log = self.directory / f"worker-{len(self.running)}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
+        process: subprocess.Popen[bytes] | WarmProcess
+        if first:
+            command = [sys.executable, "-c", f"{first}; from stream.cli import main; main()"]
+            with log.open("wb") as out:
+                process = subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=out, stderr=out)
+        else:
+            process = WarmProcess(arguments, log)
         self.running.append(Worker(process, log))
         return self.running[-1]
 

@@ -11,7 +11,6 @@ import shutil
 import signal
 import ssl
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -41,6 +40,7 @@ from tests.security.secured import (
 )
 from tests.stream.commands.test_cli_files import FIT, write_rows
 from tests.stream.notify_tools import hook
+from tests.warm_start import WarmProcess, run_warm
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 180
@@ -60,16 +60,8 @@ ENVIRONMENT = {**os.environ, "KAFKA_PASSWORD": PASSWORD, "HOOK_TOKEN": HOOK_TOKE
 
 def driftstream(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command; no secret in what it says."""
-    command = [sys.executable, "-m", "stream.cli", *map(str, arguments)]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-        env={**ENVIRONMENT, **variables},
-    )
+    words = [str(argument) for argument in arguments]
+    done = run_warm(words, env={**ENVIRONMENT, **variables}, timeout=LIMIT_S)
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
     return done
 
@@ -81,16 +73,9 @@ def must(*arguments: object) -> str:
 
 
 @contextlib.contextmanager
-def running(log: Path, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+def running(log: Path, *arguments: object) -> Iterator[WarmProcess]:
     """A program that stays: it is ended with SIGTERM and must end well."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "stream.cli", *map(str, arguments)],
-            cwd=ROOT,
-            stdout=out,
-            stderr=out,
-            env=ENVIRONMENT,
-        )
+    process = WarmProcess([str(argument) for argument in arguments], log, env=ENVIRONMENT)
     try:
         yield process
         process.send_signal(signal.SIGTERM)
