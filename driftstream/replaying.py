@@ -23,12 +23,19 @@ from stream.decode.record import FileRecord
 from stream.files import read_batches
 from stream.files.dumps import source_of
 from stream.files.file_records import records_of_dump, records_of_rows
+from stream.files.labels import (
+    label_mapping,
+    label_records,
+    records_of_labels,
+    without_truth,
+)
 from stream.files.row_events import EventRows, RowMapping
 from stream.files.rows import plain_rows
 from stream.plans.plan import LearningPlan, Plan, PlanBook, readable
 from stream.plans.privacy import CategoryHash
 from stream.plans.proposal import proposed_plan
-from stream.replay import Replay
+from stream.replay import FileLabels, Replay
+from stream.report.label_words import label_words
 from stream.report.replay_words import early_signals, limits_of_replay
 from stream.stage2.plan_notes import other_notes
 from stream.text.counted import counted
@@ -158,6 +165,8 @@ def replay(
     config: str | os.PathLike[str] | None = None,
     model: str | None = None,
     false_alarms_per_week: float | None = None,
+    labels: Frame | str | os.PathLike[str] | None = None,
+    label_time: str | None = None,
 ) -> ReplayResult:
     """Run both stages over rows in this process: what would have alerted?
 
@@ -176,12 +185,18 @@ def replay(
         Which model of the config, if it has several.
     false_alarms_per_week : float, optional
         Instead of 1, or of what the config says.
+    labels : data frame or path, optional
+        Truths that came later, joined with the predictions of `data` by id: columns of ids and
+        truths with the names that the reference has for them. A column of truths in `data` is then
+        passed by. Or a dump with events that have an actual alone.
+    label_time : str, optional
+        The column of `labels` that says when each was known; not of a dump.
 
     Raises
     ------
     ValueError
-        If the data lack a column, neither or both of reference and config are given, or the model
-        is one that is learned from the stream.
+        If data or labels lack a column, neither or both of reference and config are given, or the
+        model is one that is learned from the stream.
 
     Examples
     --------
@@ -200,6 +215,13 @@ def replay(
         plan = msgspec.structs.replace(plan, false_alarms_per_week=false_alarms_per_week)
     book, refused = PlanBook(), RowProblems("was refused", "were refused")
     book.add(plan)
+    if labels is None and label_time is not None:
+        raise ValueError("label_time= is of labels: give labels=, too.")
+    left_out = RowProblems("of labels was left out", "of labels were left out")
+    joined = None
+    if labels is not None:
+        dumped = source is not None
+        joined = _labels(labels, label_time, plan, left_out, hashing, said, dumped=dumped)
     running = Replay(
         book,
         plan.topic,
@@ -207,16 +229,22 @@ def replay(
         None,
         hashing,
         source,
+        joined,
     )
     revisions: dict[str, list[AlertEvent]] = {}
     early: list[str] = []
-    for alert in running.run(_records(data, plan, refused, dumped=source is not None)):
+    events = _records(
+        data, plan, refused, dumped=source is not None, labels_apart=joined is not None
+    )
+    for alert in running.run(events):
         known = revisions.setdefault(alert.data.episode, [])
         if alert.data.news == ["from_start"]:
             early += early_signals(alert, known[-1] if known else None)
         known.append(alert)
     at_end, stats = running.untested(), running.summariser.stats
     notes = [f"warning: {words}" for words in other_notes(plan)]
+    notes += left_out.warnings()
+    notes += () if running.joined is None else label_words(running.joined)
     notes += limits_of_replay(stats, at_end, refused, early, time.time())
     return ReplayResult(
         tuple(map(_episode, revisions.values())),
@@ -267,26 +295,63 @@ def _plan(
     return plan, read.hashing, read.sources.get(plan.topic)
 
 
-def _records(
-    data: Frame | str | os.PathLike[str], plan: Plan, refused: RowProblems, *, dumped: bool
-) -> Iterator[FileRecord]:
+def _mapping(plan: Plan) -> RowMapping:
     version = None if plan.version == "*" else plan.version
     # The events are the plan's: a reference of another model is said in the notes.
-    mapping = replace(RowMapping.of(plan.reference, version), model=plan.model)
-    rows = EventRows(mapping)
+    return replace(RowMapping.of(plan.reference, version), model=plan.model)
+
+
+def _records(
+    data: Frame | str | os.PathLike[str],
+    plan: Plan,
+    refused: RowProblems,
+    *,
+    dumped: bool,
+    labels_apart: bool,
+) -> Iterator[FileRecord]:
+    mapping = _mapping(plan)
+    rows = EventRows(without_truth(mapping) if labels_apart else mapping)
     if not isinstance(data, str | os.PathLike):
-        return records_of_rows(_batches(data, rows), rows, refused)
+        return records_of_rows(_batches(data, rows, "data"), rows, refused)
     path = Path(data)
     if dumped:
         return records_of_dump(path, plan.model)
     return records_of_rows(_file_batches(path, rows), rows, refused)
 
 
-def _batches(frame: Frame, rows: EventRows) -> Iterator[dict[str, list[object]]]:
-    columns = columns_of(frame, "data")
+def _labels(
+    labels: Frame | str | os.PathLike[str],
+    time_column: str | None,
+    plan: Plan,
+    left_out: RowProblems,
+    hashing: CategoryHash | None,
+    said: SourceOptions | None,
+    *,
+    dumped: bool,
+) -> FileLabels:
+    mapping, option = _mapping(plan), "label_time="
+    source = None
+    if isinstance(labels, str | os.PathLike):
+        records, source = label_records(
+            Path(labels), mapping, time_column, option, left_out, said, dumped=dumped
+        )
+    else:
+        rows = EventRows(label_mapping(mapping, time_column, option, dumped=dumped))
+        records = records_of_labels(_batches(labels, rows, "labels"), rows, left_out)
+    return FileLabels.read(
+        plan,
+        records,
+        source,
+        hashing,
+        lambda record, why: left_out.add(record.offset + 1, why.error, why.reason),
+    )
+
+
+def _batches(frame: Frame, rows: EventRows, what: str) -> Iterator[dict[str, list[object]]]:
+    columns = columns_of(frame, what)
     for name in rows.wanted:
         if name not in columns:
-            raise ValueError(f"{missing_column(name, columns, 'data')} The reference has it.")
+            raise ValueError(f"{missing_column(name, columns, what)} The reference has it.")
     n = len(next(iter(columns.values()), ()))
     for start in range(0, n, _BATCH_ROWS):
         part = {name: column[start : start + _BATCH_ROWS] for name, column in columns.items()}

@@ -236,7 +236,7 @@ def hash_texts(texts: Sequence[str]) -> Ints:
     """Hashes of ids, int64[n], the same on every machine; that of an empty text is `NO_ID`.
 
     All 64 bits are used, so that ids can be told apart by them: of n ids, two have one hash with a
-    probability of n**2 / 2**65, 1e-6 of eight million. Samples hold `sampled_hashes` of them.
+    probability of n**2 / 2**65, 1e-6 of six million. Samples hold `sampled_hashes` of them.
     """
     if not texts:
         return np.zeros(0, np.int64)

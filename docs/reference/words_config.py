@@ -39,6 +39,9 @@ max_age = "24h"
 [models.fairness]
 difference = 0.1
 
+[models.outcome]
+wait = "14d"
+
 [models.signals.EXAMPLE]                   # the name of a signal
 importance = 0.4
 
@@ -147,6 +150,10 @@ TABLES = {
     "models.fairness": (
         "[models.fairness]",
         "From where two values of a protected column are too far apart: [fairness](../fairness.md).",
+    ),
+    "models.outcome": (
+        "[models.outcome]",
+        "Of labels that come later, by id: [outcomes](../outcomes.md#labels-that-come-later-by-id).",
     ),
     "models.signals.NAME": ("[models.signals.NAME]", "Settings of one signal."),
     "models.limits": (

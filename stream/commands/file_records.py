@@ -23,6 +23,8 @@ __all__ = ["FileRecords"]
 class FileRecords:
     """Records of a file under a plan.
 
+    With `labels_apart` its truths come from elsewhere: a column of them is left out.
+
     Attributes
     ----------
     mapping : RowMapping
@@ -37,11 +39,14 @@ class FileRecords:
         plan: AnyPlan,
         columns: dict[str, Any],
         configured: SourceOptions | None = None,
+        *,
+        labels_apart: bool = False,
     ) -> None:
         from detectors import ColumnMapping
         from stream.files import Reading
         from stream.files.dumps import source_of
-        from stream.files.row_events import RowMapping
+        from stream.files.labels import without_truth
+        from stream.files.row_events import EventRows, RowMapping
 
         self._data, self._plan = data, plan
         self._rows: EventRows | None = None
@@ -55,8 +60,10 @@ class FileRecords:
                 )
             self.mapping = RowMapping(plan.model, "", {}, Reading(), ColumnMapping())
         else:
-            self._rows = event_rows(data, plan, columns)
-            self.mapping = self._rows.mapping
+            rows = self._rows = event_rows(data, plan, columns)
+            self.mapping = rows.mapping
+            if labels_apart:
+                self._rows = EventRows(without_truth(rows.mapping))
 
     def read(self, refused: RowProblems, on_rows: Callable[[int], object]) -> Iterator[FileRecord]:
         """The records; rows without a usable time go to `refused`."""

@@ -14,6 +14,7 @@ from stream.commands.file_records import FileRecords
 from stream.commands.learned import tell_learned
 from stream.commands.mapping import column_options
 from stream.commands.replay_gate import pass_or_fail, worse_of
+from stream.commands.replay_labels import read_labels
 from stream.commands.replay_outcomes import (
     fairness_said,
     outcome_words,
@@ -99,6 +100,18 @@ __all__ = ["command"]
     type=click.Choice(SEVERITIES),
     help="Exit with 3 if an episode was ever so severe or more, or if nothing was tested.",
 )
+@click.option(
+    "--labels",
+    "labels_path",
+    type=IN_FILE,
+    help="A file of labels that came later, joined with the predictions of DATA by id: columns of "
+    "ids and truths with the names that the reference has for them, or a dump with such events.",
+)
+@click.option(
+    "--label-time",
+    metavar="COLUMN",
+    help="Its column of the times at which labels were known.",
+)
 @column_options
 @hash_key_option
 def command(
@@ -112,6 +125,8 @@ def command(
     hash_key_path: Path | None,
     learned_path: Path | None,
     fail_on: Severity | None,
+    labels_path: Path | None,
+    label_time: str | None,
     **columns: Any,
 ) -> None:
     """Run both stages over DATA in this process: the alerts a cluster would have sent.
@@ -121,6 +136,8 @@ def command(
     """
     if (reference_path is None) == (config_path is None):
         raise click.UsageError("Give either --reference REF.json or -c CONFIG.")
+    if labels_path is None and label_time is not None:
+        raise click.UsageError("--label-time is of a file of labels: give --labels FILE, too.")
     from detectors import tell_of_compiling
 
     tell_of_compiling(say)
@@ -157,7 +174,11 @@ def command(
     with ExitStack() as files:
         out = files.enter_context(alerts_path.open("wb")) if alerts_path is not None else None
         lines = files.enter_context(metrics_path.open("wb")) if metrics_path is not None else None
-        records = FileRecords(data, plan, columns, source)
+        apart = labels_path is not None
+        records = FileRecords(data, plan, columns, source, labels_apart=apart)
+        labels = None
+        if labels_path is not None:
+            labels = read_labels(labels_path, label_time, plan, records, hashing, source)
         replay = Replay(
             book,
             plan.topic,
@@ -165,6 +186,7 @@ def command(
             _both(lines, recorder),
             hashing,
             records.source,
+            labels,
         )
         if recorder is not None:
             recorder.follow(replay.monitor)
@@ -319,6 +341,7 @@ def _report(
     at_end: AtEnd,
     early: list[str],
 ) -> None:
+    from stream.report.label_words import label_words
     from stream.report.replay_words import gaps_of, limits_of_replay
 
     stats = replay.summariser.stats
@@ -333,7 +356,8 @@ def _report(
     pane = f"pane {plan.pane_ms / 1000:g} s"
     events = counted(_events_of(stats, refused), "event")
     say(f"{events}, {episodes}{left}; {pane}{_in_alarm(replay)}")
-    for words in (*outcome_words(replay), *fairness_said(replay)):
+    of_labels = () if replay.joined is None else label_words(replay.joined)
+    for words in (*of_labels, *outcome_words(replay), *fairness_said(replay)):
         say(words)
     for words in limits_of_replay(stats, at_end, refused, early, time.time()):
         say(words)

@@ -55,7 +55,7 @@ _MODEL_SETTINGS: Final = [s for s in settings_of(PlanSettings) if s.extra.get("t
 #: Tables within that of a model, and their settings.
 _MODEL_TABLES: Final = {
     name: [s for s in settings_of(PlanSettings) if s.extra.get("table") == name]
-    for name in ("window", "fairness")
+    for name in ("window", "fairness", "outcome")
 }
 _WARM_UP: Final = [s for s in settings_of(Learn) if s.words]
 _MODEL_KEYS: Final = (

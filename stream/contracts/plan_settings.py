@@ -286,6 +286,23 @@ class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             extra={"added": True, "table": "fairness"},
         ),
     ] = 0.8
+    outcome_wait_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="How long after its prediction a label may come that `replay --labels` "
+            "joins by id.",
+            extra={"added": True, "table": "outcome"},
+        ),
+    ] = 2_592_000_000  # 30 days
+    outcome_absent_means: Annotated[
+        str,
+        Meta(
+            description='The class that it means if no label came within the wait: `"ok"` where '
+            "only fraud is told. Default: nothing is known of it.",
+            extra={"added": True, "table": "outcome"},
+        ),
+    ] = ""
 
 
 class PlanDocument(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

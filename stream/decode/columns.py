@@ -33,6 +33,7 @@ __all__ = [
     "Ahead",
     "Columns",
     "Decoded",
+    "Labels",
     "Reject",
 ]
 
@@ -134,13 +135,38 @@ class Columns:
 
 
 @dataclass(slots=True)
+class Labels:
+    """Events of one model with an actual alone: labels of predictions that other events bring.
+
+    Attributes
+    ----------
+    time_ms, record : int64[n]
+        Of each, and which record it is of.
+    numeric, codes, ids
+        As in `Columns`.
+    """
+
+    plan: AnyPlan
+    time_ms: npt.NDArray[np.int64]
+    record: npt.NDArray[np.int64]
+    numeric: npt.NDArray[np.float64]
+    codes: npt.NDArray[np.int32]
+    ids: npt.NDArray[np.int64] | None
+
+
+@dataclass(slots=True)
 class Decoded:
-    """What a run of records decodes to. One row is one event, in log order."""
+    """What a run of records decodes to. One row is one event, in log order.
+
+    `actuals` counts the events with an actual alone, which are no rows; `labels` has them where
+    the decoder was made to give them.
+    """
 
     time_ms: npt.NDArray[np.int64]
     record: npt.NDArray[np.int64]
     groups: list[Columns] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     actuals: int = 0
+    labels: list[Labels] = field(default_factory=list)
     values_invalid: int = 0
     unknown_fields: int = 0

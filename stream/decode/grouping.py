@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from stream.contracts.event_time import times_ms
 from stream.decode.columnar_batch import PREDICTED, ColumnarBatch, Segments
-from stream.decode.columns import Columns, Decoded, Reject
+from stream.decode.columns import Columns, Decoded, Labels, Reject
 from stream.decode.ids import Ids, event_ids, joined_ids
 from stream.decode.model import joined_versions, versions_of
 from stream.decode.plan_decoder import PlanDecoder
@@ -77,19 +77,23 @@ def finish(
     rejects: list[Reject],
     max_ahead_ms: int,
     again: Again,
+    *,
+    labels: bool = False,
 ) -> Decoded:
     """Number the rows of all groups in log order.
 
-    `rejects` has what was refused so far; more are added. `again` raises RefusedError.
+    `rejects` has what was refused so far; more are added. `again` raises RefusedError. With
+    `labels` actuals alone are given too.
     """
     stamp = stamps_of(records).astype(np.float64)
     limit = np.minimum(np.where(stamp < 0, LAST_MS, stamp + max_ahead_ms), LAST_MS)
     parts: list[_Part] = []
     actuals = 0
+    alone: list[Labels] | None = [] if labels else None
     for group in groups:
         tried = group.tried
         if group.events:
-            found, lone = _from_events(group, tried, limit, max_ahead_ms, rejects, again)
+            found, lone = _from_events(group, tried, limit, max_ahead_ms, rejects, again, alone)
             parts += found
             actuals += lone
         for index, batch in group.batches:
@@ -103,11 +107,14 @@ def finish(
                 rejects.append(Reject(index, error.reason, error.error[:200], ahead))
             else:
                 parts += taken
-                actuals += len(batch.ms) if batch.lone else 0
+                if batch.lone:
+                    actuals += len(batch.ms)
+                    if alone is not None:
+                        alone.append(_labels_of_batch(group.decoder, index, batch))
     rejects.sort(key=lambda reject: reject.index)
     invalid = sum(part.decoder.invalid_values(part.numeric, part.codes) for part in parts)
     time_ms, record, columns = _number(parts)
-    return Decoded(time_ms, record, columns, rejects, actuals, invalid)
+    return Decoded(time_ms, record, columns, rejects, actuals, alone or [], invalid)
 
 
 def _number(parts: list[_Part]) -> tuple[Ints, Ints, list[Columns]]:
@@ -234,6 +241,12 @@ def _batch_part(
     )
 
 
+def _labels_of_batch(decoder: PlanDecoder, index: int, batch: ColumnarBatch) -> Labels:
+    ms = batch.ms.astype(np.int64)
+    at = np.full(len(ms), index, np.int64)
+    return Labels(decoder.plan, ms, at, batch.numeric, batch.codes, batch.ids)
+
+
 def _nothing_in_it() -> RefusedError:
     error = "Object has none of `features`, `prediction`, `actual` - at $"
     return RefusedError("missing_field", error)
@@ -254,8 +267,9 @@ def _from_events(
     max_ahead_ms: int,
     rejects: list[Reject],
     again: Again,
+    alone: list[Labels] | None,
 ) -> tuple[list[_Part], int]:
-    """The single events of a group by plan, and how many of them are late actuals."""
+    """The single events of a group by plan, and how many are actuals alone, which `alone` gets."""
     events = group.events
     at = np.array(group.at, np.int64)
     ms = times_ms([event.timestamp for event in events])
@@ -267,17 +281,22 @@ def _from_events(
         version, lead = as_text(events[row].model.version) or "", float(ms[row] - limit[row])
         ahead = ahead_of(group.decoder, refusal, version, 1, lead + max_ahead_ms, limit[row])
         rejects.append(Reject(int(at[row]), refusal.reason, refusal.error, ahead))
-    actuals = 0
+    labels: list[int] = []
     lone = [e.features is None and e.prediction is None for e in events]
     for row in compress(range(len(events)), lone):
         if not keep[row]:
             continue
         keep[row] = False
         if events[row].actual is not None:
-            actuals += 1
+            labels.append(row)
         else:
             refusal = _nothing_in_it()
             rejects.append(Reject(int(at[row]), refusal.reason, refusal.error))
+    if labels and alone is not None:
+        chosen = [events[row] for row in labels]
+        numeric, codes, _ = group.decoder.arrays(chosen)
+        whole, ids = ms[labels].astype(np.int64), event_ids(chosen)
+        alone.append(Labels(group.decoder.plan, whole, at[labels], numeric, codes, ids))
     made = [event.prediction_timestamp for event in events]
     predicted_ms = None if made.count(None) == len(made) else predicted_times(made)
     if predicted_ms is not None:
@@ -313,7 +332,7 @@ def _from_events(
                 None if predicted_ms is None else predicted_ms[rows],
             )
         )
-    return parts, actuals
+    return parts, len(labels)
 
 
 def _by_plan(

@@ -58,6 +58,8 @@ class NativeDecoder:
         Longer batches are refused as `too_large`.
     hashing : CategoryHash, optional
         Needed where a reference knows categories by their hash only.
+    labels : bool
+        Whether to give events with an actual alone, too.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class NativeDecoder:
         max_ahead_ms: int = 60_000,
         max_batch_rows: int = 100_000,
         hashing: CategoryHash | None = None,
+        labels: bool = False,
     ) -> None:
         self._plans = plans
+        self._labels = labels
         self._hashing = hashing
         self._max_bytes = max_bytes
         self._max_ahead_ms = max_ahead_ms
@@ -97,7 +101,14 @@ class NativeDecoder:
         def again(decoder: PlanDecoder, index: int) -> Any:
             return self._one(decoder, records[index].value or b"", None, forms.get(index, b""))
 
-        decoded = finish(list(groups.values()), records, rejects, self._max_ahead_ms, again)
+        decoded = finish(
+            list(groups.values()),
+            records,
+            rejects,
+            self._max_ahead_ms,
+            again,
+            labels=self._labels,
+        )
         self._tried |= {line: group.tried for line, group in groups.items()}
         self._used |= groups.keys()
         if records:

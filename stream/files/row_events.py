@@ -177,7 +177,7 @@ class EventRows:
                 model=self.model,
                 timestamp=_stamp(seconds),
                 prediction_id=identity,
-                features={name: values[i] for name, values in features},
+                features={name: values[i] for name, values in features} or None,
                 prediction=Prediction(**{key: column[i] for key, column in predicted.items()})
                 if predicted
                 else None,

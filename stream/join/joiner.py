@@ -177,6 +177,11 @@ class Joiner:
         return len(self._held)
 
     @property
+    def lone(self) -> int:
+        """Labels without a prediction, that one may still come for."""
+        return int(np.count_nonzero(self._lone["kind"] == LABEL))
+
+    @property
     def nbytes(self) -> int:
         """Memory of all rows."""
         waiting = sum(rows.nbytes for rows in self._waiting)

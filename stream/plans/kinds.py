@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from detectors import (
     WINDOWED_TESTS,
+    CategoricalBinning,
     InvalidReferenceError,
     Layout,
     OutcomeReference,
@@ -104,7 +105,7 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
             except ValueError as error:
                 raise PlanError(f"plan {self.model}: {error}") from None
         try:
-            _ = self.limit_rules, self.fairness
+            _ = self.limit_rules, self.fairness, self.absent_class
         except ValueError as error:
             raise PlanError(f"plan {self.model}: {error}") from None
 
@@ -171,6 +172,23 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         return protected_columns(
             self.protected, self.reference.outcome, self.outcome, self.monitored, limits
         )
+
+    @cached_property
+    def absent_class(self) -> int | None:
+        """The bin of the actual that no label means; None if it means nothing."""
+        name, known = self.outcome_absent_means, self.outcome
+        if not name:
+            return None
+        classes = () if known is None else known.cells.classes
+        if known is None or name not in classes:
+            there = f"they are {', '.join(classes)}" if classes else "the reference has none"
+            raise ValueError(
+                f"outcome.absent_means must be a class of the outcomes, and {there}; got {name!r}. "
+                "Correct it, or leave it out."
+            )
+        signal = next(s for s in self.monitored if s.name == known.cells.actual)
+        assert isinstance(signal.binning, CategoricalBinning)
+        return signal.binning.bins_of_names[name]
 
     @cached_property
     def merge_rule(self) -> MergeRule[Any]:

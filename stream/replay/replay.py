@@ -19,6 +19,7 @@ from stream.decode.record import Record
 from stream.plans.plan import PlanBook, Subject
 from stream.plans.privacy import CategoryHash
 from stream.replay.blocks import PaneBlocks
+from stream.replay.label_join import FileLabels, LabelJoin
 from stream.stage1.summarise import CHUNK_RECORDS, Flush, Summariser
 from stream.stage2.detection import Detection, OnWindow
 from stream.stage2.monitor import PartitionMonitor
@@ -48,6 +49,8 @@ class Replay:
         The key of hashed categories.
     source : SourceOptions, optional
         The format of the records; native by default.
+    labels : FileLabels, optional
+        Truths of predictions that the records bring without one, which are joined by id.
     """
 
     def __init__(
@@ -58,13 +61,18 @@ class Replay:
         on_window: OnWindow | None = None,
         hashing: CategoryHash | None = None,
         source: SourceOptions | None = None,
+        labels: FileLabels | None = None,
     ) -> None:
-        partition = Source("file", topic, 0, 1)
+        partition = Source("file", topic, 0, 1 if labels is None else 2)
+        self.joined: LabelJoin | None = None
+        if labels is not None:
+            self.joined = LabelJoin(labels, partition._replace(partition=1))
         # A file is read long after its events, and a record has no time of its own: none is ahead.
         native = NativeDecoder(plans, max_ahead_ms=INFINITY, hashing=hashing)
         decoder = FormatDecoder(native, source)
         self._blocks = PaneBlocks(decoder, plans, topic)
-        self.summariser = Summariser(partition, plans, self._blocks)
+        counted = None if self.joined is None else self.joined.count
+        self.summariser = Summariser(partition, plans, self._blocks, on_counted=counted)
         self.monitor = PartitionMonitor(plans, on_window=on_window)
         self._on_reject = on_reject
         self._offset = 0
@@ -76,10 +84,14 @@ class Replay:
             for block in self._blocks.cut(batch):
                 for flush in self.summariser.add(block):
                     yield from self._apply(flush)
+                if self.joined is not None:
+                    yield from self._send(self.joined.advance(self.summariser.stats.watermark_ms))
         if at_end:
             last = self.summariser.flush_idle()
             if last is not None:
                 yield from self._apply(last)
+            if self.joined is not None:
+                yield from self._send(self.joined.finish())
             yield from self.monitor.seal_all()
 
     def untested(self) -> AtEnd:
@@ -108,6 +120,9 @@ class Replay:
         if self._on_reject is not None:
             for record, reject in flush.rejects:
                 self._on_reject(record, reject)
-        for value in (*(value for _, value in flush.summaries), flush.progress):
+        yield from self._send((*(value for _, value in flush.summaries), flush.progress))
+
+    def _send(self, values: Iterable[bytes]) -> Iterator[AlertEvent]:
+        for value in values:
             yield from self.monitor.apply(self._offset, value, 0, plans_current=True)
             self._offset += 1

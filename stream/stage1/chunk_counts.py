@@ -103,7 +103,7 @@ class ChunkCounts:
         """
         plan = self.plan
         pane = time_ms - time_ms % plan.pane_ms
-        late = pane + plan.pane_ms <= mark_ms - plan.lateness_ms
+        late = self.are_late(time_ms, mark_ms)
         n_late = int(np.count_nonzero(late))
         self.late += n_late
         left_out = late
@@ -122,6 +122,13 @@ class ChunkCounts:
             if ids is not None:
                 self._id_rows().count(ids, slots)
         return n_late
+
+    def are_late(self, time_ms: _Ints, mark_ms: _Ints) -> npt.NDArray[np.bool_]:
+        """Which events came after their pane was complete in this chunk."""
+        plan = self.plan
+        pane_end = time_ms - time_ms % plan.pane_ms + plan.pane_ms
+        late: npt.NDArray[np.bool_] = pane_end <= mark_ms - plan.lateness_ms
+        return late
 
     def _id_rows(self) -> IdRows:
         """A sample of ids for each row; made when an event is identified."""

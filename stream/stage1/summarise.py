@@ -15,7 +15,7 @@ The protocol (docs/architecture.md, rules 1 to 4), with no durable state:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -47,7 +47,7 @@ from stream.stage1.versions import (
 )
 from stream.stage1.watermark import ChunkClock
 
-__all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "Summariser"]
+__all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "OnCounted", "Summariser"]
 
 #: Larger chunks re-read more after a crash, smaller ones acknowledge and publish more often.
 CHUNK_RECORDS: Final = 16_384
@@ -66,6 +66,10 @@ class Decoder(Protocol):
 
     def release_idle(self) -> int:
         """Forget what was made for subjects without a record since the last call; how many."""
+
+
+#: Called with events that were counted, those of one subject, and their times.
+OnCounted = Callable[[Subject, Columns, npt.NDArray[np.int64]], object]
 
 
 @dataclass(slots=True)
@@ -91,6 +95,8 @@ class Summariser:
         Bytes to columns.
     chunk_records, chunk_span_ms
         Protocol constants; tests alone choose others.
+    on_counted : callable, optional
+        For who joins predictions with what comes later.
     """
 
     def __init__(
@@ -101,8 +107,10 @@ class Summariser:
         *,
         chunk_records: int = CHUNK_RECORDS,
         chunk_span_ms: int = CHUNK_SPAN_MS,
+        on_counted: OnCounted | None = None,
     ) -> None:
         self.source = source
+        self._on_counted = on_counted
         self.stats = Stage1Stats()
         self._plans = plans
         self._decoder = decoder
@@ -233,6 +241,9 @@ class Summariser:
         folded = counts.folded
         late = counts.add(group, time_ms, mark)
         self.stats.segments_folded += counts.folded - folded
+        if self._on_counted is not None:
+            on_time = np.flatnonzero(~counts.are_late(time_ms, mark))
+            self._on_counted(subject, group.take(on_time, subject.version), time_ms[on_time])
         model = subject.model
         if group.predicted_ms is not None:
             delay_ms = time_ms - group.predicted_ms

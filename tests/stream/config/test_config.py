@@ -100,6 +100,7 @@ window = { events = 5000, max_age = "7d", min_events = 400 }
 private = true
 protected = ["region"]
 fairness = { difference = 0.05, ratio = 0.9 }
+outcome = { wait = "14d", absent_means = "ok" }
 [models.signals.amount]
 importance = 0.4
 tests = ["psi", "adwin"]
@@ -132,6 +133,8 @@ monitor = false
         "protected": ("region",),
         "fairness_difference": 0.05,
         "fairness_ratio": 0.9,
+        "outcome_wait_ms": 1_209_600_000,
+        "outcome_absent_means": "ok",
     }
     amount = SignalOptions(importance=0.4, tests=("psi", "adwin"), public=True)
     assert model.signals["amount"].options == amount

@@ -90,7 +90,7 @@ def test_events_without_ids_between_events_with_them(with_ids_first):
     for batch in range(6):
         n = 4 << batch  # so that each makes the rows grow
         has_ids = (batch % 2 == 0) is with_ids_first
-        ids = np.arange(1, n + 1, dtype=np.int64) + 100 * batch if has_ids else None
+        ids = (np.arange(1, n + 1) + 100 * batch) << 24 if has_ids else None  # upper bits count
         events = Columns(
             "fraud",
             "",
