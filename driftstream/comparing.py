@@ -13,6 +13,7 @@ from detectors import WINDOWED_TESTS, Reference, SignalReference, WindowBank, de
 from detectors.counting.binning import NumericBinning
 from detectors.fitting import numbers
 from detectors.fitting.values import MISSING, coded_names
+from detectors.references.segments import columns_of_segments
 from detectors.windowed.coarsening import EVENTS_PER_BIN, most_bins
 from driftstream.comparison import ColumnResult, ColumnTest, Comparison
 from driftstream.fitting import as_reference, fit_reference
@@ -159,7 +160,7 @@ def _limits(reference: Reference, there: Collection[str]) -> list[str]:
     """What is not compared, or not known."""
     mapping = reference.columns
     known = {signal.name for signal in reference.signals} | {
-        *reference.segments,
+        *columns_of_segments(reference.segments),
         *mapping.ignored,
         mapping.timestamp,
         mapping.id,

@@ -21,6 +21,7 @@ from detectors import (
 )
 from detectors.counting.category_sketch import is_identifier
 from detectors.fitting import Column, suspects
+from detectors.references.segments import Segment, check_segments, columns_of_segments
 from driftstream.frames import Frame, columns_of, missing_column
 from stream.files import ColumnInfo, Reading, parse_times
 from stream.files.blocks import Blocks
@@ -48,8 +49,8 @@ def fit_reference(
     threshold: float | None = None,
     latency: str | None = None,
     prediction_id: str | None = None,
-    segments: Sequence[str] = (),
-    protected: Sequence[str] = (),
+    segments: Sequence[str | Sequence[str]] = (),
+    protected: Sequence[str | Sequence[str]] = (),
     ignore: Sequence[str] = (),
     kinds: Mapping[str, str] | None = None,
     seasons: Seasons | None = None,
@@ -74,9 +75,10 @@ def fit_reference(
         Of a model that tells two classes apart the one that it looks for.
     threshold : float, optional
         Of such a model without a `prediction`: the score from which it means that class.
-    segments : sequence of str
-        Columns by whose values the stream is watched in parts too.
-    protected : sequence of str
+    segments : sequence of str, and of sequences of two or three
+        Columns by whose values the stream is watched in parts too; of several in a list by each
+        combination of their values: `["region", ["sex", "age_band"]]`.
+    protected : sequence of str, and of sequences of two or three
         Those of them by which outcomes should not differ: fairness. They need not be named twice.
     ignore : sequence of str
         Columns to leave out.
@@ -104,13 +106,16 @@ def fit_reference(
     columns = columns_of(frame)
     roles = {"label": prediction, "score": score, "actual": actual, "latency": latency}
     named = [name for name in roles.values() if name is not None]
-    segments = tuple(dict.fromkeys([*segments, *protected]))
+    fair = tuple(dict.fromkeys(map(_segment, protected)))
+    apart = tuple(dict.fromkeys([*map(_segment, segments), *fair]))
+    check_segments(apart)
+    by_value = columns_of_segments(apart)
     role_of = {name: role for role, name in roles.items() if name is not None}
     if timestamp is None and "" in columns and _info("", columns[""]).kind == "time":
         timestamp = ""
     aside = [name for name in (timestamp, prediction_id) if name is not None]
-    _check_names(columns, [*aside, *named, *segments, *ignore])
-    chosen = _choose(columns, {*aside, *segments, *ignore}, role_of, kinds or {})
+    _check_names(columns, [*aside, *named, *by_value, *ignore])
+    chosen = _choose(columns, {*aside, *by_value, *ignore}, role_of, kinds or {})
     n = len(next(iter(columns.values()), ()))
     if timestamp is None:
         times = _ROW_MS * np.arange(n, dtype=np.int64)
@@ -120,11 +125,11 @@ def fit_reference(
         chosen.kinds,
         roles=role_of,
         seasons=seasons,
-        outcome=OutcomeOptions(positive, threshold, tuple(dict.fromkeys(protected))),
+        outcome=OutcomeOptions(positive, threshold, fair),
         sample=max(1, n),
         names=max(1, n),
     )
-    read = {**chosen.kinds, **dict.fromkeys(protected, "categorical")}
+    read = {**chosen.kinds, **dict.fromkeys(columns_of_segments(fair), "categorical")}
     values = {name: typed_column(columns[name], kind) for name, kind in read.items()}
     for batch, moments in _batches(values, times):
         fitter.survey(batch, moments)
@@ -135,7 +140,7 @@ def fit_reference(
     reference = fitter.finish(
         model=model,
         version=version,
-        segments=segments,
+        segments=apart,
         column_mapping=ColumnMapping(
             timestamp,
             prediction_id,
@@ -174,6 +179,10 @@ class _Chosen:
         if not self.kinds:
             said = "; ".join(self.warnings) or "it has no columns"
             raise InvalidReferenceError(f"frame has no column that can be a signal: {said}.")
+
+
+def _segment(given: str | Sequence[str]) -> Segment:
+    return given if isinstance(given, str) else tuple(given)
 
 
 def _info(name: str, column: Any) -> ColumnInfo:

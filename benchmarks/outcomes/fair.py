@@ -75,12 +75,12 @@ class World:
         )
 
     def window(self, rng: np.random.Generator, of: ModelFairness) -> Ints:
-        """Outcomes by value of a window, int64[len(of.names), of.cells.width]."""
+        """Outcomes by value of a window, int64[len(of.scopes), of.cells.width]."""
         value, yes, said = self.rows(rng, WINDOW)
-        row = np.array([of.names.index(f"v{k}") for k in range(len(self.shares))])[value]
+        row = np.array([of.protected.values.index(f"v{k}") for k in range(len(self.shares))])[value]
         width = of.cells.width
         at = row * width + said * of.cells.sides + yes
-        return np.bincount(at, minlength=len(of.names) * width).reshape(-1, width).astype(np.int64)
+        return np.bincount(at, minlength=len(of.scopes) * width).reshape(-1, width).astype(np.int64)
 
 
 def _ar(noise: npt.NDArray[np.float64], memory: float) -> npt.NDArray[np.float64]:

@@ -29,6 +29,7 @@ from detectors.fitting.values import Column
 from detectors.fitting.worth import warnings_of_slow
 from detectors.references.joint import JointTables
 from detectors.references.reference import ColumnMapping, Reference, SignalReference
+from detectors.references.segments import Segment, columns_of_segments, segment_name
 
 __all__ = ["LEAST_ROWS", "ReferenceFitter"]
 
@@ -234,7 +235,7 @@ class ReferenceFitter:
         *,
         model: str,
         version: str = "",
-        segments: Sequence[str] = (),
+        segments: Sequence[Segment] = (),
         column_mapping: ColumnMapping | None = None,
     ) -> Reference:
         """Give the reference, after both passes.
@@ -312,7 +313,7 @@ class ReferenceFitter:
         self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None
     ) -> int:
         lengths = {}
-        for name in (*self._signals, *self._protected):
+        for name in (*self._signals, *columns_of_segments(self._protected)):
             if name not in columns:
                 raise InvalidReferenceError(
                     f"a batch must have the column {name!r}; got {', '.join(list(columns)[:20])}."
@@ -381,8 +382,8 @@ class ReferenceFitter:
         if self._outcome is not None and self._outcome.why_not:
             why = self._outcome.why_not
         raise InvalidReferenceError(
-            f"{self._protected[0]!r} cannot be protected, as no outcomes are counted by its "
-            f"values: {why}."
+            f"{segment_name(self._protected[0])!r} cannot be protected, as no outcomes are counted "
+            f"by its values: {why}."
         )
 
     def _fail_of_passes(self) -> None:

@@ -18,6 +18,7 @@ from detectors.counting.binning import Binning, NumericBinning
 from detectors.counting.name_bins import CategoricalBinning
 from detectors.counting.outcome_cells import LARGEST_ERROR, MAX_CLASSES, OutcomeCells
 from detectors.errors import InvalidReferenceError
+from detectors.references.segments import Segment
 
 __all__ = ["HALF", "OutcomeOptions", "cells_of_classes", "cells_of_numbers"]
 
@@ -41,13 +42,14 @@ class OutcomeOptions:
         The positive class.
     threshold : float, optional
         From which score on it is said.
-    protected : tuple of str
-        Columns by whose values outcomes are counted too: whether decisions differ by them.
+    protected : tuple of str or tuple of str
+        Columns by whose values outcomes are counted too: whether decisions differ by them. Of
+        two or three in a tuple by each combination of their values.
     """
 
     positive: str | None = None
     threshold: float | None = None
-    protected: tuple[str, ...] = ()
+    protected: tuple[Segment, ...] = ()
 
 
 def cells_of_numbers(

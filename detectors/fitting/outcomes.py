@@ -38,6 +38,7 @@ from detectors.fitting.values import Coded, Column, numbers
 from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import joined
 from detectors.references.outcome import OutcomeReference
+from detectors.references.segments import segment_name
 
 __all__ = ["OutcomeFit"]
 
@@ -90,7 +91,7 @@ class OutcomeFit:
         self.error: NumericFit | CategoricalFit
         if self._is_regression and options.protected:
             raise InvalidReferenceError(
-                f"{options.protected[0]!r} cannot be protected: {self._said!r} and "
+                f"{segment_name(options.protected[0])!r} cannot be protected: {self._said!r} and "
                 f"{self._actual!r} are numbers, and fairness is that of classes."
             )
         if self._is_regression:
@@ -143,7 +144,7 @@ class OutcomeFit:
         if self._is_regression:
             self.error.survey(self._errors(columns), slots, sources)
         for protected in self._protected:
-            protected.survey(columns[protected.column])
+            protected.survey(columns)
 
     def _errors(self, columns: Mapping[str, Column]) -> npt.NDArray[np.float64]:
         errors = errors_of(numbers(columns[self._said]), numbers(columns[self._actual]))
@@ -216,7 +217,7 @@ class OutcomeFit:
         read = (self._actual, self._label, self._score)
         bins = {name: self._signals[name].placed for name in read if name}
         codes = np.full(rows, -1, np.int32)
-        of_values = [each.rows(columns[each.column]) for each in self._protected]
+        of_values = [each.rows(columns) for each in self._protected]
         for at, (cells, places) in enumerate(zip(self._cells, self._places, strict=True)):
             predicted, actual = places.classes(
                 bins[cells.predicted or cells.score], bins[cells.actual]

@@ -13,6 +13,7 @@ from detectors.fitting import LEAST_ROWS, Column, ReferenceFitter, infer_kind
 from detectors.fitting.outcome_kinds import OutcomeOptions
 from detectors.fitting.seasonal import Seasons
 from detectors.references.reference import ColumnMapping, Reference
+from detectors.references.segments import Segment, columns_of_segments
 
 __all__ = ["LEAST_ROWS", "fit_reference", "infer_kind"]
 
@@ -31,7 +32,7 @@ def fit_reference(
     cycle_ms: int = 0,
     seasons: Seasons | None = None,
     outcome: OutcomeOptions | None = None,
-    segments: Sequence[str] = (),
+    segments: Sequence[Segment] = (),
     column_mapping: ColumnMapping | None = None,
 ) -> Reference:
     """Fit the baseline of a model, exactly; `ReferenceFitter` does so in bounded memory.
@@ -81,7 +82,7 @@ def fit_reference(
             raise InvalidReferenceError(
                 f"columns must be of one length; got {n} rows, but {length} in {name!r}."
             )
-    protected = () if outcome is None else outcome.protected
+    protected = () if outcome is None else columns_of_segments(outcome.protected)
     signals = {name: column for name, column in columns.items() if name not in protected}
     fitter = ReferenceFitter(
         {name: kinds.get(name) or infer_kind(column) for name, column in signals.items()},

@@ -19,6 +19,7 @@ from detectors.outcomes.fairness import (
 from detectors.references.outcome import OutcomeReference
 from detectors.references.protected import ProtectedOutcomes
 from detectors.references.reference import SignalReference
+from detectors.references.segments import columns_of_segments, segment_name, segment_of
 
 __all__ = ["ModelFairness"]
 
@@ -44,9 +45,11 @@ class ModelFairness:
 
     Attributes
     ----------
+    protected : ProtectedOutcomes
     column : str
-    names : tuple of str
-        Its values, and what all others are called.
+        Its name, `sex`, or `sex, age_band` of a combination.
+    scopes : tuple of str
+        What its values are called in counts, `sex=F`, and all others together.
     reference : Fairness
         Of the reference's own rows.
     phi : dict of str to float
@@ -61,8 +64,10 @@ class ModelFairness:
         limits: Limits,
     ) -> None:
         named = {signal.name: signal for signal in signals}
-        self.column, self.names = protected.column, protected.names
-        self._rows = {value: row for row, value in enumerate(self.names)}
+        self.protected = protected
+        self.column, self.scopes = segment_name(protected.column), protected.scopes
+        self._rows = {scope: row for row, scope in enumerate(self.scopes)}
+        self._begins = f"{columns_of_segments([protected.column])[0]}="
         self.cells, self.limits = outcome.cells.of_classes, limits
         said = named[outcome.cells.predicted or outcome.cells.score]
         of_error = named[outcome.error].effect
@@ -73,7 +78,7 @@ class ModelFairness:
         )
 
     def by_value(self, counts: Mapping[str, Ints], cells: slice) -> Ints:
-        """Outcomes by value, int64[len(names), self.cells.width].
+        """Outcomes by value, int64[len(scopes), self.cells.width].
 
         Parameters
         ----------
@@ -83,11 +88,12 @@ class ModelFairness:
         cells : slice
             Where outcomes are in them.
         """
-        table = np.zeros((len(self.names), self.cells.width), np.int64)
-        for segment, flat in counts.items():
-            column, is_segment, value = segment.partition("=")
-            if is_segment and column == self.column:
-                at = self._rows.get(value, len(self.names) - 1)
+        table = np.zeros((len(self.scopes), self.cells.width), np.int64)
+        for scope, flat in counts.items():
+            at = self._rows.get(scope)
+            if at is None and scope.startswith(self._begins) and segment_of(scope) == self.column:
+                at = len(self.scopes) - 1
+            if at is not None:
                 table[at] += flat[cells][: self.cells.width]
         return table
 
@@ -107,7 +113,7 @@ class ModelFairness:
         return RATES if self.cells.task == "binary" else ("error_rate",)
 
     def of(self, counts: Ints, alpha: float, rate: str) -> Fairness:
-        """Of one of `rates` of outcomes by value, int64[len(names), cells.width].
+        """Of one of `rates` of outcomes by value, int64[len(scopes), cells.width].
 
         A disparity is tested at `alpha`.
         """
@@ -124,7 +130,7 @@ class ModelFairness:
     def _by_value(self, counts: Ints) -> dict[str, Ints]:
         """Outcomes of the values that have some."""
         return {
-            name: row
-            for name, row in zip(self.names, counts, strict=True)
+            scope: row
+            for scope, row in zip(self.scopes, counts, strict=True)
             if self.cells.events(row)
         }

@@ -10,45 +10,53 @@ import numpy.typing as npt
 
 from detectors.counting.outcome_cells import OutcomeCells
 from detectors.references.json_reader import Place
+from detectors.references.segments import (
+    Segment,
+    other_scope,
+    read_segment,
+    scope_name,
+    segment_name,
+    written,
+)
 
-__all__ = ["MAX_VALUES", "MAX_VALUE_CHARS", "OTHER_VALUES", "ProtectedOutcomes"]
+__all__ = ["MAX_VALUES", "ProtectedOutcomes"]
 
 #: Values with counts of their own; those beyond them are counted as one. All pairs are compared.
 MAX_VALUES: Final = 20
-#: A longer value is among those without counts of their own, as in segments of events.
-MAX_VALUE_CHARS: Final = 200
-#: What those are called together.
-OTHER_VALUES: Final = "__other__"
 
 
 @dataclass(frozen=True, eq=False)
 class ProtectedOutcomes:
-    """Outcomes of the reference's rows by value of one column.
+    """Outcomes of the reference's rows by value of one column, or combination of columns.
 
     Attributes
     ----------
-    column : str
-        Name of the column, and of the segment of events.
+    column : str or tuple of str
+        Name of the column, and of the segment of events; names of those that are combined.
     values : tuple of str
-        The most frequent ones, at most `MAX_VALUES`, most frequent first.
+        The most frequent ones, at most `MAX_VALUES`, most frequent first: `F`, of a combination
+        `sex=F, age_band=60+`.
     counts : int64[len(values) + 1, cells.of_classes.width]
         Predicted by actual class of each value; the last row is of all others. Rows without a
         value are in none.
     """
 
-    column: str
+    column: Segment
     values: tuple[str, ...]
     counts: npt.NDArray[np.int64]
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What the rows of `counts` are called: the values, and those of none of them."""
-        return (*self.values, OTHER_VALUES)
+    def scopes(self) -> tuple[str, ...]:
+        """The part of the stream that each row of `counts` is of; all other values are the last."""
+        column, values = self.column, self.values
+        if isinstance(column, str):
+            values = tuple(scope_name(column, value) for value in values)
+        return (*values, other_scope(segment_name(column)))
 
     def document(self) -> dict[str, Any]:
         """As plain values."""
         return {
-            "column": self.column,
+            "column": written(self.column),
             "values": list(self.values),
             "counts": self.counts.tolist(),
         }
@@ -66,4 +74,4 @@ class ProtectedOutcomes:
             place["counts"].fail(f"must have {len(values) + 1} rows; got {len(rows)}")
         width = cells.of_classes.width
         counts = np.array([row.integers(length=width, minimum=0) for row in rows])
-        return cls(place["column"].text(non_empty=True), values, counts)
+        return cls(read_segment(place["column"]), values, counts)

@@ -26,6 +26,7 @@ from detectors.references.copies import Copies
 from detectors.references.joint import JointTables
 from detectors.references.json_reader import Place
 from detectors.references.outcome import OutcomeReference
+from detectors.references.segments import Segment, read_segment
 from detectors.references.slots import SignalSlots
 
 __all__ = ["ROLES", "ColumnMapping", "Reference", "SignalReference"]
@@ -120,7 +121,7 @@ class Reference:
     version: str
     signals: tuple[SignalReference, ...]
     events: int
-    segments: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
     columns: ColumnMapping = field(default_factory=ColumnMapping)
     cycle_ms: int = 0
     ordered: bool = False
@@ -135,7 +136,7 @@ class Reference:
     joint: JointTables | None = None
 
     @property
-    def protected(self) -> tuple[str, ...]:
+    def protected(self) -> tuple[Segment, ...]:
         """Columns by whose values outcomes are counted."""
         return () if self.outcome is None else tuple(p.column for p in self.outcome.protected)
 
@@ -263,7 +264,7 @@ def _read(root: Place) -> Reference:
         version=root["version"].text(),
         signals=signals,
         events=root["events"].integer(minimum=1),
-        segments=tuple(place.text(non_empty=True) for place in root["segments"].items()),
+        segments=tuple(map(read_segment, root["segments"].items())),
         columns=ColumnMapping.read(root["columns"]),
         cycle_ms=root["cycle_ms"].integer(minimum=0),
         ordered=root["ordered"].boolean(),

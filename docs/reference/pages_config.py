@@ -46,6 +46,7 @@ against the config's own folder. Durations have a unit: `"250ms"`, `"10s"`, `"5m
 _KINDS = {
     "text": "text", "choice": "text", "integer": "whole number", "number": "number",
     "flag": "true or false", "duration": "duration", "texts": "list of texts",
+    "segments": "list of texts, and of lists of two or three",
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ hash_key_file = "secrets/hash-key"
 [[models]]
 name = "fraud"
 reference = "fraud.json"
-segments = ["region"]
+segments = ["region", ["region", "channel"]]
 protected = ["region"]
 pane = "1m"
 cycle = "24h"

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from detectors import ChangePoint
+from detectors.references.segments import segment_of
 from stream.alerts.finding import Finding
 from stream.alerts.lasting import Size, Way
 from stream.alerts.sentences import described, gradually
@@ -110,7 +111,7 @@ class Member(msgspec.Struct, array_like=True):
 
     def segment(self, private: bool) -> str:
         """`region=eu`, or `region` alone where values are hidden."""
-        return self.finding.segment.split("=", 1)[0] if private else self.finding.segment
+        return segment_of(self.finding.segment) if private else self.finding.segment
 
     def leads_clearly(self, other: Member, factor: float) -> bool:
         """Whether it outranks another by severity or by that factor in weight."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from detectors import WINDOWED_TESTS
 from detectors.figures import figures, percent
+from detectors.references.segments import scope_parts
 from stream.alerts.finding import Finding
 from stream.alerts.sizes import FAIRNESS, LIMIT, RELATION
 from stream.contracts.alert_event import (
@@ -181,7 +182,9 @@ def _segments_text(group: Sequence[AlertSignal]) -> str:
     """The segment that is named, and how many others the signal moved in."""
     rest = sum(bool(signal.segment) for signal in group[1:])
     more = f" and {rest} more segment{'s' if rest > 1 else ''}" if rest else ""
-    return f" in {printable(group[0].segment, _NAME_CHARS)}{more}"
+    segment = group[0].segment
+    parts = ["=".join(part) for part in scope_parts(segment)] or [segment]  # values may be hidden
+    return f" in {', '.join(printable(part, _NAME_CHARS) for part in parts)}{more}"
 
 
 def described(finding: Finding, *, first: bool) -> str:

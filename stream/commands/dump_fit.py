@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.commands.fit_options import segments_of_options
 from stream.commands.shared import say
 from stream.contracts.roles import OUTPUTS
 from stream.text.counted import counted
 from stream.text.row_problems import RowProblems
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stream.decode import SourceOptions
     from stream.files.event_table import EventTable
 
@@ -23,21 +26,24 @@ def open_dump(
     data: Path,
     model: str,
     version: str,
-    segments: tuple[str, ...],
+    segments: Sequence[str],
     named: dict[str, str | None],
     config_path: Path | None = None,
 ) -> EventTable | None:
     """The events of a dump as a table, until the command ends; None if DATA has columns.
 
-    `named` has the options that name columns: events say themselves what is what.
+    `segments` are as options name them; `named` has the options that name columns: events say
+    themselves what is what.
     """
+    from detectors.references.segments import columns_of_segments
     from stream.files.dumps import source_of
     from stream.files.event_table import flattened
 
     source = source_of(data, None if config_path is None else _said(config_path, model))
     if source is None:
         return None
-    opened = flattened(data, model, version, segments, source)
+    wanted = columns_of_segments(segments_of_options(segments, ()))
+    opened = flattened(data, model, version, wanted, source)
     table = click.get_current_context().with_resource(opened)
     ours = {role.option: table.columns.get(role.name) for role in OUTPUTS}
     ours["timestamp"] = "timestamp"

@@ -11,6 +11,7 @@ import click
 from stream.commands.dump_fit import open_dump, version_of
 from stream.commands.fit_columns import check_columns, choose, look_again
 from stream.commands.fit_guess import Guessed, guess_columns
+from stream.commands.fit_options import segments_of_options
 from stream.commands.fit_seasons import seasons_of, wanted_cycle
 from stream.commands.shared import progress, read_hash_key, say
 from stream.contracts.roles import OUTPUTS
@@ -88,13 +89,12 @@ def fit_file(
     says it.
     """
     from detectors import ColumnMapping, OutcomeOptions, ReferenceFitter, tell_of_compiling
+    from detectors.references.segments import columns_of_segments
     from stream.files import DataTable, Reading
     from stream.files.blocks import Blocks
 
     tell_of_compiling(say)
     cycle_ms, slots = wanted_cycle(cycle, slots)
-    protected = tuple(dict.fromkeys(protected))
-    segments = tuple(dict.fromkeys([*segments, *protected]))
     columns = {
         "timestamp": timestamp,
         "id": identity,
@@ -102,30 +102,34 @@ def fit_file(
         "score": score,
         "actual": actual,
     }
-    events = open_dump(data, model, version, segments, columns, config_path)
+    events = open_dump(data, model, version, [*segments, *protected], columns, config_path)
     if events is not None:
         data, timestamp, version = events.path, "timestamp", version_of(events, version)
     reading = Reading(_delimiter(delimiter), tuple(t for t in missing if t) if missing else None)
     table = DataTable(data, reading, decimal or "")
+    there = table.columns if events is None else ()
+    apart = segments_of_options([*segments, *protected], there)
+    fair = segments_of_options(protected, there)
+    by_value = columns_of_segments(apart)
     asked = {role.name: columns[role.option] for role in OUTPUTS if role.option in columns}
     role_of = _roles(roles, asked if events is None else events.columns)
     guessed = Guessed()
     if guess and events is None:
-        taken = {timestamp, identity, *role_of, *segments, *ignored, *categorical, *numeric, *keep}
+        taken = {timestamp, identity, *role_of, *by_value, *ignored, *categorical, *numeric, *keep}
         guessed = guess_columns(table, taken, set(role_of.values()), timed=timestamp is not None)
         role_of |= guessed.roles
         timestamp = guessed.timestamp if timestamp is None else timestamp
     timed = timestamp is not None
     seasons = seasons_of(slots, time_zone, holidays_path, timed, keep_days=keep_days)
     aside = [name for name in (timestamp, identity) if name is not None]
-    check_columns(table, [*aside, *role_of, *segments, *ignored])
+    check_columns(table, [*aside, *role_of, *by_value, *ignored])
     check_columns(table, [*categorical, *numeric])
     check_columns(table, keep)
     given_kinds = dict.fromkeys(categorical, "categorical") | dict.fromkeys(numeric, "numeric")
     for name in (*given_kinds, *keep):
-        if name in (*aside, *segments, *ignored):
+        if name in (*aside, *by_value, *ignored):
             raise click.BadParameter(f"column {name!r} is named for two purposes. Choose one.")
-    chosen = choose(table, {*aside, *segments, *ignored}, role_of, given_kinds, keep)
+    chosen = choose(table, {*aside, *by_value, *ignored}, role_of, given_kinds, keep)
     kinds = chosen.kinds
     numbers = max(_FULL_COLUMNS, list(kinds.values()).count("numeric"))
     fitter = ReferenceFitter(
@@ -133,31 +137,31 @@ def fit_file(
         roles=role_of,
         cycle_ms=cycle_ms,
         seasons=seasons,
-        outcome=OutcomeOptions(positive, threshold, protected),
+        outcome=OutcomeOptions(positive, threshold, fair),
         sample=_SAMPLE_VALUES // numbers,
     )
     blocks = Blocks()
-    by_value = dict.fromkeys(protected, "categorical")
+    counted = {**kinds, **dict.fromkeys(columns_of_segments(fair), "categorical")}
     with progress() as bar:
         task = bar.add_task("first pass", total=table.rows, note="rows")
-        for batch in table.batches({**kinds, **by_value}, timestamp):
+        for batch in table.batches(counted, timestamp):
             fitter.survey(batch.columns, batch.times_ms)
             if timestamp is None:
                 blocks.add({n: batch.columns[n] for n, k in kinds.items() if k == "categorical"})
             bar.update(task, advance=batch.rows)
         look_again(fitter, table, chosen, timestamp is not None, blocks.grouped())
         task = bar.add_task("second pass", total=fitter.rows, note="rows")
-        for batch in table.batches({**kinds, **by_value}, timestamp):
+        for batch in table.batches(counted, timestamp):
             fitter.count(batch.columns, batch.times_ms)
             bar.update(task, advance=batch.rows)
     gone = [name for name in table.columns if name in chosen.notes]
-    read = {**kinds, **dict.fromkeys(segments, "categorical")}
+    read = {**kinds, **dict.fromkeys(by_value, "categorical")}
     found = table.reading(read)
     named = {role: name for name, role in role_of.items()}
     reference = fitter.finish(
         model=model,
         version=version,
-        segments=segments,
+        segments=apart,
         column_mapping=ColumnMapping(
             timestamp,
             identity,

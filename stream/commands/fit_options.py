@@ -10,9 +10,11 @@ from stream.commands.fit_seasons import season_options
 from stream.commands.shared import data_argument, hash_key_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["fit_options"]
+    from detectors.references.segments import Segment
+
+__all__ = ["fit_options", "segments_of_options"]
 
 
 _OPTIONS: Final = (
@@ -35,12 +37,18 @@ _OPTIONS: Final = (
         type=float,
         help="Without --prediction: the score from which that class is meant. Default: 0.5.",
     ),
-    click.option("--segment", "segments", metavar="COLUMN", multiple=True, help="Watch per value."),
+    click.option(
+        "--segment",
+        "segments",
+        metavar="COLUMN[,COLUMN]",
+        multiple=True,
+        help="Watch per value; of two or three columns per combination of values.",
+    ),
     click.option(
         "--protected",
-        metavar="COLUMN",
+        metavar="COLUMN[,COLUMN]",
         multiple=True,
-        help="Watch per value, and whether outcomes differ by it: fairness.",
+        help="Watch so, and whether outcomes differ by it: fairness.",
     ),
     click.option(
         "--role",
@@ -93,3 +101,21 @@ def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def segments_of_options(given: Iterable[str], columns: Collection[str]) -> tuple[Segment, ...]:
+    """What `--segment` and `--protected` mean, each once.
+
+    A name with commas is a combination, unless there is a column with that whole name.
+    """
+    from detectors.references.segments import check_segments
+
+    found: dict[Segment, None] = {}
+    for name in given:
+        members = tuple(map(str.strip, name.split(",")))
+        found[name if name in columns or len(members) == 1 else members] = None
+    try:
+        check_segments(found)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--segment, --protected") from None
+    return tuple(found)

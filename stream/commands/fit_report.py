@@ -95,9 +95,9 @@ def _fairness(reference: Reference, outcome: OutcomeReference) -> Iterator[str]:
     for protected in outcome.protected:
         of = ModelFairness(outcome, protected, reference.signals, Limits())
         rates = of.reference.rates
-        shown = filter(None, (range_words(protected.column, rates, rate) for rate in of.rates))
-        yield f"fairness by {protected.column!r}: {'; '.join(shown) or 'fewer than two values'}"
-        if words := judged_words(protected.column, of.reference):
+        shown = filter(None, (range_words(rates, rate) for rate in of.rates))
+        yield f"fairness by {of.column!r}: {'; '.join(shown) or 'fewer than two values'}"
+        if words := judged_words(of.reference):
             yield f"warning: {words}"
 
 

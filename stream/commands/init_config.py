@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from stream.plans.proposal import proposed_lengths, toml_text
+from stream.plans.proposal import proposed_lengths, toml_segments, toml_text
 
 if TYPE_CHECKING:
     from detectors import Reference
@@ -50,7 +50,6 @@ def config_text(
     """
     pane, max_age = proposed_lengths(reference)
     signal = toml_text(reference.signals[0].name)
-    segments = ", ".join(map(toml_text, reference.segments))
     privacy = (
         []
         if hash_key_path is None
@@ -92,9 +91,12 @@ def config_text(
         ("false_alarms_per_week = 1.0", "the one knob: how often to be called for nothing"),
         (f'#pane = "{pane}"', "how often is tested; this is what the reference's rate gives"),
         ('#lateness = "5s"', "so much later than others of its time may an event come"),
-        (f"#segments = [{segments}]", "columns of which each value is watched apart too"),
         (
-            f"#protected = [{', '.join(map(toml_text, reference.protected))}]",
+            f"#segments = {toml_segments(reference.segments)}",
+            "columns of which each value is watched apart too: docs/segments.md",
+        ),
+        (
+            f"#protected = {toml_segments(reference.protected)}",
             "those of them by which outcomes should not differ: docs/fairness.md",
         ),
         ("#private = false", "true: no values and no names in alerts"),

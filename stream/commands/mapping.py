@@ -78,16 +78,16 @@ def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> 
 
     table = DataTable(data)
     ignored = named.pop("ignored", ())
-    check_columns(table, [*named.values(), *ignored, *plan.segments])
+    check_columns(table, [*named.values(), *ignored, *plan.segment_columns])
     role_of = {named[role.option]: role.name for role in OUTPUTS if role.option in named}
-    aside = {named.get("timestamp"), named.get("id"), *ignored, *plan.segments}
+    aside = {named.get("timestamp"), named.get("id"), *ignored, *plan.segment_columns}
     roles = {
         name: role_of.get(name, "feature")
         for name, column in table.columns.items()
         if name not in aside
         and (name in role_of or column.kind in ("numeric", "categorical", "empty"))
     }
-    kinds = {name: table.columns[name].kind for name in (*roles, *plan.segments)}
+    kinds = {name: table.columns[name].kind for name in (*roles, *plan.segment_columns)}
     reading = table.reading(kinds)
     mapping = ColumnMapping(
         named.get("timestamp"),
@@ -99,4 +99,4 @@ def _mapping(data: Path, plan: AnyPlan, named: dict[str, Any], version: str) -> 
         reading.numerals(kinds),
         tuple(sorted(reading.commas)),
     )
-    return RowMapping(plan.model, version, roles, reading, mapping, plan.segments)
+    return RowMapping(plan.model, version, roles, reading, mapping, plan.segment_columns)

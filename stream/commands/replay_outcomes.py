@@ -59,11 +59,11 @@ def write_fairness(out: BinaryIO, replay: Replay) -> None:
     from stream.stage2.fairness_view import shown_disparities, shown_rates
 
     for (_, version), detection in replay.detections():
-        for test, value, now, usual in shown_rates(detection):
+        for test, scope, now, usual in shown_rates(detection):
             line = {
                 "time": format_time(test.span[1]),
                 "version": version,
-                "segment": f"{test.of.column}={value}",
+                "segment": scope,
                 "fairness": test.rate,
                 "value": now.value,
                 "low": now.low,
@@ -73,6 +73,11 @@ def write_fairness(out: BinaryIO, replay: Replay) -> None:
             }
             out.write(encode(line) + b"\n")
         for test, name, disparity, low, high in shown_disparities(detection):
+            # A value of one column alone, a combination of several as its part is called.
+            lowest, highest = (
+                scope.removeprefix(f"{test.of.column}=")
+                for scope in (disparity.lowest, disparity.highest)
+            )
             line = {
                 "time": format_time(test.span[1]),
                 "version": version,
@@ -83,8 +88,8 @@ def write_fairness(out: BinaryIO, replay: Replay) -> None:
                 "high": disparity.high,
                 "n": low.events + high.events,
                 "reference": disparity.reference,
-                "lowest": disparity.lowest,
-                "highest": disparity.highest,
+                "lowest": lowest,
+                "highest": highest,
                 "found": disparity.found,
             }
             out.write(encode(line) + b"\n")
@@ -98,7 +103,7 @@ def fairness_said(replay: Replay) -> Iterator[str]:
     for (_, version), detection in replay.detections():
         by_column: dict[str, list[str]] = {}
         for test, name, now, low, high in shown_disparities(detection):
-            words = disparity_words(test.of.column, name, now, (low, high))
+            words = disparity_words(name, now, (low, high))
             by_column.setdefault(test.of.column, []).append(words)
         of = f" of version {version}" if version else ""
         for column, words_of in by_column.items():

@@ -82,6 +82,8 @@ def _typed(table: Table, setting: Setting, choices: Sequence[str]) -> Any:
         return table.flag(key, default)
     if kind == "texts":
         return table.texts(key, choices)
+    if kind == "segments":
+        return table.segments(key)
     return table.text(key, default)
 
 

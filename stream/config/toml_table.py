@@ -175,6 +175,28 @@ class Table:
                 raise self.error(f"{key}[{i}]", f"repeats {item!r}. Name it once.")
         return tuple(value)
 
+    def segments(self, key: str) -> tuple[str | tuple[str, ...], ...]:
+        """A list of texts, and of lists of texts: which may be combined, a plan says."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list):
+            raise self.error(key, f'must be a list such as ["a", ["b", "c"]]; got {_kind(value)}.')
+        found: list[str | tuple[str, ...]] = []
+        for i, item in enumerate(value):
+            members = item if isinstance(item, list) else [item]
+            for at, member in enumerate(members):
+                if not isinstance(member, str):
+                    where = f"{key}[{i}][{at}]" if isinstance(item, list) else f"{key}[{i}]"
+                    raise self.error(
+                        where,
+                        f'must be a text, in a list such as ["a", ["b", "c"]]; got '
+                        f"{_kind(member)}.",
+                    )
+            segment = tuple(item) if isinstance(item, list) else item
+            if segment in found:
+                raise self.error(f"{key}[{i}]", f"repeats {item!r}. Name it once.")
+            found.append(segment)
+        return tuple(found)
+
     def table(self, key: str, known: Sequence[str] = ()) -> Table:
         """A table below this one, empty if it is missing."""
         value = self.values.get(key, {})

@@ -30,7 +30,8 @@ class Setting:
     field, name : str
         In the code, and as people write it: a duration without its `_ms`.
     kind : str
-        "text", "choice", "integer", "number", "flag", "duration" or "texts".
+        "text", "choice", "integer", "number", "flag", "duration", "texts" or
+        "segments": texts and lists of them.
     default : object
         `msgspec.NODEFAULT` where it is needed; of a duration in milliseconds.
     minimum, above : int or float, optional
@@ -112,6 +113,8 @@ def _kind(name: str, value: Any) -> tuple[str, tuple[str, ...]]:
         return "duration", ()
     if get_origin(value) is tuple:
         item = get_args(value)[0]
+        if get_origin(item) in (Union, UnionType):
+            return "segments", ()
         return "texts", get_args(item) if get_origin(item) is Literal else ()
     kinds: dict[Any, str] = {bool: "flag", int: "integer", float: "number", str: "text"}
     return kinds.get(value, "other"), ()

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from detectors.references.segments import Segment
 from stream.contracts.roles import RoleName
 from stream.text.durations import DAY_MS
 
@@ -152,9 +153,10 @@ class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ),
     ] = "native"
     segments: Annotated[
-        tuple[str, ...],
+        tuple[Segment, ...],
         Meta(
-            description="Segments of events to watch apart; default: the reference's.",
+            description='Segments of events to watch apart; `["sex", "age_band"]` among them is '
+            "[each combination](../segments.md) of both. Default: the reference's.",
             extra={"by_reference": True},
         ),
     ] = ()
@@ -262,7 +264,7 @@ class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = 5_184_000_000  # 60 days: a version that is heard once a month stays
     limits: Annotated[tuple[Limit, ...], Meta(extra={"added": True})] = ()
     protected: Annotated[
-        tuple[str, ...],
+        tuple[Segment, ...],
         Meta(
             description="Those of the segments by which outcomes should not differ: "
             "[fairness](../fairness.md). Default: the reference's.",

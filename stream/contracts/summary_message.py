@@ -15,13 +15,11 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
-from detectors.references.protected import OTHER_VALUES
 from stream.contracts.errors import DriftstreamError
 from stream.contracts.moments import INFINITY, MINUS_INFINITY
 
 __all__ = [
     "MAX_BATCH_BYTES",
-    "OTHER_SEGMENT",
     "Idle",
     "Message",
     "Progress",
@@ -35,8 +33,6 @@ __all__ = [
 
 #: Kafka's default limit is 1 MB a message; a batch is cut well below it.
 MAX_BATCH_BYTES: Final = 500_000
-#: `name=__other__` is the scope of what is beyond a limit on the number of segments.
-OTHER_SEGMENT: Final = OTHER_VALUES
 
 # Bounds of what is read, so that no message, however made, can claim a million partitions or a time
 # whose sums do not fit into 64 bits.

@@ -103,7 +103,7 @@ def read_arrow(decoder: PlanDecoder, batches: ArrowBatches) -> ColumnarBatch:
     ms = np.empty(n)
     numeric = np.empty((n, decoder.n_numeric), order="F")  # written and read by columns
     codes = np.empty((n, decoder.n_codes), np.int32)
-    segments: Segments = [[] for _ in decoder.plan.segments]
+    segments: Segments = [[] for _ in decoder.plan.segment_columns]
     ids: list[tuple[Ids, int]] = []
     predicted: list[tuple[Floats | None, int]] = []
     start = 0
@@ -114,7 +114,7 @@ def read_arrow(decoder: PlanDecoder, batches: ArrowBatches) -> ColumnarBatch:
             for group in (decoder.features, decoder.prediction, decoder.actual, decoder.latency):
                 _fill(decoder, group, columns, numeric[start:end], codes[start:end])
             leave_out_missing(decoder.actual, numeric[start:end])
-            for name, values in zip(decoder.plan.segments, segments, strict=True):
+            for name, values in zip(decoder.plan.segment_columns, segments, strict=True):
                 values += _segment(columns.get(f"segments.{name}"), rows)
             ids.append((_ids(columns.get(_ID)), rows))
             predicted.append((_predicted(columns.get(_PREDICTED), start), rows))

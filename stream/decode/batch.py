@@ -71,7 +71,7 @@ def read_columns(decoder: CompiledDecoder, columns: Any, max_rows: int) -> Colum
             set_absent(decoder.latency, numeric, codes)
         else:
             _fill_columns(decoder.latency, [column], numeric, codes, "$.columns")
-    segments = _segments(decoder, columns.segments, n) if decoder.plan.segments else []
+    segments = _segments(decoder, columns.segments, n) if decoder.plan.segment_columns else []
     lone = columns.features is None and columns.prediction is None
     actual = columns.actual is not None
     return ColumnarBatch(
@@ -133,9 +133,9 @@ def _fill_columns(
 
 def _segments(decoder: CompiledDecoder, columns: Any, n: int) -> Segments:
     if columns is None:
-        return [[None] * n for _ in decoder.plan.segments]
+        return [[None] * n for _ in decoder.plan.segment_columns]
     found: Segments = []
-    for name, column in zip(decoder.plan.segments, astuple(columns), strict=True):
+    for name, column in zip(decoder.plan.segment_columns, astuple(columns), strict=True):
         if column is not None and len(column) != n:
             raise ragged(f"$.columns.segments.{name}", len(column), n)
         found.append([None] * n if column is None else list(map(as_text, column)))
@@ -165,13 +165,13 @@ def coerce_batch(decoder: CompiledDecoder, document: Mapping[str, Any]) -> Any:
         elif value is not None:
             raise not_an_object(value, f"$.columns.{group.name}")
         members[group.name] = value
-    if decoder.plan.segments:
+    if decoder.plan.segment_columns:
         value = columns.get("segments")
         members["segments"] = None
         if isinstance(value, dict):
             read = [
                 as_list(value.get(name), f"$.columns.segments.{name}")
-                for name in decoder.plan.segments
+                for name in decoder.plan.segment_columns
             ]
             members["segments"] = decoder.segment_columns(
                 *[None if c is None else list(map(as_segment, c)) for c in read]

@@ -90,7 +90,7 @@ class Columns:
         Row numbers in the batch, increasing: where `Decoded.time_ms` has their times.
     numeric : float64[n, Sn], codes : int32[n, Sc]
         Values in the order of `plan.layout.numeric` and `plan.layout.categorical`.
-    segments : list of n values for each of `plan.segments`
+    segments : list of n values for each of `plan.segment_columns`
         None where the event does not name that segment. Under a `LearningPlan` there are no
         numeric and categorical columns, and one list more has the `SchemalessValues` of each event.
     ids : int64[n] or None

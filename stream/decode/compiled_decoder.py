@@ -102,11 +102,11 @@ class CompiledDecoder:
         self.known_features = {
             s.name for s in plan.reference.signals if ROLES[s.role].member == "features"
         }
-        self._segment_fields = [f"v{i}" for i in range(len(plan.segments))]
+        self._segment_fields = [f"v{i}" for i in range(len(plan.segment_columns))]
         self._define(own)
 
     def _define(self, own: frozenset[str]) -> None:
-        names = dict(zip(self._segment_fields, self.plan.segments, strict=True))
+        names = dict(zip(self._segment_fields, self.plan.segment_columns, strict=True))
         self.segments: Any = make_struct("segments", [(f, SCALAR, None) for f in names], names)
         segment_columns = make_struct(
             "segments", [(f, column_of(SCALAR), None) for f in names], names
@@ -128,7 +128,7 @@ class CompiledDecoder:
             ("actual", self.actual.many | list[SCALAR] | None, None),
             ("prediction_timestamp", list[float | datetime | None] | None, None),
         ]
-        if self.plan.segments:
+        if self.plan.segment_columns:
             fields.append(("segments", self.segments | None, None))
             columns.append(("segments", segment_columns | None, None))
         if self.latency.keys:
@@ -160,7 +160,7 @@ class CompiledDecoder:
             leave_out_missing(self.actual, numeric)
         if self.latency.keys:
             self.latency.fill([self.latency.one(e.latency_seconds) for e in events], numeric, codes)
-        if not self.plan.segments:
+        if not self.plan.segment_columns:
             return numeric, codes, []
         segments = [astuple(e.segments or self._no_segments) for e in events]
         texts = [list(map(as_text, column)) for column in zip(*segments, strict=True)]
@@ -210,10 +210,10 @@ class CompiledDecoder:
             members["features"] = self.features.coerce(features)
         elif as_category(features) is not None:  # NaN and Infinity are missing, objects too
             raise not_an_object(features, "$.features")
-        if self.plan.segments:
+        if self.plan.segment_columns:
             segments = document.get("segments")
             if isinstance(segments, dict):
-                values = map(segments.get, self.plan.segments)
+                values = map(segments.get, self.plan.segment_columns)
                 members["segments"] = self.segments(*map(as_segment, values))
             else:
                 members["segments"] = None

@@ -96,7 +96,8 @@ class SchemalessDecoder:
         ]
         sent = [e.segments if isinstance(e.segments, dict) else {} for e in events]
         segments = [
-            [as_text(as_segment(found.get(name))) for found in sent] for name in self.plan.segments
+            [as_text(as_segment(found.get(name))) for found in sent]
+            for name in self.plan.segment_columns
         ]
         return np.empty((n, 0)), np.empty((n, 0), np.int32), [*segments, values]
 
@@ -213,7 +214,7 @@ class SchemalessDecoder:
             [None] * n
             if (column := by_name.get(name)) is None
             else [as_text(as_segment(value)) for value in column]
-            for name in self.plan.segments
+            for name in self.plan.segment_columns
         ]
         return ColumnarBatch(
             ms,

@@ -62,6 +62,8 @@ class EventTable:
         What a worker would refuse, by line or row.
     others : Counter
         Events of other models.
+    segments : set of str
+        Those of the wanted ones that at least one row has.
     """
 
     path: Path
@@ -74,6 +76,7 @@ class EventTable:
     alone: int = 0
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    segments: set[str] = field(default_factory=set)
 
 
 @contextmanager
@@ -102,7 +105,8 @@ def flattened(
     Raises
     ------
     DataError
-        If no event is of the model, or a segment has the name of another column.
+        If no event is of the model or has one of the segments, or a segment has the name of
+        another column.
     """
     with TemporaryDirectory(prefix="driftstream-") as folder:
         table = EventTable(Path(folder) / f"{path.name.split('.')[0]}.jsonl")
@@ -118,6 +122,12 @@ def flattened(
                 f"{path}: no event is of the model {model}{of}.{found} Correct --model or "
                 "--version."
             )
+        for name in segments:
+            if name not in table.segments:
+                raise DataError(
+                    f"{path}: no event of the model {model} has the segment {name!r}. Correct "
+                    "--segment or --protected, or send it in events."
+                )
         yield table
 
 
@@ -242,6 +252,8 @@ def _rows_of(
             if name in line:
                 raise DataError(f"the segment {name!r} and a column of that name. Rename one.")
             line[name] = column[i]
+            if column[i] is not None:
+                table.segments.add(name)
         line[_TIME] = (_EPOCH + timedelta(milliseconds=int(time_ms[row]))).isoformat()
         yield row, of, _encode(line)
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from detectors import CategoricalBinning, ColumnMapping, Reference, SignalReference
+from detectors.references.segments import columns_of_segments
 from stream.contracts.event_time import END_MS
 from stream.contracts.prediction_event import (
     Actual,
@@ -93,7 +94,7 @@ class RowMapping:
             {s.name: s.role for s in reference.signals if not s.is_derived},
             reading,
             columns,
-            reference.segments,
+            columns_of_segments(reference.segments),
         )
 
 

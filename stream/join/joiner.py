@@ -21,8 +21,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from detectors.references.segments import OTHER_VALUES
 from stream.contracts.moments import INFINITY, MINUS_INFINITY
-from stream.contracts.summary_message import OTHER_SEGMENT
 from stream.join.held import ERASED, LABELLED, HeldPredictions, held_dtype
 from stream.join.rows import ERASE, LABEL, PREDICTION, RowBatch, RowError, row_dtype
 from stream.text.durations import DAY_MS
@@ -215,8 +215,8 @@ class Joiner:
         """Number of a name of scope k, made at first sight."""
         known = self._numbers[k]
         if name not in known:
-            if len(known) >= _MAX_NAMES and name != OTHER_SEGMENT:
-                return self._number(k, OTHER_SEGMENT)
+            if len(known) >= _MAX_NAMES and name != OTHER_VALUES:
+                return self._number(k, OTHER_VALUES)
             self.names[k].append(name)
             known[name] = len(self.names[k])
         return known[name]

@@ -141,8 +141,8 @@ def _of_outcomes(subject: Subject, view: OutcomeView, segment: str) -> Iterator[
 
 def _of_fairness(subject: Subject, detection: Detection) -> Iterator[Gauge]:
     """Rates of each value of protected columns, and disparities of each column."""
-    for test, value, now, usual in shown_rates(detection):
-        labels = (*subject, f"{test.of.column}={value}", "", test.rate)
+    for test, scope, now, usual in shown_rates(detection):
+        labels = (*subject, scope, "", test.rate)
         yield from _with_interval("fairness", labels, now, None if usual is None else usual.value)
     for test, name, disparity, _, _ in shown_disparities(detection):
         labels = (*subject, test.of.column, "", name)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from detectors.references.segments import check_segments, columns_of_segments, written
 from stream.contracts.declared import settings_of
 from stream.contracts.errors import DriftstreamError
 from stream.contracts.moments import MINUS_INFINITY
@@ -60,23 +61,22 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
                 f"plan {self.model}: cycle must be a whole number of panes; got cycle "
                 f"{self.cycle_ms} ms and pane {self.pane_ms} ms. Choose a pane that divides it."
             )
-        for name in self.segments:
-            if not name or "=" in name or self.segments.count(name) > 1:
-                raise PlanError(
-                    f"plan {self.model}: segments must be different names without '='; got "
-                    f"{name!r} in {list(self.segments)}. Rename it in the events and the reference."
-                )
-
+        try:
+            check_segments(self.segments)
+        except ValueError as error:
+            raise PlanError(f"plan {self.model}: {error}") from None
         for name in ("fairness_difference", "fairness_ratio"):
             if not getattr(self, name) < 1.0:
                 raise PlanError(
                     f"plan {self.model}: {name} must be < 1, a share; got {getattr(self, name)}."
                 )
-        for name in self.protected:
-            if name not in self.segments:
+        for segment in self.protected:
+            if segment not in self.segments:
                 raise PlanError(
-                    f"plan {self.model}: protected must be among segments, {list(self.segments)}; "
-                    f"got {name!r}. Add it to them, or take it out: protected = [] compares none."
+                    f"plan {self.model}: protected must be among segments, "
+                    f"{[written(each) for each in self.segments]}; "
+                    f"got {written(segment)!r}. Add it to them, or take it out: "
+                    "protected = [] compares none."
                 )
 
     def _check_bounds(self, group: msgspec.Struct, where: str = "") -> None:
@@ -96,6 +96,11 @@ class BasePlan(PlanSettings, frozen=True, kw_only=True, dict=True, metaclass=_Ab
     def baseline_id(self) -> object:
         """What stands for the baseline in the plan's hash."""
         return self.baseline[1]
+
+    @cached_property
+    def segment_columns(self) -> tuple[str, ...]:
+        """What events name of segments: those of a combination once, wherever they are in it."""
+        return columns_of_segments(self.segments)
 
     def options(self, name: str) -> SignalOptions:
         """The options of a signal, or the defaults."""

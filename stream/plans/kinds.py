@@ -299,7 +299,7 @@ def readable(plan: Plan) -> Plan:
     PlanError
         If a signal or segment has a name that the decoder cannot have as a member.
     """
-    for name in (*(signal.name for signal in plan.monitored), *plan.segments):
+    for name in (*(signal.name for signal in plan.monitored), *plan.segment_columns):
         if any(character in '"\\' or character < " " for character in name):
             raise PlanError(
                 f"plan {plan.model}: {name!r} has a quotation mark, a backslash or a control "

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import CategoricalBinning, Reference, SignalReference
+from detectors.references.segments import segment_name
 from stream.contracts.errors import DriftstreamError
 from stream.plans.base import PlanError
 
@@ -138,7 +139,8 @@ def _without_outcome(reference: Reference, names: Collection[str]) -> Reference:
     outcome = reference.outcome
     if outcome is None or not (hidden := sorted(outcome.signals & set(names))):
         return reference
-    by = f", and fairness by {', '.join(reference.protected)}," if reference.protected else ""
+    protected = " and by ".join(map(segment_name, reference.protected))
+    by = f", and fairness by {protected}," if protected else ""
     warning = f"outcomes{by} are not followed: {hidden[0]} is dropped or hashed"
     return replace(
         reference,

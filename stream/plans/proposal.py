@@ -5,15 +5,17 @@ Shown by `fit`; workers and `replay` use them where the config does not say othe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from detectors import Reference
+from detectors.references.segments import Segment
 from stream.plans.plan import Plan
 from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS
 
 __all__ = [
     "DEFAULT_MAX_AGE_MS", "DEFAULT_PANE_MS", "model_toml", "propose", "proposed_lengths",
-    "proposed_plan", "toml_text",
+    "proposed_plan", "toml_segments", "toml_text",
 ]  # fmt: skip
 
 #: Panes that divide a day, and so every cycle of whole days.
@@ -104,6 +106,12 @@ def model_toml(reference: Reference) -> str:
     if max_age != "1d":
         lines.append(f'window = {{ max_age = "{max_age}" }}')
     return "\n".join("  " + line for line in lines)
+
+
+def toml_segments(segments: Iterable[Segment]) -> str:
+    """A list of them in TOML: `["region", ["sex", "age_band"]]`."""
+    items = (toml_text(s) if isinstance(s, str) else toml_segments(s) for s in segments)
+    return f"[{', '.join(items)}]"
 
 
 def toml_text(text: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from detectors import OutcomeReference, SignalReference
 from detectors.outcomes.fairness import Limits
 from detectors.outcomes.fairness_of_model import ModelFairness
+from detectors.references.segments import Segment, columns_of_segments, segment_name, written
 
 __all__ = ["protected_columns"]
 
 
 def protected_columns(
-    columns: Sequence[str],
+    columns: Sequence[Segment],
     known: OutcomeReference | None,
     outcome: OutcomeReference | None,
     monitored: Sequence[SignalReference],
@@ -22,8 +23,8 @@ def protected_columns(
 
     Parameters
     ----------
-    columns : sequence of str
-        Those that a plan protects.
+    columns : sequence of str or tuple of str
+        Those that a plan protects, and combinations of them.
     known, outcome : OutcomeReference or None
         What the reference has, and the same if all that it is counted from is monitored.
     monitored : sequence of SignalReference
@@ -54,10 +55,13 @@ def protected_columns(
     of = {each.column: each for each in outcome.protected}
     for column in columns:
         if column not in of:
-            has = f"has them by {', '.join(of)}" if of else "has none"
+            known_by = " and by ".join(map(segment_name, of))
+            has = f"has them by {known_by}" if of else "has none"
+            option = ",".join(columns_of_segments([column]))
             raise ValueError(
-                f"protected = [{column!r}] needs outcomes by its values, and the reference {has}. "
-                f"Fit it again with --protected {column}, or compare none: protected = []."
+                f"protected = [{written(column)!r}] needs outcomes by its values, and the "
+                f"reference {has}. Fit it again with --protected {option}, or compare none: "
+                "protected = []."
             )
     return tuple(
         ModelFairness(outcome, of[column], monitored, limits) for column in dict.fromkeys(columns)

@@ -63,17 +63,17 @@ def fairness_tables(detection: Detection, subject: str = "") -> tuple[FairnessTa
         rows = tuple(
             FairnessRow(
                 rate_name(test.rate),
-                value_name(column, value),
+                value_name(scope),
                 value_words(test.rate, now.value),
                 interval_words(test.rate, now),
                 "" if usual is None else value_words(test.rate, usual.value),
                 f"{now.events:,}",
             )
-            for test, value, now, usual in rates
+            for test, scope, now, usual in rates
             if test.of.column == column
         )
         notes = [
-            f"{disparity_words(column, name, now, (low, high))}; "
+            f"{disparity_words(name, now, (low, high))}; "
             f"95 % interval {interval_of_disparity(name, now)}, {_when(test)}"
             for test, name, now, low, high in disparities
             if test.of.column == column
@@ -81,7 +81,7 @@ def fairness_tables(detection: Detection, subject: str = "") -> tuple[FairnessTa
         tests = {shown.test.rate: shown.test for shown in rates if shown.test.of.column == column}
         for test in tests.values():
             assert test.result is not None
-            if words := judged_words(column, test.result):
+            if words := judged_words(test.result):
                 notes.append(f"{rate_name(test.rate)}: {words}")
         found.append(FairnessTable(subject, printable(column), rows, tuple(notes)))
     return tuple(found)

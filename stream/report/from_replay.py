@@ -17,6 +17,7 @@ import stream
 from detectors import SignalReference, WindowResult, describe
 from detectors.change_points.explain import QUANTILES, Change
 from detectors.figures import figures, percent
+from detectors.references.segments import segment_of
 from stream.contracts.alert_event import AlertEvent
 from stream.contracts.moments import INFINITY
 from stream.plans.plan import Plan
@@ -117,7 +118,7 @@ class ReplayRecorder:
         row = int(np.argmax(result.ratio)) if result.ratio.size else -1
         if row < 0:
             return
-        name = window.segment.split("=", 1)[0] if plan.private else window.segment
+        name = segment_of(window.segment) if plan.private else window.segment
         known = self._segments.get(name)
         n, found = (known.windows, known.findings) if known else (0, 0)
         best = float(result.ratio[row])
@@ -277,7 +278,7 @@ def _signal(plan: Plan, index: int, window: Closed, result: WindowResult, row: i
     hidden = plan.private
     counts = window.counts[plan.layout.slice(index)]
     change = describe(reference, counts, public=not hidden, look=int(result.look[row]))
-    segment = window.segment.split("=", 1)[0] if hidden else window.segment
+    segment = segment_of(window.segment) if hidden else window.segment
     return Signal(
         name=reference.name,
         role=reference.role,

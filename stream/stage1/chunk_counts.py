@@ -6,22 +6,29 @@ on how they were dealt into polls: another reader of the chunk must find the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.ids import IdRows
-from detectors.references.protected import MAX_VALUE_CHARS
-from stream.contracts.summary_message import OTHER_SEGMENT, SummaryEntry
+from detectors.references.segments import (
+    MAX_VALUE_CHARS,
+    Segment,
+    columns_of_segments,
+    other_scope,
+    scope_name,
+    segment_name,
+)
+from stream.contracts.summary_message import SummaryEntry
 from stream.decode.columns import Columns
 from stream.plans.plan import AnyPlan, LearningPlan, Subject
 from stream.stage1.accumulators import accumulators_for, identify
 
 __all__ = ["MAX_SEGMENTS", "MAX_SEGMENT_CHARS", "ChunkCounts"]
 
-#: Values beyond this many of one segment in one chunk are counted together.
+#: Values, or combinations of them, beyond so many of one segment in one chunk are counted together.
 MAX_SEGMENTS: Final = 2_000
 #: Longer values are counted with the others: nobody reads them, and a summary has to fit a message.
 MAX_SEGMENT_CHARS: Final = MAX_VALUE_CHARS
@@ -34,25 +41,36 @@ _FEW: Final = 32
 _FIRST_ROWS: Final = 1
 
 
-class _Values(dict[str | None, int]):
+class _Values(dict[Any, int]):
     """Value of a segment -> its number, for `map(values.__getitem__, column)`: one C look-up.
 
     Numbers are given in the order of the log, up to the limit; `names` has the scope of each.
-    None is not counted; number 0 is for all values beyond the limits.
+    None is not counted; number 0 is for all values beyond the limits. Of a combination a value is
+    the tuple of its members' values, and one that lacks a member is not counted.
     """
 
-    def __init__(self, segment: str) -> None:
+    def __init__(self, segment: Segment, columns: Sequence[str]) -> None:
         super().__init__()
         self[None] = -1
         self._segment = segment
-        self.names = [f"{segment}={OTHER_SEGMENT}"]
+        self._at = [columns.index(name) for name in columns_of_segments([segment])]
+        self.names = [other_scope(segment_name(segment))]
 
-    def __missing__(self, value: str | None) -> int:
-        if len(self.names) > MAX_SEGMENTS or value is None or len(value) > MAX_SEGMENT_CHARS:
+    def __missing__(self, value: Any) -> int:
+        members: tuple[Any, ...] = (value,) if isinstance(value, str) else value
+        if None in members:
+            return -1
+        if len(self.names) > MAX_SEGMENTS or max(map(len, members)) > MAX_SEGMENT_CHARS:
             return 0
         number = self[value] = len(self.names)
-        self.names.append(f"{self._segment}={value}")
+        self.names.append(scope_name(self._segment, value))
         return number
+
+    def numbers(self, columns: Sequence[Sequence[str | None]]) -> _Slots:
+        """The number of each event's value, given what events say by column."""
+        first, *others = (columns[at] for at in self._at)
+        values = zip(first, *others, strict=True) if others else first
+        return np.fromiter(map(self.__getitem__, values), np.int32, len(first))
 
 
 class ChunkCounts:
@@ -89,7 +107,7 @@ class ChunkCounts:
         self._changed = np.zeros(0, np.bool_)
         self._free: list[int] = []
         # The limit is each segment's own: which values come first is then a matter of the log.
-        self._values = [_Values(name) for name in plan.segments]
+        self._values = [_Values(segment, plan.segment_columns) for segment in plan.segments]
         # For each segment and pane, the row of every value by its number.
         self._tables: dict[tuple[int, int], _Slots] = {}
 
@@ -142,8 +160,8 @@ class ChunkCounts:
         yield np.array([self._slot("", pane) for pane in panes], np.int32)[which]
         order = np.argsort(which, kind="stable") if len(panes) > 1 else slice(None)
         cuts = [0, *np.cumsum(np.bincount(which, minlength=len(panes))).tolist()]
-        for k, (known, values) in enumerate(zip(self._values, columns.segments, strict=False)):
-            numbers = np.fromiter(map(known.__getitem__, values), np.int32, len(values))
+        for k, known in enumerate(self._values):
+            numbers = known.numbers(columns.segments)
             self.folded += len(numbers) - int(np.count_nonzero(numbers))
             if len(numbers) < _FEW * len(panes):
                 yield np.array(

@@ -79,7 +79,7 @@ class RateTest:
     def __init__(self, of: ModelFairness, rate: str, alpha: float) -> None:
         self.of, self.rate = of, rate
         self._alpha = alpha
-        self._shape = len(of.names), of.cells.width
+        self._shape = len(of.scopes), of.cells.width
         self._filling = self._empty()
         self._judged: _Stretch | None = None
         self.result: Fairness | None = None
@@ -203,7 +203,7 @@ class FairnessTests:
         role = "error"
         if test.rate == "selection_rate":
             role = "label" if cells.cells.predicted else "score"
-        words = "" if self._plan.private else disparity_words(of.column, name, found, rates)
+        words = "" if self._plan.private else disparity_words(name, found, rates)
         return Finding(
             kind="fairness",
             signal=disparity_signal(of.column, name),

@@ -14,7 +14,7 @@ __all__ = ["ShownDisparity", "ShownRate", "shown_disparities", "shown_rates"]
 
 
 class ShownRate(NamedTuple):
-    """A rate of one value in the stretch that was last judged; `reference` if it has one."""
+    """A rate of one value, `sex=F`, in the stretch that was last judged."""
 
     test: RateTest
     value: str

@@ -6,12 +6,15 @@ are exact, whatever was sent twice. Lateness is not judged: an event that came l
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 
 from detectors import InvalidReferenceError
 from detectors.references.protected import ProtectedOutcomes
 from detectors.references.recalibrate import PaneBatches
+from detectors.references.segments import segment_name, segment_of
 from stream.contracts.summary_message import SummaryBatch, SummaryError, decode_message
 from stream.plans.plan import Plan, PlanBook
 from stream.stage2.panes import PaneStore
@@ -35,6 +38,7 @@ class _VersionPanes:
 
     def __init__(self, plan: Plan, place: int) -> None:
         self.plan, self.place = plan, place
+        self.protected = frozenset(map(segment_name, plan.protected))
         self.store = PaneStore()
         self.topic_id = ""
         self.newest_ms = 0
@@ -78,8 +82,8 @@ class PaneReader:
             version_panes.store.begin_source()
         version_panes.topic_id = batch.source.topic_id
         for entry in batch.entries:
-            column = entry.segment.partition("=")[0]
-            if column and column not in version_panes.plan.protected:
+            segment = segment_of(entry.segment)
+            if segment and segment not in version_panes.protected:
                 continue
             if entry.pane_ms < self._from(version_panes):
                 continue
@@ -136,7 +140,7 @@ class PaneReader:
                 f"{self._model}/{version}: there is no complete pane in that time. Go further back."
             )
         events = 0
-        tables = [np.zeros((len(of.names), of.cells.width), np.int64) for of in plan.fairness]
+        tables = [np.zeros((len(of.scopes), of.cells.width), np.int64) for of in plan.fairness]
         for pane_ms in panes:
             by_segment = version_panes.store.seal(pane_ms, plan.merge_rule).counts
             counts = by_segment[""]
@@ -145,7 +149,7 @@ class PaneReader:
             for of, table in zip(plan.fairness, tables, strict=True):
                 table += of.by_value(by_segment, plan.layout.cells)
         protected = [
-            ProtectedOutcomes(of.column, of.names[:-1], table)
+            replace(of.protected, counts=table)
             for of, table in zip(plan.fairness, tables, strict=True)
         ]
         return ReadPanes(plan, batches, panes[0], panes[-1] + plan.pane_ms, events, protected)

@@ -93,7 +93,7 @@ def fairness_lines(plan: AnyPlan) -> list[str]:
         return []
     budget = SharedTables.of(plan).budget
     return [
-        f"fairness by {printable(of.column)}, {len(of.names) - 1} values: "
+        f"fairness by {printable(of.column)}, {len(of.scopes) - 1} values: "
         f"{len(of.disparities)} disparities, beyond {100 * of.limits.difference:g} points or a "
         f"ratio of {of.limits.ratio:g}, and more than in the reference; by luck each in one of "
         f"{round_figure(1.0 / budget.fairness_alpha)} stretches"

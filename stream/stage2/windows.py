@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.counting.sparse import decode_counts, encode_counts
-from stream.contracts.summary_message import OTHER_SEGMENT
+from detectors.references.segments import other_scope, segment_of
 
 __all__ = [
     "MAX_CYCLES",
@@ -173,7 +173,7 @@ class Windows:
             self.born_ms = pane_ms
         window = self.filling.get(segment)
         if window is None and segment and len(self.filling) >= MAX_SCOPES:
-            segment = segment.split("=", 1)[0] + "=" + OTHER_SEGMENT
+            segment = other_scope(segment_of(segment))
             window = self.filling.get(segment)
         if window is None:
             # A deadline within a pane would be passed before or after that pane's end, depending on

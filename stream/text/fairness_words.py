@@ -12,7 +12,7 @@ from detectors.outcomes.fairness import (
     Fairness,
 )
 from detectors.outcomes.metrics import Metric
-from detectors.references.protected import OTHER_VALUES
+from detectors.references.segments import other_scope, scope_parts, segment_of
 from stream.text.metric_words import metric_name
 from stream.text.printable import printable
 
@@ -48,12 +48,16 @@ def disparity_signal(column: str, disparity: str) -> str:
     return f"{disparity_name(disparity)} by {column}"
 
 
-def value_name(column: str, value: str) -> str:
+def value_name(scope: str) -> str:
     """`sex=F`, or what has no counts of its own: `other values of sex`."""
-    name = printable(column, _NAME_CHARS)
-    if value == OTHER_VALUES:
-        return f"other values of {name}"
-    return f"{name}={printable(value, _NAME_CHARS)}"
+    if scope == other_scope(column := segment_of(scope)):
+        return f"other values of {printable(column, _NAME_CHARS)}"
+    parts = (map(_shortened, part) for part in scope_parts(scope))
+    return ", ".join(f"{column}={value}" for column, value in parts)
+
+
+def _shortened(name: str) -> str:
+    return printable(name, _NAME_CHARS)
 
 
 def interval_of_disparity(disparity: str, found: Disparity) -> str:
@@ -65,13 +69,13 @@ def interval_of_disparity(disparity: str, found: Disparity) -> str:
     return f"{low} to {high}"
 
 
-def disparity_words(column: str, name: str, found: Disparity, rates: Sequence[Metric]) -> str:
+def disparity_words(name: str, found: Disparity, rates: Sequence[Metric]) -> str:
     """One sentence of two values, whose rates are given: of the lowest and of the highest.
 
     `equal opportunity differs by 18 points between sex=F (62 %) and sex=M (80 %), usually 4`.
     """
     low, high = (
-        f"{value_name(column, value)} ({percent(rate.value)})"
+        f"{value_name(value)} ({percent(rate.value)})"
         for value, rate in zip((found.lowest, found.highest), rates, strict=True)
     )
     text = f"{disparity_name(name)} "
@@ -84,24 +88,24 @@ def disparity_words(column: str, name: str, found: Disparity, rates: Sequence[Me
     return f"{text}, usually {usual}" if usual else text
 
 
-def range_words(column: str, rates: Mapping[str, Mapping[str, Metric]], rate: str) -> str:
+def range_words(rates: Mapping[str, Mapping[str, Metric]], rate: str) -> str:
     """`true positives 62 % (sex=F) to 80 % (sex=M)`; empty of fewer than two values."""
     known = sorted((of[rate].value, value) for value, of in rates.items() if rate in of)
     if len(known) < 2:
         return ""
     ends: Iterable[tuple[float, str]] = (known[0], known[-1])
-    low, high = (f"{percent(value)} ({value_name(column, name)})" for value, name in ends)
+    low, high = (f"{percent(value)} ({value_name(name)})" for value, name in ends)
     return f"{rate_name(rate)} {low} to {high}"
 
 
-def judged_words(column: str, found: Fairness) -> str:
+def judged_words(found: Fairness) -> str:
     """Which values have too few events of which rates; empty where all have enough."""
     every = {rate for rates in found.rates.values() for rate in rates}
     parts = []
     for value, rates in found.not_judged.items():
         of = ", ".join(map(rate_name, rates))
         whole = set(rates) == every
-        parts.append(value_name(column, value) if whole else f"{value_name(column, value)} ({of})")
+        parts.append(value_name(value) if whole else f"{value_name(value)} ({of})")
     if not parts:
         return ""
     more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""

@@ -19,7 +19,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PageServer]:
-    reference = make_reference(n=6_000, outcomes=True, protected=True)
+    reference = make_reference(n=6_000, outcomes=True, protected=("region",))
     plan = make_plan(reference=reference, window_events=1_000, protected=("region",))
     events = make_events(3, 4_000, drift_at=2_000, outcomes=True, unequal=True)
     state, alerts = state_of(plan, events)

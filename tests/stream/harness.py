@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from detectors import OutcomeOptions, fit_reference
+from detectors.references.segments import Segment, columns_of_segments
 from stream.contracts.alert_event import AlertEvent
 from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
@@ -22,6 +23,8 @@ from stream.stage2.monitor import PartitionMonitor
 from stream.stage2.snapshot import SnapshotWriter, best_snapshot
 
 START_S = 1_000_000
+#: Values of the segments of events.
+SEGMENTS = {"region": ("eu", "us"), "age": ("-60", "60+")}
 
 
 def make_reference(
@@ -30,7 +33,7 @@ def make_reference(
     n: int = 3_000,
     *,
     outcomes: bool = False,
-    protected: bool = False,
+    protected: Sequence[Segment] = (),
 ) -> Any:
     rng = np.random.default_rng(seed)
     data = {
@@ -44,8 +47,10 @@ def make_reference(
         data["actual"] = np.where(came, "yes", "no").tolist()
     options = OutcomeOptions()
     if protected:
-        data["region"] = np.random.default_rng(seed + 2).choice(["eu", "us"], n).tolist()
-        options = OutcomeOptions(protected=("region",))
+        for at, column in enumerate(columns_of_segments(protected)):
+            values = np.random.default_rng(seed + 2 + at).choice(SEGMENTS[column], n)
+            data[column] = values.tolist()
+        options = OutcomeOptions(protected=tuple(protected))
     roles = {name: name for name in ("score", "actual") if name in data}
     return fit_reference(
         data, model=model, version="", roles=roles, times_ms=None, segments=(), outcome=options
@@ -73,13 +78,15 @@ def make_events(
     drift_at: int | None = None,
     outcomes: bool = False,
     unequal: bool = False,
+    ages: bool = False,
 ) -> list[bytes]:
     """One event a second, in order; x moves by one standard deviation at `drift_at`.
 
     With `outcomes` most events have the truth, which from then on is the opposite of the score.
-    With `unequal` scores of the region `us` are halved from then on.
+    With `unequal` scores of the region `us` are halved from then on. With `ages` events have a
+    second segment.
     """
-    rng, truth = random.Random(seed), random.Random(seed + 1)
+    rng, truth, age = (random.Random(seed + k) for k in range(3))
     events = []
     for i in range(n):
         moved = drift_at is not None and i >= drift_at
@@ -92,8 +99,10 @@ def make_events(
                 "c": rng.choices("abd", (5, 3, 2))[0],
             },
             "prediction": {"score": rng.random()},
-            "segments": {"region": rng.choice(("eu", "us"))},
+            "segments": {"region": rng.choice(SEGMENTS["region"])},
         }
+        if ages:
+            event["segments"]["age"] = age.choice(SEGMENTS["age"])
         if unequal and moved and event["segments"]["region"] == "us":
             event["prediction"]["score"] /= 2.0
         if outcomes and truth.random() < 0.9:

@@ -13,11 +13,12 @@ from stream.plans.plan import PlanBook, Subject
 from tests.stream.harness import START_S, make_events, make_plan, make_reference, run_stages
 
 N = 2_500
+PAIR = ("region", "age")
 
 
 @pytest.fixture(scope="module")
 def reference():
-    return make_reference(outcomes=True, protected=True)
+    return make_reference(outcomes=True, protected=("region", PAIR))
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +28,14 @@ def plans(reference) -> PlanBook:
         Limit(metric="accuracy", at_least=0.7),
         Limit(metric="mean", signal="x", at_most=0.4),
     )
-    book.add(make_plan(reference=reference, limits=limits, protected=("region",)))
+    by = ("region", PAIR)
+    book.add(make_plan(reference=reference, limits=limits, segments=by, protected=by))
     return book
 
 
 @pytest.fixture(scope="module")
 def drifting() -> list[bytes]:
-    return make_events(11, N, drift_at=N // 2, outcomes=True, unequal=True)
+    return make_events(11, N, drift_at=N // 2, outcomes=True, unequal=True, ages=True)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,9 @@ def truth(plans, drifting):
     found = {signal["name"] for alert in alerts for signal in alert["data"]["signals"]}
     assert {"accuracy at least 0.7", "mean of 'x' at most 0.4"} <= found
     assert {"demographic parity by region", "demographic parity ratio by region"} <= found
+    assert "demographic parity by region, age" in found
+    scopes = {signal.get("segment") for alert in alerts for signal in alert["data"]["signals"]}
+    assert {"region=us", "region=us, age=60+"} <= scopes
     return alerts, state_of(monitor)
 
 
@@ -94,6 +99,7 @@ def test_putting_subjects_away_at_any_point_changes_nothing(
         # By age, within a pane.
         {"window_events": 10**9, "window_max_age_ms": 333_000, "protected": ("region",)},
         {"cycle_ms": 600_000, "window_events": 10**9, "protected": ("region",)},
+        {"segments": ("age", PAIR), "protected": (PAIR,)},
         {"pane_ms": 7_000, "lateness_ms": 0, "segments": ()},
     ],
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from detectors import WINDOWED_TESTS
 from detectors.outcomes.fairness import FEWEST_EVENTS
+from detectors.references.segments import segment_of
 from stream.alerts.sizes import FAIRNESS
 from stream.plans.plan import LearningPlan, Plan
 from stream.stage2.detection import Detection
@@ -132,7 +133,7 @@ def _segments(detection: Detection) -> Iterator[Untested]:
     if not names:
         return
     min_events = detection.windows.rule.min_tested_events
-    of = sorted({name.split("=", 1)[0] for name in names})
+    of = sorted(set(map(segment_of, names)))
     which = "1 segment" if len(names) == 1 else f"{len(names):,} segments"
     yield Untested(
         "segments",

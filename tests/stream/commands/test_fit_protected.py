@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from detectors import InvalidReferenceError, OutcomeOptions, Reference
 from detectors import fit_reference as fit_columns
-from detectors.references.protected import MAX_VALUES, OTHER_VALUES
+from detectors.references.protected import MAX_VALUES
+from detectors.references.segments import OTHER_VALUES
 from driftstream import fit_reference
 from stream.cli import cli
 from tests.census import census_or_skip
@@ -59,7 +60,7 @@ def naive(
 def counted(reference: Reference, column: str, value: str) -> tuple[int, ...]:
     assert reference.outcome is not None
     (protected,) = (p for p in reference.outcome.protected if p.column == column)
-    cells = protected.counts[protected.names.index(value)]
+    cells = protected.counts[protected.scopes.index(f"{column}={value}")]
     return tuple(cells[[0, 1, 3, 4]].tolist())
 
 
@@ -93,6 +94,46 @@ def test_a_frame_gives_the_same_as_a_file(tmp_path: Path) -> None:
     assert of_frame.segments == ("code",)
     for value in ("1", "2"):
         assert counted(of_frame, "code", value) == counted(of_file, "code", value)
+
+
+def test_combinations_have_outcomes_of_their_own(tmp_path: Path) -> None:
+    frame = rows()
+    _, out = fit(tmp_path, frame, *BINARY, "--protected", "code", "--protected", "sex, code")
+    of_file = Reference.from_json(out.read_bytes())
+    assert of_file.segments == of_file.protected == ("code", ("sex", "code"))
+    assert {s.name for s in of_file.signals} == {"score", "truth", "error"}
+    of_frame = fit_reference(
+        {**frame, "ts": frame["ts"].astype("datetime64[s]"),
+         "sex": np.where(frame["sex"] == "", None, frame["sex"])},
+        timestamp="ts", score="score", actual="truth", protected=["code", ["sex", "code"]],
+    )  # fmt: skip
+    assert of_frame.segments == of_frame.protected == of_file.protected
+    truth = frame["truth"] == "y"
+    pair = np.char.add(np.char.add(frame["sex"], "+"), frame["code"].astype(str))
+    for reference in (of_file, of_frame):
+        assert reference.outcome is not None
+        protected = reference.outcome.protected[1]
+        found = {
+            scope: tuple(row[[0, 1, 3, 4]].tolist())
+            for scope, row in zip(protected.scopes, protected.counts, strict=True)
+        }
+        assert found == {
+            f"sex={sex}, code={code}": naive(frame["score"], truth, pair, f"{sex}+{code}")
+            for sex in ("f", "m")
+            for code in (1, 2)
+        } | {"sex, code=__other__": (0, 0, 0, 0)}  # without a sex is in no combination
+    assert Reference.from_json(of_file.to_json()).hash == of_file.hash
+
+
+def test_a_column_with_a_comma_in_its_name_is_itself(tmp_path: Path) -> None:
+    frame = rows()
+    path, out = tmp_path / "rows.csv", tmp_path / "m.json"
+    header = 'ts,score,truth,sex,code,"sex,code"'
+    lines = (",".join(map(str, (*row, row[3]))) for row in zip(*frame.values(), strict=True))
+    path.write_text("\n".join([header, *lines]) + "\n")
+    words = ["fit", str(path), "--model", "m", "-o", str(out), "--segment", "sex,code", *BINARY]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    assert Reference.from_json(out.read_bytes()).segments == ("sex,code",)
 
 
 def test_what_is_beyond_the_most_frequent_values_is_counted_as_one() -> None:
@@ -131,6 +172,11 @@ def test_few_outcomes_of_a_value_are_said(tmp_path: Path) -> None:
          "fairness is that of classes"),
         ((*BINARY, "--protected", "six"), "no column 'six'"),
         ((*BINARY, "--protected", "sex", "--ignore", "sex"), "two purposes"),
+        ((*BINARY, "--protected", "sex,six"), "no column 'six'"),
+        ((*BINARY, "--segment", "sex,code", "--ignore", "code"), "two purposes"),
+        ((*BINARY, "--segment", "sex,"), "got '' in ['sex', '']"),
+        ((*BINARY, "--segment", "code,sex", "--protected", "sex,code"),
+         "got ['sex', 'code'] beside ['code', 'sex']"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
@@ -138,6 +184,14 @@ def test_what_cannot_be_is_refused(tmp_path: Path, options: tuple[str, ...], wor
     assert result.exit_code != 0
     assert words in result.output
     assert not out.exists()
+
+
+def test_a_frame_refuses_the_same_combination_twice() -> None:
+    with pytest.raises(ValueError, match="got \\['sex', 'code'\\] beside \\['code', 'sex'\\]"):
+        fit_reference(
+            rows(), score="score", actual="truth",
+            segments=[["code", "sex"]], protected=[["sex", "code"]],
+        )  # fmt: skip
 
 
 def test_columns_must_be_there() -> None:

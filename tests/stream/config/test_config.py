@@ -90,7 +90,7 @@ version = "3"
 topic = "t"
 format = "native"
 reference = "r.json"
-segments = ["region", "channel"]
+segments = ["region", "channel", ["region", "channel"]]
 false_alarms_per_week = 0.5
 pane = "1h"
 lateness = "1.5m"
@@ -98,7 +98,7 @@ cycle = "7d"
 calibrate = "14d"
 window = { events = 5000, max_age = "7d", min_events = 400 }
 private = true
-protected = ["region"]
+protected = ["region", ["region", "channel"]]
 fairness = { difference = 0.05, ratio = 0.9 }
 outcome = { wait = "14d", absent_means = "ok" }
 [models.signals.amount]
@@ -116,7 +116,7 @@ monitor = false
         "version": "3",
         "topic": "t",
         "format": "native",
-        "segments": ("region", "channel"),
+        "segments": ("region", "channel", ("region", "channel")),
         "false_alarms_per_week": 0.5,
         "pane_ms": 3_600_000,
         "lateness_ms": 90_000,
@@ -130,7 +130,7 @@ monitor = false
         "window_max_age_ms": 604_800_000,
         "window_min_events": 400,
         "limits": (),
-        "protected": ("region",),
+        "protected": ("region", ("region", "channel")),
         "fairness_difference": 0.05,
         "fairness_ratio": 0.9,
         "outcome_wait_ms": 1_209_600_000,
@@ -228,7 +228,22 @@ monitor = false
         (
             'name = "fraud"',
             'name = "fraud"\nsegments = "region"',
-            'must be a list such as ["a", "b"]',
+            'must be a list such as ["a", ["b", "c"]]',
+        ),
+        (
+            'name = "fraud"',
+            'name = "fraud"\nsegments = ["a", ["b", 3]]',
+            "models[0].segments[1][1] must be a text, in a list such as",
+        ),
+        (
+            'name = "fraud"',
+            'name = "fraud"\nsegments = [{}]',
+            "models[0].segments[0] must be a text, in a list such as",
+        ),
+        (
+            'name = "fraud"',
+            'name = "fraud"\nprotected = [["a", "b"], ["a", "b"]]',
+            "models[0].protected[1] repeats ['a', 'b']. Name it once.",
         ),
         (
             'name = "fraud"',
@@ -376,6 +391,26 @@ def test_a_model_without_a_reference_learns_it(tmp_path: Path) -> None:
     assert isinstance(plan, LearningPlan)
     assert plan.learn == Learn(10_000, {})
     assert (plan.segments, plan.cycle_ms, plan.calibrate_ms) == (("region",), 3_600_000, 7_200_000)
+
+
+@pytest.mark.parametrize(
+    ("segments", "words"),
+    [
+        ('[["region"]]', "must be of two or three different names; got ['region']"),
+        ('[["a", "b"], ["b", "a"]]', "got ['b', 'a'] beside ['a', 'b']"),
+        ('["a"]\nprotected = [["a", "b"]]', "got ['a', 'b']. Add it to them"),
+    ],
+)
+def test_combinations_that_cannot_be_are_refused_in_words(
+    tmp_path: Path, segments: str, words: str
+) -> None:
+    text = GOOD.replace(
+        'reference = "references/fraud.json"', f'signals = "auto"\nsegments = {segments}'
+    )
+    with pytest.raises(ConfigError) as caught:
+        list(load_config(write(tmp_path, text), {}).plans())
+    assert str(caught.value).startswith("config.toml: models[0]")
+    assert words in str(caught.value)
 
 
 def test_declared_signals_have_kind_role_and_options(tmp_path: Path) -> None:

@@ -309,6 +309,27 @@ def test_options_that_name_columns_are_for_files_of_columns(rows: Path, tmp_path
     assert "which say themselves what is what. Leave --timestamp out" in result.stderr
 
 
+def test_combinations_of_segments_are_columns_of_events(tmp_path: Path) -> None:
+    dump, out = tmp_path / "e.jsonl", tmp_path / "r.json"
+    c = columns(600)
+    write_events(dump, c)
+    lines = [json.loads(line) for line in dump.read_text().splitlines()]
+    for i, event in enumerate(lines):
+        event["segments"]["tier"] = "gold" if i % 3 else "free"
+    dump.write_text("".join(json.dumps(event) + "\n" for event in lines))
+    must("fit", dump, "--model", "m", "--segment", "region,tier", "-o", out)
+    reference = Reference.from_json(out.read_bytes())
+    assert reference.segments == (("region", "tier"),)
+    assert not {"region", "tier"} & {s.name for s in reference.signals}
+    metrics = tmp_path / "m.jsonl"
+    must("replay", dump, "--reference", out, "--metrics", metrics)
+    found = {json.loads(line)["segment"] for line in metrics.read_text().splitlines()}
+    assert found <= {"", *(f"region={r}, tier={t}" for r in ("eu", "us") for t in ("gold", "free"))}
+    result = run("fit", dump, "--model", "m", "--segment", "region,teir", "-o", out)
+    assert result.exit_code == 1
+    assert "no event of the model m has the segment 'teir'" in result.stderr
+
+
 def test_a_file_that_only_looks_like_one_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.arrow"
     path.write_bytes(b"no Arrow at all")

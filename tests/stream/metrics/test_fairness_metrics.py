@@ -59,12 +59,12 @@ def test_the_metrics_page_has_rates_and_disparities(state: FileState) -> None:
         assert test.result is not None
         for value in ("F", "M"):
             key = f"sex={value}", test.rate
-            rate = test.result.rates[value][test.rate]
+            rate = test.result.rates[f"sex={value}"][test.rate]
             assert page["fairness"][key] == rate.value
             assert page["fairness_low"][key] < rate.value < page["fairness_high"][key] or (
                 rate.value in (0.0, 1.0)
             )
-            usual = test.of.reference.rates[value][test.rate].value
+            usual = test.of.reference.rates[f"sex={value}"][test.rate].value
             assert page["fairness_reference"][key] == usual
     gap = page["fairness_disparity"]["sex", "equal_opportunity_difference"]
     true_positives = (

@@ -114,6 +114,7 @@ def test_the_stored_form_comes_back(reference):
         runbook_url="http://r",
         false_alarms_per_week=2,  # an integer is the same plan
         signals={"z": SignalOptions(False, 0.2, ("psi",), True), "c": SignalOptions()},
+        segments=("region", ("region", "age")),
     )
     again, since = decode_plan(plan.encode(1_000))
     assert since == 1_000
@@ -141,6 +142,8 @@ def damaged(plan: Plan):
         ("pane_ms", 0),
         ("segments", "region"),
         ("segments", [1]),
+        ("segments", [["region", 1]]),
+        ("segments", [["region"]]),
         ("signals", {"x": {"monitor": 3}}),
         ("topic", None),
         ("more", 1),

@@ -12,10 +12,12 @@ from stream.plans.plan import Learn, LearningPlan, Plan, PlanError, SignalOption
 from stream.plans.proposal import proposed_plan
 from tests.stream.harness import make_plan, make_reference
 
+PAIR = ("region", "age")
+
 
 @pytest.fixture(scope="module")
 def reference() -> Any:
-    return make_reference(outcomes=True, protected=True)
+    return make_reference(outcomes=True, protected=("region",))
 
 
 def test_a_plan_compares_by_the_columns_that_it_names(reference: Any) -> None:
@@ -44,6 +46,11 @@ def test_a_plan_that_protects_nothing_keeps_its_hash(reference: Any) -> None:
         ({"fairness_ratio": 1.0}, "fairness_ratio must be < 1"),
         ({"fairness_difference": 0.0}, "fairness_difference must be > 0"),
         ({"segments": ("sex",), "protected": ("sex",)}, "has them by region. Fit it again with"),
+        (
+            {"segments": (PAIR,), "protected": (PAIR,)},
+            r"\[\['region', 'age'\]\] needs .* has them by region. .* --protected region,age,",
+        ),
+        ({"segments": ("region", "age"), "protected": (PAIR,)}, r"got \['region', 'age'\]"),
         ({"signals": {"actual": SignalOptions(monitor=False)}}, "actual is not monitored"),
         ({"reference": make_reference()}, "the reference has none"),
         ({"reference": make_reference(outcomes=True)}, "and the reference has none"),

@@ -11,6 +11,7 @@ import pytest
 from detectors import fit_reference
 from detectors.counting.ids import IdSample
 from detectors.counting.sparse import decode_counts
+from detectors.references.segments import OTHER_VALUES
 from stream.decode.columns import Columns
 from stream.decode.native import NativeDecoder
 from stream.plans.plan import Plan, Subject
@@ -52,7 +53,7 @@ def test_counts_of_segments(few, limit, poll, monkeypatch):
             continue
         if value not in known and len(known) < limit and len(value) <= 200:
             known.append(value)
-        name = value if value in known else module.OTHER_SEGMENT
+        name = value if value in known else OTHER_VALUES
         wanted[f"region={name}", ms - ms % 10_000] += 1
     found = {
         (entry.segment, entry.pane_ms): int(decode_counts(entry.counts, PLAN.layout.width)[0])

@@ -36,7 +36,7 @@ def reference():
 def plans(reference) -> PlanBook:
     """Two plans in turn: another pane, another lateness, from the middle of the streams on."""
     book = PlanBook()
-    book.add(make_plan(reference=reference, segments=("region", "kind")))
+    book.add(make_plan(reference=reference, segments=("region", ("region", "kind"), "kind")))
     switched = make_plan(reference=reference, pane_ms=20_000, lateness_ms=2_000)
     book.add(switched, (START_S + 60) * 1000)
     return book
@@ -108,11 +108,12 @@ class Twin:
             if pane + plan.pane_ms <= newest - plan.lateness_ms:
                 late[version, plan.short_hash] += 1
                 continue
-            scopes = [""] + [
-                f"{name}={value}"
-                for name in plan.segments
-                if (value := event["segments"].get(name)) is not None
-            ]
+            scopes = [""]
+            for segment in plan.segments:
+                names = (segment,) if isinstance(segment, str) else segment
+                values = [event["segments"].get(name) for name in names]
+                if None not in values:
+                    scopes.append(", ".join(map("=".join, zip(names, values, strict=True))))
             for scope in scopes:
                 row = counts.setdefault((version, plan.short_hash, scope, pane), Counter())
                 row[0] += 1

@@ -262,8 +262,10 @@ def test_values_that_the_reference_lacks_are_one() -> None:
     (start, end) = (t // 1_000 - START_S for t in test.span)
     of = slice(max(0, start), end)
     for value in ("F", "M"):
-        assert test.result.rates[value][test.rate].events == (data["sex"][of] == value).sum()
-    other = test.result.rates["__other__"][test.rate]
+        assert (
+            test.result.rates[f"sex={value}"][test.rate].events == (data["sex"][of] == value).sum()
+        )
+    other = test.result.rates["sex=__other__"][test.rate]
     assert other.events == (data["sex"][of] == "D").sum()
 
 
@@ -285,7 +287,7 @@ def test_truths_that_come_later_count_by_value_too() -> None:
                 among &= data["truth"][of] == "yes"
             elif test.rate == "false_positive_rate":
                 among &= data["truth"][of] == "no"
-            assert test.result.rates[value][test.rate].events == among.sum()
+            assert test.result.rates[f"sex={value}"][test.rate].events == among.sum()
 
 
 def test_a_private_model_names_no_value() -> None:
@@ -355,7 +357,7 @@ def test_the_census_to_the_row(column: str) -> None:
         start, end = (t // 1_000 - START_S for t in test.span)
         of = slice(max(0, start), end)
         hits = said[of] if test.rate == "selection_rate" else said[of] != (later.employed[of] == 1)
-        for value, rate in test.result.rates.items():
-            among = values[of] == value
+        for scope, rate in test.result.rates.items():
+            among = values[of] == scope.removeprefix(f"{column}=")
             assert rate[test.rate].events == among.sum()
             assert rate[test.rate].value * among.sum() == pytest.approx(hits[among].sum(), abs=1e-6)

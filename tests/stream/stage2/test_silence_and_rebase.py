@@ -265,7 +265,9 @@ def test_a_reference_of_the_last_panes_knows_no_drift():
 
 
 def test_outcomes_by_value_are_those_of_the_last_panes():
-    plan = make_plan(reference=make_reference(outcomes=True, protected=True), protected=("region",))
+    plan = make_plan(
+        reference=make_reference(outcomes=True, protected=("region",)), protected=("region",)
+    )
     plans = PlanBook()
     plans.add(plan)
     panes = PaneReader(plans, "fraud", span_ms=2_000_000)
