@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -138,3 +139,23 @@ def test_wrong_use_is_answered_in_words(folder: Path, made: Made) -> None:
     (folder / "learned.toml").write_text(text[: text.index("[[models]]")] + learned)
     with pytest.raises(ValueError, match=r"l is learned from the stream.* driftstream replay"):
         replay(frame, config=folder / "learned.toml")
+
+
+def test_a_combination_of_columns_is_found_in_a_frame() -> None:
+    """Of neither column by itself has x moved, and of the whole it has not."""
+
+    def frame(seed: int, *, broken: bool) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        f, old, x = rng.random(4_000) < 0.5, rng.random(4_000) < 0.5, rng.normal(size=4_000)
+        if broken:
+            x = np.where(f == old, np.abs(x), -np.abs(x))
+        return {"x": x, "sex": np.where(f, "F", "M"), "age": np.where(old, "60+", "-60")}
+
+    def found(segments: list[str | list[str]], *, broken: bool) -> str:
+        reference = fit_reference(frame(1, broken=False), model="m", segments=segments)
+        alerts = replay(frame(2, broken=broken), reference).alerts
+        return " ".join(alert.data.annotations.summary for alert in alerts)
+
+    assert "in sex=F, age=60+" in found(["sex", ["sex", "age"]], broken=True)
+    assert found(["sex", ["sex", "age"]], broken=False) == ""
+    assert found(["sex", "age"], broken=True) == ""

@@ -97,14 +97,16 @@ def make_readers(folder: Path) -> list[Reader]:
         Reader("plan part", 0.02, [b"\0".join(p) for p in plan_parts(plan)], _plan_part()),
         Reader("alert", 0.03, _alerts(book, events), _alert, (AlertError,), "json"),
         Reader("config", 0.02, [CONFIG.encode()], _config(folder), (ConfigError,)),
-        *_learning_readers(make_events(1, 1_300)),
+        *_learning_readers(make_events(1, 1_300, ages=True)),
     ]
 
 
 def _learning_readers(events: list[bytes]) -> list[Reader]:
     """Those of a model without a reference, which keeps all that is sent."""
     book = PlanBook()
-    book.add(LearningPlan(model="fraud", learn=Learn(1_000), segments=("region",)))
+    book.add(
+        LearningPlan(model="fraud", learn=Learn(1_000), segments=("region", ("region", "age")))
+    )
     _, monitor = run_stages(book, events, partitions=2, seed=3)
     sketches = _counts(_messages(book, events))
     return [

@@ -125,6 +125,16 @@ def test_settings_that_are_commented_out_are_the_defaults() -> None:
     assert ours.hash != load_config("conf/examples.toml").plans()[0].hash
 
 
+def test_combinations_of_segments_stand_in_the_config_as_it_reads_them() -> None:
+    write("january.csv", {"tier": ["gold", "free", "free"] * 500})
+    init("january.csv", "--model", "m", "--segment", "tier", "--segment", "city,tier")
+    path = Path("driftstream.toml")
+    path.write_text(re.sub("^#(?=segments)", "", path.read_text(), flags=re.M))
+    config = load_config(path)
+    assert config.models[0].settings["segments"] == ("tier", ("city", "tier"))
+    assert config.plans()[0].segments == ("tier", ("city", "tier"))
+
+
 def test_what_it_says() -> None:
     write(
         "january.csv",
