@@ -19,12 +19,15 @@ def counted(number: float, one: str, several: str = "") -> str:
 
 
 def some_of(names: Sequence[str], max_names: int) -> str:
-    """The first of some names, and how many more there are.
+    """The first of some names, and how many more there are; names with commas part at semicolons.
 
     Examples
     --------
     >>> some_of(["a", "b", "c", "d", "e"], 2), some_of(["a", "b"], 2)
     ('a, b and 3 more', 'a, b')
+    >>> some_of(["sex", "sex, age_band"], 2)
+    'sex; sex, age_band'
     """
+    named = names[:max_names]
     more = f" and {len(names) - max_names:,} more" if len(names) > max_names else ""
-    return ", ".join(names[:max_names]) + more
+    return ("; " if any(", " in name for name in named) else ", ").join(named) + more
