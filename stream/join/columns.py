@@ -70,7 +70,7 @@ class JoinedSignals:
     @property
     def scopes(self) -> int:
         """How many names a prediction is counted by: its version and its segments."""
-        return 1 + len(self.plan.segments)
+        return 1 + len(self.plan.segment_columns)
 
     @property
     def no_rows(self) -> npt.NDArray[np.void]:

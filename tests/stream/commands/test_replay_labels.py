@@ -44,7 +44,7 @@ def rows_of(task: str, seed: int, *, turned: bool) -> list[Row]:
             row["truth"] = "abc"[at] if right else "bca"[at]
         else:
             row |= {"p": round(float(score[i]), 5), "truth": "yes" if yes[i] else "no"}
-        rows.append({**row, "region": "eu" if i % 3 else "us"})
+        rows.append({**row, "region": "eu" if i % 3 else "us", "device": "ab"[i % 2]})
     return rows
 
 
@@ -86,7 +86,8 @@ def _event(row: Row, time: float) -> dict[str, Any]:
     said = {key: row[name] for key, name in (("label", "said"), ("score", "p")) if name in row}
     return {
         "model": {"name": "m"}, "timestamp": time, "prediction_id": row["id"],
-        "features": {"x": row["x"]}, "prediction": said, "segments": {"region": row["region"]},
+        "features": {"x": row["x"]}, "prediction": said,
+        "segments": {name: row[name] for name in ("region", "device")},
     }  # fmt: skip
 
 
@@ -97,7 +98,8 @@ def run(*arguments: object) -> Result:
 def fitted(folder: Path, task: str) -> Path:
     out = folder / "ref.json"
     rows = rows_of(task, 0, turned=False)
-    columns = ["--timestamp", "ts", "--id", "id", "--actual", "truth", "--segment", "region"]
+    columns = ["--timestamp", "ts", "--id", "id", "--actual", "truth"]
+    columns += ["--segment", "region,device"]
     if "said" in rows[0]:
         columns += ["--prediction", "said"]
     if "p" in rows[0]:
