@@ -6,6 +6,7 @@ frontier waits for it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -114,12 +115,15 @@ class LabelJoin:
         Predictions without an id, to which no label can come.
     delays : TruthDelays
         Of first labels.
+    first_labels : Counter of float
+        How many there are of each, as numbers or the codes of their classes.
     """
 
     labels: FileLabels
     source: Source
     nameless: int = 0
     delays: TruthDelays = field(default_factory=TruthDelays)
+    first_labels: Counter[float] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._signals = self.labels.signals
@@ -190,6 +194,7 @@ class LabelJoin:
         self._steps += 1
         first = settled.first
         self.delays.add((first.at_ms - first.predictions["time_ms"]).astype(np.float64))
+        self.first_labels.update(first.predictions["label"].tolist())
         names = self._joiner.names
         for _, columns, at_ms in self._signals.truths(settled.final, names):
             self._final.count(self._final.place(columns), np.zeros(at_ms.size, np.int32))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from detectors.counting.name_bins import CategoricalBinning
 from detectors.figures import percent
 from detectors.outcomes.of_model import ModelMetrics
 from stream.replay.label_join import LabelJoin
@@ -13,6 +15,9 @@ from stream.text.durations import duration
 from stream.text.metric_words import LEADING_METRICS, metric_words, value_words
 
 __all__ = ["label_words"]
+
+#: Labels of one class alone are asked about if chance would give them more seldom.
+_BY_CHANCE: Final = 1e-6
 
 
 def label_words(joined: LabelJoin) -> Iterator[str]:
@@ -26,6 +31,7 @@ def label_words(joined: LabelJoin) -> Iterator[str]:
         f"{soon}"
     )
     yield from _final(joined, wait)
+    yield from _one_sided(joined)
     of_labels = joined.labels
     for count, one, several in (
         (joined.unmatched, f"label has no prediction of its id in the {wait} before it",
@@ -46,6 +52,28 @@ def label_words(joined: LabelJoin) -> Iterator[str]:
             "warning: no label has the id of a prediction. Do both files write the ids alike, and "
             "are labels later than their predictions?"
         )
+
+
+def _one_sided(joined: LabelJoin) -> Iterator[str]:
+    """Labels of one class where the reference has others: those that do not come may mean them."""
+    plan, n = joined.plan, joined.first_labels.total()
+    if plan.outcome is None or plan.absent_class is not None or len(joined.first_labels) != 1:
+        return
+    cells = plan.outcome.cells
+    signal = next(s for s in plan.monitored if s.name == cells.actual)
+    if not isinstance(signal.binning, CategoricalBinning):
+        return
+    (code,) = joined.first_labels
+    usual = float(signal.counts[int(code)] / max(1, signal.counts.sum()))
+    if usual**n > _BY_CHANCE:
+        return
+    others = [name for name in cells.classes if signal.binning.bins_of_names[name] != code]
+    example = others[0] if len(others) == 1 else "CLASS"
+    yield (
+        f"warning: each of {n:,} labels is {signal.binning.label(int(code))!r}, which usually "
+        f"{percent(usual)} are. If no label means another class, what is told here is not so: "
+        f'write absent_means = "{example}" in [models.outcome]'
+    )
 
 
 def _half(joined: LabelJoin) -> str:

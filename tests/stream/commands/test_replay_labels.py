@@ -152,6 +152,7 @@ def test_labels_by_id_give_the_alerts_of_truths_that_repeat(tmp_path: Path, task
     assert found == expected
     assert "labels by id: 8,000 of 8,000 predictions got one (100 %), half of them within" in said
     assert "warning: label" not in said
+    assert "labels is" not in said
 
 
 def test_labels_that_do_not_turn_are_silent(tmp_path: Path, reference: Path) -> None:
@@ -231,8 +232,11 @@ def test_no_label_means_what_the_config_says(tmp_path: Path, reference: Path) ->
     labels = [label for label in labels_of(rows) if label["truth"] == "yes"]  # only these are told
     joined = ("--labels", write(tmp_path / "labels.csv", labels), "--label-time", "known")
     data = write(tmp_path / "now.csv", without_truths(rows))
-    one_sided, _ = replayed(tmp_path / "a.jsonl", data, reference, *joined)
+    one_sided, said = replayed(tmp_path / "a.jsonl", data, reference, *joined)
     assert {"label_drift", "concept_drift"} <= {a["data"]["labels"]["kind"] for a in one_sided}
+    assert re.search(
+        r"each of [\d,]+ labels is 'yes', which usually \d.*absent_means = \"no\"", said
+    )
 
     def by_config(path: Path) -> str:
         config = configured(tmp_path, reference, 'wait = "8h"\nabsent_means = "no"')
@@ -240,6 +244,7 @@ def test_no_label_means_what_the_config_says(tmp_path: Path, reference: Path) ->
         write(tmp_path / "labels.csv", labels)
         done = run("replay", path, "-c", config, *joined, "--fail-on", "info")
         assert "the rest counts as 'no'; accuracy" in done.output
+        assert "labels is" not in done.output
         return f"{done.exit_code} {done.output}"
 
     assert by_config(data).startswith("0")
