@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from stream.decode.arrow_guard import columns_by_name, refuse_compression, undecodable
 from stream.decode.arrow_times import column_ms, is_time
-from stream.decode.arrow_values import column_names, column_numbers
+from stream.decode.arrow_values import column_names, column_numbers, decoded
 from stream.decode.columnar_batch import (
     ColumnarBatch,
     Segments,
@@ -290,8 +290,7 @@ def _predicted(column: Any, first: int) -> Floats | None:
 def _times(column: Any, first: int, name: str = _TIMES) -> Floats:
     """Event times in milliseconds, by the rules of the native format."""
     column.validate(full=True)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = decoded(column)
     ms = None if pa.types.is_boolean(column.type) else column_ms(column)
     if ms is None:
         kind = "bool" if pa.types.is_boolean(column.type) else column.type

@@ -14,10 +14,11 @@ import pyarrow as pa
 from detectors.counting.meaning import WRONG_TYPE, widened
 from stream.decode.arrow_times import is_time
 
-__all__ = ["column_names", "column_numbers", "is_number", "is_text", "plain"]
+__all__ = ["column_names", "column_numbers", "decoded", "is_number", "is_text", "plain"]
 
 Floats = npt.NDArray[np.float64]
 _MICROSECONDS: Final = pa.timestamp("us")
+_PLAIN_OF_VIEW: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
 def is_text(kind: Any) -> bool:
@@ -37,12 +38,26 @@ def is_number(kind: Any) -> bool:
     )
 
 
+def decoded(column: Any) -> Any:
+    """A column without a dictionary, and without views of texts: few functions of Arrow take them.
+
+    Texts of polars are views, and its categories are dictionaries of views.
+    """
+    if not pa.types.is_dictionary(column.type):
+        return column.cast(_PLAIN_OF_VIEW.get(column.type, column.type))
+    names = column.dictionary
+    if names.type in _PLAIN_OF_VIEW:
+        names = names.cast(_PLAIN_OF_VIEW[names.type])
+        column = pa.DictionaryArray.from_arrays(column.indices, names)
+    return column.dictionary_decode()
+
+
 def column_numbers(column: Any) -> Floats:
     """Numbers of a column: NaN where there is none, `WRONG_TYPE` where it is of a wrong type."""
     if pa.types.is_float64(column.type):  # asked first: a batch has many short columns
         values: Floats = column.to_numpy(zero_copy_only=False)
     elif pa.types.is_dictionary(column.type):
-        return column_numbers(column.dictionary_decode())
+        return column_numbers(decoded(column))
     elif not is_number(column.type):
         valid = column.is_valid().to_numpy(zero_copy_only=False)
         return np.asarray(np.where(valid, WRONG_TYPE, np.nan), np.float64)
@@ -79,8 +94,7 @@ def column_names(column: Any) -> tuple[npt.NDArray[np.int64], list[Any] | None]:
 
 def plain(column: Any) -> list[Any]:
     """Values of a column as Python has them; times are dates and datetimes in UTC."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = decoded(column)
     kind = column.type
     if pa.types.is_float16(kind):
         valid = column.is_valid().to_pylist()

@@ -18,7 +18,7 @@ from detectors.counting.meaning import has_name
 from detectors.fitting import numbers
 from detectors.fitting.suspects import looks_like_codes
 from stream.decode.arrow_times import is_time
-from stream.decode.arrow_values import column_numbers, is_text
+from stream.decode.arrow_values import column_numbers, decoded, is_text
 from stream.files.formatted import formatted_note, mixed_note
 from stream.files.reading import (
     DOUBTFUL,
@@ -100,8 +100,7 @@ def column_info(
     if len(kinds) > 1:  # blocks of JSON lines differ where one has only whole numbers
         return _mixed_info(name, [v for c in chunks for v in c.to_pylist()])
     array = pa.chunked_array([c for c in chunks if not pa.types.is_null(c.type)]).combine_chunks()
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = decoded(array)
     kind = array.type
     types = pa.types
     if array.null_count == len(array):

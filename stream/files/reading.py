@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors import Coded
-from stream.decode.arrow_values import is_number, is_text
+from stream.decode.arrow_values import decoded, is_number, is_text
 
 __all__ = [
     "DOUBTFUL",
@@ -158,8 +158,7 @@ def without(array: Any, missing: Collection[str]) -> Any:
         return array
     if isinstance(array, list):
         return [None if type(v) in (str, int, float) and v in gone else v for v in array]
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = decoded(array)
     if is_text(array.type):
         return texts_as_names(array, missing)
     if is_number(array.type) and not pa.types.is_boolean(array.type):
@@ -195,7 +194,6 @@ def all_numbers(array: Any) -> npt.NDArray[np.float64] | None:
 def texts_as_names(array: Any, no_value: Collection[str]) -> Any:
     """A column of texts with null for those that stand for no value."""
     words = pa.array(list(no_value), pa.string())
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+    array = decoded(array)
     found = pc.is_in(array, words)
     return pc.if_else(found, pa.scalar(None, array.type), array) if pc.any(found).as_py() else array

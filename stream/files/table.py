@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from detectors import Coded
-from stream.decode.arrow_values import column_names, column_numbers, is_text
+from stream.decode.arrow_values import column_names, column_numbers, decoded, is_text
 from stream.files.files import DataError, arrays, is_typed, row_count
 from stream.files.kinds import ColumnInfo, column_info
 from stream.files.reading import Reading, texts_as_names, texts_as_values, without
@@ -107,7 +106,9 @@ class DataTable:
             if timestamp is None:
                 times = np.arange(row, row + n, dtype=np.int64) * 1_000
             else:
-                times = parse_times(_decoded(batch[timestamp]), f"{self.path}: {timestamp}", row)
+                stamps = batch[timestamp]
+                plain = stamps if isinstance(stamps, list) else decoded(stamps)
+                times = parse_times(plain, f"{self.path}: {timestamp}", row)
             columns = {
                 name: self._column(name, kind, batch[name], reading) for name, kind in kinds.items()
             }
@@ -140,9 +141,3 @@ def typed_column(array: Any, kind: str) -> npt.NDArray[np.float64] | list[Any] |
     if names is None:  # a wrong type, each of them
         return [{} if there else None for there in array.is_valid().to_pylist()]
     return Coded(np.where(at < len(names), at, -1).astype(np.int32), names)
-
-
-def _decoded(array: Any) -> Any:
-    if not isinstance(array, list) and pa.types.is_dictionary(array.type):
-        return array.dictionary_decode()
-    return array

@@ -16,6 +16,14 @@ from driftstream.frames import columns_of
 from tests.driftstream.conftest import Made
 
 
+def _views(table: pa.Table) -> pa.Table:
+    """A table as polars makes them: categories are dictionaries of views."""
+    at = table.column_names.index("country")
+    coded = table["country"].combine_chunks()
+    names = coded.dictionary.cast(pa.string_view())
+    return table.set_column(at, "country", pa.DictionaryArray.from_arrays(coded.indices, names))
+
+
 def forms(frame: Any) -> dict[str, Any]:
     """The same rows in every form."""
     structured = frame.assign(
@@ -30,6 +38,7 @@ def forms(frame: Any) -> dict[str, Any]:
         | {"ts": frame.ts.dt.tz_localize(None).to_numpy()},
         "indexed": frame.set_index("ts"),
         "categories": categories,
+        "views": _views(pa.table(categories)),
         "coded": {name: frame[name].to_numpy() for name in frame if name != "ts"}
         | {"ts": frame.ts.to_list(), "country": Coded(codes, ["DE", "FR"])},
         "nullable": frame.convert_dtypes(),
@@ -49,6 +58,7 @@ FORMS = [
     "arrays",
     "indexed",
     "categories",
+    "views",
     "coded",
     "nullable",
     "objects",

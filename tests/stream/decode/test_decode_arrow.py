@@ -85,6 +85,13 @@ def test_rows_among_other_forms():
     assert values(group, 3)["country"] == "UNSEEN"
 
 
+def _of_views(text):
+    """A category of polars, which Arrow itself cannot decode, and a null."""
+    return pa.DictionaryArray.from_arrays(
+        pa.array([0, None], pa.uint32()), pa.array([text], pa.string_view())
+    )
+
+
 @pytest.mark.parametrize(
     ("column", "wanted"),
     [
@@ -99,6 +106,7 @@ def test_rows_among_other_forms():
         (pa.array(["1", None]), [-math.inf, math.nan]),
         (pa.array([[1], None]), [-math.inf, math.nan]),
         (pa.nulls(2), [math.nan, math.nan]),
+        (_of_views("1.5"), [-math.inf, math.nan]),
     ],
 )
 def test_numeric_types(column, wanted):
@@ -119,6 +127,7 @@ def test_numeric_types(column, wanted):
             pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.uint16()), ["FR", None]),
             ["FR", "MISSING"],
         ),
+        (_of_views("DE"), ["DE", "MISSING"]),
         (pa.array([3, 4], pa.int16()), ["3", "UNSEEN"]),
         (pa.array([3.0, math.nan]), ["3", "MISSING"]),
         (pa.array([True, None]), ["true", "MISSING"]),

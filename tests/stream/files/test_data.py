@@ -182,3 +182,12 @@ def test_csv_booleans_are_those_of_events(tmp_path: Path) -> None:
     assert list(read_batches(path, reading)) == [
         {"b": [True, False, None], "t": ["True", "x", None]}
     ]
+
+
+def test_texts_of_polars_may_stand_for_no_value(tmp_path: Path) -> None:
+    views = pa.array(["DE", "NA", None, "FR"], pa.string_view())
+    path = tmp_path / "a.arrow"
+    with pa.ipc.new_file(path, pa.schema([("country", views.type)])) as file:
+        file.write_table(pa.table({"country": views}))
+    (batch,) = DataTable(path, Reading(missing=("NA",))).batches({"country": "categorical"}, None)
+    assert rows_of(batch.columns["country"]) == ["DE", None, None, "FR"]
