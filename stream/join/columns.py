@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from detectors import CategoricalBinning
 from detectors.counting.ids import NO_ID
+from detectors.counting.outcome_cells import OutcomeCells
 from stream.decode.columns import ABSENT, ABSENT_CODE, Columns, Labels
 from stream.join.joiner import Joined
 from stream.join.rows import LABEL, PREDICTION, RowBatch, numbered, row_dtype
@@ -41,6 +43,11 @@ class JoinedSignals:
     ----------
     plan : Plan
 
+    Attributes
+    ----------
+    classes : dict of int to str
+        Names of the classes that are counted apart, by the code of a label; none of a regression.
+
     Raises
     ------
     ValueError
@@ -61,6 +68,7 @@ class JoinedSignals:
                 "rows with their truth: --actual COLUMN."
             )
         self._actual = places[actual[0]]
+        self.classes = {} if plan.outcome is None else _classes(plan, plan.outcome.cells)
         said = ("", "") if plan.outcome is None else _said(plan)
         nowhere = _Place()
         found = [places.get(name, nowhere) for name in said]
@@ -180,3 +188,10 @@ def _said(plan: Plan) -> tuple[str, str]:
     """The signals of what was predicted: score and class, or the number."""
     assert plan.outcome is not None
     return plan.outcome.cells.score, plan.outcome.cells.predicted
+
+
+def _classes(plan: Plan, cells: OutcomeCells) -> dict[int, str]:
+    signal = next(s for s in plan.decoded if s.name == cells.actual)
+    if not isinstance(signal.binning, CategoricalBinning):
+        return {}
+    return {signal.binning.bins_of_names[name]: name for name in cells.classes}

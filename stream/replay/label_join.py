@@ -6,7 +6,6 @@ frontier waits for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -113,17 +112,14 @@ class LabelJoin:
     ----------
     nameless : int
         Predictions without an id, to which no label can come.
-    delays : TruthDelays
-        Of first labels.
-    first_labels : Counter of float
-        How many there are of each, as numbers or the codes of their classes.
+    delays : dict of str to TruthDelays
+        Of first labels, by class; that of a number, or of a class beyond those counted, is "".
     """
 
     labels: FileLabels
     source: Source
     nameless: int = 0
-    delays: TruthDelays = field(default_factory=TruthDelays)
-    first_labels: Counter[float] = field(default_factory=Counter)
+    delays: dict[str, TruthDelays] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._signals = self.labels.signals
@@ -178,6 +174,9 @@ class LabelJoin:
             self._latest_ms = max(self._latest_ms, int(rows["time_ms"][-1]))
         yield from self._settle(self._latest_ms + 1)
 
+    def _delays_of(self, name: str) -> TruthDelays:
+        return self.delays.setdefault(name, TruthDelays())
+
     def _settle(self, complete_ms: int) -> Iterator[bytes]:
         rows = self.labels.rows
         end = int(np.searchsorted(rows["time_ms"], complete_ms))
@@ -193,8 +192,13 @@ class LabelJoin:
         plan, step = self._plan, self._steps
         self._steps += 1
         first = settled.first
-        self.delays.add((first.at_ms - first.predictions["time_ms"]).astype(np.float64))
-        self.first_labels.update(first.predictions["label"].tolist())
+        delay_ms = (first.at_ms - first.predictions["time_ms"]).astype(np.float64)
+        rest = np.ones(delay_ms.size, np.bool_)
+        for code, name in self._signals.classes.items():
+            of = first.predictions["label"] == code
+            self._delays_of(name).add(delay_ms[of])
+            rest &= ~of
+        self._delays_of("").add(delay_ms[rest])
         names = self._joiner.names
         for _, columns, at_ms in self._signals.truths(settled.final, names):
             self._final.count(self._final.place(columns), np.zeros(at_ms.size, np.int32))

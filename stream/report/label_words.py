@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from detectors.counting.name_bins import CategoricalBinning
+import numpy as np
+
+from detectors import CategoricalBinning
 from detectors.figures import percent
 from detectors.outcomes.of_model import ModelMetrics
 from stream.replay.label_join import LabelJoin
-from stream.stage1.truth_delays import BOUNDS_S
+from stream.stage1.truth_delays import BOUNDS_S, TruthDelays
 from stream.text.counted import counted
 from stream.text.durations import duration
 from stream.text.metric_words import LEADING_METRICS, metric_words, value_words
+from stream.text.printable import printable
 
 __all__ = ["label_words"]
 
 #: Labels of one class alone are asked about if chance would give them more seldom.
 _BY_CHANCE: Final = 1e-6
+#: Total variation between delays of classes from which the first labels are one-sided.
+_UNEVEN: Final = 0.1
 
 
 def label_words(joined: LabelJoin) -> Iterator[str]:
@@ -25,7 +31,7 @@ def label_words(joined: LabelJoin) -> Iterator[str]:
     n, plan = joined.counts, joined.plan
     wait = duration(plan.outcome_wait_ms)
     share = f" ({percent(n.labelled / n.predictions)})" if n.predictions else ""
-    soon = f", {_half(joined)}" if n.labelled else ""
+    soon = f", half of them {_half(joined.delays.values())}" if n.labelled else ""
     yield (
         f"labels by id: {n.labelled:,} of {counted(n.predictions, 'prediction')} got one{share}"
         f"{soon}"
@@ -47,6 +53,8 @@ def label_words(joined: LabelJoin) -> Iterator[str]:
     ):  # fmt: skip
         if count:
             yield f"warning: {counted(count, one, several)}"
+    if plan.absent_class is None and (words := _uneven(joined)):
+        yield f"warning: {words}."
     if not n.labelled and n.predictions and joined.unmatched:
         yield (
             "warning: no label has the id of a prediction. Do both files write the ids alike, and "
@@ -56,35 +64,58 @@ def label_words(joined: LabelJoin) -> Iterator[str]:
 
 def _one_sided(joined: LabelJoin) -> Iterator[str]:
     """Labels of one class where the reference has others: those that do not come may mean them."""
-    plan, n = joined.plan, joined.first_labels.total()
-    if plan.outcome is None or plan.absent_class is not None or len(joined.first_labels) != 1:
+    plan = joined.plan
+    labels = {name: sum(each.counts) for name, each in joined.delays.items() if any(each.counts)}
+    if plan.outcome is None or plan.absent_class is not None or len(labels) != 1:
         return
+    ((name, n),) = labels.items()
     cells = plan.outcome.cells
     signal = next(s for s in plan.monitored if s.name == cells.actual)
-    if not isinstance(signal.binning, CategoricalBinning):
+    if not isinstance(signal.binning, CategoricalBinning) or name not in cells.classes:
         return
-    (code,) = joined.first_labels
-    usual = float(signal.counts[int(code)] / max(1, signal.counts.sum()))
+    usual = float(signal.counts[signal.binning.bins_of_names[name]] / max(1, signal.counts.sum()))
     if usual**n > _BY_CHANCE:
         return
-    others = [name for name in cells.classes if signal.binning.bins_of_names[name] != code]
+    others = [other for other in cells.classes if other != name]
     example = others[0] if len(others) == 1 else "CLASS"
     yield (
-        f"warning: each of {n:,} labels is {signal.binning.label(int(code))!r}, which usually "
-        f"{percent(usual)} are. If no label means another class, what is told here is not so: "
-        f'write absent_means = "{example}" in [models.outcome]'
+        f"warning: each of {n:,} labels is {printable(name)!r}, which usually {percent(usual)} "
+        "are. If no label means another class, what is told here is not so: write "
+        f'absent_means = "{example}" in [models.outcome]'
     )
 
 
-def _half(joined: LabelJoin) -> str:
+def _half(delays: Iterable[TruthDelays]) -> str:
     """Within what time half of the labels came."""
-    half = sum(joined.delays.counts) / 2.0
-    below = 0
-    for bound, count in zip(BOUNDS_S, joined.delays.counts, strict=False):
-        below += count
-        if below >= half:
-            return f"half of them within {duration(round(bound * 1000))}"
-    return f"half of them after {duration(round(BOUNDS_S[-1] * 1000))}"
+    counts = np.sum([each.counts for each in delays], axis=0)
+    at = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2.0))
+    if at < len(BOUNDS_S):
+        return f"within {duration(round(BOUNDS_S[at] * 1000))}"
+    return f"after {duration(round(BOUNDS_S[-1] * 1000))}"
+
+
+def _uneven(joined: LabelJoin) -> str:
+    """Words about a class whose labels come at other times than all others; empty if none does."""
+    found = (0.0, "")
+    for name, delays in joined.delays.items():
+        others = [each for of, each in joined.delays.items() if of != name]
+        own, rest = np.array(delays.counts), np.sum([each.counts for each in others], axis=0)
+        if not name or not own.sum() or not np.sum(rest):
+            continue
+        apart = float(np.abs(own / own.sum() - rest / rest.sum()).sum()) / 2.0
+        # What chance alone does: by Cauchy-Schwarz, of so many labels in so many bins.
+        apart -= 0.5 * math.sqrt(own.size * (1.0 / own.sum() + 1.0 / rest.sum()))
+        if apart > max(_UNEVEN, found[0]):
+            found = (
+                apart,
+                (
+                    f"labels of {printable(name)!r} come at another time than the rest: half of them "
+                    f"{_half([delays])}, of the rest {_half(others)}. What comes first is one-sided, "
+                    "and may open episodes that are none. Let that time pass first, or set "
+                    "outcome.absent_means"
+                ),
+            )
+    return found[1]
 
 
 def _final(joined: LabelJoin, wait: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ from typing import Final
 from detectors.figures import round_figure
 from stream.alerts.evidence import in_time
 from stream.alerts.sentences import KIND_TEXT
+from stream.contracts.declared import settings_of
+from stream.contracts.plan_settings import PlanSettings
 from stream.plans.plan import ANY_VERSION, AnyPlan, LearningPlan, Plan
 from stream.stage2.shared_tables import SharedTables
 from stream.stage2.untested import untested_by_plan
@@ -64,7 +66,8 @@ def plan_notes(plan: AnyPlan) -> list[str]:
 
     Those about windows go by the rate of the reference; without a rate nothing can be said.
     """
-    return [*other_notes(plan), *(each.line for each in untested_by_plan(plan))]
+    untested = (each.line for each in untested_by_plan(plan))
+    return [*other_notes(plan), *_of_labels(plan), *untested]
 
 
 def other_notes(plan: AnyPlan) -> list[str]:
@@ -72,6 +75,21 @@ def other_notes(plan: AnyPlan) -> list[str]:
     if isinstance(plan, LearningPlan):
         return []
     return [*plan.reference.warnings, *_of_rate(plan), *_of_cycle(plan), *_of_limits(plan)]
+
+
+def _of_labels(plan: AnyPlan) -> list[str]:
+    """Settings of a join that workers do not make."""
+    given = [
+        s.field.removeprefix("outcome_").removesuffix("_ms")
+        for s in settings_of(PlanSettings)
+        if s.extra.get("table") == "outcome" and getattr(plan, s.field) != s.default
+    ]
+    if not given:
+        return []
+    return [
+        f"outcome.{given[0]} is of labels that are joined by id, as `replay --labels` does. "
+        "Workers do not join yet, and leave labels without their prediction out"
+    ]
 
 
 def limit_lines(plan: AnyPlan) -> list[str]:

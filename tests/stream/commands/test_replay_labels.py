@@ -151,6 +151,7 @@ def test_labels_by_id_give_the_alerts_of_truths_that_repeat(tmp_path: Path, task
     assert [alert["id"] for alert in found] == [alert["id"] for alert in expected]
     assert found == expected
     assert "labels by id: 8,000 of 8,000 predictions got one (100 %), half of them within" in said
+    assert "half of them within 6 h\n" in said
     assert "warning: label" not in said
     assert "labels is" not in said
 
@@ -163,6 +164,23 @@ def test_labels_that_do_not_turn_are_silent(tmp_path: Path, reference: Path) -> 
         tmp_path / "a.jsonl", data, reference, "--labels", labels, "--label-time", "known"
     )
     assert alerts == []
+
+
+def test_classes_whose_labels_come_at_other_times_are_named(
+    tmp_path: Path, reference: Path
+) -> None:
+    rows = rows_of("score", 2, turned=False)
+    labels = labels_of(rows)
+    for label in labels:
+        label["known"] += 40 * HOUR if label["truth"] == "no" else 0
+    data = write(tmp_path / "now.csv", without_truths(rows))
+    joined = ("--labels", write(tmp_path / "labels.csv", labels), "--label-time", "known")
+    alerts, words = replayed(tmp_path / "a.jsonl", data, reference, *joined)
+    assert alerts
+    assert (
+        "warning: labels of 'no' come at another time than the rest: half of them within 3 d, of "
+        "the rest within 6 h. What comes first is one-sided"
+    ) in words
 
 
 def test_labels_of_a_dump_and_a_column_of_truths_that_is_passed_by(

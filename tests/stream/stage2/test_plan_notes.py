@@ -72,3 +72,9 @@ def test_a_rate_of_rows_without_times_is_said_to_be_a_guess(reference):
     timed = replace(reference, columns=ColumnMapping(timestamp="ts"))
     assert notes(timed, 604_800) == []
     assert notes(reference, 604_801) == []
+
+
+def test_what_workers_do_not_do_yet_is_said(reference):
+    (note,) = notes(reference, 0, outcome_wait_ms=DAY_MS)
+    assert note.startswith("outcome.wait is of labels that are joined by id")
+    assert "Workers do not join yet" in note
