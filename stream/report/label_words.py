@@ -96,7 +96,8 @@ def _half(delays: Iterable[TruthDelays]) -> str:
 
 def _uneven(joined: LabelJoin) -> str:
     """Words about a class whose labels come at other times than all others; empty if none does."""
-    found = (0.0, "")
+    most = _UNEVEN
+    words: tuple[str, str, str] | None = None
     for name, delays in joined.delays.items():
         others = [each for of, each in joined.delays.items() if of != name]
         own, rest = np.array(delays.counts), np.sum([each.counts for each in others], axis=0)
@@ -105,17 +106,16 @@ def _uneven(joined: LabelJoin) -> str:
         apart = float(np.abs(own / own.sum() - rest / rest.sum()).sum()) / 2.0
         # What chance alone does: by Cauchy-Schwarz, of so many labels in so many bins.
         apart -= 0.5 * math.sqrt(own.size * (1.0 / own.sum() + 1.0 / rest.sum()))
-        if apart > max(_UNEVEN, found[0]):
-            found = (
-                apart,
-                (
-                    f"labels of {printable(name)!r} come at another time than the rest: half of them "
-                    f"{_half([delays])}, of the rest {_half(others)}. What comes first is one-sided, "
-                    "and may open episodes that are none. Let that time pass first, or set "
-                    "outcome.absent_means"
-                ),
-            )
-    return found[1]
+        if apart > most:
+            most, words = apart, (f"{printable(name)!r}", _half([delays]), _half(others))
+    if words is None:
+        return ""
+    late, half, rest = words
+    return (
+        f"labels of {late} come at another time than the rest: half of them {half}, of the rest "
+        f"{rest}. What comes first is one-sided, and may open episodes that are none. Let that "
+        "time pass first, or set outcome.absent_means"
+    )
 
 
 def _final(joined: LabelJoin, wait: str) -> Iterator[str]:
