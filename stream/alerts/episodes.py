@@ -27,6 +27,7 @@ from stream.alerts.finding import Finding
 from stream.alerts.members import Member, Members, close_windows, key_of, rank, take_findings
 from stream.alerts.news import Published, news_of
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after, reminder_ms
+from stream.alerts.sentences import STILL
 from stream.alerts.severity import SEVERITY_OF_LEVEL
 from stream.alerts.story import Beside, Explain, Open, beside, causes_named
 from stream.contracts.alert_event import (
@@ -223,7 +224,7 @@ class Episodes:
         if not news:
             if now_ms < reminder_ms(episode.opened_ms, episode.published_ms):
                 return None
-            notes = [f"still firing after {duration(now_ms - episode.opened_ms)}"]
+            notes = [f"{STILL}{duration(now_ms - episode.opened_ms)}"]
         episode.revision += 1
         episode.severity = ranked[0].severity
         episode.leader = key_of(ranked[0].finding)

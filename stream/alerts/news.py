@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from detectors.figures import figures
 from stream.alerts.members import Member, list_names
+from stream.alerts.sentences import GROWN, LEADS
 from stream.alerts.severity import SEVERITY_OF_LEVEL
 from stream.contracts.alert_event import News
 
@@ -50,15 +50,9 @@ def news_of(
         news.append(("severity", words))
     lead = ranked[0]
     if published.leader is not None and lead.leads_clearly(published.leader, CLEAR_LEAD):
-        news.append(("lead", f"{list_names([lead], private)} now leads"))
+        news.append(("lead", f"{list_names([lead], private)}{LEADS}"))
     if published.revision and lead.since and lead.size.grown:
-        before, now = figures(lead.size.published, lead.finding.effect)
-        news.append(
-            (
-                "grown",
-                f"the change of {list_names([lead], private)} grew from {before} to {now} as a PSI",
-            )
-        )
+        news.append(("grown", GROWN))
     if turned := [member for member in ranked if member.way.turned]:
         news.append(("direction", f"{list_names(turned, private)} changed direction"))
     if early := [

@@ -22,8 +22,8 @@ from stream.contracts.roles import ROLES
 from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
-    "ACTION_TEXT", "KIND_TEXT", "TEST_TEXT", "action_for", "alert_name", "described",
-    "expected_words", "gradually", "minute", "sentence",
+    "ACTION_TEXT", "GROWN", "KIND_TEXT", "LEADS", "STILL", "TEST_TEXT", "action_for", "alert_name",
+    "described", "expected_words", "gradually", "minute", "sentence",
 ]  # fmt: skip
 
 KIND_TEXT: Final[Mapping[Kind, str]] = {
@@ -71,6 +71,10 @@ _NAMED: Final = 3
 _CHARS: Final = 200
 _NAME_CHARS: Final = 40
 _IN_BRACKETS: Final = re.compile(r"\([^()]*\)|'[^']*'")
+#: Notes that go first where a sentence would be too long: what leads stands in front anyway.
+LEADS: Final = " now leads"
+GROWN: Final = "its change has at least doubled"
+STILL: Final = "still firing after "
 #: The whole stream is named rather than a segment whose effect is not much larger.
 _WHOLE: Final = 0.5
 
@@ -114,22 +118,26 @@ def sentence(
         how = "gradually since about" if point and point.shape == "ramp" else "since"
         since = f" {how} {minute(since_ms)} UTC"
     clauses = {note: f"; {printable(note)}" for note in notes}
-    names = [note for note in notes if note.endswith((" joined", " left"))]
-    vital = since + "".join(text for note, text in clauses.items() if note not in names)
-    room = _CHARS - len(text) - len(vital) - 1
-    if was:
-        text += f": {printable(was)}"
-    else:  # who joined or left comes before more of the signals, if there is room for it at all
+    # Who joined, left or leads only as far as there is room: `news` has all.
+    names = [note for note in notes if note.endswith((" joined", " left", LEADS))]
+    room = _CHARS - len(text) - len(since) - 1
+    room -= sum(len(clauses[note]) for note in notes if note not in names)
+    listed = f": {printable(was)}" if was else _joined([signals[:1]], 1, 0)
+    for note in notes:
+        if len(listed) > room and (note == GROWN or note.startswith(STILL)):
+            room += len(clauses.pop(note))
+    if not was:  # news of names comes before more of the signals, if there is room for it at all
         after = len(clauses[names[0]]) if names else 0
         listed = _listed(signals, total, room - after)
-        text += listed if len(listed) <= room - after else _listed(signals, total, room)
-    text += since
-    left = _CHARS - len(text) - len(vital) + len(since) - 1
-    for note in notes:  # who joined or left only as far as there is room: `news` has all
-        if note in names and len(clauses[note]) > left:
+        listed = listed if len(listed) <= room - after else _listed(signals, total, room)
+    listed = printable(listed, max(room, _NAME_CHARS))
+    text += listed + since
+    left = room - len(listed)
+    for note, clause in clauses.items():
+        if note in names and len(clause) > left:
             continue
-        left -= len(clauses[note]) if note in names else 0
-        text += clauses[note]
+        left -= len(clause) if note in names else 0
+        text += clause
     text += "" if text.endswith("?") else "."
     if why:
         text += f" {why}"
@@ -152,7 +160,7 @@ def _listed(signals: Sequence[AlertSignal], total: int, room: int) -> str:
             listed = _joined(groups[:named], in_full, total - named)
             if len(listed) <= room:
                 return listed
-    return listed
+    return _joined(groups[:1], 1, 0)
 
 
 def _joined(groups: Sequence[Sequence[AlertSignal]], in_full: int, rest: int) -> str:
@@ -161,14 +169,23 @@ def _joined(groups: Sequence[Sequence[AlertSignal]], in_full: int, rest: int) ->
     for at, group in enumerate(groups[:in_full]):
         signal = _scope_to_name(group)
         parts[at] = _signal_text(signal) + ("" if not signal.segment else _segments_text(group))
-    if rest:
-        parts.append(f"{rest} more signal{'s' if rest > 1 else ''}")
     # "accuracy 88 % (limit 90 %), chance of this by luck once in 3 years"
-    if any(", " in _IN_BRACKETS.sub("", part) for part in parts[:in_full]):
-        listed = "; ".join(parts)
+    has_commas = any(", " in _IN_BRACKETS.sub("", part) for part in parts[:in_full])
+    more = [f"{rest} more signal{'s' if rest > 1 else ''}"] if rest else []
+    if groups[0][0].headline and in_full < len(parts):  # no name is to be read as of what is told
+        told, others = parts[:in_full], [*parts[in_full:], *more]
+        comma = ";" if has_commas else ","
+        listed = f"{_series(told, has_commas)}{comma} also in {_series(others)}"
     else:
-        listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+        listed = _series([*parts, *more], has_commas)
     return f": {listed}" if groups[0][0].headline else f" in {listed}"
+
+
+def _series(parts: Sequence[str], has_commas: bool = False) -> str:
+    """`a, b and c`; parts with commas of their own are told apart by semicolons."""
+    if has_commas:
+        return "; ".join(parts)
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _scope_to_name(group: Sequence[AlertSignal]) -> AlertSignal:

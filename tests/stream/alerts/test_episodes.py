@@ -356,7 +356,7 @@ def test_a_change_that_doubled_is_told_when_it_lasts():
     (grown,) = line.window(finding(effect=0.7))
     assert grown.data.news == ["grown"]
     assert not is_reminder(grown, None)
-    assert "; the change of 'a' grew from 0.3 to 0.7 as a PSI." in grown.data.annotations.summary
+    assert "; its change has at least doubled." in grown.data.annotations.summary
     for effect in (0.3, 1.3, 1.3, 1.39, 1.5):  # that it doubled is told once
         assert line.window(finding(effect=effect)) == []
     (again,) = line.window(finding(effect=1.5))

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from detectors import fit_reference
+from stream.contracts.alert_event import KINDS, AlertEvent
 from stream.plans.plan import Plan, PlanBook
+from tests.stream import all_kinds
 from tests.stream.harness import START_S, run_stages
 
 EVENTS, CHANGE = 6_000, 2_000
@@ -155,3 +157,35 @@ def test_every_summary_is_one_breath(summaries: dict[str, list[str]]) -> None:
         for summary in said:
             assert "e-0" not in summary
             assert "e+0" not in summary
+
+
+@pytest.fixture(scope="module")
+def of_all_kinds() -> list[AlertEvent]:
+    return all_kinds.alerts()
+
+
+@pytest.mark.parametrize(
+    "golden",
+    [
+        "Data quality problem: 8.33 % of 'income' is missing (usually 0 %) since 2026-06-02 10:00",
+        "Performance loss: accuracy 41.7 % (usually 72.9 %) since 2026-06-04 11:00",
+        "Performance loss: accuracy 25.3 % (limit 70 %), chance of this by luck once in more than "
+        "1,000 years; accuracy 25.7 % (usually 72.9 %) since 2026-06-04 11:00",
+        "Concept drift: 'yes' came in 41.3 % of 46 events with score from 0.639 on (usually "
+        "82.5 %) since 2026-06-04 11:00",
+        "Concept drift: 'yes' came in 25.9 % of 81 events with score from 0.735 on (usually "
+        "88.8 %) in sex=F, age_band=18-39 since 2026-06-05 00:00",
+        "Label drift: 'no' is 57.1 % of 'repaid' (usually 45.1 %) since 2026-06-04 12:00",
+        "Unequal outcomes: equal opportunity differs by 53.4 points between sex=F, age_band=18-39 "
+        "(31 %) and sex=M, age_band=18-39 (84.5 %), usually 0.4 since 2026-06-08 02:00",
+        "Prediction drift: 90 % of 'score' within 0.0974 to 0.985 -> 0.0488 to 0.543 in sex=F and "
+        "4 more segments, also in 'label' since 2026-06-08 00:00",
+    ],
+)
+def test_golden_of_all_kinds(golden: str, of_all_kinds: list[AlertEvent]) -> None:
+    said = [breath(alert.data.annotations.summary) for alert in of_all_kinds]
+    assert f"credit-risk v2026-05: {golden} UTC." in said
+
+
+def test_every_kind_is_there(of_all_kinds: list[AlertEvent]) -> None:
+    assert {alert.data.labels.kind for alert in of_all_kinds} == set(KINDS) - {"system"}

@@ -1,6 +1,7 @@
 """How much people are told of real and made streams.
 
-Of the demo's flights, of INSECTS, and of a stream with segments of which a number goes missing.
+Of the demo's flights, of INSECTS, of a stream with segments of which a number goes missing, and of
+one with all kinds of episodes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from stream.notify.targets.slack import SlackTarget, SlackThreads
 from stream.plans.plan import PlanBook
 from stream.replay import Replay
 from tests import insects
+from tests.stream import all_kinds
 from tests.stream.notify_tools import slack
 
 #: To the full stop after which the advice begins.
@@ -97,7 +99,12 @@ def of_demo() -> list[AlertEvent]:
     return list(run_flights._replay(reference, data.between("2013-02-01", "2013-09-01")))
 
 
-SOURCES = ("six_percent", "of_insects", "of_demo")
+@pytest.fixture(scope="module")
+def of_all_kinds() -> list[AlertEvent]:
+    return all_kinds.alerts()
+
+
+SOURCES = ("six_percent", "of_insects", "of_demo", "of_all_kinds")
 
 
 @pytest.fixture
@@ -131,6 +138,8 @@ def test_what_is_read_first_is_one_breath(alerts: list[AlertEvent]) -> None:
     assert max(len(each) for said in parts.values() for each in said[1:]) <= 1.5 * LONGEST
     told = [firsts[alert.id] for some in steps(alerts).values() for alert in some]
     assert median(map(len, told)) <= USUAL
+    for alert in alerts:
+        assert not re.search(r"\de[+-]?\d", alert.data.annotations.summary)
 
 
 @pytest.mark.parametrize("alerts", SOURCES, indirect=True)

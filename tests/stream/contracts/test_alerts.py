@@ -258,3 +258,38 @@ def test_sentences():
     assert action_for("system", "latency") == "scale"
     assert action_for("system", "late") == "check_pipeline"
     assert alert_name("prediction_drift") == "PredictionDrift"
+
+
+def test_a_sentence_is_never_longer_than_a_breath():
+    """What happened is cut only where nothing else can go; how it stands is told all the same."""
+
+    def of(headline, *notes, **more):
+        signal = AlertSignal("a", "error", "fairness", 0.5, 0.1, 1.0, "revision 1",
+                             headline=headline)  # fmt: skip
+        return sentence("credit", "7", "fairness", [signal], 8, since_ms=0, notes=notes, **more)
+
+    assert of("x" * 80, "still firing after 2 d") == (
+        f"credit v7: Unequal outcomes: {'x' * 80} and 7 more signals since 1970-01-01 00:00 UTC; "
+        "still firing after 2 d."
+    )
+    kept = f"credit v7: Unequal outcomes: {'x' * 140} since 1970-01-01 00:00 UTC."
+    assert of("x" * 140, "its change has at least doubled", "'a' joined") == kept
+    cut = of("x" * 300, "now critical, before warning", "still firing after 2 d", "'a' now leads")
+    assert len(cut) == 200
+    assert cut.endswith("x… since 1970-01-01 00:00 UTC; now critical, before warning.")
+    resolved = of("", "resolved after 2 d", was="x" * 300)
+    assert len(resolved) == 200
+    assert resolved.endswith("x… since 1970-01-01 00:00 UTC; resolved after 2 d.")
+
+
+def test_a_name_is_not_read_as_of_what_is_told_of_another():
+    def signal(name, headline):
+        return AlertSignal(name, "label", "psi", 0.2, 0.1, 1.0, "revision 1", headline=headline)
+
+    first = signal("label", "'no' is 60 % of 'label' (usually 44 %)")
+    others = [signal(name, "x" * 150) for name in ("score", "margin")]
+    text = sentence("m", "1", "prediction_drift", [first, *others], 4)
+    assert text.startswith(
+        "m v1: Prediction drift: 'no' is 60 % of 'label' (usually 44 %), also in 'score', 'margin' "
+        "and 1 more signal"
+    )
