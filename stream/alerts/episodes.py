@@ -5,7 +5,7 @@ one alert. What keeps it quiet:
 
 - a signal stays in its episode until two looks in a row, one at each half of a window, were clean,
   more where episodes come and go (`patience`), and its severity falls only after eight windows with
-  a lower one: hovering at a threshold makes no revisions;
+  a lower one: hovering at a threshold makes no revisions; a look at what no value came of is none;
 - a new revision is made only when there is news: a signal joins or leaves, the severity changes,
   another signal takes the lead by a clear margin, the leader's change doubled, a signal changes
   direction, a run of single days unlike the reference's begins, it turns out that the reference
@@ -24,7 +24,7 @@ import msgspec
 
 from stream.alerts.compose import Revision, compose
 from stream.alerts.finding import Finding
-from stream.alerts.members import Member, Members, close_windows, key_of, rank, take_findings
+from stream.alerts.members import Heard, Member, Members, close_windows, key_of, rank, take_findings
 from stream.alerts.news import Published, news_of
 from stream.alerts.patience import FEWEST_LOOKS, Rest, looks_after, reminder_ms
 from stream.alerts.sentences import STILL
@@ -86,6 +86,7 @@ class Episodes:
         unlike: Collection[str] | None = None,
         day_ended: bool = False,
         explain: Explain | None = None,
+        heard: Heard | None = None,
     ) -> list[AlertEvent]:
         """Take the findings of one sealed pane; the alerts to publish, by kind.
 
@@ -113,6 +114,8 @@ class Episodes:
         explain : callable, optional
             Tells what inputs explain of the prediction's move. Called only where an alert is
             published that says so.
+        heard : callable, optional
+            Tells whether a value came of what is looked at; all were heard if not given.
         """
         by_kind: dict[str, list[Finding]] = {}
         for finding in findings:
@@ -140,6 +143,7 @@ class Episodes:
                 episode.looks,
                 looked,
                 day_ended,
+                heard,
             )
         for kind in looked_at:
             episode = self._open[kind]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -29,6 +29,7 @@ from stream.text.printable import MAX_NAME, printable
 
 __all__ = [
     "Finding",
+    "Heard",
     "Member",
     "Members",
     "close_windows",
@@ -158,6 +159,8 @@ class Member(msgspec.Struct, array_like=True):
 
 #: By `key_of`.
 Members = dict[str, Member]
+#: Whether a value came of (segment, signal); of the window that is half full, or of the last.
+Heard = Callable[[str, str, bool], bool]
 
 
 def key_of(finding: Finding) -> str:
@@ -248,12 +251,14 @@ def close_windows(
     looks: int,
     unlike: Collection[str] | None = None,
     day_ended: bool = False,
+    heard: Heard | None = None,
 ) -> list[Member]:
     """End the windows that ended with this pane; the members that leave.
 
     They do after so many looks in a row without a finding: at each window that closes, and where
     half of one is full. `unlike` is of a look at half a window of the whole stream, None if there
-    was none. What only a day was found of is looked at when a day is over.
+    was none. What only a day was found of is looked at when a day is over. Of what nothing was
+    `heard`, as of truths that come once a night, a look says nothing.
     """
     left = []
     for key, member in list(members.items()):
@@ -269,6 +274,9 @@ def close_windows(
             member.close()
         by_day = day_ended and member.finding.test == DAY
         if not closed and not by_day and (unlike is None or segment):
+            continue
+        looks_at = segment, member.finding.signal, not closed
+        if not (member.stirs or by_day or heard is None or heard(*looks_at)):
             continue
         alike = closed or by_day or member.finding.signal not in (unlike or ())
         if member.stirs or not alike:

@@ -91,6 +91,7 @@ class Detection:
         actual = next((i for i, s in enumerate(plan.monitored) if s.role == "actual"), None)
         truths = slice(0, 0) if actual is None else self.layout.slice(actual)
         self.windows = Windows(rule, width, truths)
+        self._places = {signal.name: i for i, signal in enumerate(plan.monitored)}
         self.bank = shared.bank
         self.beginning = Beginning(over=goes_on)
         ranks = None if shared.ranks is None else shared.ranks.of
@@ -179,6 +180,19 @@ class Detection:
         if self.fairness is not None:
             unlike |= self.fairness.open
         return frozenset(unlike)
+
+    def heard(self, segment: str, signal: str, is_filling: bool) -> bool:
+        """Whether any value of a signal came in a segment's window: the filling or the last one.
+
+        Missing values are values. What is no signal of events, as a limit, judges that by itself.
+        """
+        window = (self.windows.filling if is_filling else self.windows.last).get(segment)
+        if window is None:
+            return False
+        if self.relation is not None and signal == self.relation.name:
+            return self.relation.heard(window.counts)
+        index = self._places.get(signal)
+        return index is None or bool(window.counts[self.layout.slice(index)].any())
 
     def _told(self, calendar: Calendar, sealed: Sealed) -> dict[str, npt.NDArray[np.int64]]:
         """The counts of all segments with what the calendar tells of the pane."""

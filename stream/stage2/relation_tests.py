@@ -7,7 +7,7 @@ events with the same score, so that scores may move without a word from here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -149,6 +149,10 @@ class RelationTests:
             p_value=result.p_value,
             segment=segment,
         )
+
+    def heard(self, counts: npt.NDArray[np.integer[Any]]) -> bool:
+        """Whether a window has any prediction whose truth came."""
+        return bool(self._cells.events(counts[self._at].astype(np.int64)))
 
     def is_unlike(self, counts: Ints, alpha: float) -> bool:
         """Whether outcomes of a window that is filling still differ: a look, not a test."""

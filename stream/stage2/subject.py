@@ -268,6 +268,7 @@ class SubjectMonitor:
             unlike=phase.look(step),
             day_ended=step.day_ended,
             explain=None if phase.detection is None else phase.detection.explain,
+            heard=None if phase.detection is None else phase.detection.heard,
         )
         self.alarms.note(alerts, step.at_ms)
         return alerts

@@ -88,6 +88,21 @@ def test_what_opens_is_what_happened(change: str) -> None:
         assert by_kind["concept_drift"].signals == ("truth given score",)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_what_was_found_does_not_end_while_no_truth_comes(known: bool) -> None:
+    reference = fitted(timed(rows(0, 10_000)))
+    waiting = rows(3, N)
+    if not known:
+        waiting["truth"] = np.full(N, None, object)
+    found = replay(timed(rows(1, N), rows(2, N, rightly=0.0), waiting, rows(4, N)), reference)
+    assert {episode.kind for episode in found} == {"performance", "concept_drift"}
+    assert len(list(found)) == 2
+    for episode in found:
+        assert episode.ended is not None
+        ended = episode.ended.timestamp() - START - 2 * N
+        assert (0 if known else N) < ended <= (0 if known else N) + 2_500
+
+
 def test_fewer_errors_are_no_loss_of_performance() -> None:
     reference = fitted(timed(rows(0, 10_000, rightly=0.8)))
     found = replay(timed(rows(1, N, rightly=0.8), rows(2, N)), reference)
