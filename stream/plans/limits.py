@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["LimitRule", "limit_rules"]
 
 #: Metrics that are no shares.
-_NUMBERS = frozenset(("mean", "mae", "cost_per_event", *QUANTILES))
+_NUMBERS = frozenset(("mean", "mae", "brier", "cost_per_event", *QUANTILES))
+#: The side on which a metric gets worse; of others it may be either.
+_WORSE: Final[dict[str, str]] = dict.fromkeys(
+    ("accuracy", "precision", "recall", "f1", "specificity"), "at_least"
+) | dict.fromkeys(("error_rate", "brier", "cost_per_event", "mae"), "at_most")
 _NAME_CHARS = 40
 
 Ints = npt.NDArray[np.int64]
@@ -117,6 +121,8 @@ class LimitRule:
                 f"the reference itself is beyond a limit: {self.words(counts)}. An alert will "
                 "come as soon as there is evidence enough"
             )
+        if not self.limit.signal and _WORSE.get(self.limit.metric, self.side) != self.limit.side:
+            found.append(f"{self.name} is broken by a model that gets better: is that meant?")
         if not math.isclose(self.counted_at, self.limit.at, rel_tol=1e-6):
             found.append(
                 f"{self.name} is counted at {figures(self.counted_at, self.limit.at)[0]}, the "
@@ -166,7 +172,7 @@ def _of_outcomes(
     outcome: OutcomeReference | None,
 ) -> LimitRule:
     if limit.metric in OF_SIGNALS:
-        raise ValueError(f"{limit.metric} is of a signal. Name it: signal = ...")
+        raise ValueError(f"{limit.metric} is of a signal. Name it with the key signal")
     if outcome is None:
         raise ValueError(
             f"{limit.metric} is of outcomes, and the reference has none: it needs rows with both "
@@ -174,9 +180,15 @@ def _of_outcomes(
         )
     cells = outcome.cells
     costs = (limit.false_positive_cost, limit.false_negative_cost)
+    if max(costs) > 0.0 and limit.metric != "cost_per_event":
+        raise ValueError(
+            f'costs are for metric = "cost_per_event". Remove them from {limit.metric}'
+        )
     measure = outcome_measure(cells, limit.metric, limit.value, costs)
     if measure.bound is None and limit.side == "at_least":
         raise ValueError(f"{limit.metric} is better the lower it is. Give at_most")
+    if measure.bound == 1.0 and not 0.0 < limit.at < 1.0:
+        raise ValueError(f"limit must be above 0 and below 1, as 0.9 for 90 %; got {limit.at:g}")
     of = {
         "selection_rate": cells.predicted or cells.score,
         "positive_rate": cells.actual,

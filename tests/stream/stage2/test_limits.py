@@ -232,11 +232,13 @@ def test_a_quantile_never_counts_what_is_within_its_limit(known: Any) -> None:
         (Limit(metric="mae", at_most=3.0), "metric of a binary model must be one of accuracy"),
         (Limit(metric="accuracy", at_least=0.9, at_most=0.95), "either at_least or at_most"),
         (Limit(metric="accuracy"), "either at_least or at_most"),
-        (Limit(metric="accuracy", at_least=90.0), "must be between 0 and 1"),
+        (Limit(metric="accuracy", at_least=90.0), "above 0 and below 1, as 0.9 for 90 %; got 90"),
+        (Limit(metric="accuracy", at_least=1.0), "above 0 and below 1"),
+        (Limit(metric="accuracy", at_least=0.9, false_positive_cost=5.0), "costs are for metric"),
         (Limit(metric="accuracy", at_least=0.9, value="yes"), "value is not for accuracy"),
         (Limit(metric="cost_per_event", at_most=2.0), "false_positive_cost"),
         (Limit(metric="brier", at_most=0.1), "a score that is a probability"),
-        (Limit(metric="mean", at_most=2.0), "is of a signal"),
+        (Limit(metric="mean", at_most=2.0), "Name it with the key signal."),
         (Limit(metric="mean", signal="tok", at_most=2.0), "signal must be a monitored one"),
         (Limit(metric="median", signal="took", at_most=2.0), "must be one of mean"),
         (Limit(metric="mean", signal="said", at_most=2.0), "is categorical"),
@@ -248,6 +250,14 @@ def test_a_quantile_never_counts_what_is_within_its_limit(known: Any) -> None:
 def test_a_limit_that_cannot_be_is_refused(known: Any, limit: Limit, words: str) -> None:
     with pytest.raises(PlanError, match=words):
         plan_of(known, limit)
+
+
+@pytest.mark.parametrize(("limit", "asked"), [({"at_most": 0.99}, 1), ({"at_least": 0.8}, 0)])
+def test_a_limit_that_better_models_break_is_asked_about(
+    known: Any, limit: dict[str, float], asked: int
+) -> None:
+    plan, _ = started(known, Limit(metric="accuracy", **limit))
+    assert sum("gets better: is that meant?" in note for note in other_notes(plan)) == asked
 
 
 def test_a_limit_changes_the_hash_and_none_does_not(known: Any) -> None:
@@ -314,3 +324,4 @@ def test_sums_of_events_that_came_twice_may_be_more_than_those_are() -> None:
         if found := list(tests.pane(counts, at * 10_000, at * 10_000 + 10_000)):
             break
     assert found[0].kind == "performance"
+    assert found[0].headline.startswith("brier 1.5 (limit 0.2)")
