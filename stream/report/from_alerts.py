@@ -195,7 +195,7 @@ def report_of_episode(
         + ("the one revision" if len(events) == 1 else f"the {len(episode.revisions)} revisions")
         + " of this episode on the alerts topic.",
         facts=(
-            ("PageModel", state, f"peak {episode.severity}"),
+            ("State", state, f"peak {episode.severity}"),
             ("Began", minute(episode.start_ms), "UTC, event time"),
             ("Signals", f"{len({s.name for s in signals})}", _segments_words(signals)),
             ("Window", f"{data.window.events:,}", "events in the last one tested"),

@@ -226,6 +226,8 @@ def test_an_episode_is_told_from_its_alerts_alone(
     data = first[-1].data
     for words in (data.episode, data.fingerprint, data.reference, data.config, "alpha"):
         assert words in page.text, words
+    facts = [name for name, *_ in report.facts]
+    assert facts == ["State", "Began", "Signals", "Window", "Action"]
     assert len(report.episodes[0].revisions) == len(first)
     assert any(signal.bars for signal in report.signals)
     assert report.signals[0].ratio == max(
