@@ -15,12 +15,14 @@ from stream.commands.fit_options import segments_of_options
 from stream.commands.fit_seasons import seasons_of, wanted_cycle
 from stream.commands.shared import progress, read_hash_key, say
 from stream.contracts.roles import OUTPUTS
+from stream.text.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from detectors import Reference, ReferenceFitter, Seasons
     from stream.files import DataTable
+    from stream.files.label_column import LabelColumn
     from stream.plans.privacy import CategoryHash
 
 __all__ = ["Fitted", "fit_file"]
@@ -61,6 +63,7 @@ def fit_file(
     prediction: str | None,
     score: str | None,
     actual: str | None,
+    labels_path: Path | None,
     positive: str | None,
     threshold: float | None,
     segments: tuple[str, ...],
@@ -92,6 +95,7 @@ def fit_file(
     from detectors.references.segments import columns_of_segments
     from stream.files import DataTable, Reading
     from stream.files.blocks import Blocks
+    from stream.files.label_column import LabelColumn
 
     tell_of_compiling(say)
     cycle_ms, slots = wanted_cycle(cycle, slots)
@@ -105,8 +109,18 @@ def fit_file(
     events = open_dump(data, model, version, [*segments, *protected], columns, config_path)
     if events is not None:
         data, timestamp, version = events.path, "timestamp", version_of(events, version)
+    if labels_path is not None and events is not None:
+        raise click.UsageError(
+            f"{data} holds events: a truth that comes later repeats its prediction there. Leave "
+            "--labels out."
+        )
     reading = Reading(_delimiter(delimiter), tuple(t for t in missing if t) if missing else None)
-    table = DataTable(data, reading, decimal or "")
+    labels = None
+    if labels_path is not None:
+        if identity is None or actual is None:
+            raise click.UsageError("--labels is joined by id: give --id and --actual, too.")
+        labels = LabelColumn(labels_path, identity, actual, data, reading.delimiter)
+    table = DataTable(data, reading, decimal or "", labels)
     there = table.columns if events is None else ()
     apart = segments_of_options([*segments, *protected], there)
     fair = segments_of_options(protected, there)
@@ -154,6 +168,8 @@ def fit_file(
         for batch in table.batches(counted, timestamp):
             fitter.count(batch.columns, batch.times_ms)
             bar.update(task, advance=batch.rows)
+    if labels is not None:
+        _tell_labels(labels)
     gone = [name for name in table.columns if name in chosen.notes]
     read = {**kinds, **dict.fromkeys(by_value, "categorical")}
     found = table.reading(read)
@@ -178,6 +194,14 @@ def fit_file(
     reference = replace(reference, warnings=(*reference.warnings, *chosen.warnings))
     reference = _readable(_private(reference, hashed, read_hash_key(hash_key_path)))
     return Fitted(reference, table, chosen.notes, timestamp is not None, fitter, seasons, guessed)
+
+
+def _tell_labels(labels: LabelColumn) -> None:
+    """Say how many labels found their rows."""
+    found = len(labels) - labels.alone
+    say(f"{found:,} of {counted(len(labels), 'label')} were joined to the row with their id")
+    if labels.alone:
+        say(f"warning: {counted(labels.alone, 'label has', 'labels have')} no row with that id")
 
 
 def _delimiter(given: str) -> str:

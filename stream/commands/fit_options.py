@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stream.commands.fit_seasons import season_options
-from stream.commands.shared import data_argument, hash_key_option
+from stream.commands.shared import IN_FILE, data_argument, hash_key_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -29,6 +29,13 @@ _OPTIONS: Final = (
     ),
     click.option("--score", metavar="COLUMN", help="The model's probability or score."),
     click.option("--actual", metavar="COLUMN", help="What turned out to be true."),
+    click.option(
+        "--labels",
+        "labels_path",
+        type=IN_FILE,
+        help="A file that has the truths, in a column with the name that --actual says, joined by "
+        "--id.",
+    ),
     click.option(
         "--positive", metavar="CLASS", help="Of two classes the one that the model looks for."
     ),

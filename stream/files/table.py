@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from detectors import Coded
 from stream.decode.arrow_values import column_names, column_numbers, decoded, is_text
 from stream.files.files import DataError, arrays, is_typed, row_count
 from stream.files.kinds import ColumnInfo, column_info
+from stream.files.label_column import LabelColumn
 from stream.files.reading import Reading, texts_as_names, texts_as_values, without
 from stream.files.times import parse_times
 
@@ -41,6 +42,8 @@ class Batch:
 class DataTable:
     """A file that is read as often as needed, never held.
 
+    `labels` adds a column of truths that are in another file, or replaces it.
+
     Attributes
     ----------
     columns : dict of name to ColumnInfo
@@ -54,14 +57,21 @@ class DataTable:
         If the file cannot be read or has no rows.
     """
 
-    def __init__(self, path: Path, reading: Reading = _DEFAULT, decimal: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        reading: Reading = _DEFAULT,
+        decimal: str = "",
+        labels: LabelColumn | None = None,
+    ) -> None:
         self.path = path
+        self._labels = labels
         self.rows = row_count(path)
         self.typed = is_typed(path)
         self._reading = reading
         parts: dict[str, list[Any]] = {}
         read = 0
-        for batch in arrays(path, rows=min(_BATCH_ROWS, _FIRST_ROWS), delimiter=reading.delimiter):
+        for batch in self._arrays(min(_BATCH_ROWS, _FIRST_ROWS)):
             for name, array in batch.items():
                 parts.setdefault(name, []).append(array)
             read += len(next(iter(batch.values())))
@@ -99,9 +109,7 @@ class DataTable:
         row = 0
         rows = max(1, min(_BATCH_ROWS, _BATCH_VALUES // len(wanted)))
         reading = self.reading(kinds)
-        for batch in arrays(
-            self.path, rows=rows, names=wanted, coded=True, delimiter=reading.delimiter
-        ):
+        for batch in self._arrays(rows, wanted):
             n = len(next(iter(batch.values())))
             if timestamp is None:
                 times = np.arange(row, row + n, dtype=np.int64) * 1_000
@@ -114,6 +122,16 @@ class DataTable:
             }
             yield Batch(n, columns, times)
             row += n
+
+    def _arrays(self, rows: int, names: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Batches of the file, with the labels of another where there are any."""
+        labels, coded = self._labels, names is not None
+        if labels is not None and names is not None:
+            names = {*names, labels.identity} - {labels.name}
+        for batch in arrays(
+            self.path, rows=rows, names=names, coded=coded, delimiter=self._reading.delimiter
+        ):
+            yield batch if labels is None else labels.joined(batch)
 
     def _column(
         self, name: str, kind: str, array: Any, reading: Reading

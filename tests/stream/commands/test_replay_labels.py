@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -356,3 +358,58 @@ def test_frames_are_joined_as_files_are(tmp_path: Path, reference: Path) -> None
         replay(frame(rows), reference, labels=frame(labels), label_time="when")
     with pytest.raises(ValueError, match="give labels=, too"):
         replay(frame(rows), reference, label_time="known")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_reference_of_two_files_is_that_of_one(tmp_path: Path, form: str) -> None:
+    rows = rows_of("score", 0, turned=False)
+    labels = [{"id": row["id"], "truth": row["truth"]} for row in rows[: N // 2]]
+    whole = [{**row, "truth": row["truth"] if i < N // 2 else None} for i, row in enumerate(rows)]
+    several = [*labels, labels[0], {"id": "other", "truth": "yes"}, {"id": "p9", "truth": None}]
+    np.random.default_rng(0).shuffle(several)  # type: ignore[arg-type]
+
+    def put(name: str, of: list[Row]) -> Path:
+        if form == "csv":
+            return write(tmp_path / f"{name}.csv", of)
+        pq.write_table(pa.Table.from_pylist(of), tmp_path / f"{name}.parquet")
+        return tmp_path / f"{name}.parquet"
+
+    columns = ["--model", "m", "--timestamp", "ts", "--id", "id", "--score", "p",
+               "--actual", "truth", "--segment", "region", "--ignore", "device"]  # fmt: skip
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    done = run("fit", put("whole", whole), *columns, "-o", one)
+    assert done.exit_code == 0, done.output
+    files = put("apart", without_truths(rows)), "--labels", put("labels", several)
+    done = run("fit", *files, *columns, "-o", two)
+    assert done.exit_code == 0, done.output
+    assert "4,000 of 4,001 labels were joined to the row with their id" in done.output
+    assert "warning: 1 label has no row with that id" in done.output
+    assert two.read_bytes() == one.read_bytes()
+    done = run("fit", put("whole", rows), *files[1:], *columns, "-o", two)  # its column is replaced
+    assert done.exit_code == 0, done.output
+    assert json.loads(two.read_text())["outcome"] == json.loads(one.read_text())["outcome"]
+
+
+BAD_FITS = {
+    "no id": ([], "give --id and --actual"),
+    "no truth": (["--id", "id", "--actual", "what"], "There is no 'what'"),
+    "two truths": (["--id", "id", "--actual", "truth"], "1 id has two truths or more"),
+    "no row": (["--id", "id", "--actual", "none"], "no row has both an id and a truth"),
+    "other types": (["--id", "id", "--actual", "truth"], "must both have types or both be CSV"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BAD_FITS)
+def test_labels_that_cannot_be_fitted_are_refused(tmp_path: Path, how: str) -> None:
+    rows = without_truths(rows_of("score", 0, turned=False)[:500])
+    labels = [{"id": f"p{i}", "truth": "yes", "none": None} for i in (1, 1, 2)]
+    labels[1]["truth"] = "no"
+    path = write(tmp_path / "labels.csv", labels)
+    if how == "other types":
+        path = tmp_path / "labels.parquet"
+        pq.write_table(pa.Table.from_pylist(labels), path)
+    columns, words = BAD_FITS[how]
+    data = write(tmp_path / "now.csv", rows)
+    done = run("fit", data, "--model", "m", "--labels", path, *columns, "-o", tmp_path / "r.json")
+    assert done.exit_code != 0
+    assert words in re.sub(r"\s+", " ", done.output), done.output
