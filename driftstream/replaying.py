@@ -35,7 +35,7 @@ from stream.plans.plan import LearningPlan, Plan, PlanBook, readable
 from stream.plans.privacy import CategoryHash
 from stream.plans.proposal import proposed_plan
 from stream.replay import FileLabels, Replay
-from stream.report.label_words import label_words
+from stream.report.label_words import label_words, lone_label_words
 from stream.report.replay_words import early_signals, limits_of_replay
 from stream.stage2.plan_notes import other_notes
 from stream.text.counted import counted
@@ -244,7 +244,8 @@ def replay(
     at_end, stats = running.untested(), running.summariser.stats
     notes = [f"warning: {words}" for words in other_notes(plan)]
     notes += left_out.warnings()
-    notes += () if running.joined is None else label_words(running.joined)
+    by_id = running.joined
+    notes += lone_label_words(stats.actuals) if by_id is None else label_words(by_id)
     notes += limits_of_replay(stats, at_end, refused, early, time.time())
     return ReplayResult(
         tuple(map(_episode, revisions.values())),

@@ -341,7 +341,7 @@ def _report(
     at_end: AtEnd,
     early: list[str],
 ) -> None:
-    from stream.report.label_words import label_words
+    from stream.report.label_words import label_words, lone_label_words
     from stream.report.replay_words import gaps_of, limits_of_replay
 
     stats = replay.summariser.stats
@@ -356,7 +356,8 @@ def _report(
     pane = f"pane {plan.pane_ms / 1000:g} s"
     events = counted(_events_of(stats, refused), "event")
     say(f"{events}, {episodes}{left}; {pane}{_in_alarm(replay)}")
-    of_labels = () if replay.joined is None else label_words(replay.joined)
+    joined = replay.joined
+    of_labels = lone_label_words(stats.actuals) if joined is None else label_words(joined)
     for words in (*of_labels, *outcome_words(replay), *fairness_said(replay)):
         say(words)
     for words in limits_of_replay(stats, at_end, refused, early, time.time()):

@@ -18,12 +18,22 @@ from stream.text.durations import duration
 from stream.text.metric_words import LEADING_METRICS, metric_words, value_words
 from stream.text.printable import printable
 
-__all__ = ["label_words"]
+__all__ = ["label_words", "lone_label_words"]
 
 #: Labels of one class alone are asked about if chance would give them more seldom.
 _BY_CHANCE: Final = 1e-6
 #: Total variation between delays of classes from which the first labels are one-sided.
 _UNEVEN: Final = 0.1
+
+
+def lone_label_words(actuals: int) -> Iterator[str]:
+    """A line about labels in the events themselves that nothing was joined with."""
+    if actuals:
+        came = counted(actuals, "actual came", "actuals came")
+        yield (
+            f"warning: {came} without a prediction and were left out. Give the file with --labels "
+            "(labels=), too: they are then joined by prediction_id."
+        )
 
 
 def label_words(joined: LabelJoin) -> Iterator[str]:
@@ -122,6 +132,12 @@ def _final(joined: LabelJoin, wait: str) -> Iterator[str]:
     """How right the model was, by its predictions: those whose wait is over."""
     n, plan = joined.counts, joined.plan
     over = n.known + n.unknown
+    if not over and plan.absent_class is not None and n.predictions:
+        yield (
+            f"warning: no outcome was counted: no label means {plan.outcome_absent_means!r} only "
+            f"when the wait of {wait} is over, and it is of no prediction. Shorten outcome.wait, "
+            "or give more data"
+        )
     if not over or plan.outcome is None:
         return
     metrics = ModelMetrics(plan.outcome, plan.monitored)

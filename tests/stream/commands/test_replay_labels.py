@@ -210,6 +210,16 @@ def test_labels_of_a_dump_and_a_column_of_truths_that_is_passed_by(
     events = tmp_path / "events.jsonl"
     events.write_text("".join(json.dumps(_event(row, row["ts"])) + "\n" for row in rows))
     assert replayed(tmp_path / "d.jsonl", events, reference, "--labels", dump)[0] == expected
+    both = tmp_path / "both.jsonl"  # as they are on a topic
+    lines = [*events.read_text().splitlines(), *dump.read_text().splitlines()]
+    lines.sort(key=lambda line: float(json.loads(line)["timestamp"]))
+    both.write_text("\n".join(lines) + "\n")
+    found, words = replayed(tmp_path / "e.jsonl", both, reference, "--labels", both)
+    assert found == expected
+    assert "without a prediction" not in words
+    found, words = replayed(tmp_path / "f.jsonl", both, reference)
+    assert not any(alert["data"]["labels"]["kind"] == "performance" for alert in found)
+    assert "warning: 8,000 actuals came without a prediction and were left out" in words
 
 
 def test_what_found_no_partner_is_told(tmp_path: Path, reference: Path) -> None:
@@ -268,6 +278,11 @@ def test_no_label_means_what_the_config_says(tmp_path: Path, reference: Path) ->
         return f"{done.exit_code} {done.output}"
 
     assert by_config(data).startswith("0")
+    config = configured(tmp_path, reference, 'absent_means = "no"')
+    done = run("replay", data, "-c", config, *joined)
+    assert "warning: no outcome was counted: no label means 'no' only when the wait of 30 d" in (
+        done.output
+    )
     rows = rows_of("score", 2, turned=True)
     assert by_config(write(tmp_path / "turned.csv", without_truths(rows))).startswith("3")
 
