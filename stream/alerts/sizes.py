@@ -8,7 +8,7 @@ from typing import Final
 from detectors import WINDOWED_TESTS
 from detectors.outcomes.relation import STEPS
 
-__all__ = ["FAIRNESS", "LIMIT", "RELATION", "doubling", "on_one_scale"]
+__all__ = ["FAIRNESS", "LIMIT", "RELATION", "doubling", "on_one_scale", "over_threshold"]
 
 #: The windowed test of the truth given what the model says.
 RELATION: Final = "relation"
@@ -20,6 +20,8 @@ FAIRNESS: Final = "fairness"
 
 #: A gap between two rates that has grown by so much, as shares.
 _GAP_STEPS: Final = (0.1, 0.2)
+#: A ratio of two rates is told as if one was so much of the other at least.
+_LEAST_RATIO: Final = 1e-3
 #: Steps of a shift of the mean rank, which sequential detectors find.
 _SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps
 _WARNING, _CRITICAL = 0.10, 0.25
@@ -41,6 +43,18 @@ def doubling(test: str) -> float:
     Twice, or what is twice in the test's own unit: a rate that goes from 13 % to 26 %.
     """
     return float(2.0 ** min(1.0, _power(test)))
+
+
+def over_threshold(test: str, value: float, threshold: float) -> float:
+    """How many times its threshold a finding is; 1 just so.
+
+    A ratio of two rates is found below its threshold: as logarithms, as its severity goes.
+    """
+    if threshold <= 0.0:
+        return 0.0
+    if test == FAIRNESS and value < threshold < 1.0:
+        return math.log(max(value, _LEAST_RATIO)) / math.log(threshold)
+    return value / threshold
 
 
 def _steps(test: str) -> tuple[float, float]:

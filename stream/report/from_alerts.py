@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import stream
+from detectors import WINDOWED_TESTS
+from stream.alerts.sizes import RELATION, over_threshold
 from stream.alerts.story import related_words
 from stream.contracts.alert_event import AlertEvent, AlertSignal, parse_time
 from stream.report.fetch import UNKNOWN_BROKER, fetch_commands
@@ -19,9 +21,9 @@ from stream.report.model import (
     Signal,
     TestRow,
 )
-from stream.report.phrases import SEVERITIES_OR_NONE, from_start
+from stream.report.phrases import SEVERITIES_OR_NONE, false_alarms, from_start
 from stream.report.shape import shape_of_coarse
-from stream.report.words import chance, figure, minute, quantiles, subject, words
+from stream.report.words import chance, minute, quantiles, subject, words
 from stream.text.counted import counted
 
 __all__ = ["bars_of", "episodes_of", "leading_signals", "report_of_episode", "worst_severity"]
@@ -111,8 +113,12 @@ def _signal(found: Sequence[tuple[AlertEvent, AlertSignal]]) -> Signal:
         return pair[1].bins is not None, _ratio(pair[1])
 
     event, peak = max(found, key=loudness)
-    # That a change came gradually may be seen late in its episode.
-    latest = [signal for e, signal in found if e.data.episode == event.data.episode][-1]
+    # That a change came gradually may be seen late: but not after the signal left, and came again.
+    latest = [
+        signal
+        for e, signal in found
+        if e.data.episode == event.data.episode and signal.since == peak.since
+    ][-1]
     return Signal(
         name=peak.name,
         role=peak.role,
@@ -158,7 +164,7 @@ def _change_point(signal: AlertSignal) -> tuple[int, int, int] | None:
 
 
 def _ratio(signal: AlertSignal) -> float:
-    return signal.value / signal.threshold if signal.threshold > 0 else 0.0
+    return over_threshold(signal.test, signal.value, signal.threshold)
 
 
 def report_of_episode(
@@ -206,8 +212,8 @@ def report_of_episode(
         segments=_segments(signals),
         quality=_quality(whole),
         tests=_tests(events),
-        budget=f"The plan allows {figure(data.budget.false_alarms_per_week)} false alarms a week "
-        "for this model. So alpha, how often each signal and window may be wrong, is "
+        budget=f"The plan allows {false_alarms(data.budget.false_alarms_per_week)} for this model. "
+        "So alpha, how often each signal and window may be wrong, is "
         f"{chance(data.budget.alpha)}; its tests share it.",
         provenance=_provenance(last),
         warnings=(*notes, *_left_out(events), *filter(None, [from_start(episode)])),
@@ -256,8 +262,12 @@ def _tests(events: Sequence[AlertEvent]) -> tuple[TestRow, ...]:
             key = (signal.test, "segments" if signal.segment else "whole stream")
             found.setdefault(key, set()).add((signal.segment, signal.name))
     alpha = events[-1].data.budget.alpha
+
+    def is_of_windows(test: str, scope: str) -> bool:  # others have levels of their own
+        return scope == "whole stream" and test in (*WINDOWED_TESTS, RELATION)
+
     return tuple(
-        TestRow(test, scope, 0, None if scope == "segments" else alpha, len(signals))
+        TestRow(test, scope, 0, alpha if is_of_windows(test, scope) else None, len(signals))
         for (test, scope), signals in sorted(found.items())
     )
 

@@ -27,6 +27,7 @@ from stream.report.loudness import FOLLOWING, NEAR, evidence_ratios
 from stream.report.loudness_history import LoudnessHistory
 from stream.report.model import Bars, Report, SegmentRow, Signal, TestRow
 from stream.report.outcomes import Outcomes, outcomes_of
+from stream.report.phrases import false_alarms
 from stream.report.quality import quality_rows
 from stream.report.replay_words import lead_of_replay, warnings_of_replay, window_words
 from stream.report.shape import shape_of_counts
@@ -159,11 +160,12 @@ class ReplayRecorder:
         start_ms = min([start_ms, *(e.start_ms for e in episodes)])
         end_ms = max([end_ms, *(e.end_ms for e in episodes)])
         firing = [e for e in episodes if e.firing]
-        drifted = {s.name for s in leading_signals(self._alerts)}
+        drifted = list(dict.fromkeys(s.name for s in leading_signals(self._alerts)))
         names = {signal.name for signal in plan.monitored}
+        n_drifted = len(names.intersection(drifted))
         weeks = max(1.0, (end_ms - start_ms) / WEEK_MS)
         named = subject(plan.model, plan.reference.version)
-        lead = lead_of_replay(len(episodes), len(firing), sorted(drifted), untested)
+        lead = lead_of_replay(len(episodes), len(firing), drifted, untested)
         return Report(
             title=f"{named}: replay of {data}",
             lead=lead,
@@ -176,7 +178,11 @@ class ReplayRecorder:
                 ("Events", f"{events:,}", f"{rejected:,} refused, {late:,} late"),
                 ("Windows", f"{self._windows:,}", window_words(plan)),
                 ("Episodes", f"{len(episodes)}", f"{len(firing)} still firing"),
-                ("Drifted", f"{len(drifted & names)}", f"of {counted(len(names), 'signal')}"),
+                (
+                    "Drifted",
+                    f"{n_drifted}",
+                    f"of {counted(len(names), 'signal')}",
+                ),
                 (
                     "False alarms allowed",
                     figure(round(plan.false_alarms_per_week * weeks, 2)),
@@ -193,9 +199,10 @@ class ReplayRecorder:
             segments=tuple(sorted(self._segments.values(), key=lambda r: -r.ratio)),
             quality=quality_rows(plan, self._counts),
             tests=(*self._test_rows(alphas), *sequential),
-            budget=f"{figure(plan.false_alarms_per_week)} false alarms a week are allowed for this "
-            "model. Alpha is the chance of each signal and window to be wrong, and is shared by "
-            "the signal's tests. ADWIN and e-detectors watch every pane with their own part.",
+            budget=f"{false_alarms(plan.false_alarms_per_week)} "
+            f"{'is' if plan.false_alarms_per_week == 1.0 else 'are'} allowed for this model. Alpha "
+            "is the chance of each signal and window to be wrong, and is shared by the signal's "
+            "tests. ADWIN and e-detectors watch every pane with their own part.",
             untested=tuple(each.words for each in untested.untested),
             provenance=(
                 ("driftstream", stream.__version__),

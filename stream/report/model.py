@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stream.alerts.sizes import over_threshold
 from stream.report.fairness import FairnessTable
 from stream.report.outcomes import Outcomes
 from stream.report.shape import Shape
@@ -130,7 +131,7 @@ class Signal:
     @property
     def ratio(self) -> float:
         """Value in units of the threshold; 1 is a finding."""
-        return self.value / self.threshold if self.threshold > 0 else 0.0
+        return over_threshold(self.test, self.value, self.threshold)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ __all__ = [
     "SEVERITIES_OR_NONE",
     "changed_when",
     "evidence_of",
+    "false_alarms",
     "from_start",
     "left_out",
     "newest_first",
@@ -70,6 +71,11 @@ def of_episode(episode: Episode) -> str:
     """Whose it is, when it was, how often it was published."""
     revisions = counted(len(episode.revisions), "revision")
     return f"{episode.subject} · {times(episode)} UTC · {revisions}"
+
+
+def false_alarms(allowed: float) -> str:
+    """What a model's budget is: `1 false alarm a week`."""
+    return f"{figure(allowed)} false alarm{'' if allowed == 1.0 else 's'} a week"
 
 
 def runbook_command(episode: Episode) -> str:

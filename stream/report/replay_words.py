@@ -15,6 +15,7 @@ from stream.stage2.plan_notes import other_notes
 from stream.stage2.untested import AtEnd
 from stream.text.counted import counted, some_of
 from stream.text.durations import duration
+from stream.text.printable import printable
 from stream.text.row_problems import RowProblems
 
 __all__ = [
@@ -42,7 +43,7 @@ def lead_of_replay(episodes: int, firing: int, drifted: Sequence[str], untested:
     if not episodes:
         limited = " in what was tested" if gaps_of(untested) else ""
         return f"No drift: no episode opened{limited}."
-    names = some_of(drifted, _NAMED)
+    names = some_of([f"'{printable(name)}'" for name in drifted], _NAMED)
     state = f"{firing} still firing" if firing else "all resolved"
     return f"{counted(episodes, 'episode')} opened, {state}. Drift in {names}."
 

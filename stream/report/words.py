@@ -36,7 +36,9 @@ _TESTS: Final = {
     "adwin": "ADWIN",
     "edetector": "e-detector",
     "day": "single day",
-    "limit": "limit",
+    "limit": "log10 of evidence",
+    "fairness": "disparity",
+    "relation": "chi² given the prediction",
     **{name: test.short for name, test in WINDOWED_TESTS.items()},
 }
 

@@ -13,7 +13,7 @@ export const arrows = (text) => text.replaceAll("->", "→").replace(/(\d) %/g, 
 export const badge = (text, kind) => el("span", { class: `badge ${kind}` }, text);
 
 // As stream/report/words.py.
-const TESTS = { psi: "PSI", name_share: "a name's share", adwin: "ADWIN", edetector: "e-detector", day: "single day", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", hellinger: "Hellinger", wasserstein: "Wasserstein", ks: "KS", chi2: "chi²", g: "G" };
+const TESTS = { psi: "PSI", name_share: "a name's share", adwin: "ADWIN", edetector: "e-detector", day: "single day", limit: "log10 of evidence", fairness: "disparity", relation: "chi² given the prediction", missing_rate: "missing", invalid_rate: "wrong type", unseen_rate: "unseen", range_rate: "out of range", kl: "KL", js: "JS", hellinger: "Hellinger", wasserstein: "Wasserstein", ks: "KS", chi2: "chi²", g: "G" };
 export const testName = (test) => TESTS[test] || words(test);
 
 export const tested = (row) => `${testName(row.test)} ${figure(row.value)}, threshold ${figure(row.threshold)}`;
