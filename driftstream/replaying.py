@@ -24,6 +24,7 @@ from stream.files import read_batches
 from stream.files.dumps import source_of
 from stream.files.file_records import records_of_dump, records_of_rows
 from stream.files.labels import (
+    BY_CALL,
     label_mapping,
     label_records,
     records_of_labels,
@@ -330,14 +331,14 @@ def _labels(
     *,
     dumped: bool,
 ) -> FileLabels:
-    mapping, option = _mapping(plan), "label_time="
+    mapping = _mapping(plan)
     source = None
     if isinstance(labels, str | os.PathLike):
         records, source = label_records(
-            Path(labels), mapping, time_column, option, left_out, said, dumped=dumped
+            Path(labels), mapping, time_column, BY_CALL, left_out, said, dumped=dumped
         )
     else:
-        rows = EventRows(label_mapping(mapping, time_column, option, dumped=dumped))
+        rows = EventRows(label_mapping(mapping, time_column, BY_CALL, dumped=dumped))
         records = records_of_labels(_batches(labels, rows, "labels"), rows, left_out)
     return FileLabels.read(
         plan,

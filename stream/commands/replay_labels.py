@@ -30,7 +30,7 @@ def read_labels(
     source: SourceOptions | None,
 ) -> FileLabels:
     """The labels of a file; what is wrong with some of them is said."""
-    from stream.files.labels import label_records
+    from stream.files.labels import BY_COMMAND, label_records
     from stream.files.row_events import RowMapping
     from stream.plans.plan import LearningPlan
     from stream.replay import FileLabels
@@ -43,9 +43,8 @@ def read_labels(
     version = None if plan.version == "*" else plan.version
     mapping = replace(RowMapping.of(plan.reference, version), model=plan.model)
     refused = RowProblems("of labels was left out", "of labels were left out")
-    option = "--label-time COLUMN"
     dumped = records.source is not None
-    found, form = label_records(path, mapping, time, option, refused, source, dumped=dumped)
+    found, form = label_records(path, mapping, time, BY_COMMAND, refused, source, dumped=dumped)
     labels = FileLabels.read(
         plan,
         found,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stream.decode import SourceOptions
 from stream.decode.record import FileRecord
@@ -15,20 +15,39 @@ from stream.files.file_records import records_of_dump
 from stream.files.row_events import EventRows, RowMapping
 from stream.text.row_problems import RowProblems
 
-__all__ = ["label_mapping", "label_records", "records_of_labels", "without_truth"]
+__all__ = [
+    "BY_CALL",
+    "BY_COMMAND",
+    "LabelOptions",
+    "label_mapping",
+    "label_records",
+    "records_of_labels",
+    "without_truth",
+]
 
+
+class LabelOptions(NamedTuple):
+    """How a caller names the columns, for errors: of times, and in fitting of ids and truths."""
+
+    time: str
+    identity: str
+    actual: str
+
+
+BY_COMMAND: Final = LabelOptions("--label-time COLUMN", "--id COLUMN", "--actual COLUMN")
+BY_CALL: Final = LabelOptions("label_time=", "prediction_id=", "actual=")
 #: What events call their id.
 _ID: Final = "prediction_id"
 
 
 def label_mapping(
-    mapping: RowMapping, time: str | None, option: str, *, dumped: bool = False
+    mapping: RowMapping, time: str | None, options: LabelOptions, *, dumped: bool = False
 ) -> RowMapping:
     """What the columns of labels are, of a model whose predictions have this mapping.
 
-    `time` is the column that says when a label was known, and `option` how the caller is given it,
-    for errors. Where predictions are `dumped` events, ids may have no column in the reference: then
-    it is `prediction_id`.
+    `time` is the column that says when a label was known; `options` are for errors. Where
+    predictions are `dumped` events, ids may have no column in the reference: then it is
+    `prediction_id`.
 
     Raises
     ------
@@ -40,18 +59,22 @@ def label_mapping(
     if not actual:
         raise DataError(
             f"labels are the truths of {mapping.model}, and its reference has none. Fit it on rows "
-            "with their truth: --actual COLUMN."
+            f"with their truth: {options.actual}."
         )
     if identity is None:
         raise DataError(
             f"labels are joined by id, and the reference of {mapping.model} knows no column of "
-            "ids. Fit it again and name that of the predictions: --id COLUMN."
+            f"ids. Fit it again and name that of the predictions: {options.identity}."
         )
     if time is None:
-        raise DataError(f"labels need the time at which each was known. Name its column: {option}.")
+        raise DataError(
+            f"labels need the time at which each was known. Name its column: {options.time}."
+        )
     if time in (identity, actual[0]):
         what = "ids" if time == identity else "truths"
-        raise DataError(f"{time!r} is the column of {what}. Name that of the times: {option}.")
+        raise DataError(
+            f"{time!r} is the column of {what}. Name that of the times: {options.time}."
+        )
     columns = replace(mapping.columns, timestamp=time, id=identity)
     return replace(mapping, roles={actual[0]: "actual"}, columns=columns, segments=())
 
@@ -66,7 +89,7 @@ def label_records(
     data: Path,
     mapping: RowMapping,
     time: str | None,
-    option: str,
+    options: LabelOptions,
     refused: RowProblems,
     said: SourceOptions | None = None,
     *,
@@ -87,9 +110,11 @@ def label_records(
     source = source_of(data, said)
     if source is not None:
         if time is not None:
-            raise DataError(f"{data} holds events, which have their times. Leave {option} out.")
+            raise DataError(
+                f"{data} holds events, which have their times. Leave {options.time} out."
+            )
         return records_of_dump(data, mapping.model), source
-    rows = EventRows(label_mapping(mapping, time, option, dumped=dumped))
+    rows = EventRows(label_mapping(mapping, time, options, dumped=dumped))
     return records_of_labels(_batches(data, rows), rows, refused), None
 
 

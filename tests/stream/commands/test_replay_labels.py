@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from driftstream import replay
+from driftstream import fit_reference, replay
 from stream.cli import cli
 
 N = 8_000
@@ -369,6 +369,9 @@ def test_frames_are_joined_as_files_are(tmp_path: Path, reference: Path) -> None
     assert by_path.alerts == found.alerts
     with pytest.raises(ValueError, match="Name its column: label_time="):
         replay(frame(rows), reference, labels=frame(labels))
+    without_ids = fit_reference(frame(rows), timestamp="ts", score="p", actual="truth")
+    with pytest.raises(ValueError, match=r"name that of the predictions: prediction_id=\."):
+        replay(frame(rows), without_ids, labels=frame(labels), label_time="known")
     with pytest.raises(ValueError, match="labels has no column 'when'"):
         replay(frame(rows), reference, labels=frame(labels), label_time="when")
     with pytest.raises(ValueError, match="give labels=, too"):
