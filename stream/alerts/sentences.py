@@ -172,10 +172,10 @@ def _joined(groups: Sequence[Sequence[AlertSignal]], in_full: int, rest: int) ->
     # "accuracy 88 % (limit 90 %), chance of this by luck once in 3 years"
     has_commas = any(", " in _IN_BRACKETS.sub("", part) for part in parts[:in_full])
     more = [f"{rest} more signal{'s' if rest > 1 else ''}"] if rest else []
-    if groups[0][0].headline and in_full < len(parts):  # no name is to be read as of what is told
-        told, others = parts[:in_full], [*parts[in_full:], *more]
+    if groups[0][0].headline and in_full < len(parts):  # "also" parts them from findings
+        findings, others = parts[:in_full], [*parts[in_full:], *more]
         comma = ";" if has_commas else ","
-        listed = f"{_series(told, has_commas)}{comma} also in {_series(others)}"
+        listed = f"{_series(findings, has_commas)}{comma} also in {_series(others)}"
     else:
         listed = _series([*parts, *more], has_commas)
     return f": {listed}" if groups[0][0].headline else f" in {listed}"

@@ -20,8 +20,8 @@ FAIRNESS: Final = "fairness"
 
 #: A gap between two rates that has grown by so much, as shares.
 _GAP_STEPS: Final = (0.1, 0.2)
-#: A ratio of two rates is told as if one was so much of the other at least.
-_LEAST_RATIO: Final = 1e-3
+#: A smaller ratio of two rates counts as this.
+_MIN_RATIO: Final = 1e-3
 #: Steps of a shift of the mean rank, which sequential detectors find.
 _SHIFT_STEPS: Final = WINDOWED_TESTS["wasserstein"].steps
 _WARNING, _CRITICAL = 0.10, 0.25
@@ -53,7 +53,7 @@ def over_threshold(test: str, value: float, threshold: float) -> float:
     if threshold <= 0.0:
         return 0.0
     if test == FAIRNESS and value < threshold < 1.0:
-        return math.log(max(value, _LEAST_RATIO)) / math.log(threshold)
+        return math.log(max(value, _MIN_RATIO)) / math.log(threshold)
     return value / threshold
 
 
