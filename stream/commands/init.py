@@ -13,6 +13,7 @@ from stream.commands.fit_options import fit_options
 from stream.commands.shared import OUT_FILE, answer, say, when
 from stream.contracts.roles import ROLES
 from stream.text.counted import counted, some_of
+from stream.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -114,6 +115,8 @@ def _file_name(model: str) -> str:
 
 def _tell_found(fitted: Fitted, data: Path) -> None:
     """The rows, and each column with what it was taken for, in a few lines."""
+    from detectors.references.segments import segment_name
+
     reference = fitted.reference
     until = f", {when(reference.first_ms)} to {when(reference.last_ms)} UTC" if fitted.timed else ""
     answer(f"{data}: {counted(reference.events, 'row')}{until}")
@@ -127,6 +130,13 @@ def _tell_found(fitted: Fitted, data: Path) -> None:
     features = [s for s in signals if s.role == "feature"]
     for kind, title in (("numeric", "numbers"), ("categorical", "names")):
         _tell(title, [s for s in features if s.kind == kind])
+    for title, segments in (
+        ("segments", reference.segments),
+        ("protected", reference.protected),
+    ):
+        if segments:
+            names = [printable(segment_name(segment)) for segment in segments]
+            answer(f"  {title:<11} {some_of(names, _NAMED)}")
     for words in _some(
         f"{name or '(no name)'}: {note.removeprefix('left out: ')}"
         for name, note in fitted.notes.items()

@@ -130,7 +130,7 @@ def _of_one(reference: Reference) -> str:
 
 
 def _line(setting: str, comment: str) -> str:
-    return f"{setting:<{_COLUMN}}# {comment}" if comment else setting
+    return f"{setting + ' ':<{_COLUMN}}# {comment}" if comment else setting
 
 
 def _plain(text: str) -> str:

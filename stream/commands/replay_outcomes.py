@@ -96,7 +96,7 @@ def write_fairness(out: BinaryIO, replay: Replay) -> None:
 
 
 def fairness_said(replay: Replay) -> Iterator[str]:
-    """A line for each version and protected column: how far its values were last apart."""
+    """Of each version and protected column how far its values were last apart, a line each."""
     from stream.stage2.fairness_view import shown_disparities
     from stream.text.fairness_words import disparity_words
 
@@ -107,7 +107,8 @@ def fairness_said(replay: Replay) -> Iterator[str]:
             by_column.setdefault(test.of.column, []).append(words)
         of = f" of version {version}" if version else ""
         for column, words_of in by_column.items():
-            yield f"fairness{of} by {column!r}, as last judged: {'; '.join(words_of)}"
+            yield f"fairness{of} by {column!r}, as last judged:"
+            yield from (f"  {words}" for words in words_of)
 
 
 def outcome_words(replay: Replay) -> Iterator[str]:

@@ -141,11 +141,11 @@ def _fairness(report: Report) -> Iterator[Markdown]:
     yield join(FAIRNESS)
     for of in report.fairness:
         yield heading(3, f"{of.subject} by {of.column}")
+        yield bullets(of.notes)
         yield table(
             FAIRNESS_HEADS,
             ((r.rate, r.value, r.now, r.interval, r.reference, r.events) for r in of.rows),
         )
-        yield bullets(of.notes)
 
 
 def _signals(report: Report) -> Iterator[Markdown]:

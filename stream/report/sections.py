@@ -113,8 +113,8 @@ def _fairness(of: FairnessTable) -> Markup:
     name = f"Fairness of {of.subject} by {of.column}"
     return join(
         tag("h3", f"{of.subject} by {of.column}"),
-        table(name, FAIRNESS_HEADS, rows, figures=frozenset({2, 3, 4, 5})),
         tag("ul", [tag("li", note) for note in of.notes]),
+        table(name, FAIRNESS_HEADS, rows, figures=frozenset({2, 3, 4, 5})),
     )
 
 

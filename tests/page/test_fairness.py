@@ -38,7 +38,8 @@ def test_rates_by_value_and_what_is_apart(
         tab.wait_for(DRAWN)
         assert tab.errors == []
         text = tab.evaluate("document.getElementById('outcomes').innerText")
-        assert "Fairness: rates by value of region" in text
+        assert "Fairness by region" in text
+        assert "Rates by value of region" in text
         assert "region=us" in text
         assert "demographic parity differs by" in text
         assert tab.evaluate("document.documentElement.scrollWidth") == width

@@ -1,7 +1,7 @@
 // How right a model is: a table, and what came by score as stream/report/reliability.py draws it.
 
 import { bar, drawing, el, label, line, named, percent, printable } from "./draw.js";
-import { key, table } from "./parts.js";
+import { arrows, key, table } from "./parts.js";
 
 const PLOT = 120;
 const TOP = 14;
@@ -30,11 +30,17 @@ function reliability({ what, scores, marks }, name) {
   return drawing("bars reliability", name, `Share of events whose truth ${what}, by score from low to high, reference and window. ${scores.map(said).join("; ")}.`, PLOT + 38, drawn);
 }
 
-const FAIRNESS_HEADS = [["rate", null], ["value", null], ["now", "figure"], ["95 % interval", "figure wide"], ["reference", "figure"], ["events", "figure wide"]];
+const FAIRNESS_HEADS = [["value", null], ["now", "figure"], ["95 % interval", "figure wide"], ["reference", "figure"], ["events", "figure wide"]];
 
-const fairnessOf = ({ column, rows, notes }) => [
-  table(`Fairness: rates by value of ${printable(column)}, over the same time for all`, FAIRNESS_HEADS, rows.map((row) => ({ cells: [row.rate, row.value, row.now, row.interval || "–", row.reference || "–", row.events] }))),
-  el("ul", {}, notes.map((note) => el("li", {}, note)))];
+// How far values are apart is read first; a combination of columns has too many rates to stand open.
+function fairnessOf({ column, rows, notes }) {
+  const grouped = rows.flatMap((row, i) => [...(i && rows[i - 1].rate === row.rate ? [] : [{ group: row.rate }]), { cells: [row.value, row.now, row.interval || "–", row.reference || "–", row.events] }]);
+  return [
+    el("h3", {}, `Fairness by ${printable(column)}`),
+    el("ul", {}, notes.map((note) => el("li", {}, arrows(note)))),
+    el("details", { "data-name": `fairness-${column}` }, el("summary", {}, `Rates by value of ${printable(column)}`),
+      table(`Fairness: rates by value of ${printable(column)}, over the same time for all`, FAIRNESS_HEADS, grouped))];
+}
 
 export function outcomes({ model, version, of, fairness }) {
   const name = named(model, version);

@@ -27,12 +27,17 @@ export function duration(ms) {
   return `${seconds} s`;
 }
 
+// A row is cells, or the name of the group of rows that follow it.
 export function table(caption, heads, rows) {
   const head = heads.map(([text, kind]) => el("th", { scope: "col", class: kind }, Array.isArray(text) ? text.map((part) => typeof part === "function" ? part() : part) : text));
-  const body = rows.map(({ cells, current }) => el("tr", { "aria-current": current ? "true" : null },
-    cells.map((cell, i) => el(i ? "td" : "th", { class: heads[i][1], scope: i ? null : "row" }, cell))));
+  const body = [el("tbody", {})];
+  for (const { cells, current, group } of rows) {
+    if (group) body.push(el("tbody", {}, el("tr", { class: "group" }, el("th", { colspan: heads.length, scope: "rowgroup" }, group))));
+    else body[body.length - 1].append(el("tr", { "aria-current": current ? "true" : null },
+      cells.map((cell, i) => el(i ? "td" : "th", { class: heads[i][1], scope: i ? null : "row" }, cell))));
+  }
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
+    el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, head)), body.filter((part) => part.childElementCount)));
 }
 
 // Redraws a section only if what it shows has changed, so that focus and open details stay.

@@ -22,6 +22,9 @@ const ABOUT = {
 
 const BY_HOUR = "What is usual goes by the hour, so no one value stands beside a rank.";
 
+// Of outcomes, fairness, limits and the pipeline: what episodes are about, and no column of events.
+const apart = (state) => !state.found && state.episodes.length > 0 && state.others.length > 0;
+
 function head(state) {
   const name = named(state.model, state.version);
   const row = state.signal;
@@ -33,10 +36,10 @@ function head(state) {
   $("version").textContent = state.driftstream;
   const open = state.episodes.filter((each) => !each.ends).length;
   facts([
-    ["Worst test", row ? times(row.ratio) : "–", row ? tested(row) : "nothing was tested yet"],
+    ["Worst test", row ? times(row.ratio) : "–", row ? tested(row) : apart(state) ? "its episodes tell" : "nothing was tested yet"],
     ["Missing", row && row.missing !== null ? percent(row.missing) : "–", row ? `usually ${percent(row.missingBefore)}` : null],
     ["Episodes", figure(open), "firing that name it"],
-    ["Window", state.events ? figure(state.events) : "–", state.events ? `events to ${minute(state.ends)} UTC${state.idle ? "; none for a while" : ""}` : "none is full yet"],
+    ["Window", state.events ? figure(state.events) : "–", state.events ? `events to ${minute(state.ends)} UTC${state.idle ? "; none for a while" : ""}` : apart(state) ? "it has none of its own" : "none is full yet"],
   ]);
 }
 
@@ -97,6 +100,7 @@ function show(state) {
   const topic = { alertsUnread, alertsLost };
   const unknown = !state.found && !state.episodes.length;
   section("unknown", unknown ? { name, state: state.others.length } : null, ({ state: others }) => [el("p", {}, others ? "The model has no such signal." : "Nothing is known of this model here: it may be on another worker, learning, or idle.")]);
+  section("apart", apart(state) ? { model: state.model, version: state.version } : null, (of) => [el("p", {}, "No column of the events: its episodes say what was found. How right and how fair the model is stands under ", el("a", { href: `./?${new URLSearchParams(of)}#outcomes`, id: "to-outcomes" }, "outcomes"), ".")]);
   const spans = course ? state.episodes.map((row) => [row.starts, row.ends || course.ends[course.ends.length - 1]]) : [];
   section("trend", course ? { trend: course, name, spans, hidden: state.private ? PRIVATE : state.byHour ? BY_HOUR : null } : null, trend);
   section("now", state.signal ? { row: state.signal, name } : null, now);

@@ -127,7 +127,8 @@ def test_settings_that_are_commented_out_are_the_defaults() -> None:
 
 def test_combinations_of_segments_stand_in_the_config_as_it_reads_them() -> None:
     write("january.csv", {"tier": ["gold", "free", "free"] * 500})
-    init("january.csv", "--model", "m", "--segment", "tier", "--segment", "city,tier")
+    said = init("january.csv", "--model", "m", "--segment", "tier", "--segment", "city,tier")
+    assert "\n  segments    tier; city, tier\n" in said
     path = Path("driftstream.toml")
     path.write_text(re.sub("^#(?=segments)", "", path.read_text(), flags=re.M))
     config = load_config(path)

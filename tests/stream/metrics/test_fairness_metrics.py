@@ -141,7 +141,7 @@ def test_replay_says_and_writes_it(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [*arguments, "--metrics", str(metrics), "--report", str(report)])
     assert done.exit_code == 0, done.output
     assert "Unequal outcomes: equal opportunity differs by" in done.output
-    assert "fairness by 'sex', as last judged: demographic parity differs by" in done.output
+    assert "fairness by 'sex', as last judged:\n  demographic parity differs by" in done.output
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     found = {(x["segment"], x["fairness"]): x for x in lines if "fairness" in x}
     gap = found["sex", "equal_opportunity_difference"]
