@@ -28,6 +28,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
         "detectors",
         {"budget": "test_budget"},
     ),
+    **_in("detectors/references", {"segments": "test_segments"}),
     **_in(
         "detectors/windowed",
         {
@@ -58,7 +59,7 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
         "stream/stage1",
         {
             "accumulators": "test_chunk_counts test_summarise",
-            "chunk_counts": "test_chunk_counts test_summarise",
+            "chunk_counts": "test_chunk_counts test_summarise test_combinations",
             "watermark": "test_clock test_summarise",
             "leads": "test_leads",
             "outcomes": "test_outcomes",
@@ -66,6 +67,10 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
             "summarise": "test_summarise test_versions test_clock",
             "versions": "test_versions",
         },
+    ),
+    **_in(
+        "stream/join",
+        {"held": "test_joiner", "joiner": "test_joiner", "rows": "test_joiner"},
     ),
     **_in(
         "stream/stage2",
@@ -78,7 +83,9 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
             "delay": "test_told_late",
             "detection": "test_monitor test_slots test_since",
             "eviction": "test_eviction",
+            "causes": "test_causes",
             "explained_by_quality": "test_one_cause",
+            "fairness_tests": "test_fairness",
             "findings": "test_evidence test_share_findings",
             "frontier": "test_frontier test_monitor",
             "health": "test_health test_late_share test_leads",
