@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def _run(arguments: Sequence[str], out: Path, errors: Path, env: Mapping[str, st
             os.dup2(file.fileno(), number)
     os.environ.clear()
     os.environ.update(env)
+    time.tzset()
     os.chdir(ROOT)
     sys.argv = ["driftstream", *arguments]
     main()

@@ -25,14 +25,13 @@ from detectors.references.segments import OTHER_VALUES
 from stream.contracts.moments import INFINITY, MINUS_INFINITY
 from stream.join.held import ERASED, LABELLED, HeldPredictions, held_dtype
 from stream.join.rows import ERASE, LABEL, PREDICTION, RowBatch, RowError, row_dtype
-from stream.text.durations import DAY_MS
+from stream.text.durations import DAY_MS, HOUR_MS
 
 __all__ = ["AHEAD_MS", "JoinCounts", "Joined", "Joiner", "Settled"]
 
 #: A label may be dated so much before its prediction: clocks differ, and many say the day alone.
 AHEAD_MS: Final = DAY_MS
-#: Least length of a span of held predictions, and how many there are in a wait beyond it.
-_HOUR_MS: Final = 3_600_000
+#: How many spans of held predictions there are in a wait, if each is an hour at least.
 _SPANS: Final = 16
 #: Values of one scope that have numbers of their own; those beyond are one.
 _MAX_NAMES: Final = 65_000
@@ -144,7 +143,7 @@ class Joiner:
         self._row, self._held_row = row_dtype(scopes), held_dtype(scopes)
         self._waiting: list[Rows] = []  # not settled yet
         self._lone = np.zeros(0, self._row)  # labels that a prediction may still come for
-        self._held = HeldPredictions(self._held_row, max(_HOUR_MS, wait_ms // _SPANS))
+        self._held = HeldPredictions(self._held_row, max(HOUR_MS, wait_ms // _SPANS))
 
     def add(self, partition: str, batch: RowBatch) -> None:
         """Take in the next rows of a source partition; those read before are passed over."""

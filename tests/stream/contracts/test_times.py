@@ -479,7 +479,7 @@ def test_from_midnight_to_midnight_is_not_dates(minutes: list[str], tmp_path: Pa
 
 def test_rows_without_times_are_never_taken_for_dates() -> None:
     """They are seconds from 1970 on; as a number, row 19,700,101 would be a date."""
-    rows = EventRows(RowMapping("fraud", "3", {}, frozenset(), ColumnMapping()))
+    rows = EventRows(RowMapping("fraud", "3", {"amount": "feature"}, frozenset(), ColumnMapping()))
     for row in (0, 19_700_100, 20_260_300, 99_999_998):
         rows.rows = row
         events = list(rows.events({"amount": [1.0, 2.0, 3.0]}))
