@@ -382,6 +382,15 @@ def one_model() -> Any:
             ],
             width=24,
         ),
+        lines(
+            "Limits: evidence",
+            "How near an alarm each limit of yours is: 1 is an alarm, after which evidence begins anew.",
+            (
+                f"max by (limit, model_version) (driftstream_limit_evidence{{{MINE}}})",
+                "{{limit}} {{model_version}}",
+            ),
+            width=24,
+        ),
         rows(
             "Fairness",
             "Rates by value of protected columns as last judged, beside the reference's.",

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from detectors import OutcomeOptions, fit_reference
+from stream.contracts.plan_settings import Limit
 from stream.decode.record import FileRecord
 from stream.devbroker.broker import free_port
 from stream.metrics import MetricsCollector, serve
@@ -118,6 +119,7 @@ def scraping(folder: Path) -> Iterator[Server]:
             segments=("region",),
             protected=("region",),
             window_events=1000,
+            limits=(Limit(metric="accuracy", at_least=0.6),),
         )
     )
     state = FileState(Replay(book))

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 CHOSEN: Final = {
     "__rate_interval": "30s", "datasource": "prometheus", "model": "fraud", "version": "(3|4)",
-    "signal": "amount", "environment": ".+", "instance": ".+",
+    "signal": "amount", "metric": "accuracy", "environment": ".+", "instance": ".+",
 }  # fmt: skip
 COLOURS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2")
 ROW_PX: Final = 38
