@@ -31,6 +31,8 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
     from stream.config.sources import source_notes
     from stream.stage2.plan_notes import (
         fairness_lines,
+        label_lines,
+        labels_left_out,
         limit_lines,
         other_notes,
         plan_mismatches,
@@ -62,11 +64,13 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
             tell(True, f"{plan_name(plan)}: {plan_summary(plan)}")
             for words in plan_mismatches(plan):
                 tell(False, f"{plan_name(plan)}: {words}")
+            for words in label_lines(plan):
+                answer(words, "      ")
             for words in limit_lines(plan):
                 answer(f"limit: {words}", "      ")
             for words in fairness_lines(plan):
                 answer(words, "      ")
-            for note in other_notes(plan):
+            for note in (*other_notes(plan), *labels_left_out(plan)):
                 answer(f"note: {note}", "      ")
             for untested in untested_by_plan(plan):
                 words = untested.line
@@ -134,7 +138,9 @@ def command(config_path: Path, offline: bool, strict: bool) -> None:
                 except UnreadableError as error:
                     tell(False, str(error))
             needs = worker_rights(
-                worker_settings(config).topics, {model.topic for model in config.models}
+                worker_settings(config).topics,
+                {t for model in config.models for t in (model.topic, model.labels) if t},
+                joins=any(model.labels for model in config.models),
             )
             try:
                 check_rights(config.kafka, needs, config.worker.group)

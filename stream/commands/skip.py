@@ -46,7 +46,7 @@ def command(
     if partition is None or offset is None:
         raise click.UsageError("TOPIC, PARTITION and OFFSET go together; a worker names all three.")
     ours = config.topics
-    if topic in (ours.alerts, ours.dead_letter, ours.state):
+    if topic in (ours.alerts, ours.dead_letter, ours.state, ours.pairs_state):
         raise click.ClickException(
             f"{topic}: whoever reads it passes over what cannot be read, with a warning. There is "
             "nothing to skip."

@@ -24,7 +24,7 @@ __all__ = ["command", "worker_settings"]
 @config_option
 @click.option(
     "--stage",
-    type=click.Choice(["all", "summarise", "monitor"]),
+    type=click.Choice(["all", "summarise", "join", "monitor"]),
     default="all",
     show_default=True,
     help="Which stage it runs.",

@@ -84,6 +84,11 @@ class ModelConfig:
         """Where its events are."""
         return str(self.settings["topic"])
 
+    @property
+    def labels(self) -> str:
+        """Where labels are that workers join; empty if they join none."""
+        return str(self.settings.get("outcome_labels", ""))
+
 
 @dataclass(frozen=True)
 class Config:
@@ -245,9 +250,14 @@ class Config:
         from stream.kafka.topics import wanted_topics
 
         topics = self.topics
+        joining = [model for model in self.models if model.labels]
         return wanted_topics(
             topics.names,
-            predictions=[model.topic for model in self.models],
+            predictions=[
+                *(model.topic for model in self.models),
+                *(model.labels for model in joining),
+            ],
+            longest_wait_ms=max((int(m.settings["outcome_wait_ms"]) for m in joining), default=0),
             partitions=topics.partitions,
             prediction_partitions=topics.prediction_partitions,
             replication=topics.replication,

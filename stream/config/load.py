@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ from stream.contracts.plan_settings import (
     PlanSettings,
     SignalOptions,
 )
+from stream.contracts.topic_names import TopicNames
 
 if TYPE_CHECKING:
     from stream.plans.privacy import CategoryHash
@@ -183,7 +185,7 @@ def _topics(top: Table) -> TopicsConfig:
         raise table.error(
             "prefix", f'may have letters, digits, ".", "_" and "-" as topics do; got {prefix!r}.'
         )
-    names = ("summaries", "plans", "alerts", "dead_letter", "state")
+    names = [name.name for name in fields(TopicNames)]
     for name in names:
         if name not in table.values:
             found[name] = prefix + found[name]

@@ -188,12 +188,27 @@ class TopicsConfig(msgspec.Struct, frozen=True, kw_only=True):
             description="Snapshots of stage 2.",
         ),
     ] = TopicNames.state
+    pairs: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Predictions and labels that are to be joined by id. Only needed where a "
+            "model has `outcome.labels`.",
+        ),
+    ] = TopicNames.pairs
+    pairs_state: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Snapshots of joins. Only needed where `pairs` is.",
+        ),
+    ] = TopicNames.pairs_state
     partitions: Annotated[
         int,
         Meta(
             ge=1,
-            description="Of the summaries and state topics, where they are created. Bounds "
-            "the workers of stage 2.",
+            description="Of the summaries, state and pairs topics, where they are created. Bounds "
+            "the workers of stage 2 and of joins.",
         ),
     ] = 4
     prediction_partitions: Annotated[

@@ -288,12 +288,20 @@ class PlanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             extra={"added": True, "table": "fairness"},
         ),
     ] = 0.8
+    outcome_labels: Annotated[
+        str,
+        Meta(
+            description="The topic of events that tell the `actual` of an earlier prediction by "
+            "its `prediction_id`: workers then join them. It may be the model's own. Default: an "
+            "event with an actual alone is counted and dropped.",
+            extra={"added": True, "table": "outcome"},
+        ),
+    ] = ""
     outcome_wait_ms: Annotated[
         int,
         Meta(
             ge=1,
-            description="How long after its prediction a label may come that `replay --labels` "
-            "joins by id.",
+            description="How long after its prediction a label may come that is joined by id.",
             extra={"added": True, "table": "outcome"},
         ),
     ] = 2_592_000_000  # 30 days

@@ -22,11 +22,13 @@ __all__ = [
     "MAX_BATCH_BYTES",
     "Idle",
     "Message",
+    "Offset",
     "Progress",
     "Source",
     "SummaryBatch",
     "SummaryEntry",
     "SummaryError",
+    "Time",
     "decode_message",
     "encode_message",
 ]
@@ -36,9 +38,9 @@ MAX_BATCH_BYTES: Final = 500_000
 
 # Bounds of what is read, so that no message, however made, can claim a million partitions or a time
 # whose sums do not fit into 64 bits.
-_Partition = Annotated[int, msgspec.Meta(ge=0, lt=100_000)]
-_Offset = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-_Time = Annotated[int, msgspec.Meta(ge=MINUS_INFINITY, le=INFINITY)]
+Partition = Annotated[int, msgspec.Meta(ge=0, lt=100_000)]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Time = Annotated[int, msgspec.Meta(ge=MINUS_INFINITY, le=INFINITY)]
 
 
 class SummaryError(DriftstreamError, ValueError):
@@ -50,7 +52,7 @@ class Source(NamedTuple):
 
     topic_id: str
     topic: str
-    partition: _Partition
+    partition: Partition
     n_partitions: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 
 
@@ -61,7 +63,7 @@ class SummaryEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     segment: str
-    pane_ms: _Time
+    pane_ms: Time
     counts: bytes
     ids: bytes = b""
 
@@ -77,17 +79,17 @@ class SummaryBatch(msgspec.Struct, frozen=True, array_like=True, tag="s1"):
     """
 
     source: Source
-    chunk: _Offset
-    through: _Offset
+    chunk: Offset
+    through: Offset
     model: str
     version: str
     plan: bytes
-    late: _Offset
+    late: Offset
     entries: list[SummaryEntry]
-    stale: _Offset = 0
-    aged: _Offset = 0
-    ahead: _Offset = 0
-    ahead_max_ms: _Offset = 0
+    stale: Offset = 0
+    aged: Offset = 0
+    ahead: Offset = 0
+    ahead_max_ms: Offset = 0
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p1"):
@@ -98,16 +100,16 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p1"):
     """
 
     source: Source
-    chunk: _Offset
-    through: _Offset
-    max_time_ms: _Time
+    chunk: Offset
+    through: Offset
+    max_time_ms: Time
 
 
 class Idle(msgspec.Struct, frozen=True, array_like=True, tag="i1"):
     """The source partition is read up to `next_offset`, its end, and no data came for a while."""
 
     source: Source
-    next_offset: _Offset
+    next_offset: Offset
 
 
 Message = SummaryBatch | Progress | Idle

@@ -16,3 +16,5 @@ class TopicNames:
     alerts: str = "driftstream.alerts"
     dead_letter: str = "driftstream.dead-letter"
     state: str = "driftstream.state"
+    pairs: str = "driftstream.pairs"
+    pairs_state: str = "driftstream.pairs-state"

@@ -34,6 +34,7 @@ class _Place:
     numeric: bool = False
     at: int = -1
     missing: int = -1  # the bin of no value, of names
+    n_bins: int = 0  # of names
 
 
 class JoinedSignals:
@@ -60,7 +61,10 @@ class JoinedSignals:
         named = [s for s in plan.decoded if s.kind != "numeric"]
         self._widths = len(numeric), len(named)
         places = {s.name: _Place(True, at) for at, s in enumerate(numeric)}
-        places |= {s.name: _Place(False, at, s.binning.missing) for at, s in enumerate(named)}
+        places |= {
+            s.name: _Place(False, at, s.binning.missing, s.binning.n_bins)
+            for at, s in enumerate(named)
+        }
         actual = [s.name for s in plan.decoded if s.role == "actual"]
         if not actual:
             raise ValueError(
@@ -91,31 +95,39 @@ class JoinedSignals:
         return [[] for _ in range(self.scopes)]
 
     def predictions(
-        self, version: str, columns: Columns, time_ms: Ints, offset: int
+        self, version: str, columns: Columns, time_ms: Ints, offset: Ints
     ) -> tuple[RowBatch, int]:
         """Rows of the events of one version that have no truth yet, and how many have no id."""
+        rows, scopes, nameless = self.unnumbered(version, columns, time_ms, offset)
+        rows["scopes"], names = numbered(scopes, rows.size)
+        return RowBatch(rows, names), nameless
+
+    def unnumbered(
+        self, version: str, columns: Columns, time_ms: Ints, offset: Ints
+    ) -> tuple[npt.NDArray[np.void], list[list[str | None]], int]:
+        """The same rows without numbers of scopes, whose values are beside them."""
         n = len(time_ms)
         known = self._has_truth(columns.numeric, columns.codes)
         if (truths := columns.truths) is not None:
             known |= truths
         ids = np.full(n, NO_ID) if columns.ids is None else columns.ids
         which = np.flatnonzero(~known & (ids != NO_ID))
-        rows = self._rows(ids[which], time_ms[which], PREDICTION, offset)
+        rows = self._rows(ids[which], time_ms[which], PREDICTION, offset[which])
         if self._number.at >= 0:
             rows["value"] = columns.numeric[which, self._number.at]
         if self._name.at >= 0:
             rows["code"] = columns.codes[which, self._name.at]
         places = which.tolist()
-        scopes = [[column[i] for i in places] for column in columns.segments]
-        rows["scopes"], names = numbered([[version] * which.size, *scopes], which.size)
-        return RowBatch(rows, names), int(np.count_nonzero(~known & (ids == NO_ID)))
+        scopes: list[list[str | None]] = [[version] * which.size]
+        scopes += [[column[i] for i in places] for column in columns.segments]
+        return rows, scopes, int(np.count_nonzero(~known & (ids == NO_ID)))
 
-    def labels(self, labels: Labels, offset: int) -> tuple[RowBatch, int, int]:
+    def labels(self, labels: Labels, offset: Ints) -> tuple[RowBatch, int, int]:
         """Rows of labels; how many have no id, and how many no truth."""
         there = self._has_truth(labels.numeric, labels.codes)
         ids = np.full(len(there), NO_ID) if labels.ids is None else labels.ids
         which = np.flatnonzero(there & (ids != NO_ID))
-        rows = self._rows(ids[which], labels.time_ms[which], LABEL, offset)
+        rows = self._rows(ids[which], labels.time_ms[which], LABEL, offset[which])
         if self._actual.numeric:
             rows["value"] = labels.numeric[which, self._actual.at]
         else:
@@ -123,7 +135,20 @@ class JoinedSignals:
         nameless = int(np.count_nonzero(there & (ids == NO_ID)))
         return RowBatch(rows, self.no_names), nameless, int(np.count_nonzero(~there))
 
-    def _rows(self, ids: Ints, time_ms: Ints, kind: int, offset: int) -> npt.NDArray[np.void]:
+    def problem(self, rows: npt.NDArray[np.void]) -> str | None:
+        """Why rows cannot be of this plan; None if they can."""
+        if rows["scopes"].shape[1] != self.scopes:
+            return f"they have {rows['scopes'].shape[1]} scopes, the plan {self.scopes}"
+        said = rows["kind"] == PREDICTION
+        for which, place in ((said, self._name), (rows["kind"] == LABEL, self._actual)):
+            codes = rows["code"][which]
+            if codes.size and not ABSENT_CODE <= codes.min() <= codes.max() < max(1, place.n_bins):
+                return "a class that there is not"
+        if (rows["scopes"][said, 0] == 0).any():
+            return "a prediction of no version"
+        return None
+
+    def _rows(self, ids: Ints, time_ms: Ints, kind: int, offset: Ints) -> npt.NDArray[np.void]:
         rows = np.zeros(ids.size, row_dtype(self.scopes))
         rows["offset"], rows["kind"] = offset, kind
         rows["id"], rows["time_ms"] = ids.view(np.uint64), time_ms

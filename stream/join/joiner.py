@@ -171,7 +171,7 @@ class Joiner:
         return self._read[partition]
 
     @property
-    def held(self) -> int:
+    def pending(self) -> int:
         """Predictions that labels are joined with."""
         return len(self._held)
 

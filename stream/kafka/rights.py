@@ -20,9 +20,12 @@ _GROUP_DENIED: Final = 30
 
 
 def worker_rights(
-    topics: TopicNames, events: Iterable[str], stage: str = "all"
+    topics: TopicNames, events: Iterable[str], stage: str = "all", *, joins: bool = False
 ) -> dict[str, tuple[str, ...]]:
-    """Operations on each topic that a worker of a stage needs, `--no-publish`."""
+    """Operations on each topic that a worker of a stage needs, `--no-publish`.
+
+    `joins` says whether a plan has labels joined.
+    """
     needs: dict[str, tuple[str, ...]] = {topics.plans: ("READ",)}
     if stage == "all":
         needs |= dict.fromkeys(events, ("READ",))
@@ -30,10 +33,18 @@ def worker_rights(
     elif stage == "summarise":
         needs |= dict.fromkeys(events, ("READ",))
         needs |= {topics.summaries: ("WRITE",), topics.dead_letter: ("WRITE",)}
+    elif stage == "join":
+        needs |= {topics.summaries: ("WRITE",)}
     else:
         needs |= {topics.summaries: ("READ",)}
     if stage in ("all", "monitor"):
         needs |= {topics.state: ("READ", "WRITE"), topics.alerts: ("WRITE",)}
+    if joins and stage == "all":
+        needs |= dict.fromkeys((topics.pairs, topics.pairs_state), ("READ", "WRITE"))
+    elif joins and stage == "summarise":
+        needs |= {topics.pairs: ("WRITE",)}
+    elif stage == "join":
+        needs |= {topics.pairs: ("READ",), topics.pairs_state: ("READ", "WRITE")}
     return needs
 
 

@@ -39,11 +39,16 @@ class SourceChangedError(DriftstreamError, RuntimeError):
 
 
 def event_topics(plans: PlanBook) -> dict[str, list[str]]:
-    """Each topic that plans read, with the models whose newest plan does: it may be none."""
+    """Each topic that plans read, with the models whose newest plan does: it may be none.
+
+    Topics of labels that are joined are among them.
+    """
     topics: dict[str, set[str]] = {}
     for _, plan in plans:
         newest = plans.timeline(plan.model, plan.version)[-1][1]
-        topics.setdefault(plan.topic, set()).update([plan.model] * (newest.topic == plan.topic))
+        read = {newest.topic, newest.outcome_labels}
+        for topic in {plan.topic, plan.outcome_labels} - {""}:
+            topics.setdefault(topic, set()).update([plan.model] * (topic in read))
     return {topic: sorted(models) for topic, models in sorted(topics.items())}
 
 

@@ -25,6 +25,8 @@ DEAD_LETTER_MAX_BYTES = 16 * 1024 * 1024
 # A segment is compacted only when it is full. Kafka's 1 GiB would be read whole at every start, of
 # which a state of some megabytes, written every few seconds, is the last hundredth.
 STATE_SEGMENT_BYTES = 16 * 1024 * 1024
+# A log of pairs is read again only where a snapshot is lost, and then from the longest wait on.
+PAIRS_MARGIN_DAYS = 2
 # Retention and chunks go by record timestamps: the broker's clock is one, producers have many.
 LOG_APPEND = {"message.timestamp.type": "LogAppendTime"}
 
@@ -42,6 +44,7 @@ class WantedTopic:
     config: Mapping[str, str]
     ours: bool = True
     replication: int = -1  # -1: the broker's default
+    as_many_as: str = ""  # the topic whose number of partitions it must have
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def wanted_topics(
     partitions: int = 4,
     prediction_partitions: int = 4,
     replication: int = -1,
+    longest_wait_ms: int = 0,
 ) -> list[WantedTopic]:
     """Return every topic of an installation with its policy.
 
@@ -87,6 +91,8 @@ def wanted_topics(
         Of each of the user's topics, where it has to be created.
     replication
         Copies of each partition; -1 is the broker's default.
+    longest_wait_ms
+        For labels, of the plans that join them; 0 if none does, which then needs no topics.
     """
     safe = {"min.insync.replicas": str(IN_SYNC)} if replication >= COPIES else {}
 
@@ -105,8 +111,18 @@ def wanted_topics(
         WantedTopic(names.alerts, 1, delete(90), replication=replication),
         WantedTopic(names.dead_letter, 1, dead, replication=replication),
         # A snapshot is found by the number of the partition that it is of.
-        WantedTopic(names.state, partitions, {**compact, **often}, replication=replication),
+        WantedTopic(
+            names.state, partitions, {**compact, **often}, True, replication, names.summaries
+        ),
     ]
+    if longest_wait_ms:
+        kept = delete(-(-longest_wait_ms // DAY_MS) + PAIRS_MARGIN_DAYS)
+        mine += [
+            WantedTopic(names.pairs, partitions, kept, replication=replication),
+            WantedTopic(
+                names.pairs_state, partitions, {**compact, **often}, True, replication, names.pairs
+            ),
+        ]
     theirs = dict.fromkeys(predictions)
     return [
         *(WantedTopic(n, prediction_partitions, users, False, replication) for n in theirs),
@@ -256,11 +272,18 @@ def _safety(name: str, copies: int, n_brokers: int, in_sync: int) -> list[str]:
 
 
 def _check_pairs(states: list[TopicState]) -> list[TopicState]:
-    """Summaries and state must have the same number of partitions, whatever it is."""
-    ours = [s for s in states if s.wanted.ours and s.wanted.partitions > 1 and s.exists]
-    counts = {s.partitions for s in ours}
-    if len(counts) < 2:
-        return states
-    listed = " and ".join(f"{s.wanted.name} ({s.partitions})" for s in ours)
-    words = f"{listed} must have the same number of partitions. Recreate the second one."
-    return [replace(s, differences=(*s.differences, words)) if s in ours else s for s in states]
+    """A topic and the one of its snapshots must have the same number of partitions, any."""
+    there = {state.wanted.name: state for state in states if state.exists}
+    wrong: dict[str, str] = {}
+    for second in there.values():
+        first = there.get(second.wanted.as_many_as)
+        if first is not None and first.partitions != second.partitions:
+            listed = " and ".join(f"{s.wanted.name} ({s.partitions})" for s in (first, second))
+            words = f"{listed} must have the same number of partitions. Recreate the second one."
+            wrong |= dict.fromkeys((first.wanted.name, second.wanted.name), words)
+    return [
+        replace(s, differences=(*s.differences, wrong[s.wanted.name]))
+        if s.wanted.name in wrong
+        else s
+        for s in states
+    ]

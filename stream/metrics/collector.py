@@ -25,6 +25,7 @@ from stream.metrics.families import (
     refusals,
 )
 from stream.metrics.gauges import bounded, signal_gauges
+from stream.metrics.joins import of_joins
 from stream.metrics.status_protocol import WorkerStatusProtocol
 from stream.stage1.truth_delays import TruthDelays
 from stream.stage2.subject import SubjectMonitor
@@ -85,6 +86,7 @@ class MetricsCollector(Collector):
             *self._stage1(),
             *self._partitions(),
             *refusals(monitors, self._state.gaps),
+            *of_joins(self._state.joins()),
             *of_subjects(subjects, self._state.telling()),
             *self._signals(subjects),
         ]
@@ -128,7 +130,10 @@ class MetricsCollector(Collector):
         )
         invalid = counter("invalid_values", "Values of a wrong type.")
         unknown = counter("unknown_fields", "Fields nobody reads, in one event of a thousand.")
-        actuals = counter("actuals", "Late actuals that passed by.")
+        actuals = counter(
+            "actuals",
+            "Events with an actual alone: joined where a model has outcome.labels, else left out.",
+        )
         folded = counter("segments_folded", "Values of segments beyond a limit, counted together.")
         versions = counter(
             "versions_folded", "Events of versions beyond a limit, counted together.", ["model"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from stream.join.partition import PartitionJoin
 from stream.metrics.delays import Delays
 from stream.stage1.stats import Stage1Stats
 from stream.stage2.monitor import PartitionMonitor
@@ -85,6 +86,9 @@ class WorkerStatusProtocol(Protocol):
 
     def stage1_stats(self) -> Iterable[Stage1Stats]:
         """Counters of the source partitions."""
+
+    def joins(self) -> Iterable[PartitionJoin]:
+        """The joins of labels that this worker runs now."""
 
     def monitors(self) -> Iterable[PartitionMonitor]:
         """The monitors this worker runs now."""

@@ -6,6 +6,7 @@ baseline: a reference, or how to learn one. It is immutable and hashed.
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -104,6 +105,12 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
                 choose_tests(name, kinds[name], tests)
             except ValueError as error:
                 raise PlanError(f"plan {self.model}: {error}") from None
+        if self.outcome_labels and all(s.role != "actual" for s in self.decoded):
+            raise PlanError(
+                f"plan {self.model}: outcome.labels are truths, and none is monitored: the "
+                "reference has none, or it has monitor = false. Fit it on rows with their truth "
+                "(--actual COLUMN), or leave labels out."
+            )
         try:
             _ = self.limit_rules, self.fairness, self.absent_class
         except ValueError as error:
@@ -191,6 +198,28 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         return signal.binning.bins_of_names[name]
 
     @cached_property
+    def join_key(self) -> bytes:
+        """What stands for the join of its labels; empty if workers join none.
+
+        A plan that replaces another goes on with what waits for labels if it has the same key.
+        """
+        if not self.outcome_labels:
+            return b""
+        same = (
+            self.model,
+            self.topic,
+            self.outcome_labels,
+            self.outcome_wait_ms,
+            self.outcome_absent_means,
+            self.reference.hash,
+            [signal.name for signal in self.decoded],
+            list(self.segments),
+            self.pane_ms,
+            self.lateness_ms,
+        )
+        return hashlib.blake2b(msgspec.json.encode(same), digest_size=8).digest()
+
+    @cached_property
     def merge_rule(self) -> MergeRule[Any]:
         """How counts of panes are merged."""
         sums = 0 if self.outcome is None else self.outcome.cells.sums
@@ -251,6 +280,11 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
                 f"plan {self.model}: limits are of what a reference says is counted. Fit one, or "
                 "leave the limits out."
             )
+        if self.outcome_labels:
+            raise PlanError(
+                f"plan {self.model}: outcome.labels needs a reference with truths, and one that is "
+                "learned has none. Fit one (fit --actual), or leave labels out."
+            )
         if self.protected:
             raise PlanError(
                 f"plan {self.model}: protected needs outcomes by value, and a reference that is "
@@ -274,6 +308,11 @@ class LearningPlan(BasePlan, frozen=True, kw_only=True, dict=True):
     def baseline(self) -> tuple[str, Any]:
         """How the reference is learned."""
         return "learn", self.learn
+
+    @property
+    def join_key(self) -> bytes:
+        """Empty: no labels are joined."""
+        return b""
 
     @property
     def merge_rule(self) -> MergeRule[Any]:

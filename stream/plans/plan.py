@@ -43,7 +43,8 @@ __all__ = [
 class PlanBook:
     """The plans in force, by model, version and time. Both stages share one.
 
-    `generation` grows with each plan added: whoever caches by plan then looks again.
+    `generation` grows with each plan added: whoever caches by plan then looks again. `joins` says
+    whether any plan has labels joined.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class PlanBook:
         self._lines: dict[tuple[str, str], Subject] = {}
         self._timelines: dict[Subject, list[tuple[int, AnyPlan]]] = {}
         self.generation = 0
+        self.joins = False
 
     def add(self, plan: AnyPlan, effective_from_ms: int = MINUS_INFINITY) -> bool:
         """Take a plan in; the first of a model holds from minus infinity. False if known."""
@@ -62,6 +64,7 @@ class PlanBook:
         timeline.sort(key=lambda entry: entry[0])
         self._timelines.clear()
         self.generation += 1
+        self.joins = self.joins or bool(plan.join_key)
         return True
 
     def plan_at(self, model: str, version: str, time_ms: int) -> AnyPlan | None:

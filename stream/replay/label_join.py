@@ -88,7 +88,7 @@ class FileLabels:
                 on_reject(batch_of[reject.index], reject)
             found.others += len(each.time_ms)
             for labels in each.labels:
-                batch, nameless, empty = signals.labels(labels, 0)
+                batch, nameless, empty = signals.labels(labels, np.zeros_like(labels.time_ms))
                 parts.append(batch.rows)
                 found.nameless += nameless
                 found.empty += empty
@@ -152,11 +152,12 @@ class LabelJoin:
         layout = self._plan.layout
         return decode_counts(self._final.encode(0), layout.width)[layout.cells]
 
-    def count(self, subject: Subject, columns: Columns, time_ms: Ints) -> None:
-        """Take in what the summariser counted."""
+    def count(self, subject: Subject, columns: Columns, time_ms: Ints, offset: Ints) -> None:
+        """Take in what the summariser counted; it is read once, so offsets are of no use here."""
         if not time_ms.size:
             return
-        batch, nameless = self._signals.predictions(subject.version, columns, time_ms, self._calls)
+        calls = np.full_like(time_ms, self._calls)
+        batch, nameless = self._signals.predictions(subject.version, columns, time_ms, calls)
         self._calls += 1
         self.nameless += nameless
         self._latest_ms = max(self._latest_ms, int(time_ms.max()))

@@ -73,7 +73,8 @@ class Replay:
         self._blocks = PaneBlocks(decoder, plans, topic)
         counted = None if self.joined is None else self.joined.count
         self.summariser = Summariser(partition, plans, self._blocks, on_counted=counted)
-        self.monitor = PartitionMonitor(plans, on_window=on_window)
+        # Labels that are joined here are a partition of the one source.
+        self.monitor = PartitionMonitor(plans, on_window=on_window, wait_for_joins=False)
         self._on_reject = on_reject
         self._offset = 0
 

@@ -32,7 +32,7 @@ from stream.contracts.summary_message import (
     encode_message,
 )
 from stream.contracts.unread import Unread
-from stream.decode.columns import Columns, Decoded, Reject
+from stream.decode.columns import Columns, Decoded, Labels, Reject
 from stream.decode.record import Record, offset_after, stamps_of
 from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage1.chunk_counts import ChunkCounts
@@ -47,7 +47,18 @@ from stream.stage1.versions import (
 )
 from stream.stage1.watermark import ChunkClock
 
-__all__ = ["CHUNK_RECORDS", "CHUNK_SPAN_MS", "Decoder", "Flush", "OnCounted", "Summariser"]
+__all__ = [
+    "CHUNK_RECORDS",
+    "CHUNK_SPAN_MS",
+    "Decoder",
+    "Flush",
+    "OnCounted",
+    "OnLabels",
+    "Summariser",
+    "cut_batches",
+]
+
+Ints = npt.NDArray[np.int64]
 
 #: Larger chunks re-read more after a crash, smaller ones acknowledge and publish more often.
 CHUNK_RECORDS: Final = 16_384
@@ -68,18 +79,27 @@ class Decoder(Protocol):
         """Forget what was made for subjects without a record since the last call; how many."""
 
 
-#: Called with events that were counted, those of one subject, and their times.
-OnCounted = Callable[[Subject, Columns, npt.NDArray[np.int64]], object]
+#: Called with events that were counted, those of one subject, their times, and their records'
+#: offsets.
+OnCounted = Callable[[Subject, Columns, Ints, Ints], object]
+#: Called with labels, the timestamps and offsets of their records, and for each the latest
+#: timestamp of its chunk so far.
+OnLabels = Callable[[Labels, Ints, Ints, Ints], object]
 
 
 @dataclass(slots=True)
 class Flush:
-    """What to send, in this order: rejects and summaries, await; progress to all, await; commit."""
+    """What to send, in this order: rejects and summaries, await; progress to all, await; commit.
+
+    `read` is what the progress says, `came_ms` the latest timestamp of the chunk's records.
+    """
 
     summaries: list[tuple[bytes, bytes]]
     progress: bytes
     rejects: list[tuple[Record, Reject]]
     commit: int | None
+    read: Progress
+    came_ms: int
 
 
 class Summariser:
@@ -95,8 +115,9 @@ class Summariser:
         Bytes to columns.
     chunk_records, chunk_span_ms
         Protocol constants; tests alone choose others.
-    on_counted : callable, optional
-        For who joins predictions with what comes later.
+    on_counted, on_labels : callable, optional
+        For who joins predictions with labels that come later. With `on_labels` a flush is also due
+        when the records' timestamps have passed a pane of a plan whose labels are here.
     """
 
     def __init__(
@@ -108,9 +129,10 @@ class Summariser:
         chunk_records: int = CHUNK_RECORDS,
         chunk_span_ms: int = CHUNK_SPAN_MS,
         on_counted: OnCounted | None = None,
+        on_labels: OnLabels | None = None,
     ) -> None:
         self.source = source
-        self._on_counted = on_counted
+        self._on_counted, self._on_labels = on_counted, on_labels
         self.stats = Stage1Stats()
         self._plans = plans
         self._decoder = decoder
@@ -120,6 +142,7 @@ class Summariser:
         self._reject_bytes = 0
         self._next = 0
         self._announced_ms = MINUS_INFINITY  # of the last progress, over all chunks
+        self._announced_came_ms = MINUS_INFINITY
         self._open(-1, 0)
 
     def _open(self, offset: int, began_ms: int) -> None:
@@ -127,6 +150,7 @@ class Summariser:
         self._chunk = offset
         self._chunk_began_ms = began_ms
         self._chunk_size = 0
+        self._came_ms = 0
         self._clock = ChunkClock()
         self._leads = Leads(self.stats.ahead)
         self._flushed_through = -1
@@ -177,6 +201,12 @@ class Summariser:
         stats.actuals += decoded.actuals
         stats.values_invalid += decoded.values_invalid
         stats.unknown_fields += decoded.unknown_fields
+        came_ms = np.maximum.accumulate(np.maximum(stamps, self._came_ms))
+        self._came_ms = int(came_ms[-1])
+        if self._on_labels is not None:
+            for labels in decoded.labels:
+                at = labels.record
+                self._on_labels(labels, stamps[at], came_ms[at], _offsets(records, at))
         reading = self._clock.read(records, stamps, decoded.time_ms, decoded.record)
         refuse_beyond(decoded, reading)
         for reject in decoded.rejects:
@@ -196,7 +226,9 @@ class Summariser:
                         folded = stats.versions_folded.get(group.model, 0)
                         stats.versions_folded[group.model] = folded + len(group.rows)
                     subject = Subject(group.model, version)
-                    counts = self._count_group(subject, group, time_ms, mark[group.rows])
+                    counts = self._count_group(
+                        subject, group, time_ms, mark[group.rows], records, record
+                    )
                     if ahead is not None and (far := ahead[group.rows]).any():
                         self._leads.note(counts, time_ms[far], record[far], reading, first)
                     if after_ms := group.plan.stale_after_ms:
@@ -236,6 +268,8 @@ class Summariser:
         group: Columns,
         time_ms: npt.NDArray[np.int64],
         mark: npt.NDArray[np.int64],
+        records: Sequence[Record],
+        record: npt.NDArray[np.int64],
     ) -> ChunkCounts:
         counts = self._counts_of(subject, group.plan)
         folded = counts.folded
@@ -243,7 +277,9 @@ class Summariser:
         self.stats.segments_folded += counts.folded - folded
         if self._on_counted is not None:
             on_time = np.flatnonzero(~counts.are_late(time_ms, mark))
-            self._on_counted(subject, group.take(on_time, subject.version), time_ms[on_time])
+            offsets = _offsets(records, record[on_time])
+            taken = group.take(on_time, subject.version)
+            self._on_counted(subject, taken, time_ms[on_time], offsets)
         model = subject.model
         if group.predicted_ms is not None:
             delay_ms = time_ms - group.predicted_ms
@@ -260,15 +296,16 @@ class Summariser:
         Judged for every plan of the topic and not only for what this chunk holds: another
         partition's panes wait for this one's progress.
         """
-        before = self._announced_ms
-        if self._clock.mark_ms <= before:
+        if self._on_labels is not None and self._came_ms > self._announced_came_ms:
+            at, before = self._came_ms, self._announced_came_ms
+            joined = (plan for _, plan in self._plans if plan.outcome_labels == self.source.topic)
+            if any(_passed_pane(plan, before, at) for plan in joined):
+                return True
+        at, before = self._clock.mark_ms, self._announced_ms
+        if at <= before:
             return False
-        return any(
-            plan.pane_of(self._clock.mark_ms - plan.lateness_ms)
-            > plan.pane_of(before - plan.lateness_ms)
-            for _, plan in self._plans
-            if plan.topic == self.source.topic
-        )
+        counted = (plan for _, plan in self._plans if plan.topic == self.source.topic)
+        return any(_passed_pane(plan, before, at) for plan in counted)
 
     def _end_chunk(self) -> Flush:
         flush = self._flush(only_complete=False)
@@ -283,7 +320,7 @@ class Summariser:
         for counts in self._chunk_counts.values():
             news = counts.has_news_of_clocks
             taken = counts.take(self._clock.mark_ms, only_complete=only_complete)
-            for entries in _cut_batches(taken, even_empty=news):
+            for entries in cut_batches(taken, even_empty=news):
                 batch = SummaryBatch(
                     self.source,
                     self._chunk,
@@ -302,11 +339,23 @@ class Summariser:
         rejects, self._rejects, self._reject_bytes = self._rejects, [], 0
         self._flushed_through = through
         self._announced_ms = max(self._announced_ms, self._clock.mark_ms)
+        self._announced_came_ms = max(self._announced_came_ms, self._came_ms)
         self.stats.flushes += 1
-        return Flush(summaries, encode_message(progress), rejects, None)
+        sent = encode_message(progress)
+        return Flush(summaries, sent, rejects, None, progress, self._came_ms)
 
 
-def _cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[list[SummaryEntry]]:
+def _passed_pane(plan: AnyPlan, before_ms: int, at_ms: int) -> bool:
+    """Whether a pane became complete between two times."""
+    lateness_ms = plan.lateness_ms
+    return plan.pane_of(at_ms - lateness_ms) > plan.pane_of(before_ms - lateness_ms)
+
+
+def _offsets(records: Sequence[Record], which: Ints) -> Ints:
+    return np.array([records[i].offset for i in which.tolist()], np.int64)
+
+
+def cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[list[SummaryEntry]]:
     """Runs of entries that stay below the size of one message."""
     run: list[SummaryEntry] = []
     size = 0

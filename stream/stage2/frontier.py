@@ -205,6 +205,15 @@ class Sources:
         topic = self.topics.get(topic_id)
         return topic.frontier_ms if topic else MINUS_INFINITY
 
+    def named(self, name: str) -> SourceTopic | None:
+        """The source topic of a name."""
+        return next((topic for topic in self.topics.values() if topic.topic == name), None)
+
+    def frontier_of(self, name: str) -> int:
+        """The frontier of a topic by its name; minus infinity before its first word."""
+        topic = self.named(name)
+        return topic.frontier_ms if topic else MINUS_INFINITY
+
     def sealed_by_idle(self, topic_id: str) -> bool:
         """Whether all partitions have been idle long enough to seal what there is."""
         topic = self.topics.get(topic_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from stream.contracts.summary_message import SummaryBatch, SummaryEntry
 from stream.plans.plan import AnyPlan
+from stream.stage2 import joins
 from stream.stage2.frontier import PartitionProgress
 from stream.stage2.panes import ACCEPTED, DUPLICATE, LATE, Late, PaneStore
 
@@ -63,7 +64,7 @@ def _offer(
     try:
         if not came_late and not sealed:
             return store.offer(
-                batch.source.partition,
+                joins.number_of(batch.source),
                 batch.chunk,
                 batch.through,
                 entry.segment,

@@ -23,6 +23,7 @@ from stream.contracts.summary_message import (
     decode_message,
 )
 from stream.plans.plan import AnyPlan, PlanBook, Subject
+from stream.stage2 import joins
 from stream.stage2.admission import is_source, marks
 from stream.stage2.detection import OnWindow
 from stream.stage2.frontier import ALL_IDLE_SEALS_MS, Sources
@@ -50,6 +51,8 @@ class PartitionMonitor:
         How long all source partitions must be idle, in record time, until panes are sealed anyway.
     on_window : callable, optional
         Told of every window that is tested.
+    wait_for_joins : bool
+        Whether panes of a plan whose labels are joined wait for the join, as a source of its own.
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class PartitionMonitor:
         *,
         all_idle_seals_ms: int = ALL_IDLE_SEALS_MS,
         on_window: OnWindow | None = None,
+        wait_for_joins: bool = True,
     ) -> None:
         self.plans = plans
+        self._wait_for_joins = wait_for_joins
         self._on_window = on_window
         self.sources = Sources(all_idle_seals_ms=all_idle_seals_ms)
         self.subjects: dict[Subject, SubjectMonitor] = {}
@@ -157,6 +162,9 @@ class PartitionMonitor:
         if monitor is None and plan is None:
             self._refuse("plan")
             return []
+        if plan is not None and joins.is_join(batch.source, plan):
+            self._accept_joined(batch, monitor)
+            return []
         if plan is not None and not is_source(batch, plan, monitor, self.plans, self.sources):
             self._refuse("source")
             return []
@@ -167,14 +175,42 @@ class PartitionMonitor:
         if monitor.topic_id not in ("", batch.source.topic_id):
             monitor.store.begin_source()
         monitor.follow(batch.source.topic_id)
-        monitor.raise_frontier(self.sources.frontier_ms(batch.source.topic_id))
-        self._dirty.add(subject)
+        monitor.raise_frontier(self._frontier_ms(monitor))
+        self._offer(batch, monitor)
+        return alerts
+
+    def _accept_joined(self, batch: SummaryBatch, monitor: SubjectMonitor | None) -> None:
+        """Take truths that were joined; their predictions were there before them."""
+        if monitor is None:
+            self._refuse("retired")
+        else:
+            self._offer(batch, monitor)
+
+    def _offer(self, batch: SummaryBatch, monitor: SubjectMonitor) -> None:
+        self._dirty.add(monitor.subject)
         progress = self.sources.partition(batch.source)
         if batch.through < progress.idle_next:
-            return alerts  # read again after a restart: panes that idleness has sealed hold it
+            return  # read again after a restart: panes that idleness has sealed hold it
         for outcome, n in monitor.accept(batch, progress).items():
             self._refuse(outcome, n)
-        return alerts
+
+    def _frontier_ms(self, monitor: SubjectMonitor) -> int:
+        """How far all is there that a subject's panes are made of."""
+        frontier = self.sources.frontier_ms(monitor.topic_id)
+        joined = self._join_of(monitor)
+        return min(frontier, self.sources.frontier_of(joined)) if joined else frontier
+
+    def _join_of(self, monitor: SubjectMonitor) -> str:
+        """The topic's name of the join that a subject waits for, or none."""
+        return joins.topic_of(monitor.subject, self.plans) if self._wait_for_joins else ""
+
+    def _is_of(self, monitor: SubjectMonitor, topic_id: str) -> bool:
+        """Whether the frontier of a subject depends on a source topic."""
+        if monitor.topic_id == topic_id:
+            return True
+        topic = self.sources.topics.get(topic_id)
+        joined = self._join_of(monitor)
+        return topic is not None and bool(joined) and topic.topic == joined
 
     def _make_room(self, model: str) -> list[AlertEvent]:
         """End a version of a model that has as many as there may be."""
@@ -196,15 +232,15 @@ class PartitionMonitor:
 
     def _advance(self, topic_id: str) -> Iterator[AlertEvent]:
         """Seal what the frontier of a source topic has passed, subject by subject."""
-        frontier = self.sources.frontier_ms(topic_id)
         for subject in sorted(
             subject
             for subject, monitor in self.subjects.items()
-            if monitor.topic_id == topic_id and not monitor.is_settled_at(frontier)
+            if self._is_of(monitor, topic_id)
+            and not monitor.is_settled_at(self._frontier_ms(monitor))
         ):
             monitor = self.subjects[subject]
             before = marks(monitor)
-            yield from monitor.advance(frontier)
+            yield from monitor.advance(self._frontier_ms(monitor))
             if monitor.is_over:
                 self._drop(subject, "unheard")
             elif marks(monitor) != before:
@@ -218,10 +254,18 @@ class PartitionMonitor:
         if self.sources.sealed_by_idle(topic_id):
             for subject in sorted(self.subjects):
                 monitor = self.subjects[subject]
-                if monitor.topic_id == topic_id and len(monitor.store):
-                    alerts += monitor.seal_all(self._now_ms(topic_id, timestamp_ms))
+                if self._is_of(monitor, topic_id) and len(monitor.store) and self._rests(monitor):
+                    alerts += monitor.seal_all(self._now_ms(monitor.topic_id, timestamp_ms))
                     self._dirty.add(subject)
         return [*alerts, *self._wait(topic_id, timestamp_ms)]
+
+    def _rests(self, monitor: SubjectMonitor) -> bool:
+        """Whether all that a subject's panes are made of has been idle for long."""
+        joined = self._join_of(monitor)
+        named = self.sources.named(joined) if joined else None
+        return self.sources.sealed_by_idle(monitor.topic_id) and (
+            not joined or (named is not None and named.sealed_by_idle)
+        )
 
     def _now_ms(self, topic_id: str, timestamp_ms: int) -> int:
         """A pane that begins later than this is of a clock that leads: it waits."""
@@ -303,5 +347,4 @@ class PartitionMonitor:
         self.fence = manifest.fence
 
     def _sealed_to(self, monitor: SubjectMonitor) -> int:
-        frontier = self.sources.frontier_ms(monitor.topic_id)
-        return self.plans.sealed_to_ms(*monitor.subject, frontier)
+        return self.plans.sealed_to_ms(*monitor.subject, self._frontier_ms(monitor))

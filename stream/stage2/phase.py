@@ -20,6 +20,7 @@ from stream.contracts.alert_event import AlertContext
 from stream.plans.plan import AnyPlan, LearningPlan, Plan
 from stream.stage2.copies import CopyCounter
 from stream.stage2.detection import Detection, OnWindow, Step
+from stream.stage2.joins import JOINED_FROM
 from stream.stage2.learned_reference import LearnedReference
 from stream.stage2.panes import Sealed, SealedPane
 from stream.stage2.untested.planned import untested_by_plan
@@ -108,7 +109,7 @@ class PlanPhase:
     def alert_context(self, offsets: Mapping[int, tuple[int, int]]) -> AlertContext:
         """What alerts say of their surroundings, for a decision that saw these offsets.
 
-        `offsets` are first and last, by source partition.
+        `offsets` are first and last, by source partition; those of a join are not told.
         """
         plan = self.plan
         return AlertContext(
@@ -121,7 +122,9 @@ class PlanPhase:
             alpha=self.window_alpha,
             private=plan.private,
             budget_summary=None if self.detection is None else self.detection.budget_summary,
-            offsets={f"{plan.topic}-{p}": span for p, span in sorted(offsets.items())},
+            offsets={
+                f"{plan.topic}-{p}": span for p, span in sorted(offsets.items()) if p < JOINED_FROM
+            },
         )
 
     def pane(self, sealed: SealedPane[Any]) -> Step:

@@ -18,6 +18,8 @@ from stream.text.printable import printable
 
 __all__ = [
     "fairness_lines",
+    "label_lines",
+    "labels_left_out",
     "limit_lines",
     "other_notes",
     "plan_mismatches",
@@ -67,7 +69,7 @@ def plan_notes(plan: AnyPlan) -> list[str]:
     Those about windows go by the rate of the reference; without a rate nothing can be said.
     """
     untested = (each.line for each in untested_by_plan(plan))
-    return [*other_notes(plan), *_of_labels(plan), *untested]
+    return [*other_notes(plan), *labels_left_out(plan), *untested]
 
 
 def other_notes(plan: AnyPlan) -> list[str]:
@@ -77,8 +79,10 @@ def other_notes(plan: AnyPlan) -> list[str]:
     return [*plan.reference.warnings, *_of_rate(plan), *_of_cycle(plan), *_of_limits(plan)]
 
 
-def _of_labels(plan: AnyPlan) -> list[str]:
-    """Settings of a join that workers do not make."""
+def labels_left_out(plan: AnyPlan) -> list[str]:
+    """Settings of a join that workers do not make, and how to have them make it."""
+    if plan.outcome_labels:
+        return []
     given = [
         s.field.removeprefix("outcome_").removesuffix("_ms")
         for s in settings_of(PlanSettings)
@@ -88,8 +92,19 @@ def _of_labels(plan: AnyPlan) -> list[str]:
         return []
     return [
         f"outcome.{given[0]} is of labels that are joined by id, as `replay --labels` does. "
-        "Workers do not join yet, and leave labels without their prediction out"
+        "Workers leave labels without their prediction out: name the topic of labels, outcome."
+        "labels, and they join them too"
     ]
+
+
+def label_lines(plan: AnyPlan) -> list[str]:
+    """How labels come to their predictions, where workers join them."""
+    if isinstance(plan, LearningPlan) or not plan.outcome_labels:
+        return []
+    absent = plan.outcome_absent_means
+    otherwise = f"{absent!r} if none comes" if absent else "no label means nothing"
+    wait = short_duration(plan.outcome_wait_ms)
+    return [f"labels of {plan.outcome_labels}, joined by id within {wait}; {otherwise}"]
 
 
 def limit_lines(plan: AnyPlan) -> list[str]:

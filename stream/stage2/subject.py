@@ -16,6 +16,7 @@ from stream.contracts.moments import INFINITY, MINUS_INFINITY
 from stream.contracts.summary_message import SummaryBatch
 from stream.plans.plan import AnyPlan, PlanBook, Subject
 from stream.stage1.versions import OTHER_VERSION
+from stream.stage2 import joins
 from stream.stage2.alarms import Alarms
 from stream.stage2.detection import Detection, OnWindow, Step
 from stream.stage2.eviction import EvictablePhase
@@ -106,7 +107,7 @@ class SubjectMonitor:
 
     def accept(self, batch: SummaryBatch, progress: PartitionProgress) -> dict[str, int]:
         """Offer the summaries of one batch to the open panes; how many met which refusal."""
-        partition = batch.source.partition
+        partition = joins.number_of(batch.source)
         late = self.late.setdefault(partition, Late())
         news_of_late = late.note(batch.chunk, batch.through, batch.late, batch.plan)
         self._health.note(batch)

@@ -135,11 +135,12 @@ class PlansFeed:
 
 
 def plan_taker(
-    plans: PlanBook, consumed: Callable[[str], bool]
+    plans: PlanBook, consumed: Callable[[str], bool], pairs: str = ""
 ) -> Callable[[bytes | None, bytes | None], None]:
     """A `take` that puts plans together and into a book.
 
-    `consumed` says of a topic whether this worker reads it, or will when it has begun.
+    `consumed` says of a topic whether this worker reads it, or will when it has begun; `pairs` is
+    the one that joins are read from.
     """
     assembler = PlanAssembler()
 
@@ -147,12 +148,14 @@ def plan_taker(
         for plan, effective_from_ms in assembler.add(key, value):
             if plans.add(plan, effective_from_ms):
                 log.info("plan %s/%s %s", plan.model, plan.version, plan.hash[:19])
-            if not consumed(plan.topic):
-                log.warning(
-                    "plan %s reads topic %s, which this worker does not consume yet: start "
-                    "the workers again",
-                    plan.model,
-                    plan.topic,
-                )
+            joined = (plan.outcome_labels, pairs) if plan.join_key else ()
+            for topic in (plan.topic, *joined):
+                if topic and not consumed(topic):
+                    log.warning(
+                        "plan %s reads topic %s, which this worker does not consume yet: start "
+                        "the workers again",
+                        plan.model,
+                        topic,
+                    )
 
     return take

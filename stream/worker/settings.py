@@ -16,7 +16,7 @@ from stream.plans.privacy import CategoryHash
 __all__ = ["STAGES", "WorkerSettings"]
 
 #: What `--stage` takes. All workers are in one group whatever they run (docs/adr/0011).
-STAGES: Final = ("all", "summarise", "monitor")
+STAGES: Final = ("all", "summarise", "join", "monitor")
 
 
 @dataclass(frozen=True)

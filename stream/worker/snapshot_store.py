@@ -94,7 +94,7 @@ class Snapshots:
         if found is None and self.foreign:
             log.warning(
                 "%s[%d] has %d records but no complete snapshot that this version can read: the "
-                "state is rebuilt from the summaries topic, as far back as that reaches",
+                "state is rebuilt from the log, as far back as that reaches",
                 self.topic,
                 self.partition,
                 len(self.foreign),

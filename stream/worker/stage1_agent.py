@@ -1,8 +1,9 @@
 """Stage 1 as a Faust agent: source partitions in, summaries and progress out.
 
-The order of deliveries is the protocol (docs/architecture.md, rule 3): dead letters and summaries,
-all acknowledged; then progress to every partition of the summaries topic, all acknowledged; then,
-if the flush ended a chunk, its end is safe to commit; only then the next flush.
+The order of deliveries is the protocol (docs/architecture.md, rule 3): dead letters, summaries, and
+rows where labels are joined, all acknowledged; then progress to every partition of the summaries
+topic and of the pairs topic, all acknowledged; then, if the flush ended a chunk, its end is safe to
+commit; only then the next flush.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from faust.types import TP
 
 from stream.contracts.summary_message import Idle, Source, encode_message
 from stream.decode.record import offset_after
+from stream.join.pair_writer import PairWriter
 from stream.plans.plan import PlanBook
 from stream.stage1.stats import Stage1Stats
 from stream.stage1.summarise import Decoder, Flush, Summariser
@@ -43,6 +45,7 @@ class SourcePartition:
     next_offset: int
     last_word: float  # monotonic: when data came, or idleness was last looked at
     progress: ReadProgress
+    pairs: PairWriter | None = None
     alive: bool = True
     idle: bool = False
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FLUSHES))
@@ -71,8 +74,10 @@ class Stage1:
     sender : Sender
     sources : mapping of topic to (topic id, number of partitions)
         Shared and refreshed by the worker.
-    summaries, dead_letters : str
+    summaries, dead_letters, pairs : str
         Topics.
+    n_pairs : int
+        Partitions of the pairs topic; 0 if nothing is joined.
     formats : mapping of topic to decoder, optional
         Of topics that `decoder` is not for.
     dead_letter_values : bool
@@ -91,6 +96,8 @@ class Stage1:
         summaries: str,
         n_summaries: int,
         dead_letters: str,
+        pairs: str = "",
+        n_pairs: int = 0,
         formats: Mapping[str, Decoder] | None = None,
         dead_letter_values: bool = True,
         idle_after_s: float,
@@ -102,6 +109,7 @@ class Stage1:
         self.retired = Stage1Stats()  # counters of the partitions that were given up
         self._plans, self._decoder, self._sender, self._sources = plans, decoder, sender, sources
         self._summaries, self._n_summaries = summaries, n_summaries
+        self._pairs, self._n_pairs = pairs, n_pairs
         self._dead_letters, self._dead_letter_values = dead_letters, dead_letter_values
         self._idle_after_s = idle_after_s
         self._formats = formats or {}
@@ -114,9 +122,16 @@ class Stage1:
             topic_id, n_partitions = self._sources[tp.topic]
             source = Source(topic_id, tp.topic, tp.partition, n_partitions)
             decoder = self._formats.get(tp.topic, self._decoder)
-            summariser = Summariser(source, self._plans, decoder)
+            pairs = PairWriter(source, self._plans, self._n_pairs) if self._n_pairs else None
+            summariser = Summariser(
+                source,
+                self._plans,
+                decoder,
+                on_counted=None if pairs is None else pairs.counted,
+                on_labels=None if pairs is None else pairs.labelled,
+            )
             self.parts[tp] = SourcePartition(
-                tp, summariser, offset, self._clock(), ReadProgress(tp)
+                tp, summariser, offset, self._clock(), ReadProgress(tp), pairs
             )
             assert self.consumer is not None
             self.consumer.safe[tp] = offset
@@ -146,7 +161,11 @@ class Stage1:
         await part.room.acquire()
         if not part.alive:
             return
-        task = asyncio.create_task(self._publish(part, flush))
+        rows: list[tuple[int, bytes]] = []
+        read = None
+        if part.pairs is not None:
+            rows, read = part.pairs.flush(flush.read, flush.came_ms)
+        task = asyncio.create_task(self._publish(part, flush, rows, read))
         part.tasks.add(task)
         task.add_done_callback(lambda done: self._published(part, done))
 
@@ -158,7 +177,13 @@ class Stage1:
             log.error("%s[%d]: a flush was not delivered: %r", *part.tp, error)
             asyncio.ensure_future(self._crash(error))  # noqa: RUF006 - the worker ends with it
 
-    async def _publish(self, part: SourcePartition, flush: Flush) -> None:
+    async def _publish(
+        self,
+        part: SourcePartition,
+        flush: Flush,
+        rows: Iterable[tuple[int, bytes]],
+        read: bytes | None,
+    ) -> None:
         """Deliver one flush in its order.
 
         What is handed over stays handed over when the partition is lost meanwhile: the summary of
@@ -175,10 +200,13 @@ class Stage1:
                 Outgoing(self._summaries, key, value, partition_of(key, self._n_summaries))
                 for key, value in flush.summaries
             )
-            await self._sender.deliver((*letters, *summaries))
+            pairs = (Outgoing(self._pairs, None, value, partition) for partition, value in rows)
+            await self._sender.deliver((*letters, *summaries, *pairs))
             if not part.alive:
                 return
             await self._to_all(flush.progress)
+            if read is not None:
+                await self._to_all_pairs(read)
             if part.alive and flush.commit is not None and self.consumer is not None:
                 self.consumer.safe[part.tp] = flush.commit
 
@@ -186,6 +214,11 @@ class Stage1:
         await self._sender.deliver(
             Outgoing(self._summaries, None, value, partition)
             for partition in range(self._n_summaries)
+        )
+
+    async def _to_all_pairs(self, value: bytes) -> None:
+        await self._sender.deliver(
+            Outgoing(self._pairs, None, value, partition) for partition in range(self._n_pairs)
         )
 
     async def release_idle(self) -> None:
@@ -255,7 +288,10 @@ class Stage1:
                 return
         async with part.turn:
             if part.alive and part.next_offset == before:
-                await self._to_all(encode_message(Idle(part.summariser.source, end)))
+                word = encode_message(Idle(part.summariser.source, end))
+                await self._to_all(word)
+                if part.pairs is not None:
+                    await self._to_all_pairs(word)
                 if not part.idle:
                     log.info("%s[%d]: nothing more to read at %d", *part.tp, end)
                 part.idle = True

@@ -19,6 +19,7 @@ from stream.plans.plan import PlanBook
 from stream.worker.alerts_feed import AlertsFeed
 from stream.worker.broker_health import CHECK_S, check_broker, wait_for_broker, went_away
 from stream.worker.faust.app import Stages, build_app
+from stream.worker.join_agent import JoinStage
 from stream.worker.limit_log import LimitLog
 from stream.worker.plans_feed import PlansFeed, plan_taker
 from stream.worker.sender import Sender
@@ -104,10 +105,8 @@ class Worker:
                 session_timeout_s=settings.session_timeout_s,
             )
             consumer = self.status.consumer = self._app.consumer
-            if stages.stage1 is not None:
-                stages.stage1.consumer = consumer
-            if stages.stage2 is not None:
-                stages.stage2.consumer = consumer
+            for stage in stages.running:
+                stage.consumer = consumer
             await self._app.start()
             tasks = self._background(feed, sender, stages, on_ready)
             try:
@@ -142,7 +141,11 @@ class Worker:
         if prepare is not None:
             await asyncio.to_thread(prepare)
         await self._must_have(worker_rights(settings.topics, (), settings.stage))
-        take = plan_taker(self.plans, lambda topic: self._app is None or topic in self._sources)
+        take = plan_taker(
+            self.plans,
+            lambda topic: self._app is None or topic in self._sources,
+            settings.topics.pairs,
+        )
         feed = PlansFeed(self._connection, settings.topics.plans, take, self._skips)
         stack.push_async_callback(in_time, feed.stop, _DISCONNECT_S)
         await feed.start()
@@ -153,15 +156,19 @@ class Worker:
 
     async def _make_stages(self, feed: PlansFeed, sender: Sender) -> Stages:
         settings, topics = self.settings, self.settings.topics
+        reads_events = settings.stage in ("all", "summarise")
         events = event_topics(self.plans)
-        if not events and settings.stage != "monitor":
+        if not events and reads_events:
             raise NotFoundError(
                 f"the plans topic {topics.plans} holds no plan, so there is nothing to read. "
                 "Publish one: driftstream plan publish -c CONFIG."
             )
         ours = [topics.summaries, topics.state, topics.alerts, topics.dead_letter]
+        if self._joins:
+            ours += [topics.pairs, topics.pairs_state]
+            await self._must_have(worker_rights(topics, (), settings.stage, joins=True))
         self._sources = await source_topics(settings.kafka, [*events, *ours], may_lack=events)
-        if settings.stage != "monitor":
+        if reads_events:
             self._awaited = [topic for topic in events if topic not in self._sources]
             absent = {topic: events[topic] for topic in self._awaited if events[topic]}
             words = [absent_words(topic, models) for topic, models in absent.items()]
@@ -171,15 +178,14 @@ class Worker:
             for said in words:
                 log.warning("%s: nothing of it is watched", said)
             await self._must_have(dict.fromkeys(events, ("READ",)))
-        n_summaries = self._sources[topics.summaries][1]
-        if self._sources[topics.state][1] != n_summaries:
-            raise NotFoundError(
-                f"{topics.state} must have as many partitions as {topics.summaries}, "
-                f"{n_summaries}; got {self._sources[topics.state][1]}. Make it again."
-            )
-        if settings.stage in ("all", "summarise"):
+        n_summaries = self._partitions(topics.summaries, topics.state)
+        n_pairs = self._partitions(topics.pairs, topics.pairs_state) if self._joins else 0
+        if reads_events:
             native = NativeDecoder(
-                self.plans, max_ahead_ms=settings.max_ahead_ms, hashing=settings.hashing
+                self.plans,
+                max_ahead_ms=settings.max_ahead_ms,
+                hashing=settings.hashing,
+                labels=self._joins,
             )
             self.status.stage1 = Stage1(
                 self.plans,
@@ -188,26 +194,52 @@ class Worker:
                 self._sources,
                 summaries=topics.summaries,
                 n_summaries=n_summaries,
+                pairs=topics.pairs,
+                n_pairs=n_pairs,
                 formats={t: FormatDecoder(native, o) for t, o in settings.formats.items()},
                 dead_letters=topics.dead_letter,
                 dead_letter_values=settings.dead_letter_values,
                 idle_after_s=settings.idle_after_s,
                 crash=self._crash,
             )
+        common = (self.plans, feed.current, sender, self._connection)
+        if settings.stage == "join" or (settings.stage == "all" and self._joins):
+            self.status.join = JoinStage(
+                *common,
+                n_partitions=n_pairs,
+                summaries=topics.summaries,
+                n_summaries=n_summaries,
+                interval_s=settings.snapshot_interval_s,
+                state=topics.pairs_state,
+                log_id=self._sources[topics.pairs][0],
+                crash=self._crash,
+            )
         if settings.stage in ("all", "monitor"):
             self.status.stage2 = Stage2(
-                self.plans,
-                feed.current,
-                sender,
-                self._connection,
+                *common,
                 alerts=topics.alerts,
                 state=topics.state,
                 log_id=self._sources[topics.summaries][0],
                 on_alert=self.status.count_alert,
                 crash=self._crash,
             )
-        stages = (self.status.stage1, self.status.stage2)
-        return Stages(self.status, *stages, topics.summaries, self._skips)
+        stages = (self.status.stage1, self.status.join, self.status.stage2)
+        return Stages(self.status, *stages, topics.summaries, topics.pairs, self._skips)
+
+    @property
+    def _joins(self) -> bool:
+        """Whether labels are joined: those of a plan that was there at the start."""
+        return self.settings.stage == "join" or self.plans.joins
+
+    def _partitions(self, log: str, state: str) -> int:
+        """How many a log has, and the topic of its snapshots."""
+        n = self._sources[log][1]
+        if self._sources[state][1] != n:
+            raise NotFoundError(
+                f"{state} must have as many partitions as {log}, {n}; got "
+                f"{self._sources[state][1]}. Make it again."
+            )
+        return n
 
     async def _must_have(self, needs: Mapping[str, Sequence[str]]) -> None:
         settings = self.settings
@@ -221,7 +253,8 @@ class Worker:
         on_ready: Callable[[WorkerStatus], None] | None,
     ) -> list[asyncio.Task[None]]:
         settings = self.settings
-        fixed = {settings.topics.summaries, settings.topics.state}
+        topics = settings.topics
+        fixed = {topics.summaries, topics.state, topics.pairs, topics.pairs_state}
         jobs: list[Awaitable[None]] = [
             feed.follow(),
             every(
@@ -234,6 +267,7 @@ class Worker:
             for stage in (stages.stage1, stages.stage2)
             if stage is not None
         ]
+        jobs += [every(settings.snapshot_interval_s, s.snapshot_all) for s in stages.restored]
         jobs.append(every(CHECK_S, lambda: check_broker(sender, self.status)))
         jobs.append(
             every(CHECK_S, LimitLog(self.status.counters, self.status.monitors_by_partition).check)
@@ -241,8 +275,6 @@ class Worker:
         jobs.append(every(CHECK_S, lambda: self._apply_skips(feed)))
         if stages.stage1 is not None:
             jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.flush_idle_partitions))
-        if stages.stage2 is not None:
-            jobs.append(every(settings.snapshot_interval_s, stages.stage2.snapshot_all))
         if stages.stage2 is not None and settings.metrics_address:
             jobs.append(self._feed_page().follow())
         if on_ready is not None:
@@ -296,7 +328,6 @@ class Worker:
                 log.warning("no time for a last snapshot; the next owner reads a little again")
             except Exception as error:
                 log.warning("no last snapshot: %r", error)
-        for stage in (stages.stage1, stages.stage2):
-            if stage is not None:
-                stage.revoked(list(stage.parts))
+        for stage in stages.running:
+            stage.revoked(list(stage.parts))
         await in_time(self._app.stop, _LEAVE_S)

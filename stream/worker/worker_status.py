@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
     from stream.alerts.silences import Silence
     from stream.contracts.alert_event import AlertEvent
+    from stream.join.partition import PartitionJoin
     from stream.stage1.stats import Stage1Stats
     from stream.stage2.monitor import PartitionMonitor
     from stream.worker.alerts_feed import AlertsFeed
+    from stream.worker.join_agent import JoinStage
+    from stream.worker.restored_stage import RestoredStage
     from stream.worker.stage1_agent import Stage1
     from stream.worker.stage2_agent import Stage2
 
@@ -40,6 +43,7 @@ class WorkerStatus:
     max_ready_lag: int
     summaries: str = ""
     stage1: Stage1 | None = None
+    join: JoinStage | None = None
     stage2: Stage2 | None = None
     consumer: Any = None
     failed: str = ""
@@ -98,6 +102,9 @@ class WorkerStatus:
         if self.stage1 is not None:
             for tp, source in list(self.stage1.parts.items()):
                 yield tp, max(source.next_offset, source.progress.through)
+        if self.join is not None:
+            for tp, joining in list(self.join.parts.items()):
+                yield tp, joining.monitor.fence
         if self.stage2 is not None:
             for tp, part in list(self.stage2.parts.items()):
                 yield tp, part.monitor.fence
@@ -133,8 +140,9 @@ class WorkerStatus:
         }
 
     def snapshots_s(self) -> dict[tuple[str, int], float]:
-        """Wall-clock time of the last complete snapshot of each summaries partition."""
-        parts = list(self.stage2.parts.items()) if self.stage2 is not None else []
+        """Wall-clock time of the last complete snapshot of each partition that has them."""
+        stages: list[RestoredStage[Any]] = [s for s in (self.join, self.stage2) if s is not None]
+        parts = [part for stage in stages for part in list(stage.parts.items())]
         return {(tp.topic, tp.partition): p.snapshot_s for tp, p in parts if p.snapshot_s}
 
     def stage1_stats(self) -> list[Stage1Stats]:
@@ -143,6 +151,11 @@ class WorkerStatus:
             return []
         live = [part.summariser.stats for part in list(self.stage1.parts.values())]
         return [self.stage1.retired, *live]
+
+    def joins(self) -> list[PartitionJoin]:
+        """Joins of the pairs partitions that are restored."""
+        parts = list(self.join.parts.values()) if self.join is not None else []
+        return [part.monitor for part in parts if part.restored]
 
     def monitors(self) -> list[PartitionMonitor]:
         """Monitors of the summaries partitions that are restored."""
@@ -180,6 +193,9 @@ class WorkerStatus:
         parts = list(self.stage2.parts.values()) if self.stage2 is not None else []
         if waiting := [part.tp for part in parts if not part.restored]:
             return False, f"restoring {counted(len(waiting), 'summaries partition')}"
+        joins = list(self.join.parts.values()) if self.join is not None else []
+        if unread := [part.tp for part in joins if not part.restored]:
+            return False, f"restoring {counted(len(unread), 'pairs partition')}"
         lag = self.lag()
         behind = sum(lag.values())
         if behind > self.max_ready_lag:

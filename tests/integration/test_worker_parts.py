@@ -392,7 +392,7 @@ def test_a_repeated_message_is_logged_once_in_a_while() -> None:
 
 
 def test_settings_say_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match=r"--stage must be one of all, summarise, monitor"):
+    with pytest.raises(ValueError, match=r"--stage must be one of all, summarise, join, monitor"):
         WorkerSettings({}, stage="both")
     with pytest.raises(ValueError, match=r"worker\.idle_after must be > 0; got 0"):
         WorkerSettings({}, idle_after_s=0)

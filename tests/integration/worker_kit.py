@@ -115,13 +115,15 @@ class Installation:
     def __post_init__(self) -> None:
         self.topics = {
             name: self.prefix + name
-            for name in ("summaries", "plans", "alerts", "dead_letter", "state")
+            for name in ("summaries", "plans", "alerts", "dead_letter", "state", "pairs")
         }
+        self.topics["pairs_state"] = self.prefix + "pairs-state"
         wanted = wanted_topics(
             TopicNames(**self.topics),
             predictions=[self.plan.topic],
             partitions=self.summaries_partitions,
             prediction_partitions=self.partitions,
+            longest_wait_ms=self.plan.outcome_wait_ms if self.plan.join_key else 0,
         )
         create_topics(self.kafka, wanted)
         publish_plan(self.kafka, self.topics["plans"], self.plan)

@@ -16,6 +16,7 @@ from stream.kafka.skips import SkipBook
 from stream.worker.faust.transport import BatchTransport
 
 if TYPE_CHECKING:
+    from stream.worker.join_agent import JoinStage
     from stream.worker.stage1_agent import Stage1
     from stream.worker.stage2_agent import Stage2
     from stream.worker.worker_status import WorkerStatus
@@ -31,29 +32,47 @@ class Stages:
 
     status: WorkerStatus
     stage1: Stage1 | None
+    join: JoinStage | None
     stage2: Stage2 | None
     summaries: str
+    pairs: str
     skips: SkipBook = field(default_factory=SkipBook)
+
+    @property
+    def running(self) -> list[Stage1 | JoinStage | Stage2]:
+        """Those that this worker runs."""
+        return [s for s in (self.stage1, self.join, self.stage2) if s is not None]
+
+    @property
+    def restored(self) -> list[JoinStage | Stage2]:
+        """Those of them that have snapshots."""
+        return [stage for stage in (self.join, self.stage2) if stage is not None]
+
+    @property
+    def inner(self) -> frozenset[str]:
+        """The topics that hold no events."""
+        return frozenset((self.summaries, self.pairs))
 
     async def assigned(self, positions: Mapping[TP, int]) -> None:
         """Take partitions over, each by its stage."""
         if self.stage1 is not None:
-            mine = {tp: at for tp, at in positions.items() if tp.topic != self.summaries}
+            mine = {tp: at for tp, at in positions.items() if tp.topic not in self.inner}
             self.stage1.assigned(mine)
+        if self.join is not None:
+            self.join.assigned([tp for tp in positions if tp.topic == self.pairs])
         if self.stage2 is not None:
             self.stage2.assigned([tp for tp in positions if tp.topic == self.summaries])
 
     async def closing(self, partitions: Iterable[TP]) -> None:
-        """Snapshot what stage 2 holds."""
-        if self.stage2 is not None:
-            await self.stage2.closing(partitions)
+        """Snapshot what is held."""
+        gone = list(partitions)
+        await asyncio.gather(*(stage.closing(gone) for stage in self.restored))
 
     def revoked(self, partitions: Iterable[TP]) -> None:
         """Drop the partitions."""
         gone = list(partitions)
-        for stage in (self.stage1, self.stage2):
-            if stage is not None:
-                stage.revoked(gone)
+        for stage in self.running:
+            stage.revoked(gone)
 
 
 def build_app(
@@ -96,6 +115,8 @@ def build_app(
     app.boot_strategy.enable_kafka_producer = False
     if stages.stage1 is not None:
         _agent(app, "summarise", sources, stages.stage1.consume, stages.status)
+    if stages.join is not None:
+        _agent(app, "join", [stages.pairs], stages.join.consume, stages.status)
     if stages.stage2 is not None:
         _agent(app, "monitor", [stages.summaries], stages.stage2.consume, stages.status)
     return app

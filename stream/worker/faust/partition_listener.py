@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from faust.types import TP
@@ -13,10 +13,13 @@ __all__ = ["PartitionListener"]
 
 
 class PartitionListener(Protocol):
-    """Keeps state for assigned partitions: the two stages of the worker."""
+    """Keeps state for assigned partitions: the stages of the worker."""
 
-    summaries: str  # the one topic that does not hold events
     skips: SkipBook
+
+    @property
+    def inner(self) -> Collection[str]:
+        """The topics that hold no events."""
 
     async def assigned(self, positions: Mapping[TP, int]) -> None:
         """These partitions are ours and will be read from these offsets."""

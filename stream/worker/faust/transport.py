@@ -132,7 +132,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def _judged(self, tp: TP, batch: list[Any]) -> list[Any]:
         """What is handed over of a run that ends with a batch that cannot be read."""
         readable, unread = batch[:-1], batch[-1]
-        events = tp.topic != self.listener.summaries
+        events = tp.topic not in self.listener.inner
         if (told := as_skipped(tp, unread, self.listener.skips, events=events)) is not None:
             log.warning("%s[%d]: passed over %s: %s (%s)", *tp, told, told.reason, told.error)
             if told.last != unread.last:

@@ -100,7 +100,7 @@ window = { events = 5000, max_age = "7d", min_events = 400 }
 private = true
 protected = ["region", ["region", "channel"]]
 fairness = { difference = 0.05, ratio = 0.9 }
-outcome = { wait = "14d", absent_means = "ok" }
+outcome = { labels = "fraud-labels", wait = "14d", absent_means = "ok" }
 [models.signals.amount]
 importance = 0.4
 tests = ["psi", "adwin"]
@@ -133,6 +133,7 @@ monitor = false
         "protected": ("region", ("region", "channel")),
         "fairness_difference": 0.05,
         "fairness_ratio": 0.9,
+        "outcome_labels": "fraud-labels",
         "outcome_wait_ms": 1_209_600_000,
         "outcome_absent_means": "ok",
     }
@@ -141,6 +142,10 @@ monitor = false
     assert model.signals["noise"].options == SignalOptions(monitor=False)
     assert config.worker.session_timeout_ms == 9_000
     assert config.worker.max_series == 500
+    wanted = {topic.name: topic for topic in config.wanted_topics()}
+    assert {"fraud-labels", "driftstream.pairs", "driftstream.pairs-state"} <= wanted.keys()
+    assert wanted["driftstream.pairs"].config["retention.ms"] == str(16 * 86_400_000)
+    assert wanted["driftstream.pairs-state"].as_many_as == "driftstream.pairs"
     assert (config.topics.alerts, config.topics.prediction_partitions) == ("a", 8)
 
 

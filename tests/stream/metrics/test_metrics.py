@@ -93,6 +93,9 @@ class FileState:
     def stopped(self) -> dict[tuple[str, int], tuple[str, int]]:
         return {("predictions", 1): ("corrupt", 0)}
 
+    def joins(self) -> list[Any]:
+        return []
+
     def stage1_stats(self) -> list[Any]:
         return [self.replay.summariser.stats]
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from detectors import ColumnMapping
-from stream.stage2.plan_notes import plan_notes
+from stream.plans.plan import Learn, LearningPlan, PlanError
+from stream.stage2.plan_notes import label_lines, labels_left_out, plan_notes
 from tests.stream.harness import make_plan, make_reference
+from tests.stream.join.log_world import plan
 
 DAY_MS = 86_400_000
 
@@ -74,7 +76,32 @@ def test_a_rate_of_rows_without_times_is_said_to_be_a_guess(reference):
     assert notes(reference, 604_801) == []
 
 
-def test_what_workers_do_not_do_yet_is_said(reference):
+def test_how_workers_are_made_to_join_is_said(reference):
     (note,) = notes(reference, 0, outcome_wait_ms=DAY_MS)
     assert note.startswith("outcome.wait is of labels that are joined by id")
-    assert "Workers do not join yet" in note
+    assert "name the topic of labels, outcome.labels" in note
+
+
+def test_what_workers_join_is_said():
+    assert labels_left_out(plan()) == label_lines(plan(outcome_labels="")) == []
+    assert label_lines(plan()) == ["labels of l, joined by id within 30m; no label means nothing"]
+    (line,) = label_lines(plan(outcome_absent_means="no"))
+    assert line.endswith("; 'no' if none comes")
+
+
+def test_labels_need_truths_to_be_joined():
+    reference = make_reference()
+    with pytest.raises(PlanError, match=r"outcome\.labels are truths, and none is monitored"):
+        make_plan(reference=reference, outcome_labels="l")
+    with pytest.raises(PlanError, match=r"outcome\.labels needs a reference with truths"):
+        LearningPlan(model="m", learn=Learn(warm_up=1_000), outcome_labels="l")
+
+
+def test_plans_share_a_join_if_what_waits_means_the_same():
+    first = plan()
+    assert first.join_key
+    assert not plan(outcome_labels="").join_key
+    assert plan(window_events=900).join_key == first.join_key
+    others = [{"outcome_wait_ms": 1}, {"lateness_ms": 1}, {"topic": "q"}, {"outcome_labels": "q"}]
+    keys = {plan(**other).join_key for other in others}
+    assert len(keys | {first.join_key}) == len(others) + 1
