@@ -70,7 +70,13 @@ TESTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     **_in(
         "stream/join",
-        {"held": "test_joiner", "joiner": "test_joiner", "rows": "test_joiner"},
+        {
+            "held": "test_joiner",
+            "joiner": "test_joiner",
+            "pair_writer": "test_partition",
+            "partition": "test_partition",
+            "rows": "test_joiner",
+        },
     ),
     **_in(
         "stream/stage2",

@@ -410,7 +410,7 @@ def test_a_missing_right_on_the_group_is_said(
     """All topics, and not the group: found out when the worker joins it."""
     page = (ROOT / "docs" / "security.md").read_text()
     mine = [c for c in documented_commands(page) if "User:driftstream" in c and "--group" not in c]
-    assert len(mine) == 4
+    assert len(mine) == 5
     for command in mine:
         grant(secured.super_user, acls_of(command.replace("User:driftstream", "User:stranger")))
     path = as_user(secured, folder, "stranger")
