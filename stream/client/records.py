@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
@@ -26,6 +26,7 @@ from stream.kafka.unreadable_batch import SkippingPoll, UnreadableError
 __all__ = [
     "DeliveryError",
     "KafkaRecord",
+    "TimedMessage",
     "producer",
     "publish",
     "read_topic",
@@ -35,8 +36,19 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 Headers = Sequence[tuple[str, bytes]]
-#: (key, value, headers); more is not needed, the broker stamps the time.
+#: (key, value, headers); the broker stamps the time.
 Message = tuple[bytes | None, bytes | None, Headers]
+
+
+class TimedMessage(NamedTuple):
+    """A message to a topic of its own, with a time of its own."""
+
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    topic: str
+    timestamp_ms: int
+
 
 _POLL_MS: Final = 200
 
@@ -85,7 +97,7 @@ def producer(kafka: Mapping[str, object], **settings: Any) -> Iterator[Any]:
 def publish(
     kafka: Mapping[str, object],
     topic: str,
-    messages: Iterable[Message],
+    messages: Iterable[Message | TimedMessage],
     *,
     partition: int | None = None,
     on_sent: Callable[[int], None] | None = None,
@@ -112,10 +124,19 @@ def publish(
     if not topic_partitions(kafka, topic):  # the producer itself would look for it for a minute
         raise _no_topic(kafka, topic)
     with producer(kafka, **settings) as client:
-        for key, value, headers in messages:
+        for message in messages:
+            key, value, headers = message[:3]
+            to, at_ms = topic, None
+            if isinstance(message, TimedMessage):
+                to, at_ms = message.topic, message.timestamp_ms
             try:
                 sent = client.send(
-                    topic, value, key=key, headers=list(headers), partition=partition
+                    to,
+                    value,
+                    key=key,
+                    headers=list(headers),
+                    partition=partition,
+                    timestamp_ms=at_ms,
                 )
             except KafkaError as error:
                 raise _undelivered(kafka, where, count, error) from error

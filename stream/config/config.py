@@ -253,10 +253,8 @@ class Config:
         joining = [model for model in self.models if model.labels]
         return wanted_topics(
             topics.names,
-            predictions=[
-                *(model.topic for model in self.models),
-                *(model.labels for model in joining),
-            ],
+            predictions=[model.topic for model in self.models],
+            labels=[model.labels for model in joining],
             longest_wait_ms=max((int(m.settings["outcome_wait_ms"]) for m in joining), default=0),
             partitions=topics.partitions,
             prediction_partitions=topics.prediction_partitions,

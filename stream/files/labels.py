@@ -121,7 +121,7 @@ def label_records(
 def records_of_labels(
     batches: Iterable[dict[str, list[Any]]], rows: EventRows, refused: RowProblems
 ) -> Iterator[FileRecord]:
-    """An event for each row that says a truth; the others go to `refused`."""
+    """An event for each row that says a truth, recorded at its time; the others go to `refused`."""
     (truth,) = rows.mapping.roles
     row = 0
     for batch in batches:
@@ -132,7 +132,7 @@ def records_of_labels(
             elif event.problem:
                 refused.add(row, event.problem, event.reason)
             else:
-                yield FileRecord(row - 1, 0, event.value)
+                yield FileRecord(row - 1, round(event.seconds * 1000), event.value)
 
 
 def _batches(data: Path, rows: EventRows) -> Iterator[dict[str, list[Any]]]:

@@ -72,6 +72,7 @@ def wanted_topics(
     names: TopicNames = TopicNames(),  # noqa: B008 - frozen
     *,
     predictions: Iterable[str] = (),
+    labels: Iterable[str] = (),
     partitions: int = 4,
     prediction_partitions: int = 4,
     replication: int = -1,
@@ -85,6 +86,9 @@ def wanted_topics(
         Of our own topics.
     predictions
         The user's topics, created only on request; given names may repeat.
+    labels
+        The user's topics that have labels alone. A label is of its record's time, so this is
+        the producer's, who may send what was known long ago.
     partitions
         Of the summaries topic, and so of the state topic: one monitor each.
     prediction_partitions
@@ -103,7 +107,8 @@ def wanted_topics(
     compact = {"cleanup.policy": "compact", **safe}
     often = {"segment.bytes": str(STATE_SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.2"}
     dead = {**delete(14), "max.message.bytes": str(DEAD_LETTER_MAX_BYTES)}
-    users = {"cleanup.policy": "delete", **LOG_APPEND, **safe}
+    of_labels = {"cleanup.policy": "delete", **safe}
+    users = {**of_labels, **LOG_APPEND}
     mine = [
         WantedTopic(names.summaries, partitions, delete(7), replication=replication),
         # One partition: every worker reads all of it, and one order of plans is the same for all.
@@ -123,9 +128,9 @@ def wanted_topics(
                 names.pairs_state, partitions, {**compact, **often}, True, replication, names.pairs
             ),
         ]
-    theirs = dict.fromkeys(predictions)
+    theirs = dict.fromkeys(labels, of_labels) | dict.fromkeys(predictions, users)
     return [
-        *(WantedTopic(n, prediction_partitions, users, False, replication) for n in theirs),
+        *(WantedTopic(n, prediction_partitions, c, False, replication) for n, c in theirs.items()),
         *mine,
     ]
 
