@@ -29,6 +29,7 @@ from stream.contracts.summary_message import (
 )
 from stream.decode import FormatDecoder, NativeDecoder, SourceOptions
 from stream.decode.record import FileRecord
+from stream.join.partition import PartitionJoin
 from stream.plans.parts import PlanAssembler, plan_parts
 from stream.plans.plan import Learn, LearningPlan, Plan, PlanBook, PlanError, decode_plan
 from stream.replay import Replay
@@ -45,6 +46,7 @@ from stream.stage2.snapshot import (
 from tests.fuzz.batches import batch_seeds, read_batch
 from tests.fuzz.formats import FOREIGN
 from tests.stream.harness import START_S, make_events, make_plan, run_stages
+from tests.stream.join.log_world import PAIRS, World
 
 __all__ = ["Reader", "make_readers"]
 
@@ -76,12 +78,13 @@ def make_readers(folder: Path) -> list[Reader]:
     messages = _messages(book, events)
     return [
         Reader("record batch", 0.03, batch_seeds(), read_batch),
-        Reader("event", 0.12, _events(events), _stage1(book), form="json"),
+        Reader("event", 0.10, _events(events), _stage1(book), form="json"),
         Reader("batch", 0.10, _batches(), _stage1(book), form="json"),
         *format_readers(book, events),
         Reader("arrow", 0.09, _arrows(), _stage1(book, ARROW_HEADERS)),
         Reader("summary", 0.13, messages, _decode_summary, (SummaryError,), "msgpack"),
         Reader("monitor", 0.06, messages, _stage2(book), form="msgpack"),
+        Reader("pairs", 0.02, *_pairs(), form="msgpack"),
         Reader("panes", 0.04, _counts(messages), _panes(plan, book)),
         Reader("snapshot", 0.06, *_snapshots(monitor)),
         Reader("state", 0.05, *_states(monitor, book)),
@@ -116,6 +119,21 @@ def _learning_readers(events: list[bytes]) -> list[Reader]:
         Reader("sketch", 0.02, sketches, _sketch, (ValueError,), "msgpack"),
         Reader("learned state", 0.01, *_states(monitor, book)),
     ]
+
+
+def _pairs() -> tuple[list[bytes], Callable[[bytes], bool]]:
+    """What stage 1 tells the join of one pairs partition, between two words that settle it."""
+    world = World()
+    world.run(random.Random(1), faults=0.0)
+    log = [value for _, value in world.pairs[0]]
+
+    def read(data: bytes) -> bool:
+        join = PartitionJoin(world.book, "id", 0, PAIRS)
+        for offset, value in enumerate((*log[:20], data, *log[-20:])):
+            join.apply(offset, value, 0, plans_current=True)
+        return not join.refused
+
+    return log[20:60], read
 
 
 def _sketch(data: bytes) -> bool:
