@@ -126,10 +126,11 @@ def fit_reference(
         roles=role_of,
         seasons=seasons,
         outcome=OutcomeOptions(positive, threshold, fair),
+        segments=apart,
         sample=max(1, n),
         names=max(1, n),
     )
-    read = {**chosen.kinds, **dict.fromkeys(columns_of_segments(fair), "categorical")}
+    read = {**chosen.kinds, **dict.fromkeys(by_value, "categorical")}
     values = {name: typed_column(columns[name], kind) for name, kind in read.items()}
     for batch, moments in _batches(values, times):
         fitter.survey(batch, moments)

@@ -50,7 +50,15 @@ def _count(
 
 
 class CategoricalFit:
-    """One categorical signal. `survey` all batches, `prepare`, `count` them again, `finish`."""
+    """One categorical signal. `survey` all batches, `prepare`, `count` them again, `finish`.
+
+    Attributes
+    ----------
+    known : int
+        Names with a number of their own in what `count` gives; what is beyond them is no name.
+    first, last, times : int64
+        By name, in the second pass: the batches between which it occurs, and how often.
+    """
 
     def __init__(self, names: int) -> None:
         self.tally = NameTally(names)
@@ -71,16 +79,16 @@ class CategoricalFit:
         del self.tally
         binning = self.binning
         self._number = {name: i for i, name in enumerate(binning.code)}
-        self._unseen = len(self._number)
+        self.known = len(self._number)
         specials = (*binning.new.tolist(), binning.invalid, binning.missing)
         self._bins = np.array([*binning.code.values(), *specials], np.int64)
         self._batches = batches
         rows = max(1, batches.count * batches.pieces)
         self.table = np.zeros((rows, binning.n_bins), np.int64)
         self.by_cell = np.zeros((0, binning.n_bins), np.int32)
-        self._first = np.full(self._bins.size, batches.count + 1)
-        self._last = np.full(self._bins.size, -1)
-        self._times = np.zeros(self._bins.size, np.int64)
+        self.first = np.full(self._bins.size, batches.count + 1)
+        self.last = np.full(self._bins.size, -1)
+        self.times = np.zeros(self._bins.size, np.int64)
         self.trace = np.zeros(1, np.int64)
 
     def count(
@@ -92,7 +100,7 @@ class CategoricalFit:
         """
         codes, names = coded_names(column)
         number, place = self._number, self.binning.place
-        known = [number[name] if name in number else self._unseen + place(name) for name in names]
+        known = [number[name] if name in number else self.known + place(name) for name in names]
         # From the end: -1 is missing, -2 of a wrong type.
         last = self._bins.size - 1
         rows = np.array([*known, last - 1, last], np.int64)[codes]
@@ -102,9 +110,9 @@ class CategoricalFit:
             self._batches.pieces,
             self._bins,
             self.table,
-            self._first,
-            self._last,
-            self._times,
+            self.first,
+            self.last,
+            self.times,
             self.trace,
             cell,
             self.by_cell,
@@ -123,9 +131,9 @@ class CategoricalFit:
             self.by_cell[:, self.binning.missing] = 0
         counts = table.sum(axis=0)
         # Names that one batch alone made known; those beyond are counted as unseen already.
-        times = np.rint(self._times[: self._unseen] / factor).astype(np.int64)
+        times = np.rint(self.times[: self.known] / factor).astype(np.int64)
         if self._batches.count:
-            first, last = self._first[: self._unseen], self._last[: self._unseen]
+            first, last = self.first[: self.known], self.last[: self.known]
             news = rows_of_passing_names(first, last, times, self._batches.count)
         else:
             news = np.array([(times == 1).sum()])

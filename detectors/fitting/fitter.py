@@ -21,9 +21,11 @@ from detectors.fitting.outcome_kinds import OutcomeOptions
 from detectors.fitting.outcome_questions import questions_about
 from detectors.fitting.outcomes import OutcomeFit
 from detectors.fitting.pace import Pace
+from detectors.fitting.parts import PartsFit, most_parts
 from detectors.fitting.sampling import RowSample
 from detectors.fitting.seasonal import SeasonFit, Seasons
 from detectors.fitting.seasons.fitting import Seasonal
+from detectors.fitting.segment_values import SegmentValues
 from detectors.fitting.training_rows import warnings_of_training
 from detectors.fitting.values import Column
 from detectors.fitting.worth import warnings_of_slow
@@ -59,6 +61,9 @@ class ReferenceFitter:
         Whether slots of the week are looked for and used, by which clock.
     outcome : OutcomeOptions, optional
         What is known of outcomes, where there are a truth and a prediction or a score.
+    segments : sequence of str or tuple of str
+        Columns, and combinations of them, whose values are counted by themselves, beside those that
+        are protected. They are with every batch, and need not be signals.
     sample, names : int
         Bounds of memory.
     seed : int
@@ -89,6 +94,7 @@ class ReferenceFitter:
         cycle_ms: int = 0,
         seasons: Seasons | None = None,
         outcome: OutcomeOptions | None = None,
+        segments: Sequence[Segment] = (),
         sample: int = _SAMPLE_ROWS,
         names: int = _MOST_NAMES,
         seed: int = 0,
@@ -107,6 +113,9 @@ class ReferenceFitter:
         options = outcome or OutcomeOptions()
         self._outcome = OutcomeFit.of(kinds, self._roles, options, self._sample)
         self._protected = options.protected
+        by_value = dict.fromkeys([*segments, *self._protected])
+        self._values = {segment: SegmentValues(segment) for segment in by_value}
+        self._parts: list[PartsFit] = []
         self._joint: JointFit | None = None
         self._warnings: list[str] = []
         self._batches: Batches | None = None
@@ -139,6 +148,8 @@ class ReferenceFitter:
             signal.survey(columns[name], slots, sources)
         if self._outcome is not None:
             self._outcome.survey(columns, slots, sources)
+        for segment in self._values.values():
+            segment.survey(columns)
 
     def distinct(self, name: str) -> int:
         """Different names of a categorical signal after the first pass.
@@ -217,6 +228,8 @@ class ReferenceFitter:
         self._counted += n
         if self._counted > self.rows:
             self._fail_of_passes()
+        for segment in self._values.values():
+            segment.place(columns)
         values = {n: s.count(columns[n], batch, cell) for n, s in self._signals.items()}
         self._copies.add(list(values.values()), times_ms)
         sizes = np.zeros(0, np.int64)
@@ -224,6 +237,8 @@ class ReferenceFitter:
             sizes = self._outcome.count(columns, values, batch, cell)
         if self._joint is not None:
             self._joint.count(sizes)
+        for parts in self._parts:
+            parts.count(batch, values)
 
     @property
     def why_no_seasons(self) -> str:
@@ -271,6 +286,8 @@ class ReferenceFitter:
         if self.seasonal is not None and self._season.wanted.declared:
             signals, calendar = self.seasonal.signals, self.seasonal.calendar
             warnings += self.seasonal.warnings()
+        # By hours of the week parts are not counted: with slots they are compared with the whole.
+        parts = [] if calendar is not None else self._parts
         traces = {name: int(signal.trace[0]) for name, signal in self._signals.items()}
         warnings += same_values(signals, traces) + warnings_of_slow(signals) + said
         bulk = self._bulk
@@ -294,6 +311,7 @@ class ReferenceFitter:
             copies=copies,
             outcome=outcome,
             joint=self._tables(signals, outcomes=outcome is not None),
+            parts=tuple(each.finish(signals, factor) for each in parts),
         )
 
     def _tables(self, signals: Sequence[SignalReference], *, outcomes: bool) -> JointTables | None:
@@ -313,7 +331,7 @@ class ReferenceFitter:
         self, columns: Mapping[str, Column], times_ms: npt.NDArray[np.int64] | None
     ) -> int:
         lengths = {}
-        for name in (*self._signals, *columns_of_segments(self._protected)):
+        for name in (*self._signals, *columns_of_segments(self._values)):
             if name not in columns:
                 raise InvalidReferenceError(
                     f"a batch must have the column {name!r}; got {', '.join(list(columns)[:20])}."
@@ -362,8 +380,11 @@ class ReferenceFitter:
                 signal.prepare(self._batches, edge)
             else:
                 signal.prepare(self._batches)
+        for segment in self._values.values():
+            segment.prepare()
         if self._outcome is not None:
-            self._outcome.prepare(self._signals, self._batches)
+            protected = [self._values[segment] for segment in self._protected]
+            self._outcome.prepare(self._signals, self._batches, protected)
             self._roles[self._outcome.error_name] = "error"
         self._joint = JointFit.of(self._signals, self._roles)
         fits = self._all_signals().values()
@@ -371,6 +392,11 @@ class ReferenceFitter:
         if cells := self._season.prepare(self._times.pace, bins):
             for signal in fits:
                 signal.by_cell = np.zeros((cells, signal.binning.n_bins), np.int32)
+        most = most_parts(len(fits), len(self._values))
+        self._parts = [
+            PartsFit(values, self._all_signals(), self._outcome, self._batches, most)
+            for values in self._values.values()
+        ]
         return self._batches
 
     def _sampled_numbers(self) -> dict[str, npt.NDArray[np.float64]]:

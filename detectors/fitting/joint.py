@@ -15,7 +15,7 @@ from detectors.fitting.numeric import NumericFit
 from detectors.references.joint import FeatureTable, JointTables
 from detectors.references.reference import SignalReference
 
-__all__ = ["MAX_TABLES", "JointFit"]
+__all__ = ["MAX_TABLES", "JointFit", "count_pairs"]
 
 #: A reference keeps tables of so many features: more would be megabytes in every plan.
 MAX_TABLES: Final = 200
@@ -25,7 +25,8 @@ _Bins = npt.NDArray[np.int32]
 
 
 @kernel
-def _count(bins: _Bins, said: _Bins, counts: _Bins) -> None:
+def count_pairs(bins: _Bins, said: _Bins, counts: _Bins) -> None:
+    """Count rows by two things of each: a row of the table, and a column."""
     for i in range(bins.size):
         counts[bins[i], said[i]] += 1
 
@@ -93,7 +94,7 @@ class JointFit:
         said = self._fits[self._said].placed
         for name, counts in self._counts.items():
             bins = self._fits[name].placed
-            _count(bins, said, counts)
+            count_pairs(bins, said, counts)
             _add_errors(bins, sizes, self._errors[name])
 
     def finish(

@@ -8,8 +8,8 @@ columns do not tell before they are read, all of these are counted and one is ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,16 +34,18 @@ from detectors.fitting.outcome_kinds import (
 )
 from detectors.fitting.protected import ProtectedFit
 from detectors.fitting.sampling import RowSample
+from detectors.fitting.segment_values import SegmentValues
 from detectors.fitting.values import Coded, Column, numbers
 from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import joined
 from detectors.references.outcome import OutcomeReference
 from detectors.references.segments import segment_name
 
-__all__ = ["OutcomeFit"]
+__all__ = ["OutcomeFit", "add_places"]
 
 Ints = npt.NDArray[np.int64]
 _Fits = Mapping[str, "NumericFit | CategoricalFit"]
+_Counted: TypeAlias = tuple[npt.NDArray[np.int32], Ints | None]
 
 #: A score is how sure the model is if no more of them than this are below a half for either class.
 _UNSURE: Final = 0.05
@@ -61,8 +63,12 @@ class OutcomeFit:
         Of it.
     why_not : str
         Why nothing is counted though there is a truth; empty where it is.
-    turned : bool
-        After `finish`: whether what was counted as wrong is right.
+    layouts : list of OutcomeCells
+        After `prepare`: all that the outcomes may be.
+    counted : list of (int32[n, k], int64[n, j] or None)
+        By layout: of the rows that were counted last their cells, and what is added up of them.
+    chosen, turned : int, bool
+        After `finish`: which layout they are, and whether what was counted as wrong is right.
     """
 
     def __init__(
@@ -80,9 +86,11 @@ class OutcomeFit:
         self._label, self._score = label, score
         self._options = options
         self.why_not = ""
-        self._protected = [ProtectedFit(column) for column in options.protected]
+        self._of_protected: list[ProtectedFit] = []
         self.turned = False
-        self._cells: list[OutcomeCells] = []
+        self.layouts: list[OutcomeCells] = []
+        self.counted: list[_Counted] = []
+        self.chosen = 0
         self.error_name = "error"
         while self.error_name in kinds:
             self.error_name = f"_{self.error_name}"
@@ -143,8 +151,6 @@ class OutcomeFit:
         """First pass over a batch."""
         if self._is_regression:
             self.error.survey(self._errors(columns), slots, sources)
-        for protected in self._protected:
-            protected.survey(columns)
 
     def _errors(self, columns: Mapping[str, Column]) -> npt.NDArray[np.float64]:
         errors = errors_of(numbers(columns[self._said]), numbers(columns[self._actual]))
@@ -167,19 +173,21 @@ class OutcomeFit:
             return None
         return self._score, HALF
 
-    def prepare(self, signals: _Fits, batches: Batches) -> None:
-        """End the first pass, after that of all signals: settle what may be counted."""
+    def prepare(
+        self, signals: _Fits, batches: Batches, protected: Sequence[SegmentValues] = ()
+    ) -> None:
+        """End the first pass, after that of all signals and values: settle what may be counted."""
         self._signals, self._batches = signals, batches
         if self._score not in signals:
             self._score = ""
-        self._cells = self._settle()
-        for protected in self._protected:
-            protected.prepare([cells.of_classes.width for cells in self._cells])
+        self.layouts = self._settle()
+        widths = [cells.of_classes.width for cells in self.layouts]
+        self._of_protected = [ProtectedFit(values, widths) for values in protected]
         self.error.prepare(batches)
         binnings = {name: signal.binning for name, signal in signals.items()}
-        self._places = [OutcomePlaces(cells, binnings) for cells in self._cells]
+        self._places = [OutcomePlaces(cells, binnings) for cells in self.layouts]
         rows = max(1, batches.count) * batches.pieces
-        self._tables = [np.zeros((rows, cells.width), np.int64) for cells in self._cells]
+        self._tables = [np.zeros((rows, cells.width), np.int64) for cells in self.layouts]
         self._sides = np.zeros((2, 2), np.int64)  # said class, and whether its score is below half
 
     def _settle(self) -> list[OutcomeCells]:
@@ -211,14 +219,15 @@ class OutcomeFit:
             absent = np.where(np.isnan(errors), np.inf, errors)
             said = self._signals[self._said].placed
             where, amounts = self._places[0].sums_of_errors(absent, said)
-            self._add(0, where, amounts, piece)
+            self.counted = [(where, amounts)]
+            self._add(piece)
             return np.where(where[:, 0] < 0, -1, amounts[:, 0] + amounts[:, 1])
         rows = len(piece)
         read = (self._actual, self._label, self._score)
         bins = {name: self._signals[name].placed for name in read if name}
         codes = np.full(rows, -1, np.int32)
-        of_values = [each.rows(columns) for each in self._protected]
-        for at, (cells, places) in enumerate(zip(self._cells, self._places, strict=True)):
+        self.counted = []
+        for at, (cells, places) in enumerate(zip(self.layouts, self._places, strict=True)):
             predicted, actual = places.classes(
                 bins[cells.predicted or cells.score], bins[cells.actual]
             )
@@ -234,33 +243,25 @@ class OutcomeFit:
                     for side in (0, 1):
                         of_side = score[predicted == side]
                         self._sides[side] += [of_side.size, np.count_nonzero(of_side < HALF)]
-            self._add(at, where, sums, piece)
-            for protected, of_value in zip(self._protected, of_values, strict=True):
-                protected.add(at, of_value, where[:, 0])
+            self.counted.append((where, sums))
+            for protected in self._of_protected:
+                protected.add(at, where[:, 0])
+        self._add(piece)
         self.error.count(Coded(codes, _NAMES), piece, cell)
         return codes.astype(np.int64)
 
-    def _add(
-        self,
-        at: int,
-        where: npt.NDArray[np.int32],
-        sums: Ints | None,
-        piece: npt.NDArray[np.int32],
-    ) -> None:
-        table = self._tables[at]
-        for column in where.T:
-            there = column >= 0
-            np.add.at(table, (piece[there], column[there]), 1)
-        if sums is not None:
-            for j, amounts in enumerate(sums.T, start=self._cells[at].sums_at):
-                np.add.at(table[:, j], piece, amounts)
+    def _add(self, piece: npt.NDArray[np.int32]) -> None:
+        for table, cells, (where, sums) in zip(
+            self._tables, self.layouts, self.counted, strict=True
+        ):
+            add_places(table, cells.sums_at, where, sums, piece)
 
     def finish(self, factor: float) -> OutcomeReference | None:
         """What the rows say, which came `factor` times each; None where nothing can be counted."""
-        if not self._cells:
+        if not self.layouts:
             return None
-        at = self._chosen()
-        cells, table = self._cells[at], self._tables[at]
+        at = self.chosen = self._choice()
+        cells, table = self.layouts[at], self._tables[at]
         self.turned = bool(at) and not cells.predicted
         if self.turned:  # the score says the other class
             for of_errors in (self.error.table, self.error.by_cell):
@@ -268,7 +269,7 @@ class OutcomeFit:
         counts = table.sum(axis=0)
         if factor > 1.0:
             counts = np.rint(counts / factor).astype(np.int64)
-        protected = tuple(each.finish(at, factor) for each in self._protected)
+        protected = tuple(each.finish(at, factor) for each in self._of_protected)
         found = OutcomeReference(cells, self.error_name, counts, protected=protected)
         if not found.events:
             self.why_not = "no row has both a prediction and a truth"
@@ -277,21 +278,52 @@ class OutcomeFit:
             return found
         return with_effects(found, joined(table, self._batches.pieces))
 
-    def _chosen(self) -> int:
+    def _choice(self) -> int:
         """Which of what was counted the columns are like."""
-        last = len(self._cells) - 1
-        if self._cells[last].task == "multiclass" and last:
+        last = len(self.layouts) - 1
+        if self.layouts[last].task == "multiclass" and last:
             sizes, below = self._sides.T
             if (below <= _UNSURE * sizes).all():
                 return last
-        if last and self._cells[1].task == "binary":
+        if last and self.layouts[1].task == "binary":
             # The score is of the class that comes where it is higher.
             one, other = (
                 _rises(cells.calibration(table.sum(axis=0)))
-                for cells, table in zip(self._cells[:2], self._tables, strict=False)
+                for cells, table in zip(self.layouts[:2], self._tables, strict=False)
             )
             return 0 if one >= other else 1
         return 0
+
+
+def add_places(
+    table: Ints,
+    sums_at: int,
+    where: npt.NDArray[np.int32],
+    sums: Ints | None,
+    row: npt.NDArray[np.integer[Any]],
+) -> None:
+    """Add events to a table of cells.
+
+    Parameters
+    ----------
+    table : int64[rows, width]
+        Added to.
+    sums_at : int
+        The first cell of sums.
+    where : int32[n, k]
+        Cells that each event is counted in, -1 for none.
+    sums : int64[n, j] or None
+        Amounts to add up.
+    row : int[n]
+        Of the table, for each event; -1 for none.
+    """
+    counted = row >= 0
+    for column in where.T:
+        there = counted & (column >= 0)
+        np.add.at(table, (row[there], column[there]), 1)
+    if sums is not None:
+        for j, amounts in enumerate(sums.T, start=sums_at):
+            np.add.at(table[:, j], row[counted], amounts[counted])
 
 
 def _rises(calibration: Ints) -> float:

@@ -13,8 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.change_points.estimates import bin_mean, bin_quantiles
-from detectors.counting.binning import NumericBinning
+from detectors.change_points.recounted import recounted
 from detectors.errors import InvalidReferenceError
 from detectors.outcomes.residual_effects import with_effects
 from detectors.references.calibration import LEAST_BATCHES, calibrate
@@ -26,7 +25,6 @@ __all__ = ["LEAST_EVENTS", "rebased"]
 
 #: As many as a reference is fitted on at least.
 LEAST_EVENTS: Final = 300
-_QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 Ints = npt.NDArray[np.int64]
 
@@ -93,6 +91,11 @@ def rebased(
         warnings.append(
             f"{len(table)} batches are too few to measure dependence: events count as independent"
         )
+    if reference.parts:
+        warnings.append(
+            "parts of the stream are compared with the whole of it: production is not counted anew "
+            "by the values of segments; a reference that is fitted on rows has their counts"
+        )
     if reference.joint is not None:
         warnings.append(
             "which input explains a move of the prediction is not known from it: production counts "
@@ -109,6 +112,7 @@ def rebased(
         warnings=tuple(warnings),
         outcome=outcome,
         joint=None,
+        parts=(),
     )
 
 
@@ -118,28 +122,4 @@ def _signal(signal: SignalReference, rows: Ints, *, consecutive: bool) -> Signal
     novel = round(signal.calibration.novel * int(counts.sum()) / max(1, signal.events))
     news = np.zeros(len(rows), np.int64)
     measured = calibrate(signal.binning, counts, novel, rows, news, consecutive=consecutive)
-    fresh = replace(signal, counts=counts, calibration=measured)
-    if not isinstance(signal.binning, NumericBinning) or not counts[: signal.binning.missing].any():
-        return fresh
-    mean, std = bin_mean(signal, counts), signal.std
-    if mean is not None and std is not None:
-        std = _std(signal, counts)
-    quantiles = bin_quantiles(signal, counts, tuple(_QUANTILES.values()))
-    named = {name: q.value for name, q in zip(_QUANTILES, quantiles, strict=True)}
-    return replace(fresh, mean=mean, std=std, quantiles=named)
-
-
-def _std(signal: SignalReference, counts: Ints) -> float:
-    """From the middles of the bins, corrected by what that is off for the old counts."""
-    assert isinstance(signal.binning, NumericBinning)
-    assert signal.std is not None
-    edges = signal.binning.edges
-    middles = np.concatenate([[edges[0]], edges[:-1] / 2 + edges[1:] / 2, [edges[-1]]])
-
-    def spread(held: Ints) -> float:
-        share = held[: middles.size] / max(1, int(held[: middles.size].sum()))
-        mean = float(share @ middles)
-        return float(np.sqrt(share @ np.square(middles - mean)))
-
-    before = spread(signal.counts)
-    return spread(counts) * (signal.std / before if before > 0.0 else 1.0)
+    return recounted(signal, counts, measured)

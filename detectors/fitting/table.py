@@ -55,7 +55,9 @@ def fit_reference(
         Whether slots of the week are used, by which clock.
     outcome : OutcomeOptions, optional
         Of a binary model its positive class and from which score on it says so; protected columns.
-    model, version, segments, column_mapping
+    segments : sequence of str or tuple of str
+        Kept in the reference, with counts by the values of those whose columns are among `columns`.
+    model, version, column_mapping
         Kept in the reference as they are.
 
     Raises
@@ -90,6 +92,7 @@ def fit_reference(
         cycle_ms=cycle_ms,
         seasons=seasons,
         outcome=outcome,
+        segments=[s for s in segments if set(columns_of_segments([s])) <= columns.keys()],
         sample=max(1, n),
         names=max(1, n),
     )

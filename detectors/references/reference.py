@@ -26,6 +26,7 @@ from detectors.references.copies import Copies
 from detectors.references.joint import JointTables
 from detectors.references.json_reader import Place
 from detectors.references.outcome import OutcomeReference
+from detectors.references.parts import SegmentParts
 from detectors.references.segments import Segment, read_segment
 from detectors.references.slots import SignalSlots
 
@@ -115,6 +116,8 @@ class Reference:
         Where its rows have prediction and truth: how right they were. Its error is the last signal.
     joint : JointTables, optional
         Where its rows have a prediction or a score: what goes together with it in them.
+    parts : tuple of SegmentParts
+        Of segments whose values were counted by themselves; a segment is in it once.
     """
 
     model: str
@@ -134,6 +137,7 @@ class Reference:
     copies: Copies = field(default_factory=Copies)
     outcome: OutcomeReference | None = None
     joint: JointTables | None = None
+    parts: tuple[SegmentParts, ...] = ()
 
     @property
     def protected(self) -> tuple[Segment, ...]:
@@ -202,6 +206,7 @@ def _document(reference: Reference) -> dict[str, Any]:
         **({"copies": reference.copies.document()} if reference.copies != Copies() else {}),
         **({} if reference.outcome is None else {"outcome": reference.outcome.document()}),
         **({} if reference.joint is None else {"joint": reference.joint.document()}),
+        **({"parts": [each.document() for each in reference.parts]} if reference.parts else {}),
         "signals": [_signal_document(signal) for signal in reference.signals],
     }
 
@@ -259,6 +264,13 @@ def _read(root: Place) -> Reference:
             {signal.name: int(signal.calibration.groups.max()) + 1 for signal in signals},
             outcomes=outcome is not None,
         )
+    parts: tuple[SegmentParts, ...] = ()
+    if "parts" in root.names():
+        n_bins = [signal.binning.n_bins for signal in signals]
+        cells = 0 if outcome is None else outcome.cells.width
+        parts = tuple(SegmentParts.read(item, n_bins, cells) for item in root["parts"].items())
+        if len({each.segment for each in parts}) < len(parts):
+            root["parts"].fail("must be of different segments")
     return Reference(
         model=root["model"].text(non_empty=True),
         version=root["version"].text(),
@@ -279,6 +291,7 @@ def _read(root: Place) -> Reference:
         copies=Copies.read(root["copies"]) if "copies" in root.names() else Copies(),
         outcome=outcome,
         joint=joint,
+        parts=parts,
     )
 
 

@@ -152,10 +152,11 @@ def fit_file(
         cycle_ms=cycle_ms,
         seasons=seasons,
         outcome=OutcomeOptions(positive, threshold, fair),
+        segments=apart,
         sample=_SAMPLE_VALUES // numbers,
     )
     blocks = Blocks()
-    counted = {**kinds, **dict.fromkeys(columns_of_segments(fair), "categorical")}
+    counted = {**kinds, **dict.fromkeys(by_value, "categorical")}
     with progress() as bar:
         task = bar.add_task("first pass", total=table.rows, note="rows")
         for batch in table.batches(counted, timestamp):

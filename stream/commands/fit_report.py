@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from detectors import Binning, Reference
     from detectors.references.outcome import OutcomeReference
+    from detectors.references.parts import SegmentParts
     from stream.commands.fit_file import Fitted
 
 __all__ = ["report", "tell_doubts"]
@@ -52,6 +53,8 @@ def tell_doubts(fitted: Fitted) -> None:
         say(_outcomes(reference, reference.outcome))
         for words in _fairness(reference, reference.outcome):
             say(words)
+    for parts in reference.parts:
+        say(_parts(parts))
     for words in reference.warnings:
         say(f"warning: {words}")
     untested = untested_by_plan(plan)
@@ -99,6 +102,20 @@ def _fairness(reference: Reference, outcome: OutcomeReference) -> Iterator[str]:
         yield f"fairness by {of.column!r}: {'; '.join(shown) or 'fewer than two values'}"
         if words := judged_words(of.reference):
             yield f"warning: {words}"
+
+
+def _parts(parts: SegmentParts) -> str:
+    """Which values of a segment are compared with their own rows."""
+    from detectors.references.segments import segment_name
+    from stream.text.counted import some_of
+    from stream.text.fairness_words import value_name
+
+    name = segment_name(parts.segment)
+    if not parts.parts:
+        return f"by {name}: no value has rows enough for counts of its own"
+    rows = some_of([f"{value_name(p.scope)} ({p.events:,} rows)" for p in parts.parts], 5)
+    which = counted(len(parts.parts), "value is", "values are")
+    return f"by {name}: {which} compared with the same in the reference: {rows}"
 
 
 def _table(fitted: Fitted) -> None:

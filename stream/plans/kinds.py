@@ -7,6 +7,7 @@ baseline: a reference, or how to learn one. It is immutable and hashed.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -25,8 +26,10 @@ from detectors import (
     choose_tests,
     expected_signal,
 )
+from detectors.change_points.recounted import reference_of_part
 from detectors.outcomes.fairness import Limits
 from detectors.outcomes.fairness_of_model import ModelFairness
+from detectors.references.parts import Part
 from stream.contracts.declared import settings_of
 from stream.contracts.plan_settings import (
     PLAN_FORMAT,
@@ -244,6 +247,24 @@ class Plan(BasePlan, frozen=True, kw_only=True, dict=True):
         return (
             expected_signal(signal, calendar.mixture(slot_counts)) if slot_counts.any() else signal
         )
+
+    @cached_property
+    def parts(self) -> Mapping[str, Part]:
+        """Parts of its segments that the reference has counts of, by name."""
+        return {
+            part.scope: part
+            for each in self.reference.parts
+            if each.segment in self.segments
+            for part in each.parts
+        }
+
+    def of_part(self, scope: str) -> Plan | None:
+        """What a part of the stream is compared with; None where that is the whole's reference."""
+        part = self.parts.get(scope)
+        if part is None:
+            return None
+        reference = reference_of_part(self.reference, part)
+        return msgspec.structs.replace(self, reference=reference, protected=(), calibrate_ms=0)
 
     def with_reference(self, reference: Reference) -> Plan:
         """The same plan with another reference of the same signals, calibrated."""

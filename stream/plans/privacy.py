@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import CategoricalBinning, Reference, SignalReference
+from detectors.references.parts import SegmentParts
 from detectors.references.segments import segment_name
 from stream.contracts.errors import DriftstreamError
 from stream.plans.base import PlanError
@@ -131,7 +132,30 @@ def apply_privacy(
     joint = reference.joint and reference.joint.without(frozenset(drop))
     joint = joint and joint.reordered(orders)
     private = replace(reference, signals=tuple(signals), columns=columns, joint=joint)
-    return _without_outcome(private, {*drop, *hashed})
+    private = _without_outcome(private, {*drop, *hashed})
+    return replace(private, parts=_parts_of(reference, private, orders))
+
+
+def _parts_of(
+    before: Reference, after: Reference, orders: Mapping[str, npt.NDArray[np.int64]]
+) -> tuple[SegmentParts, ...]:
+    """The parts of a reference with the signals of another one, bins in these orders."""
+    sizes = [signal.binning.n_bins for signal in before.signals]
+    start = np.cumsum([0, *sizes])
+    at = {signal.name: index for index, signal in enumerate(before.signals)}
+    kept = [
+        (at[name], orders.get(name, np.arange(sizes[at[name]])))
+        for name in (signal.name for signal in after.signals)
+    ]
+    cells = 0 if before.outcome is None else before.outcome.cells.width
+    bins = np.concatenate([start[index] + order for index, order in kept])
+    if after.outcome is not None:
+        bins = np.concatenate([bins, start[-1] + np.arange(cells)])
+    width = int(start[-1]) + cells
+    return tuple(
+        replace(each, parts=tuple(part.rearranged(width, bins, kept) for part in each.parts))
+        for each in before.parts
+    )
 
 
 def _without_outcome(reference: Reference, names: Collection[str]) -> Reference:

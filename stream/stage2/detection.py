@@ -99,7 +99,7 @@ class Detection:
         self.latest = Latest(width)
         self.sequential = Sequential(plan, shared, self.changes)
         self.relation = RelationTests.of(plan, self.budget)
-        self._outcomes = OutcomeViews.of_plan(plan)
+        self._outcomes = OutcomeViews.of_plan(plan, self._plan_of_part)
         self.limits = LimitTests.of(plan, self.budget)
         self.fairness = FairnessTests.of(plan, self.budget)
         self.days = DayLooks.of(plan, shared, self.changes.history, self.latest)
@@ -269,13 +269,15 @@ class Detection:
             counts[0] = window.events
             window = window._replace(counts=counts)
         result = self._test(window)
+        part = self._shared.of_part(window.segment)
+        plan, bank = (self.plan, self.bank) if part is None else (part.plan, part.bank)
         if self._on_window is not None:
             self._on_window(self.plan, window, result)
         span = Span(window.segment, window.start_ms, window.end_ms, window.counts)
         compared = window.segment or self.beginning.over
         early = frozenset[int]() if compared else self.beginning.close(result)
         by_quality, rated = explained_rows(
-            self.plan, self.bank, window.counts, result, self._alpha(window.segment)
+            plan, bank, window.counts, result, self._alpha(window.segment)
         )
         findings = []
         for row in np.flatnonzero(result.found).tolist():
@@ -284,7 +286,7 @@ class Detection:
             assert severity  # "" is of rows without a finding
             if row in by_quality and index in rated:
                 continue  # the rate says it
-            if self._is_better(index, window.counts):
+            if self._is_better(plan, index, window.counts):
                 continue
             # The history is of the whole stream; else only the window is known.
             began = None if window.segment else self.changes.estimate(index, test)
@@ -301,26 +303,33 @@ class Detection:
                 from_start=row in early,
                 of_quality=row in by_quality,
             )
-            findings.append(explained(self.plan, index, hit, span))
+            findings.append(explained(plan, index, hit, span))
         if self.relation is not None:
-            findings += self.relation.window(window, self._alpha(window.segment))
+            usual = None if part is None else part.relation
+            findings += self.relation.window(window, self._alpha(window.segment), usual)
         if self.limits is not None and not window.segment:
             findings += self.limits.window(window)
         return findings
 
-    def _is_better(self, index: int, counts: npt.NDArray[np.int64]) -> bool:
+    def _is_better(self, plan: Plan, index: int, counts: npt.NDArray[np.int64]) -> bool:
         """Whether a signal is the error of predictions, and is less than in the reference."""
-        if not self.plan.monitored[index].is_derived:
+        if not plan.monitored[index].is_derived:
             return False
-        errors = ErrorSizes.of(self.plan, index, counts)
+        errors = ErrorSizes.of(plan, index, counts)
         return errors.now <= errors.usual
+
+    def _plan_of_part(self, segment: str) -> Plan | None:
+        part = self._shared.of_part(segment)
+        return None if part is None else part.plan
 
     def _alpha(self, segment: str) -> float:
         return self.budget.segment_alpha if segment else self.budget.window_alpha
 
     def _test(self, window: Closed) -> WindowResult:
         alpha = self._alpha(window.segment)
-        result = self.results[window.segment] = self.bank.test(window.counts, alpha)
+        part = self._shared.of_part(window.segment)
+        bank = self.bank if part is None else part.bank
+        result = self.results[window.segment] = bank.test(window.counts, alpha)
         if len(self.results) > len(self.windows.last):  # it forgets segments long silent
             for segment in self.results.keys() - self.windows.last.keys():
                 del self.results[segment]
@@ -339,7 +348,7 @@ class Detection:
             # A pane may have one event: the alert describes all events since the change.
             span = Span("", *self.latest.since(found.hit.change_point))
             i = found.signal
-            if self._is_better(i, span.counts):
+            if self._is_better(self.plan, i, span.counts):
                 continue
             expected = self.plan.expected(i, span.counts)
             since = span.counts[self.layout.slice(i)]

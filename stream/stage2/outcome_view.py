@@ -5,7 +5,9 @@ Nothing here is tested, and nothing is kept but what follows from a window's cou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -67,28 +69,39 @@ class OutcomeView:
     private: bool
 
 
+class _Usual(NamedTuple):
+    """Outcomes of the reference, and their metrics."""
+
+    outcome: OutcomeReference
+    metrics: ModelMetrics
+
+
 class OutcomeViews:
     """Makes a view of each window once, whoever asks; threads may ask at a time.
 
     Parameters
     ----------
     plan : Plan
-    outcome : OutcomeReference
-        The plan's.
+        With outcomes.
+    plan_of : callable
+        Gives the plan of a part of the stream that its reference knows, None of others.
     """
 
-    def __init__(self, plan: Plan, outcome: OutcomeReference) -> None:
-        self._plan, self._outcome = plan, outcome
-        self._metrics = ModelMetrics(outcome, plan.monitored, _cost_of(plan))
+    def __init__(self, plan: Plan, plan_of: Callable[[str], Plan | None]) -> None:
+        self._plan, self._plan_of = plan, plan_of
+        self._whole = _usual_of(plan)
+        self._of_parts: dict[str, _Usual] = {}
         names = [signal.name for signal in plan.monitored]
-        score = outcome.cells.score
+        score = self._whole.outcome.cells.score
         self._score = plan.layout.slice(names.index(score)) if score else slice(0, 0)
         self._made: dict[str, OutcomeView] = {}
 
     @classmethod
-    def of_plan(cls, plan: Plan) -> OutcomeViews | None:
+    def of_plan(
+        cls, plan: Plan, plan_of: Callable[[str], Plan | None] = lambda _: None
+    ) -> OutcomeViews | None:
         """Those of a plan; None where it has no outcomes."""
-        return None if plan.outcome is None else cls(plan, plan.outcome)
+        return None if plan.outcome is None else cls(plan, plan_of)
 
     def of(self, window: Closed) -> OutcomeView:
         """The view of a window that is its scope's newest."""
@@ -100,9 +113,18 @@ class OutcomeViews:
     def forget(self, segment: str) -> None:
         """Let the view of a segment go that was silent for long."""
         self._made.pop(segment, None)
+        self._of_parts.pop(segment, None)
+
+    def _usual(self, segment: str) -> _Usual:
+        """What is usual of a part, of the whole where the reference does not know it."""
+        known = self._of_parts.get(segment)
+        if known is None and (plan := self._plan_of(segment)) is not None:
+            known = self._of_parts[segment] = _usual_of(plan)
+        return known or self._whole
 
     def _view(self, window: Closed) -> OutcomeView:
-        cells, usual = self._outcome.cells, self._outcome.counts
+        outcome, metrics = self._usual(window.segment)
+        cells, usual = outcome.cells, outcome.counts
         counts = window.counts[self._plan.layout.cells].astype(np.int64)
         score = window.counts[self._score].astype(np.int64)
         return OutcomeView(
@@ -111,13 +133,13 @@ class OutcomeViews:
             window.end_ms,
             window.events,
             cells.events(counts),
-            self._shown(self._metrics.of(counts)),
-            self._shown(self._metrics.reference),
-            self._shown(self._metrics.estimated(score)),
+            self._shown(metrics.of(counts)),
+            self._shown(metrics.reference),
+            self._shown(metrics.estimated(score)),
             cells.calibration(counts) if cells.score else _NO_BINS,
             cells.calibration(usual) if cells.score else _NO_BINS,
-            self._metrics.edges,
-            self._metrics.phi,
+            metrics.edges,
+            metrics.phi,
             self._plan.private,
         )
 
@@ -126,6 +148,12 @@ class OutcomeViews:
         if not self._plan.private:
             return metrics
         return {name: metric for name, metric in metrics.items() if "[" not in name}
+
+
+def _usual_of(plan: Plan) -> _Usual:
+    outcome = plan.outcome
+    assert outcome is not None
+    return _Usual(outcome, ModelMetrics(outcome, plan.monitored, _cost_of(plan)))
 
 
 def _cost_of(plan: Plan) -> dict[str, float] | None:

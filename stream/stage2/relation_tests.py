@@ -7,7 +7,7 @@ events with the same score, so that scores may move without a word from here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from stream.alerts.sizes import RELATION, on_one_scale
 from stream.plans.plan import Plan
 from stream.stage2.windows import Closed
 
-__all__ = ["RelationTests"]
+__all__ = ["RelationTests", "UsualRelation"]
 
 #: What a direction is of, by axis, and from how many standard errors on there is one.
 _MOVES: Final = ("share that came", "order of the score")
@@ -39,6 +39,24 @@ _MAX_BLOCKS: Final = 48
 _LN10: Final = float(np.log(10.0))
 
 Ints = npt.NDArray[np.int64]
+
+
+class UsualRelation(NamedTuple):
+    """What outcomes are compared with: cells of the reference, or of one part of it."""
+
+    relation: Relation
+    counts: Ints
+
+    @classmethod
+    def of(cls, plan: Plan) -> UsualRelation:
+        """That of a plan with outcomes."""
+        outcome = plan.outcome
+        assert outcome is not None
+        cells = outcome.cells
+        by = next((s.binning for s in plan.monitored if s.name == cells.binned_by), None)
+        edges = by.edges if isinstance(by, NumericBinning) else None
+        effects = DesignEffects(*outcome.effects)
+        return cls(Relation(cells, outcome.counts, effects, edges), outcome.counts)
 
 
 class RelationTests:
@@ -61,12 +79,10 @@ class RelationTests:
         outcome = plan.outcome
         assert outcome is not None
         self._plan, self._cells, self._at = plan, outcome.cells, plan.layout.cells
-        cells, self._counts = outcome.cells, outcome.counts
+        cells = outcome.cells
         self.name = f"{cells.actual} given {cells.score or cells.predicted}"
         effects = DesignEffects(*outcome.effects)
-        by = next((s.binning for s in plan.monitored if s.name == cells.binned_by), None)
-        edges = by.edges if isinstance(by, NumericBinning) else None
-        self._relation = Relation(cells, outcome.counts, effects, edges)
+        self._whole = UsualRelation.of(plan)
         self.evidence = RelationEvidence(
             cells,
             outcome.counts,
@@ -117,9 +133,9 @@ class RelationTests:
     ) -> Iterator[Finding]:
         """What a test of panes found, told of all events since it shows; if it does."""
         blocks = self._blocks
-        at = onset(self._cells, self._counts, blocks, axis, way)
+        at = onset(self._cells, self._whole.counts, blocks, axis, way)
         since = blocks.since(at)
-        result = self._relation.test(since, _DIFFERS)
+        result = self._whole.relation.test(since, _DIFFERS)
         if result is None or (test == "adwin" and not result.found):
             return
         yield self._finding(
@@ -132,10 +148,13 @@ class RelationTests:
             began=ChangePoint(blocks.start_ms[at], blocks.start_ms[at], blocks.end_ms[at]),
         )
 
-    def window(self, window: Closed, alpha: float) -> Iterator[Finding]:
-        """Test a window that closed."""
+    def window(
+        self, window: Closed, alpha: float, usual: UsualRelation | None = None
+    ) -> Iterator[Finding]:
+        """Test a window that closed, against what is `usual` of its part if that is known."""
         cells, segment = window.counts[self._at].astype(np.int64), window.segment
-        result = self._relation.test(cells, alpha)
+        usual = usual or self._whole
+        result = usual.relation.test(cells, alpha)
         if result is None or not result.found:
             return
         yield self._finding(
@@ -148,6 +167,7 @@ class RelationTests:
             began=ChangePoint(window.start_ms, window.start_ms, window.end_ms),
             p_value=result.p_value,
             segment=segment,
+            usual=usual,
         )
 
     def heard(self, counts: npt.NDArray[np.integer[Any]]) -> bool:
@@ -156,7 +176,7 @@ class RelationTests:
 
     def is_unlike(self, counts: Ints, alpha: float) -> bool:
         """Whether outcomes of a window that is filling still differ: a look, not a test."""
-        result = self._relation.test(counts[self._at], alpha)
+        result = self._whole.relation.test(counts[self._at], alpha)
         return result is not None and result.found
 
     def _finding(
@@ -171,10 +191,12 @@ class RelationTests:
         began: ChangePoint,
         p_value: float | None = None,
         segment: str = "",
+        usual: UsualRelation | None = None,
     ) -> Finding:
         start_ms, end_ms, events = span
-        effect, words = result.effect, self._relation.describe(cells)
-        moves, direction = self._way(cells)
+        usual = usual or self._whole
+        effect, words = result.effect, usual.relation.describe(cells)
+        moves, direction = self._way(cells, usual.counts)
         return Finding(
             kind="concept_drift",
             signal=self.name,
@@ -198,13 +220,13 @@ class RelationTests:
             headline="" if self._plan.private else words,
         )
 
-    def _way(self, cells: Ints) -> tuple[str, int]:
+    def _way(self, cells: Ints, usual: Ints) -> tuple[str, int]:
         """Along which axis these outcomes are furthest off, and which way; ("", 0) if not clear.
 
         Labels that are swapped move the share either way, by what the scores happen to be, and
         always turn their order round.
         """
-        total, chance = sums_of_residuals(self._cells, self._counts, cells)
+        total, chance = sums_of_residuals(self._cells, usual, cells)
         z = total / np.sqrt(np.maximum(chance, 1e-12))
         axis = int(np.argmax(np.abs(z)))
         if abs(z[axis]) < _CLEAR:

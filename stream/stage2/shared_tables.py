@@ -32,6 +32,7 @@ from detectors import (
 from detectors.windowed.power import Powerless
 from stream.plans.plan import Plan
 from stream.plans.slots import DAY
+from stream.stage2.part_tables import PartTables
 from stream.stage2.powerless import powerless_tests
 from stream.text.durations import HOUR_MS
 
@@ -102,6 +103,15 @@ class SharedTables:
         self.adwin_delta = self.shares.adwin_deltas(self.budget.adwin_delta, layout.numeric)
         self.adwin_on, self.edetector_on = _on(plan, "adwin"), _on(plan, "edetector")
         self.day_on = _on(plan, DAY)
+        self._plan = plan
+        self._parts: dict[str, PartTables] = {}
+
+    def of_part(self, scope: str) -> PartTables | None:
+        """Tables of a part, made when it is first asked for; None without counts of its own."""
+        known = self._parts.get(scope)
+        if known is None and (plan := self._plan.of_part(scope)) is not None:
+            known = self._parts[scope] = PartTables(plan)
+        return known
 
     def edetector(self) -> EvidenceBank:
         """Fresh e-detectors of one subject."""

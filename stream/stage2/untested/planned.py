@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from detectors import WINDOWED_TESTS
 from detectors.outcomes.fairness import FEWEST_EVENTS
+from detectors.references.parts import LEAST_ROWS_OF_PART
+from detectors.references.segments import columns_of_segments, segment_name
 from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.sequential.slot_days import LEAST_VALUES
@@ -34,7 +36,7 @@ from stream.text.counted import counted
 from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, short_duration
 from stream.text.fairness_words import disparity_signal, rate_name
 
-__all__ = ["followed_after", "untested_by_plan"]
+__all__ = ["UNLIKE_BEFORE", "followed_after", "untested_by_plan"]
 
 #: What is found this late is as good as not tested, so it is reported.
 _LATE_MS: Final = 14 * DAY_MS
@@ -43,6 +45,8 @@ _SOONER: Final = "More events, fewer signals or a larger false_alarms_per_week m
 _INSTEAD: Final[Mapping[Reason, tuple[str, ...]]] = {
     "constant": ("unseen_rate", "range_rate"), "few_groups": ("name_share", "edetector", "adwin"),
 }  # fmt: skip
+#: Of parts without a reference of their own.
+UNLIKE_BEFORE: Final = "One that always was unlike the rest is found from the start"
 #: Events of the panes that follow a change, until it is found.
 _PANES: Final = tuple(10 * 2**i for i in range(22))
 _KNOWN: WeakKeyDictionary[SharedTables, list[Untested]] = WeakKeyDictionary()
@@ -77,6 +81,7 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
             *_of_tests(plan, shared_tables),
             *_of_outcomes(plan),
             *_of_fairness(plan),
+            *_of_parts(plan),
             *_of_causes(plan),
         ]
     return found + _KNOWN[shared_tables]
@@ -127,6 +132,32 @@ def _of_fairness(plan: Plan) -> Iterator[Untested]:
                 f"fewer than two values with {FEWEST_EVENTS} such outcomes. Fit it on more rows",
                 tuple(disparity_signal(of.column, name) for name in of.disparities_of(few)),
                 (FAIRNESS,),
+            )
+
+
+def _of_parts(plan: Plan) -> Iterator[Untested]:
+    """Parts of the stream that have no reference of their own."""
+    known = {each.segment: each for each in plan.reference.parts}
+    unknown = [segment for segment in plan.segments if segment not in known]
+    if unknown:
+        options = " ".join(f"--segment {','.join(columns_of_segments([s]))}" for s in unknown)
+        why = f"fit again on rows that have them: {options}"
+        if plan.reference.calendar is not None:
+            why = "with slots it has counts by hour of the week, not by part"
+        yield Untested(
+            "whole",
+            f"the parts of {listed([segment_name(s) for s in unknown])}, as the reference has no "
+            f"counts by their values ({why}). {UNLIKE_BEFORE}",
+            is_gap=False,
+        )
+    for segment in plan.segments:
+        if segment in known and (others := known[segment].others):
+            yield Untested(
+                "whole",
+                f"{counted(others, 'rare value')} of {segment_name(segment)}: the reference has "
+                f"fewer than {LEAST_ROWS_OF_PART} rows of each, or room for more frequent ones "
+                f"only. {UNLIKE_BEFORE}",
+                is_gap=False,
             )
 
 

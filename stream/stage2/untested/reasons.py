@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -24,6 +24,7 @@ Reason: TypeAlias = Literal[
     "slow",
     "unfilled",
     "segments",
+    "whole",
     "stopped",
     "few_in_slot",
     "no_values",
@@ -37,6 +38,8 @@ Reason: TypeAlias = Literal[
     "fairness",
     "causes",
 ]
+#: What is said of tests that are made all the same.
+_MADE: Final[Mapping[Reason, str]] = {"slow": "told late", "whole": "compared with the whole"}
 #: Names in a sentence.
 _NAMED: Final = 3
 
@@ -68,7 +71,7 @@ class Untested(NamedTuple):
     @property
     def line(self) -> str:
         """The words, behind what they are about: what is found late is tested all the same."""
-        return f"{'told late' if self.reason == 'slow' else 'not tested'}: {self.words}"
+        return f"{_MADE.get(self.reason, 'not tested')}: {self.words}"
 
     @property
     def warning(self) -> str:

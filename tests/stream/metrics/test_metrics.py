@@ -389,8 +389,9 @@ def test_subjects_that_are_given_up_take_their_series_along(state: FileState) ->
 def test_too_many_series_keep_what_drifts(state: FileState) -> None:
     everything = MetricsCollector(state)
     few = MetricsCollector(state, max_series=10)
-    count = sum(len(f.samples) for f in everything.collect() if f.name in _SIGNALS)
-    kept = [s for f in few.collect() if f.name in _SIGNALS for s in f.samples]
+    names = {*_SIGNALS, "driftstream_untested"}
+    count = sum(len(f.samples) for f in everything.collect() if f.name in names)
+    kept = [s for f in few.collect() if f.name in names for s in f.samples]
     others = [s for s in kept if s.labels["segment"] == OTHER]
     assert len(kept) - len(others) == 10
     assert ("amount", "") in {(s.labels.get("signal"), s.labels["segment"]) for s in kept}

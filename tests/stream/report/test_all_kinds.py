@@ -79,7 +79,7 @@ def test_a_signal_changed_before_it_was_worst(alerts: list[AlertEvent]) -> None:
 
 
 def test_a_replay_names_what_drifted_and_how_it_was_tested(report: Report) -> None:
-    assert report.lead.startswith("7 episodes opened, 3 still firing. Drift in 'error', ")
+    assert report.lead.startswith("7 episodes opened, 3 still firing. Drift in 'error'")
     assert report.lead.count("'") == 10
     assert report.budget.startswith("1 false alarm a week is allowed for this model.")
     assert {"limit", "relation", "fairness"} <= {row.test for row in report.tests}

@@ -23,7 +23,7 @@ def reference():
 
 def notes(reference, weekly: int, **settings):
     rated = replace(reference, events_per_week=weekly)
-    chosen = {"window_events": 1_000, "window_min_events": 300, **settings}
+    chosen = {"window_events": 1_000, "window_min_events": 300, "segments": (), **settings}
     return plan_notes(make_plan(reference=rated, **chosen))[len(rated.warnings) :]
 
 
