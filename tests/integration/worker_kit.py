@@ -113,11 +113,10 @@ class Installation:
     running: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.topics = {
-            name: self.prefix + name
-            for name in ("summaries", "plans", "alerts", "dead_letter", "state", "pairs")
-        }
-        self.topics["pairs_state"] = self.prefix + "pairs-state"
+        names = ["summaries", "plans", "alerts", "dead_letter", "state"]
+        if self.plan.join_key:
+            names += ["pairs", "pairs_state"]
+        self.topics = {name: self.prefix + name.replace("_state", "-state") for name in names}
         wanted = wanted_topics(
             TopicNames(**self.topics),
             predictions=[self.plan.topic],
