@@ -175,7 +175,7 @@ def _joined(groups: Sequence[Sequence[AlertSignal]], in_full: int, rest: int) ->
     if groups[0][0].headline and in_full < len(parts):  # "also" parts them from findings
         findings, others = parts[:in_full], [*parts[in_full:], *more]
         comma = ";" if has_commas else ","
-        listed = f"{_series(findings, has_commas)}{comma} also in {_series(others)}"
+        listed = f"{_series(findings, has_commas)}{comma} also {_series(others)}"
     else:
         listed = _series([*parts, *more], has_commas)
     return f": {listed}" if groups[0][0].headline else f" in {listed}"

@@ -48,7 +48,7 @@ async def read(
     """Read so many records as a member of the group, look a moment for more, and leave."""
     keeper = Keeper()
     status = WorkerStatus("summarise", 0)
-    stages = Stages(status, keeper, None, "none")
+    stages = Stages(status, keeper, None, None, "none", "none")
     connection = connection_arguments(kafka)
     app = build_app(
         group, connection, stages, [topic], data_dir=str(directory), session_timeout_s=6.0

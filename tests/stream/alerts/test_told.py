@@ -30,7 +30,7 @@ from tests.stream import all_kinds
 from tests.stream.notify_tools import slack
 
 #: To the full stop after which the advice begins.
-LONGEST, USUAL = 200, 150
+LONGEST, USUAL = 200, 160
 #: Rows of the made stream between which 6 % of a number are missing.
 MISSING = range(4_000, 9_000)
 

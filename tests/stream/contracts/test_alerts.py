@@ -290,6 +290,6 @@ def test_a_name_is_not_read_as_of_what_is_told_of_another():
     others = [signal(name, "x" * 150) for name in ("score", "margin")]
     text = sentence("m", "1", "prediction_drift", [first, *others], 4)
     assert text.startswith(
-        "m v1: Prediction drift: 'no' is 60 % of 'label' (usually 44 %), also in 'score', 'margin' "
+        "m v1: Prediction drift: 'no' is 60 % of 'label' (usually 44 %), also 'score', 'margin' "
         "and 1 more signal"
     )
