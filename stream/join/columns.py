@@ -95,23 +95,23 @@ class JoinedSignals:
         return [[] for _ in range(self.scopes)]
 
     def predictions(
-        self, version: str, columns: Columns, time_ms: Ints, offset: Ints
+        self, version: str, columns: Columns, time_ms: Ints, offset: Ints, late: Bools
     ) -> tuple[RowBatch, int]:
-        """Rows of the events of one version that have no truth yet, and how many have no id."""
-        rows, scopes, nameless = self.unnumbered(version, columns, time_ms, offset)
+        """Rows of events of one version, but the late, that have no truth; how many have no id."""
+        rows, scopes, nameless = self.unnumbered(version, columns, time_ms, offset, late)
         rows["scopes"], names = numbered(scopes, rows.size)
         return RowBatch(rows, names), nameless
 
     def unnumbered(
-        self, version: str, columns: Columns, time_ms: Ints, offset: Ints
+        self, version: str, columns: Columns, time_ms: Ints, offset: Ints, late: Bools
     ) -> tuple[npt.NDArray[np.void], list[list[str | None]], int]:
         """The same rows without numbers of scopes, whose values are beside them."""
         n = len(time_ms)
-        known = self._has_truth(columns.numeric, columns.codes)
+        open_ones = ~late & ~self._has_truth(columns.numeric, columns.codes)
         if (truths := columns.truths) is not None:
-            known |= truths
+            open_ones &= ~truths
         ids = np.full(n, NO_ID) if columns.ids is None else columns.ids
-        which = np.flatnonzero(~known & (ids != NO_ID))
+        which = np.flatnonzero(open_ones & (ids != NO_ID))
         rows = self._rows(ids[which], time_ms[which], PREDICTION, offset[which])
         if self._number.at >= 0:
             rows["value"] = columns.numeric[which, self._number.at]
@@ -120,7 +120,7 @@ class JoinedSignals:
         places = which.tolist()
         scopes: list[list[str | None]] = [[version] * which.size]
         scopes += [[column[i] for i in places] for column in columns.segments]
-        return rows, scopes, int(np.count_nonzero(~known & (ids == NO_ID)))
+        return rows, scopes, int(np.count_nonzero(open_ones & (ids == NO_ID)))
 
     def labels(self, labels: Labels, offset: Ints) -> tuple[RowBatch, int, int]:
         """Rows of labels; how many have no id, and how many no truth."""

@@ -25,6 +25,7 @@ __all__ = ["PairWriter"]
 _MAX_ROWS: Final = 8_192
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.void]
 Scopes: TypeAlias = list[list[str | None]]
 
@@ -52,13 +53,15 @@ class PairWriter:
         self._signals: dict[bytes, JoinedSignals] = {}
         self._parts: dict[bytes, list[tuple[Rows, Scopes]]] = {}
 
-    def counted(self, subject: Subject, columns: Columns, time_ms: Ints, offset: Ints) -> None:
-        """Take in events that the summariser counted."""
+    def counted(
+        self, subject: Subject, columns: Columns, time_ms: Ints, offset: Ints, late: Bools
+    ) -> None:
+        """Take in events that the summariser counted, which those that were late are not."""
         plan = columns.plan
         if not isinstance(plan, Plan) or not plan.join_key or plan.topic != self._source.topic:
             return
         signals = self._signals_of(plan)
-        rows, scopes, nameless = signals.unnumbered(subject.version, columns, time_ms, offset)
+        rows, scopes, nameless = signals.unnumbered(subject.version, columns, time_ms, offset, late)
         self.nameless += nameless
         self._hold(plan, rows, scopes)
 

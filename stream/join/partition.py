@@ -242,10 +242,7 @@ class PartitionJoin:
         said = rows["kind"] == PREDICTION
         plan, settled_ms = join.plan, join.joiner.settled_ms
         made_ms, came_ms = (
-            max(
-                settled_ms,
-                plan.pane_of(of.partition(message.source).max_time_ms - plan.lateness_ms),
-            )
+            max(settled_ms, self._complete_ms(of, message.source, plan))
             for of in (self._events, self._labels)
         )
         late = news & said & (rows["time_ms"] < made_ms)
@@ -256,6 +253,7 @@ class PartitionJoin:
 
     @staticmethod
     def _complete_ms(sources: Sources, source: Source, plan: Plan) -> int:
+        """Up to which time a partition has said that it is complete."""
         return plan.pane_of(sources.partition(source).max_time_ms - plan.lateness_ms)
 
     def _join(self, key: bytes, known: Mapping[bytes, Plan]) -> Join | None:

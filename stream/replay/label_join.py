@@ -36,6 +36,7 @@ _LABELS: Final = "labels"
 _BATCH_RECORDS: Final = 4_096
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.void]
 
 
@@ -152,15 +153,15 @@ class LabelJoin:
         layout = self._plan.layout
         return decode_counts(self._final.encode(0), layout.width)[layout.cells]
 
-    def count(self, subject: Subject, columns: Columns, time_ms: Ints, offset: Ints) -> None:
+    def count(
+        self, subject: Subject, columns: Columns, time_ms: Ints, offset: Ints, late: Bools
+    ) -> None:
         """Take in what the summariser counted; it is read once, so offsets are of no use here."""
-        if not time_ms.size:
-            return
         calls = np.full_like(time_ms, self._calls)
-        batch, nameless = self._signals.predictions(subject.version, columns, time_ms, calls)
+        batch, nameless = self._signals.predictions(subject.version, columns, time_ms, calls, late)
         self._calls += 1
         self.nameless += nameless
-        self._latest_ms = max(self._latest_ms, int(time_ms.max()))
+        self._latest_ms = int(time_ms[~late].max(initial=self._latest_ms))
         self._joiner.add(_EVENTS, batch)
 
     def advance(self, mark_ms: int) -> Iterator[bytes]:

@@ -79,9 +79,9 @@ class Decoder(Protocol):
         """Forget what was made for subjects without a record since the last call; how many."""
 
 
-#: Called with events that were counted, those of one subject, their times, and their records'
-#: offsets.
-OnCounted = Callable[[Subject, Columns, Ints, Ints], object]
+#: Called with events of one subject, their times, their records' offsets, and which of them were
+#: late and not counted.
+OnCounted = Callable[[Subject, Columns, Ints, Ints, npt.NDArray[np.bool_]], object]
 #: Called with labels, the timestamps and offsets of their records, and for each the latest
 #: timestamp of its chunk so far.
 OnLabels = Callable[[Labels, Ints, Ints, Ints], object]
@@ -203,10 +203,13 @@ class Summariser:
         stats.unknown_fields += decoded.unknown_fields
         came_ms = np.maximum.accumulate(np.maximum(stamps, self._came_ms))
         self._came_ms = int(came_ms[-1])
+        offsets = np.zeros(0, np.int64)
+        if self._on_counted is not None or self._on_labels is not None:
+            offsets = np.array([record.offset for record in records], np.int64)
         if self._on_labels is not None:
             for labels in decoded.labels:
                 at = labels.record
-                self._on_labels(labels, stamps[at], came_ms[at], _offsets(records, at))
+                self._on_labels(labels, stamps[at], came_ms[at], offsets[at])
         reading = self._clock.read(records, stamps, decoded.time_ms, decoded.record)
         refuse_beyond(decoded, reading)
         for reject in decoded.rejects:
@@ -226,9 +229,10 @@ class Summariser:
                         folded = stats.versions_folded.get(group.model, 0)
                         stats.versions_folded[group.model] = folded + len(group.rows)
                     subject = Subject(group.model, version)
-                    counts = self._count_group(
-                        subject, group, time_ms, mark[group.rows], records, record
-                    )
+                    counts = self._count_group(subject, group, time_ms, mark[group.rows])
+                    if self._on_counted is not None:
+                        late = counts.are_late(time_ms, mark[group.rows])
+                        self._on_counted(subject, group, time_ms, offsets[record], late)
                     if ahead is not None and (far := ahead[group.rows]).any():
                         self._leads.note(counts, time_ms[far], record[far], reading, first)
                     if after_ms := group.plan.stale_after_ms:
@@ -268,18 +272,11 @@ class Summariser:
         group: Columns,
         time_ms: npt.NDArray[np.int64],
         mark: npt.NDArray[np.int64],
-        records: Sequence[Record],
-        record: npt.NDArray[np.int64],
     ) -> ChunkCounts:
         counts = self._counts_of(subject, group.plan)
         folded = counts.folded
         late = counts.add(group, time_ms, mark)
         self.stats.segments_folded += counts.folded - folded
-        if self._on_counted is not None:
-            on_time = np.flatnonzero(~counts.are_late(time_ms, mark))
-            offsets = _offsets(records, record[on_time])
-            taken = group.take(on_time, subject.version)
-            self._on_counted(subject, taken, time_ms[on_time], offsets)
         model = subject.model
         if group.predicted_ms is not None:
             delay_ms = time_ms - group.predicted_ms
@@ -349,10 +346,6 @@ def _passed_pane(plan: AnyPlan, before_ms: int, at_ms: int) -> bool:
     """Whether a pane became complete between two times."""
     lateness_ms = plan.lateness_ms
     return plan.pane_of(at_ms - lateness_ms) > plan.pane_of(before_ms - lateness_ms)
-
-
-def _offsets(records: Sequence[Record], which: Ints) -> Ints:
-    return np.array([records[i].offset for i in which.tolist()], np.int64)
 
 
 def cut_batches(entries: list[SummaryEntry], *, even_empty: bool) -> Iterator[list[SummaryEntry]]:
