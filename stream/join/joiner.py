@@ -166,10 +166,6 @@ class Joiner:
         """Note that no more rows of a partition are of a time before this."""
         self._complete[partition] = max(self._complete[partition], before_ms)
 
-    def read_through(self, partition: str) -> int:
-        """The last offset that is in the state: rows are to be read on behind it; -1 for none."""
-        return self._read[partition]
-
     @property
     def pending(self) -> int:
         """Predictions that labels are joined with."""

@@ -163,7 +163,7 @@ def run(
     joiner, at = fresh(), dict.fromkeys(PARTITIONS, 0)
     out: list[Any] = []
     ever: set[Any] = set()
-    saved, saved_out = joiner.dump(), 0
+    saved, saved_out, saved_at = joiner.dump(), 0, dict(at)
     while any(at[name] < len(rows) for name, rows in parts.items()):
         name = rng.choice([name for name, rows in parts.items() if at[name] < len(rows)])
         end = at[name] + rng.randint(1, 15)
@@ -176,12 +176,12 @@ def run(
             ever |= set(found)
         chance = rng.random() if kills else 1.0
         if chance < 0.1:
-            saved, saved_out = joiner.dump(), len(out)
+            saved, saved_out, saved_at = joiner.dump(), len(out), dict(at)
         elif chance < 0.16:  # killed: another begins where the last snapshot says
             joiner = fresh()
             joiner.load(saved)
             del out[saved_out:]
-            at = {name: joiner.read_through(name) + 1 for name in PARTITIONS}
+            at = dict(saved_at)
         elif chance < 0.25:  # a zombie sends rows again
             name = rng.choice(PARTITIONS)
             first = max(0, at[name] - 10)
