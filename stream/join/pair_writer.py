@@ -43,12 +43,12 @@ class PairWriter:
 
     Attributes
     ----------
-    nameless : int
-        Predictions and labels without an id, which cannot be joined.
+    unjoinable : dict of (str, str) to int
+        By model and reason: predictions and labels without an id, and labels without a truth.
     """
 
     def __init__(self, source: Source, plans: PlanBook, n_partitions: int) -> None:
-        self.nameless = 0
+        self.unjoinable: dict[tuple[str, str], int] = {}
         self._source, self._plans, self._n_partitions = source, plans, n_partitions
         self._signals: dict[bytes, JoinedSignals] = {}
         self._parts: dict[bytes, list[tuple[Rows, Scopes]]] = {}
@@ -62,7 +62,7 @@ class PairWriter:
             return
         signals = self._signals_of(plan)
         rows, scopes, nameless = signals.unnumbered(subject.version, columns, time_ms, offset, late)
-        self.nameless += nameless
+        self._leave_out(plan, "prediction_without_id", nameless)
         self._hold(plan, rows, scopes)
 
     def labelled(self, labels: Labels, stamp_ms: Ints, came_ms: Ints, offset: Ints) -> None:
@@ -77,8 +77,9 @@ class PairWriter:
             return
         open_ms = came_ms - plan.lateness_ms
         labels.time_ms = np.maximum(stamp_ms, open_ms - open_ms % plan.pane_ms)
-        batch, nameless, _ = self._signals_of(plan).labels(labels, offset)
-        self.nameless += nameless
+        batch, nameless, empty = self._signals_of(plan).labels(labels, offset)
+        self._leave_out(plan, "label_without_id", nameless)
+        self._leave_out(plan, "label_without_truth", empty)
         nothing: list[str | None] = [None] * batch.rows.size
         self._hold(plan, batch.rows, [nothing] * len(batch.names))
 
@@ -104,6 +105,11 @@ class PairWriter:
         if signals is None:
             signals = self._signals[plan.join_key] = JoinedSignals(plan)
         return signals
+
+    def _leave_out(self, plan: Plan, reason: str, count: int) -> None:
+        if count:
+            key = plan.model, reason
+            self.unjoinable[key] = self.unjoinable.get(key, 0) + count
 
     def _hold(self, plan: Plan, rows: Rows, scopes: Scopes) -> None:
         if rows.size:

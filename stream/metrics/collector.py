@@ -79,14 +79,14 @@ class MetricsCollector(Collector):
         return []
 
     def _collect(self) -> list[Metric]:
-        monitors = list(self._state.monitors())
+        monitors, joins = list(self._state.monitors()), list(self._state.joins())
         subjects = [each for monitor in monitors for each in list(monitor.subjects.values())]
         return [
             *self._worker(),
             *self._stage1(),
             *self._partitions(),
-            *refusals(monitors, self._state.gaps),
-            *of_joins(self._state.joins()),
+            *refusals(monitors, self._state.gaps + sum(join.lost for join in joins)),
+            *of_joins(joins, self._state.stage1_stats()),
             *of_subjects(subjects, self._state.telling()),
             *self._signals(subjects),
         ]

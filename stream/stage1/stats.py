@@ -29,6 +29,8 @@ class Stage1Stats:
     segments_folded: int = 0  # values of segments beyond a limit, counted together
     #: Events of versions beyond a limit, counted together, by model.
     versions_folded: dict[str, int] = field(default_factory=dict)
+    #: What could not be given to the join of labels, by model and reason.
+    unjoinable: dict[tuple[str, str], int] = field(default_factory=dict)
     values_invalid: int = 0
     unknown_fields: int = 0
     max_time_ms: int = MINUS_INFINITY  # the largest event time, however wrong

@@ -12,6 +12,7 @@ from typing import Final
 
 from faust.types import TP
 
+from stream.join.partition import PartitionJoin
 from stream.stage1.chunk_counts import MAX_SEGMENT_CHARS, MAX_SEGMENTS
 from stream.stage1.stats import Stage1Stats
 from stream.stage1.versions import AT_ONCE, OTHER_VERSION
@@ -28,6 +29,11 @@ _WHY_RETIRED: Final = {
     "bound": f"there are more than {MAX_VERSIONS}, and these were not heard for longest",
     "unheard": "no events for the model's retire_after",
 }
+_UNJOINABLE: Final = {
+    "prediction_without_id": "predictions have no id, so no label finds them",
+    "label_without_id": "labels have no id, so they find no prediction",
+    "label_without_truth": "labels say no truth",
+}
 #: Refusals that every takeover and restart brings: nothing is missing then.
 _HARMLESS: Final = frozenset({"duplicate"})
 
@@ -37,8 +43,9 @@ class LimitLog:
 
     Parameters
     ----------
-    stats, monitors : callable
-        (partition, its counters) of stage 1, and (partition, monitor) of stage 2, as of now.
+    stats, joins, monitors : callable
+        (partition, its counters) of stage 1, (partition, its joins) and (partition, monitor) of
+        stage 2, as of now.
     clock : callable
         Monotonic seconds.
     """
@@ -46,10 +53,12 @@ class LimitLog:
     def __init__(
         self,
         stats: Callable[[], Iterable[tuple[TP, Stage1Stats]]],
+        joins: Callable[[], Iterable[tuple[TP, PartitionJoin]]],
         monitors: Callable[[], Iterable[tuple[TP, PartitionMonitor]]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stats, self._monitors, self._clock = stats, monitors, clock
+        self._stats, self._joins, self._monitors = stats, joins, monitors
+        self._clock = clock
         self._said: dict[tuple[str, int, str], tuple[int, float]] = {}
 
     async def check(self) -> None:
@@ -91,6 +100,11 @@ class LimitLog:
                     "an id or a time into model.version?"
                 )
                 yield tp, f"versions {model}", count, words
+            for (model, reason), count in list(stats.unjoinable.items()):
+                yield tp, f"{reason} {model}", count, f"%d {_UNJOINABLE[reason]} ({_plain(model)})"
+        for tp, joins in self._joins():
+            for reason, count in list(joins.refused.items()):
+                yield tp, f"pairs {reason}", count, f"%d messages of pairs refused as {reason}"
         for tp, monitor in self._monitors():
             for reason, count in list(monitor.refused.items()):
                 if reason not in _HARMLESS:

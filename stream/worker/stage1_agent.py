@@ -130,6 +130,8 @@ class Stage1:
                 on_counted=None if pairs is None else pairs.counted,
                 on_labels=None if pairs is None else pairs.labelled,
             )
+            if pairs is not None:
+                summariser.stats.unjoinable = pairs.unjoinable
             self.parts[tp] = SourcePartition(
                 tp, summariser, offset, self._clock(), ReadProgress(tp), pairs
             )
@@ -302,7 +304,7 @@ def _add_stats(total: Stage1Stats, part: Stage1Stats) -> None:
     counters = ("records", "actuals", "values_invalid", "unknown_fields", "segments_folded")
     for name in (*counters, "chunks", "flushes"):
         setattr(total, name, getattr(total, name) + getattr(part, name))
-    for name in ("events", "late", "ahead", "rejected", "versions_folded"):
+    for name in ("events", "late", "ahead", "rejected", "versions_folded", "unjoinable"):
         held = getattr(total, name)
         for key, count in getattr(part, name).items():
             held[key] = held.get(key, 0) + count

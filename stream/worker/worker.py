@@ -269,9 +269,9 @@ class Worker:
         ]
         jobs += [every(settings.snapshot_interval_s, s.snapshot_all) for s in stages.restored]
         jobs.append(every(CHECK_S, lambda: check_broker(sender, self.status)))
-        jobs.append(
-            every(CHECK_S, LimitLog(self.status.counters, self.status.monitors_by_partition).check)
-        )
+        status = self.status
+        limits = LimitLog(status.counters, status.joins_by_partition, status.monitors_by_partition)
+        jobs.append(every(CHECK_S, limits.check))
         jobs.append(every(CHECK_S, lambda: self._apply_skips(feed)))
         if stages.stage1 is not None:
             jobs.append(every(min(1.0, settings.idle_after_s), stages.stage1.flush_idle_partitions))

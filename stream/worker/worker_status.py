@@ -154,8 +154,12 @@ class WorkerStatus:
 
     def joins(self) -> list[PartitionJoin]:
         """Joins of the pairs partitions that are restored."""
-        parts = list(self.join.parts.values()) if self.join is not None else []
-        return [part.monitor for part in parts if part.restored]
+        return [joins for _, joins in self.joins_by_partition()]
+
+    def joins_by_partition(self) -> list[tuple[TP, PartitionJoin]]:
+        """The joins of each pairs partition that is restored."""
+        parts = list(self.join.parts.items()) if self.join is not None else []
+        return [(tp, part.monitor) for tp, part in parts if part.restored]
 
     def monitors(self) -> list[PartitionMonitor]:
         """Monitors of the summaries partitions that are restored."""

@@ -18,6 +18,7 @@ from stream.contracts.alert_event import AlertEvent
 from stream.contracts.summary_message import Source
 from stream.decode.native import NativeDecoder
 from stream.decode.record import FileRecord
+from stream.join.partition import PartitionJoin
 from stream.plans.plan import PlanBook
 from stream.stage1.chunk_counts import MAX_SEGMENTS
 from stream.stage1.stats import Stage1Stats
@@ -65,8 +66,12 @@ def test_segments_beyond_the_limit_are_counted() -> None:
 def test_limits_are_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     stats, now = Stage1Stats(), 0.0
     monitor = PartitionMonitor(PlanBook())
+    joins = PartitionJoin(PlanBook(), "", 0, 1)
     said = LimitLog(
-        lambda: [(TP("events", 3), stats)], lambda: [(TP("summaries", 1), monitor)], lambda: now
+        lambda: [(TP("events", 3), stats)],
+        lambda: [(TP("pairs", 2), joins)],
+        lambda: [(TP("summaries", 1), monitor)],
+        lambda: now,
     )
 
     def check() -> list[str]:
@@ -78,10 +83,14 @@ def test_limits_are_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None
     assert check() == []
     stats.rejected["too_large"] = 5
     stats.last_reject["too_large"] = (17, "Expected at most 7 bytes\n100 % of it")
+    stats.unjoinable["fraud", "prediction_without_id"] = 4
+    joins.refused["undecodable"] = 3
     monitor.refused |= {"versions": 2, "duplicate": 9}
     assert check() == [
         "events[3]: 5 records refused as too_large and put on the dead-letter topic; the last at "
         "offset 17: Expected at most 7 bytes\\n100 % of it",
+        "events[3]: 4 predictions have no id, so no label finds them (fraud)",
+        "pairs[2]: 3 messages of pairs refused as undecodable",
         "summaries[1]: 2 summaries refused as versions",
     ]
     stats.rejected["too_large"] = 1_005

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
@@ -9,12 +10,27 @@ import pytest
 
 from stream.contracts.pair_message import PairRows, encode_pair
 from stream.contracts.summary_message import Idle, Source, SummaryBatch, decode_message
+from stream.decode.native import NativeDecoder
 from stream.join import pair_writer
 from stream.join.joiner import JoinCounts
+from stream.join.pair_writer import PairWriter
 from stream.join.partition import Join, PartitionJoin
 from stream.join.rows import RowBatch, row_dtype
+from stream.metrics.joins import of_joins
 from stream.plans.plan import PlanBook
-from tests.stream.join.log_world import PAIRS, PREDICTIONS, N, World, naive, plan, replayed
+from stream.stage1.stats import Stage1Stats
+from stream.stage1.summarise import Summariser
+from tests.stream.join.log_world import (
+    PAIRS,
+    PREDICTIONS,
+    START_S,
+    N,
+    Rec,
+    World,
+    naive,
+    plan,
+    replayed,
+)
 
 
 def counted(world: World) -> JoinCounts:
@@ -164,3 +180,55 @@ def test_what_is_no_message_is_counted() -> None:
     assert not join.apply(3, None, 0)
     assert join.refused == {"undecodable": 2}
     assert (join.fence, join.lost) == (4, 1)
+
+
+def shown(stats: Stage1Stats, joins: list[PartitionJoin]) -> dict[tuple[str, ...], float]:
+    """Samples of what is left out, by their metric and labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in of_joins(joins, [stats])
+        for sample in family.samples
+        if sample.name in ("driftstream_unjoinable_total", "driftstream_pairs_refused_total")
+    }
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_cannot_be_joined_is_shown(named: bool) -> None:
+    """As many as there are; none where all have ids and truths."""
+    watched = plan()
+    book, event = PlanBook(), {"model": {"name": "m"}, "timestamp": START_S}
+    book.add(watched)
+    texts: dict[str, list[dict[str, object]]] = {
+        "p": [{"features": {}, "prediction": {"score": 0.5}}] * 3,
+        "l": [{"actual": {"label": "no"}}] * 2 + [{"actual": {"label": "no" if named else None}}],
+    }
+    total = Stage1Stats()
+    for topic, more in texts.items():
+        writer = PairWriter(Source(f"id-{topic}", topic, 0, 1), book, PAIRS)
+        reader = Summariser(
+            Source(f"id-{topic}", topic, 0, 1),
+            book,
+            NativeDecoder(book, max_ahead_ms=60_000, labels=True),
+            on_counted=writer.counted,
+            on_labels=writer.labelled,
+        )
+        ids = [{"prediction_id": f"{topic}{i}"} if named or i == 2 else {} for i in range(3)]
+        values = [
+            json.dumps(event | one | its).encode() for one, its in zip(more, ids, strict=True)
+        ]
+        list(reader.add([Rec(i, START_S * 1_000, value) for i, value in enumerate(values)]))
+        total.unjoinable |= writer.unjoinable
+    join = PartitionJoin(book, "id-pairs", 0, PAIRS)
+    if not named:
+        join.apply(0, b"nonsense", 0)
+    name = "driftstream_unjoinable_total"
+    assert shown(total, [join]) == (
+        {}
+        if named
+        else {
+            (name, "m", "prediction_without_id"): 2,
+            (name, "m", "label_without_id"): 2,
+            (name, "m", "label_without_truth"): 1,
+            ("driftstream_pairs_refused_total", "undecodable"): 1,
+        }
+    )
