@@ -132,7 +132,7 @@ class Sources:
         """
         if source.topic_id in self.topics:
             return None
-        replaced = next((i for i, t in self.topics.items() if t.topic == source.topic), None)
+        replaced = self.id_of(source.topic)
         if replaced is not None:
             del self.topics[replaced]
             self.former = [*self.former, replaced][-_FORMER_TOPICS:]
@@ -205,14 +205,14 @@ class Sources:
         topic = self.topics.get(topic_id)
         return topic.frontier_ms if topic else MINUS_INFINITY
 
+    def id_of(self, name: str) -> str | None:
+        """The id of the source topic of a name; None before its first word."""
+        return next((i for i, topic in self.topics.items() if topic.topic == name), None)
+
     def named(self, name: str) -> SourceTopic | None:
         """The source topic of a name."""
-        return next((topic for topic in self.topics.values() if topic.topic == name), None)
-
-    def frontier_of(self, name: str) -> int:
-        """The frontier of a topic by its name; minus infinity before its first word."""
-        topic = self.named(name)
-        return topic.frontier_ms if topic else MINUS_INFINITY
+        topic_id = self.id_of(name)
+        return None if topic_id is None else self.topics[topic_id]
 
     def sealed_by_idle(self, topic_id: str) -> bool:
         """Whether all partitions have been idle long enough to seal what there is."""

@@ -194,23 +194,19 @@ class PartitionMonitor:
         for outcome, n in monitor.accept(batch, progress).items():
             self._refuse(outcome, n)
 
+    def _topics_of(self, monitor: SubjectMonitor) -> tuple[str, ...]:
+        """Ids of the source topics that a subject's panes are made of.
+
+        That of its events, and of the join that it waits for: "" before the first word of one.
+        """
+        joined = joins.topic_of(monitor.subject, self.plans) if self._wait_for_joins else ""
+        if not joined:
+            return (monitor.topic_id,)
+        return monitor.topic_id, self.sources.id_of(joined) or ""
+
     def _frontier_ms(self, monitor: SubjectMonitor) -> int:
         """How far all is there that a subject's panes are made of."""
-        frontier = self.sources.frontier_ms(monitor.topic_id)
-        joined = self._join_of(monitor)
-        return min(frontier, self.sources.frontier_of(joined)) if joined else frontier
-
-    def _join_of(self, monitor: SubjectMonitor) -> str:
-        """The topic's name of the join that a subject waits for, or none."""
-        return joins.topic_of(monitor.subject, self.plans) if self._wait_for_joins else ""
-
-    def _is_of(self, monitor: SubjectMonitor, topic_id: str) -> bool:
-        """Whether the frontier of a subject depends on a source topic."""
-        if monitor.topic_id == topic_id:
-            return True
-        topic = self.sources.topics.get(topic_id)
-        joined = self._join_of(monitor)
-        return topic is not None and bool(joined) and topic.topic == joined
+        return min(map(self.sources.frontier_ms, self._topics_of(monitor)))
 
     def _make_room(self, model: str) -> list[AlertEvent]:
         """End a version of a model that has as many as there may be."""
@@ -232,15 +228,16 @@ class PartitionMonitor:
 
     def _advance(self, topic_id: str) -> Iterator[AlertEvent]:
         """Seal what the frontier of a source topic has passed, subject by subject."""
-        for subject in sorted(
-            subject
+        moved = {
+            subject: frontier
             for subject, monitor in self.subjects.items()
-            if self._is_of(monitor, topic_id)
-            and not monitor.is_settled_at(self._frontier_ms(monitor))
-        ):
+            if topic_id in self._topics_of(monitor)
+            and not monitor.is_settled_at(frontier := self._frontier_ms(monitor))
+        }
+        for subject, frontier in sorted(moved.items()):
             monitor = self.subjects[subject]
             before = marks(monitor)
-            yield from monitor.advance(self._frontier_ms(monitor))
+            yield from monitor.advance(frontier)
             if monitor.is_over:
                 self._drop(subject, "unheard")
             elif marks(monitor) != before:
@@ -254,18 +251,12 @@ class PartitionMonitor:
         if self.sources.sealed_by_idle(topic_id):
             for subject in sorted(self.subjects):
                 monitor = self.subjects[subject]
-                if self._is_of(monitor, topic_id) and len(monitor.store) and self._rests(monitor):
+                of = self._topics_of(monitor)
+                rests = topic_id in of and all(map(self.sources.sealed_by_idle, of))
+                if rests and len(monitor.store):
                     alerts += monitor.seal_all(self._now_ms(monitor.topic_id, timestamp_ms))
                     self._dirty.add(subject)
         return [*alerts, *self._wait(topic_id, timestamp_ms)]
-
-    def _rests(self, monitor: SubjectMonitor) -> bool:
-        """Whether all that a subject's panes are made of has been idle for long."""
-        joined = self._join_of(monitor)
-        named = self.sources.named(joined) if joined else None
-        return self.sources.sealed_by_idle(monitor.topic_id) and (
-            not joined or (named is not None and named.sealed_by_idle)
-        )
 
     def _now_ms(self, topic_id: str, timestamp_ms: int) -> int:
         """A pane that begins later than this is of a clock that leads: it waits."""
