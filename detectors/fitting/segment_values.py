@@ -9,8 +9,13 @@ import numpy.typing as npt
 
 from detectors.fitting.sampling import NameTally
 from detectors.fitting.values import Column, coded_names
-from detectors.references.protected import MAX_VALUES
-from detectors.references.segments import MAX_VALUE_CHARS, OTHER_VALUES, Segment, scope_name
+from detectors.references.segments import (
+    MAX_VALUE_CHARS,
+    MAX_VALUES,
+    OTHER_VALUES,
+    Segment,
+    scope_name,
+)
 
 __all__ = ["SegmentValues"]
 

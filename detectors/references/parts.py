@@ -19,10 +19,8 @@ from detectors.references.calibration import Calibration
 from detectors.references.json_reader import Place
 from detectors.references.segments import Segment, read_segment, written
 
-__all__ = ["LEAST_ROWS_OF_PART", "MAX_PARTS", "Part", "SegmentParts", "rounded"]
+__all__ = ["LEAST_ROWS_OF_PART", "Part", "SegmentParts", "rounded"]
 
-#: Values of a segment with counts of their own: the most frequent.
-MAX_PARTS: Final = 20
 #: Fewer rows make thresholds that nothing passes.
 LEAST_ROWS_OF_PART: Final = 300
 

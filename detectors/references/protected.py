@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from detectors.counting.outcome_cells import OutcomeCells
 from detectors.references.json_reader import Place
 from detectors.references.segments import (
+    MAX_VALUES,
     Segment,
     other_scope,
     read_segment,
@@ -19,10 +20,7 @@ from detectors.references.segments import (
     written,
 )
 
-__all__ = ["MAX_VALUES", "ProtectedOutcomes"]
-
-#: Values with counts of their own; those beyond them are counted as one. All pairs are compared.
-MAX_VALUES: Final = 20
+__all__ = ["ProtectedOutcomes"]
 
 
 @dataclass(frozen=True, eq=False)

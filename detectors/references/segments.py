@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from detectors.references.json_reader import Place
 
 __all__ = [
+    "MAX_VALUES",
     "MAX_VALUE_CHARS",
     "OTHER_VALUES",
     "Segment",
@@ -29,6 +30,9 @@ __all__ = [
 
 #: A column, or two or three whose combinations of values are meant.
 Segment: TypeAlias = str | tuple[str, ...]
+#: Values with counts of their own in a reference: the most frequent. Of protected
+#: ones all pairs are compared.
+MAX_VALUES: Final = 20
 #: A longer value is among those without counts of their own.
 MAX_VALUE_CHARS: Final = 200
 #: What those are called together.

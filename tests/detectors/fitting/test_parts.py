@@ -16,7 +16,7 @@ from detectors.counting.sparse import decode_counts
 from detectors.fitting.parts import most_parts
 from detectors.references.calibration import Calibration
 from detectors.references.canonical import content_hash
-from detectors.references.parts import MAX_PARTS
+from detectors.references.segments import MAX_VALUES
 from stream.plans.privacy import CategoryHash, apply_privacy
 
 N = 6_000
@@ -148,9 +148,9 @@ def test_parts_are_at_most_twenty_and_fewer_where_signals_are_many() -> None:
     n = 12_000
     names = np.array([f"v{i:02}" for i in range(30)])[np.arange(n) % 30]
     reference = fit_reference({"x": rng.normal(size=n), "g": names}, model="m", segments=("g",))
-    assert len(reference.parts[0].parts) == MAX_PARTS
+    assert len(reference.parts[0].parts) == MAX_VALUES
     assert reference.parts[0].others == 10
-    assert most_parts(20, 1) >= MAX_PARTS
+    assert most_parts(20, 1) >= MAX_VALUES
     assert most_parts(1_000, 2) == 2
 
 

@@ -11,8 +11,7 @@ from click.testing import CliRunner, Result
 
 from detectors import InvalidReferenceError, OutcomeOptions, Reference
 from detectors import fit_reference as fit_columns
-from detectors.references.protected import MAX_VALUES
-from detectors.references.segments import OTHER_VALUES
+from detectors.references.segments import MAX_VALUES, OTHER_VALUES
 from driftstream import fit_reference
 from stream.cli import cli
 from tests.census import census_or_skip
