@@ -7,7 +7,6 @@ predictions if each of its values went on meaning what it meant in the reference
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -137,10 +136,7 @@ def _text(table: npt.NDArray[Any]) -> str:
 
 def _read(place: Place, shape: tuple[int, int]) -> npt.NDArray[Any]:
     """A table of this shape; how wide its integers are follows from how much there is."""
-    try:
-        data = base64.b64decode(place.text(), validate=True)
-    except (binascii.Error, ValueError) as error:
-        place.fail(f"must be Base64: {error}")
+    data = place.bytes_of_base64()
     cells = shape[0] * shape[1]
     width, rest = divmod(len(data), cells)
     if rest or width not in _WIDTHS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -65,6 +66,14 @@ class Place:
     def text_or_null(self) -> str | None:
         """A text or null."""
         return None if self.value is None else self.text()
+
+    def bytes_of_base64(self) -> bytes:
+        """Bytes, which are written as Base64."""
+        text = self.text()
+        try:
+            return base64.b64decode(text, validate=True)
+        except ValueError as error:
+            self.fail(f"must be Base64: {error}")
 
     def is_one_of(self, choices: Sequence[str]) -> str:
         """One of a few texts."""

@@ -6,7 +6,6 @@ Parts may always have been unlike each other, so each is compared with its own r
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -89,7 +88,7 @@ class Part:
         items = place["calibrations"].items()
         if len(items) != len(n_bins):
             place["calibrations"].fail(f"must be {len(n_bins)}; got {len(items)}")
-        counts = _bytes(place["counts"])
+        counts = place["counts"].bytes_of_base64()
         try:
             check_counts(counts, sum(n_bins) + cells, MAX_COUNT)
         except ValueError as error:
@@ -168,14 +167,14 @@ def _written(calibration: Calibration) -> dict[str, Any]:
 
 
 def _read(place: Place, n_bins: int) -> Calibration:
-    groups = np.frombuffer(_bytes(place["groups"]), np.uint8)
+    groups = np.frombuffer(place["groups"].bytes_of_base64(), np.uint8)
     if groups.size != n_bins or np.unique(groups).size != groups[-1] + 1:
         place["groups"].fail(f"must number groups of {n_bins} bins from 0 without a gap")
     novel, phi = place["novel"].integer(minimum=0), place["phi_novel"].number(minimum=1.0)
     if "batches" not in place.names():
         return Calibration(groups, novel=novel, phi_novel=phi)
     size = int(groups[-1]) + 1
-    data = _bytes(place["covariance"])
+    data = place["covariance"].bytes_of_base64()
     if len(data) != 2 * size * (size + 1):
         place["covariance"].fail(f"must be of {size} groups")
     lower = np.frombuffer(data, "<f4").astype(np.float64)
@@ -190,10 +189,3 @@ def _read(place: Place, n_bins: int) -> Calibration:
         novel,
         phi,
     )
-
-
-def _bytes(place: Place) -> bytes:
-    try:
-        return base64.b64decode(place.text(), validate=True)
-    except (binascii.Error, ValueError) as error:
-        place.fail(f"must be Base64: {error}")
