@@ -32,6 +32,8 @@ class ModelMetrics:
 
     Attributes
     ----------
+    outcome : OutcomeReference
+        Of the model.
     reference : dict of str to Metric
         Of the reference's own rows.
     phi : float
@@ -46,7 +48,7 @@ class ModelMetrics:
     ) -> None:
         self._cost = cost
         named = {signal.name: signal for signal in signals}
-        self._outcome, self._cells = outcome, outcome.cells
+        self.outcome, self._cells = outcome, outcome.cells
         score = named[self._cells.score].binning if self._cells.score else None
         self.edges = score.edges if isinstance(score, NumericBinning) else None
         self.phi = named[outcome.error].effect
@@ -68,10 +70,10 @@ class ModelMetrics:
             return {}
         found = estimated_metrics(
             self._cells,
-            self._outcome.counts,
+            self.outcome.counts,
             score,
             edges=self.edges,
-            phi=self._outcome.effects[0],
+            phi=self.outcome.effects[0],
             cost=self._cost,
         )
         return found or {}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,6 @@ import numpy.typing as npt
 from detectors.counting.outcome_cells import OutcomeCells
 from detectors.outcomes.metrics import COSTS, Metric
 from detectors.outcomes.of_model import ModelMetrics
-from detectors.references.outcome import OutcomeReference
 from stream.plans.plan import Plan
 from stream.stage2.windows import Closed
 
@@ -69,13 +67,6 @@ class OutcomeView:
     private: bool
 
 
-class _Usual(NamedTuple):
-    """Outcomes of the reference, and their metrics."""
-
-    outcome: OutcomeReference
-    metrics: ModelMetrics
-
-
 class OutcomeViews:
     """Makes a view of each window once, whoever asks; threads may ask at a time.
 
@@ -89,8 +80,8 @@ class OutcomeViews:
 
     def __init__(self, plan: Plan, plan_of: Callable[[str], Plan | None]) -> None:
         self._plan, self._plan_of = plan, plan_of
-        self._whole = _usual_of(plan)
-        self._of_parts: dict[str, _Usual] = {}
+        self._whole = _metrics_of(plan)
+        self._of_parts: dict[str, ModelMetrics] = {}
         names = [signal.name for signal in plan.monitored]
         score = self._whole.outcome.cells.score
         self._score = plan.layout.slice(names.index(score)) if score else slice(0, 0)
@@ -115,16 +106,16 @@ class OutcomeViews:
         self._made.pop(segment, None)
         self._of_parts.pop(segment, None)
 
-    def _usual(self, segment: str) -> _Usual:
-        """What is usual of a part, of the whole where the reference does not know it."""
+    def _metrics(self, segment: str) -> ModelMetrics:
+        """Those of a part, of the whole where the reference does not know it."""
         known = self._of_parts.get(segment)
         if known is None and (plan := self._plan_of(segment)) is not None:
-            known = self._of_parts[segment] = _usual_of(plan)
+            known = self._of_parts[segment] = _metrics_of(plan)
         return known or self._whole
 
     def _view(self, window: Closed) -> OutcomeView:
-        outcome, metrics = self._usual(window.segment)
-        cells, usual = outcome.cells, outcome.counts
+        metrics = self._metrics(window.segment)
+        cells, usual = metrics.outcome.cells, metrics.outcome.counts
         counts = window.counts[self._plan.layout.cells].astype(np.int64)
         score = window.counts[self._score].astype(np.int64)
         return OutcomeView(
@@ -150,10 +141,9 @@ class OutcomeViews:
         return {name: metric for name, metric in metrics.items() if "[" not in name}
 
 
-def _usual_of(plan: Plan) -> _Usual:
-    outcome = plan.outcome
-    assert outcome is not None
-    return _Usual(outcome, ModelMetrics(outcome, plan.monitored, _cost_of(plan)))
+def _metrics_of(plan: Plan) -> ModelMetrics:
+    assert plan.outcome is not None
+    return ModelMetrics(plan.outcome, plan.monitored, _cost_of(plan))
 
 
 def _cost_of(plan: Plan) -> dict[str, float] | None:
