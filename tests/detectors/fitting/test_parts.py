@@ -14,6 +14,7 @@ from detectors import InvalidReferenceError, OutcomeOptions, Reference, fit_refe
 from detectors.change_points.recounted import reference_of_part
 from detectors.counting.sparse import decode_counts
 from detectors.fitting.parts import most_parts
+from detectors.fitting.rebase import rebased
 from detectors.references.calibration import Calibration
 from detectors.references.canonical import content_hash
 from detectors.references.segments import MAX_VALUES
@@ -218,6 +219,16 @@ def test_what_is_wrong_of_a_part_is_said(
     with pytest.raises(InvalidReferenceError) as error:
         Reference.from_json(json.dumps(document))
     assert said in str(error.value).replace(": must", " must"), str(error.value)
+
+
+def test_a_reference_from_production_says_that_it_has_no_parts(reference: Reference) -> None:
+    assert reference.outcome is not None
+    counts = [signal.counts for signal in reference.signals]
+    table = np.tile(np.concatenate([[N], *counts, reference.outcome.counts]), (10, 1))
+    for old, said in ((reference, 1), (replace(reference, parts=()), 0)):
+        fresh = rebased(old, old.signals, table, first_ms=0, last_ms=10**9)
+        assert not fresh.parts
+        assert sum("compared with the whole of it" in each for each in fresh.warnings) == said
 
 
 def test_a_part_keeps_its_counts_when_signals_are_dropped(reference: Reference) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from detectors import Reference
-from driftstream import ReplayResult, fit_reference
+from driftstream import ReplayResult, Seasons, fit_reference
 from driftstream import replay as replay_frame
 from stream.plans.proposal import proposed_plan
 from stream.stage2.shared_tables import SharedTables
@@ -137,6 +137,28 @@ def test_a_reference_without_counts_by_value_says_so(reference: Reference) -> No
     assert not said.is_gap
 
 
+def test_with_slots_parts_are_compared_with_the_whole_which_is_said() -> None:
+    n = 28 * 144
+    at = 1_700_006_400 + 600 * np.arange(n)
+    rng = np.random.default_rng(8)
+    frame = {
+        "ts": at,
+        "amount": rng.normal(np.where(at % 86_400 < 43_200, 0.0, 2.0)),
+        "country": rng.choice(["DE", "US"], n),
+    }
+    for seasons, words in (
+        ("auto", "with slots it has counts by hour of the week, not by part"),
+        ("off", ""),
+    ):
+        reference = fit_reference(
+            frame, timestamp="ts", segments=["country"], seasons=Seasons(seasons)
+        )
+        assert (reference.calendar is None) == (words == "")
+        assert bool(reference.parts) == (words == "")
+        said = [e.line for e in untested_by_plan(proposed_plan(reference)) if e.reason == "whole"]
+        assert [words in line for line in said] == [True] * bool(words)
+
+
 def test_rare_values_are_counted_in_words_and_new_ones_named() -> None:
     reference = fitted(4, countries=(0.5, 0.48, 0.02))
     (said,) = [e for e in untested_by_plan(proposed_plan(reference)) if e.reason == "whole"]
@@ -147,8 +169,17 @@ def test_rare_values_are_counted_in_words_and_new_ones_named() -> None:
     assert "country=FR, country=JP, as the reference has too few rows with them, or none" in notes
 
 
-def test_a_value_that_fairness_does_not_know_is_told() -> None:
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        (False, "fairness does not compare them"),
+        (True, "fairness takes them for other values of sex"),
+    ],
+)
+def test_a_value_that_fairness_does_not_know_is_told(others: bool, words: str) -> None:
     frame = rows(6, 6_000)
+    if others:  # so long that it has no counts of its own
+        frame["sex"] = np.where(np.arange(6_000) % 10 == 0, "Z" * 201, frame["sex"])
     reference = fit_reference(
         frame, timestamp="ts", prediction="pred", actual="paid", positive="yes", protected=["sex"]
     )
@@ -156,7 +187,7 @@ def test_a_value_that_fairness_does_not_know_is_told() -> None:
     sex = np.where(np.arange(8_000) % 3 == 0, "X", later["sex"])
     notes = " ".join(replay_frame({**later, "sex": sex}, reference).notes)
     assert "sex=X, as the reference has too few rows" in notes
-    assert "fairness does not compare them" in notes
+    assert words in notes
 
 
 def test_combinations_are_beside_their_own_rows() -> None:

@@ -97,6 +97,15 @@ def test_labels_need_truths_to_be_joined():
         LearningPlan(model="m", learn=Learn(warm_up=1_000), outcome_labels="l")
 
 
+def test_what_no_label_means_is_a_class():
+    assert plan(outcome_absent_means="no").absent_class is not None
+    assert plan().absent_class is None
+    with pytest.raises(PlanError, match=r"absent_means must be a class of the outcomes, and they"):
+        plan(outcome_absent_means="none")
+    with pytest.raises(PlanError, match=r"and the reference has none; got 'no'"):
+        make_plan(reference=make_reference(), outcome_absent_means="no")
+
+
 def test_plans_share_a_join_if_what_waits_means_the_same():
     first = plan()
     assert first.join_key
