@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import WINDOWED_TESTS
+from detectors.counting.sparse import decode_counts
 from detectors.outcomes.fairness import FEWEST_EVENTS
 from detectors.references.parts import LEAST_ROWS_OF_PART
 from detectors.references.segments import columns_of_segments, segment_name
@@ -34,7 +35,7 @@ from stream.stage2.untested.reasons import (
 from stream.stage2.windows import MAX_CYCLES
 from stream.text.counted import counted
 from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, short_duration
-from stream.text.fairness_words import disparity_signal, rate_name
+from stream.text.fairness_words import disparity_signal, rate_name, value_name
 
 __all__ = ["UNLIKE_BEFORE", "followed_after", "untested_by_plan"]
 
@@ -82,6 +83,7 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
             *_of_outcomes(plan),
             *_of_fairness(plan),
             *_of_parts(plan),
+            *_of_truths_of_parts(plan),
             *_of_causes(plan),
         ]
     return found + _KNOWN[shared_tables]
@@ -159,6 +161,29 @@ def _of_parts(plan: Plan) -> Iterator[Untested]:
                 f"only. {UNLIKE_BEFORE}",
                 is_gap=False,
             )
+
+
+def _of_truths_of_parts(plan: Plan) -> Iterator[Untested]:
+    """Parts beside their own rows, of which none has a truth: outcomes have nothing to be like."""
+    known = plan.outcome
+    if known is None:
+        return
+    width = sum(s.binning.n_bins for s in plan.reference.signals) + known.cells.width
+    without = [
+        scope
+        for scope, part in plan.parts.items()
+        if not known.cells.events(decode_counts(part.counts, width)[-known.cells.width :])
+    ]
+    if without:
+        named = counted(len(without), "part of the stream", "parts of the stream")
+        if not plan.private:
+            named = listed([value_name(scope) for scope in without])
+        yield Untested(
+            "outcomes",
+            f"whether predictions are right in {named}: the reference has no truth of its rows "
+            "there. Fit it again on rows that have; the whole stream is tested",
+            amount=len(without),
+        )
 
 
 def _of_causes(plan: Plan) -> Iterator[Untested]:

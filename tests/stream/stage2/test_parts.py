@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -167,6 +168,26 @@ def test_rare_values_are_counted_in_words_and_new_ones_named() -> None:
     country = np.where(frame["country"] == "US", "JP", frame["country"])
     notes = " ".join(replay_frame({**frame, "country": country}, reference).notes)
     assert "country=FR, country=JP, as the reference has too few rows with them, or none" in notes
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_part_without_truths_in_the_reference_says_so(known: bool) -> None:
+    frame = rows(9, 6_000)
+    if not known:
+        frame["paid"] = frame["paid"].astype(object)
+        frame["paid"][frame["sex"] == "F"] = None
+    reference = fit_reference(
+        frame, timestamp="ts", prediction="pred", actual="paid", segments=["sex"]
+    )
+    plan = proposed_plan(reference)
+    said = [e.warning for e in untested_by_plan(plan) if e.reason == "outcomes"]
+    assert len(said) == (0 if known else 1)
+    if not known:
+        assert "not tested: whether predictions are right in sex=F: the reference" in said[0]
+        private = msgspec.structs.replace(plan, private=True)
+        (hidden,) = (e for e in untested_by_plan(private) if e.reason == "outcomes")
+        assert "right in 1 part of the stream: " in hidden.words
+        assert "=F" not in hidden.words
 
 
 @pytest.mark.parametrize(
