@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from detectors import WINDOWED_TESTS
 from detectors.outcomes.fairness import FEWEST_EVENTS
-from detectors.references.segments import segment_name, segment_of
+from detectors.references.segments import segment_of
 from stream.alerts.sizes import FAIRNESS
 from stream.plans.plan import LearningPlan, Plan
 from stream.stage2.detection import Detection
 from stream.stage2.fairness_tests import MAX_WINDOWS, RateTest
 from stream.stage2.shared_tables import SharedTables
-from stream.stage2.untested.planned import UNLIKE_BEFORE, followed_after, untested_by_plan
+from stream.stage2.untested.parts import parts_now
+from stream.stage2.untested.planned import followed_after, untested_by_plan
 from stream.stage2.untested.reasons import Untested, listed
-from stream.text.counted import counted
-from stream.text.fairness_words import disparity_signal, rate_name, value_name
+from stream.text.fairness_words import disparity_signal, rate_name
 
 if TYPE_CHECKING:
     from stream.stage2.phase import PlanPhase
@@ -47,7 +47,7 @@ def untested_now(phase: PlanPhase) -> list[Untested]:
         *_skipped(detection),
         *_stopped(detection),
         *_segments(detection),
-        *_parts(detection),
+        *parts_now(detection),
         *_of_fairness(detection),
         *found,
     ]
@@ -144,30 +144,6 @@ def _segments(detection: Detection) -> Iterator[Untested]:
         tests=windowed(detection.plan),
         amount=len(names),
     )
-
-
-def _parts(detection: Detection) -> Iterator[Untested]:
-    """Parts that came, and of which the reference has no counts though it has them of others."""
-    plan = detection.plan
-    known = {segment_name(each.segment) for each in plan.reference.parts}
-    fair = {of.column: of for of in plan.fairness}
-    by_column: dict[str, list[str]] = {}
-    for scope in list(detection.windows.last):
-        column = segment_of(scope)
-        if column in known and scope not in plan.parts:
-            by_column.setdefault(column, []).append(scope)
-    for column, scopes in sorted(by_column.items()):
-        named = counted(len(scopes), f"value of {column}", f"values of {column}")
-        if not plan.private:
-            named = listed([value_name(scope) for scope in sorted(scopes)])
-        words = f"{named}, as the reference has too few rows with them, or none. {UNLIKE_BEFORE}"
-        of = fair.get(column)
-        if of is not None and not set(scopes) <= set(of.scopes):
-            among = of.scopes[-1] in of.reference.rates
-            words += "; fairness " + (
-                f"takes them for {value_name(of.scopes[-1])}" if among else "does not compare them"
-            )
-        yield Untested("whole", words, amount=len(scopes), is_gap=False)
 
 
 def _of_fairness(detection: Detection) -> Iterator[Untested]:

@@ -10,10 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import WINDOWED_TESTS
-from detectors.counting.sparse import decode_counts
 from detectors.outcomes.fairness import FEWEST_EVENTS
-from detectors.references.parts import LEAST_ROWS_OF_PART
-from detectors.references.segments import columns_of_segments, segment_name
 from detectors.references.slots import LEAST_ROWS
 from detectors.sequential.power import adwin_needs, edetector_needs
 from detectors.sequential.slot_days import LEAST_VALUES
@@ -25,6 +22,7 @@ from stream.plans.slots import DAY
 from stream.stage2.delay import delay_words, told_within
 from stream.stage2.powerless import MONDAY_MS, Fill, fill_of
 from stream.stage2.shared_tables import SharedTables
+from stream.stage2.untested.parts import parts_by_plan
 from stream.stage2.untested.reasons import (
     Reason,
     Untested,
@@ -35,9 +33,9 @@ from stream.stage2.untested.reasons import (
 from stream.stage2.windows import MAX_CYCLES
 from stream.text.counted import counted
 from stream.text.durations import DAY_MS, HOUR_MS, WEEK_MS, short_duration
-from stream.text.fairness_words import disparity_signal, rate_name, value_name
+from stream.text.fairness_words import disparity_signal, rate_name
 
-__all__ = ["UNLIKE_BEFORE", "followed_after", "untested_by_plan"]
+__all__ = ["followed_after", "untested_by_plan"]
 
 #: What is found this late is as good as not tested, so it is reported.
 _LATE_MS: Final = 14 * DAY_MS
@@ -46,8 +44,6 @@ _SOONER: Final = "More events, fewer signals or a larger false_alarms_per_week m
 _INSTEAD: Final[Mapping[Reason, tuple[str, ...]]] = {
     "constant": ("unseen_rate", "range_rate"), "few_groups": ("name_share", "edetector", "adwin"),
 }  # fmt: skip
-#: Of parts without a reference of their own.
-UNLIKE_BEFORE: Final = "One that always was unlike the rest is found from the start"
 #: Events of the panes that follow a change, until it is found.
 _PANES: Final = tuple(10 * 2**i for i in range(22))
 _KNOWN: WeakKeyDictionary[SharedTables, list[Untested]] = WeakKeyDictionary()
@@ -82,8 +78,7 @@ def untested_by_plan(plan: AnyPlan) -> list[Untested]:
             *_of_tests(plan, shared_tables),
             *_of_outcomes(plan),
             *_of_fairness(plan),
-            *_of_parts(plan),
-            *_of_truths_of_parts(plan),
+            *parts_by_plan(plan),
             *_of_causes(plan),
         ]
     return found + _KNOWN[shared_tables]
@@ -135,55 +130,6 @@ def _of_fairness(plan: Plan) -> Iterator[Untested]:
                 tuple(disparity_signal(of.column, name) for name in of.disparities_of(few)),
                 (FAIRNESS,),
             )
-
-
-def _of_parts(plan: Plan) -> Iterator[Untested]:
-    """Parts of the stream that have no reference of their own."""
-    known = {each.segment: each for each in plan.reference.parts}
-    unknown = [segment for segment in plan.segments if segment not in known]
-    if unknown:
-        options = " ".join(f"--segment {','.join(columns_of_segments([s]))}" for s in unknown)
-        why = f"fit again on rows that have them: {options}"
-        if plan.reference.calendar is not None:
-            why = "with slots it has counts by hour of the week, not by part"
-        yield Untested(
-            "whole",
-            f"the parts of {listed([segment_name(s) for s in unknown])}, as the reference has no "
-            f"counts by their values ({why}). {UNLIKE_BEFORE}",
-            is_gap=False,
-        )
-    for segment in plan.segments:
-        if segment in known and (others := known[segment].others):
-            yield Untested(
-                "whole",
-                f"{counted(others, 'rare value')} of {segment_name(segment)}: the reference has "
-                f"fewer than {LEAST_ROWS_OF_PART} rows of each, or room for more frequent ones "
-                f"only. {UNLIKE_BEFORE}",
-                is_gap=False,
-            )
-
-
-def _of_truths_of_parts(plan: Plan) -> Iterator[Untested]:
-    """Parts beside their own rows, of which none has a truth: outcomes have nothing to be like."""
-    known = plan.outcome
-    if known is None:
-        return
-    width = sum(s.binning.n_bins for s in plan.reference.signals) + known.cells.width
-    without = [
-        scope
-        for scope, part in plan.parts.items()
-        if not known.cells.events(decode_counts(part.counts, width)[-known.cells.width :])
-    ]
-    if without:
-        named = counted(len(without), "part of the stream", "parts of the stream")
-        if not plan.private:
-            named = listed([value_name(scope) for scope in without])
-        yield Untested(
-            "outcomes",
-            f"whether predictions are right in {named}: the reference has no truth of its rows "
-            "there. Fit it again on rows that have; the whole stream is tested",
-            amount=len(without),
-        )
 
 
 def _of_causes(plan: Plan) -> Iterator[Untested]:
