@@ -178,11 +178,7 @@ class ReplayRecorder:
                 ("Events", f"{events:,}", f"{rejected:,} refused, {late:,} late"),
                 ("Windows", f"{self._windows:,}", window_words(plan)),
                 ("Episodes", f"{len(episodes)}", f"{len(firing)} still firing"),
-                (
-                    "Drifted",
-                    f"{n_drifted}",
-                    f"of {counted(len(names), 'signal')}",
-                ),
+                ("Drifted", f"{n_drifted}", f"of {counted(len(names), 'signal')}"),
                 (
                     "False alarms allowed",
                     figure(round(plan.false_alarms_per_week * weeks, 2)),

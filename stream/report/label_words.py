@@ -153,4 +153,4 @@ def _final(joined: LabelJoin, wait: str) -> Iterator[str]:
     known = (
         f"{n.known:,} of {counted(over, 'prediction')} whose wait of {wait} is over have a label"
     )
-    yield f"{'; '.join([f'{known}, {rest}' if n.unknown else known, *shown])}"
+    yield "; ".join([f"{known}, {rest}" if n.unknown else known, *shown])

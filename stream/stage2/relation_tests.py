@@ -76,21 +76,18 @@ class RelationTests:
     """
 
     def __init__(self, plan: Plan, budget: Budget) -> None:
-        outcome = plan.outcome
-        assert outcome is not None
-        self._plan, self._cells, self._at = plan, outcome.cells, plan.layout.cells
-        cells = outcome.cells
+        relation, counts = self._whole = UsualRelation.of(plan)
+        cells, effects = relation.cells, relation.phi
+        self._plan, self._cells, self._at = plan, cells, plan.layout.cells
         self.name = f"{cells.actual} given {cells.score or cells.predicted}"
-        effects = DesignEffects(*outcome.effects)
-        self._whole = UsualRelation.of(plan)
         self.evidence = RelationEvidence(
             cells,
-            outcome.counts,
+            counts,
             threshold=budget.edetector_threshold,
             z=budget.edetector_z,
             phi=effects,
         )
-        self._scores = ResidualScores(cells, outcome.counts)
+        self._scores = ResidualScores(cells, counts)
         self.adwin = AdwinBank(
             len(AXES), budget.adwin_delta(len(AXES)), np.array(effects[: len(AXES)])
         )
